@@ -1,0 +1,81 @@
+"""The declaration of an extractor: data that can be read and checked without importing torch.
+
+An entry point of group ``gazenet.extractors`` resolves to an :class:`ExtractorSpec` (or to a class that carries one
+as its ``spec`` attribute). The implementation is named as a string and imported on use.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+API_VERSION = 1
+
+Cue = Literal["saliency", "gaze_direction", "gaze_following", "facial_expression", "speech", "other"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WindowSpec(_Frozen):
+    """Which frames an extractor sees for the map of one frame, and on which frames it runs."""
+
+    before: int = Field(0, ge=0, description="Frames before the anchor frame.")
+    after: int = Field(0, ge=0, description="Frames after the anchor frame.")
+    stride: int = Field(1, ge=1, description="Run on every stride-th frame; maps between are interpolated linearly.")
+    edge: Literal["clamp"] = Field("clamp", description="Beyond the ends the first or last frame is repeated.")
+
+    @property
+    def length(self) -> int:
+        return self.before + 1 + self.after
+
+
+class InputSpec(_Frozen):
+    """The pixels an extractor wants. Normalisation belongs to the weights, hence to the spec."""
+
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    keep_aspect: bool = Field(False, description="Fit inside height x width keeping the aspect ratio (size varies).")
+    multiple_of: int = Field(1, ge=1, description="With keep_aspect: round both sides up to a multiple.")
+    mean: tuple[float, float, float] = Field((0.0, 0.0, 0.0), description="RGB mean, subtracted after scaling to 0..1.")
+    std: tuple[float, float, float] = Field((1.0, 1.0, 1.0), description="RGB standard deviation.")
+
+
+class Needs(_Frozen):
+    """What else an extractor is given."""
+
+    audio: bool = False
+    faces: bool = False
+    maps: tuple[str, ...] = Field((), description="Names of extractors whose maps of the same frame are needed.")
+
+
+class ExtractorSpec(_Frozen):
+    """Everything the platform must know about an extractor before it is imported."""
+
+    api_version: int = API_VERSION
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: str = "1"
+    summary: str
+    cue: Cue
+    implementation: str = Field(description="'package.module:Class', imported on use.")
+    window: WindowSpec = WindowSpec()
+    input: InputSpec | None = Field(None, description="None: the extractor gets no pixels.")
+    needs: Needs = Needs()
+    assets: tuple[str, ...] = Field((), description="Catalogue ids of weights; empty: works offline as installed.")
+    neutral: float = Field(0.0, ge=0, le=1, description="Value of the constant map where nobody or nothing is there.")
+    deterministic: bool = True
+    batch: int = Field(16, ge=1, description="Largest number of windows handed over at once.")
+    parameters: dict[str, bool | int | float | str] = Field({}, description="Defaults of what a config may change.")
+    licence: str = "unknown"
+    paper: str = ""
+    bibtex: str = ""
+
+    @field_validator("implementation")
+    @classmethod
+    def _names_a_class(cls, value: str) -> str:
+        module, colon, attribute = value.partition(":")
+        if not (module and colon and attribute.isidentifier()):
+            raise ValueError("implementation must read 'package.module:Class'")
+        return value

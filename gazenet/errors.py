@@ -1,0 +1,26 @@
+"""Errors that reach the user as one clear line.
+
+Every message names the thing at fault (file, key, plugin, frame) and the remedy.
+"""
+
+from __future__ import annotations
+
+
+class GazenetError(Exception):
+    """Work on one input failed; a command goes on with the others and ends with exit code 1."""
+
+
+class UsageError(GazenetError):
+    """The request itself is wrong (option, config, missing weights); a command ends with exit code 2."""
+
+
+class MediaError(GazenetError):
+    """A video, image or sound cannot be read or written."""
+
+
+class CacheError(GazenetError):
+    """A cache entry is unreadable or belongs to something else."""
+
+
+class PluginError(GazenetError):
+    """A plugin cannot be found, loaded or trusted; the message names it and, where known, the frame."""

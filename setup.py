@@ -1,0 +1,100 @@
+"""Packaging: three top-level folders become import names of their own, console scripts and plugins are entry points."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+MAPPED = {"gazenet_plugins": "plugins", "gazenet_configs": "configs", "gazenet_datasets": "datasets"}
+
+
+def mapped_packages() -> list[str]:
+    """The import names below each mapped folder, the folder itself included."""
+    names = []
+    for name, folder in MAPPED.items():
+        names.append(name)
+        names += [f"{name}.{sub}" for sub in find_packages(str(HERE / folder))]
+    return names
+
+
+EMBEDDED = ["saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker"]
+
+EXTRAS = {
+    "tensorboard": ["tensorboard>=2.14"],
+    "comet": ["comet-ml>=3.40"],
+    "export": ["onnx>=1.16", "onnxscript>=0.3"],
+    "tensorrt": ["tensorrt>=10"],
+    "ray": ["ray>=2.9"],
+    "realtime": ["sounddevice>=0.4.6"],
+    "faces": ["face-alignment>=1.4"],
+}
+
+setup(
+    name="gazenet",
+    version="0.1.0",
+    description="Predict where people look in social video: social-cue extractors fused by GASP",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["gazenet", "gazenet.*"]), *mapped_packages()],
+    package_dir=MAPPED,
+    package_data={
+        "gazenet": ["py.typed", "**/*.json", "**/*.html", "**/*.css", "**/*.js", "**/*.safetensors", "**/*.md"],
+        "gazenet_plugins": ["**/*.safetensors", "**/*.json", "**/*.md"],
+        "gazenet_configs": ["**/*.json"],
+        "gazenet_datasets": ["**/*.csv", "**/*.md"],
+    },
+    install_requires=[
+        "torch>=2.4",
+        "lightning>=2.4",
+        "torchmetrics>=1.4",
+        "numpy>=1.26",
+        "pandas>=2.0",
+        "scipy>=1.11",
+        "av>=14",
+        "soundfile>=0.12",
+        "opencv-python-headless>=4.9",
+        "pydantic>=2.7",
+        "safetensors>=0.4",
+        "onnx>=1.16",
+        "onnxruntime>=1.18",
+        "ai-edge-litert>=1.2",
+        "filelock>=3.12",
+        "rich>=13",
+        "matplotlib>=3.8",
+    ],
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": [
+            "gasp_infer = gazenet.cli.infer:main",
+            "gasp_train = gazenet.cli.train:main",
+            "gasp_download_manager = gazenet.cli.download_manager:main",
+            "gasp_plugins = gazenet.cli.plugins:main",
+            "gasp_scripts = gazenet.cli.scripts:main",
+            "gasp_bench = gazenet.cli.bench:main",
+            "gasp_evaluate = gazenet.cli.evaluate:main",
+        ],
+        "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED],
+        "gazenet.face_detectors": ["centerface = gazenet_plugins.centerface.spec:SPEC"],
+        "gazenet.integrators": ["embedded = gazenet.fusion.embedded:SPEC"],
+        "gazenet.datasets": [
+            "findwho = gazenet.data.findwho:FindWho",
+            "osie = gazenet.data.images:Osie",
+            "crowd = gazenet.data.images:Crowd",
+        ],
+        "gazenet.sinks": [
+            "maps = gazenet.inference.sinks.maps:MapsSink",
+            "overlay = gazenet.inference.sinks.overlay:OverlaySink",
+            "saliency_video = gazenet.inference.sinks.saliency_video:SaliencyVideoSink",
+            "attention = gazenet.inference.sinks.attention:AttentionSink",
+            "report = gazenet.inference.sinks.report:ReportSink",
+        ],
+        "pytest11": ["gazenet = gazenet.testing.pytest_plugin"],
+    },
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+)
