@@ -6,9 +6,13 @@ as its ``spec`` attribute). The implementation is named as a string and imported
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from gazenet.errors import UsageError
 
 API_VERSION = 1
 
@@ -48,6 +52,12 @@ class Needs(_Frozen):
 
     audio: bool = False
     faces: bool = False
+    face_crops: int = Field(
+        0,
+        ge=0,
+        description="Side of the square RGB crop wanted for every face of the anchor frame (0: none), cut from the "
+        "full-size image around the centre of the box, as wide as the longer side of the box, zero outside the image.",
+    )
     maps: tuple[str, ...] = Field((), description="Names of extractors whose maps of the same frame are needed.")
 
 
@@ -79,3 +89,27 @@ class ExtractorSpec(_Frozen):
         if not (module and colon and attribute.isidentifier()):
             raise ValueError("implementation must read 'package.module:Class'")
         return value
+
+    def with_parameters(self, given: Mapping[str, object]) -> dict[str, bool | int | float | str]:
+        """The defaults with what a config changes; UsageError names an unknown parameter or a wrong type."""
+        merged = dict(self.parameters)
+        for key, value in given.items():
+            if key not in merged:
+                raise UsageError(f"{self.name}: {_unknown_parameter(key, merged)}")
+            merged[key] = _as_type_of(merged[key], value, f"{self.name}: parameter {key!r}")
+        return merged
+
+
+def _unknown_parameter(key: str, known: Mapping[str, object]) -> str:
+    near = get_close_matches(key, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown parameter {key!r}{hint} (known: {', '.join(sorted(known)) or 'none'})"
+
+
+def _as_type_of(default: bool | int | float | str, value: object, where: str) -> bool | int | float | str:
+    """``value`` if it has the type of the default; an integer is accepted where the default is a float."""
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, (bool, int, float, str)) or type(value) is not type(default):
+        raise UsageError(f"{where} must be {type(default).__name__}, not {value!r}")
+    return value

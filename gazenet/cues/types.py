@@ -24,7 +24,8 @@ class Face:
 
     ``box`` is (left, top, right, bottom). ``landmarks`` float32 ``[478, 3]`` (x, y, depth) follow the MediaPipe face
     mesh with irises (468..472 right, 473..477 left); None where the mesh was not found. ``crop`` is a square RGB
-    uint8 ``[112, 112, 3]`` around the box or None; it is never cached.
+    uint8 ``[S, S, 3]`` around the box, S = ``spec.needs.face_crops``, in anchor frames only, else None; it is never
+    cached.
     """
 
     track: int
