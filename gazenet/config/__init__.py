@@ -1,0 +1,1 @@
+"""Typed JSON configs: what a run does, checked before anything heavy is imported."""

@@ -1,0 +1,84 @@
+"""The config of one inference run."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from gazenet.config.base import DeviceText, PathText, Scalar, Settings, expand_path
+
+
+class FacesConfig(Settings):
+    """How faces are found; they feed the extractors that need them, the overlay and the attention table."""
+
+    detector: str = Field("centerface", min_length=1, description="Name of a face detector plugin.")
+    stride: int = Field(2, ge=1, description="Detect on every stride-th frame; tracks carry boxes between.")
+    score: float = Field(0.35, ge=0, le=1, description="Boxes below this score are dropped.")
+    max_side: int = Field(640, ge=32, description="Longer side in pixels of the frame given to the detector.")
+    mesh: bool = Field(True, description="Find the 478 landmarks of each face (head pose and gaze need them).")
+
+
+class ExtractorConfig(Settings):
+    """One social cue: a plugin and what it is told."""
+
+    name: str = Field(min_length=1, description="Name of an extractor plugin, as gasp_plugins list prints it.")
+    parameters: dict[str, Scalar] = Field({}, description="Overrides of the plugin's declared parameters.")
+    stride: int | None = Field(None, ge=1, description="Run on every stride-th frame; null: as the plugin declares.")
+
+
+class IntegratorConfig(Settings):
+    """Stage two: the network that fuses the cue maps."""
+
+    name: str = Field("embedded", min_length=1, description="Name of an integrator, or the path of a trained one.")
+    parameters: dict[str, Scalar] = Field({}, description="Overrides of the integrator's parameters.")
+
+    @field_validator("name")
+    @classmethod
+    def _expand(cls, value: str) -> str:
+        return expand_path(value) if "/" in value or value.startswith(("~", "$")) else value
+
+
+class OutputsConfig(Settings):
+    """Which files are written for each input."""
+
+    maps: bool = Field(True, description="saliency.npy, float16 [frames, h, w].")
+    overlay: bool = Field(True, description="overlay.mp4, the video with the map drawn over it, sound kept.")
+    saliency_video: bool = Field(False, description="saliency.mp4, the map alone in grey.")
+    attention: bool = Field(True, description="attention.csv, peak, gates and attention per face for every frame.")
+    report: bool = Field(True, description="report.html, one self-contained page.")
+
+
+class InferConfig(Settings):
+    """Everything a run of ``gasp_infer`` needs to know; ``run.json`` keeps the resolved form."""
+
+    summary: str = Field("", description="One sentence, shown by --list.")
+    inputs: tuple[PathText, ...] = Field((), description="Videos or images; --input replaces them.")
+    output_dir: PathText = Field("runs", description="Results go to <output_dir>/<video stem>/.")
+    cache_dir: PathText | None = Field(None, description="Home of the cue maps; null: <output_dir>/.cache.")
+    device: DeviceText = Field("cpu", description="'cpu' or 'cuda:N'.")
+    map_size: int = Field(96, ge=16, le=1024, description="Longer side of a cue map in pixels.")
+    chunk: int = Field(32, ge=1, le=1024, description="Frames handled, written and made durable together.")
+    max_side: int = Field(1280, ge=64, description="Longer side in pixels of the frames analysed and drawn.")
+    threads: int | None = Field(None, ge=1, description="Threads of the numeric libraries; null: one per core.")
+    workers: int = Field(2, ge=1, description="Threads that decode and run extractors beside each other.")
+    faces: FacesConfig = FacesConfig()
+    extractors: tuple[ExtractorConfig, ...] = Field(min_length=1, description="The social cues, in order.")
+    integrator: IntegratorConfig | None = Field(IntegratorConfig(), description="null: cue maps only.")
+    outputs: OutputsConfig = OutputsConfig()
+    on_error: Literal["fail", "skip"] = Field("fail", description="skip: a failing cue becomes its neutral map.")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _distinct_extractors(self) -> InferConfig:
+        names = [extractor.name for extractor in self.extractors]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"extractors: {', '.join(twice)} is listed more than once: keep one entry of each name")
+        return self
+
+    @property
+    def resolved_cache_dir(self) -> str:
+        """The folder of the cue maps after the rule for null is applied."""
+        return self.cache_dir or os.path.join(self.output_dir, ".cache")

@@ -1,0 +1,208 @@
+"""Find, read, change and check a config; every complaint names the file, the key and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar, overload
+
+from pydantic import BaseModel, ValidationError
+
+from gazenet.config.infer import InferConfig
+from gazenet.config.overrides import apply, parse_set
+from gazenet.config.strict_json import parse
+from gazenet.errors import UsageError
+
+if typing.TYPE_CHECKING:
+    from gazenet.config.train import TrainConfig
+
+Kind = Literal["infer", "train"]
+_Model = TypeVar("_Model", bound=BaseModel)
+_MAX_BYTES = 4_000_000
+
+
+def config_names(kind: Kind) -> list[str]:
+    """Names of the installed configs of a kind, sorted."""
+    folder = resources.files("gazenet_configs") / kind
+    return sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".json"))
+
+
+def config_summaries(kind: Kind) -> dict[str, str]:
+    """Name to summary of the installed configs of a kind; a broken file is said to be broken."""
+    found = {}
+    for name in config_names(kind):
+        try:
+            found[name] = str(read_config(kind, name)[0].get("summary", ""))
+        except UsageError as error:
+            found[name] = f"(broken: {error})"
+    return found
+
+
+@overload
+def load_config(kind: Literal["infer"], name: str | Path, sets: Sequence[str] = ()) -> InferConfig: ...
+@overload
+def load_config(kind: Literal["train"], name: str | Path, sets: Sequence[str] = ()) -> TrainConfig: ...
+
+
+def load_config(kind: Kind, name: str | Path, sets: Sequence[str] = ()) -> InferConfig | TrainConfig:
+    """Load a config by installed name or by file (a path, or a text that ends in .json), then apply ``--set`` values.
+
+    ``sets`` are texts ``key.path=value``; the value is JSON, or a plain string where it is not. Raises UsageError.
+    """
+    data, where = read_config(kind, name)
+    return validate(model_of(kind), data, where, sets)
+
+
+def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
+    """The model of a kind; the training model is imported only when it is wanted."""
+    if kind == "infer":
+        return InferConfig
+    from gazenet.config.train import TrainConfig
+
+    return TrainConfig
+
+
+def read_config(kind: Kind, name: str | Path) -> tuple[dict[str, Any], str]:
+    """The raw object of a config and the words that name it in errors. Raises UsageError."""
+    if isinstance(name, Path) or name.endswith(".json") or "/" in name:
+        return read_file(Path(name)), str(name)
+    known = config_names(kind)
+    if name not in known:
+        hint = suggest(name, known)
+        raise UsageError(f"--{kind}_config {name}: no such config{hint}; known: {', '.join(known)}")
+    where = f"config {name}"
+    text = (resources.files("gazenet_configs") / kind / f"{name}.json").read_text(encoding="utf-8")
+    return _object(text, where), where
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises UsageError for a file that cannot be read or is not a plain JSON object."""
+    where = str(path)
+    try:
+        if path.is_dir():
+            raise UsageError(f"{where}: is a folder: name a .json file")
+        with path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError(f"{where}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(raw) > _MAX_BYTES:
+        raise UsageError(f"{where}: larger than {_MAX_BYTES} bytes, hardly a config")
+    try:
+        return _object(raw.decode("utf-8"), where)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from None
+
+
+def _object(text: str, where: str) -> dict[str, Any]:
+    data = parse(text, where)
+    if not isinstance(data, dict):
+        raise UsageError(f"{where}: the top level must be an object {{...}}")
+    data.pop("$schema", None)
+    _refuse_code(data, where, "")
+    return data
+
+
+def _refuse_code(value: Any, where: str, key: str) -> None:
+    if isinstance(value, str) and "eval(" in value:
+        raise UsageError(
+            f"{where}: {key}: 'eval(' is not evaluated, a config holds data and no code: write the value itself, "
+            f"or give it as --set {key}=VALUE"
+        )
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for name, item in items:
+        _refuse_code(item, where, f"{key}.{name}" if key else str(name))
+
+
+def validate(model: type[_Model], data: dict[str, Any], where: str, sets: Sequence[str] = ()) -> _Model:
+    """Check ``data`` against ``model``, apply ``sets`` and check again. Raises UsageError naming file, key, remedy.
+
+    The values are set on the completed config (so that ``extractors.0.stride`` can reach a default); where the file
+    alone is not complete they are set on what it holds.
+    """
+    changes = [parse_set(text) for text in sets]
+    for change in changes:
+        _refuse_code(change.value, "--set", change.key)
+    try:
+        checked = _check(model, data)
+    except ValidationError as error:
+        if not changes:
+            raise UsageError(explain(error, model, where)) from None
+        base = data
+    else:
+        if not changes:
+            return checked
+        base, where = checked.model_dump(mode="json"), "--set"
+    for change in changes:
+        base = apply(base, change)
+    try:
+        return _check(model, base)
+    except ValidationError as error:
+        raise UsageError(explain(error, model, where, {change.key for change in changes})) from None
+
+
+def _check(model: type[_Model], data: dict[str, Any]) -> _Model:
+    # Strict JSON mode: a list becomes a tuple, but "640" never becomes a number.
+    return model.model_validate_json(json.dumps(data), strict=True)
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str, set_keys: Iterable[str] = ()) -> str:
+    """One line for the first fault of a ValidationError (and how many more there are)."""
+    faults = error.errors(include_url=False)
+    first = faults[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    from_set = any(key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in set_keys)
+    source = "--set" if key and from_set else where
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return ": ".join(part for part in (source, key, _message(dict(first), model, path)) if part) + more
+
+
+def _message(fault: dict[str, Any], model: type[BaseModel], path: list[str]) -> str:
+    kind, text = fault["type"], str(fault["msg"])
+    if kind == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        return f"unknown key{suggest(path[-1], known)}; known here: {', '.join(known)}"
+    if kind == "missing":
+        return "is required: add it"
+    if kind == "value_error":
+        return text.removeprefix("Value error, ")
+    if kind == "too_short":
+        text = f"needs at least {fault['ctx']['min_length']} entries"
+    shown = json.dumps(fault.get("input"), default=str)
+    return f"{text[0].lower() + text[1:]}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` for the nearest known word, or an empty text."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys a config may have at ``path`` (list positions are skipped)."""
+    for part in path:
+        if part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The first model class inside an annotation such as ``tuple[Model, ...]`` or ``Model | None``."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    for argument in typing.get_args(annotation):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,90 @@
+"""JSON text to data with errors a person can act on: line, column, what is wrong, what to write instead."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from gazenet.errors import UsageError
+
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|NaN|-?Infinity|[{}\[\]]|-?\d[\d.eE+-]*')
+
+
+def parse(text: str, where: str) -> Any:
+    """Parse strict JSON. ``where`` names the file in errors.
+
+    Raises UsageError for anything that is not plain JSON: syntax, trailing commas, comments, a byte order mark, keys
+    that stand twice in one object, NaN and infinite numbers, nesting that is too deep.
+    """
+    if text.startswith("\ufeff"):
+        raise UsageError(f"{where}: begins with a byte order mark: save it as UTF-8 without BOM")
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        _explain(text, where, error)
+    except RecursionError:
+        raise UsageError(f"{where}: nested too deeply to be a config") from None
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
+    _check_tokens(text, where)
+    return data
+
+
+def _fail(text: str, where: str, position: int, message: str) -> NoReturn:
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    raise UsageError(f"{where}: line {line} column {column}: {message}")
+
+
+def _explain(text: str, where: str, error: json.JSONDecodeError) -> NoReturn:
+    position = error.pos
+    rest = text[position:].lstrip()
+    before = text[:position].rstrip()
+    if not text.strip():
+        raise UsageError(f"{where}: is empty: write at least {{}} (an empty object)")
+    if rest.startswith(("//", "/*", "#")):
+        start = len(text) - len(rest)
+        _fail(text, where, start, "comments are not part of JSON: remove it (the key 'summary' holds a remark)")
+    if rest[:1] in ("}", "]") and before.endswith(","):
+        _fail(text, where, len(before) - 1, f"trailing comma before '{rest[0]}': remove the comma")
+    if re.match(r",\s*[}\]]", rest):
+        _fail(text, where, len(text) - len(rest), "trailing comma: remove the comma")
+    if rest.startswith("'"):
+        _fail(text, where, len(text) - len(rest), "single quotes are not JSON: use double quotes")
+    if re.match(r"(True|False|None)\b", rest):
+        _fail(text, where, len(text) - len(rest), "Python words are not JSON: write true, false or null")
+    _fail(text, where, position, f"not JSON: {error.msg[0].lower() + error.msg[1:]}")
+
+
+def _check_tokens(text: str, where: str) -> None:
+    """Find what :mod:`json` lets pass: doubled keys and numbers that are no finite numbers. ``text`` is valid."""
+    stack: list[set[str] | None] = []
+    for token in _TOKEN.finditer(text):
+        word = token.group()
+        if word in "{[":
+            stack.append(set() if word == "{" else None)
+        elif word in "}]":
+            stack.pop()
+        elif word[0] == '"':
+            _check_key(text, where, token, stack)
+        elif word[-1] in "Ny" or math.isinf(_number(word)):
+            _fail(text, where, token.start(), f"{word} is not a finite number")
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except OverflowError:
+        return math.inf
+
+
+def _check_key(text: str, where: str, token: re.Match[str], stack: list[set[str] | None]) -> None:
+    keys = stack[-1] if stack else None
+    if keys is None or not text[token.end() :].lstrip().startswith(":"):
+        return
+    key = json.loads(token.group())
+    if key in keys:
+        _fail(text, where, token.start(), f"key '{key}' stands twice in this object: keep one")
+    keys.add(key)
