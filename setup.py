@@ -77,6 +77,7 @@ setup(
         ],
         "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED],
         "gazenet.face_detectors": ["centerface = gazenet_plugins.centerface.spec:SPEC"],
+        "gazenet.face_landmarks": ["facemesh = gazenet_plugins.facemesh.spec:SPEC"],
         "gazenet.integrators": ["embedded = gazenet.fusion.embedded:SPEC"],
         "gazenet.datasets": [
             "findwho = gazenet.data.findwho:FindWho",

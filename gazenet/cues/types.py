@@ -23,7 +23,8 @@ class Face:
     """One face in one frame; coordinates are pixels of the full-size frame, origin at the top left.
 
     ``box`` is (left, top, right, bottom). ``landmarks`` float32 ``[478, 3]`` (x, y, depth) follow the MediaPipe face
-    mesh with irises (468..472 right, 473..477 left); None where the mesh was not found. ``crop`` is a square RGB
+    mesh with irises (468..472 right, 473..477 left); None without a
+    landmark network. ``presence`` 0..1 says how far to trust them: profiles score low, yet still show motion. ``crop`` is a square RGB
     uint8 ``[S, S, 3]`` around the box, S = ``spec.needs.face_crops``, in anchor frames only, else None; it is never
     cached.
     """
@@ -32,6 +33,7 @@ class Face:
     box: tuple[float, float, float, float]
     score: float
     landmarks: NDArray[np.float32] | None = None
+    presence: float = 0.0
     crop: NDArray[np.uint8] | None = None
 
     @property

@@ -1,0 +1,62 @@
+"""CenterFace through onnxruntime: heat map of face centres, sizes, offsets and five points at stride 4."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.backbones.onnx_graph import OnnxNetwork
+from gazenet.cues.types import AssetPath
+
+STRIDE = 4
+MULTIPLE = 32
+FLOOR = 0.2
+"""Candidates below this score are never looked at; the platform applies its own, higher threshold."""
+
+
+class CenterFace:
+    """Face detector; input RGB 0..255 without normalisation, sides padded to multiples of 32."""
+
+    def load(self, asset_path: AssetPath) -> None:
+        self._network = OnnxNetwork(asset_path("centerface"), free={0: (0, 2, 3)})
+
+    def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, five (x, y)."""
+        height, width = image.shape[:2]
+        padded = np.zeros((1, 3, -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE), np.float32)
+        padded[0, :, :height, :width] = image.transpose(2, 0, 1)
+        heat, scale, offset, points = self._network(padded)
+        faces = decode(heat[0, 0], scale[0], offset[0], points[0])
+        return suppress(faces)
+
+
+def decode(
+    heat: NDArray[np.float32], scale: NDArray[np.float32], offset: NDArray[np.float32], points: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Candidates above the floor from the four output maps (channel 0 vertical, 1 horizontal), ``[N, 15]``."""
+    rows, columns = np.nonzero(heat > FLOOR)
+    size = np.exp(scale[:, rows, columns]) * STRIDE
+    y = (rows + offset[0, rows, columns] + 0.5) * STRIDE
+    x = (columns + offset[1, rows, columns] + 0.5) * STRIDE
+    top, left = y - size[0] / 2, x - size[1] / 2
+    five = points[:, rows, columns]
+    faces = [left, top, left + size[1], top + size[0], heat[rows, columns]]
+    for k in range(5):
+        faces += [five[2 * k + 1] * size[1] + left, five[2 * k] * size[0] + top]
+    return np.stack(faces, 1).astype(np.float32) if len(rows) else np.zeros((0, 15), np.float32)
+
+
+def suppress(faces: NDArray[np.float32], iou: float = 0.3) -> NDArray[np.float32]:
+    """Greedy non-maximum suppression, best first."""
+    faces = faces[np.argsort(-faces[:, 4], kind="stable")]
+    kept = []
+    while len(faces):
+        best, faces = faces[0], faces[1:]
+        kept.append(best)
+        width = np.minimum(best[2], faces[:, 2]) - np.maximum(best[0], faces[:, 0])
+        height = np.minimum(best[3], faces[:, 3]) - np.maximum(best[1], faces[:, 1])
+        common = np.clip(width, 0, None) * np.clip(height, 0, None)
+        areas = (faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1])
+        union = (best[2] - best[0]) * (best[3] - best[1]) + areas - common
+        faces = faces[common <= iou * union]
+    return np.stack(kept) if kept else np.zeros((0, 15), np.float32)
