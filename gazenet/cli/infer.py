@@ -1,0 +1,106 @@
+"""``gasp_infer``: videos in, maps of where people look out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gazenet.cli.common import OK, Parser, check_device, execute, print_table
+from gazenet.config.infer import InferConfig
+from gazenet.config.load import config_summaries, load_config
+from gazenet.errors import UsageError
+
+DESCRIPTION = """Predict where people look in videos.
+
+For every input, <output_dir>/<video stem>/ receives report.html (open it in a browser), overlay.mp4 (with the sound),
+saliency.npy, attention.csv and run.json. Without a config the embedded default runs: no download, CPU or GPU.
+The same command again continues where it stopped; a finished input is not computed twice.
+
+exit codes: 0 done; 1 some input failed, the others are done; 2 the request is wrong; 130 interrupted"""
+
+EXAMPLES = """  gasp_infer --input party.mp4
+  gasp_infer --input a.mp4 b.mp4 --output_dir results --gpu 0
+  gasp_infer --input a.mp4 --set faces.score=0.5 outputs.saliency_video=true
+  gasp_infer --infer_config_file mine.json --dry_run
+  gasp_infer --list"""
+
+
+def build_parser() -> Parser:
+    """The options of ``gasp_infer``."""
+    parser = Parser("gasp_infer", DESCRIPTION, EXAMPLES)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--infer_config", metavar="NAME", default="default", help="an installed config (see --list)")
+    which.add_argument("--infer_config_file", metavar="FILE", help="a JSON config of your own")
+    parser.add_argument("--input", metavar="PATH", nargs="+", action="extend", help="videos; replaces config inputs")
+    parser.add_argument("--output_dir", metavar="DIR", help="home of the results (default: runs)")
+    parser.add_argument("--gpu", metavar="N", type=int, help="run on cuda:N instead of the config's device")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change any config value (JSON or text)"
+    )
+    parser.add_argument("--engine", choices=["local"], default="local", help="local: threads of one process")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", default=True, help="keep what is already computed (default)")
+    again.add_argument("--no_resume", dest="resume", action="store_false", help="compute everything again")
+    parser.add_argument("--progress_log_file", metavar="FILE", help="append one line per finished video")
+    parser.add_argument("--dry_run", action="store_true", help="say what would be done and write nothing")
+    parser.add_argument("--list", action="store_true", help="list configs and extractors")
+    return parser
+
+
+def resolve_config(args: argparse.Namespace) -> InferConfig:
+    """The config with every option of the command line applied. Raises UsageError."""
+    sets = list(args.set)
+    if args.output_dir is not None:
+        sets.append(f"output_dir={args.output_dir}")
+    if args.gpu is not None:
+        if args.gpu < 0:
+            raise UsageError(f"--gpu {args.gpu}: GPUs are counted from 0")
+        sets.append(f"device=cuda:{args.gpu}")
+    name = Path(args.infer_config_file) if args.infer_config_file else args.infer_config
+    config = load_config("infer", name, sets)
+    return config.model_copy(update={"inputs": tuple(args.input)}) if args.input else config
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the command line asks. Raises UsageError and GazenetError."""
+    if args.list:
+        return list_known()
+    config = resolve_config(args)
+    if not config.inputs:
+        raise UsageError("no input: name videos with --input PATH ..., or 'inputs' in the config")
+    check_device(config.device)
+    if args.dry_run:
+        from gazenet.cli.plan import print_plan
+
+        return print_plan(config)
+    from gazenet.inference.pipeline import run as run_pipeline
+
+    log = Path(args.progress_log_file) if args.progress_log_file else None
+    inputs = [Path(path) for path in config.inputs]
+    result = run_pipeline(config, inputs, Path(config.output_dir), resume=args.resume, progress_log_file=log)
+    return result.exit_code
+
+
+def list_known() -> int:
+    """Print the installed configs and extractors."""
+    from gazenet.cues.registry import discover
+
+    print("configs (--infer_config NAME):")
+    print_table([("  " + name, summary) for name, summary in config_summaries("infer").items()])
+    found = discover()
+    print("\nextractors (gasp_plugins show NAME tells more):")
+    print_table([("  " + name, e.spec.cue, e.spec.summary, e.distribution) for name, e in found.found.items()])
+    for error in found.errors:
+        print(f"  {error.name}: cannot be used: {error.message}")
+    return OK
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return execute(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
