@@ -54,7 +54,7 @@ class InferConfig(Settings):
     """Everything a run of ``gasp_infer`` needs to know; ``run.json`` keeps the resolved form."""
 
     summary: str = Field("", description="One sentence, shown by --list.")
-    inputs: tuple[PathText, ...] = Field((), description="Videos or images; --input replaces them.")
+    inputs: tuple[PathText, ...] = Field((), description="Videos; --input replaces them.")
     output_dir: PathText = Field("runs", description="Results go to <output_dir>/<video stem>/.")
     cache_dir: PathText | None = Field(None, description="Home of the cue maps; null: <output_dir>/.cache.")
     device: DeviceText = Field("cpu", description="'cpu' or 'cuda:N'.")

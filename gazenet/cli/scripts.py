@@ -1,0 +1,106 @@
+"""``gasp_scripts``: small chores around a working directory."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from gazenet.assets.catalogue import CatalogueFile
+from gazenet.cli.common import OK, Parser, execute
+from gazenet.config.load import Kind, config_names, load_config, suggest
+from gazenet.config.schema import config_schemas, render
+from gazenet.errors import UsageError
+from gazenet.files import write_text
+
+DESCRIPTION = """Chores around a working directory.
+
+clean_temp             delete and recreate temp/
+generate_config_files  write every installed config, complete with all defaults, to configs/<kind>/NAME.json
+generate_schemas       write the JSON schemas of the config files to configs/schema/ (for editors)"""
+
+EXAMPLES = """  gasp_scripts --scripts clean_temp
+  gasp_scripts --working_dir ~/gasp --scripts generate_config_files generate_schemas"""
+
+
+def clean_temp() -> None:
+    """Delete and recreate ``temp/``; a link of that name is refused, what it leads to is not ours to delete."""
+    temp = Path("temp")
+    if temp.is_symlink():
+        raise UsageError(f"{temp.absolute()} is a link: remove it by hand")
+    if temp.exists():
+        shutil.rmtree(temp)
+    temp.mkdir()
+    print(f"empty: {temp.absolute()}")
+
+
+def generate_config_files() -> None:
+    """Write every installed config in its complete form; a file that is already there and differs is kept."""
+    for kind in get_args(Kind):
+        for name in config_names(kind):
+            text = load_config(kind, name).model_dump_json(indent=2) + "\n"
+            path = Path("configs") / kind / f"{name}.json"
+            if path.exists() and path.read_text(encoding="utf-8") != text:
+                print(f"kept: {path} exists and differs")
+                continue
+            _write(path, text)
+
+
+def generate_schemas() -> None:
+    """Write ``configs/schema/{infer,train,catalogue}.json``."""
+    for name, text in all_schemas().items():
+        _write(Path("configs") / "schema" / name, text)
+
+
+def all_schemas() -> dict[str, str]:
+    """File name to text of every schema that is generated."""
+    return {**config_schemas(), "catalogue.json": render(CatalogueFile, "gazenet asset catalogue")}
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    print(f"written: {path}")
+
+
+SCRIPTS: dict[str, Callable[[], None]] = {
+    "clean_temp": clean_temp,
+    "generate_config_files": generate_config_files,
+    "generate_schemas": generate_schemas,
+}
+
+
+def build_parser() -> Parser:
+    """The options of ``gasp_scripts``."""
+    parser = Parser("gasp_scripts", DESCRIPTION, EXAMPLES)
+    parser.add_argument("--working_dir", metavar="DIR", help="where the chores are done (default: $GASP_CWD or .)")
+    parser.add_argument("--scripts", metavar="NAME", nargs="+", default=[], help="what to do, in this order")
+    parser.add_argument("--list", action="store_true", help="print the names of the scripts")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the named scripts; all names are checked before the first begins. Raises UsageError."""
+    if args.list:
+        print("\n".join(SCRIPTS))
+        return OK
+    if not args.scripts:
+        raise UsageError(f"--scripts is missing; known: {', '.join(SCRIPTS)}")
+    for name in args.scripts:
+        if name not in SCRIPTS:
+            raise UsageError(f"--scripts {name}: unknown{suggest(name, SCRIPTS)}; known: {', '.join(SCRIPTS)}")
+    for name in args.scripts:
+        SCRIPTS[name]()
+    return OK
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return execute(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
