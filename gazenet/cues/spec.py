@@ -26,10 +26,12 @@ class _Frozen(BaseModel):
 class WindowSpec(_Frozen):
     """Which frames an extractor sees for the map of one frame, and on which frames it runs."""
 
-    before: int = Field(0, ge=0, description="Frames before the anchor frame.")
-    after: int = Field(0, ge=0, description="Frames after the anchor frame.")
-    stride: int = Field(1, ge=1, description="Run on every stride-th frame; maps between are interpolated linearly.")
-    edge: Literal["clamp"] = Field("clamp", description="Beyond the ends the first or last frame is repeated.")
+    before: int = Field(default=0, ge=0, description="Frames before the anchor frame.")
+    after: int = Field(default=0, ge=0, description="Frames after the anchor frame.")
+    stride: int = Field(
+        default=1, ge=1, description="Run on every stride-th frame; maps between are interpolated linearly."
+    )
+    edge: Literal["clamp"] = Field(default="clamp", description="Beyond the ends the first or last frame is repeated.")
 
     @property
     def length(self) -> int:
@@ -41,10 +43,14 @@ class InputSpec(_Frozen):
 
     height: int = Field(ge=1)
     width: int = Field(ge=1)
-    keep_aspect: bool = Field(False, description="Fit inside height x width keeping the aspect ratio (size varies).")
-    multiple_of: int = Field(1, ge=1, description="With keep_aspect: round both sides up to a multiple.")
-    mean: tuple[float, float, float] = Field((0.0, 0.0, 0.0), description="RGB mean, subtracted after scaling to 0..1.")
-    std: tuple[float, float, float] = Field((1.0, 1.0, 1.0), description="RGB standard deviation.")
+    keep_aspect: bool = Field(
+        default=False, description="Fit inside height x width keeping the aspect ratio (size varies)."
+    )
+    multiple_of: int = Field(default=1, ge=1, description="With keep_aspect: round both sides up to a multiple.")
+    mean: tuple[float, float, float] = Field(
+        default=(0.0, 0.0, 0.0), description="RGB mean, subtracted after scaling to 0..1."
+    )
+    std: tuple[float, float, float] = Field(default=(1.0, 1.0, 1.0), description="RGB standard deviation.")
 
 
 class Needs(_Frozen):
@@ -53,12 +59,14 @@ class Needs(_Frozen):
     audio: bool = False
     faces: bool = False
     face_crops: int = Field(
-        0,
+        default=0,
         ge=0,
         description="Side of the square RGB crop wanted for every face of the anchor frame (0: none), cut from the "
         "full-size image around the centre of the box, as wide as the longer side of the box, zero outside the image.",
     )
-    maps: tuple[str, ...] = Field((), description="Names of extractors whose maps of the same frame are needed.")
+    maps: tuple[str, ...] = Field(
+        default=(), description="Names of extractors whose maps of the same frame are needed."
+    )
 
 
 class ExtractorSpec(_Frozen):
@@ -71,13 +79,19 @@ class ExtractorSpec(_Frozen):
     cue: Cue
     implementation: str = Field(description="'package.module:Class', imported on use.")
     window: WindowSpec = WindowSpec()
-    input: InputSpec | None = Field(None, description="None: the extractor gets no pixels.")
+    input: InputSpec | None = Field(default=None, description="None: the extractor gets no pixels.")
     needs: Needs = Needs()
-    assets: tuple[str, ...] = Field((), description="Catalogue ids of weights; empty: works offline as installed.")
-    neutral: float = Field(0.0, ge=0, le=1, description="Value of the constant map where nobody or nothing is there.")
+    assets: tuple[str, ...] = Field(
+        default=(), description="Catalogue ids of weights; empty: works offline as installed."
+    )
+    neutral: float = Field(
+        default=0.0, ge=0, le=1, description="Value of the constant map where nobody or nothing is there."
+    )
     deterministic: bool = True
-    batch: int = Field(16, ge=1, description="Largest number of windows handed over at once.")
-    parameters: dict[str, bool | int | float | str] = Field({}, description="Defaults of what a config may change.")
+    batch: int = Field(default=16, ge=1, description="Largest number of windows handed over at once.")
+    parameters: dict[str, bool | int | float | str] = Field(
+        default={}, description="Defaults of what a config may change."
+    )
     licence: str = "unknown"
     paper: str = ""
     bibtex: str = ""

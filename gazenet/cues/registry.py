@@ -1,0 +1,204 @@
+"""Finds what installed packages offer: entry points in, specs and errors out.
+
+One broken plugin never hides the others: what cannot be used is returned as a value with its reason. The registry
+serves every group (``gazenet.extractors``, ``gazenet.face_detectors``, ``gazenet.integrators``, ``gazenet.datasets``,
+``gazenet.sinks``); only the kind of spec differs. Importing it or listing extractors does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, overload
+
+from typing_extensions import TypeVar
+
+from gazenet.cues.spec import API_VERSION, ExtractorSpec
+from gazenet.errors import GazenetError, PluginError, UsageError
+
+EXTRACTORS = "gazenet.extractors"
+
+S = TypeVar("S", default=ExtractorSpec)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[S]):
+    """One usable plugin. ``load()`` imports its class (PluginError); ``value`` is where the entry point leads."""
+
+    name: str
+    spec: S
+    distribution: str
+    load: Callable[[], type]
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class DiscoveryError:
+    """Why something that a distribution offers cannot be used (or, as a warning, should be looked at)."""
+
+    name: str
+    distribution: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Discovery(Generic[S]):
+    """Everything of one group, by name: what can be used, what cannot, and what can with care."""
+
+    found: dict[str, Entry[S]]
+    errors: list[DiscoveryError]
+    warnings: list[DiscoveryError]
+
+
+@overload
+def discover(group: str = EXTRACTORS) -> Discovery[ExtractorSpec]: ...
+
+
+@overload
+def discover(group: str, kind: type[S]) -> Discovery[S]: ...
+
+
+def discover(group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> Discovery[Any]:
+    """Read all entry points of ``group``; each must lead to a ``kind`` or to a class whose ``spec`` is one.
+
+    ``kind=type`` serves groups whose entry points are classes that speak for themselves: the class is its own spec.
+    Never raises: errors are values. Names come sorted, so that every listing has the same order.
+    """
+    result: Discovery[Any] = Discovery({}, [], [])
+    for name, points in sorted(_by_name(entry_points(group=group)).items()):
+        if len(points) > 1:
+            result.errors.append(_duplicate(name, points))
+            continue
+        try:
+            entry = _resolve(points[0], kind)
+        except PluginError as error:
+            result.errors.append(DiscoveryError(name, _distribution(points[0]), str(error)))
+            continue
+        result.found[name] = entry
+        if warning := _version_warning(entry):
+            result.warnings.append(DiscoveryError(name, entry.distribution, warning))
+    return result
+
+
+@overload
+def get(name: str, group: str = EXTRACTORS) -> Entry[ExtractorSpec]: ...
+
+
+@overload
+def get(name: str, group: str, kind: type[S]) -> Entry[S]: ...
+
+
+def get(name: str, group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> Entry[Any]:
+    """The plugin of that name. UsageError: unknown (with the nearest and the known); PluginError: there but broken."""
+    discovery = discover(group, kind)
+    if name in discovery.found:
+        return discovery.found[name]
+    noun = noun_of(group)
+    for error in discovery.errors:
+        if error.name == name:
+            raise PluginError(f"{noun} {name!r} of {error.distribution} cannot be used: {error.message}")
+    near = get_close_matches(name, discovery.found, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise UsageError(f"unknown {noun} {name!r}{hint} (known: {', '.join(discovery.found) or 'none'})")
+
+
+def noun_of(group: str) -> str:
+    """What one member of a group is called: ``gazenet.face_detectors`` -> ``face detector``."""
+    return group.rpartition(".")[2].removesuffix("s").replace("_", " ")
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line: its type and the first lines of its message, at most 300 characters."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= 300 else text[:297] + "..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def import_object(path: str) -> Any:
+    """The object that ``"package.module:Name"`` names; ImportError or AttributeError when there is none."""
+    module, _, attributes = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for attribute in attributes.split("."):
+        found = getattr(found, attribute)
+    return found
+
+
+def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:
+    """Entry points by name; one that a distribution repeats unchanged counts once."""
+    named: dict[str, list[EntryPoint]] = defaultdict(list)
+    for point in points:
+        known = [(other.value, _distribution(other)) for other in named[point.name]]
+        if (point.value, _distribution(point)) not in known:
+            named[point.name].append(point)
+    return named
+
+
+def _duplicate(name: str, points: list[EntryPoint]) -> DiscoveryError:
+    sources = sorted(f"{_distribution(point)} ({point.value})" for point in points)
+    owners = ", ".join(sorted({_distribution(point) for point in points}))
+    message = f"the name is claimed {len(points)} times: {' and '.join(sources)}; uninstall or rename all but one"
+    return DiscoveryError(name, owners, message)
+
+
+def _distribution(point: EntryPoint) -> str:
+    """The name and version of the distribution that declares the entry point."""
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "unknown distribution"
+
+
+def _resolve(point: EntryPoint, kind: type[S]) -> Entry[S]:
+    try:
+        target = point.load()
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"cannot import {point.value}: {one_line(error)}") from error
+    spec = target if isinstance(target, kind) else getattr(target, "spec", None)
+    if not isinstance(spec, kind):
+        wanted = f"{_article(kind)} or a class whose attribute 'spec' is one"
+        raise PluginError(f"{point.value} must be {wanted}, not {_describe(target)}")
+    own_name = None if isinstance(spec, type) else getattr(spec, "name", None)
+    if isinstance(own_name, str) and own_name != point.name:
+        raise PluginError(f"the entry point is called {point.name!r}, but its spec says {own_name!r}: use one name")
+    return Entry(point.name, spec, _distribution(point), _loader(point.name, target, spec), point.value)
+
+
+def _article(kind: type) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+
+
+def _describe(target: object) -> str:
+    return f"the class {target.__name__}" if isinstance(target, type) else _article(type(target))
+
+
+def _loader(name: str, target: object, spec: object) -> Callable[[], type]:
+    """A function that imports the implementation: the class itself, or what the spec's string names."""
+    implementation = getattr(spec, "implementation", None)
+
+    def load() -> type:
+        if isinstance(target, type):
+            return target
+        if not isinstance(implementation, str):
+            raise PluginError(f"{name}: the spec names no implementation")
+        try:
+            loaded = import_object(implementation)
+        except GazenetError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{name}: cannot import {implementation}: {one_line(error)}") from error
+        if not isinstance(loaded, type):
+            raise PluginError(f"{name}: {implementation} is not a class")
+        return loaded
+
+    return load
+
+
+def _version_warning(entry: Entry[Any]) -> str | None:
+    version = getattr(entry.spec, "api_version", API_VERSION)
+    if not isinstance(version, int) or version <= API_VERSION:
+        return None
+    return (
+        f"made for version {version} of the plugin contract, this gazenet knows {API_VERSION}: "
+        "it may misbehave; upgrade gazenet"
+    )
