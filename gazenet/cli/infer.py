@@ -37,7 +37,7 @@ def build_parser() -> Parser:
     parser.add_argument("--output_dir", metavar="DIR", help="home of the results (default: runs)")
     parser.add_argument("--gpu", metavar="N", type=int, help="run on cuda:N instead of the config's device")
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change any config value (JSON or text)"
+        "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change config values"
     )
     parser.add_argument("--engine", choices=["local"], default="local", help="local: threads of one process")
     again = parser.add_mutually_exclusive_group()

@@ -1,0 +1,115 @@
+"""One line, one exit code, for every way a command can end."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gazenet.cli.common import Parser, check_device, enter_working_dir, execute, print_table
+from gazenet.errors import MediaError, UsageError
+
+
+def parser() -> Parser:
+    made = Parser("gasp_test", "A test.", "  gasp_test --number 3")
+    made.add_argument("--number", type=int)
+    made.add_argument("--working_dir")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UsageError("key x: bad"), 2, "gasp_test: key x: bad\n"),
+        (MediaError("a.mp4: not\na video"), 1, "gasp_test: a.mp4: not a video\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "f"), 1, "No space left on device"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ZeroDivisionError("by zero"), 1, "internal error: ZeroDivisionError: by zero (--debug shows where)"),
+    ],
+)
+def test_errors_become_one_line_and_a_code(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(args: argparse.Namespace) -> int:
+        raise error
+
+    assert execute(parser(), fail, []) == code
+    captured = capsys.readouterr()
+    assert said in captured.err and captured.err.count("\n") == 1 and captured.out == ""
+    if code != 130:
+        assert execute(parser(), fail, ["--debug"]) == code
+        assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--nubmer", "3"], "unrecognised argument --nubmer (did you mean '--number'?)"),
+        (["--nubmer=3"], "unrecognised argument --nubmer=3 (did you mean '--number'?)"),
+        (["stray"], "unrecognised argument stray (gasp_test --help"),
+        (["--num", "3"], "unrecognised argument --num"),
+        (["--number", "three"], "argument --number: invalid int value: 'three'"),
+        (["--number"], "argument --number: expected one argument"),
+    ],
+)
+def test_wrong_arguments_are_one_line(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        execute(parser(), lambda args: 0, argv)
+    assert caught.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"gasp_test: {said}") and captured.err.count("\n") == 1
+
+
+def test_action_gets_its_arguments_and_its_code_is_kept() -> None:
+    assert execute(parser(), lambda args: int(args.number), ["--number", "1"]) == 1
+
+
+def test_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = tmp_path / "start"
+    for name in ("start", "env", "flag"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(start)
+    monkeypatch.delenv("GASP_CWD", raising=False)
+    seen: list[str] = []
+
+    def look(args: argparse.Namespace) -> int:
+        seen.append(Path.cwd().name)
+        return 0
+
+    execute(parser(), look, [])
+    monkeypatch.setenv("GASP_CWD", str(tmp_path / "env"))
+    execute(parser(), look, [])
+    execute(parser(), look, ["--working_dir", str(tmp_path / "flag")])
+    assert seen == ["start", "env", "flag"]
+    with pytest.raises(UsageError, match=r"--working_dir .*No such file or directory: name an existing folder"):
+        enter_working_dir(str(tmp_path / "absent"))
+
+
+def test_closed_pipe_is_quiet() -> None:
+    code = (
+        "from gazenet.cli.common import Parser, execute\n"
+        "import sys\n"
+        "sys.exit(execute(Parser('p', ''), lambda args: print('x\\n' * 200000) or 0, []))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.readline() == b"x\n"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+    process.stderr.close()
+
+
+def test_absent_gpu_is_one_line() -> None:
+    check_device("cpu")
+    with pytest.raises(UsageError, match=r"device cuda:99: .*leave --gpu out"):
+        check_device("cuda:99")
+
+
+def test_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([("a", "long"), ("bbb", "c")])
+    assert capsys.readouterr().out == "a    long\nbbb  c\n"
