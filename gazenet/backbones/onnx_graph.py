@@ -80,5 +80,8 @@ class OnnxNetwork:
 
     def __call__(self, *arrays: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Runs the graph on its inputs in order."""
-        feed = dict(zip(self.inputs, arrays, strict=True))
-        return [np.asarray(output) for output in self._session.run(None, feed)]
+        return self.run(**dict(zip(self.inputs, arrays, strict=True)))
+
+    def run(self, **arrays: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Runs the graph on its inputs by name."""
+        return [np.asarray(output) for output in self._session.run(None, arrays)]

@@ -24,7 +24,8 @@ class Face:
 
     ``box`` is (left, top, right, bottom). ``landmarks`` float32 ``[478, 3]`` (x, y, depth) follow the MediaPipe face
     mesh with irises (468..472 right, 473..477 left); None without a
-    landmark network. ``presence`` 0..1 says how far to trust them: profiles score low, yet still show motion. ``crop`` is a square RGB
+    landmark network. ``presence`` 0..1 says how far to trust them: profiles score low, yet still show motion. ``crop``
+    is a square RGB
     uint8 ``[S, S, 3]`` around the box, S = ``spec.needs.face_crops``, in anchor frames only, else None; it is never
     cached.
     """

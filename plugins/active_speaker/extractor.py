@@ -1,0 +1,81 @@
+"""Faces as blobs whose brightness is the probability that they are the ones who speak."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.cues.rendering import Canvas, brightest
+from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet_plugins.active_speaker.features import face_features
+from gazenet_plugins.active_speaker.network import SpeakerNet
+from gazenet_plugins.active_speaker.spec import SPEC
+from gazenet_plugins.active_speaker.voice import VoiceTrack, voice_track
+
+WEIGHTS = Path(__file__).with_name("speaker.safetensors")
+
+
+class ActiveSpeaker:
+    """Voice activity of the whole sound once per video, mouth motion per window, a tiny network on both.
+
+    Args:
+        base: brightness 0..1 of a face that surely does not speak.
+        weights: another network's file; empty for the one in the package.
+    """
+
+    spec = SPEC
+
+    def __init__(self, base: float = 0.15, weights: str = "") -> None:
+        self._base = base
+        self._weights = Path(weights) if weights else WEIGHTS
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        from safetensors.torch import load_file
+
+        self._device = device
+        self._vad = asset_path("silero_vad")
+        self._net = SpeakerNet()
+        self._net.load_state_dict({key: value.float() for key, value in load_file(self._weights).items()})
+        self._net.eval()
+
+    def begin(self, video: VideoContext) -> None:
+        """Finds the voice in the sound; a video without sound has none."""
+        self._voice: VoiceTrack = voice_track(video.waveform, self._vad)
+
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window and, per face, ``speaking`` 0..1."""
+        canvas = Canvas(windows.size, windows.map_size)
+        maps, records = [], []
+        for frames, times in zip(windows.faces, windows.times, strict=True):
+            speaking = self.speaking(frames, times, windows.anchor)
+            faces = frames[windows.anchor]
+            blobs = (
+                (self._base + (1 - self._base) * speaking.get(face.track, 0.0)) * canvas.face_blob(face)
+                for face in faces
+            )
+            maps.append(brightest(blobs, canvas))
+            records.append(self._record(speaking, float(self._voice.activity(times[windows.anchor]))))
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+
+    @torch.inference_mode()
+    def speaking(self, frames: object, times: NDArray[np.float64], anchor: int) -> dict[int, float]:
+        """Probability per track of the faces at the anchor."""
+        tracks, features = face_features(
+            frames,  # type: ignore[arg-type]
+            times,
+            anchor,
+            self._voice.activity(times),
+            self._voice.level(times),
+        )
+        if not tracks:
+            return {}
+        scores = torch.sigmoid(self._net(torch.from_numpy(features).float()))
+        return {track: float(score) for track, score in zip(tracks, scores, strict=True)}
+
+    @staticmethod
+    def _record(speaking: dict[int, float], voice: float) -> Record:
+        faces = [{"track": track, "speaking": round(p, 4)} for track, p in speaking.items()]
+        return {"voice": round(voice, 4), "faces": faces}

@@ -1,0 +1,26 @@
+"""From features of a face to the probability that it speaks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gazenet_plugins.active_speaker.features import COUNT
+
+
+class SpeakerNet(nn.Module):
+    """Standardise, one hidden layer, one logit; tiny because the labels come from few videos.
+
+    Args:
+        hidden: width of the hidden layer.
+    """
+
+    def __init__(self, hidden: int = 16) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(COUNT))
+        self.register_buffer("std", torch.ones(COUNT))
+        self.layers = nn.Sequential(nn.Linear(COUNT, hidden), nn.Tanh(), nn.Dropout(0.3), nn.Linear(hidden, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``[N, COUNT]`` to logits ``[N]``."""
+        return self.layers((features - self.mean) / self.std)[:, 0]  # type: ignore[no-any-return]

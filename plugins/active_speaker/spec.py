@@ -1,0 +1,21 @@
+"""Active speaker: data only."""
+
+from gazenet.cues.spec import ExtractorSpec, Needs, WindowSpec
+
+SPEC = ExtractorSpec(
+    name="active_speaker",
+    summary="Who speaks: voice activity times mouth motion, per tracked face",
+    cue="speech",
+    implementation="gazenet_plugins.active_speaker.extractor:ActiveSpeaker",
+    window=WindowSpec(before=24, after=24, stride=3),
+    needs=Needs(faces=True, audio=True),
+    assets=("silero_vad",),
+    batch=32,
+    parameters={"base": 0.15, "weights": ""},
+    licence="network: MIT, trained on research-only data; voice activity: silero-vad (MIT)",
+    paper="Voice activity: Silero VAD; speaking labels: Liu et al., Predicting Salient Face in Multiple-Face Videos, 2017",
+    bibtex="""@inproceedings{liu2017salientface,
+  title={Predicting Salient Face in Multiple-Face Videos},
+  author={Liu, Yufan and Zhang, Songyang and Xu, Mai and He, Xuming},
+  booktitle={CVPR}, year={2017}}""",
+)

@@ -1,0 +1,76 @@
+"""Voice activity and loudness of a whole sound track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gazenet.backbones.onnx_graph import OnnxNetwork
+from gazenet.cues.types import Waveform
+
+RATE = 16_000
+BLOCK, CONTEXT = 512, 64
+"""Samples silero-vad sees at once, and how many of the block before it wants repeated."""
+
+LEVEL_STEP = 400
+
+
+@dataclass(frozen=True)
+class VoiceTrack:
+    """Curves over video time in seconds: voice activity 0..1, and log loudness with mean 0 and deviation 1."""
+
+    voice_times: NDArray[np.float64]
+    voice: NDArray[np.float64]
+    level_times: NDArray[np.float64]
+    levels: NDArray[np.float64]
+
+    def activity(self, times: ArrayLike) -> NDArray[np.float64]:
+        return np.asarray(np.interp(times, self.voice_times, self.voice, left=0.0, right=0.0))
+
+    def level(self, times: ArrayLike) -> NDArray[np.float64]:
+        return np.asarray(np.interp(times, self.level_times, self.levels))
+
+
+SILENCE = VoiceTrack(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1))
+
+
+def voice_track(sound: Waveform | None, weights: Path) -> VoiceTrack:
+    """The voice in a sound of any rate and channel count; none in None or in less than one block."""
+    if sound is None:
+        return SILENCE
+    samples = _at_rate(sound)
+    if len(samples) < BLOCK:
+        return SILENCE
+    voice = _silero(samples, OnnxNetwork(weights))
+    voice_times = sound.start + (np.arange(len(voice)) + 0.5) * BLOCK / RATE
+    starts = np.arange(0, len(samples), LEVEL_STEP)
+    power = np.add.reduceat(samples.astype(np.float64) ** 2, starts) / LEVEL_STEP
+    level = 0.5 * np.log(power + 1e-8)
+    level = (level - level.mean()) / (level.std() + 1e-6)
+    return VoiceTrack(voice_times, voice, sound.start + (starts + LEVEL_STEP / 2) / RATE, level)
+
+
+def _at_rate(sound: Waveform) -> NDArray[np.float32]:
+    samples = sound.mono().samples[0]
+    if sound.rate == RATE:
+        return samples
+    from scipy.signal import resample_poly
+
+    common = int(np.gcd(RATE, sound.rate))
+    return np.asarray(resample_poly(samples, RATE // common, sound.rate // common), np.float32)
+
+
+def _silero(samples: NDArray[np.float32], network: OnnxNetwork) -> NDArray[np.float64]:
+    state = np.zeros((2, 1, 128), np.float32)
+    context = np.zeros(CONTEXT, np.float32)
+    rate = np.array(RATE, np.int64)
+    voice = []
+    for start in range(0, len(samples) - BLOCK + 1, BLOCK):
+        block = np.concatenate([context, samples[start : start + BLOCK]])
+        context = block[-CONTEXT:]
+        probability, state = network.run(input=block[None], state=state, sr=rate)
+        voice.append(float(probability[0, 0]))
+    return np.array(voice)

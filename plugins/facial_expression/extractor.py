@@ -1,0 +1,63 @@
+"""Faces as blobs whose brightness grows with how far their expression is from neutral."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gazenet.cues.rendering import Canvas, brightest
+from gazenet.cues.types import AssetPath, CueMaps, Face, VideoContext, Windows
+from gazenet_plugins.facial_expression.network import CLASSES, ExpressionNet, read_weights
+from gazenet_plugins.facial_expression.spec import SPEC
+
+
+class FacialExpression:
+    """Seven expression probabilities per face from one network pass over all faces of a batch.
+
+    Args:
+        base: brightness 0..1 of a perfectly neutral face.
+    """
+
+    spec = SPEC
+
+    def __init__(self, base: float = 0.3) -> None:
+        self._base = base
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        self._device = device
+        self._net = ExpressionNet()
+        self._net.load_state_dict(read_weights(asset_path("expression_manifest"), asset_path("expression_weights")))
+        self._net.eval().to(device)
+
+    def begin(self, video: VideoContext) -> None:
+        """Nothing is kept between videos."""
+
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window and, per face, the scores by class name."""
+        canvas = Canvas(windows.size, windows.map_size)
+        seen = [frames[windows.anchor] for frames in windows.faces]
+        scores = iter(self._classify([face for faces in seen for face in faces]))
+        maps, records = [], []
+        for faces in seen:
+            rated = [(face, next(scores)) for face in faces]
+            blobs = ((self._base + (1 - self._base) * (1 - s[0])) * canvas.face_blob(face) for face, s in rated)
+            maps.append(brightest(blobs, canvas))
+            records.append({"faces": [{"track": face.track, **_named(s)} for face, s in rated]})
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+
+    @torch.inference_mode()
+    def _classify(self, faces: list[Face]) -> list[np.ndarray]:
+        """Probabilities ``[7]`` per face, one face a pass: a frame's result must not depend on its batch."""
+        neutral = np.eye(len(CLASSES), dtype=np.float32)[0]
+        results = []
+        for face in faces:
+            if face.crop is None:
+                results.append(neutral)
+                continue
+            crop = torch.from_numpy(np.ascontiguousarray(face.crop)).permute(2, 0, 1)[None].to(self._device)
+            results.append(self._net(crop)[0].float().cpu().numpy())
+        return results
+
+
+def _named(scores: np.ndarray) -> dict[str, float]:
+    return {name: round(float(score), 4) for name, score in zip(CLASSES, scores, strict=True)}
