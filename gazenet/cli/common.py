@@ -42,6 +42,8 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             word = unknown[0].partition("=")[0]
             hint = suggest(word, self._option_string_actions) if word.startswith("-") else ""
+            if not word.startswith("-") and "--input" in self._option_string_actions:
+                hint = f" (did you mean '--input {unknown[0]}'?)"
             self.error(f"unrecognised argument {unknown[0]}{hint}")
         return found
 

@@ -48,11 +48,13 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return list_plan(chosen)
     failures: list[Failure] = []
-    for folder in dict.fromkeys(home(asset) for asset in chosen):
+    homes = list(dict.fromkeys(home(asset) for asset in chosen))
+    for folder in homes:
         failures += fetch([asset for asset in chosen if home(asset) == folder], folder, mirror=args.mirror)
     for failure in failures:
         print(f"gasp_download_manager: {failure.asset_id}: {failure.message}", file=sys.stderr)
-    print(f"{len(chosen) - len(failures)} of {len(chosen)} present and verified in {asset_dir()}")
+    folders = " and ".join(str(folder.absolute()) for folder in homes)
+    print(f"{len(chosen) - len(failures)} of {len(chosen)} present and verified in {folders}")
     return FAILED if failures else OK
 
 

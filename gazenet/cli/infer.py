@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def resolve_config(args: argparse.Namespace) -> InferConfig:
     """The config with every option of the command line applied. Raises UsageError."""
     sets = list(args.set)
     if args.output_dir is not None:
-        sets.append(f"output_dir={args.output_dir}")
+        sets.append(f"output_dir={json.dumps(args.output_dir)}")
     if args.gpu is not None:
         if args.gpu < 0:
             raise UsageError(f"--gpu {args.gpu}: GPUs are counted from 0")

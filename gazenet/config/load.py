@@ -179,6 +179,8 @@ def _message(fault: dict[str, Any], model: type[BaseModel], path: list[str]) -> 
         return text.removeprefix("Value error, ")
     if kind == "too_short":
         text = f"needs at least {fault['ctx']['min_length']} entries"
+    if kind == "string_type" and isinstance(fault.get("input"), bool | int | float):
+        text += f" (in double quotes: {json.dumps(str(fault['input']))})"
     shown = json.dumps(fault.get("input"), default=str)
     return f"{text[0].lower() + text[1:]}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
 

@@ -64,6 +64,19 @@ def test_wrong_arguments_are_one_line(argv: list[str], said: str, capsys: pytest
     assert captured.err.startswith(f"gasp_test: {said}") and captured.err.count("\n") == 1
 
 
+def test_sub_commands_share_the_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    made = parser()
+    commands = made.add_subparsers(dest="command", required=True)
+    commands.add_parser("show", description="Show.", epilog="examples: none").add_argument("name")
+    seen: list[argparse.Namespace] = []
+    assert execute(made, lambda args: seen.append(args) or 0, ["--debug", "show", "x"]) == 0
+    assert seen[0].debug is True and (seen[0].command, seen[0].name) == ("show", "x")
+    with pytest.raises(SystemExit) as caught:
+        execute(made, lambda args: 0, ["show"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("gasp_test show: the following arguments are required: name")
+
+
 def test_action_gets_its_arguments_and_its_code_is_kept() -> None:
     assert execute(parser(), lambda args: int(args.number), ["--number", "1"]) == 1
 

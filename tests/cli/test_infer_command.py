@@ -35,9 +35,11 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
 def test_options_reach_the_pipeline(calls: list[dict[str, Any]]) -> None:
     argv = ["--input", "a.mp4", "b.mp4", "--output_dir", "o", "--set", "chunk=8", "faces.score=0.5"]
     assert infer.main([*argv, "--no_resume", "--progress_log_file", "log"]) == 0
-    (call,) = calls
+    (call,) = list(calls)
     assert call["inputs"] == [Path("a.mp4"), Path("b.mp4")] and call["output_dir"] == Path("o")
     assert call["resume"] is False and call["progress_log_file"] == Path("log")
+    assert infer.main(["--input", "a.mp4", "--output_dir", "2024"]) == 0
+    assert calls[1]["output_dir"] == Path("2024")
     config = call["config"]
     assert (config.chunk, config.faces.score, config.output_dir, config.inputs) == (8, 0.5, "o", ("a.mp4", "b.mp4"))
 
@@ -122,6 +124,12 @@ def test_dry_run_names_bad_inputs_and_unknown_extractors(
     assert "input bad.mp4: cannot be used: bad.mp4: not a video" in said and "input a.mp4: 1920x1080" in said
     assert infer.main([*argv, 'extractors=[{"name": "gaze_directoin"}]']) == 2
     assert "gaze_directoin" in capsys.readouterr().err
+
+
+def test_stray_file_is_an_input_that_was_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        infer.main(["a.mp4"])
+    assert "unrecognised argument a.mp4 (did you mean '--input a.mp4'?)" in capsys.readouterr().err
 
 
 def test_list_names_configs_and_extractors(capsys: pytest.CaptureFixture[str]) -> None:

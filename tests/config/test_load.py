@@ -73,6 +73,7 @@ def test_set_values_are_json_or_text() -> None:
         ("a..b=1", "write key.path=value"),
         ("summary=eval(1)", "a config holds data and no code"),
         ("output_dir=", "non-empty"),
+        ("output_dir=2024", 'valid string (in double quotes: "2024"), not 2024'),
     ],
 )
 def test_bad_set_is_refused(change: str, expected: str) -> None:
