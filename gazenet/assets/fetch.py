@@ -17,7 +17,7 @@ from gazenet.assets.clients import download_package
 from gazenet.assets.download import download
 from gazenet.assets.store import asset_dir, is_verified, local_path
 from gazenet.errors import GazenetError
-from gazenet.files import sha256_file, write_bytes
+from gazenet.files import publish, sha256_file, sync_file, write_bytes
 
 Say = Callable[[str], None]
 
@@ -100,7 +100,8 @@ def _fetch_url(asset: UrlAsset, folder: Path, say: Say, mirror: str) -> None:
     except GazenetError:
         part.unlink()
         raise
-    part.replace(path)
+    sync_file(part)
+    publish(part, path)
     _confirm(asset, path, say)
 
 
