@@ -1,0 +1,146 @@
+"""Tables of fixations and the frames they belong to.
+
+A fixation lasts from ``start`` to ``start + duration`` and counts for every frame shown in that time. Which frame is
+shown at a moment is asked of the frames' own times, never of a rounded rate.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.data import density as maps
+from gazenet.data.density import Points, Size
+from gazenet.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Fixations:
+    """N fixations on one video or picture: who, when (seconds since its start), where (pixels, see ``density``)."""
+
+    subject: NDArray[np.int64]
+    start: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    points: Points
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.subject), len(self.start), len(self.duration), len(self.points)}
+        if len(lengths) != 1 or self.points.ndim != 2 or self.points.shape[1] != 2:
+            raise ValueError("subject, start, duration [N] and points [N, 2] must be of one length")
+
+    def __len__(self) -> int:
+        return len(self.subject)
+
+
+@dataclass(frozen=True)
+class FrameFixations:
+    """The fixations of each of T frames of a video or picture of ``size`` (height, width)."""
+
+    size: Size
+    points: Sequence[Points]
+    observers: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, frame: int) -> Points:
+        return self.points[frame]
+
+    def __iter__(self) -> Iterator[Points]:
+        return iter(self.points)
+
+    def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
+        """float32 ``[h, w]``, Gaussians of ``sigma`` pixels of the full frame, largest value 1 (all 0 if nobody)."""
+        return maps.peak_one(maps.density(self.points[frame], self.size, (h, w), sigma))
+
+    def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
+        """uint8 ``[h, w]``, 1 where somebody looked."""
+        return maps.fixation_map(self.points[frame], self.size, (h, w))
+
+
+def shown_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Index of the frame on screen at each moment, the first frame appearing at moment 0.
+
+    ``times`` ``[T]`` ascending, seconds. Moments before 0 give -1; moments after the last frame has been shown as long as
+    its predecessor give T.
+    """
+    clock = times - times[0]
+    lasting = clock[-1] - clock[-2] if len(clock) > 1 else np.inf
+    # Times are stored to the microsecond or to a tick of 1/90000: a hair's breadth must not cost a frame.
+    found = np.searchsorted(clock, seconds + 1e-6, side="right") - 1
+    return np.where(seconds >= clock[-1] + lasting, len(clock), found).astype(np.int64)
+
+
+def per_frame(fixations: Fixations, times: NDArray[np.float64], size: Size) -> FrameFixations:
+    """Sort fixations into the frames shown at ``times`` ``[T]`` (seconds, ascending).
+
+    Raises ValueError without a frame.
+    """
+    if not len(times):
+        raise ValueError("a video without frames has no fixated frames")
+    first = np.maximum(shown_at(fixations.start, times), 0)
+    last = np.minimum(shown_at(fixations.start + fixations.duration, times), len(times) - 1)
+    members: list[list[int]] = [[] for _ in times]
+    for k, (a, b) in enumerate(zip(first, last, strict=True)):
+        for frame in range(a, b + 1):
+            members[frame].append(k)
+    observers = np.array([len(set(fixations.subject[who].tolist())) for who in members], np.int64)
+    return FrameFixations(size, [fixations.points[who] for who in members], observers)
+
+
+def constant(fixations: Fixations, frames: int, size: Size) -> FrameFixations:
+    """Every frame of a still picture has all its fixations, whenever they happened."""
+    observers = len(np.unique(fixations.subject))
+    return FrameFixations(size, [fixations.points] * frames, np.full(frames, observers, np.int64))
+
+
+REQUIRED = ("subject", "x", "y")
+TIMING = ("start_ms", "duration_ms")
+
+
+def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
+    """Read a CSV of fixations, grouped by its column ``key`` (``video`` or ``image``; ids stay text).
+
+    Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Raises UsageError naming file,
+    line and column.
+    """
+    wanted = (*REQUIRED, *TIMING) if timed else REQUIRED
+    groups: dict[str, list[tuple[float, ...]]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            _check_columns(path, reader.fieldnames, (key, *wanted))
+            for row in reader:
+                groups.setdefault(row[key], []).append(_numbers(path, reader.line_num, row, wanted))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read as a table of fixations: {error}") from None
+    return {name: _as_fixations(np.array(rows), timed) for name, rows in groups.items()}
+
+
+def _check_columns(path: Path, found: Sequence[str] | None, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in (found or ())]
+    if missing:
+        raise UsageError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(found or ['nothing'])}")
+
+
+def _numbers(path: Path, line: int, row: dict[str, str], wanted: Sequence[str]) -> tuple[float, ...]:
+    values = []
+    for name in wanted:
+        try:
+            value = float(row[name])
+        except (TypeError, ValueError):
+            value = float("nan")
+        if not np.isfinite(value):
+            raise UsageError(f"{path}: line {line}: column {name} must be a number, not {row[name]!r}")
+        values.append(value)
+    return tuple(values)
+
+
+def _as_fixations(rows: NDArray[np.float64], timed: bool) -> Fixations:
+    start, duration = (rows[:, 3] / 1000, rows[:, 4] / 1000) if timed else (np.zeros(len(rows)), np.zeros(len(rows)))
+    return Fixations(rows[:, 0].astype(np.int64), start, duration, np.ascontiguousarray(rows[:, 1:3]))
