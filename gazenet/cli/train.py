@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gazenet.cli.common import OK, Parser, execute, print_table
-from gazenet.config.load import config_summaries, load_config
+from gazenet.cli.common import OK, Parser, check_device, execute, print_table
+from gazenet.config.load import config_names, config_summaries, load_config
 from gazenet.errors import UsageError
 
 DESCRIPTION = """Train an integrator: the network that fuses the cue maps into one map.
@@ -20,7 +20,7 @@ that has a config key is the short form of --set KEY=VALUE and wins over the con
 
 exit codes: 0 done; 1 the training failed; 2 the request is wrong; 130 interrupted (--resume continues)"""
 
-EXAMPLES = """  gasp_train --train_config default --set output=runs/mine
+EXAMPLES = """  gasp_train --train_config NAME --set output=runs/mine
   gasp_train --train_config_file mine.json --max_epochs 20 --logger_name tensorboard
   gasp_train --train_config_file mine.json --resume
   gasp_train --list"""
@@ -40,7 +40,7 @@ def build_parser() -> Parser:
     """The options of ``gasp_train``."""
     parser = Parser("gasp_train", DESCRIPTION, EXAMPLES)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--train_config", metavar="NAME", default="default", help="an installed config (see --list)")
+    which.add_argument("--train_config", metavar="NAME", help="an installed config (see --list)")
     which.add_argument("--train_config_file", metavar="FILE", help="a JSON config of your own")
     for flag, (key, kind, text) in FLAGS.items():
         parser.add_argument(f"--{flag}", metavar=kind.__name__.upper(), type=kind, help=f"{text} ({key})")
@@ -76,10 +76,14 @@ def run(args: argparse.Namespace) -> int:
         print_table([("config", "summary"), *config_summaries("train").items()])
         return OK
     name = Path(args.train_config_file) if args.train_config_file else args.train_config
+    if not name:
+        known = ", ".join(config_names("train")) or "none is installed"
+        raise UsageError(f"name --train_config NAME or --train_config_file FILE; installed: {known}")
     config = load_config("train", name, flag_sets(args))
     if args.dry_run:
         print(config.model_dump_json(indent=2))
         return OK
+    check_device(config.device)
     from gazenet.training.run import train
 
     train(config, resume=args.resume)
