@@ -15,34 +15,38 @@ class SourceConfig(Settings):
     """Videos or pictures of one data set."""
 
     dataset: str = Field(min_length=1, description="Name of an installed data set reader: findwho, osie, crowd.")
-    root: PathText | None = Field(None, description="Folder of its files; null: <data.root>/<dataset>.")
-    items: tuple[str, ...] | None = Field(None, min_length=1, description="Names to use; null: all.")
-    exclude: tuple[str, ...] = Field((), description="Names to leave out.")
-    split: str | None = Field(None, description="Split table (installed name or .csv) whose Social rows are used.")
-    weight: float = Field(1.0, gt=0, description="Share of the drawn samples, relative to the other sources.")
+    root: PathText | None = Field(default=None, description="Folder of its files; null: <data.root>/<dataset>.")
+    items: tuple[str, ...] | None = Field(default=None, min_length=1, description="Names to use; null: all.")
+    exclude: tuple[str, ...] = Field(default=(), description="Names to leave out.")
+    split: str | None = Field(default=None, description="Split table (name or .csv): its Social rows.")
+    weight: float = Field(default=1.0, gt=0, description="Share of the drawn samples, relative to the other sources.")
 
 
 class AugmentConfig(Settings):
     """Random changes of geometry, the same for maps and fixations of a sample."""
 
-    flip: bool = Field(True, description="Mirror left and right, half of the time.")
-    shift: float = Field(0.1, ge=0, le=0.5, description="Largest shift as a fraction of width and height.")
-    scale: float = Field(0.15, ge=0, le=0.5, description="Largest relative change of size.")
-    drop_cue: float = Field(0.0, ge=0, lt=1, description="Chance that a cue other than the first is blanked.")
+    flip: bool = Field(default=True, description="Mirror left and right, half of the time.")
+    shift: float = Field(default=0.1, ge=0, le=0.5, description="Largest shift as a fraction of width and height.")
+    scale: float = Field(default=0.15, ge=0, le=0.5, description="Largest relative change of size.")
+    drop_cue: float = Field(default=0.0, ge=0, lt=1, description="Chance that a cue other than the first is blanked.")
 
 
 class DataConfig(Settings):
     """What is learned from, and how samples are drawn."""
 
-    root: PathText = Field("data", description="Folder that holds one folder per data set.")
+    root: PathText = Field(default="data", description="Folder that holds one folder per data set.")
     train: tuple[SourceConfig, ...] = Field(min_length=1, description="Where training samples come from.")
-    validation: tuple[SourceConfig, ...] = Field((), description="Where the scores during training come from.")
-    frame_stride: int = Field(5, ge=1, description="Every how-manyth frame of a video is a target.")
+    validation: tuple[SourceConfig, ...] = Field(default=(), description="Where the scores during training come from.")
+    frame_stride: int = Field(default=5, ge=1, description="Every how-manyth frame of a video is a target.")
     sigma: float | None = Field(
-        None, gt=0, description="Ground-truth Gaussian in pixels of the data set's reference width; null: its own."
+        default=None,
+        gt=0,
+        description="Gaussian in pixels of the data set's reference width; null: its own.",
     )
-    min_observers: int = Field(1, ge=1, description="Frames fixated by fewer people are no targets for training.")
-    validation_min_observers: int = Field(8, ge=1, description="The same for validation.")
+    min_observers: int = Field(
+        default=1, ge=1, description="Frames fixated by fewer people are no targets for training."
+    )
+    validation_min_observers: int = Field(default=8, ge=1, description="The same for validation.")
     augment: AugmentConfig = AugmentConfig()
 
 
@@ -50,7 +54,8 @@ class LossConfig(Settings):
     """Weights of the terms; ``mode`` says how they are computed."""
 
     mode: Literal["corrected", "published"] = Field(
-        "corrected", description="published: as the released training, with its scaling of the cross entropy target."
+        default="corrected",
+        description="published: as the released training, with its scaling of the cross entropy target.",
     )
     bce: float = 0.5
     cc: float = 2.0
@@ -63,50 +68,58 @@ class LossConfig(Settings):
 class TrainerConfig(Settings):
     """The optimisation."""
 
-    max_epochs: int = Field(20, ge=1, description="Passes of samples_per_epoch samples.")
-    samples_per_epoch: int | None = Field(None, ge=1, description="Random draws; null: every target frame once.")
-    batch_size: int = Field(16, ge=1)
-    optimizer: Literal["adam", "adamw"] = Field("adamw", description="adam is the published one.")
-    learning_rate: float = Field(1e-3, gt=0)
-    schedule: Literal["constant", "one_cycle", "cosine"] = Field("one_cycle", description="Course of the rate.")
-    weight_decay: float = Field(1e-2, ge=0)
-    gradient_clip: float | None = Field(1.0, gt=0, description="Largest gradient norm; null: no clipping.")
+    max_epochs: int = Field(default=20, ge=1, description="Passes of samples_per_epoch samples.")
+    samples_per_epoch: int | None = Field(
+        default=None, ge=1, description="Random draws; null: every target frame once."
+    )
+    batch_size: int = Field(default=16, ge=1)
+    optimizer: Literal["adam", "adamw"] = Field(default="adamw", description="adam is the published one.")
+    learning_rate: float = Field(default=1e-3, gt=0)
+    schedule: Literal["constant", "one_cycle", "cosine"] = Field(
+        default="one_cycle", description="Course of the rate."
+    )
+    weight_decay: float = Field(default=1e-2, ge=0)
+    gradient_clip: float | None = Field(default=1.0, gt=0, description="Largest gradient norm; null: no clipping.")
     loss: LossConfig = LossConfig()
-    seed: int = Field(0, ge=0, lt=2**32)
-    workers: int = Field(0, ge=0, description="Processes that make samples; 0: in the training process.")
-    devices: int = Field(1, ge=1, description="How many processes or GPUs train together.")
-    threads: int | None = Field(None, ge=1, description="Threads of the numeric libraries; null: as they are.")
-    check_val_every_n_epoch: int = Field(1, ge=1)
-    checkpoint_save_every_n_epoch: int = Field(1, ge=1)
-    checkpoint_save_n_top: int = Field(1, ge=0, description="How many of the best checkpoints are kept.")
-    checkpoint_monitor: str = Field("val_loss", min_length=1, description="Value that says which is best.")
-    keep: Literal["last", "best"] = Field("last", description="Which weights are exported.")
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    workers: int = Field(default=0, ge=0, description="Processes that make samples; 0: in the training process.")
+    devices: int = Field(default=1, ge=1, description="How many processes or GPUs train together.")
+    threads: int | None = Field(default=None, ge=1, description="Threads of the numeric libraries; null: as they are.")
+    check_val_every_n_epoch: int = Field(default=1, ge=1)
+    checkpoint_save_every_n_epoch: int = Field(default=1, ge=1)
+    checkpoint_save_n_top: int = Field(default=1, ge=0, description="How many of the best checkpoints are kept.")
+    checkpoint_monitor: str = Field(default="val_loss", min_length=1, description="Value that says which is best.")
+    keep: Literal["last", "best"] = Field(default="last", description="Which weights are exported.")
 
 
 class TrainConfig(Settings):
     """Everything a run of ``gasp_train`` needs to know."""
 
-    summary: str = Field("", description="One sentence, shown by --list.")
+    summary: str = Field(default="", description="One sentence, shown by --list.")
     network: dict[str, JsonValue] = Field(
         description="Fields of the integrator's network (gazenet.fusion.gasp.GaspConfig); modalities is the number of "
         "cues and may be left out."
     )
     cues: tuple[str, ...] = Field(min_length=1, description="Extractors in the order the network takes them.")
     rendering: Literal["scalar", "published"] = Field(
-        "scalar", description="scalar: one channel per cue; published: coloured as the released weights expect."
+        default="scalar",
+        description="scalar: one channel per cue; published: coloured as the released weights expect.",
     )
-    input_size: Size = Field((54, 96), description="[height, width] of the maps given to the network.")
+    input_size: Size = Field(default=(54, 96), description="[height, width] of the maps given to the network.")
     data: DataConfig
-    infer_config: str = Field("default", min_length=1, description="Inference config that says how cues are made.")
-    cache_dir: PathText = Field("runs/.cache", description="Home of the cue maps, as in inference.")
+    infer_config: str = Field(
+        default="default", min_length=1, description="Inference config that says how cues are made."
+    )
+    cache_dir: PathText = Field(default="runs/.cache", description="Home of the cue maps, as in inference.")
     device: DeviceText = "cpu"
     folds: Literal["video"] | None = Field(
-        None, description="video: besides the final network, one per training video that has not seen it, scored on it."
+        default=None,
+        description="video: besides the final network, one per training video that has not seen it, scored on it.",
     )
     trainer: TrainerConfig = TrainerConfig()
-    logger: str = Field("csv", description="csv, tensorboard, comet, or empty for none.")
-    project: str = Field("gasp_runs", min_length=1, description="Project name for loggers.")
-    output: PathText = Field("runs/train", description="Folder of checkpoints, logs and the exported network.")
+    logger: str = Field(default="csv", description="csv, tensorboard, comet, or empty for none.")
+    project: str = Field(default="gasp_runs", min_length=1, description="Project name for loggers.")
+    output: PathText = Field(default="runs/train", description="Folder of checkpoints, logs and the exported network.")
 
     @field_validator("input_size")
     @classmethod

@@ -1,7 +1,7 @@
 """From fixated points to maps: a fixation map of pixels and a smooth density.
 
-Points ``[n, 2]`` are (x, y) in pixels of the full frame, origin at the outer corner of the first pixel, so that pixel i
-covers ``i <= x < i + 1``. Cell (row i, column j) of an ``[h, w]`` map covers an equal share of the complete frame.
+Points ``[n, 2]`` are (x, y) in pixels of the full frame, origin at the outer corner of the first pixel, so that pixel
+i covers ``i <= x < i + 1``. Cell (row i, column j) of an ``[h, w]`` map covers an equal share of the complete frame.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def cells(points: Points, size: Size, shape: Size) -> NDArray[np.int64]:
     """Row and column ``[n, 2]`` of each point in a map of ``shape``; points outside the frame are dropped."""
     kept = inside(points, size)
     found = np.floor(kept[:, ::-1] * (np.array(shape) / np.array(size))).astype(np.int64)
-    return np.minimum(found, np.array(shape) - 1)
+    limited: NDArray[np.int64] = np.minimum(found, np.array(shape) - 1)
+    return limited
 
 
 def fixation_map(points: Points, size: Size, shape: Size) -> NDArray[np.uint8]:

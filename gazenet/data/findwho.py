@@ -107,7 +107,7 @@ def read_database(path: Path) -> dict[str, Fixations]:
         raise UsageError(f"{path}: is not the published FindWho database: {error}") from None
     columns = [_column(path, fields, wanted) for wanted in _FIELDS]
     subject, video, start, duration, x, y = rows[:, columns].T
-    if len(video) and not (1 <= video.min() and video.max() <= len(names)):
+    if len(video) and not (video.min() >= 1 and video.max() <= len(names)):
         raise UsageError(f"{path}: VideoIndex reaches {int(video.max())}, but there are {len(names)} names")
     found = {}
     for index in np.unique(video):

@@ -66,8 +66,8 @@ class FrameFixations:
 def shown_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.int64]:
     """Index of the frame on screen at each moment, the first frame appearing at moment 0.
 
-    ``times`` ``[T]`` ascending, seconds. Moments before 0 give -1; moments after the last frame has been shown as long as
-    its predecessor give T.
+    ``times`` ``[T]`` ascending, seconds. Moments before 0 give -1; moments after the last frame has been shown as
+    long as its predecessor give T.
     """
     clock = times - times[0]
     lasting = clock[-1] - clock[-2] if len(clock) > 1 else np.inf
@@ -106,8 +106,8 @@ TIMING = ("start_ms", "duration_ms")
 def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
     """Read a CSV of fixations, grouped by its column ``key`` (``video`` or ``image``; ids stay text).
 
-    Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Raises UsageError naming file,
-    line and column.
+    Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Raises UsageError naming
+    file, line and column.
     """
     wanted = (*REQUIRED, *TIMING) if timed else REQUIRED
     groups: dict[str, list[tuple[float, ...]]] = {}

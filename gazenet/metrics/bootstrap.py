@@ -1,7 +1,7 @@
 """Intervals by resampling: how far a mean over frames is to be trusted.
 
-Neighbouring frames of one video resemble each other, so resampling single frames understates the spread between videos;
-``groups`` resamples complete videos instead. Say which one a table shows.
+Neighbouring frames of one video resemble each other, so resampling single frames understates the spread between
+videos; ``groups`` resamples complete videos instead. Say which one a table shows.
 """
 
 from __future__ import annotations
@@ -75,13 +75,15 @@ def paired_difference(
     return bootstrap_mean(first - second, groups=groups, level=level, samples=samples, seed=seed)
 
 
-def _parts(values: NDArray[np.float64], groups: list[object] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _parts(
+    values: NDArray[np.float64], groups: list[object] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum and count of each unit that is drawn: a value, or all values of a group."""
     if groups is None:
         return values, np.ones(len(values))
     names = {name: k for k, name in enumerate(dict.fromkeys(groups))}
     member = np.array([names[name] for name in groups])
-    return np.bincount(member, values), np.bincount(member).astype(np.float64)
+    return np.bincount(member, values).astype(np.float64), np.bincount(member).astype(np.float64)
 
 
 def _resampled_means(

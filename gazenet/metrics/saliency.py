@@ -15,8 +15,8 @@ from gazenet.metrics import functional
 class FrameMean(Metric):
     """Mean of a per-frame score over all frames seen so far; ``invalid`` counts those that gave NaN.
 
-    Subclasses name the function. ``update`` takes what that function takes, batched ``[B, H, W]``. Works under DDP: the
-    states are sums.
+    Subclasses name the function. ``update`` takes what that function takes, batched ``[B, H, W]``. Works under DDP:
+    the states are sums.
     """
 
     full_state_update = False

@@ -1,4 +1,5 @@
-"""Areas under ROC curves. They differ in what counts as a negative and in how the curve is drawn: name the one you show.
+"""Areas under ROC curves. They differ in what counts as a negative and in how the curve is drawn: name the one you
+show.
 
 ================  =====================  ==========================================================
 function          negatives              curve
@@ -25,8 +26,8 @@ def auc_judd(prediction: Tensor, fixations: Tensor) -> Tensor:
     """AUC-Judd without jitter and without rounding (Judd et al., ICCV 2009).
 
     Thresholds are the distinct values at fixated pixels; at each, hits are the fixated and false alarms the unfixated
-    pixels not below it. ``prediction`` and ``fixations`` ``[..., H, W]`` (positive = fixated). Returns float64 ``[...]``,
-    NaN where nothing or everything is fixated or the prediction is not finite.
+    pixels not below it. ``prediction`` and ``fixations`` ``[..., H, W]`` (positive = fixated). Returns float64
+    ``[...]``, NaN where nothing or everything is fixated or the prediction is not finite.
     """
     return _over_maps(_judd, *pair(prediction, fixations))
 
@@ -66,7 +67,7 @@ def _judd(values: Tensor, hit: Tensor) -> float:
     fixated, pixels = int(hit.sum()), len(values)
     if not 0 < fixated < pixels:
         return _NAN
-    thresholds = values[hit].unique()
+    thresholds = torch.unique(values[hit])
     # Only the few fixation values are sorted; every pixel is binned among them once.
     tp = _at_least(values[hit], thresholds) / fixated
     fp = (_at_least(values, thresholds) - _at_least(values[hit], thresholds)) / (pixels - fixated)

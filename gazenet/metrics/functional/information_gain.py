@@ -12,8 +12,8 @@ def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor) ->
     """Mean over fixated pixels of ``log2(eps + p) - log2(eps + b)``, in bits per fixation.
 
     ``prediction`` and ``fixations`` ``[..., H, W]``, ``baseline`` (for example the centre bias) broadcast to them;
-    prediction and baseline are scaled to sum 1. Returns float64 ``[...]``, NaN where nothing is fixated or a map is not
-    finite.
+    prediction and baseline are scaled to sum 1. Returns float64 ``[...]``, NaN where nothing is fixated or a map is
+    not finite.
     """
     p, f = pair(prediction, fixations)
     b = flat(baseline.expand_as(prediction))

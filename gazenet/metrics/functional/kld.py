@@ -11,8 +11,8 @@ from gazenet.metrics.functional.common import EPSILON, as_density, mark_invalid,
 def kld(prediction: Tensor, density: Tensor) -> Tensor:
     """``sum g log(eps + g / (p + eps))`` in nats over maps scaled to sum 1, eps = 2.2204e-16 (MIT's constants).
 
-    Both maps ``[..., H, W]``. Returns float64 ``[...]``, smaller is better, NaN where the ground truth is empty or a map
-    is not finite.
+    Both maps ``[..., H, W]``. Returns float64 ``[...]``, smaller is better, NaN where the ground truth is empty or a
+    map is not finite.
     """
     p, g = pair(prediction, density)
     q, t = as_density(p), as_density(g)

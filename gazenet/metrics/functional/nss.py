@@ -12,8 +12,8 @@ def nss(prediction: Tensor, fixations: Tensor) -> Tensor:
     """Mean z-score of the prediction at fixated pixels.
 
     ``prediction`` ``[..., H, W]``; ``fixations`` same shape, a pixel counts once if its value is positive. Returns
-    float64 ``[...]``: 0 for a constant prediction (its standard deviation, the population one, is 0), NaN where nothing
-    is fixated or the prediction is not finite.
+    float64 ``[...]``: 0 for a constant prediction (its standard deviation, the population one, is 0), NaN where
+    nothing is fixated or the prediction is not finite.
     """
     p, f = pair(prediction, fixations)
     hit = (f > 0).double()

@@ -95,7 +95,8 @@ def min_max(values: Map) -> NDArray[np.float64]:
     """Scaled to 0..1; a constant map stays as it is."""
     floats = np.asarray(values, np.float64)
     span = np.ptp(floats)
-    return (floats - floats.min()) / span if span > 0 else floats
+    scaled: NDArray[np.float64] = (floats - floats.min()) / span if span > 0 else floats
+    return scaled
 
 
 def _thresholded(positives: NDArray[np.float64], negatives: NDArray[np.float64], borji: bool) -> float:
@@ -117,7 +118,8 @@ def _area(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
 
 
 def _unit_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values / values.sum()
+    scaled: NDArray[np.float64] = values / values.sum()
+    return scaled
 
 
 def _tensor(values: Map) -> torch.Tensor:

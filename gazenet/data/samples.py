@@ -1,0 +1,188 @@
+"""Training samples: windows of cue maps that end at a frame, and what people fixated in that frame.
+
+A sample is a pure function of (seed, draw number): which clip, which frame, which change of geometry. So a resumed run
+sees exactly what an uninterrupted one would have seen, with any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from gazenet.config.train import AugmentConfig
+from gazenet.data.clips import CueClip
+from gazenet.data.density import Points, Size, density, fixation_map, peak_one
+from gazenet.errors import UsageError
+
+Sample = dict[str, Tensor]
+Render = Callable[[NDArray[np.uint8]], Tensor]
+"""Maps uint8 ``[M, T, h, w]`` to the network's input ``[T, M * C, H, W]``."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A mirror, shift (fractions of width and height) and change of scale of the complete frame."""
+
+    mirror: bool = False
+    shift: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
+
+    def points(self, points: Points, size: Size) -> Points:
+        """Where the points of a frame of ``size`` (height, width) come to lie."""
+        extent = np.array([size[1], size[0]], np.float64)
+        centred = (points / extent - 0.5) * self.scale
+        if self.mirror:
+            centred = centred * [-1.0, 1.0]
+        moved: Points = (centred + 0.5 + np.array(self.shift)) * extent
+        return moved
+
+    def maps(self, maps: Tensor) -> Tensor:
+        """The same for maps ``[T, C, H, W]``; what comes in from outside the frame is 0."""
+        if self == Geometry():
+            return maps
+        sign = -1.0 if self.mirror else 1.0
+        theta = torch.tensor(
+            [
+                [sign / self.scale, 0.0, -2 * sign * self.shift[0] / self.scale],
+                [0.0, 1 / self.scale, -2 * self.shift[1] / self.scale],
+            ]
+        )
+        grid = F.affine_grid(theta.expand(len(maps), 2, 3), list(maps.shape), align_corners=False)
+        return F.grid_sample(maps, grid, align_corners=False)
+
+
+def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> Geometry:
+    """One random change within the limits of the config."""
+    mirror = bool(augment.flip and rng.random() < 0.5)
+    dx, dy = rng.uniform(-augment.shift, augment.shift, 2)
+    return Geometry(mirror, (float(dx), float(dy)), float(1 + rng.uniform(-augment.scale, augment.scale)))
+
+
+class Draws:
+    """Which (clip, frame) each draw shows: every target once per epoch, or random ones shared between sources."""
+
+    def __init__(
+        self,
+        clips: Sequence[CueClip],
+        targets: Sequence[NDArray[np.int64]],
+        seed: int,
+        samples_per_epoch: int | None = None,
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        self.all = [(k, int(frame)) for k, frames in enumerate(targets) for frame in frames]
+        if not self.all:
+            raise UsageError("no frame to learn from: no clip has a frame with enough observers (data.min_observers)")
+        self.seed, self.targets = seed, targets
+        self.length = samples_per_epoch or len(self.all)
+        self._random = samples_per_epoch is not None
+        self._sources = _by_source(clips, targets)
+        shares = np.array([1.0 if weights is None else weights[source] for source in self._sources])
+        self._shares = shares / shares.sum()
+
+    def rng(self, draw: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, draw])
+
+    def pick(self, draw: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Clip number and frame of a draw; ``rng`` is that of the draw."""
+        if not self._random:
+            return self.all[int(_permutation(self.seed, draw // self.length, self.length)[draw % self.length])]
+        source = list(self._sources)[int(rng.choice(len(self._shares), p=self._shares))]
+        clip = int(rng.choice(self._sources[source]))
+        return clip, int(rng.choice(self.targets[clip]))
+
+
+def _by_source(clips: Sequence[CueClip], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for k, (clip, frames) in enumerate(zip(clips, targets, strict=True)):
+        if len(frames):
+            found.setdefault(clip.source, []).append(k)
+    return found
+
+
+@lru_cache(maxsize=2)
+def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch, length]).permutation(length)
+
+
+@dataclass(frozen=True)
+class SampleShape:
+    """What the network takes and gives: T frames (None: one frame, no time axis), target (h, w), all-frame targets."""
+
+    target: Size
+    window: int | None = None
+    exhaustive: bool = False
+
+
+class WindowSamples(Dataset[Sample]):
+    """Samples by draw number.
+
+    ``maps`` float ``[M * C, H, W]`` (``[T, M * C, H, W]`` for windows); ``salmap`` ``[1, h, w]`` density with peak 1;
+    ``fixmap`` ``[1, h, w]`` 0 or 1; ``seq_salmap`` ``[T, 1, h, w]`` where the network needs a target per frame; ``clip``
+    and ``frame`` say what it is.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[CueClip],
+        cues: Sequence[str],
+        shape: SampleShape,
+        render: Render,
+        draws: Draws,
+        augment: AugmentConfig | None = None,
+    ) -> None:
+        self.clips, self.cues, self.shape = clips, cues, shape
+        self.render, self.draws, self.augment = render, draws, augment
+
+    def __len__(self) -> int:
+        return self.draws.length
+
+    def __getitem__(self, draw: int) -> Sample:
+        if self.augment is None:
+            k, frame = self.draws.all[draw]
+            return self.sample(k, frame, Geometry(), None)
+        rng = self.draws.rng(draw)
+        k, frame = self.draws.pick(draw, rng)
+        geometry = draw_geometry(self.augment, rng)
+        return self.sample(k, frame, geometry, self._blanked(rng))
+
+    def _blanked(self, rng: np.random.Generator) -> NDArray[np.bool_] | None:
+        if not self.augment or not self.augment.drop_cue:
+            return None
+        blank: NDArray[np.bool_] = rng.random(len(self.cues)) < self.augment.drop_cue
+        blank[0] = False
+        return blank
+
+    def sample(self, k: int, frame: int, geometry: Geometry, blank: NDArray[np.bool_] | None) -> Sample:
+        """The sample of one frame of clip ``k`` under a change of geometry, with some cues blanked."""
+        clip = self.clips[k]
+        # Before its first frame a video has nothing: the first frame is repeated, as in inference.
+        window = [max(frame - back, 0) for back in reversed(range(self.shape.window or 1))]
+        maps = np.stack([np.asarray(clip.maps[cue][window]) for cue in self.cues])
+        if blank is not None:
+            maps[blank] = 0
+        rendered = geometry.maps(self.render(maps))
+        salmap, fixmap = self._truth(clip, frame, geometry)
+        sample = {
+            "maps": rendered if self.shape.window else rendered[0],
+            "salmap": salmap,
+            "fixmap": fixmap,
+            "clip": torch.tensor(k),
+            "frame": torch.tensor(frame),
+        }
+        if self.shape.exhaustive:
+            sample["seq_salmap"] = torch.stack([self._truth(clip, one, geometry)[0] for one in window])
+        return sample
+
+    def _truth(self, clip: CueClip, frame: int, geometry: Geometry) -> tuple[Tensor, Tensor]:
+        points = geometry.points(clip.truth[frame], clip.size)
+        smooth = peak_one(density(points, clip.size, self.shape.target, clip.sigma))
+        marked = fixation_map(points, clip.size, self.shape.target)
+        return torch.from_numpy(smooth)[None], torch.from_numpy(marked).float()[None]
