@@ -1,18 +1,23 @@
 """Files that appear whole or not at all: unique temporary name in the same folder, fsync, rename, fsync of the folder.
 
-Every write that users rely on passes through the four ``_os_*`` functions, so that tests can let any of them fail.
+Every change on disk that users rely on passes through the ``_os_*`` functions, so that tests can let any of them fail.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import io
 import json
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
+
+_NAME_BYTES = 60  # of the final name inside the temporary one: file systems end a name at 255 bytes
+_SUFFIX_BYTES = 16
 
 
 def _os_write(descriptor: int, data: bytes | memoryview) -> int:
@@ -28,40 +33,64 @@ def _os_replace(source: Path, target: Path) -> None:
 
 
 def _os_fallocate(descriptor: int, offset: int, length: int) -> None:
-    os.posix_fallocate(descriptor, offset, length)
+    if hasattr(os, "posix_fallocate"):  # absent on macOS, where the write that follows takes the space
+        os.posix_fallocate(descriptor, offset, length)
 
 
-class _Writer:
-    """A binary file whose writes go through :func:`_os_write` until everything is written."""
+def _os_unlink(path: Path) -> None:
+    os.unlink(path)
+
+
+class _Writer(io.RawIOBase):
+    """A new binary file, written unbuffered through :func:`write_all`; seekable."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
-    def write(self, data: bytes | memoryview) -> int:
-        write_all(self._descriptor, data)
-        return len(data)
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        write_all(self._descriptor, view)
+        return len(view)
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return os.lseek(self._descriptor, offset, whence)
+
+    def fileno(self) -> int:
+        return self._descriptor
 
     def sync(self) -> None:
         _os_fsync(self._descriptor)
 
     def close(self) -> None:
-        if self._descriptor >= 0:
+        if not self.closed:
+            super().close()
             os.close(self._descriptor)
-            self._descriptor = -1
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Writes every byte, however the system splits them. Raises OSError, for example on a full disk."""
     view = memoryview(data).cast("B")
     while view:
-        view = view[_os_write(descriptor, view) :]
+        written = _os_write(descriptor, view)
+        if written <= 0:
+            raise OSError(errno.EIO, "nothing could be written")
+        view = view[written:]
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames inside a folder durable."""
+    """Makes renames inside a folder durable, where its file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         _os_fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems do not sync folders
+            raise
     finally:
         os.close(descriptor)
 
@@ -83,19 +112,22 @@ def publish(temporary: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
-    """A binary file that takes its name only when the block ends without an error."""
+    """A binary file that takes its name only when the block ends without an error.
+
+    It is unbuffered and seekable. Its folder is made if need be. Raises OSError.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _unique(target)
     writer = _Writer(temporary)
     try:
-        yield writer  # type: ignore[misc]
+        yield cast(BinaryIO, writer)
         writer.sync()
         writer.close()
         publish(temporary, target)
     except BaseException:
         writer.close()
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
 
 
@@ -114,12 +146,18 @@ def atomic_path(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
         sync_file(temporary)
         publish(temporary, target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
 
 
 def _unique(target: Path, suffix: str = "") -> Path:
-    return target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.tmp{suffix}")
+    stem = target.name.encode("utf-8", "surrogateescape")[:_NAME_BYTES].decode("utf-8", "ignore")
+    return target.with_name(f".{stem}.{uuid.uuid4().hex[:12]}.tmp{suffix if len(suffix) <= _SUFFIX_BYTES else ''}")
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # the error that brought us here is the one worth reporting
+        _os_unlink(path)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

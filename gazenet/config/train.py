@@ -106,6 +106,10 @@ class TrainConfig(Settings):
         description="scalar: one channel per cue; published: coloured as the released weights expect.",
     )
     input_size: Size = Field(default=(54, 96), description="[height, width] of the maps given to the network.")
+    colours: tuple[str, ...] = Field(default=(), description="With rendering published: a colour map per cue.")
+    smoothing: int = Field(default=0, ge=0, description="Frames on either side averaged by the finished integrator.")
+    sharpness: float = Field(default=1.0, gt=0, description="Exponent on the density of the finished integrator.")
+    name: str = Field(default="trained", pattern="^[a-z][a-z0-9_]*$", description="Name of the finished integrator.")
     data: DataConfig
     infer_config: str = Field(
         default="default", min_length=1, description="Inference config that says how cues are made."

@@ -68,6 +68,8 @@ def open_maps(store: MapStore, keys: Mapping[str, MapKey], cues: Sequence[str]) 
     for cue in cues:
         reader = store.reader(keys[cue]) if cue in keys else None
         if reader is None:
-            raise UsageError(f"cue {cue}: no finished maps below {store.root}; run the first stage with that extractor")
+            raise UsageError(
+                f"cue {cue}: no finished maps below {store.root}; run the first stage with that extractor"
+            )
         found[cue] = reader.maps
     return found

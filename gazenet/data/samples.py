@@ -44,8 +44,8 @@ class Geometry:
         moved: Points = (centred + 0.5 + np.array(self.shift)) * extent
         return moved
 
-    def maps(self, maps: Tensor) -> Tensor:
-        """The same for maps ``[T, C, H, W]``; what comes in from outside the frame is 0."""
+    def maps(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The same for maps uint8 ``[M, T, h, w]``; what comes in from outside the frame is 0."""
         if self == Geometry():
             return maps
         sign = -1.0 if self.mirror else 1.0
@@ -55,8 +55,10 @@ class Geometry:
                 [0.0, 1 / self.scale, -2 * self.shift[1] / self.scale],
             ]
         )
-        grid = F.affine_grid(theta.expand(len(maps), 2, 3), list(maps.shape), align_corners=False)
-        return F.grid_sample(maps, grid, align_corners=False)
+        stack = torch.from_numpy(maps).float().flatten(0, 1)[None]
+        grid = F.affine_grid(theta[None], list(stack.shape), align_corners=False)
+        moved = F.grid_sample(stack, grid, align_corners=False).round().clamp(0, 255)
+        return moved.to(torch.uint8).view(maps.shape).numpy()
 
 
 def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> Geometry:
@@ -124,8 +126,8 @@ class SampleShape:
 class WindowSamples(Dataset[Sample]):
     """Samples by draw number.
 
-    ``maps`` float ``[M * C, H, W]`` (``[T, M * C, H, W]`` for windows); ``salmap`` ``[1, h, w]`` density with peak 1;
-    ``fixmap`` ``[1, h, w]`` 0 or 1; ``seq_salmap`` ``[T, 1, h, w]`` where the network needs a target per frame; ``clip``
+    ``maps`` float ``[M * C, H, W]`` (``[T, M * C, H, W]`` for windows); ``salmap`` ``[1, h, w]``, peak 1; ``fixmap``
+    ``[1, h, w]`` 0 or 1; ``seq_salmap`` ``[T, 1, h, w]`` where the network needs a target per frame; ``clip``
     and ``frame`` say what it is.
     """
 
@@ -168,7 +170,7 @@ class WindowSamples(Dataset[Sample]):
         maps = np.stack([np.asarray(clip.maps[cue][window]) for cue in self.cues])
         if blank is not None:
             maps[blank] = 0
-        rendered = geometry.maps(self.render(maps))
+        rendered = self.render(geometry.maps(maps))
         salmap, fixmap = self._truth(clip, frame, geometry)
         sample = {
             "maps": rendered if self.shape.window else rendered[0],

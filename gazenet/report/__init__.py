@@ -1,0 +1,1 @@
+"""Pictures and pages for people: the overlay and the HTML report."""

@@ -52,7 +52,8 @@ def published_kld(x: Tensor, s: Tensor, f: Tensor) -> Tensor:
 def published_nll(x: Tensor, s: Tensor, f: Tensor) -> Tensor:
     """Minus the sum of raw logits at the first fixated pixel of each map."""
     first = (f > 0).flatten(1).to(torch.uint8).argmax(1)
-    return -x.flatten(1).gather(1, first[:, None]).sum()
+    picked: Tensor = x.flatten(1).gather(1, first[:, None])
+    return -picked.sum()
 
 
 PUBLISHED: Mapping[str, Term] = {

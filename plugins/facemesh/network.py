@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,18 +17,20 @@ MARGIN = 1.5
 
 
 class FaceMesh:
-    """Landmark network; deterministic, one face at a time, one thread."""
+    """Landmark network; deterministic, one face at a time. Each thread that calls it has an interpreter of its own."""
 
     def load(self, asset_path: AssetPath) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+        self._path = str(asset_path("face_landmarks"))
+        self._local = threading.local()
+        self._interpreter()
 
-        self._net = Interpreter(model_path=str(asset_path("face_landmarks")), num_threads=1)
-        self._net.allocate_tensors()
-        self._input = self._net.get_input_details()[0]["index"]
-        outputs = self._net.get_output_details()
-        self._points = next(o["index"] for o in outputs if np.prod(o["shape"]) == 1434)
-        # Of the two scalar outputs the four-dimensional one is the presence logit.
-        self._presence = next(o["index"] for o in outputs if np.prod(o["shape"]) == 1 and len(o["shape"]) == 4)
+    def _interpreter(self) -> Any:
+        if not hasattr(self._local, "net"):
+            from ai_edge_litert.interpreter import Interpreter
+
+            self._local.net = Interpreter(model_path=self._path, num_threads=1)
+            self._local.net.allocate_tensors()
+        return self._local.net
 
     def landmarks(self, image: NDArray[np.uint8], box: Sequence[float]) -> tuple[NDArray[np.float32], float]:
         """Points ``[478, 3]`` (x, y, depth) in pixels of ``image`` (RGB uint8) and the presence 0..1 of a face."""
@@ -36,10 +40,18 @@ class FaceMesh:
         shift = [SIDE / 2 - zoom * (left + right) / 2, SIDE / 2 - zoom * (top + bottom) / 2]
         matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]], np.float32)
         crop = cv2.warpAffine(image, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
-        self._net.set_tensor(self._input, crop[None].astype(np.float32) / 255)
-        self._net.invoke()
-        points = self._net.get_tensor(self._points).reshape(478, 3).copy()
-        logit = float(self._net.get_tensor(self._presence).reshape(-1)[0])
+        net = self._interpreter()
+        net.set_tensor(net.get_input_details()[0]["index"], crop[None].astype(np.float32) / 255)
+        net.invoke()
+        points, logit = _read(net)
         points[:, :2] = (points[:, :2] - np.array(shift, np.float32)) / zoom
         points[:, 2] /= zoom
         return points, float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
+
+
+def _read(net: Any) -> tuple[NDArray[np.float32], float]:
+    """Points ``[478, 3]`` in crop pixels and the presence logit: of two scalar outputs the four-dimensional one."""
+    outputs = net.get_output_details()
+    mesh = next(o["index"] for o in outputs if np.prod(o["shape"]) == 1434)
+    presence = next(o["index"] for o in outputs if np.prod(o["shape"]) == 1 and len(o["shape"]) == 4)
+    return net.get_tensor(mesh).reshape(478, 3).copy(), float(net.get_tensor(presence).reshape(-1)[0])

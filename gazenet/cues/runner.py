@@ -1,0 +1,196 @@
+"""Drives one extractor over a video, chunk by chunk, so that a resumed run gives the same bytes.
+
+The extractor runs on anchors: the frames 0, s, 2s, ... of the stride s. Block k holds the anchors inside the frames
+``[kC, (k+1)C)`` of the chunk size C; its batches are composed the same way whenever it is computed. The maps of
+chunk k are final once its own anchors and, where frames follow its last anchor, the next anchor are known, or the end
+of the video is. Float maps are interpolated first and quantised last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.cues.guards import checked_output, frames_text, plugin_errors
+from gazenet.cues.interpolate import interpolate, quantise
+from gazenet.cues.registry import Entry
+from gazenet.cues.spec import ExtractorSpec
+from gazenet.cues.types import AssetPath, Extractor, Record, VideoContext
+from gazenet.cues.windows import WindowBuilder, WindowSource
+
+__all__ = ["CueRunner", "WindowSource", "neutral_map"]
+
+Chunk = tuple[NDArray[np.uint8], list[Record]]
+
+
+def neutral_map(spec: ExtractorSpec, map_size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The constant map uint8 ``[h, w]`` that stands for a cue that says nothing, or that was skipped."""
+    return quantise(np.full(map_size, spec.neutral, np.float32))
+
+
+class CueRunner:
+    """One extractor at work. Call ``load`` once, ``begin`` per video, then ``compute_block``, ``ready``, ``take``.
+
+    Args:
+        entry: the extractor as the registry found it.
+        parameters: what the config changes of ``entry.spec.parameters``; UsageError for unknown names or types.
+        device: where the extractor's tensors live.
+        asset_path: finds declared weights.
+        map_size: (h, w) of the maps.
+        stride: replaces ``spec.window.stride``.
+        chunk: C, frames per chunk.
+        dtype: the floating type the extractor is asked to compute in.
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        parameters: Mapping[str, object],
+        device: torch.device | str,
+        asset_path: AssetPath,
+        map_size: tuple[int, int],
+        stride: int | None = None,
+        chunk: int = 32,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.entry, self.spec = entry, entry.spec
+        self.parameters = entry.spec.with_parameters(parameters)
+        self.device, self.dtype = torch.device(device), dtype
+        self.map_size, self.chunk = map_size, chunk
+        self.stride = entry.spec.window.stride if stride is None else stride
+        if self.stride < 1 or chunk < 1:
+            raise ValueError(f"stride {self.stride} and chunk {chunk} must be at least 1")
+        self._asset_path = asset_path
+        self._extractor: Extractor | None = None
+        self._builder: WindowBuilder | None = None
+        self._maps: dict[int, NDArray[np.float32]] = {}
+        self._records: dict[int, Record | None] = {}
+
+    def load(self) -> None:
+        """Import, construct and load the extractor. PluginError names it; missing weights stay a UsageError."""
+        implementation = self.entry.load()
+        with plugin_errors(self.spec.name, "loading"):
+            extractor: Extractor = implementation(**self.parameters)
+            extractor.load(self.device, self.dtype, self._asset_path)
+        self._extractor = extractor
+
+    def begin(self, video: VideoContext, map_size: tuple[int, int] | None = None) -> None:
+        """Start a video; what was known of another is dropped. ``map_size`` replaces that of the constructor.
+
+        The sound reaches only extractors that ask for it.
+        """
+        if self._extractor is None:
+            self.load()
+        assert self._extractor is not None
+        self.map_size = self.map_size if map_size is None else map_size
+        self._maps.clear()
+        self._records.clear()
+        self._builder = WindowBuilder(self.spec, self.device, video, self.map_size)
+        with plugin_errors(self.spec.name, "beginning a video"), torch.no_grad():
+            self._extractor.begin(video if self.spec.needs.audio else replace(video, waveform=None))
+
+    def anchors(self, k: int, last_frame: int | None = None) -> range:
+        """The anchors of block k (none where the stride skips the block)."""
+        first = -(-k * self.chunk // self.stride) * self.stride
+        stop = (k + 1) * self.chunk
+        return range(first, stop if last_frame is None else min(stop, last_frame + 1), self.stride)
+
+    def frames(self, k: int, last_frame: int | None = None) -> range:
+        """The frames of chunk k (fewer than C in the last one)."""
+        stop = (k + 1) * self.chunk
+        return range(k * self.chunk, stop if last_frame is None else min(stop, last_frame + 1))
+
+    def earliest(self, k: int) -> int:
+        """The first frame that computing block k looks at."""
+        anchors = self.anchors(k)
+        return max(0, (anchors[0] if anchors else k * self.chunk) - self.spec.window.before)
+
+    def horizon(self, k: int) -> int:
+        """The last frame that computing block k looks at, in a video that goes on; -1 if it looks at none."""
+        anchors = self.anchors(k)
+        return anchors[-1] + self.spec.window.after if anchors else -1
+
+    def first_block(self, k: int) -> int:
+        """The block to begin with when chunk k is the first one wanted (a resumed run): it may lie before k."""
+        return self._anchor_before(k * self.chunk) // self.chunk
+
+    def compute_block(self, k: int, last_frame: int | None, source: WindowSource) -> None:
+        """Run the extractor on the anchors of block k.
+
+        Call it when frame ``horizon(k)`` is in ``source``, or the end of the video is known (``last_frame``). A block
+        that is still known is not computed again. Raises PluginError naming the extractor and the frame.
+        """
+        if self._extractor is None or self._builder is None:
+            raise RuntimeError("begin comes before compute_block")
+        anchors = self.anchors(k, last_frame)
+        if all(anchor in self._maps for anchor in anchors):
+            return
+        for start in range(0, len(anchors), self.spec.batch):
+            self._compute(self._extractor, self._builder, anchors[start : start + self.spec.batch], last_frame, source)
+        self._builder.forget()
+
+    def ready(self, k: int, last_frame: int | None) -> bool:
+        """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it rests on are known."""
+        return bool(self.frames(k, last_frame)) and not self._missing(k, last_frame)
+
+    def take(self, k: int, last_frame: int | None) -> Chunk:
+        """Maps uint8 ``[n, h, w]`` and records of chunk k (n = C, fewer at the end); older anchors are forgotten.
+
+        Between anchors the last anchor's record is repeated with its index as ``"anchor"``. An extractor without
+        records gives empty ones. Chunks are taken in rising order. ValueError when not ready.
+        """
+        frames = self.frames(k, last_frame)
+        if not self.ready(k, last_frame):
+            raise ValueError(f"{self.spec.name}: chunk {k} is not ready: anchors {self._missing(k, last_frame)}")
+        needed = self._needed(k, last_frame)
+        maps = quantise(interpolate({anchor: self._maps[anchor] for anchor in needed}, frames))
+        records = [self._record(frame) for frame in frames]
+        self._forget_before(self._anchor_before((k + 1) * self.chunk))
+        return maps, records
+
+    def _compute(
+        self,
+        extractor: Extractor,
+        builder: WindowBuilder,
+        anchors: range,
+        last_frame: int | None,
+        source: WindowSource,
+    ) -> None:
+        windows = builder.build(anchors, last_frame, source)
+        with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
+            output = extractor.extract(windows)
+        maps, records = checked_output(self.spec.name, windows, output, self.device)
+        for row, anchor in enumerate(anchors):
+            # A copy: a view would keep the whole batch alive as long as its last anchor.
+            self._maps[anchor] = maps[row].copy()
+            self._records[anchor] = None if records is None else records[row]
+
+    def _anchor_before(self, frame: int) -> int:
+        """The last anchor at or before a frame."""
+        return frame // self.stride * self.stride
+
+    def _needed(self, k: int, last_frame: int | None) -> range:
+        """The anchors that chunk k rests on: up to one before its first frame and one after its last."""
+        frames = self.frames(k, last_frame)
+        first, final = self._anchor_before(frames[0]), self._anchor_before(frames[-1])
+        following = final + self.stride
+        goes_on = final < frames[-1] and (last_frame is None or following <= last_frame)
+        return range(first, (following if goes_on else final) + 1, self.stride)
+
+    def _missing(self, k: int, last_frame: int | None) -> list[int]:
+        return [anchor for anchor in self._needed(k, last_frame) if anchor not in self._maps]
+
+    def _record(self, frame: int) -> Record:
+        anchor = self._anchor_before(frame)
+        record = self._records[anchor]
+        if record is None:
+            return {}
+        return record if anchor == frame else {**record, "anchor": anchor}
+
+    def _forget_before(self, anchor: int) -> None:
+        for old in [known for known in self._maps if known < anchor]:
+            del self._maps[old], self._records[old]

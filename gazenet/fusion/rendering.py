@@ -1,0 +1,43 @@
+"""Cached cue maps to network input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
+
+CueStack = Mapping[str, NDArray[np.uint8]]
+
+
+def network_input(maps: CueStack, spec: IntegratorSpec, device: torch.device) -> Tensor:
+    """Maps uint8 ``[n, h, w]`` (or coloured ``[n, h, w, 3]`` RGB) per cue to float ``[n, M * C, H, W]``.
+
+    Bytes travel to the device; colouring, resizing and normalisation happen there.
+    """
+    parts = [_one(torch.from_numpy(np.ascontiguousarray(maps[cue])).to(device), spec, k) for k, cue in enumerate(spec.cues)]
+    return torch.cat(parts, 1)
+
+
+def _one(cue: Tensor, spec: IntegratorSpec, position: int) -> Tensor:
+    if spec.rendering == "scalar":
+        return _resize(cue[:, None].float() / 255, spec.input_size)
+    if cue.dim() == 3:
+        from gazenet.maps.colours import table
+
+        name = spec.colours[position] if spec.colours else "jet"
+        cue = torch.from_numpy(table(name)).to(cue.device)[cue.long()]
+    picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, spec.input_size)
+    mean, std = (torch.tensor(v, device=cue.device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    return (picture - mean) / std
+
+
+def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(x.shape[-2:]) == tuple(size):
+        return x
+    return F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=x.shape[-2] > size[0])

@@ -1,0 +1,60 @@
+"""Hashes of everything a result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gazenet.assets import asset_path
+from gazenet.config.infer import FacesConfig, InferConfig
+from gazenet.cues.registry import Entry
+from gazenet.cues.spec import ExtractorSpec
+from gazenet.files import sha256_file
+
+_DESCRIPTIVE = {"summary", "licence", "paper", "bibtex"}
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON-serialisable value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def package_weights(implementation: str) -> list[str]:
+    """Hashes of the weight files that lie in the package of an implementation."""
+    import importlib.util
+
+    found = importlib.util.find_spec(implementation.partition(":")[0])
+    if found is None or found.origin is None:
+        return []
+    return [sha256_file(path) for path in sorted(Path(found.origin).parent.glob("*.safetensors"))]
+
+
+def asset_hashes(ids: tuple[str, ...]) -> dict[str, str]:
+    """SHA-256 per asset. Raises UsageError naming the command that fetches what is missing."""
+    return {asset: sha256_file(asset_path(asset)) for asset in ids}
+
+
+def faces_fingerprint(config: FacesConfig, assets: tuple[str, ...], max_side: int, chunk: int) -> str:
+    """What detections depend on."""
+    return digest([config.model_dump(), asset_hashes(assets), max_side, chunk])
+
+
+def extractor_fingerprint(
+    entry: Entry[ExtractorSpec],
+    parameters: Mapping[str, object],
+    stride: int,
+    config: InferConfig,
+    upstream: Mapping[str, str],
+) -> str:
+    """What an extractor's maps depend on; ``upstream``: fingerprints of the faces and maps it is given."""
+    spec = entry.spec.model_dump(exclude=_DESCRIPTIVE)
+    needs = {name: upstream[name] for name in entry.spec.needs.maps}
+    if entry.spec.needs.faces:
+        needs["faces"] = upstream["faces"]
+    files = [sha256_file(str(v)) for v in parameters.values() if str(v).endswith(".safetensors")]
+    values = {"spec": spec, "parameters": dict(parameters), "stride": stride, "needs": needs, "files": files}
+    size = [config.map_size, config.max_side, config.chunk]
+    return digest([values, size, asset_hashes(entry.spec.assets), package_weights(entry.spec.implementation)])

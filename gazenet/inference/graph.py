@@ -1,0 +1,110 @@
+"""The stages of a run: which extractors, in which order, with which weights; loaded once, used for every input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from gazenet.assets import asset_path
+from gazenet.config.infer import ExtractorConfig, InferConfig
+from gazenet.cues.faces.spec import FaceModelSpec
+from gazenet.cues.faces.stage import FaceStage
+from gazenet.cues.registry import Entry, get
+from gazenet.cues.runner import CueRunner
+from gazenet.cues.spec import ExtractorSpec
+from gazenet.errors import UsageError
+from gazenet.fusion.integrator import Integrator, load_integrator
+from gazenet.inference.fingerprint import extractor_fingerprint, faces_fingerprint
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One extractor of a run."""
+
+    entry: Entry[ExtractorSpec]
+    runner: CueRunner
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        return self.entry.spec.name
+
+    @property
+    def spec(self) -> ExtractorSpec:
+        return self.entry.spec
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Everything that is loaded once per run. ``cues`` stand in an order in which each finds what it needs."""
+
+    config: InferConfig
+    faces: FaceStage | None
+    faces_fingerprint: str
+    cues: tuple[Cue, ...]
+    integrator: Integrator | None
+
+
+def build_graph(config: InferConfig) -> Graph:
+    """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done."""
+    entries = {one.name: (get(one.name), one) for one in config.extractors}
+    order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
+    integrator = load_integrator(config.integrator.name, config.device) if config.integrator else None
+    if integrator is not None:
+        lacking = [cue for cue in integrator.spec.cues if cue not in entries]
+        if lacking:
+            raise UsageError(
+                f"integrator {integrator.spec.name} needs the cues {', '.join(lacking)}: add them to 'extractors'"
+            )
+    stage, fingerprint = _faces(config)
+    upstream, cues = {"faces": fingerprint}, []
+    for name in order:
+        cue = _cue(*entries[name], config, upstream)
+        upstream[name] = cue.fingerprint
+        cues.append(cue)
+    return Graph(config, stage, fingerprint, tuple(cues), integrator)
+
+
+def _faces(config: InferConfig) -> tuple[FaceStage, str]:
+    detector = get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec)
+    mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec) if config.faces.mesh else None
+    stage = FaceStage(detector, asset_path, mesh, score=config.faces.score, max_side=config.faces.max_side)
+    stage.load()
+    assets = detector.spec.assets + (mesh.spec.assets if mesh else ())
+    return stage, faces_fingerprint(config.faces, assets, config.max_side, config.chunk)
+
+
+def _cue(
+    entry: Entry[ExtractorSpec], settings: ExtractorConfig, config: InferConfig, upstream: dict[str, str]
+) -> Cue:
+    device = torch.device(config.device)
+    size = (config.map_size, config.map_size)
+    runner = CueRunner(entry, settings.parameters, device, asset_path, size, settings.stride, config.chunk)
+    if entry.spec.window.after > config.chunk * 4:
+        raise UsageError(f"extractor {entry.spec.name} looks {entry.spec.window.after} frames ahead: raise 'chunk'")
+    runner.load()
+    return Cue(entry, runner, extractor_fingerprint(entry, runner.parameters, runner.stride, config, upstream))
+
+
+def in_order(specs: dict[str, ExtractorSpec]) -> list[str]:
+    """Names so that each extractor comes after those whose maps it needs. Raises UsageError for gaps and circles."""
+    order: list[str] = []
+    visiting: list[str] = []
+
+    def visit(name: str, wanted_by: str) -> None:
+        if name in order:
+            return
+        if name not in specs:
+            raise UsageError(f"extractor {wanted_by} needs the maps of {name}: add {name} to 'extractors'")
+        if name in visiting:
+            raise UsageError(f"extractors {' -> '.join([*visiting, name])} need each other's maps")
+        visiting.append(name)
+        for other in specs[name].needs.maps:
+            visit(other, name)
+        visiting.pop()
+        order.append(name)
+
+    for name in specs:
+        visit(name, name)
+    return order

@@ -1,0 +1,79 @@
+"""The Python door: one call, one video, everything in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from gazenet.config.infer import InferConfig
+from gazenet.config.load import load_config
+from gazenet.inference.graph import Graph, build_graph
+from gazenet.inference.pipeline import prepare_threads
+from gazenet.inference.results import ChunkResult, Prediction
+from gazenet.inference.timing import Timings
+from gazenet.inference.video import VideoPass, default_store
+from gazenet.media.source import source_id
+from gazenet.media.stills import open_source
+
+
+def predict(path: str | Path, config: InferConfig | str = "default", sets: Sequence[str] = ()) -> Prediction:
+    """Where people look in a video (or picture): all maps in memory, nothing written that stays.
+
+    Args:
+        path: the file.
+        config: a config, or the name of one.
+        sets: changes to a named config, as ``--set`` takes them: ``"faces.stride=1"``.
+
+    Raises GazenetError (MediaError for unreadable files, UsageError for a wrong request).
+    """
+    chosen = load_config("infer", config, sets) if isinstance(config, str) else config
+    prepare_threads(chosen)
+    graph = build_graph(chosen)
+    if chosen.cache_dir is not None:
+        return collect(graph, path, chosen.cache_dir)
+    with tempfile.TemporaryDirectory(prefix="gazenet-") as folder:
+        return collect(graph, path, folder)
+
+
+def collect(
+    graph: Graph, path: str | Path, cache_dir: str | Path, progress: Callable[[int], None] = lambda frames: None
+) -> Prediction:
+    """Runs a loaded graph over one file and gathers its results; finished cues are taken from the cache."""
+    timings = Timings()
+    chunks: list[ChunkResult] = []
+
+    def keep(chunk: ChunkResult) -> None:
+        images = [np.zeros((0, 0, 3), np.uint8)] * len(chunk)
+        chunks.append(ChunkResult(**{**chunk.__dict__, "images": images}))
+
+    source = open_source(path, graph.config.max_side)
+    try:
+        with ThreadPoolExecutor(graph.config.workers) as pool:
+            store = default_store(cache_dir)
+            job = VideoPass(graph, source, source_id(path), store, pool, keep, timings)
+            job.run(progress)
+    finally:
+        source.close()
+    return _joined(chunks, graph, timings)
+
+
+def _joined(chunks: list[ChunkResult], graph: Graph, timings: Timings) -> Prediction:
+    saliency = np.concatenate([chunk.saliency for chunk in chunks])
+    if len(saliency):
+        saliency = saliency / np.maximum(saliency.max(axis=(1, 2), keepdims=True), 1e-12)
+    names = [cue.name for cue in graph.cues]
+    frames = sum(len(chunk) for chunk in chunks)
+    return Prediction(
+        saliency=saliency,
+        times=np.concatenate([chunk.times for chunk in chunks]),
+        gates=np.concatenate([chunk.gates for chunk in chunks]),
+        gate_names=graph.integrator.spec.cues if graph.integrator is not None else (),
+        cues={name: np.concatenate([chunk.cues[name] for chunk in chunks]) for name in names},
+        records={name: [record for chunk in chunks for record in chunk.records[name]] for name in names},
+        faces=[faces for chunk in chunks for faces in chunk.faces],
+        timings=timings.summary(frames),
+    )

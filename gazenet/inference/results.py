@@ -1,0 +1,95 @@
+"""What flows out of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.cues.types import Face, Record
+from gazenet.media.types import VideoInfo
+
+EMPTY_MAPS = np.zeros((0, 0, 0), np.float32)
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """Consecutive frames ``start`` .. ``start + n - 1``, ready for the sinks.
+
+    ``images``: analysis frames uint8 ``[H, W, 3]`` RGB; ``times`` float64 ``[n]``; ``saliency`` float32 ``[n, h, w]``
+    and ``gates`` float32 ``[n, M]`` (both empty without an integrator); ``cues``: uint8 ``[n, h, w]`` per extractor.
+    """
+
+    start: int
+    images: Sequence[NDArray[np.uint8]]
+    times: NDArray[np.float64]
+    saliency: NDArray[np.float32]
+    gates: NDArray[np.float32]
+    faces: Sequence[tuple[Face, ...]]
+    cues: dict[str, NDArray[np.uint8]]
+    records: dict[str, list[Record]]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True)
+class VideoSummary:
+    """How one input ended."""
+
+    path: Path
+    folder: Path | None
+    frames: int
+    warnings: list[str]
+    counts: dict[str, int]
+    timings: dict[str, Any]
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended: ``exit_code`` 0 or 1, the finished inputs, and (path, reason) of the failed ones."""
+
+    finished: list[VideoSummary] = field(default_factory=list)
+    failures: list[tuple[Path, str]] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.failures else 0
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """What a sink knows before the first frame."""
+
+    folder: Path
+    source: Path
+    info: VideoInfo
+    frame_size: tuple[int, int]
+    map_size: tuple[int, int]
+    cues: tuple[str, ...]
+    gates: tuple[str, ...]
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A whole video in memory.
+
+    ``saliency`` float32 ``[T, h, w]``, every frame divided by its maximum; ``times`` float64 ``[T]`` in seconds;
+    ``gates`` float32 ``[T, M]`` in the order of ``gate_names``; ``cues`` uint8 ``[T, h, w]`` per extractor; ``records``
+    one dict per frame and extractor; ``faces`` per frame.
+    """
+
+    saliency: NDArray[np.float32]
+    times: NDArray[np.float64]
+    gates: NDArray[np.float32]
+    gate_names: tuple[str, ...]
+    cues: dict[str, NDArray[np.uint8]]
+    records: dict[str, list[Record]]
+    faces: list[tuple[Face, ...]]
+    timings: dict[str, Any]

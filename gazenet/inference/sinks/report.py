@@ -1,0 +1,45 @@
+"""``report.html``: one page to look at everything together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gazenet.inference.attention import face_shares
+from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.report.html import ReportBuilder
+
+
+class ReportSink:
+    """Feeds the report frame by frame; it keeps what it shows."""
+
+    name = "report"
+    files = ("report.html",)
+
+    def open(self, context: SinkContext) -> None:
+        self._context = context
+        self._report = ReportBuilder(
+            context.folder / self.files[0], title=context.source.name, cues=context.cues, gates=context.gates
+        )
+
+    def write(self, chunk: ChunkResult) -> None:
+        size = (self._context.info.height, self._context.info.width)
+        for k in range(len(chunk)):
+            saliency = chunk.saliency[k] if len(chunk.saliency) else None
+            shares = face_shares(saliency, chunk.faces[k], size)[0] if saliency is not None else {}
+            self._report.add(
+                chunk.start + k,
+                float(chunk.times[k]),
+                chunk.images[k],
+                saliency,
+                {name: maps[k] for name, maps in chunk.cues.items()},
+                [float(gate) for gate in chunk.gates[k]] if len(chunk.gates) else [],
+                shares,
+                {face.track: face.box for face in chunk.faces[k]},
+                size,
+            )
+
+    def close(self, summary: dict[str, Any]) -> None:
+        self._report.finish(summary)
+
+    def abort(self) -> None:
+        """Nothing is written before ``close``."""

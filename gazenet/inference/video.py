@@ -1,0 +1,291 @@
+"""One video through all stages, in one pass, in chunks, with flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gazenet.cues.faces.tracker import FaceTracker
+from gazenet.cues.runner import neutral_map
+from gazenet.cues.types import VideoContext
+from gazenet.errors import PluginError
+from gazenet.fusion.integrator import FusedChunk
+from gazenet.inference.buffer import FrameBuffer
+from gazenet.inference.faces import FaceFeed
+from gazenet.inference.graph import Cue, Graph
+from gazenet.inference.results import EMPTY_MAPS, ChunkResult
+from gazenet.inference.timing import Timings
+from gazenet.maps.store import MapKey, MapStore, MapWriter
+from gazenet.media.ahead import read_ahead
+from gazenet.media.audio import read_audio
+from gazenet.media.stills import FrameSource
+from gazenet.media.types import Frame
+
+Emit = Callable[[ChunkResult], None]
+READ_AHEAD = 24
+
+
+@dataclass
+class CueState:
+    """How far one extractor has come in the video."""
+
+    cue: Cue
+    writer: MapWriter
+    cached: int = 0
+    next_block: int = 0
+    next_take: int = 0
+    failed: bool = False
+
+
+class VideoPass:
+    """Runs the graph over one source; results leave through ``emit`` in order.
+
+    Args:
+        graph: the loaded plugins.
+        source: the frames; consumed once.
+        store: the cache.
+        pool: where detection and extractors run beside each other.
+        emit: receives every chunk of finished frames.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        source: FrameSource,
+        source_id: str,
+        store: MapStore,
+        pool: Executor,
+        emit: Emit,
+        timings: Timings,
+    ) -> None:
+        self._graph, self._source, self._source_id = graph, source, source_id
+        self._store, self._pool, self._emit, self._timings = store, pool, emit, timings
+        self._chunk = graph.config.chunk
+        self.size = (source.info.height, source.info.width)
+        self.map_size = map_size(self.size, graph.config.map_size)
+        self.warnings: list[str] = []
+        self.frames = 0
+        self._last: int | None = None
+        self._chunks = 0
+        self._fused = 0
+        self._sent = 0
+
+    def run(self, progress: Callable[[int], None] = lambda frames: None) -> None:
+        """Works until the last frame; ``progress`` is told the number of frames decoded."""
+        with ExitStack() as stack:
+            self._begin(stack)
+            for frame in read_ahead(self._decode(), READ_AHEAD):
+                self._buffer.add(frame)
+                self.frames = frame.index + 1
+                if self.frames % self._chunk == 0:
+                    self._advance()
+                    progress(self.frames)
+            self._end()
+            progress(self.frames)
+
+    def _decode(self) -> Iterator[Frame]:
+        frames = iter(self._source)
+        while True:
+            with self._timings.stage("decode"):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+
+    def _begin(self, stack: ExitStack) -> None:
+        config = self._graph.config
+        tracker = FaceTracker()
+        self._buffer = FrameBuffer(tracker if self._graph.faces else None, self._chunk)
+        self._feed: FaceFeed | None = None
+        if self._graph.faces is not None:
+            writer = self._writer("faces", "1", self._graph.faces_fingerprint, (1, 1), stack)
+            stride, stage = config.faces.stride, self._graph.faces
+            self._feed = FaceFeed(stage, tracker, writer, stride, self._chunk, self.size, self._timings)
+        needs_sound = any(cue.spec.needs.audio for cue in self._graph.cues)
+        sound = None
+        if needs_sound and self._source.info.has_audio:
+            with self._timings.stage("sound"):
+                sound = read_audio(self._source.info.path)
+        if needs_sound and sound is None:
+            self.warnings.append("no sound: cues that listen hear silence")
+        context = VideoContext(self._source_id, *self.size, float(self._source.info.rate), sound)
+        self._states = [self._state(cue, context, stack) for cue in self._graph.cues]
+        self._stream = self._graph.integrator.stream() if self._graph.integrator else None
+
+    def _writer(
+        self, name: str, version: str, fingerprint: str, size: tuple[int, int], stack: ExitStack
+    ) -> MapWriter:
+        key = MapKey(self._source_id, name, version, fingerprint)
+        writer = stack.enter_context(self._store.writer(key, *size, chunk=self._chunk))
+        self.warnings += writer.notes
+        return writer
+
+    def _state(self, cue: Cue, context: VideoContext, stack: ExitStack) -> CueState:
+        writer = self._writer(cue.name, cue.spec.version, cue.fingerprint, self.map_size, stack)
+        state = CueState(cue, writer)
+        while not writer.complete and writer.has(state.cached):
+            state.cached += 1
+        if writer.complete:
+            state.cached = 1 << 40
+            return state
+        try:
+            with self._timings.stage(cue.name):
+                cue.runner.begin(context, self.map_size)
+        except PluginError as error:
+            self._skip(state, error)
+        state.next_block = cue.runner.first_block(state.cached)
+        return state
+
+    def _advance(self) -> None:
+        """A chunk has been decoded: let every stage do what it now can."""
+        k, self._chunks = self._chunks, self._chunks + 1
+        count = self.frames - k * self._chunk
+        collect = self._feed.submit(k, count, self._buffer, self._pool) if self._feed else lambda: None
+        free = [s for s in self._states if not s.cue.spec.needs.faces and not s.cue.spec.needs.maps]
+        futures = [self._pool.submit(self._step, state) for state in free]
+        failure: BaseException | None = None
+        for wait in (collect, *(future.result for future in futures)):
+            try:
+                wait()
+            except BaseException as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        self._rest(free)
+
+    def _rest(self, done: list[CueState]) -> None:
+        for state in self._states:
+            if state not in done:
+                self._step(state)
+        self._fuse()
+        self._forget()
+
+    def _end(self) -> None:
+        if self.frames % self._chunk:
+            self._advance()
+        self._last = self.frames - 1
+        if self._feed is not None:
+            self._feed.finish(self.frames)
+        self._rest([])
+        if self._stream is not None:
+            self._send(self._stream.finish())
+        for state in self._states:
+            if not state.failed:
+                state.writer.finish(self.frames)
+
+    def _step(self, state: CueState) -> None:
+        """Computes the blocks that can be computed and stores the chunks that are final."""
+        while self._available(state, state.next_take) and (
+            state.next_take < state.cached or state.failed or self._compute(state)
+        ):
+            self._store_chunk(state, state.next_take)
+            state.next_take += 1
+
+    def _available(self, state: CueState, k: int) -> bool:
+        frames = min((k + 1) * self._chunk, self.frames) - k * self._chunk
+        return frames > 0 and (frames == self._chunk or self._last is not None)
+
+    def _compute(self, state: CueState) -> bool:
+        """Brings the runner as far as chunk ``next_take`` needs; False where that must wait."""
+        runner = state.cue.runner
+        try:
+            while not runner.ready(state.next_take, self._last):
+                k = state.next_block
+                if not self._computable(state, k):
+                    return False
+                with self._timings.stage(state.cue.name, network=bool(state.cue.spec.assets)):
+                    runner.compute_block(k, self._last, self._buffer)
+                state.next_block += 1
+        except PluginError as error:
+            self._skip(state, error)
+        return True
+
+    def _computable(self, state: CueState, k: int) -> bool:
+        runner, spec = state.cue.runner, state.cue.spec
+        if k * self._chunk >= self.frames:
+            return False
+        horizon = runner.horizon(k)
+        if self._last is None:
+            if horizon >= self.frames or (k + 1) * self._chunk > self.frames:
+                return False
+            if spec.needs.faces and not self._buffer.tracker.settled(horizon):  # type: ignore[union-attr]
+                return False
+        return all(self._buffer.has(name, k) for name in spec.needs.maps)
+
+    def _skip(self, state: CueState, error: PluginError) -> None:
+        if self._graph.config.on_error == "fail":
+            raise error
+        state.failed = True
+        self.warnings.append(f"skipped cue {state.cue.name}: {error}; neutral maps stand in for it")
+
+    def _store_chunk(self, state: CueState, k: int) -> None:
+        name = state.cue.name
+        if k < state.cached:
+            self._buffer.keep(name, k, *state.writer.part(k))
+            return
+        if state.failed:
+            count = min((k + 1) * self._chunk, self.frames) - k * self._chunk
+            neutral = np.repeat(neutral_map(state.cue.spec, self.map_size)[None], count, axis=0)
+            self._buffer.keep(name, k, neutral, [{"skipped": True} for _ in range(count)])
+            return
+        maps, records = state.cue.runner.take(k, self._last)
+        with self._timings.stage("cache"):
+            state.writer.write(k, maps, records)
+        self._buffer.keep(name, k, maps, records)
+
+    def _fuse(self) -> None:
+        while self._states and all(self._buffer.has(s.cue.name, self._fused) for s in self._states):
+            maps = {s.cue.name: self._buffer.chunk(s.cue.name, self._fused)[0] for s in self._states}
+            start = self._fused * self._chunk
+            self._fused += 1
+            if self._stream is None:
+                count = len(next(iter(maps.values())))
+                self._send_frames(start, start + count, EMPTY_MAPS, np.zeros((0, 0), np.float32))
+                continue
+            with self._timings.stage("integrator", network=True):
+                fused = self._stream.push(maps)
+            self._send(fused)
+
+    def _send(self, fused: FusedChunk) -> None:
+        if len(fused):
+            self._send_frames(fused.start, fused.start + len(fused), fused.saliency, fused.gates)
+
+    def _send_frames(self, start: int, stop: int, saliency: np.ndarray, gates: np.ndarray) -> None:
+        frames = range(start, stop)
+        cues = {s.cue.name: self._buffer.span(s.cue.name, start, stop) for s in self._states}
+        self._emit(
+            ChunkResult(
+                start,
+                [self._buffer.image(k) for k in frames],
+                np.array([self._buffer.time(k) for k in frames]),
+                saliency,
+                gates,
+                [self._buffer.faces(k) for k in frames],
+                {name: maps for name, (maps, _) in cues.items()},
+                {name: records for name, (_, records) in cues.items()},
+            )
+        )
+        self._sent = stop
+
+    def _forget(self) -> None:
+        oldest = self._sent
+        for state in self._states:
+            if not state.writer.complete and not state.failed:
+                oldest = min(oldest, state.cue.runner.earliest(state.next_block))
+        self._buffer.drop_before(oldest)
+
+
+def map_size(size: tuple[int, int], longer: int) -> tuple[int, int]:
+    """(h, w) of the cue maps of a frame of ``size`` (height, width): the aspect ratio kept, at least one cell."""
+    scale = longer / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def default_store(root: str | Path) -> MapStore:
+    """The cache below a folder."""
+    return MapStore(Path(root) / "maps")

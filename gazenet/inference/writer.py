@@ -1,0 +1,74 @@
+"""The sinks of one video on a thread of their own, behind a bounded queue."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+
+from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.base import Sink
+from gazenet.inference.timing import Timings
+
+
+class SinkThread:
+    """Hands every chunk to every sink, in order. The first error stops all and is raised in the caller's thread."""
+
+    def __init__(self, sinks: Sequence[Sink], context: SinkContext, timings: Timings, depth: int = 2) -> None:
+        self._sinks, self._timings = list(sinks), timings
+        self._queue: queue.Queue[ChunkResult | None] = queue.Queue(maxsize=depth)
+        self._failure: BaseException | None = None
+        self._opened: list[Sink] = []
+        try:
+            for sink in self._sinks:
+                sink.open(context)
+                self._opened.append(sink)
+        except BaseException:
+            self._abort()
+            raise
+        self._thread = threading.Thread(target=self._work, name="gazenet-sinks", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while (chunk := self._queue.get()) is not None:
+            if self._failure is not None:
+                continue
+            try:
+                for sink in self._sinks:
+                    with self._timings.stage(f"sink {sink.name}"):
+                        sink.write(chunk)
+            except BaseException as error:
+                self._failure = error
+
+    def put(self, chunk: ChunkResult) -> None:
+        """Queues a chunk; waits where the sinks are behind. Raises what a sink raised."""
+        if self._failure is not None:
+            raise self._failure
+        self._queue.put(chunk)
+
+    def finish(self, summary: dict[str, object]) -> None:
+        """Waits for the queue and closes all sinks; on any error nothing is left that looks finished."""
+        self._queue.put(None)
+        self._thread.join()
+        try:
+            if self._failure is not None:
+                raise self._failure
+            for sink in self._sinks:
+                with self._timings.stage(f"sink {sink.name}"):
+                    sink.close(summary)
+        except BaseException:
+            self._abort()
+            raise
+
+    def abort(self) -> None:
+        """Ends the thread and takes back what the sinks have begun."""
+        if self._thread.is_alive():
+            self._failure = self._failure or RuntimeError("aborted")
+            self._queue.put(None)
+            self._thread.join()
+        self._abort()
+
+    def _abort(self) -> None:
+        for sink in self._opened:
+            sink.abort()
+        self._opened = []

@@ -1,0 +1,53 @@
+"""Where frames come from: a video, or a still picture as a video of one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from gazenet.media.decode import VideoReader, resized
+from gazenet.media.source import IMAGE_SUFFIXES
+from gazenet.media.still import read_image
+from gazenet.media.types import Frame, VideoInfo
+
+
+class FrameSource(Protocol):
+    """Frames of one source, iterated once; ``size`` (height, width) of the frames delivered."""
+
+    info: VideoInfo
+    size: tuple[int, int]
+    corrupt_frames: int
+    warnings: list[str]
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None: ...
+
+
+class StillReader:
+    """A picture as a video of one frame at time 0."""
+
+    def __init__(self, path: str | Path, max_side: int | None = None) -> None:
+        image = read_image(path)
+        height, width = image.shape[:2]
+        self.info = VideoInfo(Path(path), width, height, Fraction(25), None, 1, 0, False, None, None)
+        scale = min(1.0, (max_side or max(height, width)) / max(height, width))
+        self._image = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+        self.size = (self._image.shape[0], self._image.shape[1])
+        self.corrupt_frames = 0
+        self.warnings: list[str] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield Frame(0, 0.0, self._image)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open_source(path: str | Path, max_side: int | None = None) -> FrameSource:
+    """A reader for a video or, by its suffix, a picture. Raises MediaError."""
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        return StillReader(path, max_side)
+    return VideoReader(path, max_side)

@@ -1,0 +1,198 @@
+"""One training: clips in, a finished integrator out; resumable to the same result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from numpy.typing import NDArray
+
+from gazenet.config.train import TrainConfig
+from gazenet.data.clips import CueClip
+from gazenet.data.module import data_module, training_samples, validation_samples
+from gazenet.data.samples import Render, SampleShape
+from gazenet.errors import UsageError
+from gazenet.fusion.config import GaspConfig
+from gazenet.fusion.integrator import Integrator
+from gazenet.fusion.rendering import network_input
+from gazenet.fusion.spec import IntegratorSpec
+from gazenet.training.checkpoint_io import AtomicCheckpointIO, check_readable
+from gazenet.training.loggers import make_logger
+from gazenet.training.task import IntegratorTask, network_config
+
+LAST = "last.ckpt"
+MONITORED = ("val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished network with its declaration, and the values logged last."""
+
+    integrator: Integrator
+    metrics: dict[str, float]
+
+
+class EpochSeed(Callback):
+    """Seeds torch at every epoch, so that what is random inside a network is the same after a resume."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + trainer.current_epoch)
+
+
+def declaration(config: TrainConfig, network: GaspConfig) -> IntegratorSpec:
+    """The spec of the integrator that a training makes. Raises UsageError where network and rendering disagree."""
+    channels = 3 if config.rendering == "published" else 1
+    if network.in_channels != channels:
+        raise UsageError(
+            f"network.in_channels is {network.in_channels}, but rendering {config.rendering} gives {channels}"
+        )
+    return IntegratorSpec(
+        name=config.name,
+        summary=config.summary,
+        cues=config.cues,
+        rendering=config.rendering,
+        colours=config.colours,
+        input_size=config.input_size,
+        output="density" if network.head == "density" else "sigmoid",
+        smoothing=config.smoothing,
+        sharpness=config.sharpness,
+    )
+
+
+def checked_network(config: TrainConfig) -> GaspConfig:
+    """The network of the config. Raises UsageError naming the fault."""
+    try:
+        return network_config(config.network, len(config.cues))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"network: {error}") from None
+
+
+def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
+    """Target size of a network: the input's for densities and without an encoder, half of it otherwise."""
+    h, w = config.input_size
+    target = (h, w) if network.head == "density" or network.encoder is None else (h // 2, w // 2)
+    return SampleShape(target, network.sequence_len if network.sequential else None, network.exhaustive)
+
+
+def renderer(spec: IntegratorSpec) -> Render:
+    """Rendering as the integrator does it in inference."""
+
+    def render(maps: NDArray[Any]) -> torch.Tensor:
+        return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"))
+
+    return render
+
+
+def fit(
+    config: TrainConfig,
+    clips: Sequence[CueClip],
+    validation: Sequence[CueClip],
+    folder: Path,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Fitted:
+    """Train on ``clips``, leaving checkpoints and logs in ``folder``. Raises UsageError."""
+    network = checked_network(config)
+    spec = declaration(config, network)
+    settings, shape, render = config.trainer, sample_shape(config, network), renderer(spec)
+    # A sample is drawn from its number, so a resume may begin anywhere; this seeds the initial weights.
+    seed_everything(settings.seed, workers=True, verbose=False)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    training = training_samples(
+        clips, config.cues, shape, render, config.data, settings.seed, settings.samples_per_epoch
+    )
+    held = validation_samples(validation, config.cues, shape, render, config.data) if validation else None
+    data = data_module(training, held, settings.batch_size, settings.workers)
+    per_epoch = max(1, len(training) // min(settings.batch_size, len(training)) // settings.devices)
+    try:
+        task = IntegratorTask(network, settings, per_epoch * settings.max_epochs)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    trainer = _trainer(config, folder, bool(validation), resume, quiet)
+    trainer.fit(task, datamodule=data, ckpt_path=_start(folder, resume), weights_only=False)
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    _take_best(config, trainer, task)
+    return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
+
+
+def _start(folder: Path, resume: bool) -> str | None:
+    last = folder / LAST
+    if not resume or not last.exists():
+        last.unlink(missing_ok=True)
+        return None
+    check_readable(last)
+    return str(last)
+
+
+def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, quiet: bool) -> Trainer:
+    settings = config.trainer
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    where = folder / "resumed" if resume else folder
+    logger, message = make_logger("" if quiet else config.logger, where, config.project)
+    if message:
+        print(message)
+    callbacks: list[Callback] = [EpochSeed(settings.seed), _keep_last(config, folder)]
+    if validated and settings.checkpoint_save_n_top:
+        callbacks.append(_keep_best(config, folder))
+    index = config.device.partition(":")[2]
+    return Trainer(
+        default_root_dir=folder,
+        max_epochs=settings.max_epochs,
+        accelerator="gpu" if index else "cpu",
+        devices=[int(index)] if index and settings.devices == 1 else settings.devices,
+        logger=logger,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        gradient_clip_val=settings.gradient_clip,
+        check_val_every_n_epoch=settings.check_val_every_n_epoch,
+        limit_val_batches=None if validated else 0,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=10,
+        use_distributed_sampler=True,
+    )
+
+
+def _keep_last(config: TrainConfig, folder: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename=LAST.removesuffix(".ckpt"),
+        every_n_epochs=config.trainer.checkpoint_save_every_n_epoch,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def _keep_best(config: TrainConfig, folder: Path) -> ModelCheckpoint:
+    monitor = config.trainer.checkpoint_monitor
+    if monitor not in MONITORED:
+        raise UsageError(f"trainer.checkpoint_monitor: no value {monitor}; there are {', '.join(MONITORED)}")
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename="model-{epoch:02d}-{" + monitor + ":.2f}",
+        monitor=monitor,
+        mode="max" if monitor in ("val_nss", "val_cc") else "min",
+        save_top_k=config.trainer.checkpoint_save_n_top,
+    )
+
+
+def _take_best(config: TrainConfig, trainer: Trainer, task: IntegratorTask) -> None:
+    if config.trainer.keep != "best":
+        return
+    kept = [one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor]
+    if not kept or not kept[0].best_model_path:
+        raise UsageError("trainer.keep is best, but no checkpoint was kept: set trainer.checkpoint_save_n_top")
+    content = torch.load(kept[0].best_model_path, map_location="cpu", weights_only=False)
+    task.load_state_dict(content["state_dict"])

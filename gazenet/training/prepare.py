@@ -1,0 +1,126 @@
+"""From a training config to clips: find the items, run the first stage for what the cache lacks, open the maps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.config.infer import InferConfig
+from gazenet.config.load import load_config
+from gazenet.config.train import SourceConfig, TrainConfig
+from gazenet.cues.types import Face
+from gazenet.data.clips import CueClip
+from gazenet.data.density import sigma_for
+from gazenet.data.splits import read_split, social
+from gazenet.data.types import Dataset, Item, choose, open_dataset
+from gazenet.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What the first stage says of one input.
+
+    Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds and the faces of every frame (if any were looked for).
+    """
+
+    maps: Mapping[str, NDArray[np.uint8]]
+    times: NDArray[np.float64]
+    faces: Sequence[tuple[Face, ...]] = ()
+
+
+Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, Extracted]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An item, the data set it is from, and the position of its source in the config."""
+
+    collection: Dataset
+    item: Item
+    source: int
+
+
+def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extracted]:
+    """Run the extractors of ``config``, taking from the cache what it has. Raises GazenetError."""
+    from gazenet.inference.graph import build_graph
+    from gazenet.inference.pipeline import prepare_threads
+    from gazenet.inference.predict import collect
+
+    prepare_threads(config)
+    graph = build_graph(config)
+    found: dict[Path, Extracted] = {}
+    for number, path in enumerate(paths, 1):
+        print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
+        cues = collect(graph, path, config.resolved_cache_dir)
+        found[path] = Extracted(cues.cues, cues.times, cues.faces)
+    return found
+
+
+def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] | None = None) -> InferConfig:
+    """The inference config that makes the cues, without stage two.
+
+    ``parameters`` replaces parameters of extractors, for example the weights of a learned cue that must not have seen
+    the video it is tested on. Raises UsageError where the inference config lacks a cue.
+    """
+    base = load_config("infer", config.infer_config)
+    by_name = {extractor.name: extractor for extractor in base.extractors}
+    missing = [cue for cue in config.cues if cue not in by_name]
+    if missing:
+        raise UsageError(
+            f"cues: {', '.join(missing)} is not in the inference config {config.infer_config}; "
+            f"it has {', '.join(by_name)}"
+        )
+    changed = dict(parameters or {})
+    extractors = [
+        extractor.model_copy(update={"parameters": {**extractor.parameters, **changed.get(extractor.name, {})}})
+        for extractor in base.extractors
+    ]
+    update = {"extractors": tuple(extractors), "integrator": None, "cache_dir": config.cache_dir}
+    return base.model_copy(update={**update, "device": config.device})
+
+
+def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[Chosen]:
+    """All items that some sources of the config name. Raises UsageError for names and folders that are not there."""
+    found = []
+    for position, source in enumerate(sources):
+        root = Path(source.root) if source.root else Path(config.data.root) / source.dataset
+        collection = open_dataset(source.dataset, root)
+        where = f"data set {source.dataset}"
+        for item in choose(collection.items(), _names(source), where):
+            if item.name not in source.exclude:
+                found.append(Chosen(collection, item, position))
+    return found
+
+
+def _names(source: SourceConfig) -> Sequence[str] | None:
+    if source.split is None:
+        return source.items
+    rows = [row.video_id for row in social(read_split(source.split)) if row.dataset == source.dataset]
+    if not rows:
+        raise UsageError(f"split {source.split}: has no Social row of data set {source.dataset}")
+    return [name for name in rows if source.items is None or name in source.items]
+
+
+def open_clips(
+    config: TrainConfig,
+    chosen: Sequence[Chosen],
+    extract: Extract = first_stage,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[CueClip]:
+    """Clips of the chosen items, their cue maps made where the cache lacks them. Raises GazenetError."""
+    paths = list(dict.fromkeys(one.item.path for one in chosen))
+    extracted = extract(cue_config(config, parameters), paths) if paths else {}
+    clips = []
+    for one in chosen:
+        cues = extracted[one.item.path]
+        reference = config.data.sigma or one.collection.sigma
+        sigma = sigma_for(reference, one.collection.reference_width, one.item.size[1])
+        maps = {cue: cues.maps[cue] for cue in config.cues}
+        clips.append(CueClip(one.collection.name, one.item, maps, cues.times, sigma, one.source))
+    return clips
