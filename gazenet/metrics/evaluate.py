@@ -157,8 +157,8 @@ def evaluate_predictions(
 ) -> list[dict[str, object]]:
     """One row per predicted video that has fixations, and their mean: the table of ``gasp_evaluate``.
 
-    ``dataset`` with ``root``, or a ``fixations`` CSV in pixels of the full frame. Frames that anybody fixated are judged.
-    Raises UsageError for a bad table, CacheError for a broken output folder.
+    ``dataset`` with ``root``, or a ``fixations`` CSV in pixels of the full frame. Every frame that
+    anybody fixated is judged. Raises UsageError for a bad table, CacheError for a broken output folder.
     """
     tables, sizes, sigmas = _ground_truth(dataset, root, fixations)
     found = [folder for folder in sorted(predictions.iterdir()) if (folder / "saliency.npy").exists()]

@@ -26,7 +26,7 @@ from gazenet.errors import UsageError
 class Extracted:
     """What the first stage says of one input.
 
-    Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds and the faces of every frame (if any were looked for).
+    Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds and the faces of every frame.
     """
 
     maps: Mapping[str, NDArray[np.uint8]]
