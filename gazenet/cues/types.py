@@ -62,6 +62,8 @@ class VideoContext:
 class Windows:
     """A batch of B windows of L frames (``spec.window``), aligned by frame index.
 
+    ``index`` ``[B]``: the anchor frames; ``times`` ``[B, L]``: seconds of every frame of each window; ``anchor``: the
+    position of the anchor inside a window.
     ``frames``: uint8 ``[B, L, 3, h, w]`` RGB on the extractor's device, sized by ``spec.input`` (None without one).
     ``faces[b][l]``: the faces of that frame (empty tuples when not asked for). ``maps[name]``: float ``[B, h, w]`` of
     the anchor frames. ``size``: (height, width) of the full frame; ``map_size``: (h, w) that maps must have.

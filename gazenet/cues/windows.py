@@ -107,7 +107,7 @@ class WindowBuilder:
             faces = [self._faces(row, window.before, source) for row in indices.tolist()]
         return Windows(
             index=np.asarray(anchors, np.int64),
-            times=np.asarray([source.time(i) for i in anchors], np.float64),
+            times=np.asarray([[source.time(i) for i in row] for row in indices.tolist()], np.float64),
             size=(self._video.height, self._video.width),
             map_size=self._map_size,
             anchor=window.before,

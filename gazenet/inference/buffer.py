@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.cues.faces.tracker import FaceTracker
 from gazenet.cues.types import Face, Record
+from gazenet.cues.windows import crop_face
 from gazenet.media.types import Frame
 
 Maps = NDArray[np.uint8]
+
+
+class WithCrops:
+    """The buffer as an extractor sees it that wants a picture of every face.
+
+    Args:
+        buffer: where frames and faces come from.
+        side: of the square crops, in pixels.
+        size: (height, width) of the full frame, in whose pixels boxes are.
+    """
+
+    def __init__(self, buffer: FrameBuffer, side: int, size: tuple[int, int]) -> None:
+        self._buffer, self._side, self._size = buffer, side, size
+        self.image, self.time, self.map = buffer.image, buffer.time, buffer.map
+
+    def faces(self, index: int) -> tuple[Face, ...]:
+        image = self._buffer.image(index)
+        sy, sx = image.shape[0] / self._size[0], image.shape[1] / self._size[1]
+        cut = []
+        for face in self._buffer.faces(index):
+            left, top, right, bottom = face.box
+            crop = crop_face(image, (left * sx, top * sy, right * sx, bottom * sy), self._side)
+            cut.append(replace(face, crop=crop))
+        return tuple(cut)
 
 
 class FrameBuffer:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from gazenet.cues.faces.tracker import FaceTracker
-from gazenet.cues.runner import neutral_map
+from gazenet.cues.runner import WindowSource, neutral_map
 from gazenet.cues.types import VideoContext
 from gazenet.errors import PluginError
 from gazenet.fusion.integrator import FusedChunk
-from gazenet.inference.buffer import FrameBuffer
+from gazenet.inference.buffer import FrameBuffer, WithCrops
 from gazenet.inference.faces import FaceFeed
 from gazenet.inference.graph import Cue, Graph
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult
@@ -199,11 +199,15 @@ class VideoPass:
                 if not self._computable(state, k):
                     return False
                 with self._timings.stage(state.cue.name, network=bool(state.cue.spec.assets)):
-                    runner.compute_block(k, self._last, self._buffer)
+                    runner.compute_block(k, self._last, self._view(state))
                 state.next_block += 1
         except PluginError as error:
             self._skip(state, error)
         return True
+
+    def _view(self, state: CueState) -> WindowSource:
+        side = state.cue.spec.needs.face_crops
+        return WithCrops(self._buffer, side, self.size) if side else self._buffer
 
     def _computable(self, state: CueState, k: int) -> bool:
         runner, spec = state.cue.runner, state.cue.spec

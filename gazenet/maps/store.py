@@ -35,7 +35,7 @@ class MapStore:
         return MapReader(folder, key, verify) if (folder / MANIFEST).exists() else None
 
     def writer(self, key: MapKey, height: int, width: int, chunk: int = 32, timeout: float = 600) -> MapWriter:
-        """A writer (context manager) of maps ``[T, height, width]``, whether the entry is new, half-finished or damaged.
+        """A writer (context manager) of maps ``[T, height, width]``; the entry may be new, half-finished or damaged.
 
         Args:
             chunk: frames written and made durable together; a half-finished entry of another chunk begins anew.

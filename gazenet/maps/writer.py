@@ -8,6 +8,7 @@ says so. A lock keeps two runs from doing the same work; that the result is righ
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from collections.abc import Sequence
@@ -140,8 +141,11 @@ class MapWriter:
             return self._reader.part(index)
         line = self._lines[index]
         with disk_errors(self.folder):
-            data = self._read(line)
-            records = records_of(os.pread(self._log, line.length, line.offset))
+            data, raw = self._read(line), os.pread(self._log, line.length, line.offset)
+        try:
+            records = records_of(raw)
+        except ValueError as error:
+            raise CacheError(f"{self.folder / LOG}: chunk {index}: {error}; run again") from None
         maps = np.frombuffer(bytearray(data), np.uint8).reshape(-1, self.layout.height, self.layout.width)
         return maps, records
 
@@ -152,7 +156,8 @@ class MapWriter:
         """
         if self._reader is None:
             self._require_chunks(frames)
-            with disk_errors(self.folder):
+            with disk_errors(self.folder), contextlib.suppress(FileNotFoundError):
+                # Without working locks another run may have published these maps meanwhile: they are checked below.
                 self._publish(frames, self._statistics(frames))
             self._reader = MapReader(self.folder, self.key)
         elif len(self._reader) != frames:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gazenet.files import write_text
 from gazenet.maps.colours import table
-from gazenet.report.overlay import TRACK_COLOURS
+from gazenet.report.palette import PEOPLE
 
 MOST_FRAMES, MOST_POINTS = 120, 2000
 FRAME_WIDTH, FACE_SIDE = 640, 72
@@ -117,7 +117,7 @@ class ReportBuilder:
             "frames": self._frames.items,
             "points": self._points.items,
             "people": people,
-            "colours": ["#%02x%02x%02x" % c for c in TRACK_COLOURS],
+            "colours": list(PEOPLE),
             "lut": base64.b64encode(table("inferno").tobytes()).decode("ascii"),
             "summary": dict(summary),
         }
