@@ -57,7 +57,7 @@
     for (const [track, box] of Object.entries(f.boxes)) {
       const [l, t, r, b] = [box[0] * frame.width, box[1] * frame.height, box[2] * frame.width, box[3] * frame.height];
       c.strokeStyle = c.fillStyle = personColour(+track); c.strokeRect(l, t, r - l, b - t);
-      const share = point && point.s[track]; c.fillText(share === undefined ? `${+track + 1}` : `${+track + 1}: ${Math.round(share * 100)} %`, l, Math.max(12, t - 5));
+      const share = point && point.s[track]; c.fillText(share === undefined ? track : `${track}: ${Math.round(share * 100)} %`, l, Math.max(12, t - 5));
     }
     for (const v of cueViews) {
       const gate = D.gates.indexOf(v.name); v.gate.textContent = gate >= 0 && point && point.g.length ? "gate " + point.g[gate].toFixed(2) : "";
@@ -99,7 +99,7 @@
       if (D.frames.length) { const x = (D.frames[state.at].t / this.end) * w; c.strokeStyle = style.getPropertyValue("--accent"); c.lineWidth = 1.5; c.beginPath(); c.moveTo(x, 0); c.lineTo(x, h - 14); c.stroke(); }
     }
   }
-  const plots = [new Plot("shares", "share-legend", D.people.slice(0, 12).map((p) => ({ name: `person ${p.track + 1}`, colour: personColour(p.track), value: (q) => q.s[p.track] })))];
+  const plots = [new Plot("shares", "share-legend", D.people.slice(0, 12).map((p) => ({ name: `person ${p.track}`, colour: personColour(p.track), value: (q) => q.s[p.track] })))];
   if (D.gates.length && D.points.some((p) => p.g.length)) plots.push(new Plot("gates", "gate-legend", D.gates.map((name, k) => ({ name: name.replaceAll("_", " "), colour: CUE_COLOURS[k % CUE_COLOURS.length], value: (p) => p.g[k] }))));
   else el("gate-section").remove();
 
@@ -124,7 +124,7 @@
   for (const p of D.people) {
     const row = make("tr", undefined, el("people")), face = make("td", undefined, row);
     if (p.face) { const i = make("img", undefined, face); i.src = "data:image/jpeg;base64," + p.face; i.alt = ""; i.style.borderColor = personColour(p.track); }
-    make("td", `${p.track + 1}`, row); make("td", (p.share * 100).toFixed(1) + " %", row);
+    make("td", `${p.track}`, row); make("td", (p.share * 100).toFixed(1) + " %", row);
     const bar = make("td", undefined, row); bar.className = "bar2"; bar.style.width = "35%"; const fill = make("div", undefined, bar); fill.style.width = Math.max(1, p.share * 100) + "%"; fill.style.background = personColour(p.track);
     make("td", `${clean(p.first)} – ${clean(p.last)}`, row);
   }
