@@ -1,4 +1,4 @@
-"""Packaging: three top-level folders become import names of their own, console scripts and plugins are entry points."""
+"""Packaging: three top-level folders become import names; console scripts and plugins are entry points."""
 
 from pathlib import Path
 

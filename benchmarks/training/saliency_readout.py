@@ -1,6 +1,7 @@
 """Trains and judges the readout of the image saliency cue on still pictures with real fixations.
 
-    python benchmarks/training/saliency_readout.py --data $GAZENET_TEST_DATA --output plugins/saliency/readout.safetensors
+    python benchmarks/training/saliency_readout.py --data $GAZENET_TEST_DATA \\
+        --output plugins/saliency/readout.safetensors
     python benchmarks/training/saliency_readout.py --data $GAZENET_TEST_DATA --folds 5
 
 Features of the frozen backbone are computed once per picture; the readout then trains in minutes on one core.
@@ -74,7 +75,9 @@ def read(dataset: str, root: Path, backbone: Backbone) -> list[Picture]:
     return pictures
 
 
-def fit(pictures: list[Picture], epochs: int = 8, batch: int = 8, rate: float = 3e-3, seed: int = 0) -> SaliencyReadout:
+def fit(
+    pictures: list[Picture], epochs: int = 8, batch: int = 8, rate: float = 3e-3, seed: int = 0
+) -> SaliencyReadout:
     """KL divergence from the fixation density, AdamW, one cycle, horizontal flips."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -140,6 +143,7 @@ def cross_validate(pictures: list[Picture], folds: int, extra: list[Picture]) ->
 
 
 def main() -> None:
+    """Reads the options and does what they say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with osie/ and crowd/")
     parser.add_argument("--output", type=Path, help="where the weights go (float16 safetensors)")

@@ -162,6 +162,7 @@ def prepare(data: Path, cache: Path) -> dict[str, Labelled]:
 
 
 def main() -> None:
+    """Reads the options and does what they say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with findwho/")
     parser.add_argument("--cache", type=Path, default=Path("runs/.cache"), help="where faces are cached")

@@ -1,4 +1,4 @@
-"""Cuts a video into the windows that an extractor's spec asks for: sized frames, faces with crops, other cues' maps."""
+"""Cuts a video into the windows that a spec asks for: sized frames, faces with crops, other cues' maps."""
 
 from __future__ import annotations
 

@@ -17,6 +17,17 @@ class AttentiveCell(nn.Module):
         features: F.
     """
 
+    W_a: nn.Conv2d
+    U_a: nn.Conv2d
+    W_i: nn.Conv2d
+    U_i: nn.Conv2d
+    W_f: nn.Conv2d
+    U_f: nn.Conv2d
+    W_c: nn.Conv2d
+    U_c: nn.Conv2d
+    W_o: nn.Conv2d
+    U_o: nn.Conv2d
+
     def __init__(self, features: int) -> None:
         super().__init__()
         for gate in "aifco":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from gazenet.fusion.config import EncoderKind
@@ -17,7 +19,7 @@ def _transposed(inputs: int, outputs: int) -> nn.Module:
 
 def _chain(layer: type | object, widths: list[int]) -> list[nn.Module]:
     assert callable(layer)
-    return [layer(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+    return [layer(a, b) for a, b in pairwise(widths)]
 
 
 def _published_conv(inputs: int, outputs: int) -> nn.Sequential:

@@ -75,7 +75,7 @@ class Gasp(nn.Module):
         return torch.cat([self.enc(part) for part in parts], 1)
 
     def per_frame(self, x: Tensor) -> tuple[Tensor, Tensor | None, State | None]:
-        """What belongs to one frame: features ``[N, F, H', W']``, DAM logits, and the GMU's state where it is first."""
+        """What belongs to one frame: features ``[N, F, H', W']``, DAM logits, the state of a GMU that is first."""
         logits = None
         if self.config.front == "dam":
             logits, x = self.dam(x)
@@ -88,7 +88,7 @@ class Gasp(nn.Module):
         return features, logits, None
 
     def over_time(self, features: Tensor, state: State | None) -> tuple[Tensor, State | None]:
-        """The rest: features ``[N, F, H', W']`` (static) or ``[N, T, F, H', W']`` to logits ``[N, 1, H', W']``."""
+        """The rest: features ``[N, F, H', W']`` or, sequential, ``[N, T, F, H', W']`` to logits ``[N, 1, H', W']``."""
         order = self.config.order
         if "alstm" in order:
             features, _ = self.att_lstm(features)

@@ -123,7 +123,10 @@ class RGMUConv2d(GMUConv2d):
             states.append((hidden, gates))
         if not self.return_sequences:
             return outputs[-1], states[-1]
-        return torch.stack(outputs, 1), (torch.stack([s[0] for s in states], 1), torch.stack([s[1] for s in states], 1))
+        return torch.stack(outputs, 1), (
+            torch.stack([s[0] for s in states], 1),
+            torch.stack([s[1] for s in states], 1),
+        )
 
 
 class GMU(nn.Module):

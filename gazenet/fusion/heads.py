@@ -15,6 +15,8 @@ class DensityHead(nn.Module):
     The sum lets a small network begin as a weighted mean of its cues; the softmax lets people compete for attention.
     """
 
+    blur: Tensor
+
     def __init__(self, modalities: int, in_channels: int) -> None:
         super().__init__()
         self.cue_weights = nn.Parameter(torch.full((modalities * in_channels,), 1.5 / in_channels))
@@ -26,7 +28,7 @@ class DensityHead(nn.Module):
     def forward(self, logits: Tensor, maps: Tensor) -> Tensor:
         """``logits`` ``[N, 1, H', W']``, ``maps`` ``[N, M * C, H, W]``. Returns log density ``[N, 1, H, W]``."""
         grid = logits.shape[-2:]
-        cues = F.adaptive_avg_pool2d(maps, grid)
+        cues = F.adaptive_avg_pool2d(maps, (grid[0], grid[1]))
         logits = logits + (cues * self.cue_weights[:, None, None]).sum(1, keepdim=True)
         logits = logits + F.interpolate(self.centre_bias, grid, mode="bicubic", align_corners=False)
         density = F.softmax(logits.flatten(1), 1).view_as(logits)

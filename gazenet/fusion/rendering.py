@@ -20,7 +20,9 @@ def network_input(maps: CueStack, spec: IntegratorSpec, device: torch.device) ->
 
     Bytes travel to the device; colouring, resizing and normalisation happen there.
     """
-    parts = [_one(torch.from_numpy(np.ascontiguousarray(maps[cue])).to(device), spec, k) for k, cue in enumerate(spec.cues)]
+    parts = [
+        _one(torch.from_numpy(np.ascontiguousarray(maps[cue])).to(device), spec, k) for k, cue in enumerate(spec.cues)
+    ]
     return torch.cat(parts, 1)
 
 

@@ -75,9 +75,7 @@ def _faces(config: InferConfig) -> tuple[FaceStage, str]:
     return stage, faces_fingerprint(config.faces, assets, config.max_side, config.chunk)
 
 
-def _cue(
-    entry: Entry[ExtractorSpec], settings: ExtractorConfig, config: InferConfig, upstream: dict[str, str]
-) -> Cue:
+def _cue(entry: Entry[ExtractorSpec], settings: ExtractorConfig, config: InferConfig, upstream: dict[str, str]) -> Cue:
     device = torch.device(config.device)
     size = (config.map_size, config.map_size)
     runner = CueRunner(entry, settings.parameters, device, asset_path, size, settings.stride, config.chunk)

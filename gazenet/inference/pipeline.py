@@ -96,7 +96,9 @@ def _one(graph: Graph, path: Path, folder: Path, resume: bool) -> VideoSummary:
             (folder / "run.json").unlink(missing_ok=True)
             return _work(graph, path, folder, identity, sinks, fingerprint)
     except Timeout:
-        raise GazenetError(f"{folder}: another run is writing here; wait for it, or choose another output_dir") from None
+        raise GazenetError(
+            f"{folder}: another run is writing here; wait for it, or choose another output_dir"
+        ) from None
 
 
 def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
@@ -107,9 +109,7 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
     return [get(name, "gazenet.sinks", type).load()() for name in asked]
 
 
-def _work(
-    graph: Graph, path: Path, folder: Path, identity: str, sinks: list[Sink], fingerprint: str
-) -> VideoSummary:
+def _work(graph: Graph, path: Path, folder: Path, identity: str, sinks: list[Sink], fingerprint: str) -> VideoSummary:
     timings = Timings()
     source = open_source(path, graph.config.max_side)
     try:

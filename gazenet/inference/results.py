@@ -81,8 +81,8 @@ class Prediction:
     """A whole video in memory.
 
     ``saliency`` float32 ``[T, h, w]``, every frame divided by its maximum; ``times`` float64 ``[T]`` in seconds;
-    ``gates`` float32 ``[T, M]`` in the order of ``gate_names``; ``cues`` uint8 ``[T, h, w]`` per extractor; ``records``
-    one dict per frame and extractor; ``faces`` per frame.
+    ``gates`` float32 ``[T, M]`` in the order of ``gate_names``; ``cues`` uint8 ``[T, h, w]`` per extractor;
+    ``records`` one dict per frame and extractor; ``faces`` per frame.
     """
 
     saliency: NDArray[np.float32]

@@ -117,9 +117,7 @@ class VideoPass:
         self._states = [self._state(cue, context, stack) for cue in self._graph.cues]
         self._stream = self._graph.integrator.stream() if self._graph.integrator else None
 
-    def _writer(
-        self, name: str, version: str, fingerprint: str, size: tuple[int, int], stack: ExitStack
-    ) -> MapWriter:
+    def _writer(self, name: str, version: str, fingerprint: str, size: tuple[int, int], stack: ExitStack) -> MapWriter:
         key = MapKey(self._source_id, name, version, fingerprint)
         writer = stack.enter_context(self._store.writer(key, *size, chunk=self._chunk))
         self.warnings += writer.notes

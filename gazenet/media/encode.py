@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +45,7 @@ class VideoWriter:
     ) -> None:
         self._path, self._size = Path(path), (height, width)
         self._rate, self._sound_from = Fraction(rate).limit_denominator(10_000), sound_from
-        self._options = {"crf": str(crf), "preset": preset}
+        self._options: dict[str, Any] = {"crf": str(crf), "preset": preset}
         self._last_pts = -1
 
     def __enter__(self) -> VideoWriter:
@@ -64,7 +64,7 @@ class VideoWriter:
         codec = next((name for name in CODECS if name in av.codecs_available), None)
         if codec is None:
             raise MediaError(f"{self._path}: this FFmpeg build has none of the encoders {', '.join(CODECS)}")
-        stream = self._container.add_stream(codec, rate=self._rate)
+        stream: Any = self._container.add_stream(codec, rate=self._rate)
         stream.height, stream.width = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = TIME_BASE
@@ -124,10 +124,8 @@ class VideoWriter:
 
     def _abandon(self, error: BaseException | None) -> None:
         self._close_source()
-        try:
+        with suppress(FFmpegError, OSError):
             self._container.close()
-        except (FFmpegError, OSError):
-            pass
         if error is not None:
             try:
                 self._file.__exit__(type(error), error, error.__traceback__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -32,7 +31,7 @@ class FaceMesh:
             self._local.net.allocate_tensors()
         return self._local.net
 
-    def landmarks(self, image: NDArray[np.uint8], box: Sequence[float]) -> tuple[NDArray[np.float32], float]:
+    def landmarks(self, image: NDArray[np.uint8], box: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
         """Points ``[478, 3]`` (x, y, depth) in pixels of ``image`` (RGB uint8) and the presence 0..1 of a face."""
         left, top, right, bottom = (float(v) for v in box)
         side = max(right - left, bottom - top, 2.0) * MARGIN

@@ -41,7 +41,9 @@ class Detection:
             steps = np.frombuffer(base64.b64decode(record["mesh"]), "<i2").reshape(MESH_POINTS, 3)
             origin, side = _frame_of(box)
             mesh = (steps.astype(np.float32) / _STEPS * side + origin).astype(np.float32)
-        return Detection((box[0], box[1], box[2], box[3]), float(record["score"]), mesh, float(record.get("presence", 0)))
+        return Detection(
+            (box[0], box[1], box[2], box[3]), float(record["score"]), mesh, float(record.get("presence", 0))
+        )
 
 
 def _frame_of(box: tuple[float, ...]) -> tuple[NDArray[np.float32], float]:

@@ -29,7 +29,7 @@ TRUSTED_PRESENCE = 0.5
 
 @dataclass(frozen=True)
 class Gaze:
-    """A gaze ray: ``origin`` (x, y) in pixels between the eyes, ``yaw`` and ``pitch`` in radians, ``eyes``: irises used."""
+    """A gaze ray from ``origin`` (x, y; pixels, between the eyes), angles in radians; ``eyes``: irises were used."""
 
     origin: tuple[float, float]
     yaw: float

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.cues.faces.detections import Detection
+from gazenet.cues.faces.spec import FaceModelSpec
 from gazenet.cues.registry import Entry
 from gazenet.cues.types import AssetPath
 
@@ -29,7 +30,7 @@ class LandmarkNetwork(Protocol):
 
     def load(self, asset_path: AssetPath) -> None: ...
 
-    def landmarks(self, image: Image, box: Sequence[float]) -> tuple[NDArray[np.float32], float]: ...
+    def landmarks(self, image: Image, box: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]: ...
 
 
 class FaceStage:
@@ -46,9 +47,9 @@ class FaceStage:
 
     def __init__(
         self,
-        detector: Entry,
+        detector: Entry[FaceModelSpec],
         asset_path: AssetPath,
-        landmarks: Entry | None = None,
+        landmarks: Entry[FaceModelSpec] | None = None,
         *,
         score: float = 0.35,
         max_side: int = 640,
@@ -74,7 +75,8 @@ class FaceStage:
         shrink = min(1.0, self._max_side / max(height, width))
         small = image
         if shrink < 1:
-            small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+            shrunk = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+            small = np.asarray(shrunk, np.uint8)
         found = self._detector.detect(np.ascontiguousarray(small))
         found = found[found[:, 4] >= self._score]
         found = found[np.argsort(-found[:, 4], kind="stable")][: self._max_faces]

@@ -12,7 +12,8 @@ from gazenet.inference.results import ChunkResult, SinkContext
 
 
 class AttentionSink:
-    """Columns: frame, time_s, peak_x, peak_y (pixels of the video), gate_<cue>, attention_elsewhere, attention_track_<id>.
+    """Columns: frame, time_s, peak_x and peak_y (pixels of the video), gate_<cue>,
+    attention_elsewhere, attention_track_<id>.
 
     A person who is not in a frame has an empty cell there.
     """
