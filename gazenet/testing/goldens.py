@@ -1,0 +1,163 @@
+"""Runs golden vectors: ``python -m gazenet.testing.goldens FOLDER... [--rtol 1e-4]``.
+
+A golden is a pair NAME.json and NAME.npz. The JSON names a network (``config.class``) or function
+(``config.function``), its keyword arguments, its inputs as seeds, and its state-dict entries; weights follow from the
+keys alone. The npz holds the flattened outputs with a stride. Networks and functions are found in a table of adapters
+(:mod:`gazenet.testing.adapters`); one that is not in it is a failure, not an omission.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Outputs = Mapping[str, Any]
+
+
+class Skipped(Exception):
+    """A golden cannot run here, for a reason that is nobody's fault (published weights that are not there)."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One golden: its description and its reference values."""
+
+    path: Path
+    meta: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.parent.name}/{self.path.stem}"
+
+    def reference(self) -> dict[str, NDArray[Any]]:
+        with np.load(self.path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+
+    def inputs(self) -> dict[str, Tensor]:
+        """The input tensors, drawn from their seeds."""
+        return {name: draw(**fields) for name, fields in self.meta.get("inputs", {}).items()}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one golden went: ``error`` relative to the largest reference magnitude; ``state`` pass, fail or skipped."""
+
+    name: str
+    state: str
+    error: float | None
+    reason: str = ""
+
+
+def draw(seed: int, shape: Sequence[int], dist: str = "uniform", scale: float = 1.0) -> Tensor:
+    """A float32 tensor from NumPy's legacy generator: uniform in 0..1 or standard normal, times ``scale``."""
+    rng = np.random.RandomState(seed)
+    values = rng.uniform(0.0, 1.0, shape) if dist == "uniform" else rng.standard_normal(shape)
+    return torch.from_numpy((scale * values).astype(np.float32))
+
+
+def filled(key: str, like: Tensor) -> Tensor:
+    """The weight of a state-dict entry, a function of its key and shape; counters become zero."""
+    if not like.is_floating_point():
+        return torch.zeros_like(like)
+    rng, shape = np.random.RandomState(zlib.crc32(key.encode()) & 0xFFFFFFFF), tuple(like.shape)
+    if key.endswith("running_var") or (key.endswith("weight") and len(shape) < 2):
+        values = rng.uniform(0.5, 1.5, shape)
+    elif key.endswith("running_mean"):
+        values = 0.1 * rng.standard_normal(shape)
+    elif len(shape) >= 2:
+        values = rng.standard_normal(shape) * np.sqrt(2.0 / max(1, int(np.prod(shape[1:]))))
+    else:
+        values = 0.05 * rng.standard_normal(shape)
+    return torch.from_numpy(np.asarray(values, np.float32)).to(like.dtype)
+
+
+def prepare(network: torch.nn.Module, golden: Golden) -> torch.nn.Module:
+    """The network in evaluation mode with the golden's weights. Raises ValueError where keys or shapes differ."""
+    state = network.state_dict()
+    wanted = {key: list(shape) for key, shape, _ in golden.meta["state"]}
+    found = {key: list(value.shape) for key, value in state.items()}
+    if wanted != found:
+        differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+        raise ValueError(f"{len(differing)} state-dict entries differ: {', '.join(differing[:4])}")
+    network.load_state_dict({key: filled(key, value) for key, value in state.items()})
+    return network.eval()
+
+
+def relative_error(golden: Golden, outputs: Outputs) -> float:
+    """The largest error of all outputs, each relative to its largest reference magnitude."""
+    worst = 0.0
+    reference = golden.reference()
+    for key, facts in golden.meta["outputs"].items():
+        if key not in outputs or outputs[key] is None:
+            raise ValueError(f"output {key} is missing")
+        value = np.asarray(outputs[key].detach().cpu() if isinstance(outputs[key], Tensor) else outputs[key])
+        if list(value.shape) != list(facts["shape"]):
+            raise ValueError(f"output {key} is {list(value.shape)}, the golden {facts['shape']}")
+        got = value.astype(np.float32).ravel()[:: facts["stride"]].astype(np.float64)
+        scale = max(1e-12, float(np.abs(reference[key]).max(initial=0)))
+        error = float(np.abs(got - reference[key]).max(initial=0)) / scale
+        worst = max(worst, error if np.isfinite(error) else float("inf"))
+    return worst
+
+
+def find(folders: Sequence[Path]) -> Iterator[Golden]:
+    """All goldens below the folders, sorted; JSON files of other kinds are goldens of their own kind too."""
+    for folder in folders:
+        paths = [folder] if folder.suffix == ".json" else sorted(folder.rglob("*.json"))
+        for path in paths:
+            yield Golden(path, json.loads(path.read_text(encoding="utf-8")))
+
+
+def judge(golden: Golden, rtol: float, run: Callable[[Golden], float] | None = None) -> Verdict:
+    """Runs one golden. Its own ``rtol`` or ``atol`` stand above the argument."""
+    from gazenet.testing.adapters import error_of
+
+    meta = golden.meta if isinstance(golden.meta, dict) else {}
+    limit = float(meta.get("rtol", meta.get("config", {}).get("rtol", meta.get("atol", rtol))))
+    try:
+        with torch.no_grad():
+            error = (run or error_of)(golden)
+    except Skipped as reason:
+        return Verdict(golden.name, "skipped", None, str(reason))
+    except Exception as fault:
+        return Verdict(golden.name, "fail", None, f"{type(fault).__name__}: {fault}")
+    return Verdict(golden.name, "pass" if error <= limit else "fail", error, "" if error <= limit else f"> {limit:g}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints name, relative error and verdict of every golden; 1 if any failed or none was found."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gazenet.testing.goldens",
+        description="Compare networks and functions with golden vectors.",
+        epilog="example: python -m gazenet.testing.goldens tests/data/goldens --rtol 1e-4",
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder (searched below) or .json")
+    parser.add_argument("--rtol", type=float, default=1e-4, help="largest relative error (default 1e-4)")
+    options = parser.parse_args(argv)
+    missing = [str(folder) for folder in options.folders if not folder.exists()]
+    if missing:
+        print(f"no such folder: {', '.join(missing)}", file=sys.stderr)
+        return 2
+    counts = {"pass": 0, "fail": 0, "skipped": 0}
+    for golden in find(options.folders):
+        verdict = judge(golden, options.rtol)
+        counts[verdict.state] += 1
+        error = "-" if verdict.error is None else f"{verdict.error:.2e}"
+        print(f"{verdict.state:8}{error:>10}  {verdict.name}  {verdict.reason}".rstrip(), flush=True)
+    print(", ".join(f"{count} {state}" for state, count in counts.items()))
+    return 1 if counts["fail"] or not sum(counts.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
