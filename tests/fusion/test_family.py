@@ -1,0 +1,72 @@
+"""The composed family: equal to the published networks, refuses what makes no sense, leaves its input alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
+from gazenet.fusion.gasp import build, gate_scores
+from gazenet.testing.goldens import Golden, find, judge
+
+GOLDENS = sorted(find([Path(__file__).parents[1] / "data" / "goldens" / "gasp"]), key=lambda golden: golden.name)
+
+
+@pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.path.stem)
+def test_golden(golden: Golden) -> None:
+    verdict = judge(golden, 1e-4)
+    assert verdict.state == "pass", verdict.reason
+
+
+def test_all_published_classes_have_a_golden() -> None:
+    assert len(PUBLISHED_CLASSES) == 17
+    assert {golden.meta["config"]["class"] for golden in GOLDENS} >= set(PUBLISHED_CLASSES)
+
+
+@pytest.mark.parametrize("name", ["GASPDAMEncGMUConv", "SequenceGASPDAMEncGMUALSTMConv", "SequenceGASPDAMEncRGMUConv"])
+def test_the_input_is_not_modified(name: str) -> None:
+    config = published(name, modalities=2, sequence_len=3)
+    shape = (1, 3, 6, 16, 16) if config.sequential else (1, 6, 16, 16)
+    x = torch.rand(shape)
+    before = x.clone()
+    build(config)(x)
+    assert torch.equal(x, before)
+
+
+def test_gate_scores_are_one_per_modality_for_flat_states_too() -> None:
+    network = build(published("SequenceGASPEncRGMUConv", modalities=3, sequence_len=2)).eval()
+    scores = gate_scores(network(torch.rand(2, 2, 9, 16, 16))[2], 3)
+    assert scores is not None and scores.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"order": ("alstm", "alstm")},
+        {"sequential": True, "order": ("alstm",)},
+        {"sequence_len": 4},
+        {"order": ("rgmu",)},
+        {"sequential": True, "sequence_len": 4},
+        {"sequence_norm": True},
+        {"modalities": 0},
+    ],
+)
+def test_impossible_members_are_refused(fields: dict) -> None:
+    with pytest.raises(ValueError):
+        GaspConfig(**fields)
+
+
+def test_a_config_survives_json() -> None:
+    import json
+
+    config = GaspConfig(encoder="Light", head="density", in_channels=1, latent=8, own_encoders=True)
+    assert GaspConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
+
+
+def test_the_density_head_ends_in_a_density() -> None:
+    config = GaspConfig(encoder="Light", head="density", in_channels=1, latent=4, modalities=3, own_encoders=True)
+    out = build(config).eval()(torch.rand(2, 3, 18, 32))[0]
+    assert out.shape == (2, 1, 18, 32)
+    assert out.exp().sum((1, 2, 3)).tolist() == pytest.approx([1, 1], abs=1e-3)
