@@ -120,36 +120,34 @@ class Predicted:
     size: Size
 
 
-def read_predicted(folder: Path) -> Predicted:
-    """``saliency.npy``, times from ``attention.csv`` and the frame size from ``run.json`` of an output folder.
+def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
+    """``saliency.npy`` and the frame times of ``attention.csv`` from an output folder of ``gasp_infer``.
 
-    Raises CacheError where one is missing or they disagree.
+    ``size`` (height, width) of the video's frames; if not given it is found through ``run.json``. Raises
+    CacheError where something is missing or does not fit, MediaError where the video itself must be asked and is gone.
     """
     try:
         maps = np.load(folder / "saliency.npy", mmap_mode="r", allow_pickle=False)
         with (folder / "attention.csv").open(newline="", encoding="utf-8") as file:
             by_frame = {int(row["frame"]): float(row["time_s"]) for row in csv.DictReader(file)}
-        size = _frame_size(json.loads((folder / "run.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        size = size or _frame_size(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise CacheError(f"{folder}: cannot be scored: {error}") from None
     times = np.array([by_frame[frame] for frame in sorted(by_frame)])
-    if maps.ndim != 3 or len(maps) != len(times) or size is None:
-        raise CacheError(f"{folder}: {len(maps)} maps, {len(times)} frame times, frame size {size}: these do not fit")
+    if maps.ndim != 3 or len(maps) != len(times):
+        raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
     return Predicted(folder.name, maps, times, size)
 
 
-def _frame_size(value: Any) -> Size | None:
-    """The first ``width`` and ``height`` that stand together anywhere in a run record."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("width"), int) and isinstance(value.get("height"), int):
-            return int(value["height"]), int(value["width"])
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            found = _frame_size(item)
-            if found:
-                return found
-    return None
+def _frame_size(record: Mapping[str, Any]) -> Size:
+    """Height and width as the run recorded them, else as the video itself says."""
+    video = record.get("video")
+    if isinstance(video, Mapping) and "height" in video and "width" in video:
+        return int(video["height"]), int(video["width"])
+    from gazenet.media.decode import probe
+
+    info = probe(Path(record["input"]))
+    return info.height, info.width
 
 
 def evaluate_predictions(
@@ -166,9 +164,8 @@ def evaluate_predictions(
     for folder in found:
         if folder.name not in tables:
             continue
-        video = read_predicted(folder)
-        size = sizes.get(folder.name, video.size)
-        scores = evaluate_maps(video.maps, video.times, tables[folder.name], size, sigma=sigmas.get(folder.name))
+        video = read_predicted(folder, sizes.get(folder.name))
+        scores = evaluate_maps(video.maps, video.times, tables[folder.name], video.size, sigma=sigmas.get(folder.name))
         row: dict[str, object] = {"video": folder.name, "frames": len(scores.frames)}
         table = scores.table()
         row["invalid"] = max(interval.invalid for interval in table.values())

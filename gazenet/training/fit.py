@@ -38,14 +38,17 @@ class Fitted:
     metrics: dict[str, float]
 
 
-class EpochSeed(Callback):
-    """Seeds torch at every epoch, so that what is random inside a network is the same after a resume."""
+class StepSeed(Callback):
+    """Seeds torch at every step, so that what is random inside a network is the same after a resume.
+
+    Not at every epoch: Lightning leaves that hook out for the epoch in which it resumes.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + trainer.current_epoch)
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
 
 
 def declaration(config: TrainConfig, network: GaspConfig) -> IntegratorSpec:
@@ -142,7 +145,7 @@ def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, q
     logger, message = make_logger("" if quiet else config.logger, where, config.project)
     if message:
         print(message)
-    callbacks: list[Callback] = [EpochSeed(settings.seed), _keep_last(config, folder)]
+    callbacks: list[Callback] = [StepSeed(settings.seed), _keep_last(config, folder)]
     if validated and settings.checkpoint_save_n_top:
         callbacks.append(_keep_best(config, folder))
     index = config.device.partition(":")[2]

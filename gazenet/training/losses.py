@@ -81,7 +81,8 @@ def corrected(name: str, x: Tensor, s: Tensor, f: Tensor, head: Head) -> Tensor:
     if name == "cc":
         g = _centred(s)
         return -((centred * g).sum(1) / (centred.norm(dim=1) * g.norm(dim=1) + 1e-8)).mean()
-    z = centred / (centred.square().mean(1, keepdim=True).sqrt() + 1e-8)
+    # The constant keeps the slope of the root finite for a constant map; densities have variances of 1e-8.
+    z = centred / torch.sqrt(centred.square().mean(1, keepdim=True) + 1e-20)
     return -((z * hit).sum(1) / hit.sum(1).clamp(min=1)).mean()
 
 
@@ -129,7 +130,8 @@ def logged(terms: Mapping[str, Tensor], config: LossConfig, batch_size: int) -> 
         weight = float(getattr(config, name))
         sign = -1 if name in ("cc", "nss") else 1
         values[names[name]] = 0.0 if weight == 0 else sign * float(term.detach()) / weight / batch_size
-    values["loss"] = float(sum(float(term.detach()) for term in terms.values())) / batch_size
+    # As published, the total that is logged leaves out the attention module's own loss.
+    values["loss"] = sum(float(term.detach()) for name, term in terms.items() if name != "dam") / batch_size
     return values
 
 

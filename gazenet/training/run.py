@@ -52,7 +52,7 @@ def train(config: TrainConfig, resume: bool = False, extract: Extract = first_st
     if config.folds == "video":
         values["folds"] = _folds(config, training, folder, resume)
     fitted = fit(config, training, held, folder, resume)
-    values["logged"] = fitted.metrics
+    values["logged"] = plain(fitted.metrics)
     values["validation"] = summary({clip.name: judge(fitted.integrator, clip, config) for clip in held})
     facts = {"command": sys.argv, "config": config.model_dump(mode="json"), "scores": values}
     save_integrator(folder / WEIGHTS, fitted.integrator.network, fitted.integrator.spec, facts)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from gazenet.config.train import TrainerConfig
+from gazenet.errors import GazenetError
 from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.gasp import build
 from gazenet.metrics.saliency import CC, NSS
@@ -56,7 +57,14 @@ class IntegratorTask(LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         terms = self.terms(batch)
         self._log("train_", terms)
-        return torch.stack(list(terms.values())).sum()
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            bad = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
+            raise GazenetError(
+                f"training diverged at step {self.global_step} ({bad} is not finite): lower trainer.learning_rate, "
+                "clip gradients, or set the weight of that loss to 0"
+            )
+        return total
 
     def validation_step(self, batch: Batch, index: int) -> None:
         loss, head = self.settings.loss, self.network.config.head

@@ -12,7 +12,7 @@ from made_up_cache import blob_maps, fake_extract, make_config
 from safetensors.torch import load_file
 
 from gazenet.config.train import TrainConfig
-from gazenet.errors import UsageError
+from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.checkpoints import open_integrator
 from gazenet.fusion.integrator import load_integrator
 from gazenet.training import fit as fitting
@@ -28,7 +28,7 @@ def test_learns_where_the_blob_is_and_exports_it(data_root: Path, tmp_path: Path
     before = run(make_config(data_root, tmp_path / "poor", trainer__max_epochs=1, trainer__learning_rate=1e-9))
     result = run(config)
     assert result.values["validation"]["nss"]["mean"] > before.values["validation"]["nss"]["mean"] + 0.3
-    assert result.values["validation"]["cc"]["mean"] > 0.8
+    assert result.values["validation"]["cc"]["mean"] > 0.7
     assert json.loads(result.scores.read_text()) == result.values
     assert {value.dtype for value in load_file(result.weights).values() if value.is_floating_point()} == {
         torch.float16
@@ -126,6 +126,7 @@ def test_best_checkpoint_can_be_exported(data_root: Path, tmp_path: Path) -> Non
             "network": '{"order":["gmu"],"front":"dam","in_channels":3,"latent":4,"encoder":"Light"}',
             "rendering": "published",
             "trainer.loss.mode": "published",
+            "trainer.loss.kld": "0",
         },
         {
             "network": '{"order":["alstm","gmu"],"front":"dam","sequential":true,"sequence_len":2,"in_channels":1,'
@@ -168,3 +169,10 @@ def test_resume_refuses_another_config_and_a_broken_checkpoint(data_root: Path, 
     with pytest.raises(UsageError, match="no readable checkpoint"):
         run(make_config(data_root, tmp_path / "out", trainer__max_epochs=1), resume=True)
     assert (tmp_path / "out" / CONFIG).exists()
+
+
+def test_a_diverged_training_ends_with_the_step_and_the_remedy(data_root: Path, tmp_path: Path) -> None:
+    config = make_config(data_root, tmp_path / "out", trainer__learning_rate=1e30, trainer__gradient_clip="null")
+    with pytest.raises(GazenetError, match=r"diverged at step .*learning_rate"):
+        run(config)
+    assert not (tmp_path / "out" / "integrator.safetensors").exists()

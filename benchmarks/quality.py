@@ -1,0 +1,259 @@
+"""How well is attention predicted on videos that nothing was trained on?
+
+Leave one video out over the FindWho videos: the integrator is trained on the others (and on the stills of its config)
+and judged on the one left out, beside simpler predictors. Ground truth: a Gaussian of 40 pixels at 1280 x 720; NSS at
+fixated cells; every 5th frame that at least 8 people fixate. Intervals are 95 % bootstrap intervals over frames, and
+over videos, since frames of one video resemble each other. With OSIE also the image saliency cue alone, 5-fold.
+
+A cue that was itself learned from these videos or pictures must not have seen the one it is judged on. ``--folds FILE``
+names a JSON object that says with which parameters such cues run:
+``{"011": {"active_speaker": {"weights": "without_011.safetensors"}}, "osie-0": {"saliency": {...}}}``.
+Without it learned cues run as installed, and the table says so.
+
+    python benchmarks/quality.py --root DATA --output quality.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.config.infer import InferConfig
+from gazenet.config.load import load_config
+from gazenet.config.train import TrainConfig
+from gazenet.cues.rendering import Canvas, brightest
+from gazenet.data.clips import CueClip
+from gazenet.data.density import density
+from gazenet.data.types import open_dataset
+from gazenet.files import write_json
+from gazenet.metrics import functional
+from gazenet.metrics.bootstrap import bootstrap_mean, paired_difference
+from gazenet.metrics.evaluate import Scores, score_frames
+from gazenet.training.fit import fit
+from gazenet.training.prepare import Chosen, Extract, Extracted, choose_items, cue_config, first_stage, open_clips
+from gazenet.training.run import plain
+
+METRICS = ("nss", "cc")
+STRIDE, OBSERVERS = 5, 8
+SPEAKER, SALIENCY = "active_speaker", "saliency"
+FUSED = "fused"
+IMAGE_FOLDS = 5
+Parameters = dict[str, dict[str, Any]]
+Maps = NDArray[Any]
+
+
+@dataclass
+class Remembered:
+    """A first stage that answers a repeated question from memory and keeps the faces it saw."""
+
+    extract: Extract
+    answers: dict[str, dict[Path, Extracted]] = field(default_factory=dict)
+
+    def __call__(self, config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extracted]:
+        known = self.answers.setdefault(config.model_dump_json(), {})
+        missing = [path for path in paths if path not in known]
+        if missing:
+            known.update(self.extract(config, missing))
+        return {path: known[path] for path in paths}
+
+
+def fold_parameters(folds: Mapping[str, Parameters], name: str) -> Parameters:
+    """Parameters of the cues for the fold in which ``name`` (a video, or ``osie-0`` ..) is judged."""
+    return dict(folds.get(name, {}))
+
+
+def centre_prior(shape: tuple[int, int]) -> Maps:
+    """A centred Gaussian, a quarter of width and height wide, float ``[h, w]``."""
+    h, w = shape
+    rows, columns = (np.arange(h) + 0.5) / h - 0.5, (np.arange(w) + 0.5) / w - 0.5
+    return np.exp(-0.5 * ((rows[:, None] / 0.25) ** 2 + (columns[None] / 0.25) ** 2))
+
+
+def face_maps(cues: Extracted, size: tuple[int, int], shape: tuple[int, int]) -> Maps:
+    """A Gaussian on every detected face, float ``[T, h, w]``."""
+    canvas = Canvas(size, shape)
+    return np.stack([brightest((canvas.face_blob(face) for face in faces), canvas) for faces in cues.faces])
+
+
+def simple_predictors(clip: CueClip, cues: Extracted) -> dict[str, Maps]:
+    """What needs no training: prior, faces, each cue, the mean of the cues."""
+    first = next(iter(clip.maps.values()))
+    found: dict[str, Maps] = {"centre prior": np.repeat(centre_prior(first.shape[1:])[None], len(clip), 0)}
+    if len(cues.faces) == len(clip):
+        found["faces"] = face_maps(cues, clip.size, first.shape[1:])
+    found.update({f"cue {name}": maps for name, maps in clip.maps.items()})
+    found["mean of cues"] = np.mean([np.asarray(maps, np.float32) for maps in clip.maps.values()], axis=0)
+    return found
+
+
+def one_fold(
+    config: TrainConfig,
+    chosen: Sequence[Chosen],
+    left: Chosen,
+    folder: Path,
+    extract: Remembered,
+    parameters: Parameters,
+) -> dict[str, Scores]:
+    """Scores of every predictor on the video left out."""
+    clips = open_clips(config, chosen, extract, parameters)
+    test = clips[[one is left for one in chosen].index(True)]
+    cues = extract(cue_config(config, parameters), [left.item.path])[left.item.path]
+    predictors = simple_predictors(test, cues)
+    variants = {FUSED: config}
+    if SPEAKER in config.cues and len(config.cues) > 1:
+        without = {"cues": tuple(cue for cue in config.cues if cue != SPEAKER)}
+        network = {key: value for key, value in config.network.items() if key != "modalities"}
+        variants[f"{FUSED} without {SPEAKER}"] = config.model_copy(update={**without, "network": network})
+    for name, variant in variants.items():
+        others = [clip for clip in clips if clip is not test]
+        where = folder / left.item.name / name.replace(" ", "_")
+        fitted = fit(variant, others, [], where, quiet=True)
+        predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
+    frames = test.targets(STRIDE, OBSERVERS)
+    return {name: score_frames(maps, test.truth, frames, test.sigma, METRICS) for name, maps in predictors.items()}
+
+
+def leave_one_out(
+    config: TrainConfig, folder: Path, extract: Remembered, folds: Mapping[str, Parameters]
+) -> dict[str, dict[str, Scores]]:
+    """Video to predictor to scores."""
+    chosen = choose_items(config, config.data.train)
+    videos = [one for one in chosen if not one.item.still]
+    found = {}
+    for left in videos:
+        parameters = fold_parameters(folds, left.item.name)
+        found[left.item.name] = one_fold(config, chosen, left, folder, extract, parameters)
+        nss = np.nanmean(found[left.item.name][FUSED].values["nss"])
+        print(f"{left.item.name}: fused NSS {nss:.3f}", flush=True)
+    return found
+
+
+def table(by_video: Mapping[str, Mapping[str, Scores]]) -> dict[str, Any]:
+    """Means, intervals over frames and over videos, differences to the fused map, and a mean per video."""
+    rows: dict[str, Any] = {}
+    groups = [video for video, scores in by_video.items() for _ in scores[FUSED].frames]
+    for name in next(iter(by_video.values())):
+        rows[name] = {}
+        for metric in METRICS:
+            values = _joined(by_video, name, metric)
+            fused = _joined(by_video, FUSED, metric)
+            rows[name][metric] = {
+                "frames": plain(asdict(bootstrap_mean(values))),
+                "videos": plain(asdict(bootstrap_mean(values, groups=groups))),
+                "fused_minus_this": plain(asdict(paired_difference(fused, values))),
+                "fused_minus_this_by_video": plain(asdict(paired_difference(fused, values, groups=groups))),
+                "per_video": plain(
+                    {video: bootstrap_mean(s[name].values[metric]).mean for video, s in by_video.items()}
+                ),
+            }
+    return rows
+
+
+def _joined(by_video: Mapping[str, Mapping[str, Scores]], name: str, metric: str) -> NDArray[np.float64]:
+    return np.concatenate([scores[name].values[metric] for scores in by_video.values()])
+
+
+def image_folds(
+    config: TrainConfig, root: Path, extract: Remembered, folds: Mapping[str, Parameters]
+) -> dict[str, Any]:
+    """The image saliency cue alone on OSIE at full resolution: each fifth judged by weights that have not seen it."""
+    items = list(open_dataset("osie", root).items())
+    parts = np.array_split(np.random.RandomState(7).permutation(len(items)), IMAGE_FOLDS)
+    base = cue_config(config.model_copy(update={"cues": (SALIENCY,)}))
+    scores: dict[str, list[tuple[float, float]]] = {"cue saliency": [], "centre prior": []}
+    for number, part in enumerate(parts):
+        given = fold_parameters(folds, f"osie-{number}").get(SALIENCY, {})
+        alone = [
+            one.model_copy(update={"parameters": {**one.parameters, **given}})
+            for one in base.extractors
+            if one.name == SALIENCY
+        ]
+        chosen = [items[k] for k in part]
+        found = extract(base.model_copy(update={"extractors": tuple(alone)}), [item.path for item in chosen])
+        for item in chosen:
+            points = item.fixations(np.zeros(1))[0]
+            cue = np.asarray(found[item.path].maps[SALIENCY][0], np.float32)
+            scores["cue saliency"].append(score_still(cue, points, item.size))
+            scores["centre prior"].append(score_still(centre_prior(item.size), points, item.size))
+    return {
+        name: {m: plain(asdict(bootstrap_mean([row[k] for row in rows]))) for k, m in enumerate(METRICS)}
+        for name, rows in scores.items()
+    }
+
+
+def score_still(prediction: Maps, points: NDArray[np.float64], size: tuple[int, int]) -> tuple[float, float]:
+    """NSS and CC at full resolution; a fixated pixel counts once, Gaussian of 24 pixels at 800."""
+    from gazenet.data.density import fixation_map
+
+    small = torch.from_numpy(np.asarray(prediction, np.float32))[None, None]
+    large = torch.nn.functional.interpolate(small, size, mode="bicubic", align_corners=False)[0, 0]
+    hit = torch.from_numpy(fixation_map(points, size, size))
+    smooth = torch.from_numpy(density(points, size, size, 24 * size[1] / 800, distinct=True))
+    return float(functional.nss(large, hit)), float(functional.cc(large, smooth))
+
+
+def show(rows: Mapping[str, Any], videos: Sequence[str]) -> str:
+    """The table as text."""
+    lines = []
+    for metric in METRICS:
+        head = f"{metric.upper():28s} {'mean':>6s} {'95 % frames':>15s} {'fused - this':>21s}  " + " ".join(videos)
+        lines += ["", head]
+        for name, row in rows.items():
+            cell, gain = row[metric]["frames"], row[metric]["fused_minus_this"]
+            each = " ".join(_number(row[metric]["per_video"][video], 2) for video in videos)
+            interval = f"{_number(cell['low'])}..{_number(cell['high'])}"
+            against = f"{_number(gain['mean'])} {_number(gain['low'])}..{_number(gain['high'])}"
+            lines.append(f"{name:28s} {_number(cell['mean']):>6s} {interval:>15s} {against:>21s}  {each}")
+    return "\n".join(lines)
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--root", required=True, type=Path, help="folder with findwho, and osie and crowd if trained on"
+    )
+    parser.add_argument("--train_config", default="embedded", help="installed config or a .json file")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--folds", type=Path, help="JSON: parameters of learned cues per video left out")
+    parser.add_argument("--work", type=Path, default=Path("runs/quality"), help="checkpoints of the folds")
+    parser.add_argument("--output", type=Path, default=Path("runs/quality/quality.json"))
+    parser.add_argument("--no_images", action="store_true", help="leave out the 5-fold on OSIE")
+    args = parser.parse_args(argv)
+    config = load_config("train", args.train_config, [f"data.root={json.dumps(str(args.root))}", *args.set])
+    folds: dict[str, Parameters] = json.loads(args.folds.read_text(encoding="utf-8")) if args.folds else {}
+    remembered = Remembered(extract)
+    by_video = leave_one_out(config, args.work, remembered, folds)
+    rows = table(by_video)
+    print(show(rows, list(by_video)))
+    unseen = sorted(set(by_video) - set(folds))
+    if unseen:
+        print(f"\ncues as installed (they may have seen the video) for: {', '.join(unseen)}")
+    result: dict[str, Any] = {
+        "videos": rows,
+        "cues_as_installed_for": unseen,
+        "config": config.model_dump(mode="json"),
+    }
+    if not args.no_images and (args.root / "osie").is_dir():
+        result["images"] = image_folds(config, args.root / "osie", remembered, folds)
+        for name, row in result["images"].items():
+            print(f"osie {name:24s} NSS {_number(row['nss']['mean'])} CC {_number(row['cc']['mean'])}")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    write_json(args.output, result)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
