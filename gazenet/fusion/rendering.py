@@ -30,10 +30,9 @@ def _one(cue: Tensor, spec: IntegratorSpec, position: int) -> Tensor:
     if spec.rendering == "scalar":
         return _resize(cue[:, None].float() / 255, spec.input_size)
     if cue.dim() == 3:
-        from gazenet.maps.colours import table
+        from gazenet.maps.colours import colourise_tensor
 
-        name = spec.colours[position] if spec.colours else "jet"
-        cue = torch.from_numpy(table(name)).to(cue.device)[cue.long()]
+        cue = colourise_tensor(cue, spec.colours[position] if spec.colours else "jet")
     picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, spec.input_size)
     mean, std = (torch.tensor(v, device=cue.device).view(1, 3, 1, 1) for v in (MEAN, STD))
     return (picture - mean) / std
