@@ -5,8 +5,8 @@ and judged on the one left out, beside simpler predictors. Ground truth: a Gauss
 fixated cells; every 5th frame that at least 8 people fixate. Intervals are 95 % bootstrap intervals over frames, and
 over videos, since frames of one video resemble each other. With OSIE also the image saliency cue alone, 5-fold.
 
-A cue that was itself learned from these videos or pictures must not have seen the one it is judged on. ``--folds FILE``
-names a JSON object that says with which parameters such cues run:
+A cue that was itself learned from these videos or pictures must not have seen the one it is judged on.
+``--folds FILE`` names a JSON object that says with which parameters such cues run:
 ``{"011": {"active_speaker": {"weights": "without_011.safetensors"}}, "osie-0": {"saliency": {...}}}``.
 Without it learned cues run as installed, and the table says so.
 
