@@ -79,7 +79,7 @@ def draw_overlay(
     levels = cv2.merge([glow, glow, glow])
     enlarged = _scratch((height, width, 3))
     cv2.resize(cv2.LUT(levels, light), (width, height), dst=enlarged, interpolation=cv2.INTER_LINEAR)
-    drawn = cv2.multiply(frame, enlarged, scale=1 / 255)
+    drawn = np.asarray(cv2.multiply(frame, enlarged, scale=1 / 255), np.uint8)
     cv2.resize(cv2.LUT(levels, colours), (width, height), dst=enlarged, interpolation=cv2.INTER_LINEAR)
     cv2.add(drawn, enlarged, dst=drawn)
     thickness = max(1, round(min(height, width) / 360))
@@ -88,7 +88,7 @@ def draw_overlay(
     if style.boxes:
         for face in faces:
             _person(drawn, face, (shares or {}).get(face.track), thickness)
-    return np.asarray(drawn, np.uint8)
+    return drawn
 
 
 def in_view(faces: Sequence[Face], size: tuple[int, int], view: tuple[int, int]) -> tuple[Face, ...]:
