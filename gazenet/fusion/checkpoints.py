@@ -14,6 +14,7 @@ from gazenet.errors import UsageError
 from gazenet.files import atomic_path
 from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.gasp import Gasp, build
+from gazenet.fusion.recognise import recognise
 from gazenet.fusion.spec import IntegratorSpec
 
 PREFIXES = ("module.", "model.", "network.")
@@ -34,11 +35,10 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except Exception as error:
-        cause = str(error).splitlines()[0][:160]
-        raise UsageError(f"{path}: not a readable checkpoint ({cause}); download it again") from None
+        raise UsageError(f"{path}: not a readable checkpoint ({_first_line(error)}); download it again") from None
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise UsageError(f"{path}: holds no state dict")
     return {_without_prefix(str(key)): value for key, value in content.items()}
 
@@ -80,19 +80,52 @@ def _stored(value: Tensor) -> Tensor:
     return (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
 
 
-def open_integrator(path: str | Path) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
-    """The network (evaluation mode, CPU), its spec and the facts of a file by :func:`save_integrator`."""
+def open_integrator(
+    path: str | Path, declared: IntegratorSpec | None = None
+) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
+    """The network (evaluation mode, CPU), its spec and the facts of a file by :func:`save_integrator`.
+
+    Published checkpoints (``last_model.pt``) say nothing of their cues: ``declared`` does, and the network is
+    recognised by its keys. Raises UsageError in one line for files that are missing, damaged or of something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such integrator file")
+    if path.suffix != ".safetensors":
+        return _open_published(path, declared)
+    header, tensors = _read_safetensors(path)
+    try:
+        network = build(GaspConfig.from_dict(json.loads(header["config"])))
+        spec, facts = IntegratorSpec.model_validate_json(header["spec"]), json.loads(header.get("facts", "{}"))
+    except KeyError as error:
+        raise UsageError(f"{path}: not an integrator file (its header has no {error})") from None
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path}: not an integrator file ({_first_line(error)})") from None
+    network.load_state_dict(checked_state(network, tensors, path))
+    return network.eval(), spec, facts
+
+
+def _open_published(path: Path, declared: IntegratorSpec | None) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
+    if declared is None:
+        raise UsageError(f"{path}: holds weights only; name the IntegratorSpec that declares its cues instead")
+    state = read_state(path)
+    try:
+        network = build(recognise(state, len(declared.cues)))
+    except ValueError as error:
+        raise UsageError(f"{path}: is not a checkpoint of the GASP family ({error})") from None
+    network.load_state_dict(checked_state(network, state, path))
+    return network.eval(), declared, {}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        network = build(GaspConfig.from_dict(json.loads(header["config"])))
-        spec = IntegratorSpec.model_validate_json(header["spec"])
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such integrator file") from None
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"{path}: not an integrator file ({str(error).splitlines()[0]})") from None
-    network.load_state_dict(checked_state(network, tensors, path))
-    return network.eval(), spec, json.loads(header.get("facts", "{}"))
+            return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{path}: not an integrator file ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

@@ -5,13 +5,15 @@ Source: Abawi, Weber, Wermter, "GASP: Gated Attention for Saliency Prediction", 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
 
 Front = Literal["none", "dam", "se"]
 EncoderKind = Literal["Conv", "Deep", "Light"]
 Unit = Literal["concat", "add", "gmu", "alstm", "rgmu"]
 Head = Literal["logits", "density"]
+KINDS = (*get_args(EncoderKind), None)
 
 ORDERS: tuple[tuple[Unit, ...], ...] = (
     ("concat",),
@@ -39,7 +41,7 @@ class GaspConfig:
         encoder: ``Conv`` and ``Deep`` are published and linear; ``Light`` is small and rectified; None: no encoder.
         sequence_len: T, frames in a window; 1 unless sequential.
         sequence_norm: batch norm with one channel per time step in front of the attentive LSTM.
-        target: (H', W') that sizes the zero state of the recurrent GMU.
+        target: (H', W') of the ground truth in the published training; the network itself takes any even size.
         head: ``logits`` as published; ``density`` adds a centre bias and ends in log density over the frame.
         own_encoders: an encoder per modality also where a published static network would share one.
     """
@@ -58,20 +60,33 @@ class GaspConfig:
     own_encoders: bool = False
 
     def __post_init__(self) -> None:
+        self._check_values()
+        self._check_combination()
+
+    def _check_values(self) -> None:
         if self.order not in ORDERS:
-            raise ValueError(f"order {self.order} is none of {ORDERS}")
-        if self.modalities < 1 or self.in_channels < 1 or self.latent < 1:
-            raise ValueError("modalities, in_channels and latent must be at least 1")
-        if self.sequential and self.sequence_len <= 1:
+            raise ValueError(f"order {list(self.order)} is none of {[list(order) for order in ORDERS]}")
+        for name, known in (("front", get_args(Front)), ("head", get_args(Head)), ("encoder", KINDS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(map(repr, known))}")
+        sizes = {name: getattr(self, name) for name in ("modalities", "in_channels", "latent", "sequence_len")}
+        for name, size in [*sizes.items(), *(("target", size) for size in self.target)]:
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, not {size!r}")
+
+    def _check_combination(self) -> None:
+        if self.sequential and self.sequence_len < 2:
             raise ValueError("a sequential network needs sequence_len of at least 2")
         if not self.sequential and self.sequence_len != 1:
             raise ValueError("a static network has sequence_len 1")
         if self.order == ("rgmu",) and not self.sequential:
             raise ValueError("the recurrent GMU needs a sequential network")
         if self.sequential and self.order in (("concat",), ("add",), ("gmu",)):
-            raise ValueError(f"order {self.order} has no recurrence and is static")
+            raise ValueError(f"order {list(self.order)} has no recurrence and is static")
         if self.sequence_norm and (not self.sequential or "alstm" not in self.order):
             raise ValueError("sequence_norm needs a sequential network with an attentive LSTM")
+        if self.front != "none" and self.modalities * self.in_channels < 2:
+            raise ValueError(f"front {self.front!r} weighs channels against each other and needs at least 2")
 
     @property
     def features(self) -> int:
@@ -87,13 +102,19 @@ class GaspConfig:
         return asdict(self)
 
     @staticmethod
-    def from_dict(fields: dict[str, Any]) -> GaspConfig:
-        """The inverse of :meth:`as_dict`, also after a trip through JSON. TypeError for unknown fields."""
-        values = dict(fields)
-        for name in ("order", "target"):
-            if name in values:
-                values[name] = tuple(values[name])
-        return GaspConfig(**values)
+    def from_dict(values: dict[str, Any]) -> GaspConfig:
+        """The inverse of :meth:`as_dict`, also after a trip through JSON.
+
+        Raises TypeError for unknown fields, ValueError for values that are not allowed.
+        """
+        known = [field.name for field in fields(GaspConfig)]
+        for name in values:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise TypeError(f"unknown field {name!r}{hint} (known: {', '.join(known)})")
+        pairs = {name: tuple(values[name]) for name in ("order", "target") if name in values}
+        return GaspConfig(**{**values, **pairs})
 
 
 _ROWS: dict[str, tuple[Front, tuple[Unit, ...], bool]] = {

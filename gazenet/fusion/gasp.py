@@ -37,11 +37,12 @@ class Gasp(nn.Module):
         config = self.config
         if config.encoder is None:
             return
-        make = lambda: ModalityEncoder(config.in_channels, config.latent, config.encoder or "Conv")  # noqa: E731
+        count = config.modalities if config.sequential or config.own_encoders else 1
+        encoders = [ModalityEncoder(config.in_channels, config.latent, config.encoder) for _ in range(count)]
         if config.sequential or config.own_encoders:
-            self.enc_list = nn.ModuleList(make() for _ in range(config.modalities))
+            self.enc_list = nn.ModuleList(encoders)
         else:
-            self.enc = make()
+            self.enc = encoders[0]
 
     def _add_units(self) -> None:
         config = self.config
@@ -110,19 +111,16 @@ class Gasp(nn.Module):
         if not self.config.sequential:
             features, dam, state = self.per_frame(modules)
             saliency, state = self.over_time(features, state)
-            return self._finish(saliency, modules), dam, state
+            return self.finish(saliency, modules), dam, state
         frames = modules[:, : self.config.sequence_len]
         steps = [self.per_frame(frame) for frame in frames.unbind(1)]
         saliency, state = self.over_time(torch.stack([step[0] for step in steps], 1), steps[-1][2])
         dams = [step[1] for step in steps if step[1] is not None]
-        return self._finish(saliency, frames[:, -1]), torch.stack(dams, 1) if dams else None, state
-
-    def _finish(self, saliency: Tensor, frame: Tensor) -> Tensor:
-        return self.head(saliency, frame) if self.config.head == "density" else saliency
+        return self.finish(saliency, frames[:, -1]), torch.stack(dams, 1) if dams else None, state
 
     def finish(self, saliency: Tensor, frame: Tensor) -> Tensor:
         """The head on logits ``[N, 1, H', W']`` of frames whose raw maps are ``[N, M * C, H, W]``."""
-        return self._finish(saliency, frame)
+        return self.head(saliency, frame) if self.config.head == "density" else saliency
 
 
 def build(config: GaspConfig) -> Gasp:

@@ -19,11 +19,18 @@ from gazenet.fusion.gmu import State
 from gazenet.fusion.rendering import CueStack, network_input
 from gazenet.fusion.spec import IntegratorSpec
 
+WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".ckpt")
+BLOCK = 32
+"""Frames whose features are computed at once: enough to fill a device, few enough for long videos."""
+WINDOWS = 8
+"""Windows of a sequential network that run at once."""
+TINY = 1e-12
+
 
 @dataclass(frozen=True)
 class FusedChunk:
     """Frames ``start`` .. ``start + n - 1``: ``saliency`` float32 ``[n, h, w]``, a density whose cells sum to 1 (for
-    sigmoid outputs: 0..1), and ``gates`` float32 ``[n, M]``, the mean gate of every cue (empty without gates)."""
+    sigmoid outputs: peak 1), and ``gates`` float32 ``[n, M]``, the mean gate of every cue (empty without gates)."""
 
     start: int
     saliency: NDArray[np.float32]
@@ -46,19 +53,39 @@ class Integrator:
         """A fresh stream for one video."""
         return FusionStream(self)
 
-    def fuse(self, maps: CueStack) -> FusedChunk:
-        """A whole video at once: maps uint8 ``[T, h, w]`` per cue."""
+    def fuse(self, maps: CueStack, start: int = 0, stop: int | None = None) -> FusedChunk:
+        """Frames ``start`` .. ``stop - 1`` of a video whose maps are uint8 ``[T, h, w]`` per cue; all by default.
+
+        Equal to the same frames of the whole video; only the frames these depend on are looked at.
+        Raises UsageError for missing cues or cues of different lengths.
+        """
+        total = _frames(maps, self.spec)
+        stop = total if stop is None else min(stop, total)
+        if not 0 <= start <= stop:
+            raise ValueError(f"frames {start} to {stop} of {total}")
+        reach = self.spec.smoothing
+        first, last = max(0, start - reach - self.network.config.sequence_len + 1), min(total, stop + reach)
         stream = self.stream()
-        parts = [stream.push(maps), stream.finish()]
-        return _joined(parts, 0)
+        found = [stream.push({cue: maps[cue][first:last] for cue in self.spec.cues}), stream.finish()]
+        whole = _joined(found, first)
+        part = slice(start - first, stop - first)
+        return FusedChunk(start, whole.saliency[part], whole.gates[part])
 
 
 def load_integrator(name_or_path: str, device: str | torch.device = "cpu") -> Integrator:
-    """An installed integrator by name (group ``gazenet.integrators``) or a file. Raises UsageError otherwise."""
-    path, spec = _find(name_or_path)
-    network, stored, facts = open_integrator(path)
+    """An installed integrator by name (group ``gazenet.integrators``) or a file that describes itself.
+
+    Raises UsageError for unknown names, missing or unfit weights, a network that the declaration does not fit, and
+    devices that are not there.
+    """
     where = torch.device(device)
-    return Integrator(network.to(where), spec or stored, where, facts)
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {device}: no CUDA device here; use cpu")
+    path, declared = _find(name_or_path)
+    network, stored, facts = open_integrator(path, declared)
+    spec = declared or stored
+    _check_fit(network, spec, path)
+    return Integrator(network.to(where), spec, where, facts)
 
 
 def find_spec(name_or_path: str) -> IntegratorSpec:
@@ -68,15 +95,39 @@ def find_spec(name_or_path: str) -> IntegratorSpec:
 
 
 def _find(name_or_path: str) -> tuple[Path, IntegratorSpec | None]:
-    if name_or_path.endswith(".safetensors"):
+    if Path(name_or_path).suffix in WEIGHT_FILES:
         return Path(name_or_path), None
     from gazenet.cues.registry import get
 
     spec = get(name_or_path, "gazenet.integrators", IntegratorSpec).spec
     path = Path(spec.weights)
-    if not path.exists():
+    if not path.is_file():
         raise UsageError(f"integrator {name_or_path}: its weights {path} are missing; train them with gasp_train")
     return path, spec
+
+
+def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
+    config = network.config
+    channels = 3 if spec.rendering == "published" else 1
+    if config.modalities != len(spec.cues):
+        raise UsageError(f"{path}: fuses {config.modalities} cues, but {spec.name} declares {len(spec.cues)}")
+    if config.in_channels != channels:
+        raise UsageError(
+            f"{path}: takes {config.in_channels} channels per cue, rendering {spec.rendering} gives {channels}"
+        )
+    if (config.head == "density") != (spec.output == "density"):
+        raise UsageError(f"{path}: ends in {config.head}, but {spec.name} declares the output {spec.output}")
+
+
+def _frames(maps: CueStack, spec: IntegratorSpec) -> int:
+    """How many frames the maps hold."""
+    missing = [cue for cue in spec.cues if cue not in maps]
+    if missing:
+        raise UsageError(f"integrator {spec.name} needs maps of {', '.join(missing)}")
+    lengths = {cue: len(maps[cue]) for cue in spec.cues}
+    if len(set(lengths.values())) > 1:
+        raise UsageError(f"integrator {spec.name}: cues differ in frames ({lengths})")
+    return lengths[spec.cues[0]]
 
 
 class FusionStream:
@@ -89,21 +140,26 @@ class FusionStream:
 
     def __init__(self, integrator: Integrator) -> None:
         self._net, self._spec, self._device = integrator.network, integrator.spec, integrator.device
-        self._history: list[tuple[Tensor, Tensor | None]] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next frame is the first of another video."""
+        self._history: list[Tensor] = []
         self._waiting: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         self._next, self._seen = 0, 0
 
     @torch.inference_mode()
     def push(self, maps: CueStack) -> FusedChunk:
-        """The next n frames, maps uint8 ``[n, h, w]`` per cue; returns the frames that are settled by now."""
-        missing = [cue for cue in self._spec.cues if cue not in maps]
-        if missing:
-            raise UsageError(f"integrator {self._spec.name} needs maps of {', '.join(missing)}")
-        frames = network_input(maps, self._spec, self._device)
-        logits, gates = self._fuse(frames)
-        for one, gate in zip(self._settle(logits), gates, strict=True):
-            self._waiting.append((one, gate))
-        self._seen += len(frames)
+        """The next n frames, maps uint8 ``[n, h, w]`` per cue; returns the frames that are settled by now.
+
+        Raises UsageError for missing cues or cues of different lengths.
+        """
+        count = _frames(maps, self._spec)
+        for start in range(0, count, BLOCK):
+            part = {cue: maps[cue][start : start + BLOCK] for cue in self._spec.cues}
+            logits, gates = self._fuse(network_input(part, self._spec, self._device))
+            self._waiting += zip(self._settle(logits), gates, strict=True)
+        self._seen += count
         return self._emit(self._seen - self._spec.smoothing)
 
     def finish(self) -> FusedChunk:
@@ -113,29 +169,31 @@ class FusionStream:
     def _fuse(self, frames: Tensor) -> tuple[Tensor, NDArray[np.float32]]:
         features, _, state = self._net.per_frame(frames)
         if self._net.config.sequential:
-            logits, state = self._over_windows(features, state)
+            logits, scores = self._over_windows(features, state)
         else:
             logits, state = self._net.over_time(features, state)
-        scores = gate_scores(state, self._net.config.modalities)
+            scores = gate_scores(state, self._net.config.modalities)
         empty = np.zeros((len(frames), 0), np.float32)
         return self._net.finish(logits, frames), empty if scores is None else scores.float().cpu().numpy()
 
-    def _over_windows(self, features: Tensor, state: State | None) -> tuple[Tensor, State | None]:
-        length = self._net.config.sequence_len
+    def _over_windows(self, features: Tensor, state: State | None) -> tuple[Tensor, Tensor | None]:
+        """The recurrence, begun anew in the window of every frame, several windows at once."""
+        before, modalities = self._net.config.sequence_len - 1, self._net.config.modalities
         if not self._history:
-            self._history = [(features[0], None)] * (length - 1)
-        line = [*(frame for frame, _ in self._history), *features.unbind(0)]
-        results = []
-        for k in range(len(features)):
-            window = torch.stack(line[k : k + length])[None]
-            own = None if state is None else (state[0][k : k + 1], state[1][k : k + 1])
-            results.append(self._net.over_time(window, own))
-        self._history = [(frame, None) for frame in line[len(line) - length + 1 :]]
-        logits = torch.cat([logit for logit, _ in results])
-        states = [found for _, found in results if found is not None]
-        if not states:
-            return logits, None
-        return logits, (torch.cat([s[0] for s in states]), torch.cat([s[1] for s in states]))
+            self._history = [features[0]] * before
+        line = torch.cat([torch.stack(self._history), features])
+        # A copy: a slice would keep the block's memory alive.
+        self._history = list(line[-before:].clone().unbind(0))
+        logits, scores = [], []
+        for start in range(0, len(features), WINDOWS):
+            stop = min(start + WINDOWS, len(features))
+            windows = torch.stack([line[k : k + before + 1] for k in range(start, stop)])
+            own = None if state is None else (state[0][start:stop], state[1][start:stop])
+            logit, found = self._net.over_time(windows, own)
+            logits.append(logit)
+            scores.append(gate_scores(found, modalities))
+        gates = [score for score in scores if score is not None]
+        return torch.cat(logits), torch.cat(gates) if gates else None
 
     def _settle(self, logits: Tensor) -> NDArray[np.float32]:
         """Log densities, or probabilities of sigmoid networks, ``[n, h, w]``."""
@@ -158,7 +216,8 @@ class FusionStream:
 
     def _final(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._spec.output == "sigmoid":
-            return np.asarray(value**self._spec.sharpness, np.float32)
+            # Training pulls these networks down everywhere, so only the shape means something: the peak becomes 1.
+            return np.asarray((value / max(float(value.max()), TINY)) ** self._spec.sharpness, np.float32)
         density = np.exp((value - value.max()) * self._spec.sharpness)
         return np.asarray(density / density.sum(), np.float32)
 
@@ -171,4 +230,6 @@ def _chunk(start: int, results: list[tuple[NDArray[np.float32], NDArray[np.float
 
 def _joined(parts: list[FusedChunk], start: int) -> FusedChunk:
     full = [part for part in parts if len(part)]
+    if not full:
+        return _chunk(start, [])
     return FusedChunk(start, np.concatenate([p.saliency for p in full]), np.concatenate([p.gates for p in full]))

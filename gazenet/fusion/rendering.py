@@ -28,7 +28,7 @@ def network_input(maps: CueStack, spec: IntegratorSpec, device: torch.device) ->
 
 def _one(cue: Tensor, spec: IntegratorSpec, position: int) -> Tensor:
     if spec.rendering == "scalar":
-        return _resize(cue[:, None].float() / 255, spec.input_size)
+        return _resize(cue[:, None].float() / 255, fitted((cue.shape[1], cue.shape[2]), max(spec.input_size)))
     if cue.dim() == 3:
         from gazenet.maps.colours import colourise_tensor
 
@@ -36,6 +36,16 @@ def _one(cue: Tensor, spec: IntegratorSpec, position: int) -> Tensor:
     picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, spec.input_size)
     mean, std = (torch.tensor(v, device=cue.device).view(1, 3, 1, 1) for v in (MEAN, STD))
     return (picture - mean) / std
+
+
+def fitted(size: tuple[int, int], longer: int) -> tuple[int, int]:
+    """(height, width) with the aspect ratio of ``size`` and the given longer side, both even and at least 4.
+
+    The networks are convolutional: only the published ones were made for a fixed, distorted size.
+    """
+    scale = longer / max(size)
+    height, width = (max(4, 2 * round(side * scale / 2)) for side in size)
+    return height, width
 
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,14 @@ def test_gate_scores_are_one_per_modality_for_flat_states_too() -> None:
         {"sequential": True, "sequence_len": 4},
         {"sequence_norm": True},
         {"modalities": 0},
+        {"modalities": "5"},
+        {"latent": True},
+        {"sequence_len": 1.0},
+        {"target": (60, 0)},
+        {"front": "damm"},
+        {"encoder": "MobileNet"},
+        {"head": "softmax"},
+        {"front": "dam", "modalities": 1, "in_channels": 1},
     ],
 )
 def test_impossible_members_are_refused(fields: dict) -> None:
@@ -59,10 +70,18 @@ def test_impossible_members_are_refused(fields: dict) -> None:
 
 
 def test_a_config_survives_json() -> None:
-    import json
-
     config = GaspConfig(encoder="Light", head="density", in_channels=1, latent=8, own_encoders=True)
     assert GaspConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
+
+
+def test_unknown_fields_are_named_with_the_nearest() -> None:
+    with pytest.raises(TypeError, match=r"unknown field 'modality'; did you mean 'modalities'\?"):
+        GaspConfig.from_dict({"modality": 3})
+
+
+def test_configs_need_no_torch() -> None:
+    code = "import sys, gazenet.fusion.config, gazenet.fusion.spec; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_density_head_ends_in_a_density() -> None:

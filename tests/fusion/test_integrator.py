@@ -1,20 +1,24 @@
-"""Streaming equals window by window, whatever the chunks; files describe themselves and are checked."""
+"""Integrator files describe themselves and are checked; rendering of maps into network input."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from gazenet.cues import registry
 from gazenet.errors import UsageError
 from gazenet.fusion.checkpoints import load_published, open_integrator, save_integrator
-from gazenet.fusion.config import GaspConfig, published
+from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.integrator import Integrator, load_integrator
 from gazenet.fusion.rendering import network_input
-from gazenet.fusion.spec import IntegratorSpec
+from gazenet.fusion.recognise import recognise
+from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
 
 CUES = ("a", "b")
 
@@ -36,60 +40,8 @@ def cue_maps(frames: int) -> dict[str, np.ndarray]:
     return {cue: rng.integers(0, 256, (frames, 16, 24), dtype=np.uint8) for cue in CUES}
 
 
-def sequence(name: str, length: int = 4, norm: bool = False) -> GaspConfig:
-    return published(name, modalities=2, sequence_len=length, sequence_norm=norm, in_channels=1)
-
-
-def window_by_window(integrator: Integrator, maps: dict[str, np.ndarray]) -> np.ndarray:
-    x = network_input(maps, integrator.spec, integrator.device)
-    length = integrator.network.config.sequence_len
-    x = torch.cat([x[:1]] * (length - 1) + [x])
-    with torch.no_grad():
-        outputs = [integrator.network(x[None, k : k + length])[0] for k in range(len(x) - length + 1)]
-    return torch.sigmoid(torch.cat(outputs))[:, 0].numpy()
-
-
-@pytest.mark.parametrize("frames", [1, 3, 4, 9])
-@pytest.mark.parametrize(
-    "config",
-    [
-        sequence("SequenceGASPDAMEncALSTMGMUConv"),
-        sequence("SequenceGASPDAMEncGMUALSTMConv", norm=True),
-        sequence("SequenceGASPEncRGMUConv"),
-    ],
-    ids=["largmu", "argmu-norm", "rgmu"],
-)
-def test_streaming_equals_window_by_window(config: GaspConfig, frames: int) -> None:
-    integrator, maps = made(config), cue_maps(frames)
-    assert integrator.fuse(maps).saliency == pytest.approx(window_by_window(integrator, maps), abs=1e-5)
-
-
 def light() -> GaspConfig:
     return GaspConfig(encoder="Light", head="density", in_channels=1, latent=4, modalities=2, own_encoders=True)
-
-
-@pytest.mark.parametrize("config", [light(), sequence("SequenceGASPEncGMUALSTMConv")], ids=["light", "argmu"])
-@pytest.mark.parametrize("cuts", [(3, 11), (1, 2, 5), (16,)])
-def test_chunks_do_not_matter(config: GaspConfig, cuts: tuple[int, ...]) -> None:
-    integrator, maps = made(config, smoothing=3), cue_maps(17)
-    whole = integrator.fuse(maps)
-    stream, parts, at = integrator.stream(), [], 0
-    for cut in (*cuts, 17):
-        parts.append(stream.push({cue: one[at:cut] for cue, one in maps.items()}))
-        at = cut
-    parts.append(stream.finish())
-    assert [part.start for part in parts if len(part)] == sorted(part.start for part in parts if len(part))
-    joined = np.concatenate([part.saliency for part in parts if len(part)])
-    assert joined == pytest.approx(whole.saliency, abs=1e-6)
-    assert np.concatenate([part.gates for part in parts if len(part)]) == pytest.approx(whole.gates, abs=1e-6)
-
-
-def test_density_sums_to_one_and_smoothing_averages_log_densities() -> None:
-    maps = cue_maps(5)
-    plain, smooth = made(light()).fuse(maps), made(light(), smoothing=2).fuse(maps)
-    assert plain.saliency.sum((1, 2)) == pytest.approx(np.ones(5), abs=1e-4)
-    expected = np.exp(np.log(plain.saliency).mean(0))
-    assert smooth.saliency[2] == pytest.approx(expected / expected.sum(), rel=1e-3)
 
 
 def test_coloured_rendering_has_three_normalised_channels() -> None:
@@ -98,11 +50,6 @@ def test_coloured_rendering_has_three_normalised_channels() -> None:
     blue = (128 / 255 - 96.29023126 / 255) / (40.02898126 / 255)
     assert x.shape == (1, 6, 8, 8)
     assert float(x[0, 2, 0, 0]) == pytest.approx(blue, abs=0.05)
-
-
-def test_missing_cues_are_named() -> None:
-    with pytest.raises(UsageError, match="needs maps of b"):
-        made(light()).stream().push({"a": np.zeros((1, 16, 24), np.uint8)})
 
 
 def test_a_file_describes_itself(tmp_path: Path) -> None:
@@ -155,6 +102,124 @@ def test_damaged_files_give_one_line(tmp_path: Path) -> None:
         open_integrator(path)
     with pytest.raises(UsageError, match="no such integrator file"):
         load_integrator(str(tmp_path / "absent.safetensors"))
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(UsageError, match="no such integrator file"):
+        load_integrator(str(tmp_path / "folder.safetensors"))
+
+
+@pytest.mark.parametrize("kept", [0, 7, 200, -1])
+def test_truncated_files_give_one_line(tmp_path: Path, kept: int) -> None:
+    first = made(light())
+    own, released = tmp_path / "toy.safetensors", published_file(tmp_path)[1]
+    save_integrator(own, first.network, first.spec, {})
+    for path in (own, released):
+        path.write_bytes(path.read_bytes()[:kept])
+        with pytest.raises(UsageError) as caught:
+            open_integrator(path, declared(2))
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_file_without_a_header_says_what_is_absent(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(2)}, tmp_path / "bare.safetensors")
+    with pytest.raises(UsageError, match="its header has no 'config'"):
+        load_integrator(str(tmp_path / "bare.safetensors"))
+
+
+def declared(cues: int, **fields: object) -> IntegratorSpec:
+    values = {"rendering": "published", "output": "sigmoid", "input_size": (16, 24), **fields}
+    return IntegratorSpec(name="toy", cues=tuple("abcde"[:cues]), **values)
+
+
+@pytest.mark.parametrize("encoder", ["Conv", "Deep"])
+@pytest.mark.parametrize("name", PUBLISHED_CLASSES)
+def test_published_members_are_recognised_by_their_keys(name: str, encoder: str) -> None:
+    config = published(name, modalities=2, encoder=encoder)
+    assert recognise(build(config).state_dict(), 2) == config
+
+
+def test_the_context_of_a_normalised_network_is_in_its_weights() -> None:
+    config = published("SequenceGASPDAMEncALSTMGMUConv", modalities=2, sequence_len=6, sequence_norm=True)
+    assert recognise(build(config).state_dict(), 2) == config
+
+
+def test_weights_of_something_else_are_not_recognised() -> None:
+    with pytest.raises(ValueError, match="no published encoder"):
+        recognise({"fc.weight": torch.zeros(1, 1)}, 2)
+    state = build(published("GASPEncConv", modalities=2)).state_dict()
+    with pytest.raises(ValueError, match="no unit that fuses"):
+        recognise({key: value for key, value in state.items() if "saliency_in" not in key}, 2)
+
+
+class Entry(NamedTuple):
+    spec: IntegratorSpec
+
+
+def test_an_installed_declaration_makes_a_published_checkpoint_an_integrator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, path = published_file(tmp_path)
+    spec = declared(2, weights=str(path))
+    monkeypatch.setattr(registry, "get", lambda *_: Entry(spec))
+    loaded = load_integrator("toy")
+    assert loaded.network.config == network.config and loaded.spec is spec
+    maps = {cue: np.full((3, 20, 20), 40 * k + 9, np.uint8) for k, cue in enumerate(spec.cues)}
+    fused = loaded.fuse(maps)
+    assert fused.saliency.shape == (3, 8, 12) and fused.gates.shape == (3, 2)
+    path.unlink()
+    with pytest.raises(UsageError, match=r"integrator toy: its weights .* are missing"):
+        load_integrator("toy")
+
+
+def test_weights_without_a_declaration_are_refused(tmp_path: Path) -> None:
+    _, path = published_file(tmp_path)
+    with pytest.raises(UsageError, match="holds weights only"):
+        load_integrator(str(path))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"cues": ("a", "b", "c")}, "fuses 2 cues, but toy declares 3"),
+        ({"rendering": "published"}, "takes 1 channels per cue, rendering published gives 3"),
+        ({"output": "sigmoid"}, "ends in density, but toy declares the output sigmoid"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_is_refused(tmp_path: Path, fields: dict, message: str) -> None:
+    first = made(light())
+    save_integrator(tmp_path / "toy.safetensors", first.network, first.spec.model_copy(update=fields), {})
+    with pytest.raises(UsageError, match=message):
+        load_integrator(str(tmp_path / "toy.safetensors"))
+
+
+def test_unknown_names_and_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="unknown integrator 'embeded'; did you mean 'embedded'"):
+        load_integrator("embeded")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="no CUDA device"):
+        load_integrator("embedded", "cuda:0")
+
+
+def test_the_embedded_integrator_works() -> None:
+    loaded = load_integrator("embedded")
+    maps = {cue: np.zeros((3, 27, 48), np.uint8) for cue in loaded.spec.cues}
+    for k in range(3):
+        maps["saliency"][k, 10:14, 10 + 8 * k : 14 + 8 * k] = 255
+    fused = loaded.fuse(maps)
+    assert fused.saliency.shape == (3, *loaded.spec.input_size) and fused.gates.shape == (3, 5)
+    assert np.isfinite(fused.saliency).all() and fused.saliency.sum((1, 2)) == pytest.approx(np.ones(3), abs=1e-3)
+
+
+def test_colours_are_one_per_cue() -> None:
+    with pytest.raises(ValueError, match="1 colours for 2 cues"):
+        declared(2, colours=("jet",))
+
+
+def test_coloured_maps_are_taken_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (2, 16, 24, 3), dtype=np.uint8)
+    x = network_input({"a": picture}, declared(1), torch.device("cpu"))
+    want = (picture[1, 3, 5] / 255 - np.array(MEAN)) / np.array(STD)
+    assert x[1, :, 3, 5].numpy() == pytest.approx(want, rel=1e-5)
 
 
 def test_the_embedded_integrator_loads() -> None:
