@@ -113,7 +113,7 @@ class GaspConfig:
                 near = get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise TypeError(f"unknown field {name!r}{hint} (known: {', '.join(known)})")
-        pairs = {name: tuple(values[name]) for name in ("order", "target") if name in values}
+        pairs: dict[str, Any] = {name: tuple(values[name]) for name in ("order", "target") if name in values}
         return GaspConfig(**{**values, **pairs})
 
 

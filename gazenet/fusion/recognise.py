@@ -8,8 +8,8 @@ from torch import Tensor
 
 from gazenet.fusion.config import EncoderKind, Front, GaspConfig, Unit
 
-LAST_LAYERS: Mapping[str, EncoderKind] = {"8": "Conv", "18": "Deep"}
-"""Index of an encoder's last layer, by which the published kinds differ."""
+LAST_LAYERS: Mapping[str, EncoderKind] = {"18": "Deep", "8": "Conv"}
+"""Index of an encoder's last layer, by which the published kinds differ; the longer one holds the shorter's."""
 
 PUBLISHED_CONTEXT = 10
 """Frames in a window of the released checkpoints; the weights tell it only where they normalise over time."""
@@ -22,7 +22,7 @@ def recognise(state: Mapping[str, Tensor], modalities: int) -> GaspConfig:
     """
     sequential = "enc_list.0.enc.0.weight" in state
     encoder = "enc_list.0.enc" if sequential else "enc.enc"
-    kind = next((index for index in reversed(LAST_LAYERS) if f"{encoder}.{index}.weight" in state), None)
+    kind = next((index for index in LAST_LAYERS if f"{encoder}.{index}.weight" in state), None)
     if kind is None or "saliency_out.weight" not in state:
         raise ValueError("these weights have no published encoder")
     latent = state[f"{encoder}.{kind}.weight"].shape[1]

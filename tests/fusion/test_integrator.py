@@ -16,8 +16,8 @@ from gazenet.fusion.checkpoints import load_published, open_integrator, save_int
 from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.integrator import Integrator, load_integrator
-from gazenet.fusion.rendering import network_input
 from gazenet.fusion.recognise import recognise
+from gazenet.fusion.rendering import network_input
 from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
 
 CUES = ("a", "b")
