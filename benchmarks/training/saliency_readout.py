@@ -130,16 +130,29 @@ def score(net: SaliencyReadout, pictures: list[Picture]) -> tuple[float, float]:
     return float(nss), float(cc)
 
 
-def cross_validate(pictures: list[Picture], folds: int, extra: list[Picture]) -> None:
-    """Prints NSS and CC of each fold and their mean; ``extra`` pictures train in every fold."""
-    order = np.random.default_rng(7).permutation(len(pictures))
+def cross_validate(pictures: list[Picture], folds: int, extra: list[Picture], keep: Path | None) -> None:
+    """Prints NSS and CC of each fold and their mean; ``extra`` pictures train in every fold.
+
+    With ``keep`` the weights of fold k are kept there as ``osie-k.safetensors``, for benchmarks/quality.py.
+    """
+    parts = np.array_split(np.random.RandomState(7).permutation(len(pictures)), folds)
     scores = []
     for fold in range(folds):
-        held = set(order[fold::folds].tolist())
+        held = set(parts[fold].tolist())
         net = fit([p for k, p in enumerate(pictures) if k not in held] + extra)
         scores.append(score(net, [pictures[k] for k in sorted(held)]))
+        if keep is not None:
+            save(net, keep / f"osie-{fold}.safetensors")
         print(f"fold {fold + 1}/{folds}: NSS {scores[-1][0]:.3f}  CC {scores[-1][1]:.3f}", flush=True)
     print(f"mean of {folds} folds: NSS {np.mean(scores, 0)[0]:.3f}  CC {np.mean(scores, 0)[1]:.3f}")
+
+
+def save(net: SaliencyReadout, path: Path) -> None:
+    """Writes float16 weights."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, path)
 
 
 def main() -> None:
@@ -148,18 +161,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with osie/ and crowd/")
     parser.add_argument("--output", type=Path, help="where the weights go (float16 safetensors)")
     parser.add_argument("--folds", type=int, default=0, help="cross-validate on osie instead of writing weights")
+    parser.add_argument("--fold_dir", type=Path, help="where the weights of the folds are kept")
     options = parser.parse_args()
     torch.set_num_threads(1)
     backbone = Backbone(asset_path("open_nsfw"))
     osie = read("osie", options.data / "osie", backbone)
     crowd = read("crowd", options.data / "crowd", backbone)
     if options.folds:
-        cross_validate(osie, options.folds, crowd)
+        cross_validate(osie, options.folds, crowd, options.fold_dir)
     if options.output:
-        from safetensors.torch import save_file
-
-        net = fit(osie + crowd)
-        save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, options.output)
+        save(fit(osie + crowd), options.output)
         print(f"wrote {options.output}")
 
 

@@ -152,6 +152,7 @@ def save(net: SpeakerNet, path: Path) -> None:
     """Writes the weights as safetensors."""
     from safetensors.torch import save_file
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_file({key: value.contiguous() for key, value in net.state_dict().items()}, path)
 
 
@@ -168,6 +169,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/.cache"), help="where faces are cached")
     parser.add_argument("--output", type=Path, help="where the weights go")
     parser.add_argument("--judge", action="store_true", help="leave one video out and print the areas under the curve")
+    parser.add_argument("--fold_dir", type=Path, help="where the weights of the folds are kept, with --judge")
     options = parser.parse_args()
     torch.set_num_threads(1)
     parts = prepare(options.data, options.cache)
@@ -175,6 +177,8 @@ def main() -> None:
         areas = []
         for name in parts:
             net = fit([part for other, part in parts.items() if other != name])
+            if options.fold_dir:
+                save(net, options.fold_dir / f"speaker-{name}.safetensors")
             areas.append(area_under_curve(net, parts[name]))
             print(f"{name}: AUC {areas[-1]:.3f} on {len(parts[name].labels)} labelled faces", flush=True)
         print(f"mean: AUC {np.mean(areas):.3f}")
