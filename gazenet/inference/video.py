@@ -241,7 +241,7 @@ class VideoPass:
         self._buffer.keep(name, k, maps, records)
 
     def _fuse(self) -> None:
-        while self._states and all(self._buffer.has(s.cue.name, self._fused) for s in self._states):
+        while self._states and self._whole(self._fused):
             maps = {s.cue.name: self._buffer.chunk(s.cue.name, self._fused)[0] for s in self._states}
             start = self._fused * self._chunk
             self._fused += 1
@@ -252,6 +252,13 @@ class VideoPass:
             with self._timings.stage("integrator", network=True):
                 fused = self._stream.push(maps)
             self._send(fused)
+
+    def _whole(self, k: int) -> bool:
+        """Whether all that is to be said of chunk k is known: every cue's maps, and the faces of its last frame."""
+        if not all(self._buffer.has(state.cue.name, k) for state in self._states):
+            return False
+        tracker, end = self._buffer.tracker, min((k + 1) * self._chunk, self.frames) - 1
+        return tracker is None or tracker.settled(end)
 
     def _send(self, fused: FusedChunk) -> None:
         if len(fused):

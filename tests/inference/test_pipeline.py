@@ -254,3 +254,11 @@ def test_a_corrupt_cache_is_made_again(clip: Path, settings: Settings, tmp_path:
     result = go(settings(*QUICK), clip, resume=False)
     assert snapshot(tmp_path / "out" / "clip") == expected
     assert any("made again" in line for line in result.finished[0].warnings)
+
+
+def test_a_cached_cue_alone_waits_for_the_faces(clip: Path, settings: Settings) -> None:
+    config = settings('extractors=[{"name": "gaze_direction"}]', "integrator=null", f"cache_dir={clip.parent / 'c'}")
+    first = gazenet.predict(clip, config)
+    again = gazenet.predict(clip, config)
+    assert (first.cues["gaze_direction"] == again.cues["gaze_direction"]).all()
+    assert [len(faces) for faces in first.faces] == [len(faces) for faces in again.faces]
