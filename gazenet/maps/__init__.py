@@ -1,0 +1,1 @@
+"""Maps on disk: the packed cache, the published per-frame layout, and colours."""

@@ -218,10 +218,8 @@ class MapWriter:
             if lost or found.invalid:
                 text = f"chunks {lost}" if lost else "a line of the log"
                 self.notes.append(f"{self.folder}: {text} of the unfinished entry damaged; made again")
-        else:
-            if found.size:
-                self.notes.append(f"{self.folder}: the unfinished entry does not fit these maps; begun again")
-            os.ftruncate(self._data, 0)
+        elif found.size:
+            self.notes.append(f"{self.folder}: the unfinished entry does not fit these maps; begun again")
         if not self._log_is_tidy():
             self._rewrite_log()
         self._open_log()
