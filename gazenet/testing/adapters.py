@@ -1,68 +1,96 @@
-"""What a golden's class or function name stands for here: a table that grows with the platform."""
+"""What runs a golden: a table from what its JSON names to a function, imported on use.
+
+A row's key is ``<field>:<value>`` of the golden's config (``class:GASPEncConv``, ``function:log_mel``), or
+``layout:<name>`` for the kinds of golden that are described by their members. Another room adds rows by
+:func:`register`. What is not in the table is a failure, not an omission.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
-
-from gazenet.fusion import alstm, attention, encoders, gmu
-from gazenet.fusion.config import PUBLISHED_CLASSES, published
-from gazenet.fusion.gasp import build
-from gazenet.testing.goldens import Golden, prepare, relative_error
+from gazenet.cues.registry import import_object
+from gazenet.fusion.config import PUBLISHED_CLASSES
+from gazenet.testing.goldens import Golden
 
 Runner = Callable[[Golden], float]
+"""Gives the error of a golden; raises whatever is wrong with it."""
 
-PARTS: Mapping[str, type[nn.Module]] = {
-    "AttentiveLSTM": alstm.AttentiveLSTM,
-    "SequenceAttentiveLSTM": alstm.SequenceAttentiveLSTM,
-    "DAMLayer": attention.DAMLayer,
-    "SELayer": attention.SELayer,
-    "ModalityEncoder": encoders.ModalityEncoder,
-    "GMUConv2d": gmu.GMUConv2d,
-    "GBUConv2d": gmu.GBUConv2d,
-    "RGMUConv2d": gmu.RGMUConv2d,
-    "GMU": gmu.GMU,
-    "GBU": gmu.GBU,
-    "RGMU": gmu.RGMU,
+PARTS = (
+    "AttentiveLSTM",
+    "DAMLayer",
+    "GBU",
+    "GBUConv2d",
+    "GMU",
+    "GMUConv2d",
+    "ModalityEncoder",
+    "RGMU",
+    "RGMUConv2d",
+    "SELayer",
+    "SequenceAttentiveLSTM",
+)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """``runner``: a dotted ``"module:function"``. ``limit``: largest error, where the golden itself names none.
+
+    ``leaves_out`` says what of such a golden is not compared, and why.
+    """
+
+    runner: str
+    limit: float | None = None
+    leaves_out: str = ""
+
+    def load(self) -> Runner:
+        return import_object(self.runner)  # type: ignore[no-any-return]
+
+
+TABLE: dict[str, Adapter] = {
+    **{f"class:{name}": Adapter("gazenet.testing.goldens_gasp:integrator") for name in PUBLISHED_CLASSES},
+    **{f"class:{name}": Adapter("gazenet.testing.goldens_gasp:part") for name in PARTS},
+    "layout:training steps": Adapter("gazenet.testing.goldens_training:steps", limit=1e-3),
+    "layout:losses": Adapter(
+        "gazenet.testing.goldens_training:losses", leaves_out="unreduced losses, shared divergence, jittered AUC"
+    ),
+    "layout:metrics": Adapter(
+        "gazenet.testing.goldens_metrics:metrics", limit=1e-9, leaves_out="the older script; divergence with eps 1e-20"
+    ),
+    "layout:eight-bit frames": Adapter("gazenet.testing.goldens_metrics:eight_bit_frames", limit=1e-9),
 }
 
-NOT_ARGUMENTS = ("input_size",)
-"""Published arguments that ours do without: the zero state follows the input."""
+_FIELDS = ("class", "function", "network", "net", "model", "op", "part")
+_LAYOUTS: Mapping[str, frozenset[str]] = {
+    "training steps": frozenset({"steps", "optimizer"}),
+    "losses": frozenset({"original", "conversions"}),
+    "eight-bit frames": frozenset({"original", "bone_grey_lut"}),
+    "metrics": frozenset({"original", "pysaliency"}),
+}
 
 
-def error_of(golden: Golden) -> float:
-    """The relative error of a golden. Raises LookupError for a class or function that the table lacks."""
-    config = golden.meta.get("config", {}) if isinstance(golden.meta, dict) else {}
-    name = config.get("class") or config.get("function") or config.get("part")
-    if name in PUBLISHED_CLASSES:
-        return integrator(golden)
-    if name in PARTS:
-        return part(golden)
-    raise LookupError(f"nothing here answers to {name or 'a golden of this kind'}")
+def register(key: str, adapter: Adapter) -> None:
+    """Adds a row. Raises ValueError where another adapter has the key already."""
+    if TABLE.setdefault(key, adapter) != adapter:
+        raise ValueError(f"{key} is run by {TABLE[key].runner} already")
 
 
-def integrator(golden: Golden) -> float:
-    """A published GASP class; outputs saliency, dam, hidden, gates."""
-    config = golden.meta["config"]
-    network = prepare(build(published(config["class"], **config.get("kwargs", {}))), golden)
-    saliency, dam, state = network(*golden.inputs().values())
-    hidden, gates = state if state is not None else (None, None)
-    return relative_error(golden, {"saliency": saliency, "dam": dam, "hidden": hidden, "gates": gates})
+def key_of(meta: Any) -> str:
+    """The key of a golden's JSON; empty where it names nothing that could be one."""
+    if not isinstance(meta, dict):
+        return ""
+    for name, members in _LAYOUTS.items():
+        if members <= meta.keys():
+            return f"layout:{name}"
+    config = meta.get("config", {})
+    # A class is more exact than the network or part of which it is a variant.
+    return next((f"{field}:{config[field]}" for field in _FIELDS if field in config), "")
 
 
-def part(golden: Golden) -> float:
-    """A building block; its outputs in the golden's order."""
-    config = golden.meta["config"]
-    kwargs = {k: v for k, v in config.get("kwargs", {}).items() if k not in NOT_ARGUMENTS}
-    network = prepare(PARTS[config["class"]](**kwargs), golden)
-    values = flat(network(*golden.inputs().values()))
-    return relative_error(golden, dict(zip(golden.meta["outputs"], values, strict=False)))
-
-
-def flat(value: Any) -> list[Tensor]:
-    """Nested tuples of tensors as one list."""
-    if isinstance(value, Tensor):
-        return [value]
-    return [tensor for one in value for tensor in flat(one)]
+def adapter_of(golden: Golden) -> Adapter:
+    """The row of a golden. Raises LookupError where the table has none."""
+    key = key_of(golden.meta)
+    if key not in TABLE:
+        raise LookupError(f"nothing here answers to {key or 'a golden of this kind'}")
+    return TABLE[key]

@@ -83,7 +83,11 @@ def filled(key: str, like: Tensor) -> Tensor:
 
 
 def prepare(network: torch.nn.Module, golden: Golden) -> torch.nn.Module:
-    """The network in evaluation mode with the golden's weights. Raises ValueError where keys or shapes differ."""
+    """The network in evaluation mode with the golden's weights, and its ``config.output_scale`` applied.
+
+    Factors on the outputs of named modules keep random weights from saturating deep networks. Raises ValueError where
+    keys or shapes differ.
+    """
     state = network.state_dict()
     wanted = {key: list(shape) for key, shape, _ in golden.meta["state"]}
     found = {key: list(value.shape) for key, value in state.items()}
@@ -91,13 +95,21 @@ def prepare(network: torch.nn.Module, golden: Golden) -> torch.nn.Module:
         differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
         raise ValueError(f"{len(differing)} state-dict entries differ: {', '.join(differing[:4])}")
     network.load_state_dict({key: filled(key, value) for key, value in state.items()})
+    for name, factor in golden.meta["config"].get("output_scale", {}).items():
+        network.get_submodule(name).register_forward_hook(_scaled_by(factor))
     return network.eval()
 
 
-def relative_error(golden: Golden, outputs: Outputs) -> float:
-    """The largest error of all outputs, each relative to its largest reference magnitude."""
-    worst = 0.0
-    reference = golden.reference()
+def _scaled_by(factor: float) -> Callable[[torch.nn.Module, Any, Tensor], Tensor]:
+    return lambda _module, _inputs, output: output * factor
+
+
+def difference(golden: Golden, outputs: Outputs) -> float:
+    """The largest error of all outputs, each relative to its largest reference magnitude.
+
+    Absolute instead where the golden gives an ``atol``. Raises ValueError for outputs that are missing or misshapen.
+    """
+    worst, reference = 0.0, golden.reference()
     for key, facts in golden.meta["outputs"].items():
         if key not in outputs or outputs[key] is None:
             raise ValueError(f"output {key} is missing")
@@ -105,10 +117,17 @@ def relative_error(golden: Golden, outputs: Outputs) -> float:
         if list(value.shape) != list(facts["shape"]):
             raise ValueError(f"output {key} is {list(value.shape)}, the golden {facts['shape']}")
         got = value.astype(np.float32).ravel()[:: facts["stride"]].astype(np.float64)
-        scale = max(1e-12, float(np.abs(reference[key]).max(initial=0)))
-        error = float(np.abs(got - reference[key]).max(initial=0)) / scale
+        want = reference[key]
+        scale = 1.0 if "atol" in golden.meta else max(1e-12, float(np.abs(want).max(initial=0)))
+        error = float(np.abs(got - want).max(initial=0)) / scale
         worst = max(worst, error if np.isfinite(error) else float("inf"))
     return worst
+
+
+def reference_error(found: float, want: float) -> float:
+    """The relative error of one number; infinite where it is not finite."""
+    error = abs(found - want) / max(abs(want), 1e-12)
+    return error if np.isfinite(error) else float("inf")
 
 
 def find(folders: Sequence[Path]) -> Iterator[Golden]:
@@ -119,20 +138,27 @@ def find(folders: Sequence[Path]) -> Iterator[Golden]:
             yield Golden(path, json.loads(path.read_text(encoding="utf-8")))
 
 
-def judge(golden: Golden, rtol: float, run: Callable[[Golden], float] | None = None) -> Verdict:
-    """Runs one golden. Its own ``rtol`` or ``atol`` stand above the argument."""
-    from gazenet.testing.adapters import error_of
+def judge(golden: Golden, rtol: float) -> Verdict:
+    """Runs one golden. A tolerance of its own (``rtol``, ``atol``), then one of its kind, stand above the argument."""
+    from gazenet.testing.adapters import adapter_of
 
-    meta = golden.meta if isinstance(golden.meta, dict) else {}
-    limit = float(meta.get("rtol", meta.get("config", {}).get("rtol", meta.get("atol", rtol))))
     try:
+        adapter = adapter_of(golden)
+        limit = _limit(golden.meta, rtol if adapter.limit is None else adapter.limit)
         with torch.no_grad():
-            error = (run or error_of)(golden)
+            error = adapter.load()(golden)
     except Skipped as reason:
         return Verdict(golden.name, "skipped", None, str(reason))
     except Exception as fault:
         return Verdict(golden.name, "fail", None, f"{type(fault).__name__}: {fault}")
-    return Verdict(golden.name, "pass" if error <= limit else "fail", error, "" if error <= limit else f"> {limit:g}")
+    if error <= limit:
+        return Verdict(golden.name, "pass", error, adapter.leaves_out and f"left out: {adapter.leaves_out}")
+    return Verdict(golden.name, "fail", error, f"> {limit:g}")
+
+
+def _limit(meta: Mapping[str, Any], otherwise: float) -> float:
+    own = (meta.get("rtol"), meta.get("config", {}).get("rtol"), meta.get("atol"), otherwise)
+    return float(next(value for value in own if value is not None))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,197 @@
+"""The conformance kit: what every extractor must do, each a function that raises AssertionError with a clear text.
+
+In a plugin's own tests::
+
+    import pytest
+    from gazenet.testing.conformance import CHECKS
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_my_cue(check, gazenet_extractor):
+        check(gazenet_extractor)
+
+``gazenet_extractor`` comes from the pytest plugin that gazenet installs; ``--gazenet-extractor NAME`` picks one.
+On the command line: ``gasp_plugins check NAME``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.assets import asset_path
+from gazenet.cues.registry import Entry
+from gazenet.cues.runner import CueRunner, neutral_map
+from gazenet.cues.spec import ExtractorSpec
+from gazenet.errors import GazenetError
+from gazenet.testing.made_up import MadeUpVideo
+
+Extractor = Entry[ExtractorSpec]
+Maps = NDArray[np.uint8]
+MAP_SIZE = (36, 64)
+TOLERANCE = 2
+"""Steps of 255 by which maps may differ where equal ones are asked for: other batches round differently."""
+
+
+def run(entry: Extractor, video: MadeUpVideo, chunk: int = 8) -> tuple[Maps, list[dict[str, Any]]]:
+    """All maps uint8 ``[T, h, w]`` and records of an extractor over a made-up video."""
+    rng = np.random.default_rng(5)
+    maps = {name: list(rng.integers(0, 256, (video.frames, *MAP_SIZE), dtype=np.uint8)) for name in entry.spec.needs.maps}
+    source = replace(video, crop=entry.spec.needs.face_crops, maps=maps)
+    runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=chunk)
+    runner.load()
+    runner.begin(source.context(), MAP_SIZE)
+    last = video.frames - 1
+    found: list[Maps] = []
+    records: list[dict[str, Any]] = []
+    chunks = -(-video.frames // chunk)
+    for k in range(chunks):
+        runner.compute_block(k, last, source)
+    for k in range(chunks):
+        some, told = runner.take(k, last)
+        found.append(some)
+        records += told
+    return np.concatenate(found), records
+
+
+def _asset(asset_id: str) -> Path:
+    return asset_path(asset_id)
+
+
+def gives_one_map_per_frame(entry: Extractor) -> None:
+    """Shape, range and finiteness on an ordinary video."""
+    maps, records = run(entry, MadeUpVideo())
+    assert maps.shape == (20, *MAP_SIZE), f"maps are {maps.shape}, expected {(20, *MAP_SIZE)}"
+    assert len(records) == 20, f"{len(records)} records for 20 frames"
+
+
+def is_deterministic(entry: Extractor) -> None:
+    """Two runs over one video give the same bytes, if the spec says so."""
+    if not entry.spec.deterministic:
+        return
+    assert np.array_equal(run(entry, MadeUpVideo())[0], run(entry, MadeUpVideo())[0]), "two runs differ"
+
+
+def does_not_depend_on_the_batch(entry: Extractor) -> None:
+    """Windows handed over alone or together give the same maps."""
+    _assert_close(run(entry, MadeUpVideo(), chunk=1)[0], run(entry, MadeUpVideo(), chunk=16)[0], "alone and in a batch")
+
+
+def looks_at_its_window_only(entry: Extractor) -> None:
+    """Frames beyond the declared window, and the anchor that interpolation looks at, do not matter."""
+    reach = entry.spec.window.after + entry.spec.window.stride
+    frames = reach + 12
+    same = run(entry, MadeUpVideo(frames=frames))[0]
+    other = run(entry, MadeUpVideo(frames=frames, seed=1, differs_from=reach + 6))[0]
+    _assert_close(same[:6], other[:6], "with other pictures after the window")
+
+
+def works_on_odd_sizes(entry: Extractor) -> None:
+    """Portrait, tiny and odd frame sizes."""
+    for size in ((61, 35), (16, 16), (37, 120)):
+        assert run(entry, MadeUpVideo(frames=3, size=size))[0].shape == (3, *MAP_SIZE), f"frames of {size}"
+
+
+def works_on_one_frame(entry: Extractor) -> None:
+    """A video of a single frame gets its one map."""
+    assert len(run(entry, MadeUpVideo(frames=1))[0]) == 1
+
+
+def is_neutral_without_faces(entry: Extractor) -> None:
+    """Where nobody is there an extractor of faces gives its neutral map; others simply work."""
+    maps, _ = run(entry, MadeUpVideo(frames=4, people=0))
+    if entry.spec.needs.faces:
+        neutral = neutral_map(entry.spec, MAP_SIZE)
+        _assert_close(maps, np.repeat(neutral[None], 4, axis=0), "without faces and neutral by its spec")
+
+
+def works_without_sound(entry: Extractor) -> None:
+    """A video without sound is no error."""
+    assert len(run(entry, MadeUpVideo(frames=4, sound=False))[0]) == 4
+
+
+def survives_a_second_video(entry: Extractor) -> None:
+    """Nothing of one video leaks into the next: ``begin`` starts anew."""
+    runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=8)
+    runner.load()
+    results = []
+    for video in (MadeUpVideo(frames=8, seed=2), MadeUpVideo(frames=8), MadeUpVideo(frames=8)):
+        maps = {name: [np.zeros(MAP_SIZE, np.uint8)] * 8 for name in entry.spec.needs.maps}
+        source = replace(video, crop=entry.spec.needs.face_crops, maps=maps)
+        runner.begin(source.context(), MAP_SIZE)
+        runner.compute_block(0, 7, source)
+        results.append(runner.take(0, 7)[0])
+    _assert_close(results[1], results[2], "after another video and again")
+
+
+def tells_serialisable_records(entry: Extractor) -> None:
+    """Records survive JSON."""
+    _, records = run(entry, MadeUpVideo(frames=4))
+    assert json.loads(json.dumps(records, allow_nan=False)) == records, "records change in JSON"
+
+
+def leaves_its_input_alone(entry: Extractor) -> None:
+    """Frames, landmarks and maps are not written to."""
+    from gazenet.cues.windows import WindowBuilder
+
+    video = replace(MadeUpVideo(frames=4), crop=entry.spec.needs.face_crops)
+    video.maps = {name: [np.full(MAP_SIZE, 9, np.uint8)] * 4 for name in entry.spec.needs.maps}
+    plugin = entry.load()()
+    plugin.load(torch.device("cpu"), torch.float32, _asset)
+    plugin.begin(video.context())
+    builder = WindowBuilder(entry.spec, torch.device("cpu"), video.context(), MAP_SIZE)
+    windows, untouched = builder.build([0, 2], 3, video), builder.build([0, 2], 3, video)
+    plugin.extract(windows)
+    if windows.frames is not None and untouched.frames is not None:
+        assert torch.equal(windows.frames, untouched.frames), "frames were changed"
+    for name, maps in windows.maps.items():
+        assert torch.equal(maps, untouched.maps[name]), f"maps of {name} were changed"
+
+
+def _assert_close(a: Maps, b: Maps, how: str) -> None:
+    difference = int(np.abs(a.astype(int) - b.astype(int)).max(initial=0))
+    assert difference <= TOLERANCE, f"maps {how} differ by up to {difference} of 255"
+
+
+CHECKS: Sequence[Callable[[Extractor], None]] = (
+    gives_one_map_per_frame,
+    is_deterministic,
+    does_not_depend_on_the_batch,
+    looks_at_its_window_only,
+    works_on_odd_sizes,
+    works_on_one_frame,
+    is_neutral_without_faces,
+    works_without_sound,
+    survives_a_second_video,
+    tells_serialisable_records,
+    leaves_its_input_alone,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one check went; ``reason`` is empty where it passed."""
+
+    check: str
+    passed: bool
+    reason: str = ""
+
+
+def check(entry: Extractor) -> list[Verdict]:
+    """All checks of an extractor; errors of the plugin are verdicts, not exceptions."""
+    verdicts = []
+    for one in CHECKS:
+        try:
+            one(entry)
+            verdicts.append(Verdict(one.__name__, True))
+        except (AssertionError, GazenetError) as error:
+            verdicts.append(Verdict(one.__name__, False, str(error)))
+        except Exception as error:
+            verdicts.append(Verdict(one.__name__, False, f"{type(error).__name__}: {error}"))
+    return verdicts
