@@ -15,25 +15,30 @@ from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
 CueStack = Mapping[str, NDArray[np.uint8]]
 
 
-def network_input(maps: CueStack, spec: IntegratorSpec, device: torch.device) -> Tensor:
+def network_input(
+    maps: CueStack, spec: IntegratorSpec, device: torch.device, size: tuple[int, int] | None = None
+) -> Tensor:
     """Maps uint8 ``[n, h, w]`` (or coloured ``[n, h, w, 3]`` RGB) per cue to float ``[n, M * C, H, W]``.
 
-    Bytes travel to the device; colouring, resizing and normalisation happen there.
+    Bytes travel to the device; colouring, resizing and normalisation happen there. ``size`` (H, W) replaces the size
+    that follows from the spec: training batches hold maps of several aspect ratios.
     """
     parts = [
-        _one(torch.from_numpy(np.ascontiguousarray(maps[cue])).to(device), spec, k) for k, cue in enumerate(spec.cues)
+        _one(torch.from_numpy(np.ascontiguousarray(maps[cue])).to(device), spec, k, size)
+        for k, cue in enumerate(spec.cues)
     ]
     return torch.cat(parts, 1)
 
 
-def _one(cue: Tensor, spec: IntegratorSpec, position: int) -> Tensor:
+def _one(cue: Tensor, spec: IntegratorSpec, position: int, size: tuple[int, int] | None) -> Tensor:
     if spec.rendering == "scalar":
-        return _resize(cue[:, None].float() / 255, fitted((cue.shape[1], cue.shape[2]), max(spec.input_size)))
+        wanted = size or fitted((cue.shape[1], cue.shape[2]), max(spec.input_size))
+        return _resize(cue[:, None].float() / 255, wanted)
     if cue.dim() == 3:
         from gazenet.maps.colours import colourise_tensor
 
         cue = colourise_tensor(cue, spec.colours[position] if spec.colours else "jet")
-    picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, spec.input_size)
+    picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, size or spec.input_size)
     mean, std = (torch.tensor(v, device=cue.device).view(1, 3, 1, 1) for v in (MEAN, STD))
     return (picture - mean) / std
 

@@ -90,7 +90,7 @@ def renderer(spec: IntegratorSpec) -> Render:
     """Rendering as the integrator does it in inference."""
 
     def render(maps: NDArray[Any]) -> torch.Tensor:
-        return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"))
+        return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"), spec.input_size)
 
     return render
 
