@@ -55,7 +55,7 @@ def architecture() -> str:
         box(1032, 282, 128, "report", "one HTML file"),
         line("M150 139H196"),
         line("M330 139H376"),
-        line("M85 168V92Q85 68 109 68H376"),
+        line("M85 110V92Q85 68 109 68H376"),
         line("M150 259H376"),
         line("M612 200H658"),
         line("M802 200H848"),

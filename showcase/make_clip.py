@@ -135,9 +135,9 @@ def draw_person(person: Portrait, picture: Image, time: float, opening: float) -
     fade = np.clip(1 - (y - person.chin) / (0.5 * (person.chin - person.seam[1])), 0, 1)
     drop = np.minimum(np.maximum(below, 0), gap * across * fade)
     warped = cv2.remap(picture, x, (y - drop).astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    # Between the lips it is dark; the edge is soft over about a pixel of the original.
+    # Between the lips it is dark, with an edge soft over about a pixel of the original; closed lips leave no line.
     inside = gap * np.clip(1 - ((x - person.seam[0]) / person.lips) ** 2, 0, 1) ** 0.5
-    dark = np.clip(np.minimum(below + 0.5, inside - below) / 1.5, 0, 1)[..., None] * 0.88
+    dark = (np.clip(np.minimum(below + 0.5, inside - below) / 1.5, 0, 1) * np.clip(inside, 0, 1))[..., None] * 0.88
     return np.asarray(warped * (1 - dark) + np.array([58, 20, 22], np.float32) * dark + 0.5, np.uint8)
 
 

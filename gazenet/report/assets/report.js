@@ -310,7 +310,7 @@
     if (!entries.length) return;
     make("h3", $("run"), title);
     const dl = make("dl", $("run"));
-    for (const [key, value] of entries) { make("dt", dl, words(key.replace(/_s$/, " (s)"))); show(make("dd", dl), value); }
+    for (const [key, value] of entries) { make("dt", dl, words(key.replace(/_per_s$/, "_per_second").replace(/_s$/, " (s)"))); show(make("dd", dl), value); }
   };
   const plainText = (cell, value) => { cell.textContent = typeof value === "object" ? JSON.stringify(value) : value; };
   const { warnings: _w, config, versions, timings: _t, ...rest } = D.summary;
