@@ -13,7 +13,7 @@ from typing import Any
 
 from gazenet.cues.registry import import_object
 from gazenet.fusion.config import PUBLISHED_CLASSES
-from gazenet.testing.goldens import Golden
+from gazenet.testing.goldens import Golden, Skipped
 
 Runner = Callable[[Golden], float]
 """Gives the error of a golden; raises whatever is wrong with it."""
@@ -76,10 +76,8 @@ def register(key: str, adapter: Adapter) -> None:
         raise ValueError(f"{key} is run by {TABLE[key].runner} already")
 
 
-def key_of(meta: Any) -> str:
+def key_of(meta: Mapping[str, Any]) -> str:
     """The key of a golden's JSON; empty where it names nothing that could be one."""
-    if not isinstance(meta, dict):
-        return ""
     for name, members in _LAYOUTS.items():
         if members <= meta.keys():
             return f"layout:{name}"
@@ -89,7 +87,9 @@ def key_of(meta: Any) -> str:
 
 
 def adapter_of(golden: Golden) -> Adapter:
-    """The row of a golden. Raises LookupError where the table has none."""
+    """The row of a golden. Raises LookupError where the table has none, Skipped for JSON that is no golden at all."""
+    if not isinstance(golden.meta, dict):
+        raise Skipped(f"a JSON {type(golden.meta).__name__}, not a golden")
     key = key_of(golden.meta)
     if key not in TABLE:
         raise LookupError(f"nothing here answers to {key or 'a golden of this kind'}")
