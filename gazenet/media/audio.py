@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.decode import open_container, reason
+from gazenet.media.container import open_container, reason
 from gazenet.media.types import Waveform
 
 

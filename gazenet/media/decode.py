@@ -2,88 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import threading
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import av
 import cv2
 import numpy as np
-from av.error import FFmpegError
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.source import checked_file
+from gazenet.media.container import audio_stream, open_container, origin, stream_end, video_stream
+from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
+from gazenet.media.packets import FrameDecoder, frame_rate
+from gazenet.media.source import display_name
+from gazenet.media.stamps import DEPTH, Stamps
 from gazenet.media.types import Frame, VideoInfo
 
-FALLBACK_RATE = Fraction(25)
 TOLERATED_SHORTAGE = 2
 """Containers round their duration: this many frames fewer than declared are no truncation."""
 
 
-def open_container(path: str | Path) -> Any:
-    """An opened container. Raises MediaError for whatever cannot be opened."""
-    file = checked_file(path)
-    try:
-        return av.open(str(file), metadata_errors="ignore")
-    except (FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{file}: not a readable video ({reason(error)})") from None
-
-
-def reason(error: BaseException) -> str:
-    """The short cause inside a decoder's message."""
-    return str(getattr(error, "strerror", None) or error).splitlines()[0]
-
-
-def video_stream(container: Any, path: str | Path) -> Any:
-    """The first video stream that is not cover art."""
-    streams = [s for s in container.streams.video if not _is_cover(s)]
-    if not streams:
-        raise MediaError(f"{path}: has no video stream")
-    return streams[0]
-
-
-def _is_cover(stream: Any) -> bool:
-    return bool(int(stream.disposition) & int(av.stream.Disposition.attached_pic))
-
-
 def probe(path: str | Path) -> VideoInfo:
-    """What the container declares. Raises MediaError where it cannot be opened or holds no video."""
+    """What the container declares, after decoding one frame. Raises MediaError where no frame can be decoded."""
+    return _inspect(path)[0]
+
+
+def _inspect(path: str | Path) -> tuple[VideoInfo, VideoFrame]:
     with open_container(path) as container:
         stream = video_stream(container, path)
-        rotation = _first_rotation(container, stream, path)
-        return _describe(Path(path), container, stream, rotation)
+        first = next(FrameDecoder(container, stream).frames(), None)
+        if first is None:
+            raise MediaError(f"{display_name(path)}: no frame can be decoded; the file is damaged or incomplete")
+        return _describe(Path(path), container, stream, first), first
 
 
-def _first_rotation(container: Any, stream: Any, path: str | Path) -> int:
-    try:
-        for frame in container.decode(stream):
-            return int(frame.rotation) % 360
-    except FFmpegError as error:
-        raise MediaError(f"{path}: no frame can be decoded ({reason(error)})") from None
-    raise MediaError(f"{path}: no frame can be decoded (the video stream is empty)")
-
-
-def _describe(path: Path, container: Any, stream: Any, rotation: int) -> VideoInfo:
-    context = stream.codec_context
-    aspect = stream.sample_aspect_ratio or Fraction(1)
-    width, height = max(1, round(context.width * aspect)), context.height
-    if rotation in (90, 270):
-        width, height = height, width
-    duration = float(stream.duration * stream.time_base) if stream.duration else None
-    if duration is None and container.duration:
+def _describe(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
+    orientation = orientation_of(first)
+    width, height = display_size(first.width, first.height, stream.sample_aspect_ratio, orientation)
+    duration: float | None = None
+    if stream.duration and stream.time_base:
+        duration = float(stream.duration * stream.time_base)
+    elif (end := stream_end(stream)) is not None:
+        duration = float(end)
+    elif container.duration:
         duration = container.duration / av.time_base
-    sound = container.streams.audio[0] if container.streams.audio else None
+    sound = audio_stream(container)
     return VideoInfo(
         path=path,
         width=width,
         height=height,
-        rate=stream.average_rate or stream.guessed_rate or FALLBACK_RATE,
+        rate=frame_rate(stream),
         duration=duration,
         declared_frames=stream.frames or None,
-        rotation=rotation,
+        rotation=orientation.rotation,
         has_audio=sound is not None,
         audio_rate=sound.rate if sound else None,
         audio_channels=sound.channels if sound else None,
@@ -91,7 +71,10 @@ def _describe(path: Path, container: Any, stream: Any, rotation: int) -> VideoIn
 
 
 class VideoReader:
-    """Iterates the upright RGB frames of a video once; use it as a context manager.
+    """The upright RGB frames of a video, in order of display; use it as a context manager.
+
+    Every iteration decodes the file from its start. Closing is safe while another thread iterates: that iteration
+    then ends.
 
     Args:
         path: the file.
@@ -99,21 +82,31 @@ class VideoReader:
 
     Attributes:
         info: what the container declares.
+        size: (height, width) of the delivered frames: as displayed, and even where scaled. A change of resolution in
+            mid-stream does not change it.
         decoded, corrupt_frames: frames delivered so far, and how many of them the decoder calls damaged.
         warnings: what users should know, in plain lines; complete after the last frame.
+
+    Raises MediaError where not a single frame can be decoded.
     """
 
     def __init__(self, path: str | Path, max_side: int | None = None) -> None:
-        self.info = probe(path)
-        self._path, self._max_side = Path(path), max_side
-        self._container = open_container(path)
-        self._stream = video_stream(self._container, path)
-        self._stream.thread_type = "AUTO"
+        if max_side is not None and max_side < 2:
+            raise ValueError("max_side must be at least 2")
+        self._path = Path(path)
+        self.info, first = _inspect(path)
+        width, height = fit_size(self.info.width, self.info.height, max_side)
+        self.size = (height, width)
+        self._orientation: Orientation = orientation_of(first)
+        self._stored_size = (first.width, first.height)
+        self._container: InputContainer | None = None
+        self._lock = threading.Lock()
+        self._reset()
+
+    def _reset(self) -> None:
         self.decoded = self.corrupt_frames = 0
         self.warnings: list[str] = []
-        self.size = self._target_size()
-        self._last_time: float | None = None
-        self._repaired = 0
+        self._resized = 0
 
     def __enter__(self) -> VideoReader:
         return self
@@ -124,70 +117,115 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Closes the file."""
-        self._container.close()
-
-    def _target_size(self) -> tuple[int, int]:
-        """(height, width) of the delivered frames."""
-        height, width = self.info.height, self.info.width
-        longer = max(height, width)
-        if self._max_side is None or longer <= self._max_side:
-            return height, width
-        scale = self._max_side / longer
-        return tuple(max(2, round(side * scale / 2) * 2) for side in (height, width))  # type: ignore[return-value]
+        """Closes the file; waits for the frame that another thread is decoding."""
+        with self._lock:
+            container, self._container = self._container, None
+            if container is not None:
+                container.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames in order of display. Raises MediaError only where not a single frame can be decoded."""
-        start: float | None = None
+        """Frames in order of display; ``time`` counts from the start of the container and always increases."""
+        self.close()
+        self._reset()
+        identity = _identity(self._path)
+        container = open_container(self._path)
+        self._container = container
+        stream = video_stream(container, self._path)
+        stream.thread_type = "AUTO"
+        decoder, stamps = FrameDecoder(container, stream), Stamps(float(1 / self.info.rate))
+        zero = origin(container)
+        end = _declared_end(container, stream, zero)
+        if stream_end(stream) is None and (sound := audio_stream(container)) is not None:
+            decoder.watch(sound)
+        waiting: deque[NDArray[np.uint8]] = deque()
         try:
-            for raw in self._container.decode(self._stream):
-                time = self._time_of(raw)
-                start = time if start is None else start
-                yield self._deliver(raw, time - start)
-        except FFmpegError as error:
-            if not self.decoded:
-                raise MediaError(f"{self._path}: no frame can be decoded ({reason(error)})") from None
-            self.warnings.append(f"decoding stopped after {self.decoded} frames: {reason(error)}")
-        if not self.decoded:
-            raise MediaError(f"{self._path}: no frame can be decoded (the video stream is empty)")
-        self._conclude()
+            for image in self._images(container, decoder, stamps, zero):
+                waiting.append(image)
+                if len(waiting) > DEPTH:
+                    yield self._frame(waiting.popleft(), stamps)
+            while waiting and self._container is container:
+                yield self._frame(waiting.popleft(), stamps)
+            if self._container is container:
+                self._conclude(decoder, stamps, end, zero, identity)
+        finally:
+            if self._container is container:
+                self.close()
 
-    def _time_of(self, raw: Any) -> float:
-        if raw.pts is not None:
-            return float(raw.pts * raw.time_base)
-        return 0.0 if self._last_time is None else self._last_time + float(1 / self.info.rate)
+    def _images(
+        self, container: InputContainer, decoder: FrameDecoder, stamps: Stamps, zero: Fraction
+    ) -> Iterator[NDArray[np.uint8]]:
+        frames = decoder.frames()
+        while True:
+            with self._lock:
+                raw = next(frames, None) if self._container is container else None
+                if raw is None:
+                    return
+                stamp = decoder.time_of(raw)
+                stamps.push(None if stamp is None else float(stamp - zero))
+                image = self._rgb(raw)
+            yield image
 
-    def _deliver(self, raw: Any, time: float) -> Frame:
-        if self._last_time is not None and time <= self._last_time:
-            time = self._last_time + min(1e-3, float(1 / self.info.rate) / 2)
-            self._repaired += 1
-        self._last_time = time
+    def _rgb(self, raw: VideoFrame) -> NDArray[np.uint8]:
         self.corrupt_frames += bool(raw.is_corrupt)
-        frame = Frame(self.decoded, time, self._rgb(raw))
-        self.decoded += 1
-        return frame
-
-    def _rgb(self, raw: Any) -> NDArray[np.uint8]:
-        turn = self.info.rotation
-        height, width = self.size if turn not in (90, 270) else self.size[::-1]
+        self._resized += (raw.width, raw.height) != self._stored_size
+        height, width = self.size[::-1] if self._orientation.swap else self.size
         image = raw.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
-        if turn:
-            # FFmpeg's display matrix counts counter-clockwise.
-            image = np.ascontiguousarray(np.rot90(image, turn // 90))
-        return np.asarray(image, np.uint8)
+        return self._orientation.apply(image.astype(np.uint8, copy=False))
 
-    def _conclude(self) -> None:
+    def _frame(self, image: NDArray[np.uint8], stamps: Stamps) -> Frame:
+        self.decoded += 1
+        return Frame(self.decoded - 1, stamps.pop(), image)
+
+    def _conclude(
+        self, decoder: FrameDecoder, stamps: Stamps, declared: float | None, zero: Fraction, identity: object
+    ) -> None:
+        if not self.decoded:
+            cause = decoder.last_error or "the video stream is empty"
+            raise MediaError(f"{display_name(self._path)}: no frame can be decoded ({cause})")
+        found = []
+        if decoder.errors:
+            found.append(f"{decoder.errors} pieces could not be decoded ({decoder.last_error}): frames may be missing")
         if self.corrupt_frames:
-            self.warnings.append(f"{self.corrupt_frames} of {self.decoded} frames are damaged")
-        if self._repaired:
-            self.warnings.append(f"{self._repaired} time stamps did not increase and were moved")
-        if self.info.duration and self._last_time is not None:
-            missing = round((self.info.duration - self._last_time) * float(self.info.rate)) - 1
-            if missing > TOLERATED_SHORTAGE + 0.005 * self.decoded:
-                self.warnings.append(
-                    f"the file declares {self.info.duration:.2f} s, frames end at {self._last_time:.2f} s "
-                    f"(about {missing} missing): it may be truncated"
-                )
+            found.append(f"{self.corrupt_frames} of {self.decoded} frames are damaged")
+        if self._resized:
+            found.append(f"the resolution changes; {self._resized} frames were scaled to the size of the first")
+        if _identity(self._path) not in (identity, None):
+            found.append("the file changed while it was read; results may belong to neither version")
+        self.warnings += found + stamps.remarks(float(self.info.rate))
+        self.warnings += self._shortage(declared, float(decoder.end - zero))
+
+    def _shortage(self, declared: float | None, end: float) -> list[str]:
+        missing = 0 if declared is None else round((declared - end) * float(self.info.rate))
+        if missing <= TOLERATED_SHORTAGE:
+            return []
+        return [
+            f"the file declares {declared:.2f} s, its frames end at {end:.2f} s (about {missing} missing): "
+            "it may be truncated"
+        ]
+
+
+def _declared_end(container: InputContainer, stream: VideoStream, zero: Fraction) -> float | None:
+    """When the pictures should end, in seconds after the origin."""
+    end = stream_end(stream)
+    if end is not None:
+        return float(end - zero)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced or written to; None once it is deleted, which harms no open reader."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def frame_at(times: Sequence[float], time: float) -> int:
+    """The index of the frame on display at ``time``; ``times`` increase. The first one before all of them."""
+    if not times:
+        raise ValueError("there are no frames")
+    return max(0, bisect_right(times, time) - 1)
 
 
 def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
 from gazenet.files import atomic_path
-from gazenet.media.decode import open_container, reason
+from gazenet.media.container import open_container, reason
 
 TIME_BASE = Fraction(1, 90_000)
 CODECS = ("libx264", "libopenh264", "mpeg4")

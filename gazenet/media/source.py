@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -12,22 +13,34 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpe
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
+def display_name(path: str | Path) -> str:
+    """The path on one printable line: control characters and undecodable bytes are escaped."""
+    name = str(path)
+    return name if name.isprintable() else name.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
 def checked_file(path: str | Path) -> Path:
-    """The path, if it is a regular, readable, non-empty file. Raises MediaError with the reason otherwise."""
-    file = Path(path)
+    """The path, if it is a regular, readable, non-empty file; links are followed.
+
+    Raises MediaError with the reason otherwise. Pipes and devices are refused: reading them may never end, and they
+    cannot be read twice.
+    """
+    name = display_name(path)
     try:
-        status = file.stat()
+        status = os.stat(path)
     except FileNotFoundError:
-        raise MediaError(f"{file}: no such file") from None
-    except OSError as error:
-        raise MediaError(f"{file}: {error.strerror or error}") from None
+        raise MediaError(f"{name}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{name}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
     if stat.S_ISDIR(status.st_mode):
-        raise MediaError(f"{file}: is a folder, not a video file")
+        raise MediaError(f"{name}: is a folder; name the files in it")
     if not stat.S_ISREG(status.st_mode):
-        raise MediaError(f"{file}: is not a regular file (pipes and devices cannot be read twice)")
+        raise MediaError(f"{name}: is not a regular file (a pipe or a device); copy its content to a file first")
     if status.st_size == 0:
-        raise MediaError(f"{file}: is empty (0 bytes)")
-    return file
+        raise MediaError(f"{name}: is empty (0 bytes)")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{name}: cannot be opened (no permission to read)")
+    return Path(path)
 
 
 def source_id(path: str | Path) -> str:
@@ -36,4 +49,4 @@ def source_id(path: str | Path) -> str:
     try:
         return sha256_file(file)[:32]
     except OSError as error:
-        raise MediaError(f"{file}: {error.strerror or error}") from None
+        raise MediaError(f"{display_name(file)}: {error.strerror or error}") from None

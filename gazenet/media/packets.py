@@ -1,0 +1,100 @@
+"""From packets to decoded frames, past whatever is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from gazenet.media.container import reason
+
+FALLBACK_RATE = Fraction(25)
+TOLERATED_ERRORS = 20
+"""Reading ends after this many failures in a row: behind a cut, every further read fails."""
+
+
+def frame_rate(stream: VideoStream) -> Fraction:
+    """Frames per second: the average, or the nominal rate where the two differ by rounding or by cut frames only."""
+    average, nominal = stream.average_rate, stream.guessed_rate
+    if average and nominal and abs(nominal - average) <= average / 20:
+        return nominal
+    return average or nominal or FALLBACK_RATE
+
+
+class FrameDecoder:
+    """Packets to frames; what cannot be read or decoded is counted and passed over.
+
+    Attributes:
+        errors, last_error: how many reads or packets failed, and why the last one did.
+        end: when the last frame decoded (or packet watched) ends, in seconds of the container's own clock.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container, self._stream = container, stream
+        self._streams: list[Stream] = [stream]
+        # Frames that leave the decoder at the end of the file carry no time base of their own.
+        self._time_base = stream.time_base or Fraction(1)
+        self.errors = 0
+        self.last_error = ""
+        self.end = Fraction(-(10**9))
+        self._frames, self._step = 0, 1 / frame_rate(stream)
+
+    def watch(self, other: Stream) -> None:
+        """Also reads the packets of another stream, to learn when the file really ends."""
+        self._streams.append(other)
+
+    def frames(self) -> Iterator[VideoFrame]:
+        for packet in self._packets():
+            try:
+                decoded = self._stream.decode(packet)
+            except (FFmpegError, ValueError) as error:
+                self._note(error)
+                continue
+            yield from map(self._seen, decoded)
+        with suppress(FFmpegError, ValueError):
+            yield from map(self._seen, self._stream.decode(None))
+
+    def time_of(self, frame: VideoFrame) -> Fraction | None:
+        """When a frame is to be shown, in seconds of the container's own clock."""
+        return None if frame.pts is None else frame.pts * self._time_base
+
+    def _seen(self, frame: VideoFrame) -> VideoFrame:
+        shown = self.time_of(frame)
+        if shown is None:
+            shown = self._frames * self._step
+        self._frames += 1
+        self.end = max(self.end, shown + max((frame.duration or 0) * self._time_base, self._step))
+        return frame
+
+    def _packets(self) -> Iterator[Packet[Any]]:
+        failures = 0
+        while failures < TOLERATED_ERRORS:
+            try:
+                for packet in self._container.demux(self._streams):
+                    failures = 0
+                    if packet.size == 0 and packet.pts is None and packet.dts is None:
+                        continue  # the demuxer's sign of the end: the decoder is emptied once, by the caller
+                    if packet.stream_index == self._stream.index:
+                        yield packet
+                    else:
+                        self._follow(packet)
+                return
+            except (FFmpegError, ValueError) as error:
+                failures += 1
+                self._note(error)
+
+    def _note(self, error: BaseException) -> None:
+        self.errors += 1
+        self.last_error = reason(error)
+
+    def _follow(self, packet: Packet[Any]) -> None:
+        if packet.pts is not None:
+            self.end = max(self.end, (packet.pts + (packet.duration or 0)) * packet.time_base)
