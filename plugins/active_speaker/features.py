@@ -19,7 +19,7 @@ OWN, COUNT = 15, 27
 
 
 def measure(face: Face) -> Array:
-    """Mouth distances ``[4]`` of one face in heights of the face, and the box centre's x and width in pixels; ``[6]``."""
+    """``[6]``: mouth distances (4) in heights of the face, the box centre's x and its width in pixels."""
     points = face.landmarks
     if points is None:
         return np.full(6, np.nan)
