@@ -17,7 +17,13 @@ from gazenet.testing.goldens import Golden, find, judge
 GOLDENS = sorted(find([Path(__file__).parents[1] / "data" / "goldens" / "gasp"]), key=lambda golden: golden.name)
 
 
-@pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.path.stem)
+def marked(golden: Golden) -> object:
+    """The released checkpoints' own sizes take long; their classes and their ten frames stand in smaller goldens."""
+    slow = [pytest.mark.slow] if golden.path.stem.startswith("published_") else []
+    return pytest.param(golden, id=golden.path.stem, marks=slow)
+
+
+@pytest.mark.parametrize("golden", map(marked, GOLDENS))
 def test_golden(golden: Golden) -> None:
     verdict = judge(golden, 1e-4)
     assert verdict.state == "pass", verdict.reason
@@ -36,6 +42,16 @@ def test_the_input_is_not_modified(name: str) -> None:
     before = x.clone()
     build(config)(x)
     assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("name", PUBLISHED_CLASSES)
+def test_every_state_is_on_the_device_of_the_input(name: str) -> None:
+    config = published(name, modalities=2, sequence_len=3, sequence_norm=True)
+    shape = (1, 3, 6, 16, 16) if config.sequential else (1, 6, 16, 16)
+    saliency, dam, state = build(config).to("meta")(torch.empty(shape, device="meta"))
+    found = [value for value in (saliency, dam, *(state or ())) if value is not None]
+    assert {value.device.type for value in found} == {"meta"}
+    assert saliency.shape == (1, 1, 8, 8)
 
 
 def test_gate_scores_are_one_per_modality_for_flat_states_too() -> None:
