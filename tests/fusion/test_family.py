@@ -23,7 +23,7 @@ def marked(golden: Golden) -> object:
     return pytest.param(golden, id=golden.path.stem, marks=slow)
 
 
-@pytest.mark.parametrize("golden", map(marked, GOLDENS))
+@pytest.mark.parametrize("golden", [marked(golden) for golden in GOLDENS])
 def test_golden(golden: Golden) -> None:
     verdict = judge(golden, 1e-4)
     assert verdict.state == "pass", verdict.reason
