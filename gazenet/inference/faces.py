@@ -10,6 +10,7 @@ import numpy as np
 
 from gazenet.cues.faces.stage import FaceStage
 from gazenet.cues.faces.tracker import FaceTracker
+from gazenet.cues.guards import plugin_errors
 from gazenet.inference.buffer import FrameBuffer
 from gazenet.inference.timing import Timings
 from gazenet.maps.store import MapWriter
@@ -42,10 +43,8 @@ class FaceFeed:
         """Starts the detection of chunk k; the returned function waits for it, stores it and feeds the tracker."""
         anchors = self.anchors(k, frames)
         if self._writer.has(k):
-            _, records = self._writer.part(k)
-            known = [records[a - k * self._chunk].get("detections", []) for a in anchors]
-            return lambda: self._push(anchors, known)
-        futures = [pool.submit(self._detect, buffer.image(anchor)) for anchor in anchors]
+            return lambda: self._push(anchors, self._known(k, anchors))
+        futures = [pool.submit(self._detect, anchor, buffer.image(anchor)) for anchor in anchors]
 
         def collect() -> None:
             found = [future.result() for future in futures]
@@ -57,8 +56,12 @@ class FaceFeed:
 
         return collect
 
-    def _detect(self, image: Any) -> Detections:
-        with self._timings.stage("faces", network=True):
+    def _known(self, k: int, anchors: range) -> list[Detections]:
+        _, records = self._writer.part(k)
+        return [records[anchor - k * self._chunk].get("detections", []) for anchor in anchors]
+
+    def _detect(self, anchor: int, image: Any) -> Detections:
+        with self._timings.stage("faces", network=True), plugin_errors("faces", f"frame {anchor}"):
             return self._stage.detect([image], self._size)[0]
 
     def _push(self, anchors: Sequence[int], found: Sequence[Detections]) -> None:

@@ -10,45 +10,55 @@ from collections.abc import Iterator
 
 
 class Timings:
-    """Collects spans of named stages from any thread."""
+    """Collects spans of named stages from any thread; memory does not grow with their number.
+
+    The overhead is the part of the wall clock in which no network was at work: spans that overlap count once.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._start = time.perf_counter()
         self._seconds: dict[str, float] = defaultdict(float)
-        self._busy: list[tuple[float, float]] = []
+        self._busy, self._at_work, self._busy_since = 0.0, 0, 0.0
 
     @contextlib.contextmanager
     def stage(self, name: str, network: bool = False) -> Iterator[None]:
         """Times a block; ``network`` marks it as network inference."""
-        begin = time.perf_counter()
+        begin = self._enter(network)
         try:
             yield
         finally:
-            end = time.perf_counter()
-            with self._lock:
-                self._seconds[name] += end - begin
-                if network:
-                    self._busy.append((begin, end))
+            self._leave(name, begin, network)
+
+    def _enter(self, network: bool) -> float:
+        with self._lock:
+            now = time.perf_counter()
+            if network:
+                if not self._at_work:
+                    self._busy_since = now
+                self._at_work += 1
+            return now
+
+    def _leave(self, name: str, begin: float, network: bool) -> None:
+        with self._lock:
+            now = time.perf_counter()
+            self._seconds[name] += now - begin
+            if network:
+                self._at_work -= 1
+                if not self._at_work:
+                    self._busy += now - self._busy_since
 
     def summary(self, frames: int) -> dict[str, float | dict[str, float]]:
         """Seconds per stage, wall seconds, frames per second, and the overhead 1 - (network-busy union) / wall."""
-        wall = time.perf_counter() - self._start
-        busy = union_length(self._busy)
+        with self._lock:
+            now = time.perf_counter()
+            wall = now - self._start
+            busy = self._busy + (now - self._busy_since if self._at_work else 0.0)
+            seconds = dict(self._seconds)
         return {
             "wall_s": round(wall, 3),
             "frames_per_s": round(frames / wall, 3) if wall else 0.0,
             "network_busy_s": round(busy, 3),
             "overhead": round(1 - busy / wall, 4) if wall else 0.0,
-            "stages_s": {name: round(seconds, 3) for name, seconds in sorted(self._seconds.items())},
+            "stages_s": {name: round(seconds, 3) for name, seconds in sorted(seconds.items())},
         }
-
-
-def union_length(spans: list[tuple[float, float]]) -> float:
-    """Total length covered by possibly overlapping spans."""
-    covered, until = 0.0, float("-inf")
-    for begin, end in sorted(spans):
-        if end > until:
-            covered += end - max(begin, until)
-            until = end
-    return covered

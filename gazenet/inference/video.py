@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -79,7 +80,9 @@ class VideoPass:
         """Works until the last frame; ``progress`` is told the number of frames decoded."""
         with ExitStack() as stack:
             self._begin(stack)
-            for frame in read_ahead(self._decode(), READ_AHEAD):
+            # Closed here, whatever happens: the reading thread must be gone before the caller closes the source.
+            ahead = cast("Generator[Frame]", read_ahead(self._decode(), READ_AHEAD))
+            for frame in stack.enter_context(closing(ahead)):
                 self._buffer.add(frame)
                 self.frames = frame.index + 1
                 if self.frames % self._chunk == 0:
@@ -115,6 +118,7 @@ class VideoPass:
             self.warnings.append("no sound: cues that listen hear silence")
         context = VideoContext(self._source_id, *self.size, float(self._source.info.rate), sound)
         self._states = [self._state(cue, context, stack) for cue in self._graph.cues]
+        self._waves = waves(self._states)
         self._stream = self._graph.integrator.stream() if self._graph.integrator else None
 
     def _writer(self, name: str, version: str, fingerprint: str, size: tuple[int, int], stack: ExitStack) -> MapWriter:
@@ -143,23 +147,18 @@ class VideoPass:
         """A chunk has been decoded: let every stage do what it now can."""
         k, self._chunks = self._chunks, self._chunks + 1
         count = self.frames - k * self._chunk
+        # The extractors first: one of them takes longer than the detection in one frame.
+        free = self._start(self._waves[0])
         collect = self._feed.submit(k, count, self._buffer, self._pool) if self._feed else lambda: None
-        free = [s for s in self._states if not s.cue.spec.needs.faces and not s.cue.spec.needs.maps]
-        futures = [self._pool.submit(self._step, state) for state in free]
-        failure: BaseException | None = None
-        for wait in (collect, *(future.result for future in futures)):
-            try:
-                wait()
-            except BaseException as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
-        self._rest(free)
+        wait_for_all([collect, *free])
+        self._rest(self._waves[1:])
 
-    def _rest(self, done: list[CueState]) -> None:
-        for state in self._states:
-            if state not in done:
-                self._step(state)
+    def _start(self, states: list[CueState]) -> list[Callable[[], None]]:
+        return [self._pool.submit(self._step, state).result for state in states]
+
+    def _rest(self, later: list[list[CueState]]) -> None:
+        for wave in later:
+            wait_for_all(self._start(wave))
         self._fuse()
         self._forget()
 
@@ -169,11 +168,11 @@ class VideoPass:
         self._last = self.frames - 1
         if self._feed is not None:
             self._feed.finish(self.frames)
-        self._rest([])
+        self._rest(self._waves)
         if self._stream is not None:
             self._send(self._stream.finish())
         for state in self._states:
-            if not state.failed:
+            if not self._unfit(state):
                 state.writer.finish(self.frames)
 
     def _step(self, state: CueState) -> None:
@@ -225,6 +224,16 @@ class VideoPass:
         state.failed = True
         self.warnings.append(f"skipped cue {state.cue.name}: {error}; neutral maps stand in for it")
 
+    @property
+    def skipped(self) -> list[str]:
+        """Names of the cues that failed and are neutral from some frame on."""
+        return [state.cue.name for state in self._states if state.failed]
+
+    def _unfit(self, state: CueState) -> bool:
+        """Whether a cue failed or rests on the neutral maps of one that did: that is not what its key promises."""
+        needed = [other for other in self._states if other.cue.name in state.cue.spec.needs.maps]
+        return state.failed or any(self._unfit(other) for other in needed)
+
     def _store_chunk(self, state: CueState, k: int) -> None:
         name = state.cue.name
         if k < state.cached:
@@ -236,8 +245,9 @@ class VideoPass:
             self._buffer.keep(name, k, neutral, [{"skipped": True} for _ in range(count)])
             return
         maps, records = state.cue.runner.take(k, self._last)
-        with self._timings.stage("cache"):
-            state.writer.write(k, maps, records)
+        if not self._unfit(state):
+            with self._timings.stage("cache"):
+                state.writer.write(k, maps, records)
         self._buffer.keep(name, k, maps, records)
 
     def _fuse(self) -> None:
@@ -287,6 +297,28 @@ class VideoPass:
             if not state.writer.complete and not state.failed:
                 oldest = min(oldest, state.cue.runner.earliest(state.next_block))
         self._buffer.drop_before(oldest)
+
+
+def waves(states: list[CueState]) -> list[list[CueState]]:
+    """Extractors that can run beside each other; first those that need neither faces nor maps (there may be none)."""
+    depth: dict[str, int] = {}
+    for state in states:
+        needs = state.cue.spec.needs
+        floor = 1 if needs.faces or needs.face_crops else 0
+        depth[state.cue.name] = max([floor, *(depth[name] + 1 for name in needs.maps)])
+    return [[s for s in states if depth[s.cue.name] == k] for k in range(max(depth.values(), default=0) + 1)]
+
+
+def wait_for_all(calls: Iterable[Callable[[], object]]) -> None:
+    """Calls all of them, the ones after an error as well, and raises the first error."""
+    failure: BaseException | None = None
+    for call in calls:
+        try:
+            call()
+        except BaseException as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def map_size(size: tuple[int, int], longer: int) -> tuple[int, int]:

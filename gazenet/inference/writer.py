@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ class SinkThread:
         self._opened: list[Sink] = []
         try:
             for sink in self._sinks:
+                self._opened.append(sink)  # first: one that fails half-way has something to take back as well
                 sink.open(context)
-                self._opened.append(sink)
         except BaseException:
             self._abort()
             raise
@@ -70,5 +71,6 @@ class SinkThread:
 
     def _abort(self) -> None:
         for sink in self._opened:
-            sink.abort()
+            with contextlib.suppress(Exception):  # the error that brought us here is the one worth reporting
+                sink.abort()
         self._opened = []

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
+from gazenet.errors import GazenetError
 from gazenet.inference.results import ChunkResult, SinkContext
 
 
@@ -25,4 +30,16 @@ class Sink(Protocol):
     def close(self, summary: dict[str, Any]) -> None: ...
 
     def abort(self) -> None:
-        """Removes what was begun; called after an error in any sink or stage, also after ``close``."""
+        """Removes what was begun; called after an error anywhere, after a failed ``open``, also after ``close``."""
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns OSError into one line that names the file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        text = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            text = "disk full; free some space and run again, what is done is kept"
+        raise GazenetError(f"{path}: {text}") from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from gazenet.inference.attention import face_shares
 from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.base import writing
 from gazenet.report.html import ReportBuilder
 
 
@@ -39,7 +40,8 @@ class ReportSink:
             )
 
     def close(self, summary: dict[str, Any]) -> None:
-        self._report.finish(summary)
+        with writing(self._context.folder / self.files[0]):
+            self._report.finish(summary)
 
     def abort(self) -> None:
         """Nothing is written before ``close``."""

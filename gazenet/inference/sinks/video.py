@@ -1,4 +1,4 @@
-"""What the two video outputs share: a writer that opens with the first chunk."""
+"""What the two video outputs share: an encoder that publishes its file when all went well."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.base import writing
 from gazenet.media.encode import VideoWriter
 
 
@@ -18,13 +19,16 @@ class VideoSink:
     files: tuple[str, ...] = ()
     with_sound = True
 
+    def __init__(self) -> None:
+        self._writer: VideoWriter | None = None
+
     def open(self, context: SinkContext) -> None:
         self.context = context
         height, width = context.frame_size
         sound = context.source if self.with_sound and context.info.has_audio else None
         path = context.folder / self.files[0]
-        self._writer: VideoWriter | None = VideoWriter(path, width, height, context.info.rate, sound)
-        self._writer.__enter__()
+        with writing(path):
+            self._writer = VideoWriter(path, width, height, context.info.rate, sound).__enter__()
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
         """The picture of the chunk's k-th frame, RGB uint8 of the context's frame size."""
@@ -38,7 +42,8 @@ class VideoSink:
     def close(self, summary: dict[str, Any]) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.__exit__(None, None, None)
+            with writing(self.context.folder / self.files[0]):
+                writer.__exit__(None, None, None)
 
     def abort(self) -> None:
         writer, self._writer = self._writer, None
