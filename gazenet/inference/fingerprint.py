@@ -52,7 +52,7 @@ def extractor_fingerprint(
     """What an extractor's maps depend on; ``upstream``: fingerprints of the faces and maps it is given."""
     spec = entry.spec.model_dump(exclude=_DESCRIPTIVE)
     needs = {name: upstream[name] for name in entry.spec.needs.maps}
-    if entry.spec.needs.faces:
+    if entry.spec.needs.faces or entry.spec.needs.face_crops:
         needs["faces"] = upstream["faces"]
     files = [sha256_file(str(v)) for v in parameters.values() if str(v).endswith(".safetensors")]
     values = {"spec": spec, "parameters": dict(parameters), "stride": stride, "needs": needs, "files": files}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from pydantic import ValidationError
 
 from gazenet.assets import asset_path
 from gazenet.config.infer import ExtractorConfig, InferConfig
@@ -15,7 +16,11 @@ from gazenet.cues.runner import CueRunner
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import Integrator, load_integrator
+from gazenet.fusion.spec import IntegratorSpec
 from gazenet.inference.fingerprint import extractor_fingerprint, faces_fingerprint
+
+TUNABLE = ("smoothing", "sharpness")
+"""What a config may change of an integrator's declaration."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Graph:
     config: InferConfig
     faces: FaceStage | None
     faces_fingerprint: str
+    face_assets: tuple[str, ...]
     cues: tuple[Cue, ...]
     integrator: Integrator | None
 
@@ -50,29 +56,45 @@ def build_graph(config: InferConfig) -> Graph:
     """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done."""
     entries = {one.name: (get(one.name), one) for one in config.extractors}
     order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
-    integrator = load_integrator(config.integrator.name, config.device) if config.integrator else None
+    integrator = _integrator(config)
     if integrator is not None:
         lacking = [cue for cue in integrator.spec.cues if cue not in entries]
         if lacking:
             raise UsageError(
                 f"integrator {integrator.spec.name} needs the cues {', '.join(lacking)}: add them to 'extractors'"
             )
-    stage, fingerprint = _faces(config)
+    stage, fingerprint, face_assets = _faces(config)
     upstream, cues = {"faces": fingerprint}, []
     for name in order:
         cue = _cue(*entries[name], config, upstream)
         upstream[name] = cue.fingerprint
         cues.append(cue)
-    return Graph(config, stage, fingerprint, tuple(cues), integrator)
+    return Graph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
-def _faces(config: InferConfig) -> tuple[FaceStage, str]:
+def _integrator(config: InferConfig) -> Integrator | None:
+    """The integrator with the config's parameters in place of what its declaration says."""
+    if config.integrator is None:
+        return None
+    loaded, given = load_integrator(config.integrator.name, config.device), config.integrator.parameters
+    for name in given:
+        if name not in TUNABLE:
+            raise UsageError(f"integrator.parameters.{name}: unknown; known: {', '.join(TUNABLE)}")
+    try:
+        spec = IntegratorSpec.model_validate({**loaded.spec.model_dump(), **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return replace(loaded, spec=spec)
+
+
+def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
     detector = get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec)
     mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec) if config.faces.mesh else None
     stage = FaceStage(detector, asset_path, mesh, score=config.faces.score, max_side=config.faces.max_side)
     stage.load()
     assets = detector.spec.assets + (mesh.spec.assets if mesh else ())
-    return stage, faces_fingerprint(config.faces, assets, config.max_side, config.chunk)
+    return stage, faces_fingerprint(config.faces, assets, config.max_side, config.chunk), assets
 
 
 def _cue(entry: Entry[ExtractorSpec], settings: ExtractorConfig, config: InferConfig, upstream: dict[str, str]) -> Cue:

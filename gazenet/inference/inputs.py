@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from gazenet.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+RESERVED = ("run.json", ".cache", ".", "..")
+MOST_BYTES = 200
 
 
 def expand(inputs: Sequence[Path]) -> list[Path]:
@@ -22,15 +26,18 @@ def expand(inputs: Sequence[Path]) -> list[Path]:
 
 
 def result_folders(files: Sequence[Path], output_dir: Path) -> dict[Path, Path]:
-    """``<output_dir>/<stem>`` per file; where stems repeat, later files get a suffix made from their full path."""
+    """``<output_dir>/<stem>`` per file; where stems repeat, later files get a suffix made from their full path.
+
+    Stems that differ in case only count as the same, as they do on some disks; names of our own files are avoided.
+    """
     folders: dict[Path, Path] = {}
-    taken: set[str] = set()
+    taken = set(RESERVED)
     for file in files:
         if file in folders:
             continue
-        stem = file.stem[:200] or "input"
-        if stem in taken:
-            stem = f"{stem}_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]}"
-        taken.add(stem)
+        stem = file.stem.encode("utf-8", "surrogateescape")[:MOST_BYTES].decode("utf-8", "ignore") or "input"
+        if stem.casefold() in taken:
+            stem = f"{stem}_{hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:8]}"
+        taken.add(stem.casefold())
         folders[file] = output_dir / stem
     return folders

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from gazenet.config.infer import InferConfig
 from gazenet.cues.registry import get
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
+from gazenet.inference.claim import claimed
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.progress import Progress
-from gazenet.inference.results import RunResult, SinkContext, VideoSummary
-from gazenet.inference.runrecord import finished, run_fingerprint, versions, write_record
+from gazenet.inference.results import Failure, RunResult, SinkContext, VideoSummary
+from gazenet.inference.runrecord import finished, run_fingerprint, versions, weight_hashes, write_record
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.timing import Timings
 from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
-from gazenet.media.source import source_id
+from gazenet.media.source import display_name, source_id
 from gazenet.media.stills import FrameSource, open_source
 
 
@@ -36,35 +37,57 @@ def run(
 ) -> RunResult:
     """Predicts saliency for every input and leaves the outputs of the config in ``<output_dir>/<stem>/``.
 
+    Args:
+        resume: finished inputs are left alone and cached cues are used again, which is always safe; without, the
+            outputs are written again (cached cues are still used: they cannot differ).
+        progress_log_file: receives ``completed,videoid=<stem>,videoidx=<number>`` per finished input.
+
     Raises UsageError or PluginError before any work where the request is wrong. A failing input is reported and
     the others go on.
     """
     prepare_threads(config)
     output_dir = writable(output_dir)
+    _log(progress_log_file, "")
     graph = build_graph(config)
     folders = result_folders(expand(inputs), output_dir)
     result = RunResult()
     for index, (path, folder) in enumerate(folders.items()):
+        if folder.name != path.stem:
+            print(f"{display_name(path)}: results go to {folder}", file=sys.stderr)
         try:
             result.finished.append(_one(graph, path, folder, resume))
-            _log(progress_log_file, path, index)
         except UsageError:
             raise
-        except (GazenetError, OSError) as error:
-            reason = str(error)
-            result.failures.append((path, reason))
-            print(f"error: {reason}", file=sys.stderr, flush=True)
+        except Exception as error:
+            result.failures.append(_failure(path, error))
+            print(f"error: {result.failures[-1].reason}", file=sys.stderr, flush=True)
+        else:
+            _log(progress_log_file, f"completed,videoid={display_name(path.stem)},videoidx={index}\n")
     _write_overview(output_dir, config, result)
     return result
 
 
+def _failure(path: Path, error: Exception) -> Failure:
+    if isinstance(error, GazenetError):
+        return Failure(path, " ".join(str(error).split()))
+    if isinstance(error, OSError):
+        return Failure(path, f"{display_name(error.filename or path)}: {error.strerror or error}")
+    text = " ".join(str(error).split())
+    trace = "".join(traceback.format_exception(error))
+    return Failure(
+        path, f"{display_name(path)}: internal error: {type(error).__name__}: {text} (run.json has its trace)", trace
+    )
+
+
 def prepare_threads(config: InferConfig) -> None:
-    """Leaves one thread per worker to the numeric libraries, unless the config says otherwise."""
+    """Shares the cores among the workers, unless the config says how many threads the numeric libraries get."""
     import cv2
     import torch
 
-    torch.set_num_threads(config.threads or 1)
-    cv2.setNumThreads(config.threads or 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = config.threads or max(1, cores // config.workers)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
     torch.manual_seed(config.seed)
 
 
@@ -72,7 +95,7 @@ def writable(folder: Path) -> Path:
     """The folder, made if need be. Raises UsageError where nothing can be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".gazenet-probe"
+        probe = folder / f".gazenet-probe-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
@@ -85,20 +108,15 @@ def _one(graph: Graph, path: Path, folder: Path, resume: bool) -> VideoSummary:
     sinks = wanted_sinks(graph.config, integrator=graph.integrator is not None)
     files = [name for sink in sinks for name in sink.files]
     fingerprint = run_fingerprint(graph, identity, [sink.name for sink in sinks])
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(str(folder / ".lock"), timeout=0)
-    try:
-        with lock:
-            done = finished(folder, fingerprint, files) if resume else None
-            if done is not None:
-                print(f"{path}: finished before, nothing to do", file=sys.stderr)
-                return VideoSummary(path, folder, done["frames"], done["warnings"], {}, done["timings"], skipped=True)
-            (folder / "run.json").unlink(missing_ok=True)
-            return _work(graph, path, folder, identity, sinks, fingerprint)
-    except Timeout:
-        raise GazenetError(
-            f"{folder}: another run is writing here; wait for it, or choose another output_dir"
-        ) from None
+    with claimed(folder) as notes:
+        done = finished(folder, fingerprint, files) if resume else None
+        if done is not None:
+            print(f"{display_name(path)}: finished before, nothing to do; results in {folder}", file=sys.stderr)
+            return VideoSummary(
+                path, folder, done["frames"], done["warnings"], done["counts"], done["timings"], skipped=True
+            )
+        (folder / "run.json").unlink(missing_ok=True)
+        return _work(graph, path, folder, identity, sinks, fingerprint, notes)
 
 
 def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
@@ -109,19 +127,28 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
     return [get(name, "gazenet.sinks", type).load()() for name in asked]
 
 
-def _work(graph: Graph, path: Path, folder: Path, identity: str, sinks: list[Sink], fingerprint: str) -> VideoSummary:
+def _work(
+    graph: Graph, path: Path, folder: Path, identity: str, sinks: list[Sink], fingerprint: str, notes: list[str]
+) -> VideoSummary:
     timings = Timings()
     source = open_source(path, graph.config.max_side)
     try:
-        warnings, frames = _through(graph, source, identity, folder, sinks, timings, path)
+        job = _through(graph, source, identity, folder, sinks, timings, path)
     finally:
         source.close()
-    summary = VideoSummary(
-        path, folder, frames, warnings, {"corrupt_frames": source.corrupt_frames}, timings.summary(frames)
-    )
+    warnings = [*notes, *job.warnings, *source.warnings]
+    counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": job.skipped}
+    told = timings.summary(job.frames)
+    summary = VideoSummary(path, folder, job.frames, warnings, counts, told)
     write_record(folder, _record(graph, summary, identity, fingerprint))
     for line in warnings:
-        print(f"{path}: {line}", file=sys.stderr)
+        print(f"{display_name(path)}: {line}", file=sys.stderr)
+    print(
+        f"{display_name(path)}: {job.frames} frames in {told['wall_s']:.1f} s, {told['frames_per_s']:.1f} frames/s; "
+        f"results in {folder}",
+        file=sys.stderr,
+        flush=True,
+    )
     return summary
 
 
@@ -133,7 +160,7 @@ def _through(
     sinks: list[Sink],
     timings: Timings,
     path: Path,
-) -> tuple[list[str], int]:
+) -> VideoPass:
     config = graph.config
     store = default_store(config.resolved_cache_dir)
     with ThreadPoolExecutor(config.workers, thread_name_prefix="gazenet") as pool:
@@ -145,7 +172,7 @@ def _through(
         context = SinkContext(folder, path, source.info, source.size, job.map_size, names, gates, facts)
         thread.append(SinkThread(sinks, context, timings))
         try:
-            with Progress(path.name, source.info.declared_frames) as bar:
+            with Progress(display_name(path.name), source.info.declared_frames) as bar:
                 job.run(bar.update)
             warnings = job.warnings + source.warnings
             told = {"timings": timings.summary(job.frames), "warnings": warnings, "versions": versions()}
@@ -153,12 +180,12 @@ def _through(
         except BaseException:
             thread[0].abort()
             raise
-    return warnings, job.frames
+    return job
 
 
 def _record(graph: Graph, summary: VideoSummary, identity: str, fingerprint: str) -> dict[str, Any]:
     return {
-        "input": str(summary.path),
+        "input": display_name(summary.path),
         "source_id": identity,
         "fingerprint": fingerprint,
         "frames": summary.frames,
@@ -167,24 +194,35 @@ def _record(graph: Graph, summary: VideoSummary, identity: str, fingerprint: str
         "timings": summary.timings,
         "versions": versions(),
         "cues": {cue.name: {"version": cue.spec.version, "fingerprint": cue.fingerprint} for cue in graph.cues},
+        "weights": weight_hashes(graph),
         "integrator": graph.integrator.spec.model_dump(mode="json") if graph.integrator else None,
         "config": graph.config.model_dump(mode="json"),
     }
 
 
-def _log(file: Path | None, path: Path, index: int) -> None:
-    if file is not None:
+def _log(file: Path | None, text: str) -> None:
+    """Appends to the progress log. Raises UsageError where it cannot be written."""
+    if file is None:
+        return
+    try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8") as log:
-            log.write(f"completed,videoid={path.stem},videoidx={index}\n")
+            log.write(text)
+    except OSError as error:
+        raise UsageError(f"progress_log_file {file}: cannot be written ({error.strerror})") from None
 
 
 def _write_overview(output_dir: Path, config: InferConfig, result: RunResult) -> None:
     write_json(
         output_dir / "run.json",
         {
-            "finished": [{"input": str(one.path), "folder": str(one.folder)} for one in result.finished],
-            "failures": [{"input": str(path), "reason": reason} for path, reason in result.failures],
+            "finished": [
+                {"input": display_name(one.path), "folder": display_name(one.folder or "")} for one in result.finished
+            ],
+            "failures": [
+                {"input": display_name(one.path), "reason": one.reason, **({"trace": one.trace} if one.trace else {})}
+                for one in result.failures
+            ],
             "versions": versions(),
             "config": config.model_dump(mode="json"),
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,23 +39,31 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class VideoSummary:
-    """How one input ended."""
+    """How one input ended; ``counts``: ``corrupt_frames`` and the names of ``skipped_cues``."""
 
     path: Path
     folder: Path | None
     frames: int
     warnings: list[str]
-    counts: dict[str, int]
+    counts: dict[str, Any]
     timings: dict[str, Any]
     skipped: bool = False
 
 
+class Failure(NamedTuple):
+    """An input that failed: why, in one line; ``trace`` only where it is a fault of the program."""
+
+    path: Path
+    reason: str
+    trace: str = ""
+
+
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended: ``exit_code`` 0 or 1, the finished inputs, and (path, reason) of the failed ones."""
+    """How a run ended: ``exit_code`` 0 or 1, the finished inputs, and the failed ones."""
 
     finished: list[VideoSummary] = field(default_factory=list)
-    failures: list[tuple[Path, str]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:

@@ -8,12 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gazenet.files import write_json
-from gazenet.inference.fingerprint import digest
+from gazenet import __version__
+from gazenet.files import sha256_file, write_json
+from gazenet.inference.fingerprint import asset_hashes, digest
 from gazenet.inference.graph import Graph
 
 NAME = "run.json"
-PACKAGES = ("gazenet", "torch", "numpy", "onnxruntime", "av", "opencv-python-headless")
+PACKAGES = ("gazenet", "torch", "numpy", "onnxruntime", "ai-edge-litert", "av", "opencv-python-headless")
 
 
 def versions() -> dict[str, str]:
@@ -29,26 +30,38 @@ def versions() -> dict[str, str]:
 
 def run_fingerprint(graph: Graph, source_id: str, outputs: list[str]) -> str:
     """What the files of one input depend on."""
-    integrator = None
-    if graph.integrator is not None:
-        from gazenet.files import sha256_file
-
-        spec = graph.integrator.spec
-        integrator = [spec.model_dump(), sha256_file(spec.weights) if Path(spec.weights).is_file() else ""]
+    spec = graph.integrator.spec.model_dump(exclude={"weights"}) if graph.integrator is not None else None
     cues = {cue.name: cue.fingerprint for cue in graph.cues}
-    named = graph.config.integrator.name if graph.config.integrator else None
-    return digest([source_id, cues, graph.faces_fingerprint, integrator, named, sorted(outputs)])
+    values = [__version__, source_id, cues, graph.faces_fingerprint, spec, integrator_hash(graph), sorted(outputs)]
+    return digest(values)
+
+
+def integrator_hash(graph: Graph) -> str | None:
+    """SHA-256 of the integrator's weights; None without an integrator."""
+    if graph.integrator is None or graph.config.integrator is None:
+        return None
+    path = Path(graph.integrator.spec.weights or graph.config.integrator.name)
+    return sha256_file(path) if path.is_file() else None
+
+
+def weight_hashes(graph: Graph) -> dict[str, str | None]:
+    """SHA-256 of every weight file from the catalogue that took part, and of the integrator's."""
+    ids = [*graph.face_assets, *(asset for cue in graph.cues for asset in cue.spec.assets)]
+    found: dict[str, str | None] = dict(asset_hashes(tuple(sorted(set(ids)))))
+    return found if graph.integrator is None else {**found, "integrator": integrator_hash(graph)}
 
 
 def finished(folder: Path, fingerprint: str, files: list[str]) -> dict[str, Any] | None:
-    """The record of a finished input, if its results are those of this fingerprint and all still there."""
+    """The record of a finished input, if its results are those of this fingerprint and all still there.
+
+    An input with a skipped cue does not count: what failed may work now, and the other cues are cached.
+    """
     try:
         record: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        fits = record["fingerprint"] == fingerprint and not record["counts"]["skipped_cues"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if record.get("fingerprint") != fingerprint or not all((folder / name).exists() for name in files):
-        return None
-    return record
+    return record if fits and all((folder / name).exists() for name in files) else None
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -214,7 +214,8 @@ class VideoPass:
         if self._last is None:
             if horizon >= self.frames or (k + 1) * self._chunk > self.frames:
                 return False
-            if spec.needs.faces and not self._buffer.tracker.settled(horizon):  # type: ignore[union-attr]
+            tracker = self._buffer.tracker if spec.needs.faces or spec.needs.face_crops else None
+            if tracker is not None and not tracker.settled(horizon):
                 return False
         return all(self._buffer.has(name, k) for name in spec.needs.maps)
 

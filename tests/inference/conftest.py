@@ -42,9 +42,9 @@ def settings(tmp_path: Path) -> Callable[..., InferConfig]:
     return make
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def embedded_weights() -> None:
-    """These tests run the embedded extractors."""
+    """For tests that run the embedded extractors: skips where their weights are not installed."""
     for name in EMBEDDED:
         try:
             asset_path(name)

@@ -27,6 +27,7 @@ from gazenet.media.decode import VideoReader
 from tests.clips import make_clip
 
 Settings = Callable[..., InferConfig]
+pytestmark = pytest.mark.usefixtures("embedded_weights")
 
 
 def go(config: InferConfig, *inputs: Path, **options: object) -> RunResult:

@@ -7,6 +7,7 @@ from typing import Any
 from gazenet.inference.attention import face_shares
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.base import writing
+from gazenet.media.source import display_name
 from gazenet.report.html import ReportBuilder
 
 
@@ -19,7 +20,10 @@ class ReportSink:
     def open(self, context: SinkContext) -> None:
         self._context = context
         self._report = ReportBuilder(
-            context.folder / self.files[0], title=context.source.name, cues=context.cues, gates=context.gates
+            context.folder / self.files[0],
+            title=display_name(context.source.name),
+            cues=context.cues,
+            gates=context.gates,
         )
 
     def write(self, chunk: ChunkResult) -> None:
