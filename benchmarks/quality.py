@@ -2,8 +2,9 @@
 
 Leave one video out over the FindWho videos: the integrator is trained on the others (and on the stills of its config)
 and judged on the one left out, beside simpler predictors. Ground truth: a Gaussian of 40 pixels at 1280 x 720; NSS at
-fixated cells; every 5th frame that at least 8 people fixate. Intervals are 95 % bootstrap intervals over frames, and
-over videos, since frames of one video resemble each other. With OSIE also the image saliency cue alone, 5-fold.
+fixated pixels of maps enlarged to 480 pixels; every 5th frame that at least 8 people fixate. Intervals are 95 %
+bootstrap intervals over frames, and over videos, since frames of one video resemble each other. With OSIE also the
+image saliency cue alone, 5-fold.
 
 A cue that was itself learned from these videos or pictures must not have seen the one it is judged on.
 ``--folds FILE`` names a JSON object that says with which parameters such cues run:
@@ -43,6 +44,8 @@ from gazenet.training.run import plain
 
 METRICS = ("nss", "cc")
 STRIDE, OBSERVERS = 5, 8
+GRID = 480
+"""Longer side of the maps when they are scored: fixated pixels, not fixated cells of a coarse map."""
 SPEAKER, SALIENCY = "active_speaker", "saliency"
 FUSED = "fused"
 IMAGE_FOLDS = 5
@@ -118,7 +121,9 @@ def one_fold(
         fitted = fit(variant, others, [], where, quiet=True)
         predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
     frames = test.targets(STRIDE, OBSERVERS)
-    return {name: score_frames(maps, test.truth, frames, test.sigma, METRICS) for name, maps in predictors.items()}
+    return {
+        name: score_frames(maps, test.truth, frames, test.sigma, METRICS, grid=GRID) for name, maps in predictors.items()
+    }
 
 
 def leave_one_out(

@@ -71,8 +71,13 @@ def score_frames(
     sigma: float,
     metrics: Sequence[str] = ("nss", "cc"),
     others: NDArray[np.bool_] | None = None,
+    grid: int | None = None,
 ) -> Scores:
-    """Score the chosen frames of maps ``[T, h, w]``; ``sigma`` in pixels of the video. See :func:`evaluate_maps`."""
+    """Score the chosen frames of maps ``[T, h, w]``; ``sigma`` in pixels of the video. See :func:`evaluate_maps`.
+
+    ``grid``: longer side to which smaller maps are enlarged (bilinear) first. On a coarse grid several fixations share
+    a cell and count once, which hides how concentrated they are.
+    """
     unknown = [name for name in metrics if name not in METRICS]
     if unknown:
         raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(METRICS)}")
@@ -81,13 +86,21 @@ def score_frames(
     values: dict[str, list[float]] = {name: [] for name in metrics}
     negatives = None if others is None else torch.from_numpy(others)
     for frame in frames:
-        p = torch.from_numpy(np.asarray(predictions[frame], np.float64))
+        p = _enlarged(torch.from_numpy(np.asarray(predictions[frame], np.float64)), grid)
         h, w = p.shape
         hit = torch.from_numpy(truth.fixation_map(int(frame), h, w))
         smooth = torch.from_numpy(truth.density(int(frame), h, w, sigma))
         for name in metrics:
             values[name].append(_score(name, p, hit, smooth, negatives))
     return Scores(frames, {name: np.array(column) for name, column in values.items()})
+
+
+def _enlarged(p: torch.Tensor, grid: int | None) -> torch.Tensor:
+    h, w = p.shape
+    if grid is None or max(h, w) >= grid:
+        return p
+    size = (round(h * grid / max(h, w)), round(w * grid / max(h, w)))
+    return torch.nn.functional.interpolate(p[None, None], size, mode="bilinear", align_corners=False)[0, 0]
 
 
 def _score(
