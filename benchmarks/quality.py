@@ -122,7 +122,8 @@ def one_fold(
         predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
     frames = test.targets(STRIDE, OBSERVERS)
     return {
-        name: score_frames(maps, test.truth, frames, test.sigma, METRICS, grid=GRID) for name, maps in predictors.items()
+        name: score_frames(maps, test.truth, frames, test.sigma, METRICS, grid=GRID)
+        for name, maps in predictors.items()
     }
 
 

@@ -42,7 +42,9 @@ TOLERANCE = 2
 def run(entry: Extractor, video: MadeUpVideo, chunk: int = 8) -> tuple[Maps, list[dict[str, Any]]]:
     """All maps uint8 ``[T, h, w]`` and records of an extractor over a made-up video."""
     rng = np.random.default_rng(5)
-    maps = {name: list(rng.integers(0, 256, (video.frames, *MAP_SIZE), dtype=np.uint8)) for name in entry.spec.needs.maps}
+    maps = {
+        name: list(rng.integers(0, 256, (video.frames, *MAP_SIZE), dtype=np.uint8)) for name in entry.spec.needs.maps
+    }
     source = replace(video, crop=entry.spec.needs.face_crops, maps=maps)
     runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=chunk)
     runner.load()
@@ -80,7 +82,9 @@ def is_deterministic(entry: Extractor) -> None:
 
 def does_not_depend_on_the_batch(entry: Extractor) -> None:
     """Windows handed over alone or together give the same maps."""
-    _assert_close(run(entry, MadeUpVideo(), chunk=1)[0], run(entry, MadeUpVideo(), chunk=16)[0], "alone and in a batch")
+    _assert_close(
+        run(entry, MadeUpVideo(), chunk=1)[0], run(entry, MadeUpVideo(), chunk=16)[0], "alone and in a batch"
+    )
 
 
 def looks_at_its_window_only(entry: Extractor) -> None:
