@@ -140,7 +140,8 @@ def _work(
     counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": job.skipped}
     told = timings.summary(job.frames)
     summary = VideoSummary(path, folder, job.frames, warnings, counts, told)
-    write_record(folder, _record(graph, summary, identity, fingerprint))
+    files = [name for sink in sinks for name in sink.files]
+    write_record(folder, _record(graph, summary, identity, fingerprint, files))
     for line in warnings:
         print(f"{display_name(path)}: {line}", file=sys.stderr)
     print(
@@ -183,11 +184,12 @@ def _through(
     return job
 
 
-def _record(graph: Graph, summary: VideoSummary, identity: str, fingerprint: str) -> dict[str, Any]:
+def _record(graph: Graph, summary: VideoSummary, identity: str, fingerprint: str, files: list[str]) -> dict[str, Any]:
     return {
         "input": display_name(summary.path),
         "source_id": identity,
         "fingerprint": fingerprint,
+        "outputs": files,
         "frames": summary.frames,
         "counts": summary.counts,
         "warnings": summary.warnings,

@@ -28,7 +28,8 @@ from gazenet.media.stills import FrameSource
 from gazenet.media.types import Frame
 
 Emit = Callable[[ChunkResult], None]
-READ_AHEAD = 24
+READ_AHEAD = 16
+"""Frames decoded before they are asked for: enough to hide the decoding of a group of pictures."""
 
 
 @dataclass

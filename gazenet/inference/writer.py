@@ -15,7 +15,7 @@ from gazenet.inference.timing import Timings
 class SinkThread:
     """Hands every chunk to every sink, in order. The first error stops all and is raised in the caller's thread."""
 
-    def __init__(self, sinks: Sequence[Sink], context: SinkContext, timings: Timings, depth: int = 2) -> None:
+    def __init__(self, sinks: Sequence[Sink], context: SinkContext, timings: Timings, depth: int = 1) -> None:
         self._sinks, self._timings = list(sinks), timings
         self._queue: queue.Queue[ChunkResult | None] = queue.Queue(maxsize=depth)
         self._failure: BaseException | None = None

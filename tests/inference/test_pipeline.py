@@ -159,6 +159,22 @@ def test_one_bad_input_does_not_stop_the_others(
     assert [one["input"] for one in overview["failures"]] == [str(bad)]
 
 
+def test_a_picture_is_a_video_of_one_frame(tmp_path: Path, face: np.ndarray, settings: Settings) -> None:
+    import cv2
+
+    odd = face[:127, :159, ::-1]
+    cv2.imwrite(str(tmp_path / "portrait.png"), odd)
+    assert go(settings(), tmp_path / "portrait.png").exit_code == 0
+    folder = tmp_path / "out" / "portrait"
+    assert np.load(folder / "saliency.npy").shape[0] == 1
+    record = json.loads((folder / "run.json").read_text())
+    assert record["frames"] == 1 and record["counts"] == {"corrupt_frames": 0, "skipped_cues": []}
+    assert sorted(record["outputs"]) == sorted(
+        path.name for path in folder.iterdir() if path.name not in ("run.json", ".lock")
+    )
+    assert all(len(value) == 64 for value in record["weights"].values()) and "integrator" in record["weights"]
+
+
 def test_equal_stems_do_not_meet(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "y").mkdir()
