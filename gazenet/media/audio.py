@@ -1,81 +1,156 @@
-"""Sound: decoding, resampling."""
+"""Sound: decoding on the video's time line, resampling, features."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from gazenet.errors import MediaError
-from gazenet.media.container import open_container, reason
+from gazenet.media.container import audio_stream, open_container, origin, reason
+from gazenet.media.logmel import log_mel
+from gazenet.media.resample import Resampler, resample
 from gazenet.media.types import Waveform
 
+__all__ = ["log_mel", "read_audio", "resample"]
 
-def read_audio(path: str | Path, rate: int | None = None, mono: bool = False) -> Waveform | None:
-    """The first sound track as float32 ``[channels, N]`` in -1..1, or None where there is none.
+GAP = 0.03
+"""Seconds between time stamp and count of samples beyond which silence is put in or samples are dropped."""
+TOLERATED_ERRORS = 20
+_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
+
+
+def read_audio(
+    path: str | Path, rate: int | None = None, mono: bool = False, notes: list[str] | None = None
+) -> Waveform | None:
+    """The default sound track as float32 ``[channels, N]`` in -1..1; None where there is none or nothing decodes.
+
+    It lies on the time line of the frames: ``start`` is the time of the first sample, negative when the sound begins
+    before the container does; what is missing in between is silence.
 
     Args:
+        path: a video or a sound file.
         rate: samples per second wanted; the track's own by default.
-        mono: the mean of all channels, while decoding.
+        mono: the mean of all channels. Mixing and resampling happen while decoding, so that long videos need memory
+            for their result only.
+        notes: receives plain lines about damage.
 
-    ``start`` is the first sample's time after the first video frame (seconds, negative when the sound begins before).
-    A damaged track ends where decoding fails. Raises MediaError where the file cannot be opened.
+    Raises MediaError where the file cannot be opened.
     """
+    remarks: list[str] = [] if notes is None else notes
     with open_container(path) as container:
-        if not container.streams.audio:
+        stream = audio_stream(container)
+        if stream is None:
             return None
-        stream = container.streams.audio[0]
-        zero = _video_start(container)
-        blocks, start = _decode(container, stream, av.AudioResampler("fltp", "mono" if mono else None, rate))
-        if not blocks:
-            return None
-        samples = np.concatenate(blocks, axis=1)
-        return Waveform(np.clip(np.nan_to_num(samples), -1, 1), rate or int(stream.rate), start - zero)
+        track = _Track(mono, rate, _longest(container))
+        for frame in _frames(container, stream, remarks):
+            track.add(frame, origin(container))
+        return track.finish(remarks)
 
 
-def _video_start(container: Any) -> float:
-    for stream in container.streams.video:
-        if stream.start_time is not None:
-            return float(stream.start_time * stream.time_base)
-    return 0.0
+def _longest(container: InputContainer) -> float:
+    """Seconds that the sound can last at most, as far as the container is to be believed."""
+    return container.duration / av.time_base + 1 if container.duration else float("inf")
 
 
-def _decode(container: Any, stream: Any, resampler: Any) -> tuple[list[NDArray[np.float32]], float]:
-    blocks: list[NDArray[np.float32]] = []
-    start = 0.0
-    frames = iter(container.decode(stream))
-    while True:
+def _frames(container: InputContainer, stream: AudioStream, notes: list[str]) -> Iterator[AudioFrame]:
+    """Decoded frames; damaged packets are passed over and counted."""
+    errors, in_a_row, last = 0, 0, ""
+    while in_a_row < TOLERATED_ERRORS:
         try:
-            frame = next(frames, None)
-        except FFmpegError as error:
-            if not blocks:
-                raise MediaError(f"{container.name}: the sound cannot be decoded ({reason(error)})") from None
-            frame = None
-        if frame is not None and not blocks and frame.pts is not None:
-            start = float(frame.pts * frame.time_base)
-        for piece in resampler.resample(frame):
-            blocks.append(_planar(piece))
-        if frame is None:
-            return blocks, start
+            for packet in container.demux(stream):
+                try:
+                    decoded = stream.decode(packet)
+                except (FFmpegError, ValueError) as error:
+                    errors, last = errors + 1, reason(error)
+                    continue
+                in_a_row = 0
+                yield from decoded
+            break
+        except (FFmpegError, ValueError) as error:
+            errors, in_a_row, last = errors + 1, in_a_row + 1, reason(error)
+    else:
+        with suppress(FFmpegError, ValueError):
+            yield from stream.decode(None)
+    if errors:
+        notes.append(f"{errors} pieces of the sound could not be decoded ({last}): silence stands in for them")
 
 
-def _planar(piece: Any) -> NDArray[np.float32]:
-    return np.atleast_2d(np.asarray(piece.to_ndarray(), np.float32))
+class _Track:
+    """Collects decoded frames into one waveform."""
 
+    def __init__(self, mono: bool, rate: int | None, longest: float) -> None:
+        self._mono, self._wanted, self._longest = mono, rate, longest
+        self._blocks: list[NDArray[np.float32]] = []
+        self._start: Fraction | None = None
+        self._rate = self._channels = self._count = self._foreign = self._invalid = 0
+        self._resampler: Resampler | None = None
 
-def resample(sound: Waveform, rate: int) -> Waveform:
-    """The same sound at another rate, through FFmpeg's resampler."""
-    if rate == sound.rate:
-        return sound
-    layout = "mono" if sound.samples.shape[0] == 1 else "stereo"
-    if sound.samples.shape[0] > 2:
-        sound, layout = sound.mono(), "mono"
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.samples, np.float32), format="fltp", layout=layout)
-    frame.sample_rate = sound.rate
-    resampler = av.AudioResampler("fltp", layout, rate)
-    pieces = [_planar(p) for p in [*resampler.resample(frame), *resampler.resample(None)]]
-    return Waveform(np.concatenate(pieces, axis=1), rate, sound.start)
+    def add(self, frame: AudioFrame, zero: Fraction) -> None:
+        if not self._rate:
+            self._begin(frame, zero)
+        if frame.sample_rate != self._rate:
+            self._foreign += 1
+            return
+        samples = self._to_float(frame)
+        if frame.pts is not None and frame.time_base is not None and self._start is not None:
+            samples = self._aligned(samples, frame.pts * frame.time_base - zero - self._start)
+        self._keep(samples)
+
+    def _begin(self, frame: AudioFrame, zero: Fraction) -> None:
+        self._rate = frame.sample_rate
+        self._channels = 1 if self._mono else len(frame.layout.channels)
+        if frame.pts is not None and frame.time_base is not None:
+            self._start = frame.pts * frame.time_base - zero
+        if self._wanted not in (None, self._rate):
+            self._resampler = Resampler(self._rate, int(self._wanted or 0))
+
+    def _to_float(self, frame: AudioFrame) -> NDArray[np.float32]:
+        """Float32 ``[channels, n]`` in -1..1 of any sample format, mixed down where asked for."""
+        data: NDArray[Any] = frame.to_ndarray()
+        channels = len(frame.layout.channels)
+        if not frame.format.is_planar:
+            data = data.reshape(-1, channels).T
+        name = frame.format.name.removesuffix("p")
+        samples = data.astype(np.float32)
+        if name in _SCALE:
+            samples = samples / np.float32(_SCALE[name]) - (1 if name == "u8" else 0)
+        invalid = ~np.isfinite(samples)
+        if invalid.any():
+            self._invalid += int(invalid.sum())
+            samples[invalid] = 0
+        if self._mono or channels != self._channels:  # a track that changes its channels is spread or mixed
+            samples = np.repeat(samples.mean(axis=0, keepdims=True), self._channels, axis=0)
+        return np.clip(samples, -1, 1)
+
+    def _aligned(self, samples: NDArray[np.float32], after: Fraction) -> NDArray[np.float32]:
+        """Puts silence into a gap before the samples; cuts what overlaps with the samples before them."""
+        shift = round(after * self._rate) - self._count
+        if abs(shift) <= GAP * self._rate or after > self._longest:
+            return samples
+        return samples[:, -shift:] if shift < 0 else np.pad(samples, ((0, 0), (shift, 0)))
+
+    def _keep(self, samples: NDArray[np.float32]) -> None:
+        self._count += samples.shape[1]
+        self._blocks.append(samples if self._resampler is None else self._resampler.push(samples))
+
+    def finish(self, notes: list[str]) -> Waveform | None:
+        if not self._count:
+            notes.append("nothing of the sound track could be decoded")
+            return None
+        if self._foreign:
+            notes.append(f"the sound changes its sampling rate; {self._foreign} pieces at another rate are left out")
+        if self._invalid:
+            notes.append(f"{self._invalid} samples of the sound are not finite numbers; they are silent")
+        if self._resampler is not None:
+            self._blocks.append(self._resampler.flush())
+        return Waveform(np.concatenate(self._blocks, axis=1), self._wanted or self._rate, float(self._start or 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, suppress
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +10,16 @@ from typing import Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.error import FFmpegError
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
 from gazenet.files import atomic_path
-from gazenet.media.container import open_container, reason
+from gazenet.media.container import reason
+from gazenet.media.soundtrack import SoundTrack, open_sound
+from gazenet.media.source import display_name
 
 TIME_BASE = Fraction(1, 90_000)
 CODECS = ("libx264", "libopenh264", "mpeg4")
@@ -29,8 +33,12 @@ class VideoWriter:
         path: the file.
         width, height: of the frames in pixels; odd sizes are padded by repeating the last row or column.
         rate: nominal frames per second; the real times go with each frame.
-        sound_from: a file whose first sound track is carried over, unchanged where MP4 allows, else as AAC.
+        sound_from: a file whose sound track is carried over up to the end of the last frame, unchanged where MP4
+            allows, else as AAC. Sound and frames share the time line of that file.
         crf, preset: quality and effort of x264.
+
+    Attributes:
+        warnings: plain lines; complete after the end.
     """
 
     def __init__(
@@ -43,21 +51,32 @@ class VideoWriter:
         crf: int = 23,
         preset: str = "veryfast",
     ) -> None:
+        if width < 1 or height < 1 or rate <= 0:
+            raise ValueError(f"a video of {width} x {height} at {rate} frames per second cannot be written")
         self._path, self._size = Path(path), (height, width)
         self._rate, self._sound_from = Fraction(rate).limit_denominator(10_000), sound_from
-        self._options: dict[str, Any] = {"crf": str(crf), "preset": preset}
-        self._last_pts = -1
+        self._options: dict[str, str] = {"crf": str(crf), "preset": preset}
+        self._step = max(1, round(1 / (self._rate * TIME_BASE)))
+        self._held: av.VideoFrame | None = None
+        self.warnings: list[str] = []
 
     def __enter__(self) -> VideoWriter:
-        self._file: AbstractContextManager[Path] = atomic_path(self._path, suffix=".mp4")
-        temporary = self._file.__enter__()
         try:
-            self._container = av.open(str(temporary), "w", options={"movflags": "+faststart"})
-            self._stream = self._add_stream()
-            self._source, self._sound = self._open_sound()
-        except BaseException as error:
-            self._file.__exit__(type(error), error, error.__traceback__)
-            raise
+            with ExitStack() as stack:
+                temporary = stack.enter_context(atomic_path(self._path, suffix=".mp4"))
+                self._container: OutputContainer = av.open(
+                    f"file:{temporary.absolute()}", "w", format="mp4", options={"movflags": "+faststart"}
+                )
+                stack.callback(self._release)
+                self._stream = self._add_stream()
+                self._sound: SoundTrack | None = None
+                if self._sound_from is not None:
+                    self._sound = open_sound(self._sound_from, self._container, self.warnings)
+                if self._sound is not None:
+                    stack.callback(self._sound.close)
+                self._stack = stack.pop_all()
+        except (FFmpegError, OSError) as error:
+            raise self._failure(error) from error
         return self
 
     def _add_stream(self) -> Any:
@@ -67,90 +86,76 @@ class VideoWriter:
         stream: Any = self._container.add_stream(codec, rate=self._rate)
         stream.height, stream.width = (side + side % 2 for side in self._size)
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = TIME_BASE
+        context = stream.codec_context
+        context.time_base = TIME_BASE
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         if codec == "libx264":
             stream.options = self._options
         else:
-            stream.bit_rate = 4_000_000
+            stream.bit_rate = max(500_000, int(stream.width * stream.height * self._rate / 6))
         return stream
 
-    def _open_sound(self) -> tuple[Any, Any]:
-        """The container to read sound from and the stream to write it to."""
-        if self._sound_from is None:
-            return None, None
-        source = open_container(self._sound_from)
-        if not source.streams.audio:
-            source.close()
-            return None, None
-        stream = source.streams.audio[0]
-        if stream.codec_context.name in ("aac", "mp3", "ac3"):
-            return source, self._container.add_stream_from_template(stream)
-        return source, self._container.add_stream("aac", rate=stream.rate)
-
     def write(self, image: NDArray[np.uint8], time: float) -> None:
-        """Appends a frame, RGB uint8 ``[H, W, 3]``, shown from ``time`` (seconds) on. Raises MediaError."""
+        """Appends a frame, RGB uint8 ``[H, W, 3]``, shown from ``time`` (seconds, at least 0) on.
+
+        Times that do not increase are moved by the smallest step. Raises MediaError where it cannot be written.
+        """
         height, width = self._size
-        if image.shape != (height, width, 3):
-            raise ValueError(f"frame is {image.shape}, the video is {(height, width, 3)}")
+        if image.shape != (height, width, 3) or image.dtype != np.uint8:
+            raise ValueError(f"frame is {image.dtype} {image.shape}, the video is uint8 {(height, width, 3)}")
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        self._last_pts = max(self._last_pts + 1, round(time / TIME_BASE))
-        frame.pts, frame.time_base = self._last_pts, TIME_BASE
-        self._guarded(lambda: self._container.mux(self._stream.encode(frame)))
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+        earliest = 0 if self._held is None else int(self._held.pts or 0) + 1
+        frame.pts, frame.time_base = max(earliest, round(time / TIME_BASE)), TIME_BASE
+        # A frame is encoded when the next one tells how long it is shown.
+        if self._held is not None:
+            self._encode(self._held, int(frame.pts - (self._held.pts or 0)))
+        self._held = frame
 
-    def _guarded(self, action: Any) -> None:
+    def _encode(self, frame: av.VideoFrame, duration: int) -> None:
+        frame.duration = duration
         try:
-            action()
+            self._container.mux(self._stream.encode(frame))
+            if self._sound is not None:
+                self._sound.carry_until(float((int(frame.pts or 0) + duration) * TIME_BASE))
         except (FFmpegError, OSError) as error:
-            raise MediaError(f"{self._path}: cannot be written: {reason(error)}") from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: BaseException) -> MediaError:
+        return MediaError(f"{display_name(self._path)}: cannot be written ({reason(error)})")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                self._guarded(lambda: self._container.mux(self._stream.encode(None)))
-                self._guarded(self._carry_sound)
-        except BaseException as failure:
-            self._abandon(failure)
-            raise
-        if kind is not None:
-            self._abandon(error)
-            return
-        self._close_source()
-        self._guarded(self._container.close)
-        self._file.__exit__(None, None, None)
+        with suppress(_Abandoned):
+            self._leave(error)
 
-    def _abandon(self, error: BaseException | None) -> None:
-        self._close_source()
+    def _leave(self, error: BaseException | None) -> None:
+        try:
+            with self._stack:
+                if error is not None:
+                    raise _Abandoned
+                self._finish()
+        except (FFmpegError, OSError) as failure:
+            raise self._failure(failure) from failure
+
+    def _finish(self) -> None:
+        if self._held is None:
+            raise MediaError(f"{display_name(self._path)}: cannot be written (it was given no frame)")
+        self._encode(self._held, self._step)
+        self._container.mux(self._stream.encode(None))
+        if self._sound is not None:
+            self._sound.finish()
+        self._container.close()
+
+    def _release(self) -> None:
+        """Closes the file after a failure; after success it is closed already."""
         with suppress(FFmpegError, OSError):
             self._container.close()
-        if error is not None:
-            try:
-                self._file.__exit__(type(error), error, error.__traceback__)
-            except type(error):
-                pass
 
-    def _close_source(self) -> None:
-        if self._source is not None:
-            self._source.close()
 
-    def _carry_sound(self) -> None:
-        if self._source is None:
-            return
-        stream = self._source.streams.audio[0]
-        if self._sound.codec_context is None or self._sound.codec_context.name == stream.codec_context.name:
-            self._copy_packets(stream)
-            return
-        resampler = av.AudioResampler(self._sound.format, self._sound.layout, self._sound.rate)
-        for frame in self._source.decode(stream):
-            for piece in resampler.resample(frame):
-                self._container.mux(self._sound.encode(piece))
-        self._container.mux(self._sound.encode(None))
-
-    def _copy_packets(self, stream: Any) -> None:
-        for packet in self._source.demux(stream):
-            if packet.dts is not None:
-                packet.stream = self._sound
-                self._container.mux(packet)
+class _Abandoned(Exception):
+    """The caller failed: unwind and remove the temporary file."""

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.source import checked_file
+from gazenet.media.source import checked_file, display_name
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
-    """A picture as RGB uint8 ``[H, W, 3]``, upright by its EXIF orientation. Raises MediaError where unreadable."""
+    """A picture as RGB uint8 ``[H, W, 3]``, upright by its EXIF orientation; of several pictures the first.
+
+    16-bit grey values are divided by 256. Raises MediaError where it is unreadable, truncated, or beyond 180
+    million pixels.
+    """
+    from PIL import Image, ImageOps
+
     file = checked_file(path)
+    name = display_name(file)
     try:
-        data = np.frombuffer(file.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except (OSError, cv2.error) as error:
-        raise MediaError(f"{file}: cannot be read: {error}") from None
-    if image is None:
-        raise MediaError(f"{file}: not a readable picture (damaged, or of an unknown format)")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        with Image.open(file) as opened:
+            opened.load()  # unlike other readers, this refuses pictures that end too early
+            picture = ImageOps.exif_transpose(opened)
+            if picture.mode.startswith("I"):
+                grey = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+                return np.repeat(grey[..., None], 3, axis=2)
+            return np.array(picture.convert("RGB"), np.uint8)
+    except Image.DecompressionBombError:
+        raise MediaError(f"{name}: has too many pixels; scale it down first") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        cause = "of an unknown format" if "identify" in str(error) else " ".join(str(error).split())
+        raise MediaError(f"{name}: not a readable picture ({cause or 'damaged'})") from None

@@ -1,0 +1,112 @@
+"""Features of sound: log-mel examples with the constants of VGGish, and windowed sample rows.
+
+Source: Hershey et al., "CNN architectures for large-scale audio classification" (ICASSP 2017), as the audio branch of
+DAVE uses them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from gazenet.media.resample import resample
+from gazenet.media.types import Waveform
+
+RATE = 16_000
+WINDOW, HOP, FFT = 400, 160, 512
+"""Samples: 25 ms every 10 ms, padded to the next power of two."""
+MEL_BANDS, MEL_LOW, MEL_HIGH = 64, 125.0, 7500.0
+LOG_OFFSET = 0.01
+EXAMPLE_FRAMES = 64
+WINDOWED_RATE = 48_000
+_FRAMES_AT_ONCE = 4096
+
+
+def _mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    return np.asarray(1127.0 * np.log1p(np.asarray(hertz, np.float64) / 700.0))
+
+
+@lru_cache(maxsize=1)
+def mel_matrix() -> NDArray[np.float64]:
+    """Float64 ``[257, 64]``: bins of the spectrum to HTK mel bands, triangles linear in mel, none for DC."""
+    edges = np.linspace(_mel(MEL_LOW), _mel(MEL_HIGH), MEL_BANDS + 2)
+    bins = _mel(np.linspace(0, RATE / 2, FFT // 2 + 1))[:, None]
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    matrix = np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
+    matrix[0] = 0
+    matrix.setflags(write=False)
+    return matrix
+
+
+def log_mel(sound: Waveform) -> NDArray[np.float64]:
+    """Natural logarithm of mel magnitudes plus 0.01: float64 ``[frames, 64]`` of the mean of all channels.
+
+    Frame k covers 25 ms from ``sound.start + k / 100`` seconds on; there are ``1 + (N - 400) // 160`` of them, none
+    for less than 25 ms. Another rate than 16 kHz is converted first, after silence has filled it up to one second.
+    """
+    return _log_mel(_at_rate(sound.mono()).samples[0])
+
+
+def log_mel_examples(sound: Waveform, rate: float) -> NDArray[np.float64]:
+    """Overlapping pieces of :func:`log_mel`: float64 ``[n, 64, 64]`` (example, frame, band).
+
+    Args:
+        rate: video frames per second; examples start every ``round(100 / rate)`` log-mel frames.
+
+    The step is a whole number of 10 ms, so examples drift from the frames of most videos; :func:`log_mel_at` does not.
+    """
+    hop = max(1, round(100 / rate))
+    frames = log_mel(sound)
+    if len(frames) < EXAMPLE_FRAMES:
+        return np.zeros((0, EXAMPLE_FRAMES, MEL_BANDS))
+    return np.ascontiguousarray(sliding_window_view(frames, EXAMPLE_FRAMES, axis=0)[::hop].transpose(0, 2, 1))
+
+
+def log_mel_at(frames: NDArray[np.float64], start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The examples that end at given times: float64 ``[len(times), 64, 64]``.
+
+    Args:
+        frames: of :func:`log_mel`.
+        start: when the first of them begins (seconds; ``Waveform.start``).
+        times: seconds. What lies outside of the sound counts as silence.
+    """
+    last = np.floor((np.asarray(times, np.float64) - start) * (RATE / HOP) + 1e-6).astype(np.int64)
+    index = last[:, None] + np.arange(-EXAMPLE_FRAMES + 1, 1)
+    inside = (index >= 0) & (index < len(frames))
+    found = frames[np.where(inside, index, 0)] if len(frames) else np.zeros((*index.shape, MEL_BANDS))
+    return np.where(inside[..., None], found, np.log(LOG_OFFSET))
+
+
+def windowed(rows: NDArray[np.floating], rate: int, gain: float = 1.0) -> NDArray[np.float64]:
+    """Rows of samples at 48 kHz under a symmetric Hann window: float64 ``[rows, samples * 48000 / rate]``.
+
+    Args:
+        rows: ``[rows, samples]``, one per video frame, each resampled on its own.
+        rate: of ``rows``, samples per second.
+        gain: factor of the amplitude; the published features have 2 ** -23.
+    """
+    changed = resample(Waveform(np.asarray(rows, np.float32), rate), WINDOWED_RATE).samples
+    return gain * changed.astype(np.float64) * np.hanning(changed.shape[1])
+
+
+def _at_rate(sound: Waveform) -> Waveform:
+    if sound.rate == RATE:
+        return sound
+    missing = max(0, sound.rate - sound.samples.shape[1])
+    return resample(Waveform(np.pad(sound.samples, ((0, 0), (0, missing))), sound.rate, sound.start), RATE)
+
+
+def _log_mel(samples: NDArray[np.floating]) -> NDArray[np.float64]:
+    if len(samples) < WINDOW:
+        return np.zeros((0, MEL_BANDS))
+    pieces = sliding_window_view(samples, WINDOW)[::HOP]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)  # periodic
+    matrix = mel_matrix()
+    parts = [
+        np.log(np.abs(np.fft.rfft(pieces[k : k + _FRAMES_AT_ONCE] * hann, FFT)) @ matrix + LOG_OFFSET)
+        for k in range(0, len(pieces), _FRAMES_AT_ONCE)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,126 @@
+"""The sound of one file carried over into another: packets as they are, or encoded again as AAC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+
+from gazenet.media.container import audio_stream, open_container, origin, reason
+
+COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
+"""Codecs that MP4 holds and browsers or players of today read."""
+AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+
+
+def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> SoundTrack | None:
+    """The sound of ``path``, ready to flow into ``target``; None where it has none. Raises MediaError."""
+    source = open_container(path)
+    stream = audio_stream(source)
+    if stream is None:
+        source.close()
+        return None
+    return SoundTrack(source, stream, target, warnings)
+
+
+class SoundTrack:
+    """Feeds sound packets beside the pictures, so that the file is well mixed and nothing piles up in memory."""
+
+    def __init__(
+        self, source: InputContainer, stream: AudioStream, target: OutputContainer, warnings: list[str]
+    ) -> None:
+        self._source, self._stream, self._target, self._warnings = source, stream, target, warnings
+        self._zero = origin(source)
+        self._until = 0.0
+        self._pending: Packet[Any] | None = None
+        copied = stream.codec_context.name in COPIED
+        if copied:
+            self._output: Any = target.add_stream_from_template(stream)
+        else:
+            rate = min(AAC_RATES, key=lambda known: abs(known - stream.rate))
+            layout = "mono" if stream.channels == 1 else "stereo"
+            self._output = target.add_stream("aac", rate=rate, layout=layout)
+        self._packets = self._copied() if copied else self._encoded()
+
+    def carry_until(self, time: float) -> None:
+        """Writes what begins before ``time`` (seconds after the origin of the source)."""
+        self._until = time
+        while True:
+            packet = self._pending or next(self._packets, None)
+            self._pending = packet
+            if packet is None or self._begins(packet) >= time:
+                return
+            self._pending = None
+            self._target.mux(packet)
+
+    def finish(self) -> None:
+        """Writes what begins before the last time carried to: nothing is left to do but to drop the rest."""
+        self.carry_until(self._until)
+        self._packets = iter(())
+
+    def close(self) -> None:
+        """Closes the source."""
+        self._source.close()
+
+    def _begins(self, packet: Packet[Any]) -> float:
+        stamp = packet.dts if packet.pts is None else packet.pts
+        return float((stamp or 0) * packet.time_base)
+
+    def _demuxed(self) -> Iterator[Packet[Any]]:
+        try:
+            yield from self._source.demux(self._stream)
+        except (FFmpegError, ValueError) as error:
+            self._warnings.append(f"the sound could not be read to its end ({reason(error)})")
+
+    def _copied(self) -> Iterator[Packet[Any]]:
+        last: int | None = None
+        for packet in self._demuxed():
+            if packet.dts is None or packet.size == 0 or packet.is_corrupt:
+                continue
+            shift = round(self._zero / packet.time_base)
+            dts = packet.dts - shift
+            if last is not None and dts <= last:  # MP4 refuses packets that go back in time
+                continue
+            packet.pts, packet.dts, last = (packet.dts if packet.pts is None else packet.pts) - shift, dts, dts
+            packet.stream = self._output
+            yield packet
+
+    def _encoded(self) -> Iterator[Packet[Any]]:
+        """AAC of the decoded sound, from its own start on."""
+        context = self._output.codec_context
+        resampler = av.AudioResampler(context.format, context.layout, context.rate, frame_size=1024)
+        start: int | None = None
+        count = 0
+        for piece in self._pieces(resampler):
+            if start is None:
+                start = round(piece[1] * context.rate)
+            frame = piece[0]
+            frame.pts, frame.time_base = start + count, Fraction(1, context.rate)
+            count += frame.samples
+            yield from self._output.encode(frame)
+        yield from self._output.encode(None)
+
+    def _pieces(self, resampler: Any) -> Iterator[tuple[Any, Fraction]]:
+        start, errors = None, 0
+        for packet in self._demuxed():
+            try:
+                frames = packet.decode()
+            except (FFmpegError, ValueError):
+                errors += 1
+                continue
+            for frame in frames:
+                if start is None:
+                    start = (frame.pts or 0) * (frame.time_base or Fraction(0)) - self._zero
+                for piece in resampler.resample(frame):
+                    yield piece, start
+        for piece in resampler.resample(None):
+            yield piece, start or Fraction(0)
+        if errors:
+            self._warnings.append(f"{errors} pieces of the sound could not be decoded and are left out")
