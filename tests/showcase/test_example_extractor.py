@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 def install(package: Path, target: Path) -> dict[str, str]:
     """Installs a package into a folder; returns an environment that sees it."""
     pytest.importorskip("setuptools")
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(target)]
-    subprocess.run([*command, str(package)], check=True, capture_output=True)
+    options = ["-q", "--no-deps", "--no-build-isolation", "--target", str(target)]
+    command = [sys.executable, "-m", "pip", "install", *options, str(package)]
+    subprocess.run(command, check=True, capture_output=True)
     return {**os.environ, "PYTHONPATH": str(target)}
 
 
