@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from gazenet.media.container import audio_stream, open_container, origin, reason
+from gazenet.media.container import audio_stream, open_container, origin, reason, stream_end
 from gazenet.media.logmel import log_mel
 from gazenet.media.resample import Resampler, resample
 from gazenet.media.types import Waveform
@@ -26,6 +26,8 @@ __all__ = ["log_mel", "read_audio", "resample"]
 GAP = 0.03
 """Seconds between time stamp and count of samples beyond which silence is put in or samples are dropped."""
 TOLERATED_ERRORS = 20
+TOLERATED_SHORTAGE = 0.25
+"""Seconds."""
 _SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 
 
@@ -54,7 +56,12 @@ def read_audio(
         track = _Track(mono, rate, _longest(container))
         for frame in _frames(container, stream, remarks):
             track.add(frame, origin(container))
-        return track.finish(remarks)
+        return track.finish(remarks, _declared_end(container, stream))
+
+
+def _declared_end(container: InputContainer, stream: AudioStream) -> float | None:
+    end = stream_end(stream)
+    return None if end is None else float(end - origin(container))
 
 
 def _longest(container: InputContainer) -> float:
@@ -143,10 +150,13 @@ class _Track:
         self._count += samples.shape[1]
         self._blocks.append(samples if self._resampler is None else self._resampler.push(samples))
 
-    def finish(self, notes: list[str]) -> Waveform | None:
+    def finish(self, notes: list[str], declared: float | None) -> Waveform | None:
         if not self._count:
             notes.append("nothing of the sound track could be decoded")
             return None
+        end = float(self._start or 0) + self._count / self._rate
+        if declared is not None and declared - end > TOLERATED_SHORTAGE:
+            notes.append(f"the file declares sound until {declared:.2f} s, it ends at {end:.2f} s")
         if self._foreign:
             notes.append(f"the sound changes its sampling rate; {self._foreign} pieces at another rate are left out")
         if self._invalid:

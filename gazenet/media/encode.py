@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,9 @@ from gazenet.media.container import reason
 from gazenet.media.soundtrack import SoundTrack, open_sound
 from gazenet.media.source import display_name
 
-TIME_BASE = Fraction(1, 90_000)
+TIME_BASE = Fraction(1, 60_000)
+"""Finer than any frame rate needs, and MPEG-4 part 2 allows no more than 65535 steps per second."""
+
 CODECS = ("libx264", "libopenh264", "mpeg4")
 """In order of preference; the first one that this FFmpeg build has."""
 
@@ -58,6 +61,7 @@ class VideoWriter:
         self._options: dict[str, str] = {"crf": str(crf), "preset": preset}
         self._step = max(1, round(1 / (self._rate * TIME_BASE)))
         self._held: av.VideoFrame | None = None
+        self._stack = ExitStack()
         self.warnings: list[str] = []
 
     def __enter__(self) -> VideoWriter:
@@ -125,7 +129,10 @@ class VideoWriter:
             raise self._failure(error) from error
 
     def _failure(self, error: BaseException) -> MediaError:
-        return MediaError(f"{display_name(self._path)}: cannot be written ({reason(error)})")
+        name = display_name(self._path)
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            return MediaError(f"{name}: disk full; free some space and run again")
+        return MediaError(f"{name}: cannot be written ({reason(error)})")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

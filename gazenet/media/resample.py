@@ -101,6 +101,8 @@ def resample(sound: Waveform, rate: int) -> Waveform:
     """The same sound at another rate; its start does not move."""
     if rate == sound.rate:
         return sound
+    if sound.samples.shape[1] == 0:
+        return Waveform(sound.samples, rate, sound.start)
     resampler = Resampler(sound.rate, rate)
     samples = np.concatenate([resampler.push(sound.samples), resampler.flush()], axis=1)
     return Waveform(samples, rate, sound.start)
