@@ -18,7 +18,7 @@ def build_parser() -> Parser:
     parser = Parser("gasp_bench", "Measure the pipeline on this machine.", EXAMPLES)
     parser.add_argument("what", nargs="?", choices=["pipeline"], default="pipeline", help="what is measured")
     parser.add_argument("--input", type=Path, help="a clip with people in it (default: demo/social_clip.mp4)")
-    parser.add_argument("--frames", type=int, default=150, help="frames of the short run; the long one has four times")
+    parser.add_argument("--frames", type=int, default=200, help="frames of the short run; the long one has four times")
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="config changes")
     parser.add_argument("--output", type=Path, help="also write the numbers as JSON")
     return parser

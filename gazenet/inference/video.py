@@ -28,8 +28,6 @@ from gazenet.media.stills import FrameSource
 from gazenet.media.types import Frame
 
 Emit = Callable[[ChunkResult], None]
-READ_AHEAD = 16
-"""Frames decoded before they are asked for: enough to hide the decoding of a group of pictures."""
 
 
 @dataclass
@@ -81,8 +79,9 @@ class VideoPass:
         """Works until the last frame; ``progress`` is told the number of frames decoded."""
         with ExitStack() as stack:
             self._begin(stack)
-            # Closed here, whatever happens: the reading thread must be gone before the caller closes the source.
-            ahead = cast("Generator[Frame]", read_ahead(self._decode(), READ_AHEAD))
+            # While a chunk is worked on the next one is decoded, so that no stage waits for frames. Closed here,
+            # whatever happens: the reading thread must be gone before the caller closes the source.
+            ahead = cast("Generator[Frame]", read_ahead(self._decode(), self._chunk))
             for frame in stack.enter_context(closing(ahead)):
                 self._buffer.add(frame)
                 self.frames = frame.index + 1
