@@ -34,4 +34,5 @@ def interpolate(anchors: Mapping[int, FloatMaps], frames: Sequence[int]) -> Floa
 
 def quantise(maps: FloatMaps) -> NDArray[np.uint8]:
     """Float maps in 0..1 as uint8, rounded to the nearest of 256 levels; what lies outside is clipped."""
-    return np.rint(np.clip(maps, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(np.clip(maps, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+    return levels
