@@ -19,7 +19,7 @@ from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.progress import Progress
 from gazenet.inference.results import Failure, RunResult, SinkContext, VideoSummary
-from gazenet.inference.runrecord import finished, run_fingerprint, versions, weight_hashes, write_record
+from gazenet.inference.runrecord import as_text, finished, run_fingerprint, versions, weight_hashes, write_record
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.timing import Timings
 from gazenet.inference.video import VideoPass, default_store
@@ -53,7 +53,7 @@ def run(
     result = RunResult()
     for index, (path, folder) in enumerate(folders.items()):
         if folder.name != path.stem:
-            print(f"{display_name(path)}: results go to {folder}", file=sys.stderr)
+            print(f"{display_name(path)}: results go to {display_name(folder)}", file=sys.stderr)
         try:
             result.finished.append(_one(graph, path, folder, resume))
         except UsageError:
@@ -111,7 +111,10 @@ def _one(graph: Graph, path: Path, folder: Path, resume: bool) -> VideoSummary:
     with claimed(folder) as notes:
         done = finished(folder, fingerprint, files) if resume else None
         if done is not None:
-            print(f"{display_name(path)}: finished before, nothing to do; results in {folder}", file=sys.stderr)
+            print(
+                f"{display_name(path)}: finished before, nothing to do; results in {display_name(folder)}",
+                file=sys.stderr,
+            )
             return VideoSummary(
                 path, folder, done["frames"], done["warnings"], done["counts"], done["timings"], skipped=True
             )
@@ -146,7 +149,7 @@ def _work(
         print(f"{display_name(path)}: {line}", file=sys.stderr)
     print(
         f"{display_name(path)}: {job.frames} frames in {told['wall_s']:.1f} s, {told['frames_per_s']:.1f} frames/s; "
-        f"results in {folder}",
+        f"results in {display_name(folder)}",
         file=sys.stderr,
         flush=True,
     )
@@ -186,7 +189,7 @@ def _through(
 
 def _record(graph: Graph, summary: VideoSummary, identity: str, fingerprint: str, files: list[str]) -> dict[str, Any]:
     return {
-        "input": display_name(summary.path),
+        "input": as_text(summary.path),
         "source_id": identity,
         "fingerprint": fingerprint,
         "outputs": files,
@@ -218,11 +221,9 @@ def _write_overview(output_dir: Path, config: InferConfig, result: RunResult) ->
     write_json(
         output_dir / "run.json",
         {
-            "finished": [
-                {"input": display_name(one.path), "folder": display_name(one.folder or "")} for one in result.finished
-            ],
+            "finished": [{"input": as_text(one.path), "folder": as_text(one.folder or "")} for one in result.finished],
             "failures": [
-                {"input": display_name(one.path), "reason": one.reason, **({"trace": one.trace} if one.trace else {})}
+                {"input": as_text(one.path), "reason": one.reason, **({"trace": one.trace} if one.trace else {})}
                 for one in result.failures
             ],
             "versions": versions(),

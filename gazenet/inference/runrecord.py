@@ -51,6 +51,11 @@ def weight_hashes(graph: Graph) -> dict[str, str | None]:
     return found if graph.integrator is None else {**found, "integrator": integrator_hash(graph)}
 
 
+def as_text(path: str | Path) -> str:
+    """A path as JSON can hold it: as it is, bytes that are no UTF-8 escaped."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def finished(folder: Path, fingerprint: str, files: list[str]) -> dict[str, Any] | None:
     """The record of a finished input, if its results are those of this fingerprint and all still there.
 

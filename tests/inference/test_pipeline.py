@@ -134,6 +134,22 @@ def test_kill_and_resume_gives_the_same_bytes(tmp_path: Path, face: np.ndarray, 
     assert snapshot(again / "long") == expected
 
 
+@pytest.mark.slow
+def test_an_interrupt_ends_cleanly_and_leaves_nothing_half(tmp_path: Path, face: np.ndarray) -> None:
+    clip = make_clip(tmp_path / "long.mp4", 400, (128, 160), image=face, sound=16)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "gazenet.cli.infer", "--input", str(clip), "--output_dir", str(out)]
+    process = subprocess.Popen([*command, "--set", "chunk=8"], stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if list(out.glob(".cache/**/saliency-*/chunks.log")):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in told and "Traceback" not in told
+    assert [path.name for path in (out / "long").iterdir()] == [".lock"]
+
+
 @pytest.mark.parametrize("frames", [1, 2, 9])
 def test_short_videos(tmp_path: Path, settings: Settings, frames: int) -> None:
     go(settings(*QUICK), make_clip(tmp_path / "short.mp4", frames))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from gazenet.inference.attention import face_shares, peak
 from gazenet.inference.claim import claimed
 from gazenet.inference.graph import _integrator
 from gazenet.inference.inputs import expand, result_folders
-from gazenet.inference.runrecord import finished, run_fingerprint, write_record
+from gazenet.inference.runrecord import as_text, finished, run_fingerprint, write_record
 from gazenet.inference.timing import Timings
 from tests.clips import make_clip
 from tests.inference.toy_graph import Bright, toy_graph
@@ -95,6 +96,11 @@ def test_what_counts_as_finished(tmp_path: Path, record: Any, files: list[str], 
     assert (finished(tmp_path, "f", files) is not None) == counts
     (tmp_path / "run.json").write_text('{"fingerprint": "f"')
     assert finished(tmp_path, "f", files) is None
+
+
+def test_any_file_name_fits_into_the_record() -> None:
+    assert as_text(Path("a\nä.mp4")) == "a\nä.mp4"
+    assert as_text(Path(os.fsdecode(b"\xff.mp4"))) == r"\udcff.mp4"
 
 
 def test_what_a_result_depends_on() -> None:
