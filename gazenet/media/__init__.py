@@ -1,0 +1,52 @@
+"""Video, sound and pictures in and out; knows nothing of saliency. Names are imported when they are used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gazenet.media.ahead import read_ahead as read_ahead
+    from gazenet.media.audio import read_audio as read_audio
+    from gazenet.media.decode import VideoReader as VideoReader
+    from gazenet.media.decode import frame_at as frame_at
+    from gazenet.media.decode import probe as probe
+    from gazenet.media.encode import VideoWriter as VideoWriter
+    from gazenet.media.logmel import log_mel as log_mel
+    from gazenet.media.logmel import log_mel_at as log_mel_at
+    from gazenet.media.logmel import log_mel_examples as log_mel_examples
+    from gazenet.media.logmel import windowed as windowed
+    from gazenet.media.source import source_id as source_id
+    from gazenet.media.still import read_image as read_image
+    from gazenet.media.stills import open_source as open_source
+    from gazenet.media.types import Clip as Clip
+    from gazenet.media.types import Frame as Frame
+    from gazenet.media.types import VideoInfo as VideoInfo
+    from gazenet.media.types import Waveform as Waveform
+
+_PLACES = {
+    "Clip": "types",
+    "Frame": "types",
+    "VideoInfo": "types",
+    "VideoReader": "decode",
+    "VideoWriter": "encode",
+    "Waveform": "types",
+    "frame_at": "decode",
+    "log_mel": "logmel",
+    "log_mel_at": "logmel",
+    "log_mel_examples": "logmel",
+    "open_source": "stills",
+    "probe": "decode",
+    "read_ahead": "ahead",
+    "read_audio": "audio",
+    "read_image": "still",
+    "source_id": "source",
+    "windowed": "logmel",
+}
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -110,7 +110,7 @@ class VideoWriter:
             raise ValueError(f"frame is {image.dtype} {image.shape}, the video is uint8 {(height, width, 3)}")
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")  # copied just below
         frame = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
         earliest = 0 if self._held is None else int(self._held.pts or 0) + 1
         frame.pts, frame.time_base = max(earliest, round(time / TIME_BASE)), TIME_BASE
