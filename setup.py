@@ -63,6 +63,7 @@ setup(
         "filelock>=3.12",
         "rich>=13",
         "matplotlib>=3.8",
+        "pillow>=10",
     ],
     extras_require=EXTRAS,
     entry_points={
