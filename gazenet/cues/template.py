@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from gazenet.errors import UsageError
@@ -85,12 +86,13 @@ README = """# {name}
 
 def write_template(name: str, folder: Path) -> list[Path]:
     """Writes the package for a cue ``name`` into ``folder``. Raises UsageError for bad names and existing files."""
-    if not name.isidentifier() or name != name.lower():
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise UsageError(f"{name!r}: a cue's name is lower case letters, digits and _, beginning with a letter")
     fields = {
         "name": name,
         "module": f"gazenet_{name}",
-        "cls": "".join(part.capitalize() for part in name.split("_")),
+        # The ending keeps a cue called "none" or "true" from becoming a keyword.
+        "cls": "".join(part.capitalize() for part in name.split("_")) + "Cue",
         "distribution": f"gazenet-{name.replace('_', '-')}",
     }
     contents = {

@@ -16,6 +16,9 @@ On the command line: ``gasp_plugins check NAME``.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,10 +29,12 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import Entry, import_object, one_line
 from gazenet.cues.runner import CueRunner, neutral_map
 from gazenet.cues.spec import ExtractorSpec
-from gazenet.errors import GazenetError
+from gazenet.cues.types import Windows
+from gazenet.cues.windows import WindowBuilder
+from gazenet.errors import GazenetError, UsageError
 from gazenet.testing.made_up import MadeUpVideo
 
 Extractor = Entry[ExtractorSpec]
@@ -39,8 +44,13 @@ TOLERANCE = 2
 """Steps of 255 by which maps may differ where equal ones are asked for: other batches round differently."""
 
 
-def run(entry: Extractor, video: MadeUpVideo, chunk: int = 8) -> tuple[Maps, list[dict[str, Any]]]:
-    """All maps uint8 ``[T, h, w]`` and records of an extractor over a made-up video."""
+def run(
+    entry: Extractor, video: MadeUpVideo, chunk: int = 8, first_chunk: int = 0
+) -> tuple[Maps, list[dict[str, Any]]]:
+    """All maps uint8 ``[T, h, w]`` and records of an extractor over a made-up video.
+
+    With ``first_chunk`` only the chunks from there on, as a run computes them that was broken off before.
+    """
     rng = np.random.default_rng(5)
     maps = {
         name: list(rng.integers(0, 256, (video.frames, *MAP_SIZE), dtype=np.uint8)) for name in entry.spec.needs.maps
@@ -53,9 +63,9 @@ def run(entry: Extractor, video: MadeUpVideo, chunk: int = 8) -> tuple[Maps, lis
     found: list[Maps] = []
     records: list[dict[str, Any]] = []
     chunks = -(-video.frames // chunk)
-    for k in range(chunks):
+    for k in range(runner.first_block(first_chunk), chunks):
         runner.compute_block(k, last, source)
-    for k in range(chunks):
+    for k in range(first_chunk, chunks):
         some, told = runner.take(k, last)
         found.append(some)
         records += told
@@ -64,6 +74,42 @@ def run(entry: Extractor, video: MadeUpVideo, chunk: int = 8) -> tuple[Maps, lis
 
 def _asset(asset_id: str) -> Path:
     return asset_path(asset_id)
+
+
+def declares_what_it_is(entry: Extractor) -> None:
+    """The spec survives JSON, is that of the implementation, and is read without importing torch.
+
+    A plugin whose entry point leads to the class itself may import torch: listing it costs that import.
+    """
+    spec = entry.spec
+    assert ExtractorSpec.model_validate_json(spec.model_dump_json()) == spec, "the spec changes in JSON"
+    implementation = entry.load()
+    for member in ("load", "begin", "extract"):
+        assert callable(getattr(implementation, member, None)), f"{implementation.__name__} has no method {member}"
+    if hasattr(implementation, "spec"):
+        assert implementation.spec == spec, "the implementation carries another spec than the entry point"
+    if entry.value and not isinstance(import_object(entry.value), type):
+        assert not _imports_torch(entry.value), (
+            f"reading {entry.value} imports torch: keep the spec in a module of data"
+        )
+
+
+def _imports_torch(value: str) -> bool:
+    """Whether a fresh interpreter has torch loaded after following an entry point."""
+    probe = (
+        "import sys; from gazenet.cues.registry import import_object; import_object(sys.argv[1]); "
+        "print('torch' in sys.modules)"
+    )
+    path = os.pathsep.join(part for part in sys.path if part)
+    done = subprocess.run(
+        [sys.executable, "-c", probe, value],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{value} cannot be imported by itself: {done.stderr.strip()[-300:]}"
+    return done.stdout.split()[-1] == "True"
 
 
 def gives_one_map_per_frame(entry: Extractor) -> None:
@@ -81,19 +127,30 @@ def is_deterministic(entry: Extractor) -> None:
 
 
 def does_not_depend_on_the_batch(entry: Extractor) -> None:
-    """Windows handed over alone or together give the same maps."""
-    _assert_close(
-        run(entry, MadeUpVideo(), chunk=1)[0], run(entry, MadeUpVideo(), chunk=16)[0], "alone and in a batch"
-    )
+    """Windows handed over alone or together give the same maps, also of frames as unlike as dark and bright ones."""
+    for video in (MadeUpVideo(), MadeUpVideo(fading=True)):
+        _assert_close(run(entry, video, chunk=1)[0], run(entry, video, chunk=16)[0], "alone and in a batch")
 
 
 def looks_at_its_window_only(entry: Extractor) -> None:
-    """Frames beyond the declared window, and the anchor that interpolation looks at, do not matter."""
-    reach = entry.spec.window.after + entry.spec.window.stride
-    frames = reach + 12
+    """Frames outside the declared window, and outside the anchors that interpolation looks at, do not matter."""
+    window = entry.spec.window
+    start = window.before + window.stride + 6
+    stop = start + 6
+    frames = stop + window.after + window.stride + 6
     same = run(entry, MadeUpVideo(frames=frames))[0]
-    other = run(entry, MadeUpVideo(frames=frames, seed=1, differs_from=reach + 6))[0]
-    _assert_close(same[:6], other[:6], "with other pictures after the window")
+    later = MadeUpVideo(frames=frames, seed=1, differs_from=stop + window.after + window.stride)
+    earlier = MadeUpVideo(frames=frames, seed=1, differs_until=start - window.before - window.stride)
+    _assert_close(same[:stop], run(entry, later)[0][:stop], "with other pictures after the window")
+    _assert_close(same[start:], run(entry, earlier)[0][start:], "with other pictures before the window")
+
+
+def resumes_where_it_stopped(entry: Extractor) -> None:
+    """A run that begins with a later chunk gives the bytes of a complete run: nothing is kept between windows."""
+    if not entry.spec.deterministic:
+        return
+    whole, resumed = run(entry, MadeUpVideo())[0][8:], run(entry, MadeUpVideo(), first_chunk=1)[0]
+    assert np.array_equal(whole, resumed), "a resumed run differs from a complete one"
 
 
 def works_on_odd_sizes(entry: Extractor) -> None:
@@ -107,6 +164,16 @@ def works_on_one_frame(entry: Extractor) -> None:
     assert len(run(entry, MadeUpVideo(frames=1))[0]) == 1
 
 
+def works_on_blank_pictures(entry: Extractor) -> None:
+    """Nothing to see: black frames give finite maps."""
+    assert len(run(entry, MadeUpVideo(frames=4, blank=True))[0]) == 4
+
+
+def works_on_hard_faces(entry: Extractor) -> None:
+    """Faces across the border, outside the frame, without a size and without a mesh are no error."""
+    assert len(run(entry, MadeUpVideo(frames=4, hard=True))[0]) == 4
+
+
 def is_neutral_without_faces(entry: Extractor) -> None:
     """Where nobody is there an extractor of faces gives its neutral map; others simply work."""
     maps, _ = run(entry, MadeUpVideo(frames=4, people=0))
@@ -116,8 +183,13 @@ def is_neutral_without_faces(entry: Extractor) -> None:
 
 
 def works_without_sound(entry: Extractor) -> None:
-    """A video without sound is no error."""
-    assert len(run(entry, MadeUpVideo(frames=4, sound=False))[0]) == 4
+    """A video without sound is no error, nor is silence, nor a sound that ends before the pictures."""
+    for video in (
+        MadeUpVideo(frames=4, sound=False),
+        MadeUpVideo(frames=4, loud=0.0),
+        MadeUpVideo(frames=40, sound_seconds=0.05),
+    ):
+        assert len(run(entry, video)[0]) == video.frames
 
 
 def survives_a_second_video(entry: Extractor) -> None:
@@ -141,9 +213,7 @@ def tells_serialisable_records(entry: Extractor) -> None:
 
 
 def leaves_its_input_alone(entry: Extractor) -> None:
-    """Frames, landmarks and maps are not written to."""
-    from gazenet.cues.windows import WindowBuilder
-
+    """Frames, landmarks, crops and maps are not written to: others look at them too."""
     video = replace(MadeUpVideo(frames=4), crop=entry.spec.needs.face_crops)
     video.maps = {name: [np.full(MAP_SIZE, 9, np.uint8)] * 4 for name in entry.spec.needs.maps}
     plugin = entry.load()()
@@ -156,6 +226,13 @@ def leaves_its_input_alone(entry: Extractor) -> None:
         assert torch.equal(windows.frames, untouched.frames), "frames were changed"
     for name, maps in windows.maps.items():
         assert torch.equal(maps, untouched.maps[name]), f"maps of {name} were changed"
+    for face, before in zip(_all_faces(windows), _all_faces(untouched), strict=True):
+        assert np.array_equal(face.landmarks, before.landmarks), "landmarks were changed"
+        assert np.array_equal(face.crop, before.crop), "crops were changed"
+
+
+def _all_faces(windows: Windows) -> list[Any]:
+    return [face for frames in windows.faces for faces in frames for face in faces]
 
 
 def _assert_close(a: Maps, b: Maps, how: str) -> None:
@@ -164,12 +241,16 @@ def _assert_close(a: Maps, b: Maps, how: str) -> None:
 
 
 CHECKS: Sequence[Callable[[Extractor], None]] = (
+    declares_what_it_is,
     gives_one_map_per_frame,
     is_deterministic,
     does_not_depend_on_the_batch,
     looks_at_its_window_only,
+    resumes_where_it_stopped,
     works_on_odd_sizes,
     works_on_one_frame,
+    works_on_blank_pictures,
+    works_on_hard_faces,
     is_neutral_without_faces,
     works_without_sound,
     survives_a_second_video,
@@ -188,14 +269,20 @@ class Verdict:
 
 
 def check(entry: Extractor) -> list[Verdict]:
-    """All checks of an extractor; errors of the plugin are verdicts, not exceptions."""
-    verdicts = []
-    for one in CHECKS:
-        try:
-            one(entry)
-            verdicts.append(Verdict(one.__name__, True))
-        except (AssertionError, GazenetError) as error:
-            verdicts.append(Verdict(one.__name__, False, str(error)))
-        except Exception as error:
-            verdicts.append(Verdict(one.__name__, False, f"{type(error).__name__}: {error}"))
-    return verdicts
+    """All checks of an extractor; errors of the plugin are verdicts, not exceptions.
+
+    Raises UsageError where its weights are missing: nothing can be said of it then.
+    """
+    return [_verdict(one, entry) for one in CHECKS]
+
+
+def _verdict(one: Callable[[Extractor], None], entry: Extractor) -> Verdict:
+    try:
+        one(entry)
+    except UsageError:
+        raise
+    except (AssertionError, GazenetError) as error:
+        return Verdict(one.__name__, False, " ".join(str(error).split()))
+    except Exception as error:
+        return Verdict(one.__name__, False, one_line(error))
+    return Verdict(one.__name__, True)
