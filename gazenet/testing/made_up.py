@@ -20,8 +20,9 @@ class MadeUpVideo:
     """A video of ``frames`` frames of ``size`` (height, width); a ``WindowSource`` for the runner.
 
     ``seed`` changes the pictures of all frames from ``differs_from`` up to ``differs_until``, the others stay.
-    ``blank`` pictures are all black, ``fading`` ones become brighter from the first to the last. ``hard`` faces lie across the border, have no size or no mesh. ``sound_seconds``
-    is where the sound ends, if not with the pictures; ``loud`` is its volume (0: silence).
+    ``blank`` pictures are all black, ``fading`` ones become brighter from the first to the last.
+    ``hard`` faces lie across the border, have no size or no mesh. ``sound_seconds`` is where the sound ends, if not
+    with the pictures; ``loud`` is its volume (0: silence).
     """
 
     frames: int = 20
