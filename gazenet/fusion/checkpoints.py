@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_state
 from gazenet.errors import UsageError
 from gazenet.files import atomic_path
 from gazenet.fusion.config import GaspConfig
@@ -17,49 +17,7 @@ from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.recognise import recognise
 from gazenet.fusion.spec import IntegratorSpec
 
-PREFIXES = ("module.", "model.", "network.")
-
-
-def load_published(network: nn.Module, path: str | Path) -> None:
-    """Loads a bare state dict (``last_model.pt``) saved anywhere, without running code from it.
-
-    Raises UsageError naming the file and the first missing, unexpected or misshapen keys.
-    """
-    network.load_state_dict(checked_state(network, read_state(path), path))
-
-
-def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by key; wrappers around the state dict and prefixes are removed."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except Exception as error:
-        raise UsageError(f"{path}: not a readable checkpoint ({_first_line(error)}); download it again") from None
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise UsageError(f"{path}: holds no state dict")
-    return {_without_prefix(str(key)): value for key, value in content.items()}
-
-
-def _without_prefix(key: str) -> str:
-    for prefix in PREFIXES:
-        key = key.removeprefix(prefix)
-    return key
-
-
-def checked_state(network: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
-    """The state, if keys and shapes are exactly those of the network. Raises UsageError naming what differs."""
-    wanted = network.state_dict()
-    missing = [key for key in wanted if key not in state]
-    unexpected = [key for key in state if key not in wanted]
-    shapes = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
-    faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
-    told = "; ".join(f"{len(keys)} keys {what} ({', '.join(keys[:3])})" for what, keys in faults.items() if keys)
-    if told:
-        raise UsageError(f"{path}: is not a checkpoint of this network: {told}")
-    return {key: value.to(wanted[key].dtype) for key, value in state.items()}
+__all__ = ["load_published", "open_integrator", "save_integrator"]
 
 
 def save_integrator(path: str | Path, network: Gasp, spec: IntegratorSpec, facts: Mapping[str, Any]) -> None:
@@ -100,7 +58,7 @@ def open_integrator(
     except KeyError as error:
         raise UsageError(f"{path}: not an integrator file (its header has no {error})") from None
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{path}: not an integrator file ({_first_line(error)})") from None
+        raise UsageError(f"{path}: not an integrator file ({first_line(error)})") from None
     network.load_state_dict(checked_state(network, tensors, path))
     return network.eval(), spec, facts
 
@@ -124,8 +82,4 @@ def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(str(path), framework="pt") as file:
             return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise UsageError(f"{path}: not an integrator file ({_first_line(error)})") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise UsageError(f"{path}: not an integrator file ({first_line(error)})") from None
