@@ -99,15 +99,16 @@ def simple_predictors(clip: CueClip, cues: Extracted) -> dict[str, Maps]:
 
 def one_fold(
     config: TrainConfig,
-    chosen: Sequence[Chosen],
+    videos: Sequence[Chosen],
+    stills: Sequence[CueClip],
     left: Chosen,
     folder: Path,
     extract: Remembered,
     parameters: Parameters,
 ) -> dict[str, Scores]:
-    """Scores of every predictor on the video left out."""
-    clips = open_clips(config, chosen, extract, parameters)
-    test = clips[[one is left for one in chosen].index(True)]
+    """Scores of every predictor on the video left out; trained on the others and on ``stills``."""
+    clips = open_clips(config, videos, extract, parameters)
+    test = clips[[one is left for one in videos].index(True)]
     cues = extract(cue_config(config, parameters), [left.item.path])[left.item.path]
     predictors = simple_predictors(test, cues)
     variants = {FUSED: config}
@@ -116,7 +117,7 @@ def one_fold(
         network = {key: value for key, value in config.network.items() if key != "modalities"}
         variants[f"{FUSED} without {SPEAKER}"] = config.model_copy(update={**without, "network": network})
     for name, variant in variants.items():
-        others = [clip for clip in clips if clip is not test]
+        others = [*(clip for clip in clips if clip is not test), *stills]
         where = folder / left.item.name / name.replace(" ", "_")
         fitted = fit(variant, others, [], where, quiet=True)
         predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
@@ -130,13 +131,18 @@ def one_fold(
 def leave_one_out(
     config: TrainConfig, folder: Path, extract: Remembered, folds: Mapping[str, Parameters]
 ) -> dict[str, dict[str, Scores]]:
-    """Video to predictor to scores."""
+    """Video to predictor to scores.
+
+    Still pictures keep the cues as installed in every fold: what is learned from the videos is who speaks, and a
+    picture is silent.
+    """
     chosen = choose_items(config, config.data.train)
     videos = [one for one in chosen if not one.item.still]
+    stills = open_clips(config, [one for one in chosen if one.item.still], extract)
     found = {}
     for left in videos:
         parameters = fold_parameters(folds, left.item.name)
-        found[left.item.name] = one_fold(config, chosen, left, folder, extract, parameters)
+        found[left.item.name] = one_fold(config, videos, stills, left, folder, extract, parameters)
         nss = np.nanmean(found[left.item.name][FUSED].values["nss"])
         print(f"{left.item.name}: fused NSS {nss:.3f}", flush=True)
     return found

@@ -19,6 +19,7 @@ from gazenet.fusion.integrator import FusedChunk
 from gazenet.inference.buffer import FrameBuffer, WithCrops
 from gazenet.inference.faces import FaceFeed
 from gazenet.inference.graph import Cue, Graph
+from gazenet.inference.keys import cue_key, faces_key, frames_key
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult
 from gazenet.inference.timing import Timings
 from gazenet.maps.store import MapKey, MapStore, MapWriter
@@ -102,11 +103,12 @@ class VideoPass:
 
     def _begin(self, stack: ExitStack) -> None:
         config = self._graph.config
+        self._clock = stack.enter_context(self._store.writer(frames_key(self._source_id), 1, 1, chunk=self._chunk))
         tracker = FaceTracker()
         self._buffer = FrameBuffer(tracker if self._graph.faces else None, self._chunk)
         self._feed: FaceFeed | None = None
         if self._graph.faces is not None:
-            writer = self._writer("faces", "1", self._graph.faces_fingerprint, (1, 1), stack)
+            writer = self._writer(faces_key(self._graph, self._source_id), (1, 1), stack)
             stride, stage = config.faces.stride, self._graph.faces
             self._feed = FaceFeed(stage, tracker, writer, stride, self._chunk, self.size, self._timings)
         needs_sound = any(cue.spec.needs.audio for cue in self._graph.cues)
@@ -121,14 +123,13 @@ class VideoPass:
         self._waves = waves(self._states)
         self._stream = self._graph.integrator.stream() if self._graph.integrator else None
 
-    def _writer(self, name: str, version: str, fingerprint: str, size: tuple[int, int], stack: ExitStack) -> MapWriter:
-        key = MapKey(self._source_id, name, version, fingerprint)
+    def _writer(self, key: MapKey, size: tuple[int, int], stack: ExitStack) -> MapWriter:
         writer = stack.enter_context(self._store.writer(key, *size, chunk=self._chunk))
         self.warnings += writer.notes
         return writer
 
     def _state(self, cue: Cue, context: VideoContext, stack: ExitStack) -> CueState:
-        writer = self._writer(cue.name, cue.spec.version, cue.fingerprint, self.map_size, stack)
+        writer = self._writer(cue_key(cue, self._source_id), self.map_size, stack)
         state = CueState(cue, writer)
         while not writer.complete and writer.has(state.cached):
             state.cached += 1
@@ -147,11 +148,18 @@ class VideoPass:
         """A chunk has been decoded: let every stage do what it now can."""
         k, self._chunks = self._chunks, self._chunks + 1
         count = self.frames - k * self._chunk
+        self._note_times(k, count)
         # The extractors first: one of them takes longer than the detection in one frame.
         free = self._start(self._waves[0])
         collect = self._feed.submit(k, count, self._buffer, self._pool) if self._feed else lambda: None
         wait_for_all([collect, *free])
         self._rest(self._waves[1:])
+
+    def _note_times(self, k: int, count: int) -> None:
+        if not self._clock.has(k):
+            times = [{"time": self._buffer.time(k * self._chunk + step)} for step in range(count)]
+            with self._timings.stage("cache"):
+                self._clock.write(k, np.zeros((count, 1, 1), np.uint8), times)
 
     def _start(self, states: list[CueState]) -> list[Callable[[], None]]:
         return [self._pool.submit(self._step, state).result for state in states]
@@ -174,6 +182,7 @@ class VideoPass:
         for state in self._states:
             if not self._unfit(state):
                 state.writer.finish(self.frames)
+        self._clock.finish(self.frames)
 
     def _step(self, state: CueState) -> None:
         """Computes the blocks that can be computed and stores the chunks that are final."""

@@ -51,11 +51,19 @@ def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extrac
     from gazenet.inference.graph import build_graph
     from gazenet.inference.pipeline import prepare_threads
     from gazenet.inference.predict import collect
+    from gazenet.inference.recall import recall
+    from gazenet.inference.video import default_store
+    from gazenet.media.source import source_id
 
     prepare_threads(config)
     graph = build_graph(config)
+    store = default_store(config.resolved_cache_dir)
     found: dict[Path, Extracted] = {}
     for number, path in enumerate(paths, 1):
+        known = recall(graph, source_id(path), store)
+        if known is not None:
+            found[path] = Extracted(known.maps, known.times, known.faces)
+            continue
         print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
         cues = collect(graph, path, config.resolved_cache_dir)
         found[path] = Extracted(cues.cues, cues.times, cues.faces)

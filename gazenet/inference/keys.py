@@ -1,0 +1,21 @@
+"""Under which keys one video's results stand in the cache."""
+
+from __future__ import annotations
+
+from gazenet.inference.graph import Cue, Graph
+from gazenet.maps.keys import MapKey
+
+
+def cue_key(cue: Cue, source_id: str) -> MapKey:
+    """The maps of one extractor."""
+    return MapKey(source_id, cue.name, cue.spec.version, cue.fingerprint)
+
+
+def faces_key(graph: Graph, source_id: str) -> MapKey:
+    """The face detections; the maps of this entry are empty, its records count."""
+    return MapKey(source_id, "faces", "1", graph.faces_fingerprint)
+
+
+def frames_key(source_id: str) -> MapKey:
+    """The time of every decoded frame: what tells, without decoding, how many frames there are and when."""
+    return MapKey(source_id, "frames", "1", "presentation-times")

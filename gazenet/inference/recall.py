@@ -1,0 +1,60 @@
+"""What the cache knows of a whole file, without decoding a frame of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.cues.faces.tracker import FaceTracker
+from gazenet.cues.types import Face
+from gazenet.errors import CacheError
+from gazenet.inference.graph import Graph
+from gazenet.inference.keys import cue_key, faces_key, frames_key
+from gazenet.maps.keys import MapKey
+from gazenet.maps.store import MapReader, MapStore
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """Memory-mapped maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, and every frame's faces."""
+
+    maps: dict[str, NDArray[np.uint8]]
+    times: NDArray[np.float64]
+    faces: Sequence[tuple[Face, ...]]
+
+
+def recall(graph: Graph, source_id: str, store: MapStore) -> Recalled | None:
+    """All cues of a file, if every one of them is finished and sound; None where something must be computed."""
+    keys = {cue.name: cue_key(cue, source_id) for cue in graph.cues}
+    clock = _finished(store, frames_key(source_id))
+    maps = {name: _finished(store, key) for name, key in keys.items()}
+    faces = _finished(store, faces_key(graph, source_id)) if graph.faces else None
+    if clock is None or None in maps.values() or (graph.faces and faces is None):
+        return None
+    found = {name: reader.maps for name, reader in maps.items() if reader is not None}
+    if any(len(one) != len(clock) for one in found.values()):
+        return None
+    times = np.array([record["time"] for record in clock.records])
+    tracked = _tracked(faces.records, graph.config.faces.stride) if faces is not None else []
+    return Recalled(found, times, tracked)
+
+
+def _finished(store: MapStore, key: MapKey) -> MapReader | None:
+    """A finished entry that passes its checksums; what does not is made again by whoever writes it."""
+    try:
+        return store.reader(key, verify=True)
+    except CacheError:
+        return None
+
+
+def _tracked(records: Sequence[dict[str, Any]], stride: int) -> list[tuple[Face, ...]]:
+    """The faces of every frame, tracked as when they were found."""
+    tracker = FaceTracker()
+    for anchor in range(0, len(records), stride):
+        tracker.push(anchor, records[anchor].get("detections", []))
+    tracker.close(len(records) - 1)
+    return [tracker.faces(index) for index in range(len(records))]
