@@ -51,6 +51,16 @@ class Adapter:
 TABLE: dict[str, Adapter] = {
     **{f"class:{name}": Adapter("gazenet.testing.goldens_gasp:integrator") for name in PUBLISHED_CLASSES},
     **{f"class:{name}": Adapter("gazenet.testing.goldens_gasp:part") for name in PARTS},
+    "part:scam": Adapter("gazenet.testing.goldens_stanet:scam"),
+    "part:overlay": Adapter("gazenet.testing.goldens_stanet:overlay"),
+    "part:matlab_post": Adapter("gazenet.testing.goldens_stanet:matlab"),
+    "part:spectrogram": Adapter("gazenet.testing.goldens_stanet:spectrogram"),
+    "part:losses": Adapter("gazenet.testing.goldens_stanet:losses"),
+    **{
+        f"network:{name}": Adapter("gazenet.testing.goldens_stanet_networks:network")
+        for name in ("S", "SA", "ST", "STA", "AudioSwitch", "VGGSound")
+    },
+    "network:deeplab_saliency": Adapter("gazenet.testing.goldens_deeplab:network"),
     "layout:training steps": Adapter("gazenet.testing.goldens_training:steps", limit=1e-3),
     "layout:losses": Adapter(
         "gazenet.testing.goldens_training:losses", leaves_out="unreduced losses, shared divergence, jittered AUC"

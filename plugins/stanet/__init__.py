@@ -1,0 +1,1 @@
+"""STANet: visual-auditory saliency learned from category tags."""

@@ -1,0 +1,70 @@
+"""Sound as the pictures that the audio networks see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.media.types import Waveform
+
+RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Samples per column of a spectrogram, and how many of them neighbouring columns share."""
+
+    length: int
+    overlap: int
+
+    @property
+    def rows(self) -> int:
+        return self.length // 2 + 1
+
+
+STANET = Framing(160, 80)
+"""One second is ``[81, 199]``."""
+VGGSOUND = Framing(512, 353)
+"""One second is ``[257, 98]``, ten are ``[257, 1004]``."""
+
+
+def spectrogram(samples: NDArray[np.floating], framing: Framing = STANET, rate: int = RATE) -> NDArray[np.float64]:
+    """The log power of samples ``[N]`` in -1..1, with mean 0 and deviation 1: float64 ``[rows, columns]``.
+
+    Raises ValueError for fewer samples than one column needs.
+    """
+    from scipy.signal import spectrogram as power
+
+    if len(samples) < framing.length:
+        raise ValueError(f"{len(samples)} samples are fewer than the {framing.length} of one column")
+    clipped = np.clip(samples.astype(np.float64), -1, 1)
+    found = power(clipped, fs=rate, nperseg=framing.length, noverlap=framing.overlap)[2]
+    log = np.log(found + 1e-7)
+    return np.asarray((log - log.mean()) / (log.std() + 1e-9), np.float64)
+
+
+def mono(sound: Waveform, rate: int = RATE) -> Waveform:
+    """The mean of all channels at another rate."""
+    from gazenet.media.resample import resample
+
+    return resample(sound.mono(), rate)
+
+
+def seconds(samples: NDArray[np.floating], rate: int = RATE) -> list[NDArray[np.floating]]:
+    """Samples ``[N]`` cut into whole seconds; a rest is dropped."""
+    return [samples[start : start + rate] for start in range(0, len(samples) - rate + 1, rate)]
+
+
+def second_at(sound: Waveform | None, start: float, rate: int = RATE) -> NDArray[np.float32]:
+    """The second of a mono waveform that begins at video time ``start``; silence where there is no sound."""
+    out = np.zeros(rate, np.float32)
+    if sound is None:
+        return out
+    first = round((start - sound.start) * rate)
+    track = sound.samples[0]
+    low, high = max(first, 0), min(first + rate, len(track))
+    if low < high:
+        out[low - first : high - first] = track[low:high]
+    return out
