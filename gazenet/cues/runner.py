@@ -91,7 +91,7 @@ class CueRunner:
         self._records.clear()
         self._builder = WindowBuilder(self.spec, self.device, video, self.map_size)
         with plugin_errors(self.spec.name, "beginning a video"), torch.no_grad():
-            self._extractor.begin(video if self.spec.needs.audio else replace(video, waveform=None))
+            self._extractor.begin(video if self.spec.audio else replace(video, waveform=None))
 
     def anchors(self, k: int, last_frame: int | None = None) -> range:
         """The anchors of block k (none where the stride skips the block)."""

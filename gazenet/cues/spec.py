@@ -53,10 +53,17 @@ class InputSpec(_Frozen):
     std: tuple[float, float, float] = Field(default=(1.0, 1.0, 1.0), description="RGB standard deviation.")
 
 
+class AudioSpec(_Frozen):
+    """The form of the sound that an extractor wants; it is made while decoding, so that long videos stay small."""
+
+    rate: int | None = Field(default=None, ge=1000, description="Samples per second; null: the track's own.")
+    mono: bool = Field(default=False, description="The mean of all channels instead of each of them.")
+
+
 class Needs(_Frozen):
     """What else an extractor is given."""
 
-    audio: bool = False
+    audio: bool | AudioSpec = Field(default=False, description="The whole sound; true: as it is in the file.")
     faces: bool = False
     face_crops: int = Field(
         default=0,
@@ -95,6 +102,12 @@ class ExtractorSpec(_Frozen):
     licence: str = "unknown"
     paper: str = ""
     bibtex: str = ""
+
+    @property
+    def audio(self) -> AudioSpec | None:
+        """The sound wanted; None for an extractor that does not listen."""
+        wanted = self.needs.audio
+        return wanted if isinstance(wanted, AudioSpec) else AudioSpec() if wanted else None
 
     @field_validator("implementation")
     @classmethod

@@ -23,10 +23,7 @@ def network_input(
     Bytes travel to the device; colouring, resizing and normalisation happen there. ``size`` (H, W) replaces the size
     that follows from the spec: training batches hold maps of several aspect ratios.
     """
-    parts = [
-        _one(torch.from_numpy(np.ascontiguousarray(maps[cue])).to(device), spec, k, size)
-        for k, cue in enumerate(spec.cues)
-    ]
+    parts = [_one(torch.from_numpy(np.array(maps[cue])).to(device), spec, k, size) for k, cue in enumerate(spec.cues)]
     return torch.cat(parts, 1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from gazenet.inference.faces import FaceFeed
 from gazenet.inference.graph import Cue, Graph
 from gazenet.inference.keys import cue_key, faces_key, frames_key
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult
+from gazenet.inference.sound import Sound
 from gazenet.inference.timing import Timings
 from gazenet.maps.store import MapKey, MapStore, MapWriter
 from gazenet.media.ahead import read_ahead
-from gazenet.media.audio import read_audio
 from gazenet.media.stills import FrameSource
 from gazenet.media.types import Frame
 
@@ -103,39 +103,43 @@ class VideoPass:
 
     def _begin(self, stack: ExitStack) -> None:
         config = self._graph.config
-        self._clock = stack.enter_context(self._store.writer(frames_key(self._source_id), 1, 1, chunk=self._chunk))
+        writers = self._open_writers(stack)
+        self._clock = writers[frames_key(self._source_id)]
         tracker = FaceTracker()
         self._buffer = FrameBuffer(tracker if self._graph.faces else None, self._chunk)
         self._feed: FaceFeed | None = None
         if self._graph.faces is not None:
-            writer = self._writer(faces_key(self._graph, self._source_id), (1, 1), stack)
+            writer = writers[faces_key(self._graph, self._source_id)]
             stride, stage = config.faces.stride, self._graph.faces
             self._feed = FaceFeed(stage, tracker, writer, stride, self._chunk, self.size, self._timings)
-        needs_sound = any(cue.spec.needs.audio for cue in self._graph.cues)
-        sound = None
-        if needs_sound and self._source.info.has_audio:
-            with self._timings.stage("sound"):
-                sound = read_audio(self._source.info.path)
-        if needs_sound and sound is None:
-            self.warnings.append("no sound: cues that listen hear silence")
-        context = VideoContext(self._source_id, *self.size, float(self._source.info.rate), sound)
-        self._states = [self._state(cue, context, stack) for cue in self._graph.cues]
+        info = self._source.info
+        sound = Sound(info.path if info.has_audio else None, self._timings, self.warnings)
+        self._states = [self._state(cue, sound, writers) for cue in self._graph.cues]
         self._waves = waves(self._states)
         self._stream = self._graph.integrator.stream() if self._graph.integrator else None
 
-    def _writer(self, key: MapKey, size: tuple[int, int], stack: ExitStack) -> MapWriter:
-        writer = stack.enter_context(self._store.writer(key, *size, chunk=self._chunk))
-        self.warnings += writer.notes
-        return writer
+    def _open_writers(self, stack: ExitStack) -> dict[MapKey, MapWriter]:
+        """The cache entries of this pass, locked in one order everywhere: two runs never wait for each other."""
+        sizes = {frames_key(self._source_id): (1, 1)}
+        if self._graph.faces is not None:
+            sizes[faces_key(self._graph, self._source_id)] = (1, 1)
+        sizes.update((cue_key(cue, self._source_id), self.map_size) for cue in self._graph.cues)
+        writers = {}
+        for key in sorted(sizes, key=lambda key: (key.extractor, key.version, key.fingerprint)):
+            writers[key] = stack.enter_context(self._store.writer(key, *sizes[key], chunk=self._chunk))
+            self.warnings += writers[key].notes
+        return writers
 
-    def _state(self, cue: Cue, context: VideoContext, stack: ExitStack) -> CueState:
-        writer = self._writer(cue_key(cue, self._source_id), self.map_size, stack)
+    def _state(self, cue: Cue, sound: Sound, writers: Mapping[MapKey, MapWriter]) -> CueState:
+        writer = writers[cue_key(cue, self._source_id)]
         state = CueState(cue, writer)
         while not writer.complete and writer.has(state.cached):
             state.cached += 1
         if writer.complete:
             state.cached = 1 << 40
             return state
+        heard = sound.wanted_by(cue.spec)
+        context = VideoContext(self._source_id, *self.size, float(self._source.info.rate), heard)
         try:
             with self._timings.stage(cue.name):
                 cue.runner.begin(context, self.map_size)

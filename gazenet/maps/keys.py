@@ -38,7 +38,7 @@ class MapKey:
 
     def folder(self, root: Path) -> Path:
         """The entry's own folder. Names cut short may meet there; the full key is in the entry and compared."""
-        name = f"{self.extractor[:_NAME_LENGTH]}-{self.version[:_NAME_LENGTH // 2]}-{self.fingerprint[:16]}"
+        name = f"{self.extractor[:_NAME_LENGTH]}-{self.version[: _NAME_LENGTH // 2]}-{self.fingerprint[:16]}"
         return root / self.source_id[:2] / self.source_id / _UNSAFE.sub("_", name)
 
     def as_dict(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Active speaker: data only."""
 
-from gazenet.cues.spec import ExtractorSpec, Needs, WindowSpec
+from gazenet.cues.spec import AudioSpec, ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="active_speaker",
@@ -8,7 +8,7 @@ SPEC = ExtractorSpec(
     cue="speech",
     implementation="gazenet_plugins.active_speaker.extractor:ActiveSpeaker",
     window=WindowSpec(before=24, after=24, stride=3),
-    needs=Needs(faces=True, audio=True),
+    needs=Needs(faces=True, audio=AudioSpec(rate=16_000, mono=True)),
     assets=("silero_vad",),
     batch=32,
     parameters={"base": 0.15, "weights": ""},
