@@ -14,6 +14,7 @@ from typing import Any
 from gazenet.cues.registry import import_object
 from gazenet.fusion.config import PUBLISHED_CLASSES
 from gazenet.testing.goldens import Golden, Skipped
+from gazenet.testing.goldens_cues_rows import CUES
 
 Runner = Callable[[Golden], float]
 """Gives the error of a golden; raises whatever is wrong with it."""
@@ -69,6 +70,7 @@ TABLE: dict[str, Adapter] = {
         "gazenet.testing.goldens_metrics:metrics", limit=1e-9, leaves_out="the older script; divergence with eps 1e-20"
     ),
     "layout:eight-bit frames": Adapter("gazenet.testing.goldens_metrics:eight_bit_frames", limit=1e-9),
+    **{key: Adapter(runner) for key, runner in CUES.items()},
 }
 
 _FIELDS = ("class", "function", "network", "net", "model", "op", "part")

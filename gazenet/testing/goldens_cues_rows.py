@@ -1,0 +1,28 @@
+"""Which function runs a golden of the social cues' networks, face detectors and maps: data only."""
+
+from __future__ import annotations
+
+_ROOM = "gazenet.testing.goldens_cues"
+
+CUES: dict[str, str] = {
+    **{
+        f"net:{name}": f"{_ROOM}:residual"
+        for name in (
+            "resnet18",
+            "resnet34",
+            "resnet50",
+            "resnet101",
+            "resnet152",
+            "resnext50_32x4d",
+            "resnext101_32x8d",
+            "wide_resnet50_2",
+            "wide_resnet101_2",
+        )
+    },
+    **{
+        f"net:{name}_fc1_fc2": f"{_ROOM}:residual_two_layers"
+        for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+    },
+    "net:alexnet": f"{_ROOM}:alexnet",
+}
+"""A key of the table of adapters to a dotted ``"module:function"``."""
