@@ -46,6 +46,9 @@ class InputSpec(_Frozen):
     keep_aspect: bool = Field(
         default=False, description="Fit inside height x width keeping the aspect ratio (size varies)."
     )
+    enlarge: bool = Field(
+        default=True, description="With keep_aspect: false leaves frames that fit inside as they are."
+    )
     multiple_of: int = Field(default=1, ge=1, description="With keep_aspect: round both sides up to a multiple.")
     mean: tuple[float, float, float] = Field(
         default=(0.0, 0.0, 0.0), description="RGB mean, subtracted after scaling to 0..1."

@@ -41,11 +41,13 @@ def input_size(wanted: InputSpec, height: int, width: int) -> tuple[int, int]:
     """(height, width) of the pixels an extractor gets from a frame of ``height`` x ``width``.
 
     With ``keep_aspect`` the largest size inside ``wanted`` (a fraction of a pixel rounds up), then both sides rounded
-    up to ``multiple_of``.
+    up to ``multiple_of``; without ``enlarge`` never larger than the frame before rounding.
     """
     if not wanted.keep_aspect:
         return wanted.height, wanted.width
-    if wanted.height * width <= wanted.width * height:
+    if not wanted.enlarge and height <= wanted.height and width <= wanted.width:
+        size = height, width
+    elif wanted.height * width <= wanted.width * height:
         size = wanted.height, _ceil_div(width * wanted.height, height)
     else:
         size = _ceil_div(height * wanted.width, width), wanted.width

@@ -29,6 +29,12 @@ def test_kept_aspect_fits_inside_and_rounds_up(frame: tuple[int, int], expected:
     assert input_size(InputSpec(height=288, width=384), *frame) == (288, 384)
 
 
+def test_small_frames_stay_as_they_are_where_nothing_is_enlarged() -> None:
+    wanted = InputSpec(height=100, width=100, keep_aspect=True, enlarge=False)
+    assert input_size(wanted, 40, 90) == (40, 90)
+    assert input_size(wanted, 50, 200) == (25, 100)
+
+
 def test_shrinking_averages() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     image[::2, ::2] = 200

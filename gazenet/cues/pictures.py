@@ -1,0 +1,30 @@
+"""Coloured pictures as the published caches hold them: BGR uint8, jet, with the published arithmetic of bytes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+
+def wrapped(values: NDArray[np.floating]) -> Picture:
+    """Floats to bytes as the published code does: truncated, then modulo 256; what is not a number becomes 0."""
+    whole = np.where(np.isfinite(values), values, 0).astype(np.int64)
+    return np.asarray(whole & 255, np.uint8)
+
+
+def jet(levels: Picture) -> Picture:
+    """Levels uint8 ``[h, w]`` as BGR ``[h, w, 3]``: 0 is dark blue (128, 0, 0), 255 dark red (0, 0, 128)."""
+    return np.asarray(cv2.applyColorMap(np.ascontiguousarray(levels), cv2.COLORMAP_JET), np.uint8)
+
+
+def blended(over: Picture, under: Picture, alpha: float) -> Picture:
+    """``alpha`` of ``over`` on ``under``, rounded to the nearest even byte where it is halfway."""
+    return np.asarray(cv2.addWeighted(over, alpha, under, 1 - alpha, 0), np.uint8)
+
+
+def stretched(picture: Picture, size: tuple[int, int]) -> Picture:
+    """``[h, w, ...]`` to ``size`` (height, width), bilinear without smoothing."""
+    return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
