@@ -63,12 +63,8 @@ TABLE: dict[str, Adapter] = {
     },
     "network:deeplab_saliency": Adapter("gazenet.testing.goldens_deeplab:network"),
     "layout:training steps": Adapter("gazenet.testing.goldens_training:steps", limit=1e-3),
-    "layout:losses": Adapter(
-        "gazenet.testing.goldens_training:losses", leaves_out="unreduced losses, shared divergence, jittered AUC"
-    ),
-    "layout:metrics": Adapter(
-        "gazenet.testing.goldens_metrics:metrics", limit=1e-9, leaves_out="the older script; divergence with eps 1e-20"
-    ),
+    "layout:losses": Adapter("gazenet.testing.goldens_training:losses"),
+    "layout:metrics": Adapter("gazenet.testing.goldens_metrics:metrics", limit=1e-9),
     "layout:eight-bit frames": Adapter("gazenet.testing.goldens_metrics:eight_bit_frames", limit=1e-9),
     **{key: Adapter(runner) for key, runner in CUES.items()},
 }

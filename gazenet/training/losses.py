@@ -45,8 +45,13 @@ def published_nss(x: Tensor, s: Tensor, f: Tensor) -> Tensor:
 
 def published_kld(x: Tensor, s: Tensor, f: Tensor) -> Tensor:
     """Divergence from the raw logits scaled to sum 1, whatever their sign; undefined pixels count 0."""
+    return published_kld_pixels(x, s).nansum(-1).mean()
+
+
+def published_kld_pixels(x: Tensor, s: Tensor) -> Tensor:
+    """What each pixel adds to it, ``[N, H * W]``; NaN where the logarithm is undefined."""
     q, t = _unit_sum(x), _unit_sum(s)
-    return (t * torch.log(_EPS + t / (q + _EPS))).nansum(-1).mean()
+    return t * torch.log(_EPS + t / (q + _EPS))
 
 
 def published_nll(x: Tensor, s: Tensor, f: Tensor) -> Tensor:

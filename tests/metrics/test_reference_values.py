@@ -1,11 +1,11 @@
-"""Metrics against values of the published evaluation and of pysaliency on maps built from recipes."""
+"""Metrics and losses against values of the published evaluation, of its forerunner, and of pysaliency."""
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,89 +13,91 @@ import pytest
 import torch
 
 from gazenet.metrics import functional as standard
-from gazenet.metrics.functional import original
+from gazenet.testing.goldens import Golden, judge
+from gazenet.testing.recipes import made
 
 GOLDENS = Path(__file__).resolve().parents[1] / "data" / "goldens" / "metrics"
-CASES = sorted(path.stem for path in GOLDENS.glob("*.json") if not path.stem.startswith(("losses", "evaluate")))
+CASES = sorted(path.stem for path in GOLDENS.glob("*.json"))
 
 
-def recipes() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("golden_metric_inputs", GOLDENS / "inputs.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def load(case: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    golden = json.loads((GOLDENS / f"{case}.json").read_text())
-    return golden, {name: recipes().build(recipe) for name, recipe in golden["inputs"].items()}
-
-
-def number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def load(case: str) -> Golden:
+    path = GOLDENS / f"{case}.json"
+    return Golden(path, json.loads(path.read_text()))
 
 
 def test_all_cases_are_there() -> None:
-    assert len(CASES) == 7
+    assert len(CASES) == 10
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_standard_definitions(case: str) -> None:
-    golden, maps = load(case)
-    p, f, g, b = (
-        torch.from_numpy(maps[name].astype(np.float64)) for name in ("pred", "fixations", "salmap", "baseline")
-    )
-    found = {
-        "nss": standard.nss(p, f),
-        "cc": standard.cc(p, g),
-        "sim": standard.sim(p, g),
-        "kld_mit": standard.kld(p, g),
-        "auc_uniform": standard.auc_uniform(p, f),
-        "auc_judd_nojitter": standard.auc_judd(p, f),
-        "auc_shuffled_exact": standard.auc_shuffled(p, f, b),
-        "information_gain_bits": standard.information_gain(p, f, b),
-    }
-    for name, value in found.items():
-        assert float(value) == pytest.approx(number(golden["pysaliency"][name]), rel=1e-9, nan_ok=True), name
+def test_golden(case: str) -> None:
+    verdict = judge(load(case), rtol=1e-5)
+    assert (verdict.state, verdict.reason) == ("pass", ""), verdict
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_original_definitions(case: str) -> None:
-    golden, maps = load(case)
-    p, f, g, b = (maps[name] for name in ("pred", "fixations", "salmap", "baseline"))
+@pytest.mark.parametrize(
+    ("case", "path"),
+    [
+        ("square_float", ("pysaliency", "kld_min1e-20")),
+        ("square_float", ("saliency_metrics_py2", "auc_shuffled")),
+        ("rectangular", ("original", "auc_borji")),
+        ("evaluate_bgr_frames", ("original", "aucs")),
+        ("losses_batch3", ("original", "kld_unreduced_w1", "sum")),
+        ("losses_batch3", ("original", "kld_generic_w1", "value", 1)),
+        ("losses_batch3", ("original", "aucj_metric_jitter", "value")),
+        ("losses_batch3", ("original", "total_default_weights_grad", "grad_sample", 3)),
+        ("losses_positive_logits", ("original", "logged_default_weights", "nss")),
+    ],
+)
+def test_a_wrong_value_is_found(case: str, path: tuple[Any, ...]) -> None:
+    golden = load(case)
+    meta = copy.deepcopy(golden.meta)
+    inner = meta
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] *= 1.01
+    assert judge(Golden(golden.path, meta), rtol=1e-5).state == "fail"
 
-    def draws() -> np.random.RandomState:
-        return np.random.RandomState(golden["numpy_seed"])
 
-    found = {
-        "nss": original.nss(p, f),
-        "cc": original.cc(p, g),
-        "sim": original.sim(p, g),
-        "kld": original.kld(p, g),
-        "auc_judd": original.auc_judd(p, f),
-        "auc_borji": original.auc_borji(p, f, draws()),
-        "auc_shuffled": original.auc_shuffled(p, f, b, draws()),
-        "information_gain": original.information_gain(p, f, b),
-    }
-    for name, value in found.items():
-        assert value == pytest.approx(number(golden["original"][name]), rel=1e-9, nan_ok=True), name
+@pytest.mark.parametrize(
+    ("case", "column", "name"),
+    [
+        ("square_float", "pysaliency", "luck"),
+        ("losses_batch3", "original", "bce_squared_w1"),
+        ("evaluate_bgr_frames", "original", "luck"),
+    ],
+)
+def test_a_name_that_nothing_answers_to_is_a_failure(case: str, column: str, name: str) -> None:
+    golden = load(case)
+    meta = {**golden.meta, column: {**golden.meta[column], name: 1.0}}
+    verdict = judge(Golden(golden.path, meta), rtol=1e-5)
+    assert verdict.state == "fail" and name in verdict.reason
 
 
-def test_the_published_chain_of_eight_bit_frames() -> None:
-    golden, maps = load("evaluate_bgr_frames")
-    p = np.array(golden["bone_grey_lut"])[maps["pred_salmap"]]
-    f, g, b = maps["gt_fixmap"], maps["gt_salmap"], maps["gt_baseline"]
-    draws = np.random.RandomState(golden["numpy_seed"])
-    found = {
-        "aucj": original.auc_judd(p, f),
-        "aucb": original.auc_borji(p, f, draws),
-        "aucs": original.auc_shuffled(p, f, b, draws),
-        "nss": original.nss(p, f),
-        "ifg": original.information_gain(p, f, b),
-        "sim": original.sim(p, g),
-        "cc": original.cc(p, g),
-        "kld": original.kld(p, g),
-    }
-    for name, value in found.items():
-        assert value == pytest.approx(golden["original"][name], rel=1e-9), name
+def test_other_weights_are_read_from_the_names() -> None:
+    golden = load("losses_positive_logits")
+    want = golden.meta["original"]
+    tripled = {"value": 3 * want["nss_w1"]["value"]}
+    totals = {**want["total_default_weights"], "bce_loss": 0.0, "loss": 0.0, "cc": 0.0, "nss": 0.0}
+    meta = {**golden.meta, "original": {"nss_w3": tripled, "total_weights_0_0_0_0_0": totals}}
+    assert judge(Golden(golden.path, meta), rtol=1e-5).state == "pass"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pysaliency") is None, reason="pysaliency is not installed")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_pysaliency_gives_the_same(seed: int) -> None:
+    from pysaliency.metrics import CC, NSS, MIT_KLDiv, SIM  # type: ignore[import-not-found]
+    from pysaliency.roc import general_roc  # type: ignore[import-not-found]
+
+    shape = [48, 64]
+    p = made({"kind": "blobs", "seed": seed, "shape": shape, "count": 4, "noise": 0.3})
+    g = made({"kind": "blobs", "seed": seed + 10, "shape": shape, "count": 4})
+    f = made({"kind": "fixations", "seed": seed, "shape": shape, "count": 25})
+    ys, xs = np.nonzero(f)
+    tp, tg, tf = (torch.from_numpy(np.asarray(x, np.float64)) for x in (p, g, f))
+    assert float(standard.nss(tp, tf)) == pytest.approx(float(np.mean(NSS(p, xs, ys))), rel=1e-9)
+    assert float(standard.cc(tp, tg)) == pytest.approx(CC(p, g), rel=1e-9)
+    assert float(standard.sim(tp, tg)) == pytest.approx(SIM(p, g), rel=1e-9)
+    assert float(standard.kld(tp, tg)) == pytest.approx(MIT_KLDiv(p, g), rel=1e-9)
+    area = general_roc(p[ys, xs], p.ravel())[0]
+    assert float(standard.auc_uniform(tp, tf)) == pytest.approx(area, rel=1e-9)

@@ -33,9 +33,12 @@ def not_finite(maps: Tensor) -> Tensor:
     return ~torch.isfinite(maps).all(-1)
 
 
-def as_density(maps: Tensor) -> Tensor:
-    """Flattened maps scaled to sum 1; shifted first only if negative; a map of zeros becomes uniform."""
-    shifted = maps - maps.amin(-1, keepdim=True).clamp(max=0)
+def as_density(maps: Tensor, minimum: float = 0.0) -> Tensor:
+    """Flattened maps scaled to sum 1; shifted first only if negative; a map of zeros becomes uniform.
+
+    ``minimum`` is added to every pixel before scaling.
+    """
+    shifted = maps - maps.amin(-1, keepdim=True).clamp(max=0) + minimum
     total = shifted.sum(-1, keepdim=True)
     return torch.where(total > 0, shifted / total.clamp(min=1e-300), torch.full_like(maps, 1 / maps.shape[-1]))
 

@@ -91,6 +91,45 @@ def auc_shuffled(
     return _thresholded(p[hit], negatives, borji=False)
 
 
+def auc_shuffled_older(prediction: Map, fixations: Map, baseline: Map) -> float:
+    """The shuffled AUC of the script that the published evaluation grew from; it can leave 0..1.
+
+    False alarms are counted over all baseline pixels but divided by the number of fixations, and baseline pixels are
+    looked up where the script looked for them. NaN where that look-up leaves the map, 0.5 for a constant prediction.
+    """
+    if np.ptp(prediction) == 0:
+        return 0.5
+    p, hit = min_max(prediction), np.asarray(fixations) > 0
+    height, width = p.shape
+    row, column = np.nonzero(np.asarray(baseline) > 0)
+    # Numbered as if rows were as long as columns, then read as if columns came first.
+    number = row * height + column
+    if number.size and number.max() // height >= width:
+        return _NAN
+    found = p[number % height - 1, number // height]
+    tp = np.round((p[hit][:, None] >= _TENTHS).mean(0), 4)
+    fp = np.round((found[:, None] > _TENTHS).sum(0) / hit.sum(), 4)
+    return _area_by_hits(tp, fp)
+
+
+def auc_judd_training(logits: Map, fixations: Map, draws: np.random.RandomState | None = None) -> float:
+    """The AUC-Judd that the released training logs, on raw logits ``[H, W]``; with ``draws`` jittered by up to 1e-7.
+
+    One false alarm too many per threshold, and equal values at fixations are thresholds of their own, so it lies below
+    the evaluation's. NaN without fixations.
+    """
+    p, hit = np.asarray(logits, np.float64), np.asarray(fixations) > 0
+    if not hit.any():
+        return _NAN
+    if draws is not None:
+        p = p + draws.random_sample(p.shape) / 1e7
+    p = min_max(p)
+    thresholds = np.sort(p[hit])[::-1]
+    rank = np.arange(len(thresholds))
+    above = p.size - np.searchsorted(np.sort(p, axis=None), thresholds)
+    return _area((rank + 1) / len(rank), (above - rank) / (p.size - len(rank)))
+
+
 def min_max(values: Map) -> NDArray[np.float64]:
     """Scaled to 0..1; a constant map stays as it is."""
     floats = np.asarray(values, np.float64)
@@ -108,9 +147,13 @@ def _thresholded(positives: NDArray[np.float64], negatives: NDArray[np.float64],
         fp = (rows >= thresholds).mean(1)
         return float(np.mean([_area(tp[::-1], row[::-1]) for row in fp]))
     tp, fp = np.round(tp, 4), np.round((rows > thresholds).mean(1), 4)
-    # Borji's published curve is sorted by hits alone: thresholds with equal hits stay in ascending order.
+    return float(np.mean([_area_by_hits(tp, row) for row in fp]))
+
+
+def _area_by_hits(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
+    """Some published curves are sorted by hits alone: thresholds with equal hits stay in ascending order."""
     order = np.argsort(tp, kind="stable")
-    return float(np.mean([_area(tp[order], row[order]) for row in fp]))
+    return _area(tp[order], fp[order])
 
 
 def _area(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
