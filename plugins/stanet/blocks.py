@@ -1,0 +1,129 @@
+"""Layers that all of STANet's networks share. Channels C, maps of h x w."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EMBEDDING = 128
+"""Dimensions in which sound and picture are compared."""
+
+
+class ConvGRU(nn.Module):
+    """A gated update of one map by another, once: no state over time, in spite of the name.
+
+    Args:
+        channels: C of both maps.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.reset_gate = nn.Conv2d(2 * channels, channels, 1)
+        self.update_gate = nn.Conv2d(2 * channels, channels, 1)
+        self.out_gate = nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, fused: Tensor, before: Tensor) -> Tensor:
+        """``[N, C, h, w]`` both and the result: ``before`` where the update gate is closed."""
+        both = torch.cat([fused, before], 1)
+        update, reset = torch.sigmoid(self.update_gate(both)), torch.sigmoid(self.reset_gate(both))
+        candidate = torch.tanh(self.out_gate(torch.cat([fused, before * reset], 1)))
+        return before * (1 - update) + candidate * update
+
+
+class NetVLAD(nn.Module):
+    """Soft counts of local features around learned centres (Arandjelovic et al., CVPR 2016), as VGGSound uses it.
+
+    Args:
+        clusters: number of centres.
+        channels: C.
+    """
+
+    def __init__(self, clusters: int = 16, channels: int = 512) -> None:
+        super().__init__()
+        alpha = 100.0
+        self.centroids = nn.Parameter(torch.rand(clusters, channels))
+        self.conv = nn.Conv2d(channels, clusters, 1)
+        with torch.no_grad():
+            self.conv.weight.copy_(2 * alpha * self.centroids[:, :, None, None])
+            self.conv.bias.copy_(-alpha * self.centroids.norm(dim=1))  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, h, w]`` to ``[N, clusters * C]`` of length 1, cluster by cluster."""
+        x = F.normalize(x, dim=1)
+        shares = torch.softmax(self.conv(x).flatten(2), 1)
+        residuals = shares @ x.flatten(2).transpose(1, 2) - shares.sum(2)[..., None] * self.centroids
+        return F.normalize(F.normalize(residuals, dim=2).flatten(1), dim=1)
+
+
+def self_attention(x: Tensor, query: nn.Module, key: nn.Module, value: nn.Module, gate: nn.Module) -> Tensor:
+    """``x`` ``[N, C, h, w]`` weighted by a mask of one channel that every position computes from all positions.
+
+    The softmax runs over the first position index, as published: for each key the queries share a weight of 1.
+    """
+    energy = query(x).flatten(2).transpose(1, 2) @ key(x).flatten(2)
+    attended = (value(x).flatten(2) @ torch.softmax(energy, 1)).view_as(x)
+    return torch.sigmoid(gate(attended)) * x
+
+
+def interleaved(maps: Sequence[Tensor], transposed: bool = False) -> Tensor:
+    """Three maps ``[N, C, h, w]`` as input ``[N, C, 3, h, w]`` of a 3D convolution.
+
+    Published networks reinterpret the memory of ``[N, 3, C, h, w]``: slot (c, t) holds number 3c + t of the list of all
+    maps, first frame first. With ``transposed`` slot (c, t) holds map c of frame t, which no published weights expect.
+    """
+    stacked = torch.stack(list(maps), 1)
+    n, frames, channels, *size = stacked.shape
+    return stacked.transpose(1, 2) if transposed else stacked.reshape(n, channels, frames, *size)
+
+
+def audio_visual_gate(
+    features: Tensor, audio: Tensor, picture: nn.Module, sound: nn.Module, mean: nn.Module, gate: nn.Module
+) -> Tensor:
+    """Where the picture agrees with the sound: a mask ``[N, 1, h, w]`` in 0..1.
+
+    Args:
+        features: ``[N, C, h, w]`` of a frame.
+        audio: ``[N, A]`` of its sound.
+        picture: brings features to ``EMBEDDING`` channels.
+        sound: brings the sound to ``EMBEDDING`` numbers.
+        mean: does so with the mean of the features.
+        gate: turns the mixed channels into one.
+    """
+    seen, heard = mean(features.mean((2, 3))), sound(audio)
+    mixing = torch.softmax(heard[:, :, None] * seen[:, None, :], -1)
+    places = picture(features)
+    return torch.sigmoid(gate((mixing @ places.flatten(2)).view_as(places)))
+
+
+def refinement(channels: int, activated: bool = False) -> nn.Sequential:
+    """3D convolutions over three frames, then twice over the neighbourhood: ``[N, C, 3, h, w]`` to ``[N, C, 1, h, w]``.
+
+    ``activated``: rectified between, as in the authors' older compiled version.
+    """
+    layers: list[nn.Module] = [
+        nn.Conv3d(channels, channels, (3, 1, 1)),
+        nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1)),
+        nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1)),
+    ]
+    return nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]) if activated else nn.Sequential(*layers)
+
+
+def initialise(network: nn.Module) -> None:
+    """The authors' start: 2D convolutions N(0, 0.01), batch norms 1 and 0; all else keeps the library's.
+
+    To be called before pretrained backbones are attached, or it wipes them.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, 0, 0.01)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+
+
+def upsampled(x: Tensor, size: Sequence[int]) -> Tensor:
+    """``[N, C, *size]``, bilinear, corners not aligned."""
+    return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)

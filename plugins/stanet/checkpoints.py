@@ -1,0 +1,1 @@
+PREFIXES = ("module.",)

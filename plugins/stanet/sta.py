@@ -1,0 +1,201 @@
+"""The saliency network that pseudo-fixations train: pictures and sounds of three neighbouring moments.
+
+Two networks were published under one name; the keys of a checkpoint tell them apart (``checkpoints.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gazenet_plugins.stanet import blocks
+from gazenet_plugins.stanet.classifiers import check_side, comparison, deconvolution
+from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, Trunk, audio_trunk
+
+Frames = Sequence[Tensor]
+
+
+class _Saliency(nn.Module):
+    """What both networks have: stages of a residual network, a network for sound, an attention mask."""
+
+    extra_projf: nn.Conv2d
+    extra_projg: nn.Conv2d
+    extra_projh: nn.Conv2d
+
+    def _add_projections(self, channels: int) -> None:
+        self.extra_projf = nn.Conv2d(channels, channels // 2, 1)
+        self.extra_projg = nn.Conv2d(channels, channels // 2, 1)
+        self.extra_projh = nn.Conv2d(channels, channels, 1)
+
+    def _add_trunks(self, trunk: Trunk) -> None:
+        """The last step of building: what is here is not reset by :func:`blocks.initialise`."""
+        children = trunk.children()
+        self.audio_model = audio_trunk()
+        self.features0 = nn.Sequential(*children[:6])
+        self.features1, self.features2 = children[6], children[7]
+
+    def levels(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features at strides 8, 16 and 32 of normalised RGB ``[N, 3, H, W]``."""
+        fine = self.features0(image)
+        middle = self.features1(fine)
+        return fine, middle, self.features2(middle)
+
+    def attended(self, x: Tensor, gate: nn.Module) -> Tensor:
+        """Maps ``[N, C, h, w]`` plus themselves weighted by their attention mask, rectified."""
+        return torch.relu(x + blocks.self_attention(x, self.extra_projf, self.extra_projg, self.extra_projh, gate))
+
+
+class STA32(_Saliency):
+    """The network of both published sources; any picture size.
+
+    Inputs are (previous, current, next), for which its mixing of frames is made. Some layers are in the checkpoints and
+    do nothing.
+
+    Args:
+        channels: C, 32 in the published weights.
+        transposed: see :func:`blocks.interleaved`.
+        trunk: the network that sees.
+    """
+
+    def __init__(self, channels: int = 32, transposed: bool = False, trunk: Trunk = RESNEXT) -> None:
+        super().__init__()
+        self.transposed = transposed
+        fine, middle, coarse = trunk.channels
+        c = channels
+        self.extra_audio_d = nn.Linear(AUDIO_FEATURES, coarse)
+        self.extra_convs = nn.Conv2d(coarse, c, 1)
+        self.extra_convsd1 = nn.Conv2d(middle, c, 1)
+        self.extra_convsd0 = nn.Conv2d(fine, c, 1)
+        self.extra_conv_fusion = nn.Conv2d(3 * c, c, 3, padding=1)
+        self.extra_ConvGRU = blocks.ConvGRU(c)
+        self.extra_gate = nn.Conv2d(c, 1, 1, bias=False)
+        self.extra_gates = nn.Conv2d(c, 1, 1, bias=False)
+        self.extra_gateav = comparison(c)
+        self._add_projections(c)
+        self.extra_lineara = nn.Linear(AUDIO_FEATURES, blocks.EMBEDDING)
+        self.extra_linearv = nn.Linear(coarse, blocks.EMBEDDING)
+        self.extra_refineST = blocks.refinement(c)
+        self.extra_refineSA = nn.Sequential(nn.Conv2d(512, c, 1), nn.Conv2d(c, 1, 1))
+        self.extra_convv = nn.Conv2d(coarse, blocks.EMBEDDING, 1)
+        self.extra_conv_stafusion = nn.Conv2d(3 * c, c, 3, padding=1)
+        self.extra_refine1 = nn.Sequential(nn.Conv2d(2 * c, c, 3, padding=1))
+        self.extra_refine0 = nn.Sequential(nn.Conv2d(2 * c, c, 3, padding=1))
+        self.extra_out1 = nn.Conv2d(c, 1, 1)
+        self.extra_out0 = nn.Conv2d(c, 1, 1)
+        blocks.initialise(self)
+        self._add_trunks(trunk)
+
+    def forward(self, images: Frames, audios: Frames) -> tuple[Tensor, ...]:
+        """Three pictures ``[N, 3, H, W]`` (normalised RGB) and three spectrograms ``[N, 81, 199]``.
+
+        Returns six maps of logits ``[N, 1, H, W]``, in the published order: (coarse, fine) of the first two frames,
+        (fine, coarse) of the last.
+        """
+        levels = [self.levels(image) for image in images]
+        a, b, c = (self.extra_convs(coarse) for _, _, coarse in levels)
+        orders = ((c, a, b), (a, b, c), (b, c, a))
+        scales = []
+        for x, order, level, audio in zip((a, b, c), orders, levels, audios, strict=True):
+            fused = self._fused(x, order, level[2], self.audio_model(audio[:, None]))
+            scales.append(self._decoded(fused, level, images[0].shape[2:]))
+        return (*scales[0], *scales[1], *reversed(scales[2]))
+
+    def _fused(self, x: Tensor, neighbours: Frames, features: Tensor, audio: Tensor) -> Tensor:
+        time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))
+        layers = self.extra_convv, self.extra_lineara, self.extra_linearv, self.extra_gateav
+        sound = blocks.audio_visual_gate(features, audio, *layers)
+        parts = [self.attended(x, self.extra_gates), torch.relu(x + x * time), torch.relu(x + x * sound)]
+        return self.extra_ConvGRU(self.extra_conv_fusion(torch.cat(parts, 1)), x)
+
+    def _decoded(self, fused: Tensor, level: Frames, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The coarse and the fine map of one frame."""
+        fine, middle = self.extra_convsd0(level[0]), self.extra_convsd1(level[1])
+        up = blocks.upsampled(fused, middle.shape[2:])
+        one = torch.relu(self.extra_refine1(torch.cat([up, middle], 1)) + middle)
+        one = blocks.upsampled(one, fine.shape[2:])
+        zero = torch.relu(self.extra_refine0(torch.cat([one, fine], 1)) + one)
+        return blocks.upsampled(self.extra_out1(one), size), blocks.upsampled(self.extra_out0(zero), size)
+
+
+class STA28(_Saliency):
+    """The network that the authors' scripts call, from their compiled versions; square pictures of 353..384 pixels.
+
+    Inputs are (current, previous, next); the map of the current frame is the third of nine. Its frames are treated
+    unlike each other, as published.
+
+    Args:
+        switched: whether the sound can be switched off, which the earlier of both compiled versions cannot: there the
+            gates of time and sound have C channels instead of one.
+        channels: C, 28 in the published weights.
+        transposed: see :func:`blocks.interleaved`.
+        trunk: the network that sees.
+    """
+
+    SIDE = 12
+
+    def __init__(
+        self, switched: bool = True, channels: int = 28, transposed: bool = False, trunk: Trunk = RESNEXT
+    ) -> None:
+        super().__init__()
+        self.switched, self.transposed = switched, transposed
+        fine, middle, coarse = trunk.channels
+        c = channels
+        self.extra_audio_d = nn.Linear(AUDIO_FEATURES, coarse)
+        self.extra_bilinear = nn.Bilinear(self.SIDE**2, 1, self.SIDE**2)
+        self.Aup = deconvolution(coarse, "fine", activated=False)
+        self.extra_video_d0 = nn.Conv2d(fine, c, 1)
+        self.extra_video_d1 = nn.Conv2d(middle, c, 1)
+        self.extra_video_d2 = nn.Conv2d(coarse, c, 1)
+        gate = [nn.Conv2d(coarse, c, 1), *([nn.Conv2d(c, 1, 1)] if switched else [])]
+        self.extra_convs = nn.Sequential(*gate, nn.Sigmoid())
+        self.extra_conv_fusion = nn.Conv2d(3 * c, c, 1)
+        self.extra_ConvGRU = blocks.ConvGRU(c)
+        self.extra_gate = nn.Conv2d(c, 1, 1, bias=False)
+        self._add_projections(c)
+        self.extra_refineST = nn.Conv3d(c, 1 if switched else c, (3, 1, 1))
+        for scale in (4, 3, 2):
+            self.add_module(f"extra_refine{scale}", nn.Conv2d(2 * c, c, 3, padding=1))
+        for scale in (4, 3, 2):
+            self.add_module(f"extra_predict{scale}", nn.Conv2d(c, 1, 1))
+        blocks.initialise(self)
+        self._add_trunks(trunk)
+
+    def forward(self, images: Frames, audios: Frames, switches: Frames = ()) -> tuple[Tensor, ...]:
+        """Three pictures ``[N, 3, H, W]``, three spectrograms ``[N, 81, 199]``, three switches ``[N, 1, 1, 1]``.
+
+        A switch of 0 leaves of the sound what the biases make of nothing. Without switches all sounds count. Returns
+        nine maps of logits ``[N, 1, H, W]``: of each frame at strides 32, 16 and 8. Raises ValueError for another size
+        and for switches given to the version without them.
+        """
+        if switches and not self.switched:
+            raise ValueError("this version of the network has no switches")
+        levels = [self.levels(image) for image in images]
+        check_side(levels[0][2], self.SIDE)
+        a, b, c = (self.extra_video_d2(coarse) for _, _, coarse in levels)
+        orders = ((b, a, c), (a, b, c), (a, c, b))
+        maps: list[Tensor] = []
+        for frame, (x, order) in enumerate(zip((a, b, c), orders, strict=True)):
+            sound = self._sound_gate(audios[frame], switches[frame] if switches else None)
+            # Only the first frame's maps are weighted by the gate; to the others the gate itself is added.
+            heard = torch.relu(x + (x * sound if frame == 0 else sound))
+            fused = self._fused(x, order, heard)
+            maps += self._decoded(fused, x, levels[frame], images[0].shape[2:])
+        return tuple(maps)
+
+    def _sound_gate(self, audio: Tensor, switch: Tensor | None) -> Tensor:
+        spread = self.Aup(self.extra_audio_d(self.audio_model(audio[:, None]))[..., None, None])
+        return self.extra_convs(spread if switch is None else switch * spread)
+
+    def _fused(self, x: Tensor, neighbours: Frames, heard: Tensor) -> Tensor:
+        time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))
+        return self.extra_conv_fusion(torch.cat([self.attended(x, self.extra_gate), torch.relu(x + time), heard], 1))
+
+    def _decoded(self, fused: Tensor, x: Tensor, level: Frames, size: Sequence[int]) -> list[Tensor]:
+        fine, middle = self.extra_video_d0(level[0]), self.extra_video_d1(level[1])
+        four = blocks.upsampled(self.extra_refine4(torch.cat([fused, x], 1)), middle.shape[2:])
+        three = blocks.upsampled(self.extra_refine3(torch.cat([four, middle], 1)), fine.shape[2:])
+        two = self.extra_refine2(torch.cat([three, fine], 1))
+        logits = self.extra_predict4(four), self.extra_predict3(three), self.extra_predict2(two)
+        return [blocks.upsampled(one, size) for one in logits]

@@ -1,0 +1,65 @@
+"""The sound's classifier, and the switch that says whether a sound belongs to its picture."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Literal
+
+from torch import Tensor, nn
+
+from gazenet_plugins.stanet.blocks import NetVLAD
+from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, Trunk, audio_children, audio_trunk
+
+SOUNDS = 309
+
+
+class VGGSound(nn.Module):
+    """Which sound is heard (Chen et al., ICASSP 2020): a residual network on spectrograms.
+
+    Args:
+        pool: ``vlad`` or ``avgpool``: the two published forms.
+        classes: number of sounds.
+    """
+
+    def __init__(self, pool: Literal["vlad", "avgpool"] = "vlad", classes: int = SOUNDS) -> None:
+        super().__init__()
+        layers: OrderedDict[str, nn.Module]
+        if pool == "vlad":
+            layers = OrderedDict(audio_children(NetVLAD()), fc_=nn.Linear(AUDIO_FEATURES, classes))
+        else:
+            children = audio_children(nn.AdaptiveAvgPool2d(1))
+            layers = OrderedDict(children, flat=nn.Flatten(), fc=nn.Linear(512, classes))
+        self.audnet = nn.Sequential(layers)
+
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """``[N, 1, rows, columns]`` (see :mod:`gazenet_plugins.stanet.sound`) to logits ``[N, classes]``."""
+        return self.audnet(spectrogram)
+
+
+class AudioSwitch(nn.Module):
+    """Whether a sound belongs to its picture.
+
+    Args:
+        dim: numbers by which either is described: 128 with the authors, 512 where the re-implementation uses it.
+        trunk: the network that sees.
+    """
+
+    def __init__(self, dim: int = 128, trunk: Trunk = RESNEXT) -> None:
+        super().__init__()
+        self.layerA = audio_trunk()
+        self.layerV = nn.Sequential(*trunk.children())
+        self.layerA_d = nn.Linear(AUDIO_FEATURES, dim)
+        self.layerV_d = nn.Linear(trunk.channels[2], dim)
+        self.extra_bilinear = nn.Bilinear(dim, dim, dim)
+        self.fc = nn.Linear(dim, 2)
+
+    def forward(self, audio: Tensor, image: Tensor) -> Tensor:
+        """Spectrograms ``[N, 81, 199]`` and normalised RGB ``[N, 3, H, W]`` to logits ``[N, 2]`` (no, yes)."""
+        heard = self.layerA_d(self.layerA(audio[:, None]))
+        seen = self.layerV_d(self.layerV(image).flatten(1))
+        return self.fc(self.extra_bilinear(heard, seen))
+
+
+def decided(logits: Tensor) -> Tensor:
+    """The switch ``[N, 1, 1, 1]``: 1 where the logit of "yes" is above 0, as published, not above that of "no"."""
+    return (logits[:, 1] > 0).to(logits.dtype)[:, None, None, None]

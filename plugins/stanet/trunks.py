@@ -1,0 +1,45 @@
+"""The networks that see and hear, cut into their children by position, as in the published checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from gazenet.backbones.resnet2d import resnet
+from gazenet_plugins.stanet.blocks import NetVLAD
+
+AUDIO_FEATURES = 16 * 512
+"""Numbers that describe one spectrogram: clusters times channels of NetVLAD."""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """The residual network that sees, by its name in :mod:`gazenet.backbones.resnet2d`.
+
+    ``channels``: of its second, third and fourth stage, at strides 8, 16 and 32.
+    """
+
+    name: str
+    channels: tuple[int, int, int]
+
+    def children(self) -> list[nn.Module]:
+        """Nine children in order: stem (0..3), the four stages (4..7), average pool (8)."""
+        return list(resnet(self.name, classes=0).children()) + [nn.AdaptiveAvgPool2d(1)]
+
+
+RESNEXT = Trunk("resnext101_32x8d", (512, 1024, 2048))
+"""The published one; its weights come from weakly supervised ImageNet training (WSL-Images)."""
+SMALL = Trunk("resnet18", (128, 256, 512))
+"""For trying things out: no published weights."""
+
+
+def audio_children(pool: nn.Module | None = None) -> dict[str, nn.Module]:
+    """A residual network for spectrograms ``[N, 1, rows, columns]``, up to its pool, by the published names."""
+    children = dict(resnet("resnet18", classes=0, in_channels=1).named_children())
+    return {**children, "avgpool": NetVLAD() if pool is None else pool}
+
+
+def audio_trunk() -> nn.Sequential:
+    """Spectrograms ``[N, 1, rows, columns]`` to ``[N, AUDIO_FEATURES]``."""
+    return nn.Sequential(*audio_children().values())
