@@ -18,6 +18,7 @@ def mapped_packages() -> list[str]:
 
 
 EMBEDDED = ["saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker"]
+PUBLISHED = ["gaze360"]
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.14"],
@@ -76,7 +77,7 @@ setup(
             "gasp_bench = gazenet.cli.bench:main",
             "gasp_evaluate = gazenet.cli.evaluate:main",
         ],
-        "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED],
+        "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED],
         "gazenet.face_detectors": ["centerface = gazenet_plugins.centerface.spec:SPEC"],
         "gazenet.face_landmarks": ["facemesh = gazenet_plugins.facemesh.spec:SPEC"],
         "gazenet.integrators": ["embedded = gazenet.fusion.embedded:SPEC"],

@@ -24,5 +24,8 @@ CUES: dict[str, str] = {
         for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
     },
     "net:alexnet": f"{_ROOM}:alexnet",
+    "net:gaze360": f"{_ROOM}_gaze360:network",
+    "op:gaze360_loss": f"{_ROOM}_gaze360:loss",
+    "op:gaze_direction_map": f"{_ROOM}_gaze360:direction_map",
 }
 """A key of the table of adapters to a dotted ``"module:function"``."""

@@ -1,0 +1,65 @@
+"""Goldens of Gaze360: the network, its loss and angles, the published picture."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import torch
+from torch import nn
+
+from gazenet.testing.goldens import Golden, difference, prepare
+from gazenet.testing.goldens_cues import options, single
+
+ROOM = "gazenet_plugins.gaze360"
+
+
+def network(golden: Golden) -> float:
+    """The complete network; its keys carry the published prefix."""
+    options(golden, "input_layout")
+    wrapped = nn.ModuleDict({"module": import_module(f"{ROOM}.network").Gaze360()})
+    net = prepare(wrapped, golden).get_submodule("module")
+    features = net.frame_features(single(golden))
+    gaze = net.gaze(features)
+    return difference(
+        golden,
+        {
+            "angles": gaze.angles,
+            "bound": gaze.bound,
+            "raw": gaze.raw,
+            "lstm": gaze.lstm,
+            "frame_features": features.flatten(0, 1),
+        },
+    )
+
+
+def loss(golden: Golden) -> float:
+    """The pinball loss and the forms of an angle."""
+    options(golden)
+    angles = import_module(f"{ROOM}.angles")
+    inputs = golden.inputs()
+    predicted, target, bound = inputs["pred"], inputs["target"], inputs["bound"].expand(-1, 2)
+    return difference(
+        golden,
+        {
+            "loss": angles.pinball_loss(predicted, target, bound)[None],
+            "cartesian": angles.cartesian(predicted),
+            "compatible": angles.compatible(predicted),
+            "angle_deg": angles.angle_degrees(predicted, target),
+        },
+    )
+
+
+def direction_map(golden: Golden) -> float:
+    """The picture of gaze directions with integer and with floating depth."""
+    config = options(golden, "height", "width", "faces")
+    to_vector, drawn = import_module(f"{ROOM}.angles").cartesian, import_module(f"{ROOM}.published_map")
+    height, width, faces = config["height"], config["width"], config["faces"]
+    gazes = to_vector(torch.tensor([[face["yaw"], face["pitch"]] for face in faces])).numpy()
+    clouds = [drawn.cone_points(face["box_ltrb"][:2], g) for face, g in zip(faces, gazes, strict=True)]
+    outputs = {"points": clouds[0], "cartesian": gazes}
+    for name, whole in (("integer", True), ("float", False)):
+        depths = [drawn.exact_depth(points, height, width, whole) for points in clouds]
+        outputs[f"depth_{name}"] = depths[0]
+        outputs[f"image_{name}"] = drawn.picture(depths, height, width)
+    return difference(golden, {key: np.asarray(value) for key, value in outputs.items()})

@@ -1,0 +1,69 @@
+"""Which crops the network sees for the gaze of one person, and in which form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gazenet.cues.faces.crops import Box, PixelBox, enlarged, pixel_box, scaled
+from gazenet.cues.types import Face
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+PUBLISHED_MEAN = (224.0, 224.0, 224.0)
+"""The published pipeline hands over the crop's height in the place of the mean."""
+
+HEAD = {"wider": 1.5, "higher": 1.6, "up": 0.12}
+"""From a face box to a head box with hair and neck, as the network's training crops had them (chosen here)."""
+
+CENTRE = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one of the seven crops comes from: ``position`` inside the window, ``box`` in pixels of its frames."""
+
+    position: int
+    box: PixelBox
+
+
+def network_crop(crop: NDArray[np.uint8], published: bool) -> Tensor:
+    """A crop uint8 ``[S, S, 3]`` RGB as float32 ``[3, S, S]``, normalised."""
+    mean = PUBLISHED_MEAN if published else MEAN
+    x = torch.from_numpy(crop).permute(2, 0, 1).float() / 255
+    return (x - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+
+def followed(
+    face: Face, faces: Sequence[Sequence[Face]], positions: Sequence[int], frame: Tensor, size: tuple[int, int]
+) -> list[Place]:
+    """The head of one track at seven positions; where it is not seen, its nearest sight stands in."""
+    seen = {p: one for p in positions for one in faces[p] if one.track == face.track}
+    seen[positions[CENTRE]] = face
+    nearest = [min(seen, key=lambda p: (abs(p - wanted), p)) for wanted in positions]
+    return [Place(p, _head(seen[p].box, frame, size)) for p in nearest]
+
+
+def _head(box: Box, frame: Tensor, size: tuple[int, int]) -> PixelBox:
+    return pixel_box(enlarged(scaled(box, size, frame), **HEAD))
+
+
+def by_index(
+    index: int, faces: Sequence[Sequence[Face]], positions: Sequence[int], frame: Tensor, size: tuple[int, int]
+) -> list[Place]:
+    """The published choice: the box of the same index in each frame, whoever that is.
+
+    In a frame with fewer boxes the centre frame is cropped with the box used last.
+    """
+    centre = positions[CENTRE]
+    last = faces[centre][index].box
+    places = []
+    for position in positions:
+        has = index < len(faces[position])
+        last = faces[position][index].box if has else last
+        places.append(Place(position if has else centre, pixel_box(scaled(last, size, frame))))
+    return places

@@ -1,0 +1,173 @@
+"""Gaze360 as an extractor: crops in, one cone per person out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.cues.faces.crops import cut, pixel_box
+from gazenet.cues.faces.gaze import gaze_of
+from gazenet.cues.memo import FrameMemo
+from gazenet.cues.rendering import Canvas, FloatMap, brightest
+from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet_plugins.gaze360 import published_map
+from gazenet_plugins.gaze360.angles import cartesian
+from gazenet_plugins.gaze360.crops import CENTRE, Place, by_index, followed, network_crop
+from gazenet_plugins.gaze360.network import FRAMES, SIDE, Gaze360
+from gazenet_plugins.gaze360.spec import SPEC
+
+MODES = ("published", "corrected")
+CHECKPOINT = "model.pth.tar"
+TRAINED_RATE = 8
+"""Frames per second of the training clips."""
+
+QUANTILES_PER_SIGMA = 1.2816
+"""The 10 % and 90 % quantiles of a Gaussian, in standard deviations."""
+
+CONE_RANGE = (0.1, 0.8)
+FULL_STRENGTH = 0.35
+"""Length of the gaze in the picture from which a cone is fully bright; a gaze into the camera points nowhere."""
+
+FAST_SIDE = 320
+"""Longer side of the field that stands for the published picture unless ``exact``."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """The gaze of one face: unit vector in the data set's axes, (yaw, pitch) and half the quantile width, radians."""
+
+    face: Face
+    vector: NDArray[np.float32]
+    angles: tuple[float, float]
+    bound: float
+
+
+class Gaze360Cue:
+    """Gaze vectors of all faces, drawn into the frame.
+
+    Args:
+        mode: ``"corrected"``: ImageNet normalisation, head boxes, tracked persons, frames about 1/8 s apart, a beam
+            from the eyes as wide as the network is unsure. ``"published"``: what the released GASP weights were made
+            with (see the model card).
+        weights: a checkpoint file, or a folder that holds ``model.pth.tar``, instead of the declared asset.
+        exact: in published mode the search tree of the original instead of a distance transform: slow, equal bytes.
+
+    Raises UsageError for another mode.
+    """
+
+    spec = SPEC
+
+    def __init__(self, mode: str = "corrected", weights: str = "", exact: bool = False) -> None:
+        if mode not in MODES:
+            raise UsageError(f"gaze360: parameter 'mode' must be one of {', '.join(MODES)}, not {mode!r}")
+        self._published, self._weights, self._exact = mode == "published", weights, exact
+        self._memo: FrameMemo[torch.Tensor | None] = FrameMemo()
+        self._step = 1
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        path = Path(self._weights) if self._weights else asset_path(SPEC.assets[0])
+        network = Gaze360()
+        load_published(network, path / CHECKPOINT if path.is_dir() else path)
+        self._device, self._dtype = device, dtype
+        self._network = network.eval().to(device, dtype)
+
+    def begin(self, video: VideoContext) -> None:
+        self._memo.clear()
+        widest = SPEC.window.before // CENTRE
+        self._step = 1 if self._published else min(max(int(video.rate / TRAINED_RATE), 1), widest)
+
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window; records: yaw, pitch (degrees), vector and uncertainty of every face."""
+        self._memo.forget_before(int(windows.index.min()) - windows.anchor)
+        maps, records = [], []
+        for b in range(len(windows)):
+            looks = [look for look in (self._look(windows, b, k) for k in range(_count(windows, b))) if look]
+            maps.append(self._drawn(windows, looks))
+            records.append({"faces": [_record(look) for look in looks]})
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+
+    @torch.inference_mode()
+    def _look(self, windows: Windows, b: int, k: int) -> Look | None:
+        """The gaze of face k in the anchor frame of window b; None where none of it lies inside the frame."""
+        assert windows.frames is not None
+        positions = [windows.anchor + self._step * (j - CENTRE) for j in range(FRAMES)]
+        frames, faces, face = windows.frames[b], windows.faces[b], windows.faces[b][windows.anchor][k]
+        if self._published:
+            places = by_index(k, faces, positions, frames, windows.size)
+        else:
+            places = followed(face, faces, positions, frames, windows.size)
+        features = [self._features(windows, b, place) for place in places]
+        centre = features[CENTRE]
+        if centre is None:
+            return None
+        gaze = self._network.gaze(torch.stack([centre if f is None else f for f in features])[None])
+        angles, bound = gaze.angles.float().cpu(), float(gaze.bound[0, 0])
+        return Look(face, cartesian(angles)[0].numpy(), (float(angles[0, 0]), float(angles[0, 1])), bound)
+
+    def _features(self, windows: Windows, b: int, place: Place) -> torch.Tensor | None:
+        """The features of one crop; each crop by itself, so that no result depends on the batch."""
+        assert windows.frames is not None
+        pixels = windows.frames[b, place.position]
+
+        def compute() -> torch.Tensor | None:
+            crop = cut(pixels, place.box, SIDE)
+            if crop is None:
+                return None
+            one = network_crop(crop, self._published).to(self._device, self._dtype)
+            return self._network.base_model(one[None])[0]
+
+        frame = max(0, int(windows.index[b]) + place.position - windows.anchor)
+        return self._memo.get(frame, place.box, compute)
+
+    def _drawn(self, windows: Windows, looks: list[Look]) -> FloatMap:
+        canvas = Canvas(windows.size, windows.map_size)
+        if not self._published:
+            return brightest((_cone(canvas, look) for look in looks), canvas)
+        if not looks:
+            return canvas.empty()
+        height, width = windows.size
+        clouds = [published_map.cone_points(pixel_box(look.face.box)[:2], look.vector) for look in looks]
+        if self._exact:
+            depths = [published_map.exact_depth(points, height, width) for points in clouds]
+        else:
+            zoom = min(1.0, FAST_SIDE / max(height, width))
+            depths = [published_map.fast_depth(points, height, width, zoom) for points in clouds]
+        field = published_map.grey(depths)
+        return np.asarray(cv2.resize(field, windows.map_size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _count(windows: Windows, b: int) -> int:
+    return len(windows.faces[b][windows.anchor])
+
+
+def _cone(canvas: Canvas, look: Look) -> FloatMap:
+    """A beam from the eyes; the data set's x runs to the left, y upwards."""
+    direction = float(-look.vector[0]), float(-look.vector[1])
+    strength = min(float(np.hypot(*direction)) / FULL_STRENGTH, 1.0)
+    half_angle = float(np.clip(look.bound / QUANTILES_PER_SIGMA, *CONE_RANGE))
+    return np.asarray(strength * canvas.cone(_eyes(look.face), direction, half_angle), np.float32)
+
+
+def _eyes(face: Face) -> tuple[float, float]:
+    """Between the eyes; two fifths down the box where no landmarks are known."""
+    mesh = gaze_of(face)
+    return mesh.origin if mesh else (face.centre[0], face.box[1] + 0.4 * face.size[1])
+
+
+def _record(look: Look) -> Record:
+    yaw, pitch = look.angles
+    return {
+        "track": look.face.track,
+        "box": [round(value, 1) for value in look.face.box],
+        "yaw": round(-float(np.rad2deg(yaw)), 2),
+        "pitch": round(float(np.rad2deg(pitch)), 2),
+        "half_width": round(float(np.rad2deg(look.bound)), 2),
+        "gaze": [round(float(value), 4) for value in look.vector],
+    }
