@@ -71,8 +71,9 @@ def self_attention(x: Tensor, query: nn.Module, key: nn.Module, value: nn.Module
 def interleaved(maps: Sequence[Tensor], transposed: bool = False) -> Tensor:
     """Three maps ``[N, C, h, w]`` as input ``[N, C, 3, h, w]`` of a 3D convolution.
 
-    Published networks reinterpret the memory of ``[N, 3, C, h, w]``: slot (c, t) holds number 3c + t of the list of all
-    maps, first frame first. With ``transposed`` slot (c, t) holds map c of frame t, which no published weights expect.
+    Published networks reinterpret the memory of ``[N, 3, C, h, w]``: slot (c, t) holds number 3c + t of the list of
+    all maps, first frame first. With ``transposed`` slot (c, t) holds map c of frame t, which no published weights
+    expect.
     """
     stacked = torch.stack(list(maps), 1)
     n, frames, channels, *size = stacked.shape
@@ -99,7 +100,7 @@ def audio_visual_gate(
 
 
 def refinement(channels: int, activated: bool = False) -> nn.Sequential:
-    """3D convolutions over three frames, then twice over the neighbourhood: ``[N, C, 3, h, w]`` to ``[N, C, 1, h, w]``.
+    """``[N, C, 3, h, w]`` to ``[N, C, 1, h, w]``: a convolution over three frames, then two over the neighbourhood.
 
     ``activated``: rectified between, as in the authors' older compiled version.
     """
@@ -108,7 +109,9 @@ def refinement(channels: int, activated: bool = False) -> nn.Sequential:
         nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1)),
         nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1)),
     ]
-    return nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]) if activated else nn.Sequential(*layers)
+    return (
+        nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]) if activated else nn.Sequential(*layers)
+    )
 
 
 def initialise(network: nn.Module) -> None:

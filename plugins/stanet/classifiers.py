@@ -216,9 +216,11 @@ def deconvolution(width: int, stage: Stage, activated: bool) -> nn.Sequential:
     """``[N, width, 1, 1]`` to ``[N, width, side, side]``."""
     layers: list[nn.Module] = []
     for kernel, stride in DECONVOLUTIONS[stage]:
-        layers += [nn.ConvTranspose2d(width, width, kernel, stride), nn.ReLU()] if activated else [
-            nn.ConvTranspose2d(width, width, kernel, stride)
-        ]
+        layers += (
+            [nn.ConvTranspose2d(width, width, kernel, stride), nn.ReLU()]
+            if activated
+            else [nn.ConvTranspose2d(width, width, kernel, stride)]
+        )
     return nn.Sequential(*layers[:-1] if activated else layers)
 
 

@@ -50,8 +50,8 @@ class _Saliency(nn.Module):
 class STA32(_Saliency):
     """The network of both published sources; any picture size.
 
-    Inputs are (previous, current, next), for which its mixing of frames is made. Some layers are in the checkpoints and
-    do nothing.
+    Inputs are (previous, current, next), for which its mixing of frames is made. Some layers are in the checkpoints
+    and do nothing.
 
     Args:
         channels: C, 32 in the published weights.

@@ -25,7 +25,7 @@ class Trunk:
 
     def children(self) -> list[nn.Module]:
         """Nine children in order: stem (0..3), the four stages (4..7), average pool (8)."""
-        return list(resnet(self.name, classes=0).children()) + [nn.AdaptiveAvgPool2d(1)]
+        return [*resnet(self.name, classes=0).children(), nn.AdaptiveAvgPool2d(1)]
 
 
 RESNEXT = Trunk("resnext101_32x8d", (512, 1024, 2048))

@@ -1,0 +1,31 @@
+"""Goldens of the DeepLab saliency model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gazenet.cues.registry import import_object
+from gazenet.testing.goldens import Golden
+from gazenet.testing.goldens_stanet import known
+from gazenet.testing.goldens_stanet_networks import Case, run
+
+INSIDE = {name: name for name in ("aspp", "conv1", "conv2", "conv3")} | {"backbone": "features"}
+
+
+def network(golden: Golden) -> float:
+    """The map, its logits, and what every part of the network gives out."""
+    config = known(golden, {"size", "rates", "upsample", "align_corners", "reconstructed"})
+    sizes = [list(value.shape[2:]) for value in golden.inputs().values()]
+    if sizes != [config["size"]] or config["reconstructed"] is not True:
+        raise ValueError(f"pictures of {sizes}, the config says {config['size']}")
+    kind = import_object("gazenet_plugins.deeplab_saliency.network:DeepLabSaliency")
+    built = kind(config["rates"], config["upsample"], config["align_corners"])
+
+    def call(inputs: Sequence[Tensor]) -> Mapping[str, Tensor]:
+        logits = built.logits(*inputs)
+        return {"logits": logits, "map": torch.sigmoid(logits)}
+
+    return run(golden, Case(built, call, INSIDE))

@@ -1,0 +1,1 @@
+"""DeepLabV3 with a decoder, for the saliency of single frames."""

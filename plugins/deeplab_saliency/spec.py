@@ -1,0 +1,20 @@
+"""DeepLab saliency: data only."""
+
+from gazenet.cues.spec import ExtractorSpec, InputSpec
+
+SPEC = ExtractorSpec(
+    name="deeplab_saliency",
+    summary="Where people look in a single frame: DeepLabV3 with a decoder, tuned from segmentation",
+    cue="saliency",
+    implementation="gazenet_plugins.deeplab_saliency.extractor:DeepLabSaliencyMaps",
+    input=InputSpec(height=216, width=384, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    assets=("deeplab_saliency",),
+    batch=8,
+    parameters={"weights": ""},
+    licence="network: MIT, rebuilt from a published table; no weights were published",
+    paper="Chen et al., Rethinking Atrous Convolution for Semantic Image Segmentation, 2017",
+    bibtex="""@article{chen2017deeplabv3,
+  title={Rethinking Atrous Convolution for Semantic Image Segmentation},
+  author={Chen, Liang-Chieh and Papandreou, George and Schroff, Florian and Adam, Hartwig},
+  journal={arXiv preprint arXiv:1706.05587}, year={2017}}""",
+)
