@@ -1,0 +1,202 @@
+"""Networks as ONNX files: exported, then compared with what they were before anybody relies on them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gazenet.errors import UsageError
+from gazenet.files import atomic_path
+
+OPSET = 18
+"""The oldest operator set that the exporter writes itself; from 17 on a LayerNorm is one operator, whose sums runtimes
+keep in single precision."""
+
+UNFIT = ("MaxUnpool", "ScatterND", "ScatterElements", "NonZero")
+"""Operators that TensorRT's parser rejects, or whose output sizes depend on data."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far outputs are apart: largest and mean absolute difference, and the largest relative to the largest value.
+
+    ``shape`` is that of the reference.
+    """
+
+    output: str
+    shape: tuple[int, ...]
+    largest: float
+    mean: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written and how well it agrees with the network in PyTorch.
+
+    ``unfit`` says what a stricter runtime would refuse; empty where nothing speaks against the file.
+    """
+
+    path: Path
+    opset: int
+    nodes: int
+    size: int
+    differences: tuple[Difference, ...]
+    unfit: tuple[str, ...]
+
+    @property
+    def worst(self) -> float:
+        """The largest relative difference of all outputs."""
+        return max(one.relative for one in self.differences)
+
+
+def export_onnx(
+    network: nn.Module,
+    examples: Sequence[Tensor],
+    path: Path,
+    *,
+    inputs: Sequence[str] = ("input",),
+    outputs: Sequence[str] = ("output",),
+    free_batch: bool = True,
+    opset: int = OPSET,
+) -> ExportReport:
+    """Write a network as one ONNX file and compare it with PyTorch on the examples.
+
+    Args:
+        network: put into evaluation mode.
+        examples: one tensor per input, with a batch of at least two where the batch is to stay free.
+        path: appears by rename when it is complete and has been run.
+        inputs, outputs: names in the graph.
+        free_batch: leave the first axis of every input open.
+        opset: version of the operators.
+
+    Raises UsageError where the exporter is not installed.
+    """
+    network.eval()
+    with atomic_path(path) as made:
+        _write(network, examples, made, inputs, outputs, free_batch, opset)
+        facts = inspect_onnx(made)
+        differences = compare_onnx(network, examples, made)
+    return ExportReport(path, facts.opset, facts.nodes, path.stat().st_size, differences, facts.unfit)
+
+
+def _write(
+    network: nn.Module,
+    examples: Sequence[Tensor],
+    path: Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    free_batch: bool,
+    opset: int,
+) -> None:
+    free = tuple({0: torch.export.Dim("batch")} for _ in examples) if free_batch else None
+    with _quiet():
+        try:
+            torch.onnx.export(
+                network,
+                tuple(examples),
+                path,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=free,
+                opset_version=opset,
+                external_data=False,
+                dynamo=True,
+                verbose=False,
+            )
+        except ModuleNotFoundError as error:
+            raise UsageError(f"the ONNX exporter needs {error.name}: pip install 'gazenet[export]'") from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of its own progress and of libraries that nobody needs here."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """An ONNX graph in numbers, and what stricter runtimes than onnxruntime refuse in it."""
+
+    opset: int
+    nodes: int
+    unfit: tuple[str, ...]
+
+
+def inspect_onnx(path: Path) -> GraphFacts:
+    """Counts the nodes of a file and looks for what TensorRT's parser is known to refuse."""
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    counts = Counter(node.op_type for node in model.graph.node)
+    unfit = [f"{kind} ({counts[kind]} times)" for kind in UNFIT if counts[kind]]
+    unfit += [
+        f"{node.name or node.op_type}: a MaxPool with indices"
+        for node in model.graph.node
+        if node.op_type == "MaxPool" and len(node.output) > 1
+    ]
+    ends = (*model.graph.input, *model.graph.output)
+    unfit += [f"{end.name}: 64-bit integers" for end in ends if _is_int64(end)]
+    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    return GraphFacts(opset, len(model.graph.node), tuple(unfit))
+
+
+def _is_int64(value: Any) -> bool:
+    from onnx import TensorProto
+
+    return bool(value.type.tensor_type.elem_type == TensorProto.INT64)
+
+
+def compare_onnx(network: nn.Module, examples: Sequence[Tensor], path: Path) -> tuple[Difference, ...]:
+    """Runs network and file on the same inputs, on the CPU; one :class:`Difference` per output.
+
+    Raises ValueError for outputs of another number or shape.
+    """
+    with torch.inference_mode():
+        wanted = network(*examples)
+    references = [wanted] if isinstance(wanted, Tensor) else list(wanted)
+    names, found = run_onnx(path, [example.numpy() for example in examples])
+    if len(found) != len(references):
+        raise ValueError(f"{path}: {len(found)} outputs, the network gives {len(references)}")
+    pairs = zip(names, (reference.numpy() for reference in references), found, strict=True)
+    return tuple(_difference(*pair) for pair in pairs)
+
+
+def run_onnx(path: Path, arrays: Sequence[NDArray[Any]]) -> tuple[list[str], list[NDArray[Any]]]:
+    """Names and values of a file's outputs for inputs in order, by onnxruntime on one CPU thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    named = {one.name: array for one, array in zip(session.get_inputs(), arrays, strict=True)}
+    return [one.name for one in session.get_outputs()], session.run(None, named)
+
+
+def _difference(name: str, reference: NDArray[Any], found: NDArray[Any]) -> Difference:
+    if reference.shape != found.shape:
+        raise ValueError(f"output {name} is {list(found.shape)}, the network gives {list(reference.shape)}")
+    apart = np.abs(found.astype(np.float64) - reference.astype(np.float64))
+    largest = float(apart.max(initial=0))
+    scale = max(float(np.abs(reference).max(initial=0)), 1e-12)
+    return Difference(name, reference.shape, largest, float(apart.mean()), largest / scale)

@@ -1,0 +1,38 @@
+"""Goldens of ST-ABN and of the plain 3D ResNet."""
+
+from __future__ import annotations
+
+import re
+
+from gazenet.cues.registry import import_object
+from gazenet.testing.goldens import Golden, difference, prepare
+from gazenet.testing.taps import Taps, only_known
+
+PLACES = {"spatial_logits": "conv_spatial_att.1", "temporal_logits": "conv_temp_att3.2"}
+"""Outputs that are not those of a module of the same name."""
+
+OUTPUTS = ("out_per", "out_att", "spatial_att", "temporal_att")
+
+NAME = re.compile(r"(abn_)?resnet(\d+)(?:_v2)?")
+"""A published model name; version 2 of ST-ABN is the same network."""
+
+
+def attention_branch(golden: Golden) -> float:
+    """ST-ABN of any depth."""
+    config = only_known(golden, ("model", "sample_duration", "num_classes", "sample_size"))
+    kind = import_object("gazenet_plugins.st_abn.network:STABN")
+    network = kind(_depth(config["model"]), config["sample_duration"], config["num_classes"])
+    prepare(network, golden)
+    (clip,) = golden.inputs().values()
+    if config.get("sample_size", clip.shape[-1]) != clip.shape[-1]:
+        raise ValueError(f"sample_size {config['sample_size']}, the clip is {list(clip.shape)}")
+    taps = Taps(network, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name not in OUTPUTS})
+    found = network(clip)
+    return difference(golden, {**taps.values, **dict(zip(OUTPUTS, found, strict=True))})
+
+
+def _depth(name: str) -> int:
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"unknown model {name!r}")
+    return int(match[2])

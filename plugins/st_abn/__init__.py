@@ -1,0 +1,1 @@
+"""Spatial and temporal attention of an action network."""

@@ -1,0 +1,42 @@
+"""ST-ABN from a published file: depth, clip length and classes follow from its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.errors import UsageError
+from gazenet_plugins.st_abn.network import COUNTS, DEEP, STABN
+
+BEST_FILE = "checkpoint-best.pt"
+STAGES = ("layer1", "layer2", "layer3", "layer4")
+
+
+def load_st_abn(path: str | Path) -> STABN:
+    """The network of a checkpoint, in evaluation mode; a training log's folder stands for its best checkpoint.
+
+    Raises UsageError for files that are no checkpoint of ST-ABN.
+    """
+    path = Path(path)
+    path = path / BEST_FILE if path.is_dir() else path
+    state = read_state(path)
+    depth = _depth(state)
+    if depth is None or not {"conv_temp_att2.0.weight", "fc.weight"} <= state.keys():
+        raise UsageError(f"{path}: is not a checkpoint of ST-ABN: its stages or attention layers are not those")
+    # Without memory of its own the network takes the tensors of the file as they are.
+    with torch.device("meta"):
+        network = STABN(depth, len(state["conv_temp_att2.0.weight"]), len(state["fc.weight"]))
+    network.load_state_dict(checked_state(network, state, path), assign=True)
+    return network.eval()
+
+
+def _depth(state: Mapping[str, Tensor]) -> int | None:
+    """The depth with this many blocks in its stages; None where there is none."""
+    deep = "layer1.0.conv3.weight" in state
+    blocks = {tuple(key.split(".")[:2]) for key in state}
+    counts = tuple(sum(block[0] == stage for block in blocks) for stage in STAGES)
+    return next((depth for depth, known in COUNTS.items() if known == counts and (depth >= DEEP) == deep), None)

@@ -1,0 +1,126 @@
+"""ST-ABN (Mitsuhara et al., 2021): an action network that says where and when it looks.
+
+A residual network whose time axis is never shortened; after its third stage an attention branch makes a map per frame
+and a weight per frame, which gate what the fourth stage sees. All keys are the published ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gazenet_plugins.st_abn.residual import Triple, basic, factorised, stage
+
+COUNTS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+"""Blocks of the four stages by depth."""
+
+DEEP = 50
+"""From this depth on blocks are bottlenecks."""
+
+ATTENTION_CLASSES = 174
+"""Outputs of the attention branch's own classifier, whatever the number of classes: so it was published."""
+
+IN_SPACE: Triple = (1, 2, 2)
+HERE: Triple = (1, 1, 1)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Where and when: ``spatial`` ``[B, 1, T, h, w]`` and ``temporal`` ``[B, 1, T, 1, 1]``, both in 0..1."""
+
+    spatial: Tensor
+    temporal: Tensor
+
+
+class STABN(nn.Module):
+    """Class scores of two branches, and the attention between them.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        frames: T of the clips; three layers have this size. Height and width are free.
+        classes: of the perception branch and of the attention branch's score maps.
+        dropout: before both classifiers, in training.
+
+    Raises ValueError for an unknown depth.
+    """
+
+    def __init__(self, depth: int = 50, frames: int = 32, classes: int = 174, dropout: float = 0.5) -> None:
+        super().__init__()
+        if depth not in COUNTS:
+            raise ValueError(f"no network of depth {depth} (known: {', '.join(map(str, COUNTS))})")
+        self.frames = frames
+        self._expansion = 4 if depth >= DEEP else 1
+        counts, e = COUNTS[depth], self._expansion
+        self.conv1 = nn.Conv3d(3, 64, (1, 7, 7), IN_SPACE, (0, 3, 3), bias=False)
+        self.bn1 = nn.BatchNorm3d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool3d((1, 3, 3), IN_SPACE, (0, 1, 1))
+        self.layer1 = self._stage(64, 64, counts[0], HERE, 1)
+        self.layer2 = self._stage(64 * e, 128, counts[1], IN_SPACE, 1)
+        self.layer3 = self._stage(128 * e, 256, counts[2], IN_SPACE, 3)
+        self.layer_att_common = self._stage(256 * e, 512, counts[3], HERE, 3)
+        self.layer4 = self._stage(256 * e, 512, counts[3], IN_SPACE, 3)
+        self._add_attention(512 * e, classes, frames)
+        self.conv_att_mechanism = nn.Sequential(nn.Conv3d(512 * e, 256 * e, 1, bias=False), nn.BatchNorm3d(256 * e))
+        self.dropout = nn.Dropout(dropout)
+        self.fc_att_out = nn.Linear(classes * frames, ATTENTION_CLASSES)
+        self.fc = nn.Linear(512 * e, classes)
+
+    def _stage(self, inputs: int, planes: int, count: int, stride: Triple, temporal: int) -> nn.Sequential:
+        block = basic if self._expansion == 1 else factorised(temporal)
+        return stage(block, inputs, planes, count, stride, self._expansion)
+
+    def _add_attention(self, channels: int, classes: int, frames: int) -> None:
+        self.conv_att_common = nn.Sequential(
+            nn.BatchNorm3d(channels),
+            nn.Conv3d(channels, classes, 1, bias=False),
+            nn.BatchNorm3d(classes),
+            nn.ReLU(inplace=True),
+        )
+        self.conv_att_out = nn.Sequential(
+            nn.Conv3d(classes, classes, 1, bias=False), nn.AdaptiveAvgPool3d((frames, 1, 1))
+        )
+        self.conv_spatial_att = nn.Sequential(nn.Conv3d(classes, 1, 1, bias=False), nn.BatchNorm3d(1), nn.Sigmoid())
+        self.conv_temp_att1 = nn.Sequential(
+            nn.Conv3d(classes, 1, 3, padding=1, bias=False), nn.BatchNorm3d(1), nn.ReLU(inplace=True)
+        )
+        self.conv_temp_att2 = nn.Sequential(
+            nn.Conv2d(frames, frames, 1, bias=False), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1)
+        )
+        self.conv_temp_att3 = nn.Sequential(
+            nn.Linear(frames, frames), nn.ReLU(inplace=True), nn.Linear(frames, frames), nn.Sigmoid()
+        )
+
+    def forward(self, clip: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The published outputs of ``clip`` ``[B, 3, T, H, W]``, BGR, normalised.
+
+        Returns scores of the perception branch ``[B, classes]`` and of the attention branch ``[B, 174]``, spatial
+        attention ``[B, 1, T, H/16, W/16]`` and temporal attention ``[B, 1, T, 1, 1]``. Raises ValueError for clips
+        of another length.
+        """
+        x = self.features(clip)
+        common = self.conv_att_common(self.layer_att_common(x))
+        found = self._attention(common)
+        out_att = self.fc_att_out(self.dropout(self.conv_att_out(common).flatten(1)))
+        gated = self.conv_att_mechanism(torch.cat((x * (1 + found.spatial), x * found.temporal), 1))
+        out_per = self.fc(self.dropout(self.layer4(gated).mean((2, 3, 4))))
+        return out_per, out_att, found.spatial, found.temporal
+
+    def attention(self, clip: Tensor) -> Attention:
+        """What ``forward`` gives as attention, without the classifiers."""
+        return self._attention(self.conv_att_common(self.layer_att_common(self.features(clip))))
+
+    def features(self, clip: Tensor) -> Tensor:
+        """The third stage, ``[B, 256 or 1024, T, H/16, W/16]``."""
+        if clip.dim() != 5 or clip.shape[2] != self.frames:
+            raise ValueError(f"a clip of shape {list(clip.shape)}, expected [B, 3, {self.frames}, H, W]")
+        x = self.maxpool(self.relu(self.bn1(self.conv1(clip))))
+        return self.layer3(self.layer2(self.layer1(x)))
+
+    def _attention(self, common: Tensor) -> Attention:
+        spatial = self.conv_spatial_att(common)
+        pooled = self.conv_temp_att2(self.conv_temp_att1(common).squeeze(1))
+        temporal = self.conv_temp_att3(pooled.flatten(1))
+        return Attention(spatial, temporal[:, None, :, None, None])

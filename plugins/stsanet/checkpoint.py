@@ -1,0 +1,47 @@
+"""STSANet from a published file: its LayerNorms say for which frames it was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.errors import UsageError
+from gazenet_plugins.stsanet.network import PUBLISHED_SIZE, STSANet
+
+PUBLISHED_FILE = "STSANet_DHF1K.pth"
+WITNESS = "ln_0_0.weight"
+
+
+def load_stsanet(path: str | Path, size: tuple[int, int] | None = None) -> STSANet:
+    """The network of a checkpoint, in evaluation mode.
+
+    Args:
+        path: the file, or a folder that holds ``STSANet_DHF1K.pth``.
+        size: (height, width) of the frames that it must have been trained for; None takes any.
+
+    Raises UsageError for files that are no checkpoint of STSANet or one for another size.
+    """
+    path = Path(path)
+    path = path / PUBLISHED_FILE if path.is_dir() else path
+    state = read_state(path)
+    found = _trained_size(state)
+    if size is not None and found != size:
+        raise UsageError(
+            f"{path}: its LayerNorms ({WITNESS} {list(state[WITNESS].shape)}, ...) are made for frames of "
+            f"{found[0]}x{found[1]}, not {size[0]}x{size[1]}; resize the frames or take another checkpoint"
+        )
+    # Without memory of its own the network takes the tensors of the file as they are.
+    with torch.device("meta"):
+        network = STSANet(found)
+    network.load_state_dict(checked_state(network, state, path), assign=True)
+    return network.eval()
+
+
+def _trained_size(state: dict[str, torch.Tensor]) -> tuple[int, int]:
+    """(height, width) that follow from the first LayerNorm; the published ones where the file has none."""
+    witness = state.get(WITNESS)
+    if witness is None or witness.dim() != 4:
+        return PUBLISHED_SIZE
+    return 4 * witness.shape[2], 4 * witness.shape[3]

@@ -1,0 +1,81 @@
+"""Saliency of every frame from the 32 frames around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet_plugins.stsanet.checkpoint import load_stsanet
+from gazenet_plugins.stsanet.network import CLIP, TARGET
+from gazenet_plugins.stsanet.spec import SPEC
+
+POSITION = {"corrected": TARGET, "published": CLIP - 1}
+"""Where the frame that gets the map stands in the clip: the one trained for, or the newest, as files were named."""
+
+
+class STSANetSaliency:
+    """One map per frame; clips that reach beyond an end of the video repeat its first or last frame.
+
+    Args:
+        weights: a checkpoint or a folder that holds ``STSANet_DHF1K.pth``; empty for the catalogue's. One that was
+            trained for another size gets the frames resized to that size.
+        mode: ``corrected`` gives the map of a clip to the frame it was trained for (position 15 of 32), divided by
+            its maximum; ``published`` to the clip's newest frame (position 31), stretched from 0 to 1.
+
+    Raises UsageError for another mode.
+    """
+
+    spec = SPEC
+
+    def __init__(self, weights: str = "", mode: str = "corrected") -> None:
+        if mode not in POSITION:
+            raise UsageError(f"stsanet: unknown mode {mode!r} (known: {', '.join(POSITION)})")
+        self._weights, self._mode = weights, mode
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        self._network = load_stsanet(self._weights or asset_path("stsanet")).to(device, dtype)
+        assert SPEC.input is not None
+        mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
+        self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
+        self._dtype = dtype
+
+    def begin(self, video: VideoContext) -> None:
+        """Nothing is kept between videos."""
+
+    @torch.inference_mode()
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window; records tell how many frames of its clip were ``repeated`` at an end."""
+        first = windows.anchor - POSITION[self._mode]
+        saliency = self._network(self._clips(windows, first))[:, None].float()
+        maps = F.interpolate(saliency, windows.map_size, mode="bilinear", align_corners=False, antialias=True)[:, 0]
+        stretched = _stretched(maps) if self._mode == "published" else _relative(maps)
+        return CueMaps(stretched, _records(windows.times[:, first : first + CLIP]))
+
+    def _clips(self, windows: Windows, first: int) -> Tensor:
+        """``[B, 3, 32, H, W]`` of the size and normalisation that the weights were trained with."""
+        assert windows.frames is not None
+        frames = windows.frames[:, first : first + CLIP].flatten(0, 1).float() / 255
+        if tuple(frames.shape[2:]) != self._network.size:
+            frames = F.interpolate(frames, self._network.size, mode="bilinear", align_corners=False, antialias=True)
+        normal = ((frames - self._mean) / self._std).to(self._dtype)
+        return normal.unflatten(0, (len(windows), CLIP)).transpose(1, 2)
+
+
+def _relative(maps: Tensor) -> Tensor:
+    """Each map divided by its maximum: the loss it was trained with does not see the scale."""
+    return maps / maps.amax((1, 2), keepdim=True).clamp_min(1e-12)
+
+
+def _stretched(maps: Tensor) -> Tensor:
+    """Each map from its minimum to its maximum, with the published guard against division by zero."""
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return (maps - low) / (high - low + 1e-5)
+
+
+def _records(times: np.ndarray) -> list[Record]:
+    """``times`` ``[B, 32]`` in seconds: a frame that stands for one beyond an end has the time of its neighbour."""
+    return [{"repeated": int((np.diff(row) == 0).sum())} for row in times]

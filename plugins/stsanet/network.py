@@ -1,0 +1,79 @@
+"""STSANet (Wang et al., IEEE TMM 2023): 32 frames in, the saliency map of the 16th of them out.
+
+An S3D encoder gives four scales; each is reduced to four frames that attend to each other; the scales are fused from
+coarse to fine. All keys are the published ones.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gazenet.backbones.s3d import S3D, Levels
+from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
+from gazenet_plugins.stsanet.fusion import INCEPTIONS, fuse, fusion_layers, inception, upsampling
+from gazenet_plugins.stsanet.unpool import REPLACEMENTS, ConvolvedUpsampling
+
+CLIP = 32
+"""Frames of a window."""
+
+TARGET = 15
+"""Position of the frame in its window that the map belongs to, from 0."""
+
+PUBLISHED_SIZE = (224, 384)
+
+
+class STSANet(S3D):
+    """Saliency of the frame at position 15 of 32.
+
+    Args:
+        size: (height, width) of the frames, multiples of 32; LayerNorms over whole feature maps fix it for good.
+        unpool: ``exact`` is the network as published; ``nearest``, ``trilinear`` and ``convolution`` (with weights
+            that no published checkpoint has) are what ports put in the place of its un-pooling.
+
+    Raises ValueError for other sizes and names.
+    """
+
+    def __init__(self, size: tuple[int, int] = PUBLISHED_SIZE, unpool: str = "exact") -> None:
+        super().__init__()
+        if min(size) < 32 or size[0] % 32 or size[1] % 32:
+            raise ValueError(f"frames of {size[0]}x{size[1]}: both sides must be multiples of 32")
+        if unpool not in (*REPLACEMENTS, "convolution"):
+            raise ValueError(f"unknown un-pooling {unpool!r} (known: {', '.join(REPLACEMENTS)}, convolution)")
+        self.size, self.unpool = size, unpool
+        layers = fusion_layers()
+        for index in range(len(LEVELS)):
+            layers |= attention_layers(index, size[0] // (4 << index), size[1] // (4 << index))
+        if unpool == "convolution":
+            layers["unpool_conv"] = ConvolvedUpsampling(LEVELS[0].channels)
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.enlarge = upsampling()
+
+    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+        """``clip`` ``[B, 3, 32, H, W]``, RGB, normalised by the ImageNet mean and std. Returns ``[B, H, W]`` in 0..1.
+
+        Raises ValueError for clips of another length or size than the network was made for.
+        """
+        self._check(clip)
+        return self.decode(super().forward(clip))
+
+    def decode(self, levels: Levels) -> Tensor:
+        """The map ``[B, H, W]`` from the encoder's levels."""
+        layers = dict(self.named_children())
+        put_back = layers["unpool_conv"] if self.unpool == "convolution" else REPLACEMENTS[self.unpool]
+        scales = [attention_level(layers, k, x, put_back) for k, x in enumerate(reversed(levels))]
+        x = self.enlarge(layers["branch3_beh_0"](scales[3]))
+        for step in range(len(INCEPTIONS)):
+            x = self.enlarge(inception(layers, step, fuse(layers, step, x, scales[2 - step])))
+        x = self.enlarge(layers["readout_1"](x))
+        return layers["readout_2"](x).flatten(0, 2)
+
+    def _check(self, clip: Tensor) -> None:
+        found = tuple(clip.shape[1:])
+        if found != (3, CLIP, *self.size):
+            shape = list(self.get_submodule("ln_0_0").normalized_shape)  # type: ignore[arg-type]
+            height, width = self.size
+            raise ValueError(
+                f"a clip of shape {list(found)}, expected {[3, CLIP, height, width]}: "
+                f"the LayerNorms (ln_0_0 over {shape}, ...) are made for frames of {height}x{width}"
+            )
