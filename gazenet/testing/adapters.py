@@ -67,6 +67,16 @@ TABLE: dict[str, Adapter] = {
     "layout:metrics": Adapter("gazenet.testing.goldens_metrics:metrics", limit=1e-9),
     "layout:eight-bit frames": Adapter("gazenet.testing.goldens_metrics:eight_bit_frames", limit=1e-9),
     **{key: Adapter(runner) for key, runner in CUES.items()},
+    "model:STSANet": Adapter("gazenet.testing.goldens_stsanet:network", limit=1e-3),
+    **{
+        f"model:{kind}resnet{depth}{version}": Adapter(f"gazenet.testing.goldens_st_abn:{runner}")
+        for kind, version, runner in (
+            ("", "", "residual"),
+            ("abn_", "", "attention_branch"),
+            ("abn_", "_v2", "attention_branch"),
+        )
+        for depth in (18, 34, 50, 101, 152)
+    },
 }
 
 _FIELDS = ("class", "function", "network", "net", "model", "op", "part")
