@@ -1,7 +1,7 @@
 """The published picture of gaze directions: the depth of a cone around the corner of each face box.
 
 A widening cone of points starts at the box's corner and runs ten pixels along the gaze; every pixel gets the depth of
-the nearest point, smoothed; the nearer to the camera, the brighter. Radii and length are pixels, whatever the frame's size.
+the nearest point, smoothed; the nearer to the camera, the brighter. Radii and length are pixels at any frame size.
 """
 
 from __future__ import annotations
