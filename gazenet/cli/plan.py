@@ -75,8 +75,8 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
 
     specs = [get(extractor.name).spec for extractor in config.extractors]
     ids = [asset for spec in specs for asset in spec.assets]
-    if any(spec.needs.faces for spec in specs):
-        ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
+    # Faces are looked for in every run: the attention table and the report tell each person's share.
+    ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
     if config.faces.mesh:
         for landmarks in discover("gazenet.face_landmarks", FaceModelSpec).found.values():
             ids += landmarks.spec.assets

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gazenet.assets import asset_path
 from gazenet.config.infer import FacesConfig, InferConfig
+from gazenet.cues.faces.spec import FaceModelSpec
 from gazenet.cues.registry import Entry
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.files import sha256_file
@@ -37,9 +38,10 @@ def asset_hashes(ids: tuple[str, ...]) -> dict[str, str]:
     return {asset: sha256_file(asset_path(asset)) for asset in ids}
 
 
-def faces_fingerprint(config: FacesConfig, assets: tuple[str, ...], max_side: int, chunk: int) -> str:
-    """What detections depend on."""
-    return digest([config.model_dump(), asset_hashes(assets), max_side, chunk])
+def faces_fingerprint(config: FacesConfig, models: Sequence[FaceModelSpec], max_side: int, chunk: int) -> str:
+    """What detections depend on; ``models``: the detector and, where it is used, the landmark network."""
+    told = {f"{model.name} {model.version}": asset_hashes(model.assets) for model in models}
+    return digest([config.model_dump(), told, max_side, chunk])
 
 
 def extractor_fingerprint(
@@ -50,7 +52,8 @@ def extractor_fingerprint(
     upstream: Mapping[str, str],
 ) -> str:
     """What an extractor's maps depend on; ``upstream``: fingerprints of the faces and maps it is given."""
-    spec = entry.spec.model_dump(exclude=_DESCRIPTIVE)
+    # Without defaults: a field that the contract gains later says nothing of maps that were made without it.
+    spec = entry.spec.model_dump(exclude=_DESCRIPTIVE, exclude_defaults=True)
     needs = {name: upstream[name] for name in entry.spec.needs.maps}
     if entry.spec.needs.faces or entry.spec.needs.face_crops:
         needs["faces"] = upstream["faces"]

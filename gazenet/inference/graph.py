@@ -93,8 +93,9 @@ def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
     mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec) if config.faces.mesh else None
     stage = FaceStage(detector, asset_path, mesh, score=config.faces.score, max_side=config.faces.max_side)
     stage.load()
-    assets = detector.spec.assets + (mesh.spec.assets if mesh else ())
-    return stage, faces_fingerprint(config.faces, assets, config.max_side, config.chunk), assets
+    models = [detector.spec, *([mesh.spec] if mesh else [])]
+    assets = tuple(asset for model in models for asset in model.assets)
+    return stage, faces_fingerprint(config.faces, models, config.max_side, config.chunk), assets
 
 
 def _cue(entry: Entry[ExtractorSpec], settings: ExtractorConfig, config: InferConfig, upstream: dict[str, str]) -> Cue:

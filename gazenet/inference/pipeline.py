@@ -26,6 +26,7 @@ from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
 from gazenet.media.source import display_name, source_id
 from gazenet.media.stills import FrameSource, open_source
+from gazenet.media.types import VideoInfo
 
 
 def run(
@@ -139,12 +140,13 @@ def _work(
         job = _through(graph, source, identity, folder, sinks, timings, path)
     finally:
         source.close()
-    warnings = [*notes, *job.warnings, *source.warnings]
+    told_by_sinks = [line for sink in sinks for line in getattr(sink, "notes", [])]
+    warnings = [*notes, *job.warnings, *source.warnings, *told_by_sinks]
     counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": job.skipped}
     told = timings.summary(job.frames)
     summary = VideoSummary(path, folder, job.frames, warnings, counts, told)
     files = [name for sink in sinks for name in sink.files]
-    write_record(folder, _record(graph, summary, identity, fingerprint, files))
+    write_record(folder, _record(graph, summary, source.info, identity, fingerprint, files))
     for line in warnings:
         print(f"{display_name(path)}: {line}", file=sys.stderr)
     print(
@@ -187,12 +189,15 @@ def _through(
     return job
 
 
-def _record(graph: Graph, summary: VideoSummary, identity: str, fingerprint: str, files: list[str]) -> dict[str, Any]:
+def _record(
+    graph: Graph, summary: VideoSummary, info: VideoInfo, identity: str, fingerprint: str, files: list[str]
+) -> dict[str, Any]:
     return {
         "input": as_text(summary.path),
         "source_id": identity,
         "fingerprint": fingerprint,
         "outputs": files,
+        "video": {"width": info.width, "height": info.height, "rate": float(info.rate), "sound": info.has_audio},
         "frames": summary.frames,
         "counts": summary.counts,
         "warnings": summary.warnings,

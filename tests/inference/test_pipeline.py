@@ -56,6 +56,7 @@ def test_everything_promised_is_there(clip: Path, settings: Settings, tmp_path: 
         assert len(list(reader)) == 40
     record = json.loads((folder / "run.json").read_text())
     assert record["frames"] == 40 and record["timings"]["frames_per_s"] > 0
+    assert record["video"] == {"width": 160, "height": 128, "rate": 25.0, "sound": True}
     assert "<script" in (folder / "report.html").read_text()
     assert (tmp_path / "log.txt").read_text() == "completed,videoid=clip,videoidx=0\n"
 

@@ -18,6 +18,7 @@ class Sink(Protocol):
     Attributes:
         name: key of the sink in the config's ``outputs``.
         files: names of what it leaves in the folder.
+        notes: (optional) plain lines about what could not be written as wished; read after ``close``.
     """
 
     name: str

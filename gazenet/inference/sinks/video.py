@@ -21,6 +21,7 @@ class VideoSink:
 
     def __init__(self) -> None:
         self._writer: VideoWriter | None = None
+        self.notes: list[str] = []
 
     def open(self, context: SinkContext) -> None:
         self.context = context
@@ -44,6 +45,7 @@ class VideoSink:
         if writer is not None:
             with writing(self.context.folder / self.files[0]):
                 writer.__exit__(None, None, None)
+            self.notes += [f"{self.files[0]}: {line}" for line in writer.warnings]
 
     def abort(self) -> None:
         writer, self._writer = self._writer, None
