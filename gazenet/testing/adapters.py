@@ -67,6 +67,8 @@ TABLE: dict[str, Adapter] = {
     "layout:metrics": Adapter("gazenet.testing.goldens_metrics:metrics", limit=1e-9),
     "layout:eight-bit frames": Adapter("gazenet.testing.goldens_metrics:eight_bit_frames", limit=1e-9),
     **{key: Adapter(runner) for key, runner in CUES.items()},
+    "net:mobilenetv2_unisal": Adapter("gazenet.testing.goldens_visual:mobilenet"),
+    **{f"network:{name}": Adapter(f"gazenet.testing.goldens_visual:{name}") for name in ("unisal", "tased", "vinet")},
     "model:STSANet": Adapter("gazenet.testing.goldens_stsanet:network", limit=1e-3),
     **{
         f"model:{kind}resnet{depth}{version}": Adapter(f"gazenet.testing.goldens_st_abn:{runner}")

@@ -1,0 +1,168 @@
+"""S3D: inception blocks whose convolutions are first spatial, then temporal (Xie et al., ECCV 2018).
+
+The encoder of TASED-Net, ViNet and STSANet, with their keys: ``base1`` .. ``base4``, inside them ``conv_s``, ``bn_s``,
+``conv_t``, ``bn_t`` (separable) and ``conv``, ``bn`` (1x1x1), in blocks ``branch0`` .. ``branch3``. The pools between
+the groups have no weights, and networks on top of it need the indices of some of them, so they are no children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EPS, MOMENTUM = 1e-3, 1e-3
+
+MIXED: dict[str, tuple[int, int, int, int, int, int, int]] = {
+    "3b": (192, 64, 96, 128, 16, 32, 32),
+    "3c": (256, 128, 128, 192, 32, 96, 64),
+    "4b": (480, 192, 96, 208, 16, 48, 64),
+    "4c": (512, 160, 112, 224, 24, 64, 64),
+    "4d": (512, 128, 128, 256, 24, 64, 64),
+    "4e": (512, 112, 144, 288, 32, 64, 64),
+    "4f": (528, 256, 160, 320, 32, 128, 128),
+    "5b": (832, 256, 160, 320, 32, 128, 128),
+    "5c": (832, 384, 192, 384, 48, 128, 128),
+}
+"""Channels of a block: input, branch 0, branch 1 (reduced, output), branch 2 (reduced, output), branch 3."""
+
+FLAT_OFFSETS = {"base1": 0, "base2": 5, "base3": 8, "base4": 14}
+"""``base.N`` of the Kinetics weights is ``baseG.(N - offset)`` of the largest offset that N reaches."""
+
+
+class BasicConv(nn.Module):
+    """A 1x1x1 convolution, batch norm, ReLU: ``[N, inputs, T, H, W]`` to ``[N, outputs, T, H, W]``."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(inputs, outputs, 1, bias=False)
+        self.bn = nn.BatchNorm3d(outputs, EPS, MOMENTUM)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+class SeparableConv(nn.Module):
+    """A k x k convolution in space, then one of length k in time, each with batch norm and ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, k: int, stride: int = 1, padding: int = 0) -> None:
+        super().__init__()
+        self.conv_s = nn.Conv3d(inputs, outputs, (1, k, k), (1, stride, stride), (0, padding, padding), bias=False)
+        self.bn_s = nn.BatchNorm3d(outputs, EPS, MOMENTUM)
+        self.conv_t = nn.Conv3d(outputs, outputs, (k, 1, 1), (stride, 1, 1), (padding, 0, 0), bias=False)
+        self.bn_t = nn.BatchNorm3d(outputs, EPS, MOMENTUM)
+
+    def spatial(self, x: Tensor) -> Tensor:
+        """The first half: each frame by itself."""
+        return F.relu(self.bn_s(self.conv_s(x)), inplace=True)
+
+    def temporal(self, x: Tensor) -> Tensor:
+        """The second half: each pixel by itself."""
+        return F.relu(self.bn_t(self.conv_t(x)), inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.temporal(self.spatial(x))
+
+
+class Mixed(nn.Module):
+    """Four branches side by side, their channels in the order of the branches. ``name``: a key of :data:`MIXED`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        inputs, out0, mid1, out1, mid2, out2, out3 = MIXED[name]
+        self.branch0 = nn.Sequential(BasicConv(inputs, out0))
+        self.branch1 = nn.Sequential(BasicConv(inputs, mid1), SeparableConv(mid1, out1, 3, padding=1))
+        self.branch2 = nn.Sequential(BasicConv(inputs, mid2), SeparableConv(mid2, out2, 3, padding=1))
+        self.branch3 = nn.Sequential(nn.MaxPool3d(3, 1, 1), BasicConv(inputs, out3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)), 1)
+
+
+class Levels(NamedTuple):
+    """Features of a clip of T frames of H x W, the deepest first, by the names that the decoders give them.
+
+    ``y0`` ``[N, 1024, T/8, H/32, W/32]``, ``y1`` ``[N, 832, T/4, H/16, W/16]``, ``y2`` ``[N, 480, T/2, H/8, W/8]``,
+    ``y3`` ``[N, 192, T/2, H/4, W/4]``.
+    """
+
+    y0: Tensor
+    y1: Tensor
+    y2: Tensor
+    y3: Tensor
+
+
+def shrink(x: Tensor) -> Tensor:
+    """The pool that halves height and width between the first two groups, and inside the first."""
+    return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+
+
+class S3D(nn.Module):
+    """A clip ``[N, 3, T, H, W]``, RGB, normalised as its weights want it, to :class:`Levels`.
+
+    T a multiple of 8, H and W multiples of 32. Networks that keep the keys of the encoder at their own top level
+    inherit from it. Its work is cut where networks on top need it: :meth:`frame_stem` sees every frame by itself, so
+    that what windows share can be computed once; :meth:`upper` gives the three larger levels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base1 = nn.Sequential(
+            SeparableConv(3, 64, 7, 2, 3),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+            BasicConv(64, 64),
+            SeparableConv(64, 192, 3, 1, 1),
+        )
+        self.base2 = nn.Sequential(Mixed("3b"), Mixed("3c"))
+        self.base3 = nn.Sequential(Mixed("4b"), Mixed("4c"), Mixed("4d"), Mixed("4e"), Mixed("4f"))
+        self.base4 = nn.Sequential(Mixed("5b"), Mixed("5c"))
+
+    def forward(self, clip: Tensor) -> Levels:
+        return self.levels(self.frame_stem(clip))
+
+    def frame_stem(self, frames: Tensor) -> Tensor:
+        """The first convolution's spatial half, ``[N, 3, T, H, W]`` to ``[N, 64, T, H/2, W/2]``: each frame by itself.
+
+        Stems of any stretch of frames, one frame included, can be put together along T to that of a window.
+        """
+        return self._first.spatial(frames)
+
+    def levels(self, stem: Tensor) -> Levels:
+        """All levels from the stem of a window's frames."""
+        y3, y2, y1 = self.upper(stem)
+        return Levels(self.deepest(y1), y1, y2, y3)
+
+    def upper(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The levels y3, y2, y1 from the stem of a window's frames."""
+        y3 = self.base1[1:](self._first.temporal(stem))
+        y2 = self.base2(shrink(y3))
+        return y3, y2, self.base3(F.max_pool3d(y2, 3, 2, 1))
+
+    def deepest(self, y1: Tensor) -> Tensor:
+        """The level y0 from y1."""
+        return self.base4(F.max_pool3d(y1, 2, 2))
+
+    @property
+    def _first(self) -> SeparableConv:
+        first = self.base1[0]
+        assert isinstance(first, SeparableConv)
+        return first
+
+
+def from_flat_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict with the keys ``base.N.rest`` of the published Kinetics weights under the keys of :class:`S3D`.
+
+    Entries of other names (the classifier's) are dropped; keys may begin with ``module.``.
+    """
+    found: dict[str, Tensor] = {}
+    for key, value in state.items():
+        root, number, *rest = [*key.removeprefix("module.").split(".", 2), ""]
+        if root == "base" and number.isdigit():
+            group, offset = max(
+                ((name, first) for name, first in FLAT_OFFSETS.items() if first <= int(number)), key=lambda one: one[1]
+            )
+            found[f"{group}.{int(number) - offset}.{rest[0]}"] = value
+    return found
