@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ValidationError
 
+from gazenet.config.experiment_data import train_data
+from gazenet.config.experiments import experiment_names, find_experiment
 from gazenet.config.infer import InferConfig
+from gazenet.config.legacy import convert, is_legacy
 from gazenet.config.overrides import apply, parse_set
+from gazenet.config.placeholders import substitute
 from gazenet.config.strict_json import parse
 from gazenet.errors import UsageError
 
@@ -24,6 +29,7 @@ if typing.TYPE_CHECKING:
 Kind = Literal["infer", "train"]
 _Model = TypeVar("_Model", bound=BaseModel)
 _MAX_BYTES = 4_000_000
+_LOG = logging.getLogger(__name__)
 
 
 def config_names(kind: Kind) -> list[str]:
@@ -43,18 +49,32 @@ def config_summaries(kind: Kind) -> dict[str, str]:
     return found
 
 
+Placeholders = Mapping[str, str | None]
+
+
 @overload
-def load_config(kind: Literal["infer"], name: str | Path, sets: Sequence[str] = ()) -> InferConfig: ...
+def load_config(
+    kind: Literal["infer"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
+) -> InferConfig: ...
 @overload
-def load_config(kind: Literal["train"], name: str | Path, sets: Sequence[str] = ()) -> TrainConfig: ...
+def load_config(
+    kind: Literal["train"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
+) -> TrainConfig: ...
 
 
-def load_config(kind: Kind, name: str | Path, sets: Sequence[str] = ()) -> InferConfig | TrainConfig:
-    """Load a config by installed name or by file (a path, or a text that ends in .json), then apply ``--set`` values.
+def load_config(
+    kind: Kind,
+    name: str | Path,
+    sets: Sequence[str] = (),
+    placeholders: Placeholders = types.MappingProxyType({}),
+) -> InferConfig | TrainConfig:
+    """Load a config by name or by file (a path, or a text that ends in .json), then apply ``--set`` values.
 
+    Names are those of installed configs and, for training, of published experiments. Files of the original release are
+    read too; what has no counterpart is logged as a warning. ``placeholders`` replace ``@NAME`` in the config's texts.
     ``sets`` are texts ``key.path=value``; the value is JSON, or a plain string where it is not. Raises UsageError.
     """
-    data, where = read_config(kind, name)
+    data, where = read_config(kind, name, placeholders)
     return validate(model_of(kind), data, where, sets)
 
 
@@ -67,17 +87,38 @@ def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
     return TrainConfig
 
 
-def read_config(kind: Kind, name: str | Path) -> tuple[dict[str, Any], str]:
+def read_config(
+    kind: Kind, name: str | Path, placeholders: Placeholders = types.MappingProxyType({})
+) -> tuple[dict[str, Any], str]:
     """The raw object of a config and the words that name it in errors. Raises UsageError."""
     if isinstance(name, Path) or name.endswith(".json") or "/" in name:
-        return read_file(Path(name)), str(name)
+        data, where = read_file(Path(name)), str(name)
+    else:
+        data, where = _named(kind, name)
+    if placeholders:
+        data = substitute(data, placeholders)
+        _refuse_code(data, where, "")
+    if is_legacy(data):
+        data, notes = convert(kind, data, Path(name).stem, where)
+        for note in notes:
+            _LOG.warning("%s: %s", where, note)
+    return data, where
+
+
+def _named(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
+    """An installed config, or a published experiment."""
     known = config_names(kind)
-    if name not in known:
-        hint = suggest(name, known)
-        raise UsageError(f"--{kind}_config {name}: no such config{hint}; known: {', '.join(known)}")
-    where = f"config {name}"
-    text = (resources.files("gazenet_configs") / kind / f"{name}.json").read_text(encoding="utf-8")
-    return _object(text, where), where
+    if name in known:
+        where = f"config {name}"
+        text = (resources.files("gazenet_configs") / kind / f"{name}.json").read_text(encoding="utf-8")
+        return _object(text, where), where
+    experiments = experiment_names() if kind == "train" else []
+    experiment = find_experiment(name) if experiments else None
+    if experiment is not None:
+        return train_data(experiment), f"experiment {name}"
+    hint = suggest(name, [*known, *experiments])
+    more = f" and {len(experiments)} published experiments (--list)" if experiments else ""
+    raise UsageError(f"--{kind}_config {name}: no such config{hint}; known: {', '.join(known)}{more}")
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -112,8 +153,8 @@ def _object(text: str, where: str) -> dict[str, Any]:
 def _refuse_code(value: Any, where: str, key: str) -> None:
     if isinstance(value, str) and "eval(" in value:
         raise UsageError(
-            f"{where}: {key}: 'eval(' is not evaluated, a config holds data and no code: write the value itself, "
-            f"or give it as --set {key}=VALUE"
+            f"{where}: {key}: 'eval(' is not evaluated, a config holds data and no code: write the value itself "
+            f'(or "@NAME" and give it as --@NAME VALUE), or give it as --set {key}=VALUE'
         )
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):

@@ -14,7 +14,11 @@ Size = tuple[int, int]
 class SourceConfig(Settings):
     """Videos or pictures of one data set."""
 
-    dataset: str = Field(min_length=1, description="Name of an installed data set reader: findwho, osie, crowd.")
+    dataset: str = Field(
+        min_length=1,
+        description="Name of an installed data set reader: findwho, osie, crowd. With data.frames_root the name of a "
+        "folder there; '*' is every data set of the split.",
+    )
     root: PathText | None = Field(default=None, description="Folder of its files; null: <data.root>/<dataset>.")
     items: tuple[str, ...] | None = Field(default=None, min_length=1, description="Names to use; null: all.")
     exclude: tuple[str, ...] = Field(default=(), description="Names to leave out.")
@@ -37,6 +41,27 @@ class DataConfig(Settings):
     root: PathText = Field(default="data", description="Folder that holds one folder per data set.")
     train: tuple[SourceConfig, ...] = Field(min_length=1, description="Where training samples come from.")
     validation: tuple[SourceConfig, ...] = Field(default=(), description="Where the scores during training come from.")
+    test: tuple[SourceConfig, ...] = Field(
+        default=(), description="What the finished network is measured on (--compute_metrics); empty: validation."
+    )
+    frames_root: PathText | None = Field(
+        default=None,
+        description="Folder of map pictures in the published layout, <dataset>/<video>/<frame>/<cue>_1.jpg; cues are "
+        "then names of pictures. null: cue maps are made from the videos of the data sets and cached.",
+    )
+    targets: tuple[str, str] = Field(
+        default=("transformed_salmap", "transformed_fixmap"),
+        description="With frames_root: the pictures of the density and of the fixations.",
+    )
+    sampling: Literal["frames", "videos"] = Field(
+        default="frames",
+        description="What an epoch shows once: every target frame, or one window of each video (the published count).",
+    )
+    window: Literal["ends", "starts"] = Field(
+        default="ends",
+        description="Where a target frame lies in a window. ends: it is the last, before the first frame of a video "
+        "that one is repeated, as in inference. starts: it is the first and the last frame is repeated, as published.",
+    )
     frame_stride: int = Field(default=5, ge=1, description="Every how-manyth frame of a video is a target.")
     sigma: float | None = Field(
         default=None,
@@ -48,6 +73,13 @@ class DataConfig(Settings):
     )
     validation_min_observers: int = Field(default=8, ge=1, description="The same for validation.")
     augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _sources_fit(self) -> DataConfig:
+        for source in (*self.train, *self.validation, *self.test):
+            if source.dataset == "*" and (self.frames_root is None or source.split is None):
+                raise ValueError("the data set '*' needs frames_root and a split that names the data sets")
+        return self
 
 
 class LossConfig(Settings):
@@ -72,7 +104,8 @@ class TrainerConfig(Settings):
     samples_per_epoch: int | None = Field(
         default=None, ge=1, description="Random draws; null: every target frame once."
     )
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=16, ge=1, description="Samples per step, shared out between the devices.")
+    drop_last: bool = Field(default=True, description="Whether an incomplete last batch of an epoch is left out.")
     optimizer: Literal["adam", "adamw"] = Field(default="adamw", description="adam is the published one.")
     learning_rate: float = Field(default=1e-3, gt=0)
     schedule: Literal["constant", "one_cycle", "cosine"] = Field(
@@ -96,11 +129,17 @@ class TrainConfig(Settings):
     """Everything a run of ``gasp_train`` needs to know."""
 
     summary: str = Field(default="", description="One sentence, shown by --list.")
+    experiment: str = Field(default="", description="Published name of the experiment this is, or empty.")
     network: dict[str, JsonValue] = Field(
-        description="Fields of the integrator's network (gazenet.fusion.gasp.GaspConfig); modalities is the number of "
-        "cues and may be left out."
+        description="Fields of the integrator's network (gazenet.fusion.config.GaspConfig); 'class' begins with a "
+        "published class, modalities is the number of cues and may be left out."
     )
-    cues: tuple[str, ...] = Field(min_length=1, description="Extractors in the order the network takes them.")
+    cues: tuple[str, ...] = Field(
+        min_length=1, description="Extractors (with data.frames_root: pictures) in the order the network takes them."
+    )
+    test_cues: tuple[str, ...] = Field(
+        default=(), description="Where the test takes other cues than the training: these; empty: the same."
+    )
     rendering: Literal["scalar", "published"] = Field(
         default="scalar",
         description="scalar: one channel per cue; published: coloured as the released weights expect.",
@@ -147,6 +186,21 @@ class TrainConfig(Settings):
         declared = self.network.get("modalities", len(self.cues))
         if declared != len(self.cues):
             raise ValueError(f"network.modalities is {declared}, but there are {len(self.cues)} cues")
+        if len(self.test_cues) not in (0, len(self.cues)):
+            raise ValueError(f"test_cues: {len(self.test_cues)} cues, but the network takes {len(self.cues)}")
+        if self.data.frames_root is not None and self.rendering != "published":
+            raise ValueError("data.frames_root holds coloured pictures: set rendering to published")
+        if self.trainer.batch_size % self.trainer.devices:
+            raise ValueError(
+                f"trainer.batch_size {self.trainer.batch_size} cannot be shared out evenly between "
+                f"{self.trainer.devices} devices"
+            )
         if self.trainer.keep == "best" and not self.data.validation:
             raise ValueError("trainer.keep is best, but data.validation is empty: add a source or keep the last")
         return self
+
+    @property
+    def context(self) -> int:
+        """Frames in a window of the network; 1 where it takes single frames."""
+        length = self.network.get("sequence_len", 1)
+        return length if isinstance(length, int) else 1

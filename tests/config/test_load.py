@@ -37,7 +37,7 @@ def test_default_is_installed_and_has_five_cues() -> None:
 
 
 def test_resolved_config_loads_again_unchanged(tmp_path: Path) -> None:
-    config = load_config("infer", "default", ["inputs=[\"a.mp4\"]", "extractors.2.parameters.gain=2"])
+    config = load_config("infer", "default", ['inputs=["a.mp4"]', "extractors.2.parameters.gain=2"])
     path = tmp_path / "again.json"
     path.write_text(config.model_dump_json())
     assert load_config("infer", path) == config
@@ -114,7 +114,7 @@ def test_only_a_leading_variable_of_a_path_is_expanded(monkeypatch: pytest.Monke
     monkeypatch.setenv("CLIPS", "/clips")
     monkeypatch.delenv("NOWHERE", raising=False)
     config = load_config(
-        "infer", "default", ["output_dir=$CLIPS/o", "cache_dir=a/$CLIPS/b", "inputs=[\"~/x\"]", "summary=$CLIPS/"]
+        "infer", "default", ["output_dir=$CLIPS/o", "cache_dir=a/$CLIPS/b", 'inputs=["~/x"]', "summary=$CLIPS/"]
     )
     assert config.output_dir == "/clips/o"
     assert config.cache_dir == "a/$CLIPS/b"
