@@ -8,9 +8,18 @@ import pytest
 import torch
 
 from gazenet.metrics import functional as metric
+from gazenet.metrics.functional import ranks
 from gazenet.metrics.saliency import CC, KLD, NSS, SIM, AUCJudd, InformationGain, ShuffledAUC
 
-TRUTH = {"nss": False, "cc": True, "sim": True, "kld": True, "auc_judd": False, "auc_uniform": False}
+TRUTH = {
+    "nss": False,
+    "cc": True,
+    "sim": True,
+    "kld": True,
+    "auc_judd": False,
+    "auc_uniform": False,
+    "auc_borji": False,
+}
 
 
 def maps(seed: int = 0, batch: tuple[int, ...] = (4,)) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -42,7 +51,7 @@ def test_bad_frames_give_nan_and_leave_the_others_alone(name: str) -> None:
     assert torch.equal(found[[0, 3]], expected[[0, 3]])
 
 
-@pytest.mark.parametrize(("name", "worst"), [("nss", 0), ("cc", 0), ("auc_judd", 0.5), ("auc_uniform", 0.5)])
+@pytest.mark.parametrize(("name", "worst"), [("nss", 0), ("cc", 0), ("auc_judd", 0.5), ("auc_uniform", 0.5), ("auc_borji", 0.5)])
 @pytest.mark.parametrize("value", [0.0, 0.1, 0.3])
 def test_a_constant_map_scores_chance(name: str, worst: float, value: float) -> None:
     _, f, g = maps()
@@ -73,9 +82,76 @@ def test_inverting_a_map_mirrors_the_exact_area() -> None:
     assert torch.allclose(metric.auc_uniform(p, f) + metric.auc_uniform(-p, f), torch.ones(4, dtype=torch.float64))
 
 
-def test_rank_area_counts_ties_half() -> None:
-    assert metric.rank_auc(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.0, 0.0, 2.0])) == (1 + 1 + 3.5) / 8
-    assert metric.rank_auc(torch.tensor([]), torch.tensor([1.0])) != metric.rank_auc(torch.ones(1), torch.ones(1))
+KINDS = {
+    "smooth": lambda g: torch.rand(3, 9, 14, generator=g, dtype=torch.float64),
+    "single": lambda g: torch.randn(3, 9, 14, generator=g),
+    "half": lambda g: torch.randn(3, 9, 14, generator=g).half(),
+    "few levels": lambda g: torch.randint(-2, 3, (3, 9, 14), generator=g).double(),
+    "bytes": lambda g: torch.randint(0, 7, (3, 9, 14), generator=g).to(torch.uint8),
+    "background": lambda g: torch.randn(3, 9, 14, generator=g).clamp(min=0.5),
+    "nearly equal": lambda g: 1 + 1e-15 * torch.randint(0, 9, (3, 9, 14), generator=g).double(),
+    "huge": lambda g: 1e300 * torch.randn(3, 9, 14, generator=g, dtype=torch.float64) ** 9,
+    "tiny": lambda g: 5e-324 * torch.randint(0, 5, (3, 9, 14), generator=g).double(),
+}
+
+
+def by_pairs(positives: torch.Tensor, negatives: torch.Tensor) -> float:
+    a, b = positives[:, None], negatives[None]
+    return float((a > b).double().mean() + (a == b).double().mean() / 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.95])
+def test_exact_areas_are_those_of_all_pairs(kind: str, share: float) -> None:
+    generator = torch.Generator().manual_seed(len(kind))
+    p = KINDS[kind](generator)
+    f, others = (torch.rand(p.shape, generator=generator) < share for _ in range(2))
+    f[:, 2, 3] = others[:, 5, 5] = True
+    want = [by_pairs(one[hit], one.flatten()) for one, hit in zip(p, f, strict=True)]
+    assert metric.auc_uniform(p, f).tolist() == pytest.approx(want, rel=1e-12)
+    want = [by_pairs(one[hit], one[other]) for one, hit, other in zip(p, f, others, strict=True)]
+    assert metric.auc_shuffled(p, f, others).tolist() == pytest.approx(want, rel=1e-12)
+    same = [by_pairs(one[hit], one[others[0]]) for one, hit in zip(p, f, strict=True)]
+    assert metric.auc_shuffled(p, f, others[0]).tolist() == pytest.approx(same, rel=1e-12)
+
+
+def test_areas_count_the_same_in_coarse_bins(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, f, g = maps()
+    want = metric.auc_uniform(p, f), metric.auc_judd(p, f), metric.auc_shuffled(p, f, g > 0.7)
+    for bins in (2, 3, 5):
+        monkeypatch.setattr(ranks, "BINS", bins)
+        found = metric.auc_uniform(p, f), metric.auc_judd(p, f), metric.auc_shuffled(p, f, g > 0.7)
+        for a, b in zip(found, want, strict=True):
+            assert torch.allclose(a, b, rtol=1e-13)
+
+
+def test_without_fixated_others_nothing_is_known() -> None:
+    p, f, _ = maps()
+    others = torch.zeros_like(f)
+    others[1, 4, 4] = 1
+    assert torch.isfinite(metric.auc_shuffled(p, f, others)).tolist() == [False, True, False, False]
+    assert torch.isnan(metric.auc_judd(p, torch.ones_like(p))).all()
+
+
+def test_random_negatives_approximate_all_pixels() -> None:
+    generator = torch.Generator().manual_seed(5)
+    p = torch.rand(3, 40, 50, generator=generator, dtype=torch.float64)
+    f = (torch.rand(p.shape, generator=generator) < 0.1) & (p > 0.3)
+    found = metric.auc_borji(p, f)
+    assert torch.allclose(found, metric.auc_uniform(p, f), atol=0.02)
+    assert torch.equal(found, metric.auc_borji(p, f))
+    assert torch.equal(found[1:2], metric.auc_borji(p[1:2], f[1:2]))
+    assert not torch.equal(found, metric.auc_borji(p, f, seed=1))
+    assert torch.allclose(metric.auc_borji(p.float(), f, splits=1).isfinite(), torch.ones(3, dtype=torch.bool))
+
+
+def test_divergence_with_a_smallest_value() -> None:
+    p, _, g = maps()
+    q, t = (x + 1e-3 for x in (p, g.double()))
+    q, t = (x / x.sum((1, 2), keepdim=True) for x in (q, t))
+    assert torch.allclose(metric.kld(p, g, minimum=1e-3), (t * (t / q).log()).sum((1, 2)))
+    with pytest.raises(ValueError, match="minimum must be positive"):
+        metric.kld(p, g, minimum=0.0)
 
 
 def test_judd_by_brute_force() -> None:

@@ -1,46 +1,114 @@
-"""What all saliency metrics agree on: shapes, normal forms, and which frames cannot be judged."""
+"""What all saliency metrics agree on: shapes, normal forms, and which frames cannot be judged.
+
+On a CPU, large maps are worked on in pieces that fit its cache: fresh memory for whole maps costs more than the
+arithmetic.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
 EPSILON = 2.2204e-16
 """The constant of the published toolboxes, with the digits they write."""
+PIECE = 1 << 15
+
+
+def check_pair(prediction: Tensor, truth: Tensor) -> None:
+    """Raises ValueError for maps that differ in shape, have fewer than two axes or no pixels."""
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction {tuple(prediction.shape)} and ground truth {tuple(truth.shape)} differ in shape")
+    if prediction.ndim < 2 or prediction.shape[-1] * prediction.shape[-2] == 0:
+        raise ValueError(f"a map must have the axes [..., H, W] and at least one pixel, not {tuple(prediction.shape)}")
 
 
 def flat(maps: Tensor) -> Tensor:
-    """Maps ``[..., H, W]`` as float64 ``[..., H * W]``. Raises ValueError for fewer than two axes or no pixels."""
-    if maps.ndim < 2 or maps.shape[-1] * maps.shape[-2] == 0:
-        raise ValueError(f"a map must have the axes [..., H, W] and at least one pixel, not {tuple(maps.shape)}")
-    return maps.flatten(-2).double()
+    """Maps ``[..., H, W]`` as ``[B, H * W]``: float64, or as they are in single precision or bytes."""
+    pixels = maps.reshape(-1, maps.shape[-2] * maps.shape[-1])
+    return pixels if pixels.dtype in (torch.float32, torch.float64, torch.uint8) else pixels.double()
 
 
-def pair(prediction: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Both maps flattened. Raises ValueError where their shapes differ."""
-    if prediction.shape != truth.shape:
-        raise ValueError(f"prediction {tuple(prediction.shape)} and ground truth {tuple(truth.shape)} differ in shape")
-    return flat(prediction), flat(truth)
+def positive(marks: Tensor) -> Tensor:
+    """bool ``[B, P]``: which pixels of ``[..., H, W]`` are marked."""
+    pixels = marks.reshape(-1, marks.shape[-2] * marks.shape[-1])
+    return pixels if pixels.dtype == torch.bool else pixels > 0
+
+
+def places(mask: Tensor) -> Tensor:
+    """Where a bool vector holds, int64."""
+    if mask.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))  # several times faster than nonzero
+    return mask.nonzero()[:, 0]
+
+
+def pieces(maps: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of the pieces in which maps ``[B, P]`` are worked on."""
+    count, pixels = maps.shape
+    if maps.device.type != "cpu" or maps.numel() <= PIECE:
+        yield slice(0, count), slice(0, pixels)
+        return
+    step = max(1, PIECE // pixels)
+    for row in range(0, count, step):
+        for start in range(0, pixels, PIECE):
+            yield slice(row, min(row + step, count)), slice(start, start + PIECE)
+
+
+def summed(term: Callable[..., Tensor], maps: Sequence[Tensor], by_row: Sequence[Tensor], terms: int = 1) -> Tensor:
+    """float64 ``[B, terms]``: the sums of what ``term`` gives for pieces of maps ``[B, P]``, ``[R]`` or ``[R, terms]``.
+
+    It is called with its own copies of the pieces in float64, ``[R, n]``, then with the rows of ``by_row`` ``[B, 1]``.
+    """
+    total = torch.zeros(len(maps[0]), terms, dtype=torch.float64, device=maps[0].device)
+    for rows, columns in pieces(maps[0]):
+        parts = [one[rows, columns].to(torch.float64, copy=True) for one in maps]
+        total[rows] += term(*parts, *(one[rows] for one in by_row)).view(-1, terms)
+    return total
+
+
+def extremes(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value ``[B, 1]``; NaN where one pixel is."""
+    # Much faster than torch.aminmax along an axis.
+    return maps.amin(-1, keepdim=True), maps.amax(-1, keepdim=True)
 
 
 def is_constant(maps: Tensor) -> Tensor:
-    """``[...]`` bool for flattened maps ``[..., P]``: every pixel has the same value."""
-    return maps.amax(-1) == maps.amin(-1)
+    """bool ``[B]``: every pixel has the same value."""
+    low, high = extremes(maps)
+    return (low == high)[:, 0]
 
 
 def not_finite(maps: Tensor) -> Tensor:
-    """``[...]`` bool for flattened maps: some pixel is NaN or infinite."""
-    return ~torch.isfinite(maps).all(-1)
+    """bool ``[B]``: some pixel is NaN or infinite."""
+    # Extremes carry NaN along, and are found much faster than by looking at every pixel.
+    low, high = extremes(maps)
+    return ~(torch.isfinite(low) & torch.isfinite(high))[:, 0]
 
 
-def as_density(maps: Tensor, minimum: float = 0.0) -> Tensor:
-    """Flattened maps scaled to sum 1; shifted first only if negative; a map of zeros becomes uniform.
+def is_zero(maps: Tensor) -> Tensor:
+    """bool ``[B]``: every pixel is 0."""
+    low, high = extremes(maps)
+    return ((low == 0) & (high == 0))[:, 0]
 
-    ``minimum`` is added to every pixel before scaling.
+
+def mean(maps: Tensor) -> Tensor:
+    """float64 ``[B, 1]``."""
+    return maps.sum(-1, keepdim=True, dtype=torch.float64) / maps.shape[-1]
+
+
+def scale_of(maps: Tensor, minimum: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Shift and factor, float64 ``[B, 1]``, that make ``(map + shift) * factor`` a density of sum 1.
+
+    The map is shifted only if negative, then ``minimum`` is added to every pixel. A map of zeros becomes uniform.
     """
-    shifted = maps - maps.amin(-1, keepdim=True).clamp(max=0) + minimum
-    total = shifted.sum(-1, keepdim=True)
-    return torch.where(total > 0, shifted / total.clamp(min=1e-300), torch.full_like(maps, 1 / maps.shape[-1]))
+    pixels = maps.shape[-1]
+    shift = minimum - maps.amin(-1, keepdim=True).double().clamp(max=0)
+    total = maps.sum(-1, keepdim=True, dtype=torch.float64) + shift * pixels
+    # Of its rounded sum a constant negative map may keep a trace.
+    empty = maps.amax(-1, keepdim=True) + shift <= 0
+    return torch.where(empty, shift + 1, shift), 1 / torch.where(empty, float(pixels), total)
 
 
 def mark_invalid(values: Tensor, *invalid: Tensor) -> Tensor:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import EPSILON, as_density, flat, mark_invalid, not_finite, pair
+from gazenet.metrics.functional.common import (
+    EPSILON,
+    check_pair,
+    flat,
+    mark_invalid,
+    not_finite,
+    positive,
+    scale_of,
+)
+from gazenet.metrics.functional.ranks import Chosen
 
 
 def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor) -> Tensor:
@@ -15,9 +24,13 @@ def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor) ->
     prediction and baseline are scaled to sum 1. Returns float64 ``[...]``, NaN where nothing is fixated or a map is
     not finite.
     """
-    p, f = pair(prediction, fixations)
-    b = flat(baseline.expand_as(prediction))
-    hit = (f > 0).double()
-    gain = torch.log2(EPSILON + as_density(p)) - torch.log2(EPSILON + as_density(b))
-    score = (gain * hit).sum(-1) / hit.sum(-1)
-    return mark_invalid(score, hit.sum(-1) == 0, not_finite(p), not_finite(b))
+    check_pair(prediction, fixations)
+    p, b, chosen = flat(prediction), flat(baseline.expand_as(prediction)), Chosen.where(positive(fixations))
+    gain = torch.log2(EPSILON + _density_at(chosen, p)) - torch.log2(EPSILON + _density_at(chosen, b))
+    score = chosen.sums(gain) / chosen.counts
+    return mark_invalid(score, chosen.counts == 0, not_finite(p), not_finite(b)).reshape(prediction.shape[:-2])
+
+
+def _density_at(chosen: Chosen, maps: Tensor) -> Tensor:
+    shift, factor = scale_of(maps)
+    return (chosen.of(maps) + shift[chosen.rows, 0]) * factor[chosen.rows, 0]

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import EPSILON, as_density, mark_invalid, not_finite, pair
+from gazenet.metrics.functional.common import (
+    EPSILON,
+    check_pair,
+    flat,
+    is_zero,
+    mark_invalid,
+    not_finite,
+    scale_of,
+    summed,
+)
 
 
 def kld(prediction: Tensor, density: Tensor, minimum: float | None = None) -> Tensor:
@@ -16,13 +25,20 @@ def kld(prediction: Tensor, density: Tensor, minimum: float | None = None) -> Te
     Both maps ``[..., H, W]``. Returns float64 ``[...]``, smaller is better, NaN where the ground truth is empty or a
     map is not finite. Raises ValueError for a minimum that is not positive.
     """
-    p, g = pair(prediction, density)
-    if minimum is None:
-        q, t = as_density(p), as_density(g)
-        score = (t * torch.log(EPSILON + t / (q + EPSILON))).sum(-1)
-    elif minimum > 0:
-        q, t = as_density(p, minimum), as_density(g, minimum)
-        score = (t * (t.log() - q.log())).sum(-1)
-    else:
+    if minimum is not None and not minimum > 0:
         raise ValueError(f"minimum must be positive, not {minimum}")
-    return mark_invalid(score, (g == 0).all(-1), not_finite(p), not_finite(g))
+    check_pair(prediction, density)
+    p, g = flat(prediction), flat(density)
+    scales = [*scale_of(p, minimum or 0.0), *scale_of(g, minimum or 0.0)]
+    score = summed(_regular if minimum is None else _plain, [p, g], scales)[:, 0]
+    return mark_invalid(score, is_zero(g), not_finite(p), not_finite(g)).reshape(prediction.shape[:-2])
+
+
+def _regular(p: Tensor, g: Tensor, p_shift: Tensor, p_factor: Tensor, g_shift: Tensor, g_factor: Tensor) -> Tensor:
+    q, t = p.add_(p_shift).mul_(p_factor).add_(EPSILON), g.add_(g_shift).mul_(g_factor)
+    return torch.linalg.vecdot(t, torch.div(t, q, out=q).add_(EPSILON).log_())
+
+
+def _plain(p: Tensor, g: Tensor, p_shift: Tensor, p_factor: Tensor, g_shift: Tensor, g_factor: Tensor) -> Tensor:
+    q, t = p.add_(p_shift).mul_(p_factor), g.add_(g_shift).mul_(g_factor)
+    return torch.linalg.vecdot(t, t.log() - q.log_())

@@ -5,7 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import is_constant, mark_invalid, not_finite, pair
+from gazenet.metrics.functional.common import (
+    check_pair,
+    flat,
+    is_constant,
+    mark_invalid,
+    mean,
+    not_finite,
+    positive,
+    summed,
+)
+from gazenet.metrics.functional.ranks import Chosen
 
 
 def nss(prediction: Tensor, fixations: Tensor) -> Tensor:
@@ -15,9 +25,15 @@ def nss(prediction: Tensor, fixations: Tensor) -> Tensor:
     float64 ``[...]``: 0 for a constant prediction (its standard deviation, the population one, is 0), NaN where
     nothing is fixated or the prediction is not finite.
     """
-    p, f = pair(prediction, fixations)
-    hit = (f > 0).double()
-    deviation = p.std(-1, correction=0)
-    score = ((p - p.mean(-1, keepdim=True)) * hit).sum(-1) / hit.sum(-1) / deviation
+    check_pair(prediction, fixations)
+    p, chosen = flat(prediction), Chosen.where(positive(fixations))
+    average = mean(p)
+    deviation = (summed(_squares, [p], [average])[:, 0] / p.shape[1]).sqrt()
+    score = chosen.sums(chosen.of(p) - average[chosen.rows, 0]) / chosen.counts / deviation
     score = torch.where(is_constant(p), torch.zeros_like(score), score)
-    return mark_invalid(score, hit.sum(-1) == 0, not_finite(p))
+    return mark_invalid(score, chosen.counts == 0, not_finite(p)).reshape(prediction.shape[:-2])
+
+
+def _squares(p: Tensor, average: Tensor) -> Tensor:
+    above = p.sub_(average)
+    return torch.linalg.vecdot(above, above)
