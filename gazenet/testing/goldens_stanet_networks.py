@@ -106,7 +106,8 @@ def _saliency(golden: Golden) -> Case:
     if config["checkpoint_prefix"] not in module("checkpoints").PREFIXES:
         raise ValueError(f"no published checkpoint has the prefix {config['checkpoint_prefix']!r}")
     switched = len(golden.meta["inputs"]) == 9
-    built = module("sta").STA28() if config["channels"] == 28 else module("sta").STA32(config["channels"])
+    kinds = module("sta")
+    built = kinds.STA28(switched) if config["channels"] == 28 else kinds.STA32(config["channels"])
 
     def call(inputs: Inputs) -> Mapping[str, Tensor]:
         switches = [[(value > 0.5).float() for value in inputs[6:]]] if switched else []

@@ -1,1 +1,176 @@
+"""Networks from published files. Which of several versions a file holds is told by its keys.
+
+Files: state dicts, bare or in ``state_dict`` (``model_state_dict``: VGGSound), with or without the prefix ``module.``.
+"""
+
+from __future__ import annotations
+
+import pickletools
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from torch import Tensor, nn
+
+from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.errors import UsageError
+from gazenet_plugins.stanet.classifiers import SA, ST, S, SoundPath, Stage
+from gazenet_plugins.stanet.sta import STA28, STA32
+from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
+from gazenet_plugins.stanet.trunks import RESNEXT, Trunk
+
 PREFIXES = ("module.",)
+SALIENCY_FILES = ("STANet.pth", "STA.pth")
+"""What the saliency network is called in a folder of weights."""
+
+State = Mapping[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+
+PICKLES = 4
+"""Files older than torch 1.6 hold a magic number, a version and facts of the machine before their content."""
+
+UNUSED_BY_FUSION = ("Aup.", "extra_audio_d.", "extra_convs.", "extra_bilinear.")
+"""Layers that the constructor of the authors' SA makes and the comparison of sound and picture does not call."""
+
+
+def load_saliency(path: str | Path, trunk: Trunk = RESNEXT) -> STA32 | STA28:
+    """The saliency network of a file, or of a folder that holds ``STANet.pth``; in evaluation mode.
+
+    Raises UsageError for files that hold none, naming what was found where that is known.
+    """
+    file = _in_folder(Path(path), SALIENCY_FILES)
+    state = published_state(file)
+    return _filled(_saliency_of(state, file, trunk), state, file)
+
+
+def _saliency_of(state: State, file: Path, trunk: Trunk) -> STA32 | STA28:
+    refine = state.get("extra_refineST.weight")
+    if "extra_gates.weight" in state or "extra_out0.weight" in state:
+        return STA32(_outputs(state, "extra_convs.weight", file), trunk=trunk)
+    if "extra_predict4.weight" in state or refine is not None:
+        switched = "extra_convs.1.weight" in state
+        return STA28(switched, _outputs(state, "extra_video_d2.weight", file), trunk=trunk)
+    if "extra_proja.weight" in state:
+        raise UsageError(f"{file}: holds a network of STANet+, which is not supported; take one of STANet")
+    raise UsageError(f"{file}: holds no saliency network of STANet (neither extra_out0 nor extra_predict4)")
+
+
+def load_spatial(path: str | Path, trunk: Trunk = RESNEXT) -> S:
+    """The classifier S of a file. Raises UsageError for others."""
+    file, state = Path(path), published_state(path)
+    return _filled(S(_outputs(state, "extra_convs.weight", file), trunk), state, file)
+
+
+def load_spatial_audio(path: str | Path, trunk: Trunk = RESNEXT) -> SA:
+    """The classifier SA of a file, coarse or fine, in whichever of its three forms. Raises UsageError for others."""
+    file, state = Path(path), published_state(path)
+    sound = sound_path(state)
+    head = "extra_video_d.weight" if sound == "compiled" else "extra_video_d.6.weight"
+    network = SA(_outputs(state, head, file), _stage(state, file, sound), sound, trunk)
+    if sound == "fusion":
+        state = {key: value for key, value in state.items() if not key.startswith(UNUSED_BY_FUSION)}
+    return _filled(network, state, file)
+
+
+def sound_path(state: State) -> SoundPath:
+    """How the sound of an SA makes its gate."""
+    if "extra_convv.weight" in state:
+        return "fusion"
+    return "deconvolution" if "Aup.4.weight" in state else "compiled"
+
+
+def _stage(state: State, file: Path, sound: SoundPath) -> Stage:
+    """By the first kernel that enlarges the sound."""
+    if sound == "fusion":
+        return "fine"
+    if "Aup.0.weight" not in state:
+        raise UsageError(f"{file}: holds no classifier SA of STANet (no Aup.0.weight)")
+    return "coarse" if state["Aup.0.weight"].shape[2] == 3 else "fine"
+
+
+def load_spatial_temporal(path: str | Path, trunk: Trunk = RESNEXT) -> ST:
+    """The classifier ST of a file, of the source or of the older compiled version. Raises UsageError for others."""
+    file, state = Path(path), published_state(path)
+    activated = "extra_refineST.4.weight" in state
+    return _filled(ST(_outputs(state, "extra_convs.6.weight", file), activated, trunk=trunk), state, file)
+
+
+def load_switch(path: str | Path, trunk: Trunk = RESNEXT) -> AudioSwitch:
+    """The audio switch of a state dict, of either width.
+
+    Raises UsageError for other files, and for the published ones (``27001.pt``, ``AudioSwitch.pt``), which are pickled
+    networks; the message says how to turn one into a state dict.
+    """
+    file, state = Path(path), published_state(path)
+    return _filled(AudioSwitch(_outputs(state, "fc.weight", file, axis=1), trunk), state, file)
+
+
+def load_vggsound(path: str | Path) -> VGGSound:
+    """The classifier of sounds of a file, with either pool. Raises UsageError for others."""
+    file, state = Path(path), published_state(path)
+    if "audnet.fc_.weight" in state:
+        return _filled(VGGSound("vlad", _outputs(state, "audnet.fc_.weight", file)), state, file)
+    return _filled(VGGSound("avgpool", _outputs(state, "audnet.fc.weight", file)), state, file)
+
+
+def published_state(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a file by key, without ``module.``. Raises UsageError, also for pickled networks."""
+    try:
+        return read_state(path, prefixes=PREFIXES)
+    except UsageError:
+        if holds_a_network(Path(path)):
+            name = Path(path).name
+            raise UsageError(
+                f"{path}: is a pickled network, not a state dict, and reading it would run code from it; if you trust "
+                f"the file, convert it once, where its authors' code can be imported: "
+                f'torch.save(torch.load("{name}", weights_only=False).state_dict(), "state_{name}")'
+            ) from None
+        raise
+
+
+def holds_a_network(path: Path) -> bool:
+    """Whether a file holds a pickled module of torch; nothing of it is run."""
+    with suppress(OSError, zipfile.BadZipFile):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if name.endswith("data.pkl")]
+                return any(_names_a_module(archive.open(name)) for name in names)  # type: ignore[arg-type]
+        with path.open("rb") as file:
+            return _names_a_module(file)
+    return False
+
+
+def _names_a_module(file: BinaryIO) -> bool:
+    return any(name.startswith("torch.nn.modules") for name in _classes(file))
+
+
+def _classes(file: BinaryIO) -> Iterator[str]:
+    """The classes that the pickles of a file name, one pickle after the other."""
+    with suppress(ValueError, IndexError, UnicodeDecodeError):  # what is no pickle ends the search
+        for _ in range(PICKLES):
+            for operation, argument, _ in pickletools.genops(file):
+                if operation.name == "GLOBAL":
+                    yield str(argument)
+
+
+def _in_folder(path: Path, names: tuple[str, ...]) -> Path:
+    if not path.is_dir():
+        return path
+    found = [path / name for name in names if (path / name).is_file()]
+    if not found:
+        raise UsageError(f"{path}: holds none of {', '.join(names)}; name the file itself")
+    return found[0]
+
+
+def _outputs(state: State, key: str, file: Path, axis: int = 0) -> int:
+    """The size of one axis of a tensor; UsageError where the file has no such tensor."""
+    if key not in state or state[key].ndim <= axis:
+        raise UsageError(f"{file}: holds no such network of STANet (no {key})")
+    return int(state[key].shape[axis])
+
+
+def _filled(network: Network, state: State, file: Path) -> Network:
+    network.load_state_dict(checked_state(network, state, file))
+    return network.eval()

@@ -196,8 +196,8 @@ class ST(_Attentive):
         a, b, c = (self.extra_convs(self.features(frame)) for frame in (first, second, third))
         orders = ((b, a, c), (a, b, c), (a, c, b))
         updated = [self._fused(x, order) for x, order in zip((a, b, c), orders, strict=True)]
-        logits = [pooled(value) for pair in zip((a, b, c), updated, strict=True) for value in pair]
-        return SequenceMaps(*logits, a, updated[0])
+        x, y = [pooled(one) for one in (a, b, c)], [pooled(one) for one in updated]
+        return SequenceMaps(x[0], y[0], x[1], y[1], x[2], y[2], a, updated[0])
 
     def _fused(self, x: Tensor, neighbours: Sequence[Tensor]) -> Tensor:
         gate = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))

@@ -155,10 +155,10 @@ class STA28(_Saliency):
         self.extra_gate = nn.Conv2d(c, 1, 1, bias=False)
         self._add_projections(c)
         self.extra_refineST = nn.Conv3d(c, 1 if switched else c, (3, 1, 1))
-        for scale in (4, 3, 2):
-            self.add_module(f"extra_refine{scale}", nn.Conv2d(2 * c, c, 3, padding=1))
-        for scale in (4, 3, 2):
-            self.add_module(f"extra_predict{scale}", nn.Conv2d(c, 1, 1))
+        self.extra_refine4, self.extra_refine3, self.extra_refine2 = (
+            nn.Conv2d(2 * c, c, 3, padding=1) for _ in range(3)
+        )
+        self.extra_predict4, self.extra_predict3, self.extra_predict2 = (nn.Conv2d(c, 1, 1) for _ in range(3))
         blocks.initialise(self)
         self._add_trunks(trunk)
 

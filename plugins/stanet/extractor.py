@@ -1,0 +1,131 @@
+"""The saliency network's map of the current frame, from it, its neighbours a second away, and their sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet_plugins.stanet import sound
+from gazenet_plugins.stanet.checkpoints import load_saliency, load_switch
+from gazenet_plugins.stanet.spec import SPEC
+from gazenet_plugins.stanet.sta import STA28
+from gazenet_plugins.stanet.switch import decided
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a network is fed and which of its maps is shown.
+
+    ``order``: of previous (0), current (1) and next (2) among its inputs; ``sounds`` likewise; ``shown``: position
+    among its outputs; ``eps``: what its maximum is raised by before a published map is scaled to 255.
+    """
+
+    order: tuple[int, int, int]
+    sounds: tuple[int, int, int]
+    shown: int
+    eps: float
+
+
+USES = {
+    (32, "corrected"): Use((0, 1, 2), (0, 1, 2), 3, 1e-10),
+    (32, "published"): Use((0, 1, 2), (2, 1, 2), 2, 1e-10),
+    (28, "corrected"): Use((1, 0, 2), (1, 0, 2), 2, 1e-8),
+    (28, "published"): Use((1, 0, 2), (1, 0, 2), 5, 1e-8),
+}
+"""By version of the network and mode. Published: with 32 channels the coarser map, the sound of the next second in
+place of the previous one's; with 28 the map of the previous frame."""
+
+
+class VisualAuditorySaliency:
+    """One map per window.
+
+    Args:
+        weights: a checkpoint of the saliency network (either version) or a folder with ``STANet.pth``; empty for the
+            asset.
+        switch: state dict of the audio switch, for the version with 28 channels; empty: every sound counts.
+        mode: ``corrected`` or ``published``, see :data:`USES`.
+        gap: seconds between neighbours, at most as far as the window reaches.
+
+    Raises UsageError for an unknown mode and a gap that is not positive.
+    """
+
+    spec = SPEC
+
+    def __init__(self, weights: str = "", switch: str = "", mode: str = "corrected", gap: float = 1.0) -> None:
+        if mode not in ("corrected", "published"):
+            raise UsageError(f"stanet: mode must be corrected or published, not {mode!r}")
+        if not gap > 0:
+            raise UsageError(f"stanet: gap must be positive, not {gap}")
+        self._weights, self._switch_weights, self._mode, self._gap = weights, switch, mode, gap
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        self._device, self._dtype = device, dtype
+        self._network = load_saliency(self._weights or asset_path(SPEC.assets[0])).to(device, dtype)
+        self._use = USES[28 if isinstance(self._network, STA28) else 32, self._mode]
+        self._switch = None
+        if self._switch_weights:
+            if not (isinstance(self._network, STA28) and self._network.switched):
+                raise UsageError(f"stanet: this network has no switch for {self._switch_weights}; leave it out")
+            self._switch = load_switch(self._switch_weights).to(device, dtype)
+        assert SPEC.input is not None
+        mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
+        self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
+
+    def begin(self, video: VideoContext) -> None:
+        """Keeps the sound, one channel at 16 kHz; a video without one is silent."""
+        self._sound = None if video.waveform is None else sound.mono(video.waveform)
+
+    @torch.inference_mode()
+    def extract(self, windows: Windows) -> CueMaps:
+        """Maps ``[B, h, w]``, each divided by its maximum; records tell whether the ``sound`` counted."""
+        chosen = np.stack([self._moments(times, windows.anchor) for times in windows.times])
+        images = [self._images(windows, chosen[:, k]) for k in self._use.order]
+        audios = [self._spectrograms(windows.times, chosen[:, k]) for k in self._use.sounds]
+        switches = self._switches(audios, images)
+        maps = self._network(images, audios, switches) if switches else self._network(images, audios)
+        counted = [bool(one) for one in switches[self._use.order.index(1)].flatten()] if switches else []
+        heard = counted or [self._sound is not None] * len(windows)
+        return CueMaps(self._scaled(maps[self._use.shown], windows.map_size), [{"sound": one} for one in heard])
+
+    def _moments(self, times: NDArray[np.float64], anchor: int) -> list[int]:
+        """Positions in the window of the frames nearest to a gap before, the anchor, and a gap after."""
+        before = int(np.abs(times[: anchor + 1] - (times[anchor] - self._gap)).argmin())
+        after = anchor + int(np.abs(times[anchor:] - (times[anchor] + self._gap)).argmin())
+        return [before, anchor, after]
+
+    def _images(self, windows: Windows, chosen: NDArray[np.int64]) -> Tensor:
+        """Normalised RGB ``[B, 3, H, W]`` of one frame per window."""
+        assert windows.frames is not None
+        frames = windows.frames[torch.arange(len(windows)), torch.from_numpy(chosen)]
+        return ((frames.float() / 255 - self._mean) / self._std).to(self._dtype)
+
+    def _spectrograms(self, times: NDArray[np.float64], chosen: NDArray[np.int64]) -> Tensor:
+        """``[B, 81, 199]``: the second around each chosen frame."""
+        starts = times[np.arange(len(times)), chosen] - 0.5
+        pictures = np.stack([sound.spectrogram(sound.second_at(self._sound, float(start))) for start in starts])
+        return torch.from_numpy(pictures).to(self._device, self._dtype)
+
+    def _switches(self, audios: Sequence[Tensor], images: Sequence[Tensor]) -> list[Tensor]:
+        """Three switches ``[B, 1, 1, 1]``, off where nothing is heard; none for a network without them."""
+        if not (isinstance(self._network, STA28) and self._network.switched):
+            return []
+        if self._sound is None or self._switch is None:
+            return [torch.full((len(image), 1, 1, 1), float(self._sound is not None)).to(image) for image in images]
+        return [decided(self._switch(audio, image)) for audio, image in zip(audios, images, strict=True)]
+
+    def _scaled(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        maps = torch.sigmoid(logits.float())
+        top = maps.amax((2, 3), keepdim=True)
+        if self._mode == "published":
+            maps = torch.round(maps / (top + self._use.eps) * 255) / 255
+        else:
+            maps = maps / top.clamp_min(1e-12)
+        return F.interpolate(maps, size, mode="bilinear", align_corners=False, antialias=True)[:, 0].clamp(0, 1)
