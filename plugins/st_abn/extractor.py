@@ -56,7 +56,7 @@ class ActionAttention:
         frames = windows.frames[:, clip]
         height, width = frames.shape[3:]
         if self._published:
-            frames = _centre(_ended_as_published(frames, windows.times[:, clip]))
+            frames = _centre(ended_as_published(frames, windows.times[:, clip]))
         found = self._network.attention(self._normal(frames))
         weights = found.temporal[:, 0, position, 0, 0].float()
         maps = found.spatial[:, :, position].float() * weights[:, None, None, None]
@@ -71,8 +71,11 @@ class ActionAttention:
         return rgb.flip(2).transpose(1, 2).to(self._dtype)
 
 
-def _ended_as_published(frames: Tensor, times: np.ndarray) -> Tensor:
-    """``frames`` ``[B, T, ...]`` with the first one of each clip in place of repetitions of the last."""
+def ended_as_published(frames: Tensor, times: np.ndarray) -> Tensor:
+    """``frames`` ``[B, T, ...]`` with the first one of each clip in place of repetitions of the last.
+
+    ``times`` ``[B, T]`` in seconds: a frame that stands for one beyond the end has the time of the last.
+    """
     changed = frames.clone()
     for clip, row in zip(changed, times, strict=True):
         clip[int((row < row[-1]).sum()) + 1 :] = clip[0].clone()

@@ -57,6 +57,10 @@ class ConvolvedUpsampling(nn.Sequential):
         up = nn.Upsample(scale_factor=POOL, mode="trilinear", align_corners=False)
         super().__init__(up, nn.Conv3d(channels, channels, 3, padding=1), nn.ReLU())
 
+    def forward(self, pooled_from: Tensor, values: Tensor) -> Tensor:
+        """As :func:`unpool`, whose place it takes; where the maxima stood is forgotten."""
+        return super().forward(values)
+
 
 def _nearest(pooled_from: Tensor, values: Tensor) -> Tensor:
     return F.interpolate(values, scale_factor=POOL, mode="nearest")
