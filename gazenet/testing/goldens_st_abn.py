@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from gazenet.backbones.resnet3d import ResNet3d
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
 from gazenet.testing.taps import Taps, only_known
@@ -29,6 +30,17 @@ def attention_branch(golden: Golden) -> float:
     taps = Taps(network, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name not in OUTPUTS})
     found = network(clip)
     return difference(golden, {**taps.values, **dict(zip(OUTPUTS, found, strict=True))})
+
+
+def residual(golden: Golden) -> float:
+    """The plain 3D ResNet of any depth: logits and the maps of its stages."""
+    config = only_known(golden, ("model", "sample_duration", "num_classes", "sample_size"))
+    clip_size = (config["sample_duration"], config["sample_size"])
+    network = ResNet3d(_depth(config["model"]), classes=config["num_classes"], clip=clip_size, dropout=0.5)
+    prepare(network, golden)
+    taps = Taps(network, {name: name for name in golden.meta["outputs"] if name != "logits"})
+    logits = network(*golden.inputs().values())
+    return difference(golden, {**taps.values, "logits": logits})
 
 
 def _depth(name: str) -> int:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.resnet3d import COUNTS, expansion
 from gazenet.errors import UsageError
-from gazenet_plugins.st_abn.network import COUNTS, DEEP, STABN
+from gazenet_plugins.st_abn.network import STABN
 
 BEST_FILE = "checkpoint-best.pt"
 STAGES = ("layer1", "layer2", "layer3", "layer4")
@@ -36,7 +37,7 @@ def load_st_abn(path: str | Path) -> STABN:
 
 def _depth(state: Mapping[str, Tensor]) -> int | None:
     """The depth with this many blocks in its stages; None where there is none."""
-    deep = "layer1.0.conv3.weight" in state
+    wide = 4 if "layer1.0.conv3.weight" in state else 1
     blocks = {tuple(key.split(".")[:2]) for key in state}
     counts = tuple(sum(block[0] == stage for block in blocks) for stage in STAGES)
-    return next((depth for depth, known in COUNTS.items() if known == counts and (depth >= DEEP) == deep), None)
+    return next((depth for depth, known in COUNTS.items() if known == counts and expansion(depth) == wide), None)

@@ -11,13 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gazenet_plugins.st_abn.residual import Triple, basic, factorised, stage
-
-COUNTS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-"""Blocks of the four stages by depth."""
-
-DEEP = 50
-"""From this depth on blocks are bottlenecks."""
+from gazenet.backbones.resnet3d import COUNTS, Block, Residual, Triple, basic, expansion, stage
 
 ATTENTION_CLASSES = 174
 """Outputs of the attention branch's own classifier, whatever the number of classes: so it was published."""
@@ -26,12 +20,27 @@ IN_SPACE: Triple = (1, 2, 2)
 HERE: Triple = (1, 1, 1)
 
 
+def factorised(temporal: int) -> Block:
+    """A bottleneck that looks over ``temporal`` frames while narrowing, and around in space only afterwards."""
+
+    def block(inputs: int, planes: int, stride: Triple) -> Residual:
+        kernels = ((temporal, 1, 1), (1, 3, 3), (1, 1, 1))
+        return Residual(inputs, (planes, planes, 4 * planes), kernels, stride, 1)
+
+    return block
+
+
 @dataclass(frozen=True)
 class Attention:
     """Where and when: ``spatial`` ``[B, 1, T, h, w]`` and ``temporal`` ``[B, 1, T, 1, 1]``, both in 0..1."""
 
     spatial: Tensor
     temporal: Tensor
+
+
+def _stage(wide: int, inputs: int, planes: int, count: int, stride: Triple, temporal: int) -> nn.Sequential:
+    """A stage that keeps all frames; basic blocks look over three of them whatever ``temporal`` is."""
+    return stage(factorised(temporal) if wide > 1 else basic, inputs, planes, count, stride)
 
 
 class STABN(nn.Module):
@@ -51,26 +60,21 @@ class STABN(nn.Module):
         if depth not in COUNTS:
             raise ValueError(f"no network of depth {depth} (known: {', '.join(map(str, COUNTS))})")
         self.frames = frames
-        self._expansion = 4 if depth >= DEEP else 1
-        counts, e = COUNTS[depth], self._expansion
+        counts, e = COUNTS[depth], expansion(depth)
         self.conv1 = nn.Conv3d(3, 64, (1, 7, 7), IN_SPACE, (0, 3, 3), bias=False)
         self.bn1 = nn.BatchNorm3d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool3d((1, 3, 3), IN_SPACE, (0, 1, 1))
-        self.layer1 = self._stage(64, 64, counts[0], HERE, 1)
-        self.layer2 = self._stage(64 * e, 128, counts[1], IN_SPACE, 1)
-        self.layer3 = self._stage(128 * e, 256, counts[2], IN_SPACE, 3)
-        self.layer_att_common = self._stage(256 * e, 512, counts[3], HERE, 3)
-        self.layer4 = self._stage(256 * e, 512, counts[3], IN_SPACE, 3)
+        self.layer1 = _stage(e, 64, 64, counts[0], HERE, 1)
+        self.layer2 = _stage(e, 64 * e, 128, counts[1], IN_SPACE, 1)
+        self.layer3 = _stage(e, 128 * e, 256, counts[2], IN_SPACE, 3)
+        self.layer_att_common = _stage(e, 256 * e, 512, counts[3], HERE, 3)
+        self.layer4 = _stage(e, 256 * e, 512, counts[3], IN_SPACE, 3)
         self._add_attention(512 * e, classes, frames)
         self.conv_att_mechanism = nn.Sequential(nn.Conv3d(512 * e, 256 * e, 1, bias=False), nn.BatchNorm3d(256 * e))
         self.dropout = nn.Dropout(dropout)
         self.fc_att_out = nn.Linear(classes * frames, ATTENTION_CLASSES)
         self.fc = nn.Linear(512 * e, classes)
-
-    def _stage(self, inputs: int, planes: int, count: int, stride: Triple, temporal: int) -> nn.Sequential:
-        block = basic if self._expansion == 1 else factorised(temporal)
-        return stage(block, inputs, planes, count, stride, self._expansion)
 
     def _add_attention(self, channels: int, classes: int, frames: int) -> None:
         self.conv_att_common = nn.Sequential(
