@@ -18,7 +18,7 @@ def mapped_packages() -> list[str]:
 
 
 EMBEDDED = ["saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker"]
-PUBLISHED = ["gaze360", "st_abn", "stsanet", "deeplab_saliency", "stanet"]
+PUBLISHED = ["gaze360", "esr9", "st_abn", "stsanet", "deeplab_saliency", "stanet"]
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.14"],
@@ -28,6 +28,7 @@ EXTRAS = {
     "ray": ["ray>=2.9"],
     "realtime": ["sounddevice>=0.4.6"],
     "faces": ["face-alignment>=1.4"],
+    "matlab73": ["h5py>=3"],
 }
 
 setup(
@@ -85,6 +86,14 @@ setup(
             "findwho = gazenet.data.findwho:FindWho",
             "osie = gazenet.data.images:Osie",
             "crowd = gazenet.data.images:Crowd",
+            "coutrot1 = gazenet.data.coutrot:Coutrot1",
+            "coutrot2 = gazenet.data.coutrot:Coutrot2",
+            "diem = gazenet.data.diem:Diem",
+            "summeetmd = gazenet.data.summeetmd:SumMeEtmd",
+            "mvva = gazenet.data.mvva:Mvva",
+            "fairplay = gazenet.data.fairplay:FairPlay",
+            "wtmsimgaze = gazenet.data.wtmsimgaze:WtmSimGaze",
+            "processed = gazenet.data.cache:GroupedFrames",
         ],
         "gazenet.sinks": [
             "maps = gazenet.inference.sinks.maps:MapsSink",

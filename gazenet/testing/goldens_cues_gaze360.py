@@ -17,8 +17,8 @@ ROOM = "gazenet_plugins.gaze360"
 def network(golden: Golden) -> float:
     """The complete network; its keys carry the published prefix."""
     options(golden, "input_layout")
-    wrapped = nn.ModuleDict({"module": import_module(f"{ROOM}.network").Gaze360()})
-    net = prepare(wrapped, golden).get_submodule("module")
+    net = import_module(f"{ROOM}.network").Gaze360()
+    prepare(nn.ModuleDict({"module": net}), golden)
     features = net.frame_features(single(golden))
     gaze = net.gaze(features)
     return difference(

@@ -27,5 +27,9 @@ CUES: dict[str, str] = {
     "net:gaze360": f"{_ROOM}_gaze360:network",
     "op:gaze360_loss": f"{_ROOM}_gaze360:loss",
     "op:gaze_direction_map": f"{_ROOM}_gaze360:direction_map",
+    "net:esr9_base": f"{_ROOM}_esr9:base",
+    "net:esr9_branch": f"{_ROOM}_esr9:branch",
+    "net:esr9": f"{_ROOM}_esr9:ensemble",
+    "op:facial_expression_map": f"{_ROOM}_esr9:expression_map",
 }
 """A key of the table of adapters to a dotted ``"module:function"``."""

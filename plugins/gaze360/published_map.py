@@ -100,7 +100,7 @@ def picture(depths: Sequence[Depth], height: int, width: int) -> Picture:
 
 def grey(depths: Sequence[Depth]) -> NDArray[np.float32]:
     """The same before colours, float32 ``[h, w]`` in 0..1; the weights of n faces (1/2, 1/4, ...) sum to 1."""
-    result = np.zeros(depths[0].shape, np.float32)
+    result: NDArray[np.float64] = np.zeros(depths[0].shape)
     for depth in depths:
-        result = 0.5 * result + 0.5 * levels(depth).astype(np.float32) / 255
-    return np.asarray(result / (1 - 0.5 ** len(depths)), np.float32)
+        result = 0.5 * result + 0.5 * levels(depth) / 255
+    return (result / (1 - 0.5 ** len(depths))).astype(np.float32)

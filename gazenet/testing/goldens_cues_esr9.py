@@ -1,0 +1,102 @@
+"""Goldens of ESR-9: base, one branch, the ensemble, the published picture."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.testing.goldens import Golden, Skipped, difference, prepare
+from gazenet.testing.goldens_cues import options, single
+
+ROOM = "gazenet_plugins.esr9"
+
+
+def base(golden: Golden) -> float:
+    """The shared layers; where the golden says so, with the released file."""
+    options(golden)
+    net = prepare(import_module(f"{ROOM}.network").Base(), golden)
+    if "PUBLISHED" in golden.meta.get("notes", ""):
+        load_published(net, real_file(golden, "weights/esr9/Net-Base-Shared_Representations.pt"))
+    outputs: dict[str, Tensor] = {}
+    for name in ("bn1", "bn2", "bn3", "bn4"):
+        net.get_submodule(name).register_forward_hook(_noting(outputs, name))
+    return difference(golden, {"features": net(single(golden)), **outputs})
+
+
+def _noting(outputs: dict[str, Tensor], name: str) -> Any:
+    # A copy: the rectifier that follows may work in place.
+    return lambda _module, _inputs, output: outputs.__setitem__(name, output.clone())
+
+
+def real_file(golden: Golden, name: str) -> Path:
+    """A file of the real data sets: below GAZENET_TEST_DATA or beside the golden's collection. Raises Skipped."""
+    folders = [Path(os.environ.get("GAZENET_TEST_DATA") or "."), golden.path.resolve().parents[2]]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise Skipped(f"{name} is not below GAZENET_TEST_DATA")
+
+
+def branch(golden: Golden) -> float:
+    """One branch, with learned or with the batch's own statistics."""
+    config = options(golden, "batch_statistics")
+    room = import_module(f"{ROOM}.network")
+    net = prepare(room.Branch(), golden)
+    room.normalise_with(net, _statistics(config["batch_statistics"]))
+    output = net(single(golden))
+    return difference(golden, {"emotion": output.emotion, "affect": output.affect, "last_conv": output.last})
+
+
+def _statistics(of_batch: bool) -> str:
+    return "batch" if of_batch else "running"
+
+
+def ensemble(golden: Golden) -> float:
+    """Base and branches with votes, affect and both forms of attention."""
+    config = options(golden, "branches", "batch_statistics")
+    net = import_module(f"{ROOM}.network").Esr9(config["branches"], _statistics(config["batch_statistics"]))
+    named = {"base": net.base, **{f"branch_{k}": one for k, one in enumerate(net.branches, 1)}}
+    prepare(nn.ModuleDict(named), golden)
+    said = net(single(golden))
+    drawn, maps = import_module(f"{ROOM}.attention"), said.attention[0].numpy()
+    affect = said.affect()[0]
+    return difference(
+        golden,
+        {
+            "emotion": said.emotion,
+            "affect_raw": said.affect_raw,
+            "affect_face0": torch.cat([affect, affect.mean(0, keepdim=True)]),
+            "labels_face0": torch.cat([said.labels()[0], said.vote()[:1]]),
+            "gradcam": drawn.from_zero(maps),
+            "gradcam_upstream": drawn.to_one(maps),
+        },
+    )
+
+
+def expression_map(golden: Golden) -> float:
+    """The picture of facial expressions."""
+    config = options(golden, "height", "width", "faces", "options")
+    drawn, how = import_module(f"{ROOM}.attention"), _merge_options(config["options"])
+    outputs, faces = {"window": drawn.window()}, []
+    inputs = golden.inputs()
+    for k, face in enumerate(config["faces"]):
+        maps = drawn.from_zero(inputs[f"cam_{k}"].numpy())
+        field = drawn.merged(maps, np.array(face["labels"]), face["vote"], **how)
+        outputs[f"face_{k}"] = field
+        faces.append(drawn.Drawn(tuple(face["box_ltrb"]), field))
+    outputs["image"] = drawn.picture(faces, config["height"], config["width"])
+    return difference(golden, outputs)
+
+
+def _merge_options(given: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(given.keys() - {"merge", "every"})
+    if unknown:
+        raise ValueError(f"unknown options: {', '.join(unknown)}")
+    return given

@@ -1,0 +1,145 @@
+"""ESR-9 as an extractor: face crops in, attention inside the faces out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.cues.faces.crops import cut, pixel_box, scaled
+from gazenet.cues.rendering import Canvas, FloatMap, brightest
+from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet_plugins.esr9.attention import MERGES, Drawn, from_zero, levels, merged, placed, to_one
+from gazenet_plugins.esr9.network import BRANCHES, EMOTIONS, SIDE, Esr9, Expression, Statistics
+from gazenet_plugins.esr9.spec import SPEC
+
+STATISTICS = {"published": "face", "corrected": "running"}
+BASE_FILE = "Net-Base-Shared_Representations.pt"
+BRANCH_FILE = "Net-Branch_{}.pt"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One face: class of each branch and of the majority, affect ``[B, 2]``, attention ``[B, 6, 6]``."""
+
+    face: Face
+    labels: NDArray[np.int64]
+    vote: int
+    affect: NDArray[np.float32]
+    attention: NDArray[np.float32]
+
+
+class Esr9Cue:
+    """Emotions of all faces, and maps of where the ensemble looked to tell them.
+
+    Args:
+        mode: ``"corrected"``: BGR crops as in training, attention scaled to 1 in each face. ``"published"``: what the
+            released GASP weights were made with (see the model card).
+        weights: a folder with the ten published files (or one of them), instead of the declared asset.
+        statistics: ``"running"`` or ``"face"``, what the branches normalise with; empty: by mode.
+        merge: how the maps of the branches become one: ``sum``, ``mean``, ``gmean``, ``first``.
+        every: also of branches that voted otherwise.
+
+    Raises UsageError for other values.
+    """
+
+    spec = SPEC
+
+    def __init__(
+        self,
+        mode: str = "corrected",
+        weights: str = "",
+        statistics: str = "",
+        merge: str = "sum",
+        every: bool = False,
+    ) -> None:
+        _check("mode", mode, STATISTICS)
+        _check("statistics", statistics, ("", *STATISTICS.values()))
+        _check("merge", merge, MERGES)
+        self._published, self._weights = mode == "published", weights
+        self._statistics = cast(Statistics, statistics or STATISTICS[mode])
+        self._merge, self._every = merge, every
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        path = Path(self._weights) if self._weights else asset_path(SPEC.assets[0])
+        folder = path.parent if path.is_file() else path
+        network = Esr9(BRANCHES, self._statistics)
+        load_published(network.base, folder / BASE_FILE)
+        for number, branch in enumerate(network.branches, 1):
+            load_published(branch, folder / BRANCH_FILE.format(number))
+        self._device, self._dtype = device, dtype
+        self._network = network.eval().to(device, dtype)
+
+    def begin(self, video: VideoContext) -> None:
+        """Nothing is kept between videos."""
+
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window; records: emotion, votes, valence and arousal of every face."""
+        assert windows.frames is not None
+        maps, records = [], []
+        for frames, faces in zip(windows.frames, windows.faces, strict=True):
+            anchor = frames[windows.anchor]
+            looks = [look for face in faces[windows.anchor] if (look := self._look(anchor, face, windows.size))]
+            maps.append(self._drawn(windows, looks))
+            records.append({"faces": [_record(look) for look in looks]})
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+
+    @torch.inference_mode()
+    def _look(self, frame: torch.Tensor, face: Face, size: tuple[int, int]) -> Look | None:
+        """One face a pass: a frame's result must not depend on its batch. None where the box has no pixels."""
+        crop = cut(frame, pixel_box(scaled(face.box, size, frame)), SIDE)
+        if crop is None:
+            return None
+        said: Expression = self._network(network_crop(crop, self._published).to(self._device, self._dtype)[None])
+        return Look(
+            face,
+            said.labels()[0].cpu().numpy(),
+            int(said.vote()[0]),
+            said.affect()[0].float().cpu().numpy(),
+            said.attention[0].float().cpu().numpy(),
+        )
+
+    def _drawn(self, windows: Windows, looks: list[Look]) -> FloatMap:
+        canvas = Canvas(windows.size, windows.map_size)
+        if not self._published:
+            fields = ((look.face.box, self._merged(to_one(look.attention), look)) for look in looks)
+            return brightest((placed(canvas, box, field) for box, field in fields), canvas)
+        drawn = [Drawn(pixel_box(look.face.box), self._merged(from_zero(look.attention), look)) for look in looks]
+        grey = levels(drawn, *windows.size)
+        stretched = cv2.resize(grey, windows.map_size[::-1], interpolation=cv2.INTER_AREA)
+        return (np.asarray(stretched, np.float32) / 255).astype(np.float32)
+
+    def _merged(self, maps: NDArray[np.floating], look: Look) -> NDArray[np.floating]:
+        return merged(maps, look.labels, look.vote, self._merge, self._every)
+
+
+def network_crop(crop: NDArray[np.uint8], published: bool) -> torch.Tensor:
+    """A crop uint8 ``[96, 96, 3]`` RGB as float32 ``[3, 96, 96]`` in 0..1; BGR, as in training, unless published."""
+    ordered = crop if published else crop[..., ::-1]
+    return torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float() / 255
+
+
+def _check(parameter: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        listed = ", ".join(one or "''" for one in known)
+        raise UsageError(f"esr9: parameter {parameter!r} must be one of {listed}, not {value!r}")
+
+
+def _record(look: Look) -> Record:
+    valence, arousal = look.affect.mean(0)
+    return {
+        "track": look.face.track,
+        "box": [round(value, 1) for value in look.face.box],
+        "emotion": EMOTIONS[look.vote],
+        "votes": [EMOTIONS[label] for label in look.labels],
+        "valence": round(float(valence), 4),
+        "arousal": round(float(arousal), 4),
+    }

@@ -1,0 +1,144 @@
+"""ESR-9: nine small branches on one shared base vote on the emotion of a face and say where they looked.
+
+Source: Siqueira, Magg, Wermter, "Efficient Facial Feature Learning with Wide Ensemble-based Convolutional Neural
+Networks", AAAI 2020.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+BRANCHES = 9
+SIDE = 96
+
+Statistics = Literal["running", "face", "batch"]
+
+
+class Norm(nn.BatchNorm2d):
+    """Batch normalisation whose ``statistics`` are chosen; running values are never updated.
+
+    ``running``: the learned ones. ``batch``: those of all that is computed together, as the published code has it for
+    the branches, which never leave training mode. ``face``: those of each face alone, to which that comes down where
+    faces are computed one by one.
+    """
+
+    statistics: Statistics = "running"
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.statistics == "face":
+            return F.instance_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        mean, variance = (None, None) if self.statistics == "batch" else (self.running_mean, self.running_var)
+        return F.batch_norm(x, mean, variance, self.weight, self.bias, mean is None, 0.0, self.eps)
+
+
+class Base(nn.Module):
+    """Faces ``[N, 3, 96, 96]`` in 0..1 to features ``[N, 128, 20, 20]`` that all branches share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 64, 5), nn.Conv2d(64, 128, 3)
+        self.conv3, self.conv4 = nn.Conv2d(128, 128, 3), nn.Conv2d(128, 128, 3)
+        self.bn1, self.bn2, self.bn3, self.bn4 = Norm(64), Norm(128), Norm(128), Norm(128)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(faces)))
+        x = F.max_pool2d(F.relu(self.bn2(self.conv2(x))), 2)
+        x = F.relu(self.bn3(self.conv3(x)))
+        return F.max_pool2d(F.relu(self.bn4(self.conv4(x))), 2)
+
+
+class BranchOutput(NamedTuple):
+    """``emotion`` ``[N, 8]`` logits; ``affect`` ``[N, 2]`` valence, arousal, raw; ``last`` ``[N, 512, 6, 6]``."""
+
+    emotion: Tensor
+    affect: Tensor
+    last: Tensor
+
+
+class Branch(nn.Module):
+    """One member of the ensemble, from the shared features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(128, 128, 3), nn.Conv2d(128, 256, 3)
+        self.conv3, self.conv4 = nn.Conv2d(256, 256, 3), nn.Conv2d(256, 512, 3, padding=1)
+        self.bn1, self.bn2, self.bn3, self.bn4 = Norm(128), Norm(256), Norm(256), Norm(512)
+        self.fc = nn.Linear(512, len(EMOTIONS))
+        self.fc_dimensional = nn.Linear(len(EMOTIONS), 2)
+
+    def forward(self, features: Tensor) -> BranchOutput:
+        x = F.relu(self.bn1(self.conv1(features)))
+        x = F.max_pool2d(F.relu(self.bn2(self.conv2(x))), 2)
+        x = F.relu(self.bn3(self.conv3(x)))
+        last = F.relu(self.bn4(self.conv4(x)))
+        emotion = self.fc(last.mean((2, 3)))
+        return BranchOutput(emotion, self.fc_dimensional(F.relu(emotion)), last)
+
+    def attention(self, output: BranchOutput) -> Tensor:
+        """Grad-CAM ``[N, 6, 6]`` of the branch's own decision.
+
+        Between the last map and the logits lie a mean and one linear layer: the gradient is a row of its weight.
+        """
+        rows = self.fc.weight[output.emotion.argmax(1)]
+        return torch.einsum("nc,nchw->nhw", rows, output.last) / output.last[0, 0].numel()
+
+
+class Expression(NamedTuple):
+    """What the ensemble of B branches says of N faces.
+
+    ``emotion`` ``[N, B, 8]`` logits; ``affect_raw`` ``[N, B, 2]``; ``attention`` ``[N, B, 6, 6]``, not normalised.
+    """
+
+    emotion: Tensor
+    affect_raw: Tensor
+    attention: Tensor
+
+    def labels(self) -> Tensor:
+        """``[N, B]``: each branch's class."""
+        return self.emotion.argmax(2)
+
+    def vote(self) -> Tensor:
+        """``[N]``: the class of most branches, the lowest of equal ones."""
+        return F.one_hot(self.labels(), len(EMOTIONS)).sum(1).argmax(1)
+
+    def affect(self) -> Tensor:
+        """``[N, B, 2]``: valence as it is, arousal from -1..1 to 0..1, clipped. The ensemble's is the mean over B."""
+        valence, arousal = self.affect_raw.unbind(-1)
+        return torch.stack([valence, ((arousal + 1) / 2).clamp(0, 1)], -1)
+
+
+class Esr9(nn.Module):
+    """Faces ``[N, 3, 96, 96]`` in 0..1 to an :class:`Expression`.
+
+    Args:
+        branches: how many there are.
+        statistics: what the branches normalise with; the base always uses the learned values.
+    """
+
+    def __init__(self, branches: int = BRANCHES, statistics: Statistics = "running") -> None:
+        super().__init__()
+        self.base = Base()
+        self.branches = nn.ModuleList(Branch() for _ in range(branches))
+        normalise_with(self.branches, statistics)
+
+    def forward(self, faces: Tensor) -> Expression:
+        features = self.base(faces)
+        members = [cast(Branch, branch) for branch in self.branches]
+        pairs = [(branch, branch(features)) for branch in members]
+        return Expression(
+            torch.stack([output.emotion for _, output in pairs], 1),
+            torch.stack([output.affect for _, output in pairs], 1),
+            torch.stack([branch.attention(output) for branch, output in pairs], 1),
+        )
+
+
+def normalise_with(network: nn.Module, statistics: Statistics) -> None:
+    """Chooses the statistics of all normalisations inside ``network``."""
+    for module in network.modules():
+        if isinstance(module, Norm):
+            module.statistics = statistics

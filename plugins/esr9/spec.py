@@ -1,0 +1,22 @@
+"""ESR-9: data only."""
+
+from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs
+
+SPEC = ExtractorSpec(
+    name="esr9",
+    summary="Where nine branches looked in every face while they agreed on its emotion (ESR-9)",
+    cue="facial_expression",
+    implementation="gazenet_plugins.esr9.extractor:Esr9Cue",
+    input=InputSpec(height=1280, width=1280, keep_aspect=True, enlarge=False),
+    needs=Needs(faces=True),
+    assets=("emotion_recognition/esr9/checkpoints/pretrained_esr9_orig",),
+    batch=8,
+    parameters={"mode": "corrected", "weights": "", "statistics": "", "merge": "sum", "every": False},
+    licence="code MIT; trained model not for commercial use",
+    paper="H. Siqueira, S. Magg, S. Wermter, Efficient Facial Feature Learning with Wide Ensemble-based Convolutional "
+    "Neural Networks, AAAI 2020",
+    bibtex="""@inproceedings{siqueira2020esr,
+  title={Efficient Facial Feature Learning with Wide Ensemble-based Convolutional Neural Networks},
+  author={Siqueira, Henrique and Magg, Sven and Wermter, Stefan},
+  booktitle={AAAI}, year={2020}}""",
+)
