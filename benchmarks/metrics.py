@@ -149,7 +149,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     data = samples(args.maps, args.size, args.fixations, args.others)
     rows = [row for kind in ("8-bit", "float32") for row in rows_of(data, kind, args.repetitions)]
-    print(f"{args.maps} maps of {args.size} x {args.size}, {args.fixations} fixations, {args.others} of others, 1 thread")
+    print(
+        f"{args.maps} maps of {args.size} x {args.size}, {args.fixations} fixations, {args.others} of others, 1 thread"
+    )
     print(show(rows, "map"))
     return int(any(float(row.difference) > 1e-9 for row in rows))
 

@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from gazenet.metrics import functional
+from gazenet.metrics.functional import original
+
+Mode = Literal["standard", "original"]
 
 
 class FrameMean(Metric):
     """Mean of a per-frame score over all frames seen so far; ``invalid`` counts those that gave NaN.
 
-    Subclasses name the function. ``update`` takes what that function takes, batched ``[B, H, W]``. Works under DDP:
-    the states are sums.
+    Subclasses name the functions. ``update`` takes what the standard one takes, batched ``[B, H, W]``, on any device.
+    Works under DDP: the states are sums.
+
+    Args:
+        mode: ``original`` computes what the published GASP evaluation did, one frame after the other; see
+            :mod:`gazenet.metrics.functional.original`.
+        seed: of every frame's random draws, where the metric has any.
+
+    Raises:
+        ValueError: an unknown mode, or ``original`` for a metric that the published evaluation did not have.
     """
 
     full_state_update = False
     is_differentiable = False
     higher_is_better = True
     score: Callable[..., Tensor]
+    published: Callable[..., float] | None = None
+    draws = False
     total: Tensor
     valid: Tensor
     invalid: Tensor
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, mode: Mode = "standard", seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if mode not in ("standard", "original") or (mode == "original" and type(self).published is None):
+            raise ValueError(f"{type(self).__name__} has no mode {mode!r}")
+        self.mode, self.seed = mode, seed
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("valid", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("invalid", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, *maps: Tensor) -> None:
         """Add a batch of frames."""
-        scores = type(self).score(*maps)
+        scores = type(self).score(*maps) if self.mode == "standard" else self._as_published(*maps)
         judged = torch.isfinite(scores)
         self.total += torch.where(judged, scores, torch.zeros_like(scores)).sum()
         self.valid += judged.sum()
@@ -45,23 +62,36 @@ class FrameMean(Metric):
         """The mean, NaN without a single valid frame."""
         return self.total / self.valid
 
+    def _as_published(self, prediction: Tensor, *others: Tensor) -> Tensor:
+        published = type(self).published
+        assert published is not None
+        maps = [one.expand_as(prediction).cpu().flatten(0, -3).numpy() for one in (prediction, *others)]
+        scores = []
+        for frame in zip(*maps, strict=True):
+            random = (np.random.RandomState(self.seed),) if self.draws else ()
+            scores.append(published(*frame, *random))
+        return torch.tensor(scores, dtype=torch.float64, device=prediction.device)
+
 
 class NSS(FrameMean):
     """See :func:`gazenet.metrics.functional.nss`; update(prediction, fixations)."""
 
     score = staticmethod(functional.nss)
+    published = staticmethod(original.nss)
 
 
 class CC(FrameMean):
     """See :func:`gazenet.metrics.functional.cc`; update(prediction, density)."""
 
     score = staticmethod(functional.cc)
+    published = staticmethod(original.cc)
 
 
 class SIM(FrameMean):
     """See :func:`gazenet.metrics.functional.sim`; update(prediction, density)."""
 
     score = staticmethod(functional.sim)
+    published = staticmethod(original.sim)
 
 
 class KLD(FrameMean):
@@ -69,21 +99,40 @@ class KLD(FrameMean):
 
     higher_is_better = False
     score = staticmethod(functional.kld)
+    published = staticmethod(original.kld)
 
 
 class AUCJudd(FrameMean):
     """See :func:`gazenet.metrics.functional.auc_judd`; update(prediction, fixations)."""
 
     score = staticmethod(functional.auc_judd)
+    published = staticmethod(original.auc_judd)
+
+
+class AUCUniform(FrameMean):
+    """See :func:`gazenet.metrics.functional.auc_uniform`; update(prediction, fixations)."""
+
+    score = staticmethod(functional.auc_uniform)
+
+
+class AUCBorji(FrameMean):
+    """See :func:`gazenet.metrics.functional.auc_borji`; update(prediction, fixations)."""
+
+    score = staticmethod(functional.auc_borji)
+    published = staticmethod(original.auc_borji)
+    draws = True
 
 
 class ShuffledAUC(FrameMean):
     """See :func:`gazenet.metrics.functional.auc_shuffled`; update(prediction, fixations, others)."""
 
     score = staticmethod(functional.auc_shuffled)
+    published = staticmethod(original.auc_shuffled)
+    draws = True
 
 
 class InformationGain(FrameMean):
     """See :func:`gazenet.metrics.functional.information_gain`; update(prediction, fixations, baseline)."""
 
     score = staticmethod(functional.information_gain)
+    published = staticmethod(original.information_gain)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from gazenet.metrics import functional as standard
 from gazenet.metrics.functional import original
@@ -57,7 +56,7 @@ def eight_bit_frames(golden: Golden) -> float:
     return _worst(found, meta["original"])
 
 
-def _resized(picture: Map, shape: tuple[int, ...]) -> NDArray[np.generic]:
+def _resized(picture: Map, shape: tuple[int, ...]) -> Map:
     """The baseline is stretched with rows and columns exchanged, as published; right for square frames only."""
     return picture if picture.shape == shape else cv2.resize(picture, shape)
 

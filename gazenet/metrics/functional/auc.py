@@ -32,7 +32,7 @@ def auc_judd(prediction: Tensor, fixations: Tensor) -> Tensor:
     p, chosen, bad = _prepared(prediction, fixations)
     pixels, fixated = p.shape[1], chosen.counts.double()
     order = _brightest_first(chosen, chosen.of(p))
-    darker = count_darker(p, chosen)[0][order]
+    darker = count_darker(p, chosen, ties=False)[0][order]
     missed = _darker_of_own_row(chosen, chosen.of(p))[order]
     rows = chosen.rows[order]
     hits = (chosen.counts[rows] - missed).double()
@@ -81,7 +81,9 @@ def auc_borji(prediction: Tensor, fixations: Tensor, splits: int = 100, seed: in
     low, high = extremes(p)
     p = (p - low) / torch.where(high > low, high - low, torch.ones_like(low))
     position = torch.arange(len(chosen.rows), device=p.device) - (chosen.counts.cumsum(0) - chosen.counts)[chosen.rows]
-    draws = torch.rand(int(chosen.counts.max()) if len(p) else 0, splits, generator=torch.Generator().manual_seed(seed)).double()
+    draws = torch.rand(
+        int(chosen.counts.max()) if len(p) else 0, splits, generator=torch.Generator().manual_seed(seed)
+    ).double()
     pixels = (draws.to(p.device)[position] * p.shape[1]).long().clamp_(max=p.shape[1] - 1)
     negatives = p[chosen.rows[:, None], pixels]
     count = chosen.counts[:, None].double()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 EPSILON = 2.2204e-16
 """The constant of the published toolboxes, with the digits they write."""
-PIECE = 1 << 15
+PIECE = 1 << 17
 
 
 def check_pair(prediction: Tensor, truth: Tensor) -> None:
@@ -44,20 +44,19 @@ def places(mask: Tensor) -> Tensor:
     return mask.nonzero()[:, 0]
 
 
-def pieces(maps: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of the pieces in which maps ``[B, P]`` are worked on."""
+def pieces(maps: Tensor, size: int = PIECE) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of the pieces, of ``size`` pixels at most, in which maps ``[B, P]`` are worked on."""
     count, pixels = maps.shape
-    if maps.device.type != "cpu" or maps.numel() <= PIECE:
-        yield slice(0, count), slice(0, pixels)
-        return
-    step = max(1, PIECE // pixels)
+    if maps.device.type != "cpu":
+        size = max(1, maps.numel())
+    step = max(1, size // pixels)
     for row in range(0, count, step):
-        for start in range(0, pixels, PIECE):
-            yield slice(row, min(row + step, count)), slice(start, start + PIECE)
+        for start in range(0, pixels, size):
+            yield slice(row, min(row + step, count)), slice(start, start + size)
 
 
 def summed(term: Callable[..., Tensor], maps: Sequence[Tensor], by_row: Sequence[Tensor], terms: int = 1) -> Tensor:
-    """float64 ``[B, terms]``: the sums of what ``term`` gives for pieces of maps ``[B, P]``, ``[R]`` or ``[R, terms]``.
+    """float64 ``[B, terms]``: the sums of what ``term`` gives for pieces of maps ``[B, P]`` (``[R]``, ``[R, terms]``).
 
     It is called with its own copies of the pieces in float64, ``[R, n]``, then with the rows of ``by_row`` ``[B, 1]``.
     """
@@ -82,6 +81,8 @@ def is_constant(maps: Tensor) -> Tensor:
 
 def not_finite(maps: Tensor) -> Tensor:
     """bool ``[B]``: some pixel is NaN or infinite."""
+    if not maps.dtype.is_floating_point:
+        return torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
     # Extremes carry NaN along, and are found much faster than by looking at every pixel.
     low, high = extremes(maps)
     return ~(torch.isfinite(low) & torch.isfinite(high))[:, 0]

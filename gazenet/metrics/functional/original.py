@@ -66,7 +66,7 @@ def auc_judd(prediction: Map, fixations: Map) -> float:
     above = len(everywhere) - np.searchsorted(everywhere, thresholds)
     tp = np.round(hits / len(order), 4)
     fp = np.round((above - hits) / (p.size - len(order)), 4)
-    return _area(tp, fp)
+    return float(_area(tp, fp))
 
 
 def auc_borji(prediction: Map, fixations: Map, draws: np.random.RandomState, splits: int = 100) -> float:
@@ -84,11 +84,13 @@ def auc_shuffled(
     """Negatives are drawn from the pixels where the baseline is positive; NaN for a constant prediction."""
     if np.ptp(prediction) == 0:
         return _NAN
-    p, hit = min_max(prediction), np.asarray(fixations) > 0
-    pool = p[np.asarray(baseline) > 0]
+    # Only the pixels that are looked at are scaled.
+    p, hit = np.asarray(prediction, np.float64), np.asarray(fixations) > 0
+    low, span = p.min(), np.ptp(p)
+    pool = (p[np.asarray(baseline) > 0] - low) / span
     count = min(int(hit.sum()), len(pool))
     negatives = np.stack([pool[draws.permutation(len(pool))[:count]] for _ in range(splits)])
-    return _thresholded(p[hit], negatives, borji=False)
+    return _thresholded((p[hit] - low) / span, negatives, borji=False)
 
 
 def auc_shuffled_older(prediction: Map, fixations: Map, baseline: Map) -> float:
@@ -127,7 +129,7 @@ def auc_judd_training(logits: Map, fixations: Map, draws: np.random.RandomState 
     thresholds = np.sort(p[hit])[::-1]
     rank = np.arange(len(thresholds))
     above = p.size - np.searchsorted(np.sort(p, axis=None), thresholds)
-    return _area((rank + 1) / len(rank), (above - rank) / (p.size - len(rank)))
+    return float(_area((rank + 1) / len(rank), (above - rank) / (p.size - len(rank))))
 
 
 def min_max(values: Map) -> NDArray[np.float64]:
@@ -142,22 +144,24 @@ def _thresholded(positives: NDArray[np.float64], negatives: NDArray[np.float64],
     """Mean area over splits: ``positives`` [n], ``negatives`` [splits, m], thresholds 0.1 to 0.9."""
     thresholds = _TENTHS if borji else _STEPPED
     tp = (positives[:, None] >= thresholds).mean(0)
-    rows = negatives[:, :, None]
     if not borji:
-        fp = (rows >= thresholds).mean(1)
-        return float(np.mean([_area(tp[::-1], row[::-1]) for row in fp]))
-    tp, fp = np.round(tp, 4), np.round((rows > thresholds).mean(1), 4)
+        fp = np.stack([(negatives >= threshold).mean(1) for threshold in thresholds], 1)
+        return float(_area(tp[::-1], fp[:, ::-1]).mean())
+    tp, fp = np.round(tp, 4), np.round(np.stack([(negatives > threshold).mean(1) for threshold in thresholds], 1), 4)
     return float(np.mean([_area_by_hits(tp, row) for row in fp]))
 
 
 def _area_by_hits(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
     """Some published curves are sorted by hits alone: thresholds with equal hits stay in ascending order."""
     order = np.argsort(tp, kind="stable")
-    return _area(tp[order], fp[order])
+    return float(_area(tp[order], fp[order]))
 
 
-def _area(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
-    return float(np.trapezoid(np.r_[0, tp, 1], np.r_[0, fp, 1]))
+def _area(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Below curves through (0, 0) and (1, 1): ``tp`` ``[n]``, ``fp`` ``[n]`` or ``[splits, n]``."""
+    rows = np.pad(fp, [(0, 0)] * (fp.ndim - 1) + [(1, 1)])
+    rows[..., -1] = 1
+    return np.asarray(np.trapezoid(np.r_[0, tp, 1], rows))
 
 
 def _unit_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:

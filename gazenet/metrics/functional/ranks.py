@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import extremes, pieces, places
+from gazenet.metrics.functional.common import PIECE, extremes, pieces, places
 
-BINS = 1 << 14
+BINS, LEVELS = 1 << 14, 256
+"""Bins of a map; a map of bytes needs one for each level only."""
 Pool = tuple[slice, Tensor, Tensor]
 
 
@@ -51,9 +52,11 @@ class Chosen:
 class _Bins:
     """Bins of maps ``[B, P]``: never falling where values rise, the first one for the darkest value alone.
 
-    ``single``: every bin holds one value only. ``low`` and ``scale`` ``[B, 1]``. ``careful``: products may underflow.
+    ``count`` of them; ``single``: every bin holds one value only. ``low`` and ``scale`` ``[B, 1]``. ``careful``:
+    products may underflow.
     """
 
+    count: int
     single: bool
     low: Tensor
     scale: Tensor
@@ -61,11 +64,11 @@ class _Bins:
 
     @staticmethod
     def fit(maps: Tensor) -> _Bins:
-        low, high = extremes(maps)
         if maps.dtype == torch.uint8:
-            return _Bins(True, low, low, False)
+            return _Bins(LEVELS, True, maps[:, :1], maps[:, :1], False)
+        low, high = extremes(maps)
         scale = ((BINS - 1) / (high - low)).nan_to_num(0.0)
-        return _Bins(False, low, scale, bool((scale < 1).any()))
+        return _Bins(BINS, False, low, scale, bool((scale < 1).any()))
 
     def of(self, values: Tensor, rows: slice | Tensor) -> Tensor:
         """Bins of values ``[R, n]`` of the maps ``rows``, or ``[Q, 1]`` of single pixels of them."""
@@ -73,63 +76,65 @@ class _Bins:
             return values
         above = values - self.low[rows]
         lowest = above.sign() if self.careful else None
-        bins = above.mul_(self.scale[rows]).ceil_().clamp_(max=BINS - 1)
+        bins = above.mul_(self.scale[rows]).ceil_().clamp_(max=self.count - 1)
         # A product that underflows to 0 must not bring a value into the bin of the darkest.
         return (bins if lowest is None else torch.maximum(bins, lowest)).int()
 
 
-def count_darker(maps: Tensor, chosen: Chosen, among: Chosen | None = None) -> tuple[Tensor, Tensor]:
+def count_darker(
+    maps: Tensor, chosen: Chosen, among: Chosen | None = None, ties: bool = True
+) -> tuple[Tensor, Tensor]:
     """For each chosen pixel: how many pixels of its map are darker, and how many are not brighter; int64 ``[Q]`` each.
 
-    ``maps`` ``[B, P]``, finite. ``among``: only these pixels are counted.
+    ``maps`` ``[B, P]``, finite. ``among``: only these pixels are counted. Without ``ties`` the second is the first.
     """
     bins, levels = _Bins.fit(maps), chosen.of(maps)
-    wanted = bins.of(levels[:, None], chosen.rows)[:, 0] + chosen.rows * BINS
-    close = torch.zeros(len(maps), BINS, dtype=torch.bool, device=maps.device)
+    wanted = bins.of(levels[:, None], chosen.rows)[:, 0] + chosen.rows * bins.count
+    close = torch.zeros(len(maps), bins.count, dtype=torch.bool, device=maps.device)
     close.view(-1)[wanted] = True
     # The first bin holds one value, however often: often the whole background.
     close[:, 0] = False
-    histogram = torch.zeros(len(maps), BINS, dtype=torch.int64, device=maps.device)
+    histogram = torch.zeros(len(maps), bins.count, dtype=torch.int64, device=maps.device)
     shared = [(wanted[:0], levels[:0])]
     for rows, keys, values in _everything(maps, bins) if among is None else _some(maps, bins, among):
         here = histogram[rows]
         here += torch.bincount(keys, minlength=here.numel()).view_as(here)
         if not bins.single:
             same = places(close[rows].view(-1).index_select(0, keys))
-            shared.append((keys[same] + rows.start * BINS, values[same]))
+            shared.append((keys[same] + rows.start * bins.count, values[same]))
     before = (histogram.cumsum(1) - histogram).view(-1)[wanted]
     everywhere = histogram.view(-1)[wanted]
     if bins.single:
         return before, before + everywhere
     pool, values = (torch.cat(parts) for parts in zip(*shared, strict=True))
-    darker, not_brighter = _within_bins(pool, values, wanted, levels)
-    return before + darker, before + torch.where(wanted % BINS == 0, everywhere, not_brighter)
+    darker, not_brighter = _within_bins(pool, values, wanted, levels, ties)
+    return before + darker, before + torch.where(wanted % bins.count == 0, everywhere, not_brighter)
 
 
 def _everything(maps: Tensor, bins: _Bins) -> Iterator[Pool]:
     """All pixels: the maps they are of, their bins counted from the first of these, their values."""
-    for rows, columns in pieces(maps):
+    for rows, columns in pieces(maps, maps.shape[1] if bins.single else PIECE):
         part = maps[rows, columns]
         keys = bins.of(part, rows)
         if len(part) > 1:
-            keys = keys + torch.arange(len(part), device=maps.device)[:, None] * BINS
+            keys = keys + torch.arange(len(part), device=maps.device)[:, None] * bins.count
         yield rows, keys.reshape(-1), part.reshape(-1)
 
 
 def _some(maps: Tensor, bins: _Bins, among: Chosen) -> Iterator[Pool]:
     values = among.of(maps)
-    yield slice(0, len(maps)), bins.of(values[:, None], among.rows)[:, 0] + among.rows * BINS, values
+    yield slice(0, len(maps)), bins.of(values[:, None], among.rows)[:, 0] + among.rows * bins.count, values
 
 
-def _within_bins(pool: Tensor, values: Tensor, wanted: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+def _within_bins(pool: Tensor, values: Tensor, wanted: Tensor, chosen: Tensor, ties: bool) -> tuple[Tensor, Tensor]:
     """As :func:`count_darker`, among pixels of one bin: ``values`` in bins ``pool``, ``chosen`` in bins ``wanted``."""
     levels = chosen.unique()
     width = len(levels) + 1
     # A value is replaced by its place among the chosen values: places can be joined with bins to one whole number.
     place = wanted * width + torch.searchsorted(levels, chosen)
     found = []
-    for right in (True, False):
+    for right in (True, False) if ties else (True,):
         joined = (pool * width + torch.searchsorted(levels, values, right=right)).sort().values
         until = torch.searchsorted(joined, place, right=True)
         found.append(until - torch.searchsorted(joined, wanted * width))
-    return found[0], found[1]
+    return found[0], found[-1]
