@@ -7,19 +7,27 @@ i covers ``i <= x < i + 1``. Cell (row i, column j) of an ``[h, w]`` map covers 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+Weights = NDArray[np.float64]
 Points = NDArray[np.float64]
 Size = tuple[int, int]
 
 
 def inside(points: Points, size: Size) -> Points:
     """The points that lie in a frame of ``size`` (height, width)."""
-    x, y = points[:, 0], points[:, 1]
-    kept: Points = points[(x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])]
+    kept: Points = points[_within(points, size)]
     return kept
+
+
+def _within(points: Points, size: Size) -> NDArray[np.bool_]:
+    x, y = points[:, 0], points[:, 1]
+    found: NDArray[np.bool_] = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
+    return found
 
 
 def cells(points: Points, size: Size, shape: Size) -> NDArray[np.int64]:
@@ -38,19 +46,32 @@ def fixation_map(points: Points, size: Size, shape: Size) -> NDArray[np.uint8]:
     return marked
 
 
-def density(points: Points, size: Size, shape: Size, sigma: float, distinct: bool = False) -> NDArray[np.float32]:
+def density(
+    points: Points,
+    size: Size,
+    shape: Size,
+    sigma: float,
+    distinct: bool = False,
+    weights: Weights | None = None,
+) -> NDArray[np.float32]:
     """float32 ``[h, w]``: the sum of a Gaussian of ``sigma`` pixels (of the full frame) around every point.
 
     Cells are sampled at their centres, mass outside the frame is lost. ``distinct`` counts a pixel of the full frame
-    once, however often it was fixated (as published fixation maps do). Without points the map is zero; no other
-    normalisation. Raises ValueError for a sigma that is not positive.
+    once, however often it was fixated (as published fixation maps do). ``weights`` ``[n]`` are the heights of the
+    Gaussians (default 1). Without points the map is zero; no other normalisation. Raises ValueError for a sigma that
+    is not positive, for weights of another length, and for weights of points that are to count once.
     """
     if not sigma > 0:
         raise ValueError(f"sigma must be positive, not {sigma}")
-    kept = inside(points, size)
+    if weights is not None and (distinct or len(weights) != len(points)):
+        raise ValueError(f"{len(weights)} weights do not fit {len(points)} points, or points that count once")
+    within = _within(points, size)
+    kept = points[within]
     if distinct:
         kept = np.unique(np.floor(kept), axis=0) + 0.5
     down = _profile(kept[:, 1], size[0], shape[0], sigma)
+    if weights is not None:
+        down = down * weights[within, None]
     across = _profile(kept[:, 0], size[1], shape[1], sigma)
     # A Gaussian is separable, so the sum over points is one matrix product.
     return (down.T @ across).astype(np.float32)
@@ -76,3 +97,51 @@ def sigma_for(sigma: float, reference_width: int, width: int) -> float:
 def sigma_of_degrees(degrees: float, width: int, screen_width_cm: float, distance_cm: float) -> float:
     """Pixels that ``degrees`` of visual angle cover at the centre of a frame ``width`` pixels wide on a screen."""
     return 2 * distance_cm * math.tan(math.radians(degrees) / 2) * width / screen_width_cm
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How frames were seen: on a screen ``screen_cm`` wide, from ``distance_cm``.
+
+    ``screen_pixels``: its width in pixels where frames were shown pixel by pixel; None: frames filled its width.
+    """
+
+    screen_cm: float
+    distance_cm: float
+    screen_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        pixels = 1 if self.screen_pixels is None else self.screen_pixels
+        if not min(self.screen_cm, self.distance_cm, pixels) > 0:
+            raise ValueError(f"{self}: widths and distance must be positive")
+
+    def pixels(self, degrees: float, width: int) -> float:
+        """What ``degrees`` cover at the centre of a frame ``width`` pixels wide, in its pixels."""
+        return sigma_of_degrees(degrees, self.screen_pixels or width, self.screen_cm, self.distance_cm)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviation of the ground-truth Gaussian.
+
+    ``unit`` pixels: of a frame ``reference_width`` wide and in proportion in others; without it, the same number of
+    pixels in every frame. ``unit`` degrees: of visual angle, which needs ``viewing``. Raises ValueError for a value
+    that is not positive and for degrees without a viewing geometry.
+    """
+
+    value: float
+    unit: Literal["pixels", "degrees"] = "pixels"
+    reference_width: int | None = None
+    viewing: Viewing | None = None
+
+    def __post_init__(self) -> None:
+        if not self.value > 0:
+            raise ValueError(f"a spread must be positive, not {self.value}")
+        if self.unit == "degrees" and self.viewing is None:
+            raise ValueError("a spread in degrees needs the width of the screen and the distance to it (viewing)")
+
+    def pixels(self, width: int) -> float:
+        """Sigma in pixels of a frame ``width`` pixels wide."""
+        if self.viewing is not None and self.unit == "degrees":
+            return self.viewing.pixels(self.value, width)
+        return self.value if self.reference_width is None else sigma_for(self.value, self.reference_width, width)

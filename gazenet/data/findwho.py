@@ -1,23 +1,27 @@
 """Find Who to Look At (Liu, Zhang, Xu, He, CVPR 2017): videos of several people talking, 39 observers.
 
 Expected files below ``root``: ``raw_videos/NNN.mp4``, ``fixations.csv`` or ``video_database.mat``, and for training
-speech cues ``annotations/mouthMotionI.mat``.
+speech cues ``annotations/mouthMotionI.mat``. The published behaviour needs ``video_database.mat``: its rates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.density import Size
+from gazenet.data.collection import Collection
+from gazenet.data.density import Size, Spread
+from gazenet.data.drawing import PublishedFixations
 from gazenet.data.fixations import Fixations, FrameFixations, per_frame, read_table
-from gazenet.data.types import require
+from gazenet.data.framewise import within
+from gazenet.data.matlab import load_mat, lookup, numbers, texts
+from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
 
 SIZE: Size = (720, 1280)
@@ -33,32 +37,57 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class FindWhoVideo:
-    """One video; fixations are pixels of 1280 x 720."""
+    """One video; fixations are pixels of 1280 x 720.
+
+    ``table_rate``: the whole-number frame rate of the published table, by which the published behaviour counts; None:
+    corrected.
+    """
 
     name: str
     path: Path
     table: Fixations
     still: bool = False
     size: Size = SIZE
+    table_rate: float | None = None
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The fixated points of the frames shown at ``times`` (seconds, as decoded)."""
-        return per_frame(self.table, times, self.size)
+        """The fixated points of the frames shown at ``times`` (seconds, as decoded).
+
+        Published: frame k, counted from 1, is taken to be at ``k / table_rate`` whatever its own time, and points
+        count by their duration.
+        """
+        if self.table_rate is None:
+            return per_frame(self.table, times, self.size)
+        clock = np.arange(1, len(times) + 1) / self.table_rate
+        start, end = self.table.start, self.table.start + self.table.duration
+        members = [np.flatnonzero((start <= now) & (now <= end)) for now in clock]
+        observers = np.array([len(np.unique(self.table.subject[who])) for who in members], np.int64)
+        weights = [1000 * self.table.duration[who] for who in members]
+        return PublishedFixations(self.size, [self.table.points[who] for who in members], observers, weights)
 
 
-class FindWho:
+class FindWho(Collection):
     """The data set; only videos whose file is there are items.
 
     ``source`` says where fixations are read from: ``csv`` (flat table), ``mat`` (the published file), or ``auto``: the
-    table if it exists.
+    table if it exists. Other arguments as of ``Collection``.
     """
 
     name = "findwho"
-    sigma = 40.0
-    reference_width = 1280
+    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
+        "corrected": Spread(40.0, reference_width=1280),
+        "published": Spread(66.0),
+    }
 
-    def __init__(self, root: Path | str, source: Literal["auto", "csv", "mat"] = "auto") -> None:
-        self.root = Path(root)
+    def __init__(
+        self,
+        root: Path | str,
+        source: Literal["auto", "csv", "mat"] = "auto",
+        behaviour: Behaviour = "corrected",
+        subjects: Sequence[int] | None = None,
+        spread: Spread | None = None,
+    ) -> None:
+        super().__init__(root, behaviour, subjects, spread)
         self._source = source
 
     def items(self) -> Sequence[FindWhoVideo]:
@@ -71,25 +100,52 @@ class FindWho:
         paths = sorted(folder.glob("*.mp4"))
         if not paths:
             raise UsageError(f"{folder}: holds no .mp4 file")
-        tables = self._tables()
+        tables, rates = self._tables(), self._rates(paths)
         nobody = Fixations(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty((0, 2)))
-        return [FindWhoVideo(path.stem, path, tables.get(path.stem, nobody)) for path in paths]
+        return [
+            FindWhoVideo(
+                path.stem,
+                path,
+                self._kept(tables.get(path.stem, nobody), path.stem),
+                table_rate=rates.get(path.stem),
+            )
+            for path in paths
+        ]
+
+    @property
+    def _database(self) -> Path:
+        return require(self.root / "video_database.mat", "the published annotation file")
 
     def _tables(self) -> dict[str, Fixations]:
         table = self.root / "fixations.csv"
         if self._source == "csv" or (self._source == "auto" and table.exists()):
             return read_table(require(table, "the table of fixations"), key="video", timed=True)
-        return read_database(require(self.root / "video_database.mat", "the published annotation file"))
+        return read_database(self._database)
+
+    def _rates(self, paths: Sequence[Path]) -> dict[str, float]:
+        if self.behaviour == "corrected":
+            return {}
+        rates = read_rates(self._database)
+        unknown = [path.stem for path in paths if path.stem not in rates]
+        if unknown:
+            raise UsageError(f"{self._database}: has no framerate_fps of {', '.join(unknown)}")
+        return rates
+
+    def _kept(self, table: Fixations, video: str) -> Fixations:
+        if self.subjects is not None:
+            table = table.where(np.isin(table.subject, self.subjects))
+        if self.behaviour == "published":
+            return table
+        return table.where(within(table.points, SIZE, f"{self.root}: {video}"))
 
     def mouth_motion(self, video: str) -> list[NDArray[np.uint8]]:
         """For each annotated face of a video: uint8 ``[T]``, 1 while it speaks. Raises UsageError."""
         if not video.isdecimal():
             raise UsageError(f"FindWho video {video!r}: names are numbers such as 011")
         path = require(self.root / "annotations" / f"mouthMotion{int(video)}.mat", "the annotation of speech")
-        faces = _load(path).get("mouthMotion")
-        if faces is None or faces.dtype.names is None or "face" not in faces.dtype.names:
-            raise UsageError(f"{path}: holds no mouthMotion.face")
-        return [np.asarray(face).ravel().astype(np.uint8) for face in faces["face"].ravel()]
+        found = lookup(load_mat(path), "mouthMotion", path)
+        faces = found if isinstance(found, list) else [found]
+        return [numbers(face, "face", path).ravel().astype(np.uint8) for face in faces]
 
 
 def read_database(path: Path) -> dict[str, Fixations]:
@@ -97,15 +153,16 @@ def read_database(path: Path) -> dict[str, Fixations]:
 
     ``VideoIndex`` counts from 1 into the list of 75 names, whichever files are present. Raises UsageError.
     """
-    database = _load(path).get("video_database")
+    tree = load_mat(path)
     try:
-        record = database[0, 0]  # type: ignore[index]
-        names = [str(cell.item()) for cell in record["video_names_list"].ravel()]
-        fields = [str(cell.item()) for cell in record["fixdata_fields"].ravel()]
-        rows = np.asarray(record["fixdata"], np.float64)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
-        raise UsageError(f"{path}: is not the published FindWho database: {error}") from None
+        names = texts(tree, "video_database.video_names_list", path)
+        fields = texts(tree, "video_database.fixdata_fields", path)
+        rows = numbers(tree, "video_database.fixdata", path)
+    except UsageError as error:
+        raise UsageError(f"{error}; it is not the published FindWho database") from None
     columns = [_column(path, fields, wanted) for wanted in _FIELDS]
+    if rows.ndim != 2 or rows.shape[1] != len(fields):
+        raise UsageError(f"{path}: fixdata is {list(rows.shape)}, but there are {len(fields)} fixdata_fields")
     subject, video, start, duration, x, y = rows[:, columns].T
     if len(video) and not (video.min() >= 1 and video.max() <= len(names)):
         raise UsageError(f"{path}: VideoIndex reaches {int(video.max())}, but there are {len(names)} names")
@@ -118,18 +175,19 @@ def read_database(path: Path) -> dict[str, Fixations]:
     return found
 
 
+def read_rates(path: Path) -> dict[str, float]:
+    """The whole-number frame rate of every video by name, as the published table has it. Raises UsageError."""
+    tree = load_mat(path)
+    names = texts(tree, "video_database.video_names_list", path)
+    rates = numbers(tree, "video_database.videos_info.framerate_fps", path).ravel()
+    if len(rates) != len(names) or not (rates > 0).all():
+        raise UsageError(f"{path}: framerate_fps holds {len(rates)} rates for {len(names)} videos, or rates of 0")
+    return dict(zip(names, rates.tolist(), strict=True))
+
+
 def _column(path: Path, fields: list[str], wanted: str) -> int:
     """Position of a field; the published names may carry a unit behind."""
     for position, field in enumerate(fields):
         if field.lower().startswith(wanted.lower()):
             return position
     raise UsageError(f"{path}: fixdata_fields lacks {wanted}; found {', '.join(fields)}")
-
-
-def _load(path: Path) -> dict[str, Any]:
-    import scipy.io
-
-    try:
-        return dict(scipy.io.loadmat(path))
-    except Exception as error:
-        raise UsageError(f"{path}: cannot be read as a MATLAB file: {error}") from None

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data import density as maps
-from gazenet.data.density import Points, Size
+from gazenet.data.density import Points, Size, Weights
 from gazenet.errors import UsageError
 
 
@@ -36,14 +36,22 @@ class Fixations:
     def __len__(self) -> int:
         return len(self.subject)
 
+    def where(self, kept: NDArray[np.bool_]) -> Fixations:
+        """The rows of a mask."""
+        return Fixations(self.subject[kept], self.start[kept], self.duration[kept], self.points[kept])
+
 
 @dataclass(frozen=True)
 class FrameFixations:
-    """The fixations of each of T frames of a video or picture of ``size`` (height, width)."""
+    """The fixations of each of T frames of a video or picture of ``size`` (height, width).
+
+    ``weights``: how much each point counts in the density, for example its duration; None: all the same.
+    """
 
     size: Size
     points: Sequence[Points]
     observers: NDArray[np.int64]
+    weights: Sequence[Weights] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -56,7 +64,8 @@ class FrameFixations:
 
     def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
         """float32 ``[h, w]``, Gaussians of ``sigma`` pixels of the full frame, largest value 1 (all 0 if nobody)."""
-        return maps.peak_one(maps.density(self.points[frame], self.size, (h, w), sigma))
+        weights = None if self.weights is None else self.weights[frame]
+        return maps.peak_one(maps.density(self.points[frame], self.size, (h, w), sigma, weights=weights))
 
     def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
         """uint8 ``[h, w]``, 1 where somebody looked."""
@@ -97,6 +106,11 @@ def constant(fixations: Fixations, frames: int, size: Size) -> FrameFixations:
     """Every frame of a still picture has all its fixations, whenever they happened."""
     observers = len(np.unique(fixations.subject))
     return FrameFixations(size, [fixations.points] * frames, np.full(frames, observers, np.int64))
+
+
+def nobody(frames: int, size: Size) -> FrameFixations:
+    """Frames that nobody was watched on: no points, no observers."""
+    return FrameFixations(size, [np.empty((0, 2))] * frames, np.zeros(frames, np.int64))
 
 
 REQUIRED = ("subject", "x", "y")

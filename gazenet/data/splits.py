@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from gazenet.data.types import installed_datasets
 from gazenet.errors import UsageError
 
 COLUMNS = ("video_id", "fps", "scene_type", "dataset")
@@ -49,25 +50,60 @@ def read_split(name: str | Path) -> list[SplitRow]:
 
 
 def parse_split(text: str, where: str) -> list[SplitRow]:
-    """Rows of a split table; ``where`` names it in errors. Raises UsageError."""
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-    if missing:
-        raise UsageError(f"{where}: column {', '.join(missing)} is missing; a split has {', '.join(COLUMNS)}")
-    return [_row(row, f"{where}: line {reader.line_num}") for row in reader]
+    """Rows of a split table; ``where`` names it in errors.
+
+    Raises UsageError for a missing column, a table without rows, an unknown data set, a cell that is not what its
+    column holds; naming column and line.
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise UsageError(
+                f"{where}: column {', '.join(missing)} is missing; a split has {', '.join(COLUMNS)}: "
+                "add it to the first line"
+            )
+        known = set(installed_datasets())
+        rows = [_row(row, f"{where}: line {reader.line_num}", known) for row in reader]
+    except csv.Error as error:
+        raise UsageError(f"{where}: line {reader.line_num}: is no comma-separated table ({error})") from None
+    if not rows:
+        raise UsageError(f"{where}: lists no video; add a line per video below {','.join(COLUMNS)}")
+    return rows
 
 
-def _row(row: dict[str, str | None], where: str) -> SplitRow:
+def _row(row: dict[str, str | None], where: str, known: Collection[str]) -> SplitRow:
     video, fps, scene, dataset = (str(row[column] or "").strip() for column in COLUMNS)
     if not video or not dataset:
         raise UsageError(f"{where}: video_id and dataset must not be empty")
-    if not fps.isdecimal() or int(fps) == 0:
+    if not (fps.isascii() and fps.isdecimal()) or int(fps) == 0:
         raise UsageError(f"{where}: fps must be a positive whole number, not {fps!r}")
     if scene not in SCENES:
         raise UsageError(f"{where}: scene_type must be one of {', '.join(SCENES)}, not {scene!r}")
+    if dataset not in known:
+        near = difflib.get_close_matches(dataset, known, n=1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise UsageError(f"{where}: dataset {dataset!r} has no reader{hint}; known: {', '.join(sorted(known))}")
     return SplitRow(video, int(fps), scene, dataset)
 
 
 def social(rows: Iterable[SplitRow]) -> list[SplitRow]:
     """The rows that GASP trains and tests on: scene type Social, each video once, in order."""
     return list(dict.fromkeys(row for row in rows if row.scene_type == "Social"))
+
+
+def split_items(name: str | Path, dataset: str) -> list[str]:
+    """The items of data set ``dataset`` among the Social rows of a split, each once, in order.
+
+    Of the per-frame cache (``processed``) these are all rows, as ``<dataset>/<video>``. Raises UsageError where there
+    is none.
+    """
+    rows = social(read_split(name))
+    cached = dataset == "processed"
+    found = [
+        f"{row.dataset}/{row.video_id}" if cached else row.video_id for row in rows if cached or row.dataset == dataset
+    ]
+    if not found:
+        others = ", ".join(dict.fromkeys(row.dataset for row in rows)) or "none at all"
+        raise UsageError(f"split {name}: has no Social row of data set {dataset}; it has {others}")
+    return found

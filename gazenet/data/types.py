@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import logging
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.density import Size
+from gazenet.data.density import Size, sigma_for
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
 
 GROUP = "gazenet.datasets"
+LOG = logging.getLogger("gazenet.data")
+"""Where readers say in one line what they left out."""
+
+Behaviour = Literal["corrected", "published"]
+"""published: frame rates, offsets and densities as the released system had them, errors included."""
 
 
 class Item(Protocol):
@@ -52,9 +59,18 @@ class Dataset(Protocol):
     def items(self) -> Sequence[Item]: ...
 
 
-def open_dataset(name: str, root: Path) -> Dataset:
-    """The installed data set ``name`` with its files at ``root``. Raises UsageError."""
-    points = {point.name: point for point in metadata.entry_points(group=GROUP)}
+def installed_datasets() -> dict[str, metadata.EntryPoint]:
+    """The installed readers by name."""
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+
+
+def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
+    """The installed data set ``name`` with its files at ``root``.
+
+    ``options`` go to the reader, for example ``behaviour="published"``. Raises UsageError for an unknown data set and
+    for options that its reader does not have.
+    """
+    points = installed_datasets()
     if name not in points:
         near = difflib.get_close_matches(name, points, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
@@ -63,7 +79,26 @@ def open_dataset(name: str, root: Path) -> Dataset:
         cls = points[name].load()
     except Exception as error:
         raise UsageError(f"data set {name}: {points[name].value} cannot be imported: {error}") from error
-    return cast(Dataset, cls(root))
+    known = [key for key in inspect.signature(cls).parameters if key != "root"]
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise UsageError(f"data set {name}: no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    return cast(Dataset, cls(root, **options))
+
+
+def check_behaviour(value: str, where: str) -> Behaviour:
+    """``value`` if it is a behaviour. Raises UsageError naming ``where``."""
+    if value not in get_args(Behaviour):
+        raise UsageError(f"{where}: behaviour must be {' or '.join(get_args(Behaviour))}, not {value!r}")
+    return cast(Behaviour, value)
+
+
+def sigma_of(collection: Dataset, item: Item) -> float:
+    """Ground-truth sigma in pixels of an item's frames: the collection's own rule, else in proportion."""
+    rule = getattr(collection, "sigma_of", None)
+    if rule is not None:
+        return float(rule(item))
+    return sigma_for(collection.sigma, collection.reference_width, item.size[1])
 
 
 def choose(items: Iterable[Item], names: Sequence[str] | None, where: str) -> list[Item]:

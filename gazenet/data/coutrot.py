@@ -1,0 +1,92 @@
+"""The two audiovisual databases of Coutrot and Guyader: free viewing of short clips with sound.
+
+Database 1: Journal of Vision 14(8):5, 2014; database 2 (conversations): EUSIPCO 2015. Expected below ``root``:
+``ERB3_Stimuli/clip_N.avi`` and ``coutrot_database1.mat`` (``ERB4_Stimuli``, ``coutrot_database2.mat``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gazenet.data.collection import Collection, videos_in
+from gazenet.data.density import Size, Spread
+from gazenet.data.framewise import FrameTable, FrameVideo, frames_first, from_grid, leave_out, shifted
+from gazenet.data.matlab import load_mat, lookup, numbers
+from gazenet.data.types import Behaviour, require
+
+UP = -20.0
+"""The published correction of y, pixels; nothing is known against it."""
+RATE = 25.0
+
+
+class _Coutrot(Collection):
+    """Clips and one MATLAB file: per clip ``data`` ``[3, frames, observers]`` (x, y, participant; NaN: none)."""
+
+    usual_width = 720
+    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
+        "corrected": Spread(20.0, reference_width=720),
+        "published": Spread(20.0),
+    }
+    folder: ClassVar[str]
+    annotation: ClassVar[str]
+    variable: ClassVar[str]
+
+    def items(self) -> Sequence[FrameVideo]:
+        """The clips by name (``clip_1``); a clip without annotation is left out. Raises UsageError."""
+        return self._items
+
+    @cached_property
+    def _items(self) -> list[FrameVideo]:
+        videos = videos_in(self.root / self.folder, ".avi", ".mp4")
+        source = require(self.root / self.annotation, "the published annotation file")
+        tree = load_mat(source)
+        clips = lookup(tree, self.variable, source)
+        leave_out([video.stem for video in videos if video.stem not in clips], f"no fixations in {source}")
+        return [
+            FrameVideo(
+                name=video.stem,
+                path=video,
+                source=source,
+                read=partial(_looks, tree, f"{self.variable}.{video.stem}", source),
+                rate=_rate(clips[video.stem]),
+                behaviour=self.behaviour,
+                subjects=self.subjects,
+            )
+            for video in videos
+            if video.stem in clips
+        ]
+
+
+def _looks(tree: Mapping[str, Any], clip: str, source: Path, size: Size) -> FrameTable:
+    return shifted(from_grid(frames_first(numbers(tree, f"{clip}.data", source), f"{source}: {clip}.data")), 0, UP)
+
+
+def _rate(clip: Mapping[str, Any]) -> float:
+    """What the annotation says of its frame rate; all published clips have 25 frames per second."""
+    info = clip.get("info")
+    fps = info.get("fps") if isinstance(info, Mapping) else None
+    value = float(fps.ravel()[0]) if isinstance(fps, np.ndarray) and fps.size and fps.dtype.kind in "iuf" else 0.0
+    return value if value > 0 else RATE
+
+
+class Coutrot1(_Coutrot):
+    """Database 1: 60 clips of moving objects, landscapes and faces; their original sound tracks."""
+
+    name = "coutrot1"
+    folder = "ERB3_Stimuli"
+    annotation = "coutrot_database1.mat"
+    variable = "Coutrot_Database1.OriginalSounds"
+
+
+class Coutrot2(_Coutrot):
+    """Database 2: 15 clips of conversations, seen with their sound."""
+
+    name = "coutrot2"
+    folder = "ERB4_Stimuli"
+    annotation = "coutrot_database2.mat"
+    variable = "Coutrot_Database2.AudioVisual"

@@ -1,0 +1,63 @@
+"""Ground truth as the released system draws it: a byte density on the pixel grid, plus-shaped fixations.
+
+Its grid is another than that of ``density``: pixel i lies at coordinate i, not at i + 1/2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.data.density import Points, Size, Weights
+from gazenet.data.fixations import FrameFixations
+
+_PLUS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))
+
+
+def published_density(points: Points, size: Size, sigma: float, weights: Weights | None = None) -> NDArray[np.uint8]:
+    """uint8 ``[H, W]``: Gaussians of height ``weights`` summed, divided by the maximum, times 255, truncated.
+
+    Points outside the frame count with their tails, NaN ones not at all.
+    """
+    heights = np.ones(len(points)) if weights is None else np.asarray(weights, np.float64)
+    finite = np.isfinite(points).all(axis=1) & np.isfinite(heights)
+    x, y = points[finite].T
+    across = np.exp(-0.5 * ((np.arange(size[1]) - x[:, None]) / sigma) ** 2)
+    down = heights[finite, None] * np.exp(-0.5 * ((np.arange(size[0]) - y[:, None]) / sigma) ** 2)
+    summed = down.T @ across
+    peak = summed.max(initial=0.0)
+    return (summed / peak * 255 if peak else summed).astype(np.uint8)
+
+
+def published_fixations(points: Points, size: Size) -> NDArray[np.uint8]:
+    """uint8 ``[H, W]``, 255 on the five pixels of a plus at each point's whole-number part, clipped at the frame."""
+    marked = np.zeros(size, np.uint8)
+    at = np.trunc(points[np.isfinite(points).all(axis=1)])
+    for dx, dy in _PLUS:
+        x, y = at[:, 0] + dx, at[:, 1] + dy
+        kept = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
+        marked[y[kept].astype(int), x[kept].astype(int)] = 255
+    return marked
+
+
+@dataclass(frozen=True)
+class PublishedFixations(FrameFixations):
+    """Fixations whose maps are drawn at the frame's own size and stretched from there."""
+
+    def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
+        """float32 ``[h, w]`` in 0..1: :func:`published_density`, stretched (bilinear)."""
+        weights = None if self.weights is None else self.weights[frame]
+        drawn = published_density(self.points[frame], self.size, sigma, weights)
+        return _stretched(drawn, h, w).astype(np.float32) / np.float32(255)
+
+    def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
+        """uint8 ``[h, w]``: 1 wherever anything of a stretched plus is left, as the released metrics count."""
+        return (_stretched(published_fixations(self.points[frame], self.size), h, w) > 0).astype(np.uint8)
+
+
+def _stretched(drawn: NDArray[np.uint8], h: int, w: int) -> NDArray[np.uint8]:
+    """Bilinear without smoothing, as the released writer does it."""
+    return np.asarray(cv2.resize(drawn, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)

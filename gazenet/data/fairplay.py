@@ -1,0 +1,98 @@
+"""FAIR-Play (Gao, Grauman, 2.5D Visual Sound, CVPR 2019): music played in a room, with binaural sound.
+
+Nobody's gaze was recorded: the ground truth is one map per video of where the sound comes from. Expected below
+``root``: ``videos/ID.mp4``, ``maps/ID_*.png`` and, for models that listen, ``binaural_audios/ID.wav``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.data.collection import Collection, frame_size, videos_in
+from gazenet.data.density import Size, Spread
+from gazenet.data.fixations import FrameFixations, nobody
+from gazenet.data.framewise import leave_out
+from gazenet.data.types import Behaviour, require
+from gazenet.errors import MediaError, UsageError
+
+
+@dataclass(frozen=True)
+class SoundMap(FrameFixations):
+    """No fixations; the density of every frame is the map of the sound."""
+
+    sound: NDArray[np.uint8] | None = None
+
+    def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
+        """float32 ``[h, w]``, largest value 1: the stretched map; ``sigma`` is not used."""
+        assert self.sound is not None
+        shrinks = h <= self.sound.shape[0] and w <= self.sound.shape[1]
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        resized = cv2.resize(self.sound.astype(np.float32), (w, h), interpolation=method)
+        return np.asarray(resized / max(float(resized.max()), 1e-12), np.float32)
+
+
+@dataclass(frozen=True)
+class FairPlayVideo:
+    """One video with its map of where the sound comes from, and the file of its binaural sound."""
+
+    name: str
+    path: Path
+    map_path: Path
+    sound_path: Path
+    still: bool = False
+
+    @cached_property
+    def size(self) -> Size:
+        """Height and width in pixels; asks the video once. Raises MediaError."""
+        return frame_size(self.path)
+
+    @cached_property
+    def sound_map(self) -> NDArray[np.uint8]:
+        """uint8 ``[h, w]`` in the size of its file, covering the whole frame. Raises UsageError naming the file."""
+        from gazenet.media.still import read_image
+
+        try:
+            return read_image(self.map_path).max(axis=2)
+        except MediaError as error:
+            raise UsageError(f"{error}; download the maps again") from None
+
+    def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
+        """No points and no observers; ``density`` is the map of the sound for every one of ``times``."""
+        none = nobody(len(times), self.size)
+        return SoundMap(none.size, none.points, none.observers, sound=self.sound_map)
+
+
+class FairPlay(Collection):
+    """Both behaviours are the same; ``subjects`` and ``spread`` mean nothing here."""
+
+    name = "fairplay"
+    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
+        "corrected": Spread(40.0, reference_width=1280),
+        "published": Spread(40.0, reference_width=1280),
+    }
+
+    def items(self) -> Sequence[FairPlayVideo]:
+        """The videos by name (``000001``); one without a map is left out. Raises UsageError."""
+        return self._items
+
+    @cached_property
+    def _items(self) -> list[FairPlayVideo]:
+        videos = videos_in(self.root / "videos", ".mp4")
+        folder = require(self.root / "maps", "the folder of sound maps")
+        # The id is the text before the first underscore; of several maps the first by name counts.
+        maps = {path.name.split("_")[0]: path for path in sorted(folder.glob("*_*.png"), reverse=True)}
+        leave_out([video.stem for video in videos if video.stem not in maps], f"no ID_*.png in {folder}")
+        sounds = self.root / "binaural_audios"
+        return [
+            FairPlayVideo(video.stem, video, maps[video.stem], sounds / f"{video.stem}.wav")
+            for video in videos
+            if video.stem in maps
+        ]

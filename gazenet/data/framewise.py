@@ -1,0 +1,168 @@
+"""Videos whose gaze was published frame by frame: for each numbered frame, where each observer looked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.data.collection import frame_size
+from gazenet.data.density import Points, Size, Weights
+from gazenet.data.drawing import PublishedFixations
+from gazenet.data.fixations import FrameFixations
+from gazenet.data.types import LOG, Behaviour
+from gazenet.errors import UsageError
+
+SAME_RATE = 0.01
+"""Rates that differ by less are one: 29.97 and 30 frames per second are names for the same count of frames."""
+SHORTAGE = 2
+"""A video may have this many frames fewer than its annotation."""
+HOPELESS = 0.5
+"""With a larger share of its points outside the frame, a file is in other units or of another video."""
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """N looks: ``frame`` from 0, ``subject``, ``points`` ``[N, 2]`` in pixels, ``weight``: the published amplitude."""
+
+    frame: NDArray[np.int64]
+    subject: NDArray[np.int64]
+    points: Points
+    weight: Weights
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def where(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> FrameTable:
+        """The rows of a mask, or at some positions."""
+        return FrameTable(self.frame[kept], self.subject[kept], self.points[kept], self.weight[kept])
+
+
+def from_grid(grid: NDArray[np.float64]) -> FrameTable:
+    """A table from ``[frames, 2 or more, observers]``: x and y, NaN where an observer saw nothing; weights 1."""
+    seen = np.isfinite(grid[:, :2]).all(axis=1)
+    frame, subject = np.nonzero(seen)
+    points = np.moveaxis(grid[:, :2], 1, 2)[seen]
+    return FrameTable(frame, subject + 1, np.ascontiguousarray(points), np.ones(len(frame)))
+
+
+def frames_first(grid: NDArray[np.float64], where: str) -> NDArray[np.float64]:
+    """``[2 or more, frames, observers]`` as ``[frames, 2 or more, observers]``. Raises UsageError for other shapes."""
+    if grid.ndim == 2:  # MATLAB does not keep a last axis of length 1
+        grid = grid[..., None]
+    if grid.ndim != 3 or grid.shape[0] < 2:
+        raise UsageError(f"{where}: must be [x y ..., frames, observers], not {list(grid.shape)}")
+    return np.moveaxis(grid, 0, 1)
+
+
+@dataclass(frozen=True)
+class FrameVideo:
+    """One video with the gaze of its frames.
+
+    Attributes:
+        source: the file that the gaze comes from, for messages.
+        read: the looks, given the (height, width) of the frames; points with NaN are left out.
+        rate: frames per second that the annotation counts in; None: those of the video.
+        declared: (height, width) where it is known without asking the file.
+        subjects: only these observers; None: all.
+    """
+
+    name: str
+    path: Path
+    source: Path
+    read: Callable[[Size], FrameTable]
+    rate: float | None = None
+    behaviour: Behaviour = "corrected"
+    declared: Size | None = None
+    subjects: tuple[int, ...] | None = None
+    still: bool = False
+
+    @cached_property
+    def size(self) -> Size:
+        """Height and width in pixels; asks the video once. Raises MediaError where it cannot be decoded."""
+        return self.declared or frame_size(self.path)
+
+    @cached_property
+    def looks(self) -> FrameTable:
+        """The looks that count. Corrected: those outside the frame are left out, and a line of the log says so.
+
+        Raises UsageError naming the file where it cannot be read or does not fit the video.
+        """
+        table = self.read(self.size)
+        if self.subjects is not None:
+            table = table.where(np.isin(table.subject, self.subjects))
+        if self.behaviour == "published":
+            return table
+        return table.where(within(table.points, self.size, f"{self.source}: {self.name}"))
+
+    def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
+        """The points of the frames shown at ``times`` (seconds, as decoded).
+
+        The first frame shown is the first one annotated. Corrected: where the video is a copy in another frame rate
+        than the annotation, the annotated frame is the one that was on display at that time.
+        """
+        rows = self._rows(times)
+        order = np.argsort(self.looks.frame, kind="stable")
+        table = self.looks.where(order)
+        first, last = (np.searchsorted(table.frame, rows, side) for side in ("left", "right"))
+        spans = [slice(a, b) for a, b in zip(first, last, strict=True)]
+        self._check_length(rows)
+        observers = np.array([len(np.unique(table.subject[span])) for span in spans], np.int64)
+        found = FrameFixations(self.size, [table.points[span] for span in spans], observers)
+        if self.behaviour == "corrected":
+            return found
+        return PublishedFixations(found.size, found.points, observers, [table.weight[span] for span in spans])
+
+    def _rows(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The annotated frame, from 0, of each frame shown."""
+        count = len(times)
+        if self.behaviour == "published" or self.rate is None or count < 2:
+            return np.arange(count)
+        own = (count - 1) / float(times[-1] - times[0])
+        if abs(own / self.rate - 1) < SAME_RATE:
+            return np.arange(count)
+        LOG.warning(
+            "%s: has %.3f frames per second, its fixations %.3f; they are matched by time", self.path, own, self.rate
+        )
+        # A hair's breadth of rounding must not cost a frame.
+        return np.floor((times - times[0]) * self.rate + 1e-6).astype(np.int64)
+
+    def _check_length(self, rows: NDArray[np.int64]) -> None:
+        last = int(self.looks.frame.max(initial=-1))
+        missing = last - int(rows.max(initial=-1))
+        if self.behaviour == "corrected" and missing > SHORTAGE:
+            LOG.warning(
+                "%s: ends %d frames before its fixations (%s): it may be truncated", self.path, missing, self.source
+            )
+
+
+def within(points: Points, size: Size, where: str) -> NDArray[np.bool_]:
+    """Which points are inside a frame of ``size``; how many are not goes to the log.
+
+    Raises UsageError naming ``where`` if most are outside: then it is another video, or other units.
+    """
+    x, y = points.T
+    kept: NDArray[np.bool_] = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
+    dropped = int((~kept).sum())
+    text = f"{where}: {dropped} of {len(points)} fixations are outside the frame of {size[1]} x {size[0]}"
+    if dropped > HOPELESS * len(points):
+        raise UsageError(f"{text}; the file belongs to another video or uses other units")
+    if dropped:
+        LOG.warning("%s and are left out", text)
+    return kept
+
+
+def leave_out(names: Sequence[str], reason: str) -> None:
+    """Say in one line of the log which videos are no items, and why."""
+    if names:
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        LOG.warning("%s%s: %s; left out", ", ".join(names[:8]), more, reason)
+
+
+def shifted(table: FrameTable, x: float, y: float) -> FrameTable:
+    """The same looks, their points moved."""
+    return replace(table, points=table.points + np.array([x, y]))

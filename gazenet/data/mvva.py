@@ -1,0 +1,63 @@
+"""MVVA, multiple-face videos with visual and audio cues (Liu, Qiao, Xu, Li, Hu, Borji, ECCV 2020).
+
+Expected below ``root``: ``our_database_video/raw_videos/NNN.mp4`` and ``all_videos_all_frames_fixation/NNN.npy``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from gazenet.data.collection import Collection, videos_in
+from gazenet.data.density import Size, Spread
+from gazenet.data.framewise import FrameTable, FrameVideo, from_grid, leave_out
+from gazenet.data.types import Behaviour, require
+from gazenet.errors import UsageError
+
+
+class Mvva(Collection):
+    """Per video an array ``[frames, 2, observers]`` of x and y in pixels; its frames are those of the video."""
+
+    name = "mvva"
+    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
+        "corrected": Spread(40.0, reference_width=1280),
+        "published": Spread(66.0),
+    }
+
+    def items(self) -> Sequence[FrameVideo]:
+        """The videos by name (``001``); one without fixations is left out. Raises UsageError."""
+        return self._items
+
+    @cached_property
+    def _items(self) -> list[FrameVideo]:
+        videos = videos_in(self.root / "our_database_video" / "raw_videos", ".mp4")
+        folder = require(self.root / "all_videos_all_frames_fixation", "the folder of fixations")
+        sources = {video: folder / f"{video.stem}.npy" for video in videos}
+        leave_out([video.stem for video in videos if not sources[video].is_file()], f"no NNN.npy in {folder}")
+        return [
+            FrameVideo(
+                name=video.stem,
+                path=video,
+                source=source,
+                read=partial(_looks, source),
+                behaviour=self.behaviour,
+                subjects=self.subjects,
+            )
+            for video, source in sources.items()
+            if source.is_file()
+        ]
+
+
+def _looks(source: Path, size: Size) -> FrameTable:
+    try:
+        grid = np.load(source, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        cause = " ".join(str(error).split())
+        raise UsageError(f"{source}: cannot be read ({cause}); it may be incomplete: download it again") from None
+    if grid.ndim != 3 or grid.shape[1] != 2 or grid.dtype.kind not in "fiu":
+        raise UsageError(f"{source}: must hold [frames, 2, observers], not {grid.dtype} {list(grid.shape)}")
+    return from_grid(grid.astype(np.float64))
