@@ -68,7 +68,20 @@ TABLE: dict[str, Adapter] = {
     "layout:eight-bit frames": Adapter("gazenet.testing.goldens_metrics:eight_bit_frames", limit=1e-9),
     **{key: Adapter(runner) for key, runner in CUES.items()},
     "net:mobilenetv2_unisal": Adapter("gazenet.testing.goldens_visual:mobilenet"),
-    **{f"network:{name}": Adapter(f"gazenet.testing.goldens_visual:{name}") for name in ("unisal", "tased", "vinet")},
+    # The GRU's state amplifies rounding: the reference itself is 2e-4 from the same computation in double precision.
+    "network:unisal": Adapter("gazenet.testing.goldens_visual:unisal", limit=5e-4),
+    **{f"network:{name}": Adapter(f"gazenet.testing.goldens_visual:{name}") for name in ("tased", "vinet")},
+    **{
+        f"function:{name}": Adapter(f"gazenet.testing.goldens_visual:{runner}")
+        for name, runner in (
+            ("load_clip", "clip"),
+            ("post_unisal", "finished_unisal"),
+            ("post_tased", "finished_tased"),
+            ("post_tased_upstream", "finished_tased"),
+            ("post_avinet", "finished_avinet"),
+            ("post_vinet_upstream", "finished_vinet"),
+        )
+    },
     "model:STSANet": Adapter("gazenet.testing.goldens_stsanet:network", limit=1e-3),
     **{
         f"model:{kind}resnet{depth}{version}": Adapter(f"gazenet.testing.goldens_st_abn:{runner}")

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from gazenet.backbones.mobilenet_v2 import MobileNetV2
+from gazenet.backbones.vinet import ViNet
+from gazenet.cues.clips import Preparation, published_positions
+from gazenet.cues.finish import FloatMap, blurred, relative, sigmoid, truncated, twice_squashed
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
 from gazenet.testing.taps import Taps, only_known
+
+TIME_FIRST = ("unisal",)
+"""Networks whose clips are ``[T, C, H, W]``; those of others are ``[C, T, H, W]``."""
 
 DESCRIBED = ("network", "upstream_checkpoint")
 """Members of a config that say what the golden is, not how the network is built or run."""
@@ -29,16 +35,16 @@ def unisal(golden: Golden) -> float:
     config = only_known(golden, (*DESCRIBED, "source", "target_size", "static", "two_part"))
     network: Any = prepare(import_object("gazenet_plugins.unisal.network:Unisal")(), golden)
     network.use(config["source"])
-    taps = Taps(network, {"features": "post_cnn", "decoder": "post_upsampling_2"})
-    clip, state = golden.inputs()["x"], None
-    pieces: list[dict[str, Tensor]] = []
+    clip, state, pieces = golden.inputs()["x"], None, []
     for part in clip.chunk(2, 1) if config["two_part"] else (clip,):
-        found, state = network(part, tuple(config["target_size"]), config["static"], state)
-        inner = {name: value.unflatten(0, part.shape[:2]) for name, value in taps.values.items()}
-        pieces.append({"log_saliency": found, **inner})
-    whole = {name: torch.cat([piece[name] for piece in pieces], 1) for name in pieces[0]}
-    height, width = (side // 32 for side in clip.shape[-2:])
-    return difference(golden, {**whole, "hidden": state, "gaussians": network.priors(height, width)})
+        pieces.append(network(part, tuple(config["target_size"]), config["static"], state))
+        state = pieces[-1].state
+    log_saliency, features, decoder = (
+        torch.cat([getattr(piece, name) for piece in pieces], 1) for name in ("log_density", "features", "decoded")
+    )
+    gaussians = network.priors(*features.shape[-2:])
+    outputs = {"log_saliency": log_saliency, "features": features, "decoder": decoder, "gaussians": gaussians}
+    return difference(golden, {**outputs, "hidden": state})
 
 
 def tased(golden: Golden) -> float:
@@ -50,8 +56,7 @@ def tased(golden: Golden) -> float:
 def vinet(golden: Golden) -> float:
     """ViNet for clips of a length, with the levels of its encoder that it uses."""
     config = only_known(golden, (*DESCRIBED, "num_clips", "num_hier"))
-    network = import_object("gazenet_plugins.vinet.network:ViNet")(config["num_clips"], config["num_hier"])
-    return _tapped(golden, network)
+    return _tapped(golden, ViNet(config["num_clips"], config["num_hier"]))
 
 
 def _tapped(golden: Golden, network: Any) -> float:
@@ -61,3 +66,56 @@ def _tapped(golden: Golden, network: Any) -> float:
     taps = Taps(network, {name: places[name] for name in golden.meta["outputs"] if name != "saliency"})
     saliency = network(*golden.inputs().values())
     return difference(golden, {**taps.values, "saliency": saliency})
+
+
+def clip(golden: Golden) -> float:
+    """Frames (BGR bytes, drawn as floats) to the clip that the released code hands to a network."""
+    config = only_known(
+        golden, ("function", "network", "size", "last_frame_number", "valid_frame_number", "frames_len")
+    )
+    wanted = import_object(f"gazenet_plugins.{config['network']}.spec:SPEC").input
+    prepare_one = Preparation(tuple(config["size"]), wanted.mean, wanted.std)
+    pictures = np.floor(golden.inputs()["frames"].numpy()).astype(np.uint8)[..., ::-1]
+    positions = published_positions(config["last_frame_number"], config["frames_len"], config["valid_frame_number"])
+    frames = [prepare_one(np.ascontiguousarray(pictures[position])) for position in positions]
+    axis = 0 if config["network"] in TIME_FIRST else 1
+    return difference(golden, {"clip": np.stack(frames, axis)})
+
+
+def finished_unisal(golden: Golden) -> float:
+    """Raw scores to the map of one frame, by way of the median over time."""
+    config = only_known(golden, ("function", "median_window", "frame"))
+    scores = golden.inputs()["saliency"][0, :, 0]
+    log_density = torch.log_softmax(scores.flatten(1), 1).view_as(scores)
+    median = import_object("gazenet_plugins.unisal.maps:running_median")
+    found = median(log_density, config["frame"], config["median_window"])
+    return difference(golden, {"map": relative(found.exp().numpy())})
+
+
+def finished_tased(golden: Golden) -> float:
+    """The smoothed map, as the platform keeps it or in the bytes of the authors' files."""
+    config = only_known(golden, ("function", "sigma"))
+    smoothed = import_object("gazenet_plugins.tased.maps:smoothed")
+    saliency = golden.inputs()["saliency"].numpy()
+    if config["function"] == "post_tased":
+        return difference(golden, {"map": smoothed(saliency, config["sigma"])})
+    return _grey_levels(golden, 255 * truncated(smoothed(truncated(saliency), config["sigma"])))
+
+
+def finished_avinet(golden: Golden) -> float:
+    """Logits through the sigmoid of the network, then as the platform finishes the map."""
+    only_known(golden, ("function",))
+    return _grey_levels(golden, 255 * twice_squashed(sigmoid(golden.inputs()["saliency"].numpy())))
+
+
+def finished_vinet(golden: Golden) -> float:
+    """A map as the authors of ViNet finish it."""
+    config = only_known(golden, ("function", "out_size"))
+    return difference(golden, {"map": blurred(golden.inputs()["saliency"].numpy(), tuple(config["out_size"]))})
+
+
+def _grey_levels(golden: Golden, found: FloatMap) -> float:
+    """The error in whole bytes: one of 255 is rounding, hence no error."""
+    want = golden.reference()["map"].reshape(golden.meta["outputs"]["map"]["shape"])
+    steps = np.abs(np.rint(found) - want)
+    return float(steps.max() / 255) if steps.max() > 1 else 0.0

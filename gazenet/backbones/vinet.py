@@ -1,0 +1,90 @@
+"""ViNet: saliency of one frame from a clip (Jain et al., IROS 2021).
+
+An S3D encoder and a decoder that lays the encoder's levels behind its own maps along time, then folds time away by
+strides. All keys are the published ones. AViNet puts sound between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from gazenet.backbones.s3d import S3D, Levels
+
+CLIPS = (8, 16, 32, 48)
+"""Lengths of a clip for which there is a decoder."""
+
+LEVELS = 3
+
+
+class ViNet(nn.Module):
+    """A clip ``[N, 3, T, H, W]``, RGB normalised by ImageNet's mean and deviation, to saliency ``[N, H, W]`` in 0..1.
+
+    H and W multiples of 32.
+
+    Args:
+        num_clips: T, one of :data:`CLIPS`.
+        num_hier: levels of the encoder that the decoder takes beside the deepest, 0 to 3; fewer than 3 with T = 32
+            only.
+
+    Raises ValueError for another combination.
+    """
+
+    places: Mapping[str, str] = {"y1": "backbone.base3", "y0": "backbone.base4", "logits": "decoder.convtsp4"}
+    """Inner values by the names under which references give them."""
+
+    def __init__(self, num_clips: int = 32, num_hier: int = LEVELS) -> None:
+        super().__init__()
+        self.num_clips = num_clips
+        self.backbone = S3D()
+        self.decoder = Decoder(num_clips, num_hier)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The map of the clip's last frame. Raises ValueError for clips of another length."""
+        if clip.shape[2] != self.num_clips:
+            raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {self.num_clips}")
+        return self.decoder(self.backbone(clip))
+
+
+class Decoder(nn.Module):
+    """Levels of a clip to saliency ``[N, H, W]`` in 0..1. Arguments and errors as of :class:`ViNet`."""
+
+    def __init__(self, num_clips: int = 32, num_hier: int = LEVELS) -> None:
+        super().__init__()
+        if num_clips not in CLIPS or not 0 <= num_hier <= LEVELS or (num_clips != 32 and num_hier != LEVELS):
+            raise ValueError(f"no ViNet for clips of {num_clips} frames with {num_hier} levels")
+        self.num_hier = num_hier
+        # A level laid behind a map makes it so many times longer as the next convolution shortens it.
+        times = [k if num_hier >= level else 1 for level, k in enumerate((3, 5, 5), 1)]
+        self.convtsp1 = _enlarging(1024, 832, 1)
+        self.convtsp2 = _enlarging(832, 480, times[0])
+        self.convtsp3 = _enlarging(480, 192, times[1])
+        last = _enlarging(64, 32, 1 if num_clips == 8 else 2)
+        self.convtsp4 = nn.Sequential(*_enlarging(192, 64, times[2]), *last, *_reading(num_clips))
+
+    def forward(self, levels: Levels) -> Tensor:
+        x = self.convtsp1(levels.y0)
+        beside = (levels.y1, levels.y2, levels.y3)
+        for number, layer in enumerate((self.convtsp2, self.convtsp3, self.convtsp4), 1):
+            x = layer(torch.cat((x, beside[number - 1]), 2) if number <= self.num_hier else x)
+        return torch.sigmoid(x).flatten(0, 2)
+
+
+def _reading(num_clips: int) -> list[nn.Module]:
+    """The last layers: what remains of time is folded away, then one map is left."""
+    if num_clips < 32:
+        return [nn.Conv3d(32, 1, 1)]
+    steps = num_clips // 16
+    fold = nn.Conv3d(32, 32, (steps, 1, 1), (steps, 1, 1), bias=num_clips == 48)
+    return [fold, nn.ReLU(), nn.Conv3d(32, 1, 1)]
+
+
+def _enlarging(inputs: int, outputs: int, time: int) -> nn.Sequential:
+    """A 3x3 convolution that folds ``time`` steps into one, ReLU, twice the height and width."""
+    return nn.Sequential(
+        nn.Conv3d(inputs, outputs, (time, 3, 3), (time, 1, 1), (0, 1, 1), bias=False),
+        nn.ReLU(),
+        nn.Upsample(scale_factor=(1, 2, 2), mode="trilinear"),
+    )

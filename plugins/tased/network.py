@@ -1,0 +1,94 @@
+"""TASED-Net, version 2: saliency of one frame from 32 (Min, Corso, ICCV 2019).
+
+An S3D encoder, and a decoder that puts values back to where the maxima of the encoder's maps stood; time is reduced
+first to four steps, at the end to one. All keys are the published ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gazenet.backbones.s3d import EPS, MOMENTUM, S3D
+from gazenet_plugins.tased.unpool import unpool
+
+CLIP = 32
+STEPS = 4
+"""Time steps of the decoder."""
+
+
+class TasedNet(S3D):
+    """A clip ``[N, 3, 32, H, W]``, RGB in -1..1, H and W multiples of 32, to saliency ``[N, H, W]`` in 0..1."""
+
+    places: Mapping[str, str] = {
+        "logits": "convtsp4",
+        "base4": "base4",
+        "unpool1": ">convtsp2",
+        "unpool3": ">convtsp4",
+    }
+    """Inner values by the names under which references give them: a module's output, or its input after ``>``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convtsp1 = nn.Sequential(*_joint(nn.Conv3d(1024, 1024, 1, bias=False)), *_joint(_wide(1024, 832)))
+        self.convtsp2 = nn.Sequential(*_joint(_wide(832, 480)))
+        self.convtsp3 = nn.Sequential(*_joint(_wide(480, 192)))
+        self.convtsp4 = nn.Sequential(
+            *_joint(_enlarging(192, 64)),
+            *_joint(_halving_time(64)),
+            *_joint(nn.ConvTranspose3d(64, 4, 1, bias=False)),
+            *_joint(_halving_time(4)),
+            _enlarging(4, 4),
+            nn.Conv3d(4, 1, 1),
+        )
+
+    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+        """The map of the clip's last frame. Raises ValueError for clips of another length."""
+        if clip.shape[2] != CLIP:
+            raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {CLIP}")
+        return self.saliency(self.frame_stem(clip))
+
+    def saliency(self, stem: Tensor) -> Tensor:
+        """The same from the stem of the clip's frames."""
+        y3, y2, y1 = self.upper(stem)
+        size2, places2 = _remembered(y2)
+        size3, places3 = _remembered(y3)
+        short = _shortened(y1)
+        y0, places1 = F.max_pool3d(short, (1, 2, 2), (1, 2, 2), return_indices=True)
+        x = unpool(self.convtsp1(self.base4(y0)), places1, short.shape[2:])
+        x = unpool(self.convtsp2(x), places2, size2)
+        x = unpool(self.convtsp3(x), places3, size3)
+        return torch.sigmoid(self.convtsp4(x)).flatten(0, 2)
+
+
+def _shortened(x: Tensor) -> Tensor:
+    """Maxima over time, so that four steps remain."""
+    step = x.shape[2] // STEPS
+    return F.max_pool3d(x, (step, 1, 1), (step, 1, 1))
+
+
+def _remembered(x: Tensor) -> tuple[torch.Size, Tensor]:
+    """(steps, height, width) of a shortened map, and the places of the maxima that a pool of it would keep."""
+    short = _shortened(x)
+    _, places = F.max_pool3d(short, (1, 3, 3), (1, 2, 2), (0, 1, 1), return_indices=True)
+    return short.shape[2:], places
+
+
+def _joint(convolution: nn.Conv3d | nn.ConvTranspose3d) -> list[nn.Module]:
+    """The convolution with its normalisation and its ReLU."""
+    return [convolution, nn.BatchNorm3d(convolution.out_channels, EPS, MOMENTUM), nn.ReLU(inplace=True)]
+
+
+def _wide(inputs: int, outputs: int) -> nn.ConvTranspose3d:
+    return nn.ConvTranspose3d(inputs, outputs, (1, 3, 3), 1, (0, 1, 1), bias=False)
+
+
+def _enlarging(inputs: int, outputs: int) -> nn.ConvTranspose3d:
+    return nn.ConvTranspose3d(inputs, outputs, (1, 4, 4), (1, 2, 2), (0, 1, 1), bias=False)
+
+
+def _halving_time(channels: int) -> nn.Conv3d:
+    return nn.Conv3d(channels, channels, (2, 1, 1), (2, 1, 1), bias=False)

@@ -1,0 +1,21 @@
+"""TASED-Net: data only."""
+
+from gazenet.cues.spec import ExtractorSpec, InputSpec, WindowSpec
+
+SPEC = ExtractorSpec(
+    name="tased",
+    summary="Where people look in a video: temporal aggregation over 32 frames (TASED-Net)",
+    cue="saliency",
+    implementation="gazenet_plugins.tased.extractor:TasedSaliency",
+    window=WindowSpec(before=31),
+    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    input=InputSpec(height=448, width=768, keep_aspect=True, enlarge=False, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    assets=("saliency_prediction/tased/checkpoints/pretrained_tased_orig",),
+    batch=4,
+    parameters={"mode": "corrected", "weights": "", "buffer": 16},
+    licence="code: MIT; weights trained on DHF1K, whose licence allows research only",
+    paper="K. Min, J. Corso, TASED-Net: Temporally-Aggregating Spatial Encoder-Decoder Network, ICCV 2019",
+    bibtex="""@inproceedings{min2019tased,
+  title={TASED-Net: Temporally-Aggregating Spatial Encoder-Decoder Network for Video Saliency Detection},
+  author={Min, Kyle and Corso, Jason J.}, booktitle={ICCV}, pages={2394--2403}, year={2019}}""",
+)

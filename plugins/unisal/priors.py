@@ -1,0 +1,40 @@
+"""The Gaussian prior maps of UNISAL: where people look before anything is seen, learnt per domain."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+PEAK = 6.0
+COUNT = 16
+
+
+def initial() -> Tensor:
+    """The Gaussians at the beginning of training, ``[16, 2, 2]``: (y, x) by (mean, logarithm of the deviation).
+
+    Nine on a grid, three wide ones at the middle height, three tall ones at the middle width, one over everything.
+    """
+    quarters = (0.25, 0.5, 0.75)
+    placed = [((y, -1.5), (x, -1.5)) for y in quarters for x in quarters]
+    placed += [((0.5, 0.0), (x, -1.5)) for x in quarters]
+    placed += [((y, -1.5), (0.5, 0.0)) for y in quarters]
+    placed += [((0.5, 0.0), (0.5, 0.0))]
+    return torch.tensor(placed)
+
+
+def prior_maps(gaussians: Tensor, height: int, width: int) -> Tensor:
+    """``[16, height, width]``, at most 6, from Gaussians ``[16, 2, 2]`` on the unit square."""
+    profiles = []
+    for axis, size in enumerate((height, width)):
+        grid = torch.linspace(0, 1, size, device=gaussians.device, dtype=gaussians.dtype)
+        mean, deviation = gaussians[:, axis, :1], gaussians[:, axis, 1:].exp()
+        profiles.append(torch.exp(-(((grid - mean) / deviation) ** 2) / 2))
+    return PEAK * profiles[0][:, :, None] * profiles[1][:, None, :]
+
+
+def centred_kernel(size: int = 41, log_deviation: float = -2.0) -> Tensor:
+    """A Gaussian over the unit square, its sum 1: ``[1, 1, size, size]``. What the smoothing begins with."""
+    grid = torch.linspace(0, 1, size)
+    profile = torch.exp(-(((grid - 0.5) / torch.tensor(log_deviation).exp()) ** 2) / 2)
+    kernel = profile[:, None] * profile[None, :]
+    return (kernel / kernel.sum())[None, None]
