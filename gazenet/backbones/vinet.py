@@ -88,3 +88,18 @@ def _enlarging(inputs: int, outputs: int, time: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Upsample(scale_factor=(1, 2, 2), mode="trilinear"),
     )
+
+
+def variant(state: Mapping[str, Tensor], prefix: str = "decoder.") -> tuple[int, int]:
+    """The arguments of the network that a state dict belongs to, by the lengths of its decoder's kernels.
+
+    (32, 3) where that cannot be told: comparing keys and shapes then says what is wrong.
+    """
+
+    def time(layer: str) -> int:
+        weight = state.get(f"{prefix}{layer}.weight")
+        return 0 if weight is None or weight.ndim != 5 else weight.shape[2]
+
+    levels = sum(time(layer) > 1 for layer in ("convtsp2.0", "convtsp3.0", "convtsp4.0"))
+    lengths = {(1, 1): 8, (2, 1): 16, (2, 2): 32, (2, 3): 48}
+    return lengths.get((time("convtsp4.3"), time("convtsp4.6")), 32), levels or (0 if time("convtsp2.0") else LEVELS)

@@ -1,0 +1,121 @@
+"""What extractors have in common whose network takes a clip and gives the map of its last frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gazenet.cues.clips import (
+    BUFFER,
+    Method,
+    PerFrame,
+    Picture,
+    Preparation,
+    causal_offsets,
+    published_offsets,
+    stacked,
+)
+from gazenet.cues.finish import FloatMap, resized_map
+from gazenet.cues.spec import ExtractorSpec
+from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.errors import UsageError
+
+MODES = ("published", "corrected")
+
+
+def checked_mode(name: str, mode: str) -> str:
+    """The mode. Raises UsageError naming the extractor where it is none of :data:`MODES`."""
+    if mode not in MODES:
+        raise UsageError(f"{name}: parameter 'mode' must be one of {', '.join(MODES)}, not {mode!r}")
+    return mode
+
+
+def checkpoint_file(weights: str, asset: str, name: str, asset_path: AssetPath) -> Path:
+    """The file of weights: what a user gives instead of the asset, or the asset; ``name`` inside it if a folder."""
+    path = Path(weights) if weights else asset_path(asset)
+    return path / name if path.is_dir() else path
+
+
+class ClipSaliency:
+    """A map for every frame from the clip that ends with it; a subclass says which network and how it is finished.
+
+    Every frame is resized and normalised once; every window is computed by itself, so that no map depends on how a
+    run is cut into batches.
+
+    Args:
+        mode: ``"corrected"``: the clip holds the frame and all those before it that the network takes; the first
+            frame stands for what is before the video. ``"published"``: clips and maps as the released pipeline made
+            them.
+        weights: a checkpoint, or a folder that holds ``checkpoint``, instead of the declared asset.
+        buffer: in published mode the frames that the pipeline keeps; its shipped configurations keep 16, which fills
+            longer clips with copies of the newest frame.
+
+    Raises UsageError for another mode and for a buffer without frames.
+    """
+
+    spec: ExtractorSpec
+    checkpoint: ClassVar[str]
+    size: ClassVar[tuple[int, int]] = (224, 384)
+    resampling: ClassVar[Method] = "opencv"
+    """How frames are resized in the corrected mode, as in training."""
+
+    def __init__(self, mode: str = "corrected", weights: str = "", buffer: int = BUFFER) -> None:
+        name = self.spec.name
+        self.published = checked_mode(name, mode) == "published"
+        if buffer < 1:
+            raise UsageError(f"{name}: parameter 'buffer' must be at least 1, not {buffer}")
+        self._weights, self._buffer = weights, buffer
+        wanted = self.spec.input
+        assert wanted is not None
+        method: Method = "opencv" if self.published else self.resampling
+        self._prepare = Preparation(self.size, wanted.mean, wanted.std, method)
+        self._frames: PerFrame[Tensor] = PerFrame(self._prepared)
+
+    def network(self, path: Path) -> nn.Module:
+        """The network with the weights of a checkpoint."""
+        raise NotImplementedError
+
+    def finish(self, saliency: FloatMap) -> FloatMap:
+        """The network's map, float32 ``[H, W]``, as the mode wants it: in 0..1, of any size."""
+        raise NotImplementedError
+
+    def length(self) -> int:
+        """Frames of a clip."""
+        return self.spec.window.length
+
+    def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
+        """The network's map ``[1, H, W]`` of a clip ``[1, 3, T, H, W]``, that of window b."""
+        return self.built(clip)
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        path = checkpoint_file(self._weights, self.spec.assets[0], self.checkpoint, asset_path)
+        self.device, self.dtype = device, dtype
+        self.built: Any = self.network(path).eval().to(device, dtype)
+
+    def begin(self, video: VideoContext) -> None:
+        self._frames.clear()
+
+    @torch.inference_mode()
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window."""
+        maps = [self._map(windows, b) for b in range(len(windows))]
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self.device))
+
+    def offsets(self, frame: int) -> Sequence[int]:
+        """The clip of a frame, as offsets from it, oldest first."""
+        return (
+            published_offsets(frame, self.length(), self._buffer) if self.published else causal_offsets(self.length())
+        )
+
+    def _map(self, windows: Windows, b: int) -> FloatMap:
+        clip = stacked(self._frames.clip(windows, b, self.offsets(int(windows.index[b]))))
+        found = self.saliency(clip, windows, b)[0].float().cpu().numpy()
+        return resized_map(self.finish(found), windows.map_size)
+
+    def _prepared(self, picture: Picture) -> Tensor:
+        return torch.from_numpy(self._prepare(picture)).to(self.device, self.dtype)

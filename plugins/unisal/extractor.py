@@ -1,0 +1,126 @@
+"""UNISAL as an extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.cues.clip_saliency import checked_mode, checkpoint_file
+from gazenet.cues.clips import PerFrame, Picture, Preparation, causal_offsets, published_offsets
+from gazenet.cues.finish import FloatMap, relative, resized_map
+from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet_plugins.unisal.domains import DOMAINS, STILL
+from gazenet_plugins.unisal.maps import running_median
+from gazenet_plugins.unisal.network import Encoded, Unisal
+from gazenet_plugins.unisal.spec import SPEC
+
+CHECKPOINT = "model.pth"
+CLIP = 12
+"""Frames of a sequence, in training and in the published pipeline."""
+
+SAMPLED_RATE = 6.0
+"""Frames per second that the network saw: every fifth of DHF1K's 30."""
+
+LARGEST_STEP = SPEC.window.before // (CLIP - 1)
+
+
+class Sizes(NamedTuple):
+    """(height, width) of the pictures and of the maps."""
+
+    picture: tuple[int, int]
+    target: tuple[int, int]
+
+
+PUBLISHED_SIZES = Sizes((288, 384), (480, 640))
+SIZES = {
+    "DHF1K": Sizes((224, 384), (360, 640)),
+    "Hollywood": Sizes((224, 416), (224, 416)),
+    "UCFSports": Sizes((256, 384), (256, 384)),
+    "SALICON": Sizes((288, 384), (480, 640)),
+}
+
+
+class UnisalSaliency:
+    """The probability of looking at each place, relative to the likeliest.
+
+    The state of the recurrent part begins at zero in every clip, so that a map depends on its window only; frames are
+    encoded once for all clips that share them.
+
+    Args:
+        mode: ``"corrected"``: pictures of the domain's size, every ``step``-th frame, the last map. ``"published"``:
+            what the released pipeline did: the size of still pictures, successive frames with one twice, the median
+            over the clip.
+        weights: a checkpoint, or a folder that holds ``model.pth``, instead of the declared asset.
+        domain: one of :data:`DOMAINS`; the one of still pictures sees every frame by itself, in the corrected mode.
+        step: frames from one of a clip to the next in the corrected mode, at most 5; 0: about 1/6 s, as in training.
+
+    Raises UsageError for another mode, domain or step.
+    """
+
+    spec = SPEC
+
+    def __init__(self, mode: str = "corrected", weights: str = "", domain: str = DOMAINS[0], step: int = 0) -> None:
+        self._published = checked_mode(SPEC.name, mode) == "published"
+        if domain not in DOMAINS:
+            raise UsageError(f"unisal: parameter 'domain' must be one of {', '.join(DOMAINS)}, not {domain!r}")
+        if not 0 <= step <= LARGEST_STEP:
+            raise UsageError(f"unisal: parameter 'step' must lie in 0..{LARGEST_STEP}, not {step}")
+        self._weights, self._domain, self._wanted_step, self._step = weights, domain, step, max(step, 1)
+        self._sizes = PUBLISHED_SIZES if self._published else SIZES[domain]
+        self._still = domain == STILL and not self._published
+        wanted = SPEC.input
+        assert wanted is not None
+        method = "opencv" if self._published else "lanczos"
+        self._prepare = Preparation(self._sizes.picture, wanted.mean, wanted.std, method)
+        self._frames: PerFrame[Encoded] = PerFrame(self._encoded)
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        network = Unisal()
+        load_published(network, checkpoint_file(self._weights, SPEC.assets[0], CHECKPOINT, asset_path))
+        network.use(self._domain)
+        self._device, self._dtype = device, dtype
+        self._network = network.eval().to(device, dtype)
+
+    def begin(self, video: VideoContext) -> None:
+        self._frames.clear()
+        self._step = self._wanted_step or min(max(round(video.rate / SAMPLED_RATE), 1), LARGEST_STEP)
+
+    @torch.inference_mode()
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window."""
+        maps = [self._map(windows, b) for b in range(len(windows))]
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device))
+
+    def _map(self, windows: Windows, b: int) -> FloatMap:
+        encoded = self._frames.clip(windows, b, self._offsets(int(windows.index[b])))
+        found = self._smoothed(encoded) if self._published else self._last(encoded)
+        return resized_map(relative(found.exp().cpu().numpy()), windows.map_size)
+
+    def _offsets(self, frame: int) -> Sequence[int]:
+        if self._still:
+            return [0]
+        return published_offsets(frame, CLIP) if self._published else causal_offsets(CLIP, self._step)
+
+    def _smoothed(self, encoded: Sequence[Encoded]) -> Tensor:
+        """The median over the clip, around its last frame: log-probabilities ``[h, w]``."""
+        maps = self._network.decoded(encoded, *self._sizes).log_density[0, :, 0]
+        return running_median(maps.float(), len(maps) - 1)
+
+    def _last(self, encoded: Sequence[Encoded]) -> Tensor:
+        """The map of the clip's last frame, the only one that is decoded: log-probabilities ``[h, w]``."""
+        state = None
+        if not self._still:
+            for one in encoded[:-1]:
+                state = self._network.rnn(one.features, state)
+        seen = self._network.decoded(encoded[-1:], *self._sizes, static=self._still, state=state)
+        return seen.log_density[0, 0, 0].float()
+
+    def _encoded(self, picture: Picture) -> Encoded:
+        pixels = torch.from_numpy(self._prepare(picture)).to(self._device, self._dtype)
+        return self._network.encode(pixels[None])
