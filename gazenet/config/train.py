@@ -122,6 +122,9 @@ class TrainerConfig(Settings):
     checkpoint_save_every_n_epoch: int = Field(default=1, ge=1)
     checkpoint_save_n_top: int = Field(default=1, ge=0, description="How many of the best checkpoints are kept.")
     checkpoint_monitor: str = Field(default="val_loss", min_length=1, description="Value that says which is best.")
+    val_store_image_samples: bool = Field(
+        default=False, description="Store pictures of a tenth of the validation batches in <output>/samples/."
+    )
     keep: Literal["last", "best"] = Field(default="last", description="Which weights are exported.")
 
 

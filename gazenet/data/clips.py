@@ -47,6 +47,10 @@ class CueClip:
     def size(self) -> Size:
         return self.item.size
 
+    @property
+    def still(self) -> bool:
+        return self.item.still
+
     @cached_property
     def truth(self) -> FrameFixations:
         """The fixations of every frame, computed once."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from torch.utils.data import DataLoader, Sampler
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gazenet.config.train import DataConfig
 from gazenet.data.clips import CueClip
@@ -15,20 +17,64 @@ if TYPE_CHECKING:
     from lightning import LightningDataModule
 
 
-class EpochSampler(Sampler[int]):
-    """Draw numbers of one epoch in order; Lightning tells the epoch, also after a resume."""
+class Samples(Protocol):
+    """Samples by draw number; ``len`` is the number of draws in an epoch."""
 
-    def __init__(self, length: int) -> None:
-        self.length, self.epoch = length, 0
+    def __getitem__(self, draw: int) -> Sample: ...
+
+    def __len__(self) -> int: ...
+
+
+class Targeted(Protocol):
+    """A clip, as far as choosing its target frames is concerned."""
+
+    @property
+    def still(self) -> bool: ...
+
+    @property
+    def source(self) -> int: ...
+
+    def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]: ...
+
+
+class EpochSampler(Sampler[int]):
+    """Draw numbers of one epoch in order; Lightning tells the epoch, also after a resume.
+
+    Of ``world`` processes, the one of number ``rank`` gets every world-th draw, so that the batches of all together
+    are those of a single process. What cannot be shared out evenly at the end is left out.
+    """
+
+    def __init__(self, length: int, rank: int = 0, world: int = 1) -> None:
+        self.length, self.epoch, self.rank, self.world = length, 0, rank, world
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.length
+        return self.length // self.world
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.epoch * self.length, (self.epoch + 1) * self.length))
+        start = self.epoch * self.length
+        return iter(range(start + self.rank, start + len(self) * self.world, self.world))
+
+
+def training_draws(
+    clips: Sequence[Targeted], config: DataConfig, seed: int, samples_per_epoch: int | None = None
+) -> Draws:
+    """Draws of the frames that enough people looked at. Raises UsageError where there is none."""
+    targets = [clip.targets(1 if clip.still else config.frame_stride, config.min_observers) for clip in clips]
+    weights = [source.weight for source in config.train]
+    return Draws(clips, targets, seed, samples_per_epoch, weights, config.sampling == "videos")
+
+
+def validation_draws(clips: Sequence[Targeted], config: DataConfig) -> Draws:
+    """All validation frames in order; where an epoch is a window per video, the middle one of each video."""
+    targets = [
+        clip.targets(1 if clip.still else config.frame_stride, config.validation_min_observers) for clip in clips
+    ]
+    if config.sampling == "videos":
+        targets = [frames[len(frames) // 2 :][:1] for frames in targets]
+    return Draws(clips, targets, 0)
 
 
 def training_samples(
@@ -41,36 +87,41 @@ def training_samples(
     samples_per_epoch: int | None,
 ) -> WindowSamples:
     """Augmented samples of the frames that enough people looked at. Raises UsageError where there is none."""
-    targets = [clip.targets(1 if clip.item.still else config.frame_stride, config.min_observers) for clip in clips]
-    weights = [source.weight for source in config.train]
-    draws = Draws(clips, targets, seed, samples_per_epoch, weights)
+    draws = training_draws(clips, config, seed, samples_per_epoch)
     return WindowSamples(clips, cues, shape, render, draws, config.augment)
 
 
 def validation_samples(
     clips: Sequence[CueClip], cues: Sequence[str], shape: SampleShape, render: Render, config: DataConfig
 ) -> WindowSamples:
-    """All validation frames in order, unchanged. Raises UsageError where there is none."""
-    targets = [
-        clip.targets(1 if clip.item.still else config.frame_stride, config.validation_min_observers) for clip in clips
-    ]
-    return WindowSamples(clips, cues, shape, render, Draws(clips, targets, 0))
+    """Validation frames in order, unchanged. Raises UsageError where there is none."""
+    return WindowSamples(clips, cues, shape, render, validation_draws(clips, config))
 
 
-def training_loader(samples: WindowSamples, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
-    """Batches of one epoch; a set smaller than the batch is one batch, an incomplete last batch is left out."""
-    size = min(batch_size, len(samples))
-    sampler = EpochSampler(len(samples))
-    return DataLoader(samples, batch_size=size, sampler=sampler, num_workers=workers, drop_last=True)
+def training_loader(
+    samples: Samples, batch_size: int, workers: int = 0, drop_last: bool = True, rank: int = 0, world: int = 1
+) -> DataLoader[Sample]:
+    """Batches of one epoch for one of ``world`` processes, which share ``batch_size`` out between them.
+
+    A set smaller than the batch is one batch; an incomplete last batch is left out unless ``drop_last`` is False.
+    """
+    size = max(1, min(batch_size, len(samples)) // world)
+    sampler = EpochSampler(len(samples), rank, world)
+    return DataLoader(_as_dataset(samples), batch_size=size, sampler=sampler, num_workers=workers, drop_last=drop_last)
 
 
-def validation_loader(samples: WindowSamples, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
-    """Batches of all validation frames in order."""
-    return DataLoader(samples, batch_size=batch_size, num_workers=workers)
+def validation_loader(samples: Samples, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
+    """Batches of all validation frames in order; every process sees all of them."""
+    return DataLoader(_as_dataset(samples), batch_size=batch_size, num_workers=workers)
+
+
+def _as_dataset(samples: Samples) -> Dataset[Sample]:
+    # A loader asks for nothing but the two methods of the protocol.
+    return samples  # type: ignore[return-value]
 
 
 def data_module(
-    training: WindowSamples, validation: WindowSamples | None, batch_size: int, workers: int = 0
+    training: Samples, validation: Samples | None, batch_size: int, workers: int = 0, drop_last: bool = True
 ) -> LightningDataModule:
     """Both loaders as a ``LightningDataModule``."""
     from lightning import LightningDataModule
@@ -79,7 +130,8 @@ def data_module(
         """Windows of cue maps with the fixations of their last frame."""
 
         def train_dataloader(self) -> DataLoader[Sample]:
-            return training_loader(training, batch_size, workers)
+            rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+            return training_loader(training, batch_size, workers, drop_last, rank, world)
 
         def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
             return [] if validation is None else validation_loader(validation, batch_size, workers)

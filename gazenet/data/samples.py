@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -68,22 +69,35 @@ def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> Geometry:
     return Geometry(mirror, (float(dx), float(dy)), float(1 + rng.uniform(-augment.scale, augment.scale)))
 
 
+class Sourced(Protocol):
+    """A clip, as far as drawing is concerned: which entry of the training config it came from."""
+
+    @property
+    def source(self) -> int: ...
+
+
 class Draws:
-    """Which (clip, frame) each draw shows: every target once per epoch, or random ones shared between sources."""
+    """Which (clip, frame) each draw shows.
+
+    An epoch is every target once; with ``videos`` a random target of each clip once; with ``samples_per_epoch`` random
+    targets, shared between sources by ``weights``.
+    """
 
     def __init__(
         self,
-        clips: Sequence[CueClip],
+        clips: Sequence[Sourced],
         targets: Sequence[NDArray[np.int64]],
         seed: int,
         samples_per_epoch: int | None = None,
         weights: Sequence[float] | None = None,
+        videos: bool = False,
     ) -> None:
         self.all = [(k, int(frame)) for k, frames in enumerate(targets) for frame in frames]
         if not self.all:
             raise UsageError("no frame to learn from: no clip has a frame with enough observers (data.min_observers)")
         self.seed, self.targets = seed, targets
-        self.length = samples_per_epoch or len(self.all)
+        self._videos = [k for k, frames in enumerate(targets) if len(frames)] if videos else []
+        self.length = samples_per_epoch or len(self._videos) or len(self.all)
         self._random = samples_per_epoch is not None
         self._sources = _by_source(clips, targets)
         shares = np.array([1.0 if weights is None else weights[source] for source in self._sources])
@@ -95,13 +109,17 @@ class Draws:
     def pick(self, draw: int, rng: np.random.Generator) -> tuple[int, int]:
         """Clip number and frame of a draw; ``rng`` is that of the draw."""
         if not self._random:
-            return self.all[int(_permutation(self.seed, draw // self.length, self.length)[draw % self.length])]
+            place = int(_permutation(self.seed, draw // self.length, self.length)[draw % self.length])
+            if not self._videos:
+                return self.all[place]
+            clip = self._videos[place]
+            return clip, int(rng.choice(self.targets[clip]))
         source = list(self._sources)[int(rng.choice(len(self._shares), p=self._shares))]
         clip = int(rng.choice(self._sources[source]))
         return clip, int(rng.choice(self.targets[clip]))
 
 
-def _by_source(clips: Sequence[CueClip], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
+def _by_source(clips: Sequence[Sourced], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for k, (clip, frames) in enumerate(zip(clips, targets, strict=True)):
         if len(frames):
@@ -116,11 +134,24 @@ def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class SampleShape:
-    """What the network takes and gives: T frames (None: one frame, no time axis), target (h, w), all-frame targets."""
+    """What the network takes and gives: T frames (None: one frame, no time axis), target (h, w), all-frame targets.
+
+    ``starts``: a window begins at the frame that was drawn and repeats the last frame of the video, as in the released
+    training; else it ends there and repeats the first, as in inference.
+    """
 
     target: Size
     window: int | None = None
     exhaustive: bool = False
+    starts: bool = False
+
+    def frames(self, frame: int, count: int) -> list[int]:
+        """The frames of the window drawn at ``frame`` of a video of ``count`` frames."""
+        length = self.window or 1
+        if self.starts:
+            return [min(frame + ahead, count - 1) for ahead in range(length)]
+        # Before its first frame a video has nothing: the first frame is repeated, as in inference.
+        return [max(frame - back, 0) for back in reversed(range(length))]
 
 
 class WindowSamples(Dataset[Sample]):
@@ -165,8 +196,9 @@ class WindowSamples(Dataset[Sample]):
     def sample(self, k: int, frame: int, geometry: Geometry, blank: NDArray[np.bool_] | None) -> Sample:
         """The sample of one frame of clip ``k`` under a change of geometry, with some cues blanked."""
         clip = self.clips[k]
-        # Before its first frame a video has nothing: the first frame is repeated, as in inference.
-        window = [max(frame - back, 0) for back in reversed(range(self.shape.window or 1))]
+        window = self.shape.frames(frame, len(clip))
+        # The released training takes the last frame that has a truth at all.
+        frame = next((one for one in reversed(window) if len(clip.truth[one])), window[-1])
         maps = np.stack([np.asarray(clip.maps[cue][window]) for cue in self.cues])
         if blank is not None:
             maps[blank] = 0

@@ -11,6 +11,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from gazenet.errors import UsageError
 from gazenet.files import atomic_write
+from gazenet.fusion.config import GaspConfig
+from gazenet.training.task import NETWORK, class_of
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -26,10 +28,26 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             file.write(buffer.getbuffer())
 
 
-def check_readable(path: Path) -> None:
-    """Raises UsageError where a checkpoint to resume from cannot be read."""
+def check_fits(path: Path, network: GaspConfig) -> None:
+    """Raises UsageError where a checkpoint to resume from cannot be read or holds another network, naming both."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=False)
         content["state_dict"], content["epoch"]
+        stored = content.get(NETWORK)
+        held = GaspConfig.from_dict(stored) if stored else network
     except Exception as error:
         raise UsageError(f"{path}: is no readable checkpoint ({error}); delete it to start anew") from None
+    if held != network:
+        raise UsageError(
+            f"--resume: {path} holds {_words(held, network)}, but the config asks for {_words(network, held)}: use "
+            "the config of that run, or another output"
+        )
+
+
+def _words(one: GaspConfig, other: GaspConfig) -> str:
+    """Class, context and whatever else tells a network from another."""
+    mine, theirs = one.as_dict(), other.as_dict()
+    named = ("front", "order", "sequential", "sequence_len", "sequence_norm")
+    rest = [f"{key} {mine[key]}" for key in mine if mine[key] != theirs[key] and key not in named]
+    context = f"context {one.sequence_len}{'Norm' if one.sequence_norm else ''}"
+    return ", ".join([f"{class_of(one)} with {context}", *rest])

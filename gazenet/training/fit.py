@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer, seed_everything
+from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
-from numpy.typing import NDArray
 
 from gazenet.config.train import TrainConfig
-from gazenet.data.clips import CueClip
-from gazenet.data.module import data_module, training_samples, validation_samples
-from gazenet.data.samples import Render, SampleShape
+from gazenet.data.module import data_module
 from gazenet.errors import UsageError
 from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.integrator import Integrator
-from gazenet.fusion.rendering import network_input
 from gazenet.fusion.spec import IntegratorSpec
-from gazenet.training.checkpoint_io import AtomicCheckpointIO, check_readable
+from gazenet.training.callbacks import StepSeed, StoreImages
+from gazenet.training.checkpoint_io import AtomicCheckpointIO, check_fits
 from gazenet.training.loggers import make_logger
+from gazenet.training.sampling import Clip, make_samples
 from gazenet.training.task import IntegratorTask, network_config
 
 LAST = "last.ckpt"
@@ -36,19 +34,6 @@ class Fitted:
 
     integrator: Integrator
     metrics: dict[str, float]
-
-
-class StepSeed(Callback):
-    """Seeds torch at every step, so that what is random inside a network is the same after a resume.
-
-    Not at every epoch: Lightning leaves that hook out for the epoch in which it resumes.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
 
 
 def declaration(config: TrainConfig, network: GaspConfig) -> IntegratorSpec:
@@ -79,61 +64,43 @@ def checked_network(config: TrainConfig) -> GaspConfig:
         raise UsageError(f"network: {error}") from None
 
 
-def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
-    """Target size of a network: the input's for densities and without an encoder, half of it otherwise."""
-    h, w = config.input_size
-    target = (h, w) if network.head == "density" or network.encoder is None else (h // 2, w // 2)
-    return SampleShape(target, network.sequence_len if network.sequential else None, network.exhaustive)
-
-
-def renderer(spec: IntegratorSpec) -> Render:
-    """Rendering as the integrator does it in inference."""
-
-    def render(maps: NDArray[Any]) -> torch.Tensor:
-        return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"), spec.input_size)
-
-    return render
-
-
 def fit(
     config: TrainConfig,
-    clips: Sequence[CueClip],
-    validation: Sequence[CueClip],
+    clips: Sequence[Clip],
+    validation: Sequence[Clip],
     folder: Path,
     resume: bool = False,
     quiet: bool = False,
 ) -> Fitted:
     """Train on ``clips``, leaving checkpoints and logs in ``folder``. Raises UsageError."""
     network = checked_network(config)
-    spec = declaration(config, network)
-    settings, shape, render = config.trainer, sample_shape(config, network), renderer(spec)
+    spec, settings = declaration(config, network), config.trainer
+    start = _start(folder, resume, network)
     # A sample is drawn from its number, so a resume may begin anywhere; this seeds the initial weights.
     seed_everything(settings.seed, workers=True, verbose=False)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    training = training_samples(
-        clips, config.cues, shape, render, config.data, settings.seed, settings.samples_per_epoch
-    )
-    held = validation_samples(validation, config.cues, shape, render, config.data) if validation else None
-    data = data_module(training, held, settings.batch_size, settings.workers)
-    per_epoch = max(1, len(training) // min(settings.batch_size, len(training)) // settings.devices)
+    training, held = make_samples(config, network, spec, clips, validation)
+    data = data_module(training, held, settings.batch_size, settings.workers, settings.drop_last)
+    size = min(settings.batch_size, len(training))
+    per_epoch = len(training) // size if settings.drop_last else math.ceil(len(training) / size)
     try:
         task = IntegratorTask(network, settings, per_epoch * settings.max_epochs)
     except ValueError as error:
         raise UsageError(str(error)) from None
     trainer = _trainer(config, folder, bool(validation), resume, quiet)
-    trainer.fit(task, datamodule=data, ckpt_path=_start(folder, resume), weights_only=False)
+    trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _take_best(config, trainer, task)
     return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
 
 
-def _start(folder: Path, resume: bool) -> str | None:
+def _start(folder: Path, resume: bool, network: GaspConfig) -> str | None:
     last = folder / LAST
     if not resume or not last.exists():
         last.unlink(missing_ok=True)
         return None
-    check_readable(last)
+    check_fits(last, network)
     return str(last)
 
 
@@ -148,12 +115,16 @@ def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, q
     callbacks: list[Callback] = [StepSeed(settings.seed), _keep_last(config, folder)]
     if validated and settings.checkpoint_save_n_top:
         callbacks.append(_keep_best(config, folder))
+    if validated and settings.val_store_image_samples and not quiet:
+        callbacks.append(StoreImages(folder / "samples", settings.seed))
     index = config.device.partition(":")[2]
     return Trainer(
         default_root_dir=folder,
         max_epochs=settings.max_epochs,
         accelerator="gpu" if index else "cpu",
         devices=[int(index)] if index and settings.devices == 1 else settings.devices,
+        strategy=_strategy(config),
+        sync_batchnorm=bool(index) and settings.devices > 1,
         logger=logger,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
@@ -164,8 +135,16 @@ def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, q
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=10,
-        use_distributed_sampler=True,
+        use_distributed_sampler=False,
     )
+
+
+def _strategy(config: TrainConfig) -> str:
+    """Several devices: one process each, gradients averaged. An attention module without a loss stays untouched."""
+    if config.trainer.devices == 1:
+        return "auto"
+    idle = not config.trainer.loss.dam and checked_network(config).front == "dam"
+    return "ddp_find_unused_parameters_true" if idle else "ddp"
 
 
 def _keep_last(config: TrainConfig, folder: Path) -> ModelCheckpoint:

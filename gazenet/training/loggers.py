@@ -11,6 +11,8 @@ from gazenet.errors import UsageError
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
+_PACKAGES = {"tensorboard": "tensorboard", "comet": "comet_ml"}
+
 
 def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, str]:
     """A Lightning logger writing below ``folder`` and a message for the user (often empty).
@@ -24,7 +26,7 @@ def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, s
 
         return CSVLogger(folder, name="log", version=""), ""
     if name == "tensorboard":
-        _need("tensorboard", "tensorboard")
+        check_logger(name)
         from lightning.pytorch.loggers import TensorBoardLogger
 
         return TensorBoardLogger(folder, name="log", version=""), ""
@@ -33,8 +35,14 @@ def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, s
     raise UsageError(f"logger {name}: choose csv, tensorboard, comet or an empty text")
 
 
+def check_logger(name: str) -> None:
+    """Raises UsageError where the package of a logger is not installed."""
+    if name in _PACKAGES:
+        _need(_PACKAGES[name], name)
+
+
 def _comet(folder: Path, project: str) -> tuple[Logger, str]:
-    _need("comet_ml", "comet")
+    check_logger("comet")
     from lightning.pytorch.loggers import CometLogger
 
     key = os.environ.get("COMET_KEY") or os.environ.get("COMET_API_KEY")
@@ -51,4 +59,6 @@ def _need(module: str, extra: str) -> None:
     from importlib.util import find_spec
 
     if find_spec(module) is None:
-        raise UsageError(f"logger {extra}: {module} is not installed: pip install 'gazenet[{extra}]'")
+        raise UsageError(
+            f"logger {extra}: {module} is not installed: pip install 'gazenet[{extra}]', or --logger_name csv"
+        )

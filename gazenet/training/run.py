@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gazenet.config.infer import InferConfig
 from gazenet.config.train import TrainConfig
-from gazenet.data.clips import CueClip
 from gazenet.errors import UsageError
-from gazenet.files import write_json
+from gazenet.files import write_bytes, write_json
 from gazenet.fusion.checkpoints import save_integrator
 from gazenet.fusion.integrator import Integrator
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
-from gazenet.training.fit import checked_network, declaration, fit
-from gazenet.training.prepare import Extract, choose_items, first_stage, open_clips
+from gazenet.training.checkpoint_io import check_fits
+from gazenet.training.fit import LAST, checked_network, declaration, fit
+from gazenet.training.gather import gather
+from gazenet.training.loggers import check_logger
+from gazenet.training.measure import measure, measure_with
+from gazenet.training.prepare import Extract, first_stage
+from gazenet.training.sampling import Clip
 
 CONFIG, WEIGHTS, SCORES = "train_config.json", "integrator.safetensors", "scores.json"
+BARE = "last_model.pt"
 _FREE_TO_CHANGE = ("device", "logger", "project", "output", "summary")
 
 
@@ -33,36 +41,65 @@ class TrainResult:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def train(config: TrainConfig, resume: bool = False, extract: Extract = first_stage) -> TrainResult:
+def train(
+    config: TrainConfig,
+    resume: bool = False,
+    extract: Extract = first_stage,
+    compute_metrics: bool = False,
+    infer_configs: Sequence[InferConfig] = (),
+) -> TrainResult:
     """Train the integrator of a config and export it to ``<output>/integrator.safetensors``.
 
-    Beside it lie ``scores.json``, ``train_config.json``, checkpoints and logs. ``resume`` continues the last
-    checkpoint of that folder and ends in the same weights as an uninterrupted run. Raises GazenetError.
+    Beside it lie ``last_model.pt`` (the bare weights, as published), ``scores.json``, ``train_config.json``,
+    checkpoints and logs. ``resume`` continues the last checkpoint of that folder and ends in the same weights as an
+    uninterrupted run. ``compute_metrics`` measures the finished integrator on the videos of validation and test, with
+    the cues it was trained on or, if given, through each of ``infer_configs``. Raises GazenetError.
     """
-    _check_device(config.device)
-    declaration(config, checked_network(config))
+    network = checked_network(config)
+    declaration(config, network)
+    _check_request(config, compute_metrics or bool(infer_configs))
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
+    if resume and (folder / LAST).exists():
+        check_fits(folder / LAST, network)
     _remember(config, folder, resume)
-    chosen = choose_items(config, config.data.train)
-    validation = choose_items(config, config.data.validation)
-    clips = open_clips(config, [*chosen, *validation], extract)
-    training, held = clips[: len(chosen)], clips[len(chosen) :]
+    clips = gather(config, extract)
     values: dict[str, Any] = {}
     if config.folds == "video":
-        values["folds"] = _folds(config, training, folder, resume)
-    fitted = fit(config, training, held, folder, resume)
+        values["folds"] = _folds(config, clips.train, folder, resume)
+    fitted = fit(config, clips.train, clips.validation, folder, resume)
+    result = TrainResult(folder / WEIGHTS, folder / SCORES, values)
+    if not first_process():
+        return result
     values["logged"] = plain(fitted.metrics)
-    values["validation"] = summary({clip.name: judge(fitted.integrator, clip, config) for clip in held})
+    values["validation"] = summary({clip.name: judge(fitted.integrator, clip, config) for clip in clips.validation})
     facts = {"command": sys.argv, "config": config.model_dump(mode="json"), "scores": values}
-    save_integrator(folder / WEIGHTS, fitted.integrator.network, fitted.integrator.spec, facts)
-    write_json(folder / SCORES, values)
-    return TrainResult(folder / WEIGHTS, folder / SCORES, values)
+    save_integrator(result.weights, fitted.integrator.network, fitted.integrator.spec, facts)
+    _save_bare(fitted.integrator, folder / BARE)
+    write_json(result.scores, values)
+    if infer_configs:
+        measure_with(infer_configs, config, result.weights)
+    elif compute_metrics:
+        measure(fitted.integrator, config, clips)
+    return result
 
 
-def judge(integrator: Integrator, clip: CueClip, config: TrainConfig) -> Scores:
+def first_process() -> bool:
+    """Whether this is the process that writes results; the others of a distributed run only train."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+
+
+def _save_bare(integrator: Integrator, path: Path) -> None:
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(integrator.network.state_dict(), buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def judge(integrator: Integrator, clip: Clip, config: TrainConfig) -> Scores:
     """NSS and CC of the finished integrator on the validation frames of a clip, on the integrator's grid."""
-    stride = 1 if clip.item.still else config.data.frame_stride
+    stride = 1 if clip.still else config.data.frame_stride
     frames = clip.targets(stride, config.data.validation_min_observers)
     return score_frames(integrator.fuse(dict(clip.maps)).saliency, clip.truth, frames, clip.sigma)
 
@@ -86,9 +123,9 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in values.items()}
 
 
-def _folds(config: TrainConfig, clips: Sequence[CueClip], folder: Path, resume: bool) -> dict[str, Any]:
+def _folds(config: TrainConfig, clips: Sequence[Clip], folder: Path, resume: bool) -> dict[str, Any]:
     """Leave one video out: train without it, score on it."""
-    videos = [clip for clip in clips if not clip.item.still]
+    videos = [clip for clip in clips if not clip.still]
     if len(videos) < 2:
         raise UsageError("folds: video needs at least two training videos")
     scores = {}
@@ -113,6 +150,14 @@ def _remember(config: TrainConfig, folder: Path, resume: bool) -> None:
                 f"--resume: {', '.join(differing)} differs from {path}: use the same values or another output"
             )
     write_json(path, now)
+
+
+def _check_request(config: TrainConfig, measured: bool) -> None:
+    """Raises UsageError for what would fail only after hours."""
+    _check_device(config.device)
+    check_logger(config.logger)
+    if measured and not (config.data.validation or config.data.test):
+        raise UsageError("--compute_metrics: data.validation and data.test are empty: name a source of videos")
 
 
 def _check_device(device: str) -> None:

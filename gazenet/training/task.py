@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import torch
 from lightning import LightningModule
@@ -12,12 +14,15 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from gazenet.config.train import TrainerConfig
 from gazenet.errors import GazenetError
-from gazenet.fusion.config import GaspConfig
+from gazenet.files import write_bytes
+from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import build
 from gazenet.metrics.saliency import CC, NSS
 from gazenet.training.losses import dam_bce, logged, loss_terms
 
 Batch = Mapping[str, Tensor]
+DIVERGED, NETWORK = "diverged_batch.pt", "network"
+"""File of a batch without a finite loss; key of a checkpoint under which its network stands."""
 
 
 class IntegratorTask(LightningModule):
@@ -55,25 +60,44 @@ class IntegratorTask(LightningModule):
         return terms
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        terms = self.terms(batch)
+        terms = self._shared(self.terms(batch))
         self._log("train_", terms)
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            bad = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
-            raise GazenetError(
-                f"training diverged at step {self.global_step} ({bad} is not finite): lower trainer.learning_rate, "
-                "clip gradients, or set the weight of that loss to 0"
-            )
+            self._stop(batch, terms)
         return total
+
+    def _shared(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gradients of several processes are averaged, but published terms are sums over the whole batch."""
+        world = self.trainer.world_size
+        if world == 1 or self.settings.loss.mode != "published":
+            return terms
+        return {name: term if name == "dam" else term * world for name, term in terms.items()}
+
+    def _stop(self, batch: Batch, terms: Mapping[str, Tensor]) -> NoReturn:
+        """Saves the batch that has no finite loss. Raises GazenetError naming it."""
+        path = Path(self.trainer.default_root_dir) / DIVERGED
+        buffer = io.BytesIO()
+        torch.save({name: value.detach().cpu() for name, value in batch.items()}, buffer)
+        write_bytes(path, buffer.getvalue())
+        bad = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
+        raise GazenetError(
+            f"training diverged at step {self.global_step} ({bad} is not finite); its batch is kept in {path}: lower "
+            "trainer.learning_rate, clip gradients (trainer.gradient_clip), or set the weight of that loss to 0"
+        )
 
     def validation_step(self, batch: Batch, index: int) -> None:
         loss, head = self.settings.loss, self.network.config.head
         saliency = self(batch["maps"])
         terms = loss_terms(saliency, batch["salmap"], batch["fixmap"], loss, head)
         self._log("val_", terms, weight=len(saliency), skip=("nss", "cc"))
-        shown = saliency.exp() if head == "density" else saliency.sigmoid()
+        shown = self.shown(saliency)
         self.val_nss.update(shown[:, 0], batch["fixmap"][:, 0])
         self.val_cc.update(shown[:, 0], batch["salmap"][:, 0])
+
+    def shown(self, saliency: Tensor) -> Tensor:
+        """Logits or log densities as maps that can be looked at and scored."""
+        return saliency.exp() if self.network.config.head == "density" else saliency.sigmoid()
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict({"val_nss": self.val_nss.compute().float(), "val_cc": self.val_cc.compute().float()})
@@ -88,7 +112,8 @@ class IntegratorTask(LightningModule):
         values = logged(terms, self.settings.loss, divisor)
         shown = {prefix + name: value for name, value in values.items() if name not in skip}
         training = weight is None
-        self.log_dict(shown, on_step=training, on_epoch=not training, batch_size=weight)
+        several = training and self.trainer.world_size > 1
+        self.log_dict(shown, on_step=training, on_epoch=not training, batch_size=weight, sync_dist=several)
 
     def configure_optimizers(self) -> Any:
         given = self.settings
@@ -103,11 +128,36 @@ class IntegratorTask(LightningModule):
             schedule = OneCycleLR(optimizer, given.learning_rate, total_steps=self.steps + 1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Checkpoints say which network they hold."""
+        checkpoint[NETWORK] = self.network.config.as_dict()
+
     def state(self) -> dict[str, Tensor]:
         """A copy of the network's weights on the CPU."""
         return {key: value.detach().cpu().clone() for key, value in self.network.state_dict().items()}
 
 
 def network_config(fields: Mapping[str, Any], cues: int) -> GaspConfig:
-    """The network of a training config. Raises ValueError or TypeError for fields it does not know."""
-    return GaspConfig.from_dict({**cast(dict[str, Any], dict(fields)), "modalities": cues})
+    """The network of a training config; ``class`` is a published class whose fields the others change.
+
+    Raises ValueError or TypeError for fields and classes it does not know.
+    """
+    given = {**cast(dict[str, Any], dict(fields)), "modalities": cues}
+    name = given.pop("class", None)
+    if name is None:
+        return GaspConfig.from_dict(given)
+    if name not in PUBLISHED_CLASSES:
+        raise ValueError(f"class {name!r} is none of {', '.join(PUBLISHED_CLASSES)}")
+    kwargs = {key: given.pop(key) for key in ("sequence_len", "sequence_norm") if key in given}
+    return GaspConfig.from_dict({**published(name, **kwargs).as_dict(), **given})
+
+
+def class_of(config: GaspConfig) -> str:
+    """The published class of a network, or a description of one that has none."""
+    for name in PUBLISHED_CLASSES:
+        same = published(name)
+        if (same.front, same.order, same.sequential) == (config.front, config.order, config.sequential):
+            return name
+    return (
+        f"a {'sequential' if config.sequential else 'static'} network of {config.front}, {' and '.join(config.order)}"
+    )

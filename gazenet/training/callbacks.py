@@ -1,0 +1,71 @@
+"""What happens beside the optimisation: seeds that survive a resume, pictures of validation samples."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from PIL import Image
+from torch import Tensor
+
+from gazenet.files import write_bytes
+from gazenet.training.task import IntegratorTask
+
+STORED = 0.1
+"""Share of the validation batches whose first sample is stored, as published."""
+
+
+class StepSeed(Callback):
+    """Seeds torch at every step, so that what is random inside a network is the same after a resume.
+
+    Not at every epoch: Lightning leaves that hook out for the epoch in which it resumes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
+
+
+class StoreImages(Callback):
+    """Stores validation samples as ``<folder>/epoch-EE_batch-BB.png``: prediction, density and fixations in a row.
+
+    A tenth of the batches, by a draw that follows from seed, epoch and batch.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder, self.seed = folder, seed
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Mapping[str, Tensor],
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        assert isinstance(pl_module, IntegratorTask)
+        epoch = trainer.current_epoch
+        if not trainer.is_global_zero or np.random.default_rng([self.seed, epoch, batch_idx]).random() >= STORED:
+            return
+        with torch.no_grad():
+            predicted = pl_module.shown(pl_module(batch["maps"][:1]))[0, 0].float()
+        row = [_peak_one(one) for one in (predicted, batch["salmap"][0, 0], batch["fixmap"][0, 0])]
+        path = self.folder / f"epoch-{epoch:02d}_batch-{batch_idx:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        Image.fromarray(np.concatenate(row, 1)).save(buffer, "png")
+        write_bytes(path, buffer.getvalue())
+
+
+def _peak_one(values: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """uint8 ``[h, w]`` whose largest value is 255."""
+    scaled = values.cpu() / values.max().clamp(min=1e-12).cpu()
+    return np.asarray((255 * scaled).clamp(0, 255).to(torch.uint8).numpy())

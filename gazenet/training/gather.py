@@ -1,0 +1,34 @@
+"""The clips of a training: for the optimisation, for the scores during it, and for the test afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gazenet.config.train import TrainConfig
+from gazenet.training.pictures import open_pictures
+from gazenet.training.prepare import Extract, choose_items, open_clips
+from gazenet.training.sampling import Clip
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips by use. Those of the test show the test's own cues where the config names some."""
+
+    train: Sequence[Clip]
+    validation: Sequence[Clip]
+    test: Sequence[Clip]
+
+
+def gather(config: TrainConfig, extract: Extract) -> Clips:
+    """Opens what the config names, making cue maps that the cache lacks. Raises GazenetError."""
+    data, test_cues = config.data, config.test_cues or config.cues
+    size = config.input_size
+    if data.frames_root is not None:
+        training, held = (open_pictures(data, found, config.cues, size) for found in (data.train, data.validation))
+        return Clips(training, held, open_pictures(data, data.test, test_cues, size))
+    chosen = [choose_items(config, sources) for sources in (data.train, data.validation)]
+    both = open_clips(config, [*chosen[0], *chosen[1]], extract)
+    tested = choose_items(config, data.test)
+    test = open_clips(config.model_copy(update={"cues": test_cues}), tested, extract) if tested else []
+    return Clips(both[: len(chosen[0])], both[len(chosen[0]) :], test)

@@ -1,0 +1,55 @@
+"""Samples for a network: from cached cue maps, or from map pictures in the published layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from numpy.typing import NDArray
+
+from gazenet.config.train import TrainConfig
+from gazenet.data.clips import CueClip
+from gazenet.data.module import Samples, training_draws, training_samples, validation_draws, validation_samples
+from gazenet.data.samples import Render, SampleShape
+from gazenet.fusion.config import GaspConfig
+from gazenet.fusion.rendering import network_input
+from gazenet.fusion.spec import IntegratorSpec
+from gazenet.training.pictures import PictureClip, PictureSamples
+
+Clip = CueClip | PictureClip
+
+
+def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
+    """Target size of a network: the input's for densities and without an encoder, half of it otherwise."""
+    h, w = config.input_size
+    target = (h, w) if network.head == "density" or network.encoder is None else (h // 2, w // 2)
+    window = network.sequence_len if network.sequential else None
+    return SampleShape(target, window, network.exhaustive, config.data.window == "starts")
+
+
+def renderer(spec: IntegratorSpec) -> Render:
+    """Rendering as the integrator does it in inference."""
+
+    def render(maps: NDArray[Any]) -> torch.Tensor:
+        return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"), spec.input_size)
+
+    return render
+
+
+def make_samples(
+    config: TrainConfig, network: GaspConfig, spec: IntegratorSpec, clips: Sequence[Clip], validation: Sequence[Clip]
+) -> tuple[Samples, Samples | None]:
+    """Training samples, and those of validation where there are any. Raises UsageError where no frame is left."""
+    shape, data, settings = sample_shape(config, network), config.data, config.trainer
+    if config.data.frames_root is not None:
+        pictures, held = cast(Sequence[PictureClip], clips), cast(Sequence[PictureClip], validation)
+        draws = training_draws(pictures, data, settings.seed, settings.samples_per_epoch)
+        training = PictureSamples(pictures, shape, draws, random=True)
+        return training, PictureSamples(held, shape, validation_draws(held, data), random=False) if held else None
+    cue_clips, held_clips = cast(Sequence[CueClip], clips), cast(Sequence[CueClip], validation)
+    render = renderer(spec)
+    return (
+        training_samples(cue_clips, config.cues, shape, render, data, settings.seed, settings.samples_per_epoch),
+        validation_samples(held_clips, config.cues, shape, render, data) if held_clips else None,
+    )
