@@ -73,7 +73,7 @@ class Residual(nn.Module):
         channels = inputs
         for k, (after, kernel) in enumerate(zip(outputs, kernels, strict=True)):
             step = stride if k == strided else 1
-            pad = tuple(side // 2 for side in kernel)
+            pad = kernel[0] // 2, kernel[1] // 2, kernel[2] // 2
             self.add_module(f"conv{k + 1}", nn.Conv3d(channels, after, kernel, step, pad, bias=False))
             self.add_module(f"bn{k + 1}", nn.BatchNorm3d(after))
             channels = after

@@ -40,6 +40,10 @@ class Difference:
     mean: float
     relative: float
 
+    def __str__(self) -> str:
+        errors = f"largest error {self.largest:.3g} ({self.relative:.3g} of the largest value), mean {self.mean:.3g}"
+        return f"{self.output} {list(self.shape)}: {errors}"
+
 
 @dataclass(frozen=True)
 class ExportReport:
@@ -59,6 +63,11 @@ class ExportReport:
     def worst(self) -> float:
         """The largest relative difference of all outputs."""
         return max(one.relative for one in self.differences)
+
+    def __str__(self) -> str:
+        """The file in one line, then one line per output and one per fault."""
+        head = f"{self.path}: opset {self.opset}, {self.nodes} nodes, {self.size / 1e6:.1f} MB"
+        return "\n".join([head, *map(str, self.differences), *(f"unfit: {fault}" for fault in self.unfit)])
 
 
 def export_onnx(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
@@ -42,6 +42,11 @@ class STSANetSaliency:
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
         self._dtype = dtype
+
+    def network(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """The loaded network and two clips ``[2, 3, 32, H, W]`` of noise: what an export needs."""
+        generator = torch.Generator().manual_seed(0)
+        return self._network, (torch.randn(2, 3, CLIP, *self._network.size, generator=generator),)
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""

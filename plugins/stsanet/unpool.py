@@ -57,7 +57,7 @@ class ConvolvedUpsampling(nn.Sequential):
         up = nn.Upsample(scale_factor=POOL, mode="trilinear", align_corners=False)
         super().__init__(up, nn.Conv3d(channels, channels, 3, padding=1), nn.ReLU())
 
-    def forward(self, pooled_from: Tensor, values: Tensor) -> Tensor:
+    def forward(self, pooled_from: Tensor, values: Tensor) -> Tensor:  # type: ignore[override]
         """As :func:`unpool`, whose place it takes; where the maxima stood is forgotten."""
         return super().forward(values)
 
