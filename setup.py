@@ -18,7 +18,7 @@ def mapped_packages() -> list[str]:
 
 
 EMBEDDED = ["saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker"]
-PUBLISHED = ["gaze360", "esr9", "st_abn", "stsanet", "deeplab_saliency", "stanet", "unisal", "tased", "vinet"]
+PUBLISHED = ["gaze360", "videogaze", "esr9", "st_abn", "stsanet", "deeplab_saliency", "stanet", "unisal", "tased", "vinet"]
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.14"],

@@ -1,0 +1,104 @@
+"""Goldens of VideoGaze: the network, its pathways, the cone, the published picture."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import torch
+
+from gazenet.testing.goldens import Golden, difference, prepare
+from gazenet.testing.goldens_cues import options, single
+
+ROOM = "gazenet_plugins.videogaze"
+ORDER = "forward(source, target, face, eyes)"
+OVERLAY = 0.4
+GREY = 77
+"""Published overlays are shown over a constant frame."""
+
+
+def network(golden: Golden) -> float:
+    """The complete network, with the classifiers that nothing uses."""
+    config = options(golden, "side", "order")
+    if config.get("order", ORDER) != ORDER:
+        raise ValueError(f"another order of inputs: {config['order']}")
+    net = import_module(f"{ROOM}.network").VideoGaze(config.get("side", 20), classifiers=True)
+    prepare(net, golden)
+    inputs = golden.inputs()
+    scene = net.transformation_path.alexnet(inputs["source"])
+    target, raw_cone = net.frame_features(inputs["target"]), net.cone_pathway(inputs["face"])
+    found = net.follow(scene, target, raw_cone, inputs["eyes"])
+    return difference(
+        golden,
+        {
+            "heatmap": found.heat,
+            "frame_probability": found.probability,
+            "conv5": target.conv5,
+            "saliency": target.salient.view(-1, 1, 13, 13),
+            "cone_raw": raw_cone,
+            "transform_raw": found.move.raw,
+            "R": found.move.turn,
+            "t": found.move.shift,
+            "gate": found.move.gate,
+            "cone_map": found.cone,
+            "frame_logit": found.frame_logit,
+            "logits": found.logits,
+        },
+    )
+
+
+def saliency_pathway(golden: Golden) -> float:
+    """The tower without its last pool."""
+    options(golden)
+    net = prepare(import_module(f"{ROOM}.network").Tower(False, True), golden)
+    return difference(golden, {"conv5": net(single(golden))})
+
+
+def cone_pathway(golden: Golden) -> float:
+    """Face to cone."""
+    options(golden)
+    net = import_module(f"{ROOM}.network").ConePathway(True)
+    prepare(net, golden)
+    pool5 = net.alexnet(single(golden))
+    return difference(golden, {"pool5": pool5, "cone_raw": net.raw(pool5)})
+
+
+def transformation_path(golden: Golden) -> float:
+    """Two frames to the move between them."""
+    options(golden)
+    net = prepare(import_module(f"{ROOM}.network").TransformationPath(True), golden)
+    inputs = golden.inputs()
+    move = net(inputs["source"], inputs["target"])
+    return difference(golden, {"R": move.turn, "t": move.shift, "gate": move.gate, "raw": move.raw})
+
+
+def projected_cone(golden: Golden) -> float:
+    """Rotation and cone from given numbers."""
+    options(golden)
+    geometry, inputs = import_module(f"{ROOM}.geometry"), golden.inputs()
+    turn = geometry.rotation(inputs["angles"])
+    opening = 0.5 + 0.49 * inputs["alpha_u"]
+    inside = geometry.cone(inputs["eyes"], inputs["v"], turn, inputs["t"], opening)
+    return difference(golden, {"R": turn, "cone_map": inside})
+
+
+def following_map(golden: Golden) -> float:
+    """The picture of gaze following, and what is shown for viewing."""
+    config = options(golden, "height", "width", "resized_hw")
+    drawn, size = import_module(f"{ROOM}.published_map"), (config["height"], config["width"])
+    logits = [torch.as_tensor(value) for value in golden.inputs().values()]
+    heats = [value.flatten().softmax(0).view(value.shape).numpy() for value in logits]
+    total = drawn.total(heats)
+    picture = drawn.picture(total)
+    frame = np.full((*size, 3), GREY, np.uint8)
+    peak = drawn.peak(heats[0], *size) if heats else (-1, -1)
+    return difference(
+        golden,
+        {
+            "sum": total,
+            "image": picture,
+            "resized": drawn.stretched(picture, tuple(config["resized_hw"])),
+            "overlay": drawn.overlay(picture, frame, OVERLAY),
+            "peak0_xy": np.array(peak),
+        },
+    )

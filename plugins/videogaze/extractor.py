@@ -1,0 +1,104 @@
+"""VideoGaze as an extractor: what people of the frames around look at in the anchor frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from gazenet.cues.rendering import Canvas, FloatMap, brightest
+from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet_plugins.videogaze import published_map
+from gazenet_plugins.videogaze.people import REACH, Answer, Follower, frame_of
+from gazenet_plugins.videogaze.spec import SPEC
+from gazenet_plugins.videogaze.weights import loaded
+
+MODES = ("published", "corrected")
+
+
+class VideoGazeCue:
+    """Heat maps of all people whose answer is the anchor frame.
+
+    Args:
+        mode: ``"corrected"``: RGB; the answers of the people in seven frames. ``"published"``: what the released GASP
+            weights were made with (see the model card).
+        weights: a checkpoint file, or a folder that holds ``model.pth.tar``, instead of the declared asset.
+
+    Raises UsageError for another mode.
+    """
+
+    spec = SPEC
+
+    def __init__(self, mode: str = "corrected", weights: str = "") -> None:
+        if mode not in MODES:
+            raise UsageError(f"videogaze: parameter 'mode' must be one of {', '.join(MODES)}, not {mode!r}")
+        self._published, self._weights = mode == "published", weights
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        network = loaded(Path(self._weights) if self._weights else asset_path(SPEC.assets[0]))
+        self._device = device
+        self._follower = Follower(network.eval().to(device, dtype), device, dtype, self._published)
+
+    def begin(self, video: VideoContext) -> None:
+        self._follower.clear()
+
+    def extract(self, windows: Windows) -> CueMaps:
+        """One map ``[h, w]`` per window; records: where and in which frame each of its people looks."""
+        self._follower.forget_before(int(windows.index.min()) - windows.anchor)
+        maps, records = [], []
+        for b in range(len(windows)):
+            maps.append(self._map(windows, b))
+            answers = self._follower.answers(windows, b, windows.anchor)
+            records.append({"faces": [_record(answer, windows.size) for answer in answers]})
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+
+    def _map(self, windows: Windows, b: int) -> FloatMap:
+        canvas = Canvas(windows.size, windows.map_size)
+        if self._published:
+            heats = [answer.heat for answer in self._last_of_seven(windows, b)]
+            return _stretched(published_map.levels(published_map.total(heats)).astype(np.float32) / 255, canvas)
+        answers = self._looking_here(windows, b)
+        return brightest((_stretched(a.heat * (a.probability / a.heat.max()), canvas) for a in answers), canvas)
+
+    def _last_of_seven(self, windows: Windows, b: int) -> Iterator[Answer]:
+        """The published rule: people three frames back, where the last of their seven frames won."""
+        source = windows.anchor - REACH
+        if frame_of(windows, b, source) < 0:
+            return iter(())
+        return (answer for answer in self._follower.answers(windows, b, source) if answer.offset == REACH)
+
+    def _looking_here(self, windows: Windows, b: int) -> Iterator[Answer]:
+        """People of the frames around whose answer is the anchor frame; repeated frames at the ends count once."""
+        times = windows.times[b]
+        known: set[float] = set()
+        for position in range(windows.anchor - REACH, windows.anchor + REACH + 1):
+            if frame_of(windows, b, position) < 0 or times[position] in known:
+                continue
+            known.add(times[position])
+            for answer in self._follower.answers(windows, b, position):
+                if times[position + answer.offset] == times[windows.anchor]:
+                    yield answer
+
+
+def _stretched(heat: FloatMap, canvas: Canvas) -> FloatMap:
+    return np.asarray(cv2.resize(heat, canvas.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _record(answer: Answer, size: tuple[int, int]) -> Record:
+    """The peak is read from the tenfold enlarged heat map: a cell is a twentieth of the frame."""
+    fine = cv2.resize(answer.heat, None, fx=10, fy=10, interpolation=cv2.INTER_LINEAR)
+    row, column = np.unravel_index(int(fine.argmax()), fine.shape)
+    return {
+        "track": answer.face.track,
+        "box": [round(value, 1) for value in answer.face.box],
+        "frame_offset": answer.offset,
+        "probability": round(answer.probability, 4),
+        "target": [
+            round(float((column + 0.5) / fine.shape[1] * size[1]), 1),
+            round(float((row + 0.5) / fine.shape[0] * size[0]), 1),
+        ],
+    }

@@ -1,0 +1,113 @@
+"""One person of one frame, and the frames in which what he looks at is sought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.cues.faces.crops import PixelBox, cut, pixel_box, scaled
+from gazenet.cues.memo import FrameMemo
+from gazenet.cues.types import Face, Windows
+from gazenet_plugins.videogaze.network import SIDE, FrameFeatures, VideoGaze
+
+REACH = 3
+"""Frames before and after a person's that are searched."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person looks at: in the frame ``offset`` from his own, ``heat`` ``[20, 20]``, with ``probability``."""
+
+    face: Face
+    offset: int
+    heat: NDArray[np.float32]
+    probability: float
+
+
+def network_picture(picture: NDArray[np.uint8], published: bool) -> torch.Tensor:
+    """uint8 ``[S, S, 3]`` RGB as float32 ``[3, S, S]`` in 0..1; BGR if published."""
+    ordered = picture[..., ::-1] if published else picture
+    return torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float() / 255
+
+
+def eyes(box: PixelBox, size: tuple[int, int]) -> tuple[float, float, float]:
+    """The centre of a box in parts of the frame's width and height, and 0."""
+    return (box[0] + box[2]) / (2 * size[1]), (box[1] + box[3]) / (2 * size[0]), 0.0
+
+
+class Follower:
+    """Asks the network, and keeps what windows share: features of frames, answers of people.
+
+    Args:
+        published: BGR pictures.
+    """
+
+    def __init__(self, network: VideoGaze, device: torch.device, dtype: torch.dtype, published: bool) -> None:
+        self._network, self._device, self._dtype, self._published = network, device, dtype, published
+        self._frames: FrameMemo[FrameFeatures] = FrameMemo()
+        self._answers: FrameMemo[Answer | None] = FrameMemo()
+
+    def clear(self) -> None:
+        """Another video begins."""
+        self._frames.clear()
+        self._answers.clear()
+
+    def forget_before(self, frame: int) -> None:
+        """No window from ``frame`` on will be asked for what lies before."""
+        self._frames.forget_before(frame)
+        self._answers.forget_before(frame)
+
+    def answers(self, windows: Windows, b: int, position: int) -> Iterator[Answer]:
+        """The answers of all people in one frame of window b, which reaches :data:`REACH` frames further."""
+        for face in windows.faces[b][position]:
+            ask = partial(self._ask, windows, b, position, face)
+            found = self._answers.get(frame_of(windows, b, position), (face.track, face.box), ask)
+            if found is not None:
+                yield found
+
+    @torch.inference_mode()
+    def _ask(self, windows: Windows, b: int, position: int, face: Face) -> Answer | None:
+        """The answer of one person; None where none of his face lies inside the frame."""
+        assert windows.frames is not None
+        frame = windows.frames[b, position]
+        crop = cut(frame, pixel_box(scaled(face.box, windows.size, frame)), SIDE)
+        if crop is None:
+            return None
+        places = range(position - REACH, position + REACH + 1)
+        targets = [self._features(windows, b, place) for place in places]
+        together = FrameFeatures(*(torch.cat(parts) for parts in zip(*targets, strict=True)))
+        count = len(targets)
+        source = targets[REACH].scene.expand(count, -1, -1, -1)
+        raw_cone = self._network.cone_pathway(self._picture(crop)).expand(count, -1)
+        where = torch.tensor([eyes(pixel_box(face.box), windows.size)], device=self._device, dtype=self._dtype)
+        found = self._network.follow(source, together, raw_cone, where.expand(count, -1))
+        best = int(found.probability[:, 0].argmax())
+        heat = found.heat[best, 0].float().cpu().numpy()
+        return Answer(face, best - REACH, heat, float(found.probability[best, 0]))
+
+    def _features(self, windows: Windows, b: int, position: int) -> FrameFeatures:
+        """Of one frame; each by itself, so that no result depends on the batch."""
+        assert windows.frames is not None
+        frame = windows.frames[b, position]
+
+        def compute() -> FrameFeatures:
+            height, width = frame.shape[-2:]
+            whole = cut(frame, (0, 0, width, height), SIDE)
+            assert whole is not None
+            return self._network.frame_features(self._picture(whole))
+
+        # Frames repeated before the first are that one; people there are none, for they see other frames.
+        return self._frames.get(max(0, frame_of(windows, b, position)), None, compute)
+
+    def _picture(self, picture: NDArray[np.uint8]) -> torch.Tensor:
+        return network_picture(picture, self._published).to(self._device, self._dtype)[None]
+
+
+def frame_of(windows: Windows, b: int, position: int) -> int:
+    """The frame at a position of window b; negative where the first frame is repeated before the video."""
+    return int(windows.index[b]) + position - windows.anchor

@@ -1,0 +1,227 @@
+"""VideoGaze: reference values, geometry, which frames answer, the extractor from a published container to maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gazenet.cues.registry import Entry, get
+from gazenet.cues.types import Face, Windows
+from gazenet.errors import UsageError
+from gazenet.testing.conformance import CHECKS, run
+from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.made_up import MadeUpVideo
+from gazenet_plugins.videogaze import extractor, people, published_map
+from gazenet_plugins.videogaze.extractor import VideoGazeCue
+from gazenet_plugins.videogaze.geometry import cone, rotation
+from gazenet_plugins.videogaze.network import VideoGaze
+from gazenet_plugins.videogaze.people import Answer, Follower, eyes, network_picture
+from gazenet_plugins.videogaze.weights import loaded
+
+GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
+LARGE = ("videogaze", "videogaze_clamped", "videogaze_transformation")
+ALL = [golden for golden in find([GOLDENS]) if golden.path.stem.startswith(("videogaze", "map_follow"))]
+
+
+def marked(golden: Golden):
+    return pytest.param(golden, marks=[pytest.mark.slow] if golden.path.stem in LARGE else [], id=golden.path.stem)
+
+
+@pytest.mark.parametrize("golden", [marked(golden) for golden in ALL])
+def test_golden(golden: Golden) -> None:
+    verdict = judge(golden, 1e-4)
+    assert verdict.state == "pass", verdict.reason
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A look-alike of the published file: old form, a NumPy score, unused classifiers (here small)."""
+    state = {key: filled(key, value) for key, value in VideoGaze().state_dict().items()}
+    for tower in ("saliency_pathway", "cone_pathway.alexnet", "transformation_path.alexnet"):
+        state[f"{tower}.classifier.1.weight"] = torch.zeros(3, 2)
+    path = tmp_path_factory.mktemp("videogaze") / "model.pth.tar"
+    content = {"epoch": 30, "state_dict": state, "best_prec1": np.float64(0.5)}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    return path
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Towers see a patch of each picture only: plumbing, not pixels, is tested."""
+
+    class Patch(torch.nn.Module):
+        def __init__(self, side: int) -> None:
+            super().__init__()
+            self.side = side
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            small = torch.nn.functional.adaptive_avg_pool2d(x, self.side)
+            return small.mean(1, keepdim=True).expand(-1, 256, -1, -1)
+
+    read = loaded
+
+    def with_patches(path: Path) -> VideoGaze:
+        network = read(path)
+        network.saliency_pathway.features = Patch(13)
+        network.cone_pathway.alexnet.features = Patch(6)
+        network.transformation_path.alexnet.features = Patch(6)
+        return network
+
+    monkeypatch.setattr(extractor, "loaded", with_patches)
+    yield
+
+
+def entry_with(weights: Path, **parameters: object) -> Entry:
+    entry = get("videogaze")
+    given = {**entry.spec.parameters, "weights": str(weights), **parameters}
+    return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
+
+
+LONG = ("looks_at_its_window_only", "does_not_depend_on_the_batch", "works_without_sound", "survives_a_second_video")
+
+
+def speed(check):
+    return pytest.param(check, marks=[pytest.mark.slow] if check.__name__ in LONG else [], id=check.__name__)
+
+
+@pytest.mark.parametrize("check", [speed(check) for check in CHECKS[1:]])
+def test_conformance(check, weights: Path, quick: None) -> None:
+    entry = entry_with(weights)
+    implementation = entry.load()
+    load = lambda: lambda **given: implementation(**{"weights": str(weights), **given})  # noqa: E731
+    check(replace(entry, load=load))
+
+
+def test_declaration() -> None:
+    CHECKS[0](get("videogaze"))
+
+
+def test_records_and_maps_with_the_real_towers(weights: Path) -> None:
+    maps, records = run(entry_with(weights), MadeUpVideo(frames=2, people=1))
+    assert maps.max() > 10
+    (face,) = records[1]["faces"]
+    assert face["frame_offset"] in range(-3, 4) and 0 <= face["probability"] <= 1
+    assert 0 <= face["target"][0] <= 128 and 0 <= face["target"][1] <= 72
+
+
+def test_scores_that_old_numpy_wrote_are_read(tmp_path: Path) -> None:
+    state = VideoGaze().state_dict()
+
+    class Old:
+        def __reduce__(self) -> tuple[object, ...]:
+            return np.float64(0.25).__reduce__()
+
+    torch.save(
+        {"state_dict": state, "best_prec1": Old()}, tmp_path / "model.pth.tar", _use_new_zipfile_serialization=False
+    )
+    raw = (tmp_path / "model.pth.tar").read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    (tmp_path / "model.pth.tar").write_bytes(raw)
+    torch.testing.assert_close(loaded(tmp_path).last_conv.weight, state["last_conv.weight"])
+
+
+def test_code_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "score": print}, tmp_path / "code.pth")
+    with pytest.raises(UsageError, match=r"code\.pth: not a readable checkpoint"):
+        loaded(tmp_path / "code.pth")
+    torch.save({"state_dict": {"fc.weight": torch.zeros(1)}}, tmp_path / "other.pth")
+    with pytest.raises(UsageError, match=r"other\.pth: is not a checkpoint of VideoGaze"):
+        loaded(tmp_path / "other.pth")
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    with pytest.raises(UsageError, match="published, corrected"):
+        VideoGazeCue(mode="legacy")
+
+
+def test_no_turn_is_no_rotation_and_rotations_keep_lengths() -> None:
+    torch.testing.assert_close(rotation(torch.zeros(1, 3))[0], torch.eye(3))
+    turn = rotation(torch.randn(5, 3))
+    torch.testing.assert_close(turn @ turn.transpose(1, 2), torch.eye(3).expand(5, 3, 3), atol=1e-5, rtol=0)
+
+
+def test_cells_along_the_gaze_lie_inside_the_cone() -> None:
+    eye, shift = torch.tensor([[0.0, 0.0, 0.0]]), torch.zeros(1, 3)
+    axis = torch.tensor([[1.0, 0.0, 0.0]])
+    inside = cone(eye, axis, torch.eye(3)[None], shift, torch.tensor([0.75]))[0].view(13, 13)
+    assert inside[12, 6] > 0 and inside[6, 12] < 0, "the first coordinate runs along rows"
+
+
+def test_colours_and_eyes() -> None:
+    crop = np.zeros((2, 2, 3), np.uint8)
+    crop[..., 0] = 255
+    assert network_picture(crop, published=True)[:, 0, 0].tolist() == [0, 0, 1]
+    assert network_picture(crop, published=False)[:, 0, 0].tolist() == [1, 0, 0]
+    assert eyes((10, 20, 30, 40), (100, 200)) == (0.1, 0.3, 0.0)
+
+
+def windows(index: int, last: int = 1000) -> Windows:
+    """A window of 13 frames of one person; his place tells the frame."""
+    frames = np.clip(np.arange(index - 6, index + 7), 0, last)
+    faces = [(Face(0, (float(f), 1.0, f + 9.0, 12.0), 0.9),) for f in frames]
+    return Windows(
+        index=np.array([index]),
+        times=frames[None] / 25,
+        size=(40, 60),
+        map_size=(20, 20),
+        anchor=6,
+        frames=torch.zeros(1, 13, 3, 40, 60, dtype=torch.uint8),
+        faces=[faces],
+    )
+
+
+@pytest.fixture
+def cue(monkeypatch: pytest.MonkeyPatch) -> VideoGazeCue:
+    """A cue whose people all look two frames ahead, those of frame 20 three."""
+
+    def ask(self: Follower, windows: Windows, b: int, position: int, face: Face) -> Answer:
+        heat = np.zeros((20, 20), np.float32)
+        heat[int(face.box[0]) % 20, 5] = 1
+        return Answer(face, 3 if int(face.box[0]) == 20 else 2, heat, 0.5)
+
+    monkeypatch.setattr(Follower, "_ask", ask)
+    monkeypatch.setattr(extractor, "loaded", lambda path: torch.nn.Identity())
+    made = VideoGazeCue(weights="x")
+    made.load(torch.device("cpu"), torch.float32, Path)
+    return made
+
+
+def rows(found: torch.Tensor) -> list[int]:
+    return sorted(set(torch.nonzero(found[0])[:, 0].tolist()))
+
+
+def test_maps_gather_everybody_whose_answer_is_this_frame(cue: VideoGazeCue) -> None:
+    maps = {k: cue.extract(windows(k)).maps for k in (10, 22, 23, 1, 2)}
+    assert rows(maps[10]) == [8] and float(maps[10].max()) == 0.5
+    assert rows(maps[22]) == [] and rows(maps[23]) == [0, 1]
+    assert rows(maps[1]) == [] and rows(maps[2]) == [0], "frames before the first are nobody's"
+
+
+def test_at_the_end_the_last_frame_takes_what_lies_beyond(cue: VideoGazeCue) -> None:
+    assert rows(cue.extract(windows(12, last=12)).maps) == [10, 11, 12]
+
+
+def test_published_maps_need_the_last_of_seven_frames(cue: VideoGazeCue) -> None:
+    cue._published = True
+    assert rows(cue.extract(windows(10)).maps) == [] and rows(cue.extract(windows(23)).maps) == [0]
+    assert rows(cue.extract(windows(2)).maps) == []
+
+
+def test_shared_work_is_done_once(weights: Path, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[int] = []
+    real = people.cut
+    monkeypatch.setattr(people, "cut", lambda *given: (cut.append(1), real(*given))[1])
+    run(entry_with(weights), MadeUpVideo(frames=6, people=1))
+    # Frames, three repetitions beyond the end, and the face of each frame; nobody is asked beyond the end.
+    assert len(cut) == 6 + 3 + 6
+
+
+def test_sums_above_one_wrap() -> None:
+    heat = np.full((20, 20), 0.6)
+    assert published_map.levels(published_map.total([heat, heat]))[0, 0] == 306 % 256
+    assert published_map.picture(published_map.total([]))[0, 0].tolist() == [128, 0, 0]
+    assert published_map.peak(np.eye(20)[::-1] * np.arange(20), 60, 80) == (76, 0)
