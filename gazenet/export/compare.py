@@ -1,0 +1,164 @@
+"""Two sequences of maps of the same frames, compared: an engine with its reference, or one run with another.
+
+Grey levels are those of 8-bit pictures. The brightest pixel jumps where maps have plateaus; the centroid of the blob
+around it does not, so both are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.errors import UsageError
+
+Map = NDArray[np.uint8]
+
+BLOB = 0.8
+"""A blob is what is at least this fraction of the maximum and hangs together with the brightest pixel."""
+
+
+@dataclass(frozen=True)
+class FrameDifference:
+    """Two maps of one frame: mean absolute difference in grey levels, distances in pixels, correlation.
+
+    ``peak``: between the first brightest pixels in reading order; ``blob``: between the centroids of the blobs around
+    them. ``correlation`` is 1 for two constant maps, 0 where only one is constant.
+    """
+
+    name: str
+    mae: float
+    peak: float
+    blob: float
+    correlation: float
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean, standard deviation of the population, minimum and maximum over frames."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+def compare_maps(reference: Map, other: Map, name: str = "") -> FrameDifference:
+    """Compare two maps uint8 ``[h, w]``; the reference is resized where the sizes differ."""
+    if reference.shape != other.shape:
+        size = other.shape[1], other.shape[0]
+        reference = np.asarray(cv2.resize(reference, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    a, b = reference.astype(np.float32), other.astype(np.float32)
+    return FrameDifference(
+        name,
+        mae=float(np.abs(a - b).mean(dtype=np.float64)),
+        peak=_distance(peak(reference), peak(other)),
+        blob=_distance(blob_centre(reference), blob_centre(other)),
+        correlation=_correlation(a, b),
+    )
+
+
+def peak(one: Map) -> tuple[float, float]:
+    """(row, column) of the first brightest pixel in reading order."""
+    row, column = np.unravel_index(int(one.argmax()), one.shape)
+    return float(row), float(column)
+
+
+def blob_centre(one: Map, fraction: float = BLOB) -> tuple[float, float]:
+    """(row, column) of the intensity-weighted centroid of the blob that holds the brightest pixel.
+
+    Pixels of a blob touch by sides or corners. Of a black map it is the first pixel.
+    """
+    row, column = (int(value) for value in peak(one))
+    highest = int(one[row, column])
+    if highest == 0:
+        return 0.0, 0.0
+    _, labels = cv2.connectedComponents((one >= fraction * highest).astype(np.uint8), connectivity=8)
+    rows, columns = np.nonzero(labels == labels[row, column])
+    weights = one[rows, columns].astype(np.float64)
+    return float(np.average(rows, weights=weights)), float(np.average(columns, weights=weights))
+
+
+def _distance(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return float(np.hypot(a[0] - b[0], a[1] - b[1]))
+
+
+def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    flat = [one.astype(np.float64).ravel() - one.mean(dtype=np.float64) for one in (a, b)]
+    norms = [float(np.linalg.norm(one)) for one in flat]
+    if min(norms) == 0:
+        return float(max(norms) == 0)
+    return float(flat[0] @ flat[1] / (norms[0] * norms[1]))
+
+
+def summary(frames: Iterable[FrameDifference]) -> dict[str, Statistics]:
+    """:class:`Statistics` of every measure by its name. Raises ValueError without frames."""
+    found = list(frames)
+    if not found:
+        raise ValueError("no frames to summarise")
+    return {
+        field: _statistics([getattr(one, field) for one in found]) for field in ("mae", "peak", "blob", "correlation")
+    }
+
+
+def _statistics(values: list[float]) -> Statistics:
+    array = np.asarray(values)
+    return Statistics(float(array.mean()), float(array.std()), float(array.min()), float(array.max()))
+
+
+def compare_sequences(reference: Path, other: Path) -> Iterator[FrameDifference]:
+    """Compare two runs frame by frame, one pair in memory at a time.
+
+    Each is a folder of grey pictures (paired by file name; frames that only one has are left out) or a ``.npy`` file
+    of maps ``[T, h, w]``, uint8 or 0..1. Raises UsageError for what cannot be read, for one of each, for files of
+    another length, and for folders without common names.
+    """
+    if reference.is_dir() != other.is_dir():
+        raise UsageError(f"{reference} and {other}: compare two folders or two files, not one of each")
+    return _folders(reference, other) if reference.is_dir() else _files(reference, other)
+
+
+def _folders(reference: Path, other: Path) -> Iterator[FrameDifference]:
+    names = sorted({path.name for path in _pictures(reference)} & {path.name for path in _pictures(other)})
+    if not names:
+        raise UsageError(f"{reference} and {other}: no picture is in both under the same name")
+    return (compare_maps(_grey(reference / name), _grey(other / name), name) for name in names)
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+
+
+def _grey(path: Path) -> Map:
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise UsageError(f"{path}: not a readable picture")
+    return np.asarray(picture, np.uint8)
+
+
+def _files(reference: Path, other: Path) -> Iterator[FrameDifference]:
+    first, second = _maps(reference), _maps(other)
+    if len(first) != len(second):
+        raise UsageError(f"{reference} has {len(first)} frames, {other} {len(second)}")
+    pairs = enumerate(zip(first, second, strict=True))
+    return (compare_maps(_eight_bit(a), _eight_bit(b), str(index)) for index, (a, b) in pairs)
+
+
+def _maps(path: Path) -> NDArray[np.generic]:
+    try:
+        maps = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not a readable .npy file ({error})") from None
+    if maps.ndim != 3:
+        raise UsageError(f"{path}: has shape {list(maps.shape)}, expected [frames, height, width]")
+    return maps
+
+
+def _eight_bit(one: NDArray[np.generic]) -> Map:
+    if one.dtype == np.uint8:
+        return np.asarray(one, np.uint8)
+    return np.round(np.clip(one.astype(np.float32), 0, 1) * 255).astype(np.uint8)
