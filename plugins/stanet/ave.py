@@ -1,0 +1,110 @@
+"""The AVE data set (Tian et al., ECCV 2018): its lists of videos, and the two numberings of its 28 categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gazenet.errors import UsageError
+
+HEADER = "Category&VideoID&Quality&StartTime&EndTime"
+LISTS = {"train": "trainSet.txt", "val": "valSet.txt", "test": "testSet.txt", "all": "Annotations.txt"}
+ID_LENGTH = 11
+
+CATEGORIES = (
+    "Church bell",
+    "Male speech, man speaking",
+    "Bark",
+    "Fixed-wing aircraft, airplane",
+    "Race car, auto racing",
+    "Female speech, woman speaking",
+    "Helicopter",
+    "Violin, fiddle",
+    "Flute",
+    "Ukulele",
+    "Frying (food)",
+    "Truck",
+    "Shofar",
+    "Motorcycle",
+    "Acoustic guitar",
+    "Train horn",
+    "Clock",
+    "Banjo",
+    "Goat",
+    "Baby cry, infant cry",
+    "Bus",
+    "Chainsaw",
+    "Cat",
+    "Horse",
+    "Toilet flush",
+    "Rodents, rats, mice",
+    "Accordion",
+    "Mandolin",
+)
+"""In the order of the data set's files."""
+
+Numbering = Literal["files", "sorted"]
+
+
+@dataclass(frozen=True)
+class Video:
+    """One line of a list; ``start`` and ``end`` in whole seconds, the end outside."""
+
+    category: str
+    id: str
+    quality: str
+    start: int
+    end: int
+
+
+def categories(numbering: Numbering) -> tuple[str, ...]:
+    """The categories in the order of their ids.
+
+    ``files``: the re-implementation's; ``sorted``: that of the authors' weights. Ids of one mean nothing in the other.
+    """
+    return CATEGORIES if numbering == "files" else tuple(sorted(CATEGORIES))
+
+
+def read_list(path: str | Path) -> list[Video]:
+    """The videos of a list, with or without the header line. Raises UsageError naming the file and line at fault."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file; it is part of the AVE data set") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a readable list of videos ({error})") from None
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    return [_video(line, f"{path}:{number}") for number, line in numbered if line not in ("", HEADER)]
+
+
+def _video(line: str, where: str) -> Video:
+    fields = line.split("&")
+    if len(fields) != 5:
+        raise UsageError(f"{where}: {len(fields)} fields separated by &, expected {HEADER}")
+    category, name, quality, start, end = fields
+    if len(name) != ID_LENGTH or "/" in name:
+        raise UsageError(f"{where}: {name!r} is no id of a video: they have {ID_LENGTH} characters")
+    if not (start.isdecimal() and end.isdecimal()) or int(start) >= int(end):
+        raise UsageError(f"{where}: the annotated seconds {start!r} to {end!r} are no range")
+    return Video(category, name, quality, int(start), int(end))
+
+
+def class_ids(videos: Sequence[Video], names: Sequence[str]) -> list[int]:
+    """The id of each video's category. Raises UsageError for a category that is not among ``names``."""
+    known = {name: number for number, name in enumerate(names)}
+    strange = sorted({video.category for video in videos} - known.keys())
+    if strange:
+        raise UsageError(f"{strange[0]!r} is none of the {len(names)} known categories")
+    return [known[video.category] for video in videos]
+
+
+def sample_seconds(video: Video, inner: bool = False) -> range:
+    """The seconds of a video that are samples; ``inner``: those with both neighbours annotated."""
+    return range(video.start + 1, video.end - 1) if inner else range(video.start, video.end)
+
+
+def long_enough(videos: Sequence[Video], more_than: int = 3) -> list[Video]:
+    """The videos of more than so many annotated seconds; the re-implementation leaves out the others."""
+    return [video for video in videos if video.end - video.start > more_than]

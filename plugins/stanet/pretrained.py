@@ -1,0 +1,56 @@
+"""Pretrained backbones put into a network by position: what its layers are called follows from where it was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.errors import UsageError
+from gazenet_plugins.stanet.switch import AudioSwitch
+
+CHILDREN = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
+
+
+def load_visual(network: nn.Module, path: str | Path) -> None:
+    """The weights of a residual network for ImageNet (``resnext101_32x8d`` of WSL-Images) for the part that sees.
+
+    Stages beyond the cut and the classifier are left out. Raises UsageError for weights of another network.
+    """
+    _load(network, path, read_state(path), _visual_prefixes(network))
+
+
+def load_sound(network: nn.Module, path: str | Path) -> None:
+    """The weights of VGGSound with NetVLAD (``vggsound_netvlad.pth.tar``) for the part that hears.
+
+    Raises UsageError for weights of another network.
+    """
+    state = {key.removeprefix("audnet."): value for key, value in read_state(path).items()}
+    part = "layerA" if isinstance(network, AudioSwitch) else "audio_model"
+    _load(network, path, state, {name: f"{part}.{number}." for number, name in enumerate(CHILDREN)})
+
+
+def _visual_prefixes(network: nn.Module) -> dict[str, str]:
+    if hasattr(network, "features0"):
+        ends = {"layer3": "features1.", "layer4": "features2."}
+        return {name: f"features0.{number}." for number, name in enumerate(CHILDREN[:6])} | ends
+    part = "layerV" if isinstance(network, AudioSwitch) else "features"
+    return {name: f"{part}.{number}." for number, name in enumerate(CHILDREN)}
+
+
+def _load(network: nn.Module, path: str | Path, state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> None:
+    own = network.state_dict()
+    parts = tuple({prefix.split(".")[0] + "." for prefix in prefixes.values()})
+    wanted = {key for key in own if key.startswith(parts)}
+    given = {}
+    for key, value in state.items():
+        child, _, rest = key.partition(".")
+        name = prefixes.get(child, "") + rest
+        if name in wanted:
+            given[name] = value
+    if not wanted:
+        raise UsageError(f"{path}: {type(network).__name__} has no such part")
+    kept = {key: value for key, value in own.items() if key not in wanted}
+    network.load_state_dict(checked_state(network, {**kept, **given}, path))

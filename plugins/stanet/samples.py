@@ -1,0 +1,140 @@
+"""What the networks are trained on: pictures and sounds of one second, or of three neighbouring ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from gazenet.media import read_image
+from gazenet_plugins.stanet.classifiers import Stage
+from gazenet_plugins.stanet.workspace import Workspace
+
+MEAN = np.array((0.485, 0.456, 0.406), np.float32)
+STD = np.array((0.229, 0.224, 0.225), np.float32)
+
+ALONE, CURRENT_FIRST, IN_ORDER = (0,), (0, -1, 1), (-1, 0, 1)
+"""Seconds around a sample in the order of a network's inputs: S and SA; ST and STA28; STA32."""
+
+Item = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One second of a video, and the class of the video."""
+
+    video: str
+    second: int
+    class_id: int
+
+
+class Jitter:
+    """Random brightness, contrast and saturation (0.7..1.3) and hue (-0.1..0.1 of the circle), in random order.
+
+    Args:
+        seed: of its random numbers.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """RGB ``[H, W, 3]`` in 0..1, and so the result."""
+        for step in self._random.permutation(4):
+            factor = self._random.uniform(0.7, 1.3)
+            if step == 0:
+                image = image * np.float32(factor)
+            elif step == 3:
+                image = shifted_hue(image, self._random.uniform(-0.1, 0.1))
+            else:
+                grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+                base = grey.mean() if step == 1 else grey
+                image = np.asarray(base + (image - base) * factor, np.float32)
+            image = np.clip(image, 0, 1)
+        return image
+
+
+def shifted_hue(image: NDArray[np.float32], part: float) -> NDArray[np.float32]:
+    """RGB float ``[H, W, 3]`` turned by a part of the colour circle."""
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + 360 * part) % 360
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
+
+
+class Moments(Dataset[Item]):
+    """Items with ``images`` ``[K, 3, size, size]`` normalised, ``class_id``, ``index``; K moments per sample.
+
+    With sounds ``audios`` ``[K, 81, 199]``, with targets ``targets`` ``[K, 1, size, size]`` in 0..1. Where a
+    neighbour's picture is missing, the sample's own stands in; where its target or sound is, both of the sample's do.
+
+    Args:
+        files: where everything lies.
+        stage: whole pictures or crops.
+        samples: what to go through.
+        size: side of the square that pictures are resized to.
+        around: the moments in the order of the network's inputs.
+        sounds, targets: whether to give them.
+        jitter: changes the colours; for training only.
+    """
+
+    def __init__(
+        self,
+        files: Workspace,
+        stage: Stage,
+        samples: Sequence[Sample],
+        size: int,
+        around: Sequence[int] = ALONE,
+        sounds: bool = False,
+        targets: bool = False,
+        jitter: Jitter | None = None,
+    ) -> None:
+        self.files, self.stage, self.samples, self.size, self.around = files, stage, samples, size, around
+        self.sounds, self.targets, self.jitter = sounds, targets, jitter
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Item:
+        sample = self.samples[index]
+        item = {"class_id": torch.tensor(sample.class_id), "index": torch.tensor(index)}
+        pictures = [self.files.picture(self.stage, sample.video, sample.second + k) for k in self.around]
+        own = self.files.picture(self.stage, sample.video, sample.second)
+        item["images"] = torch.stack([self._image(one if one.is_file() else own) for one in pictures])
+        heard = [self._heard(sample, k) for k in self.around]
+        if self.sounds:
+            files = [self.files.sound(sample.video, second) for second in heard]
+            item["audios"] = torch.stack([torch.from_numpy(np.load(file).astype(np.float32)) for file in files])
+        if self.targets:
+            item["targets"] = torch.stack([self._target(self.files.target(sample.video, s)) for s in heard])
+        return item
+
+    def _heard(self, sample: Sample, offset: int) -> int:
+        """The second whose sound and target belong to a moment."""
+        second = sample.second + offset
+        wanted = [self.files.sound(sample.video, second)] if self.sounds else []
+        wanted += [self.files.target(sample.video, second)] if self.targets else []
+        return second if all(file.is_file() for file in wanted) else sample.second
+
+    def _image(self, file: Path) -> Tensor:
+        image = resized_antialiased(read_image(file), self.size).astype(np.float32) / np.float32(255)
+        if self.jitter is not None:
+            image = self.jitter(image)
+        return torch.from_numpy(np.ascontiguousarray(((image - MEAN) / STD).transpose(2, 0, 1), np.float32))
+
+    def _target(self, file: Path) -> Tensor:
+        grey = resized_antialiased(read_image(file), self.size)[..., 0]
+        return torch.from_numpy(grey.astype(np.float32) / 255)[None]
+
+
+def resized_antialiased(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """RGB ``[H, W, 3]`` to ``[size, size, 3]`` by Pillow's bilinear filter, which the published loaders use."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR), np.uint8)

@@ -1,0 +1,323 @@
+"""STANet's data set, samples, optimiser and training chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gazenet.errors import UsageError
+from gazenet.media import read_image
+from gazenet_plugins.stanet import ave, labels, prepare, pretrained
+from gazenet_plugins.stanet.checkpoints import load_saliency
+from gazenet_plugins.stanet.classifiers import SA, ST, S
+from gazenet_plugins.stanet.fitting import LOSSES, Chain, train
+from gazenet_plugins.stanet.optimise import FACTORS, Recipe, optimiser, parameter_groups, set_epoch
+from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Jitter, Moments, Sample
+from gazenet_plugins.stanet.sta import STA28, STA32
+from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
+from gazenet_plugins.stanet.train import main
+from gazenet_plugins.stanet.trunks import SMALL
+from gazenet_plugins.stanet.workspace import (
+    Confidence,
+    Workspace,
+    add_confidence,
+    read_box,
+    read_confidences,
+    write_box,
+)
+from tests.clips import make_clip
+
+NAME = "-abc_DEF 12"
+
+
+def test_both_numberings_of_the_categories() -> None:
+    files, ordered = ave.categories("files"), ave.categories("sorted")
+    assert len(set(files)) == 28 and sorted(files) == list(ordered)
+    assert (files.index("Bark"), ordered.index("Bark")) == (2, 4)
+    assert (files.index("Mandolin"), ordered.index("Mandolin")) == (27, 18)
+
+
+def test_a_list_of_videos(tmp_path: Path) -> None:
+    line = f"Violin, fiddle&{NAME}&good&2&10"
+    for text in (f"{ave.HEADER}\n{line}\n", f"{line}\n\n"):
+        (tmp_path / "list.txt").write_text(text)
+        assert ave.read_list(tmp_path / "list.txt") == [ave.Video("Violin, fiddle", NAME, "good", 2, 10)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f"Bark&{NAME}&good&0", "list.txt:2: 4 fields"),
+        ("Bark&short&good&0&9", "'short' is no id"),
+        ("Bark&../../etc/p&good&0&9", "is no id"),
+        (f"Bark&{NAME}&good&5&5", "are no range"),
+        (f"Bark&{NAME}&good&a&5", "are no range"),
+    ],
+)
+def test_a_wrong_line_is_named(line: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{ave.HEADER}\n{line}\n")
+    with pytest.raises(UsageError, match=message):
+        ave.read_list(tmp_path / "list.txt")
+    with pytest.raises(UsageError, match="no such file"):
+        ave.read_list(tmp_path / "none.txt")
+
+
+def test_samples_of_a_video() -> None:
+    videos = [ave.Video("Bark", NAME, "", 2, 6), ave.Video("Cat", NAME, "", 0, 3)]
+    assert list(ave.sample_seconds(videos[0])) == [2, 3, 4, 5]
+    assert list(ave.sample_seconds(videos[0], inner=True)) == [3, 4]
+    assert ave.long_enough(videos) == videos[:1]
+    assert ave.class_ids(videos, ave.categories("sorted")) == [4, 6]
+    with pytest.raises(UsageError, match="'Cat' is none of the 1"):
+        ave.class_ids(videos, ["Bark"])
+
+
+def test_one_frame_stands_for_each_second() -> None:
+    kept = {n: prepare.frame_number(n, 25) for n in range(1, 300)}
+    assert {n: second for n, second in kept.items() if second is not None} == {12 + 25 * k: k for k in range(11)}
+    assert [prepare.frame_number(n, 30, 2, 3) for n in (15, 75, 105, 135)] == [None, 2, 3, None]
+    assert [prepare.frame_number(n, 1) for n in (1, 2, 12)] == [0, 1, None]
+
+
+def test_a_video_is_prepared(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=12, size=(48, 64), rate=Fraction(5), sound=2.3)
+    pictures = prepare.prepare_frames(clip, tmp_path / "pictures")
+    assert [path.name for path in pictures] == ["00.jpg", "01.jpg", "02.jpg"]
+    red = [int(read_image(path)[0, 0, 0]) for path in pictures]  # sixteen times the number of the frame
+    assert red == pytest.approx([16, 96, 176], abs=16)
+    pieces = prepare.prepare_sound(clip, tmp_path / "sounds")
+    assert [path.name for path in pieces] == ["00.npy", "01.npy"]
+    assert np.load(pieces[1]).shape == (81, 199) and np.load(pieces[1]).dtype == np.float32
+    silent = make_clip(tmp_path / "silent.mp4", frames=6, rate=Fraction(5))
+    assert prepare.prepare_sound(silent, tmp_path / "none") == []
+
+
+def test_labels_of_the_switch(tmp_path: Path) -> None:
+    (tmp_path / "stat.csv").write_text("playing violin,x\ncattle, bovinae cowbell,3\ncattle mooing,2\n\n")
+    assert labels.sound_names(tmp_path / "stat.csv") == ["cattle", "cattle mooing", "playing violin"]
+    (tmp_path / "empty.csv").write_text("\n")
+    for path in (tmp_path / "empty.csv", tmp_path / "none.csv"):
+        with pytest.raises(UsageError, match=path.name):
+            labels.sound_names(path)
+    assert labels.supports("playing violin, fiddle", "Violin, fiddle")
+    assert labels.supports("Church bell ringing", "Church bell") and not labels.supports("helicopter", "Bus")
+    for sound_name, category in (("female speech", "Male speech, man speaking"), ("cattle mooing", "Cat")):
+        assert labels.supports(sound_name, category) and not labels.supports(sound_name, category, whole_words=True)
+    assert labels.supports("male speech, man speaking", "Male speech, man speaking", whole_words=True)
+
+
+@pytest.mark.parametrize(
+    ("build", "sizes"),
+    [
+        (S, [(188, 57_915_648), (94, 80_960), (9, 36_540), (8, 196)]),
+        (SA, [(252, 269_780_992), (129, 120_592), (15, 130_146_008), (14, 8_417)]),
+        (ST, [(208, 86_640_896), (104, 101_440), (15, 113_340_428), (14, 6_424)]),
+        (STA32, [(249, 97_814_528), (126, 114_448), (28, 18_607_296), (26, 2_980)]),
+        (STA28, [(252, 269_780_992), (129, 120_592), (22, 17_006_832), (21, 2_561)]),
+    ],
+)
+def test_groups_of_weights_are_the_published_ones(
+    build: Callable[[], nn.Module], sizes: list[tuple[int, int]]
+) -> None:
+    with torch.device("meta"):
+        groups = parameter_groups(build())
+    assert [(len(group), sum(value.numel() for value in group)) for group in groups] == sizes
+
+
+def test_rates_of_the_groups_fall_at_the_milestones() -> None:
+    network = nn.ModuleDict({"features": nn.Linear(2, 2), "extra_convs": nn.Linear(2, 2)})
+    recipe = Recipe(lr=1e-4)
+    chosen = optimiser(network, recipe)
+    for epoch, factor in ((1, 1.0), (4, 1.0), (5, 0.1), (9, 0.1), (10, 0.01), (30, 0.01)):
+        set_epoch(chosen, recipe, epoch)
+        rates = [group["lr"] for group in chosen.param_groups]
+        assert rates == pytest.approx([1e-4 * factor * one for one in FACTORS.values()])
+
+
+def test_the_last_line_of_a_classifier_counts(tmp_path: Path) -> None:
+    path = tmp_path / "00.txt"
+    for mode, p in (("S", 0.1), ("SA", 0.2), ("S", 0.3)):
+        add_confidence(path, Confidence(mode, "00", 3, 0.5, 1, p))  # type: ignore[arg-type]
+    assert path.read_text() == "SA&00&3&0.5&1&0.2\nS&00&3&0.5&1&0.3\n"
+    assert read_confidences(path, ("S", "SA")) == [0.3, 0.2]
+    with pytest.raises(UsageError, match="no confidence of ST"):
+        read_confidences(path)
+    path.write_text("S&00&3&0.5&1&0.1\nS&00&3&0.5&1&0.4\n")
+    assert read_confidences(path, ("S",)) == [0.4]
+
+
+def test_boxes_are_kept_as_published(tmp_path: Path) -> None:
+    write_box(tmp_path / "box.txt", (1, 200, 3, 300))
+    assert (tmp_path / "box.txt").read_text() == "1&200&3&300\n"
+    assert read_box(tmp_path / "box.txt") == (1, 200, 3, 300)
+    (tmp_path / "box.txt").write_text("1&200\n")
+    with pytest.raises(UsageError, match="no box of four numbers"):
+        read_box(tmp_path / "box.txt")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Workspace:
+    """Pictures of seconds 0..3 (grey 40, 80, 120, 160), sounds likewise, targets of 0..2 only."""
+    found = Workspace(tmp_path)
+    for second in range(4):
+        for path in (found.picture("coarse", NAME, second), found.sound(NAME, second), found.target(NAME, second)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        picture = np.full((20, 30, 3), 40 * (second + 1), np.uint8)
+        prepare.write_picture(found.picture("coarse", NAME, second), picture)
+        np.save(found.sound(NAME, second), np.full((81, 199), second))
+        if second < 3:
+            prepare.write_picture(found.target(NAME, second), np.full((20, 30), 51 * second, np.uint8))
+    return found
+
+
+def test_neighbours_come_in_the_order_of_the_network(files: Workspace) -> None:
+    samples = [Sample(NAME, second, 7) for second in (0, 1, 2, 3)]
+    for around in (CURRENT_FIRST, IN_ORDER):
+        moments = Moments(files, "coarse", samples, 16, around, sounds=True, targets=True)
+        for second in (0, 1, 2):
+            item = moments[second]
+            wanted = [min(max(second + k, 0), 3) for k in around]
+            assert item["images"].shape == (3, 3, 16, 16)
+            grey = item["images"][:, 0].mean((1, 2)) * 0.229 + 0.485
+            assert (grey * 255 / 40 - 1).round().int().tolist() == wanted
+            # There is no target of the last second: what was heard and is to be found there is that of the sample.
+            heard = [second if k == 3 else k for k in wanted]
+            assert item["audios"].mean((1, 2)).tolist() == heard
+            assert (item["targets"].mean((1, 2, 3)) * 5).round().int().tolist() == heard
+            assert int(item["class_id"]) == 7 and int(item["index"]) == second
+
+
+def test_jitter_changes_colours_reproducibly_and_for_training_only(files: Workspace) -> None:
+    image = np.random.default_rng(0).random((6, 7, 3)).astype(np.float32)
+    first, again = Jitter(1), Jitter(1)
+    one, two = first(image), first(image)
+    assert np.array_equal(one, again(image)) and not np.array_equal(one, two)
+    assert one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1 and np.abs(one - image).max() < 0.9
+    plain = Moments(files, "coarse", [Sample(NAME, 0, 0)], 16)
+    assert torch.equal(plain[0]["images"], plain[0]["images"])
+    jittered = Moments(files, "coarse", [Sample(NAME, 0, 0)], 16, jitter=Jitter(1))
+    assert not torch.equal(plain[0]["images"], jittered[0]["images"])
+
+
+def batch(side: int, moments: int) -> dict[str, torch.Tensor]:
+    return {
+        "images": torch.rand(2, moments, 3, side, side),
+        "audios": torch.rand(2, moments, 81, 199),
+        "targets": torch.rand(2, moments, 1, side, side),
+        "class_id": torch.tensor([0, 2]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("mode", "build", "item"),
+    [
+        ("S", lambda: S(3, SMALL), batch(64, 1)),
+        ("SA", lambda: SA(3, "coarse", trunk=SMALL), batch(225, 1)),
+        ("ST", lambda: ST(3, trunk=SMALL), batch(64, 3)),
+        ("STA", lambda: STA32(trunk=SMALL), batch(64, 3)),
+    ],
+)
+def test_every_used_layer_learns(mode: Any, build: Callable[[], nn.Module], item: dict[str, torch.Tensor]) -> None:
+    network = build().train()
+    LOSSES[mode](network, item).backward()
+    idle = {name.split(".")[0] for name, value in network.named_parameters() if value.grad is None}
+    unused = {"extra_audio_d", "extra_gate", "extra_refineSA", "extra_conv_stafusion"}
+    assert idle == (unused if mode == "STA" else set())
+
+
+@pytest.mark.parametrize("build", [lambda: S(3, SMALL), lambda: STA32(trunk=SMALL), lambda: AudioSwitch(4, SMALL)])
+def test_pretrained_backbones_are_put_where_they_belong(build: Callable[[], nn.Module], tmp_path: Path) -> None:
+    from gazenet.backbones.resnet2d import resnet
+
+    seen, heard, network = resnet("resnet18"), VGGSound(classes=3), build()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    torch.save(seen.state_dict(), tmp_path / "seen.pth")
+    torch.save({"model_state_dict": heard.state_dict()}, tmp_path / "heard.pth.tar")
+    pretrained.load_visual(network, tmp_path / "seen.pth")
+    parts = {S: "features", STA32: "features0", AudioSwitch: "layerV"}
+    part, after = parts[type(network)], network.state_dict()
+    assert torch.equal(after[f"{part}.0.weight"], seen.conv1.weight)
+    assert torch.equal(after[f"{part}.5.1.conv2.weight"], seen.layer2[1].conv2.weight)
+    assert all(torch.equal(after[key], before[key]) for key in before if key.startswith(("extra_", "audio", "layerA")))
+    if isinstance(network, S):
+        with pytest.raises(UsageError, match="S has no such part"):
+            pretrained.load_sound(network, tmp_path / "heard.pth.tar")
+        return
+    pretrained.load_sound(network, tmp_path / "heard.pth.tar")
+    part = "layerA" if isinstance(network, AudioSwitch) else "audio_model"
+    assert torch.equal(network.state_dict()[f"{part}.8.centroids"], heard.audnet.avgpool.centroids)
+    with pytest.raises(UsageError, match="missing"):
+        pretrained.load_sound(network, tmp_path / "seen.pth")
+
+
+def made_up_set(folder: Path, videos: int, end: int = 4) -> Path:
+    lines = [ave.HEADER]
+    for k, category in zip(range(videos), ("Bark", "Flute"), strict=False):
+        name = f"-video{k:05d}"
+        make_clip(folder / f"{name}.mp4", frames=20, size=(64, 80), rate=Fraction(5), sound=4.2)
+        lines.append(f"{category}&{name}&good&0&{end}")
+    (folder / "list.txt").write_text("\n".join(lines))
+    return folder / "list.txt"
+
+
+def test_a_set_without_samples_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = made_up_set(tmp_path, 1, end=3)
+    assert main([str(tmp_path), str(listed), str(tmp_path / "out"), "--trunk", "resnet18"]) == 2
+    assert "no second of its videos" in capsys.readouterr().err
+    (tmp_path / "-video00000.mp4").rename(tmp_path / "other.mp4")
+    assert main([str(tmp_path), str(listed), str(tmp_path / "new"), "--trunk", "resnet18"]) == 2
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_a_classifier_learns_a_made_up_set(tmp_path: Path) -> None:
+    """Two categories that a glance tells apart: the loss falls below that of a guess among all classes."""
+    told: list[str] = []
+    made = Chain(Workspace(tmp_path), SMALL, Recipe(epochs=3, batch=2, lr=1e-3), tell=told.append)
+    for second in range(4):
+        for video, level in (("dark", 20), ("light", 230)):
+            path = made.files.picture("coarse", video, second)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            prepare.write_picture(path, np.full((32, 32, 3), level, np.uint8))
+    samples = [Sample(video, k, number) for number, video in enumerate(("dark", "light")) for k in range(4)]
+    weights = train(made, "coarse", "S", samples)
+    values = [float(line.rpartition(" ")[2]) for line in told]
+    assert values[2] < values[0] < 2.2 * np.log(28)
+    assert json.loads(weights.with_name("classes.json").read_text()) == list(ave.CATEGORIES)
+    state = torch.load(weights, weights_only=True)
+    assert S(trunk=SMALL).state_dict().keys() == state.keys()
+    assert train(made, "coarse", "S", samples) == weights and len(told) == 3
+
+
+@pytest.mark.slow
+def test_the_whole_chain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = made_up_set(tmp_path, 1)
+    command = [str(tmp_path), str(listed), str(tmp_path / "out"), "--trunk", "resnet18", "--epochs", "1"]
+    assert main([*command, "--batch", "4", "--numbering", "sorted"]) == 0
+    files = Workspace(tmp_path / "out")
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[:-1]] == [
+        f"{stage} {mode} epoch 1 of 1" for stage in ("coarse", "fine") for mode in ("S", "SA", "ST")
+    ] + ["fine STA epoch 1 of 1"]
+    for second in range(4):
+        top, bottom, left, right = read_box(files.box("-video00000", second))
+        assert read_image(files.picture("fine", "-video00000", second)).shape == (
+            bottom - top + 1,
+            right - left + 1,
+            3,
+        )
+        target = read_image(files.target("-video00000", second))[..., 0].copy()
+        assert target.shape == (356, 356) and target.max() >= 254
+        target[top : bottom + 1, left : right + 1] = 0
+        assert not target.any()
+        assert len(read_confidences(files.confidences("fine", "-video00000", second))) == 3
+    network = load_saliency(files.weights("fine", "STA", 1), SMALL)
+    assert isinstance(network, STA32)
+    assert main([*command, "--batch", "4", "--numbering", "sorted"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1  # nothing is done twice
