@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.clip_saliency import checked_mode, checkpoint_file
-from gazenet.cues.clips import PerFrame, Picture, Preparation, causal_offsets, published_offsets
+from gazenet.cues.clips import Method, PerFrame, Picture, Preparation, causal_offsets, published_offsets
 from gazenet.cues.finish import FloatMap, relative, resized_map
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
@@ -76,7 +76,7 @@ class UnisalSaliency:
         self._still = domain == STILL and not self._published
         wanted = SPEC.input
         assert wanted is not None
-        method = "opencv" if self._published else "lanczos"
+        method: Method = "opencv" if self._published else "lanczos"
         self._prepare = Preparation(self._sizes.picture, wanted.mean, wanted.std, method)
         self._frames: PerFrame[Encoded] = PerFrame(self._encoded)
 

@@ -1,0 +1,115 @@
+"""TASED-Net: reference values, un-pooling with one result, the extractor from a published file to maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from torch.nn import functional as F
+
+from gazenet.errors import UsageError
+from gazenet.testing.conformance import run
+from gazenet.testing.goldens import Golden, judge
+from gazenet.testing.made_up import MadeUpVideo
+from gazenet_plugins.tased.extractor import TasedSaliency
+from gazenet_plugins.tased.maps import smoothed
+from gazenet_plugins.tased.network import TasedNet
+from gazenet_plugins.tased.unpool import unpool
+
+
+@pytest.mark.parametrize("golden", goldens(["tased", "clip_tased", "post_tased", "post_tased_upstream"]))
+def test_golden(golden: Golden) -> None:
+    verdict = judge(golden, 1e-4)
+    assert verdict.state == "pass", verdict.reason
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A look-alike of the published file: a bare state dict whose names carry a prefix."""
+    path = tmp_path_factory.mktemp("tased") / "model.pt"
+    return save_filled(TasedNet(), path, lambda state: {f"module.{key}": value for key, value in state.items()})
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(TasedSaliency, "size", (32, 32))
+    yield
+
+
+@pytest.mark.parametrize("check", conformance_checks())
+def test_conformance(check, weights: Path) -> None:
+    check_conformance(check, "tased", weights)
+
+
+def test_parameters() -> None:
+    with torch.device("meta"):
+        network = TasedNet()
+    assert sum(p.numel() for p in network.parameters()) == 21_260_693
+
+
+def test_separate_windows_are_put_back_as_usual() -> None:
+    x = torch.randn(2, 3, 2, 6, 8)
+    values, places = F.max_pool3d(x, (1, 2, 2), (1, 2, 2), return_indices=True)
+    expected = F.max_unpool3d(values, places, (1, 2, 2), (1, 2, 2))
+    torch.testing.assert_close(unpool(values, places, x.shape[2:]), expected)
+
+
+def test_of_overlapping_windows_the_last_one_wins() -> None:
+    x = torch.rand(1, 2, 2, 7, 9)
+    _, places = F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1), return_indices=True)
+    values = torch.randn(places.shape)
+    expected = torch.zeros(1, 2, 2 * 7 * 9)
+    for channel in range(2):
+        flat = zip(places[0, channel].flatten().tolist(), values[0, channel].flatten().tolist(), strict=True)
+        for place, value in flat:
+            expected[0, channel, place] = value
+    assert len(places[0, 0].unique()) < places[0, 0].numel(), "windows collide"
+    assert torch.equal(unpool(values, places, (2, 7, 9)), expected.view(1, 2, 2, 7, 9))
+
+
+def test_gradients_reach_the_values_that_were_placed() -> None:
+    places = torch.tensor([[[[[0, 1, 1]]]]])
+    values = torch.randn(1, 1, 1, 1, 3, requires_grad=True)
+    unpool(values, places, (1, 1, 4)).sum().backward()
+    assert values.grad is not None and values.grad.flatten().tolist() == [1, 0, 1]
+
+
+def test_a_clip_of_another_length_is_refused() -> None:
+    with torch.device("meta"), pytest.raises(ValueError, match="16 frames: the network takes 32"):
+        TasedNet()(torch.empty(1, 3, 16, 32, 32))
+
+
+def test_smoothing_is_told_by_its_maximum() -> None:
+    point = np.zeros((60, 60), np.float32)
+    point[30, 30] = 5
+    found = smoothed(point)
+    assert found.max() == 1 and found[30, 37] == pytest.approx(np.exp(-0.5), abs=1e-3)
+
+
+def test_modes_differ_in_their_clips(weights: Path) -> None:
+    cue = {mode: TasedSaliency(mode=mode) for mode in ("published", "corrected")}
+    assert list(cue["corrected"].offsets(40)) == list(range(-31, 1))
+    assert list(cue["published"].offsets(40)) == [-14, -14, *range(-13, 1), *[0] * 16]
+    assert list(TasedSaliency(mode="published", buffer=32).offsets(40)) == [-30, -30, *range(-29, 1)]
+    video = MadeUpVideo(frames=3)
+    maps = {mode: run(with_parameters("tased", weights=str(weights), mode=mode), video)[0] for mode in cue}
+    assert not np.array_equal(maps["published"], maps["corrected"])
+
+
+def test_a_folder_stands_for_its_checkpoint_and_a_wrong_file_is_named(weights: Path, tmp_path: Path) -> None:
+    TasedSaliency(weights=str(weights.parent)).load(torch.device("cpu"), torch.float32, no_assets)
+    torch.save({"module.fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pt")
+    with pytest.raises(UsageError, match=r"other\.pt: is not a checkpoint of TasedNet"):
+        TasedSaliency(weights=str(tmp_path / "other.pt")).load(torch.device("cpu"), torch.float32, no_assets)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"), [({"mode": "legacy"}, "published, corrected"), ({"buffer": 0}, "buffer")]
+)
+def test_parameters_that_make_no_sense_are_refused(given: dict, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        TasedSaliency(**given)

@@ -1,0 +1,165 @@
+"""UNISAL: reference values, domains, state, priors, the extractor from a published file to maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+
+from gazenet.errors import UsageError
+from gazenet.testing.conformance import run
+from gazenet.testing.goldens import Golden, filled, judge
+from gazenet.testing.made_up import MadeUpVideo
+from gazenet_plugins.unisal import extractor
+from gazenet_plugins.unisal.domains import DOMAINS
+from gazenet_plugins.unisal.extractor import Sizes, UnisalSaliency
+from gazenet_plugins.unisal.maps import running_median
+from gazenet_plugins.unisal.network import Unisal
+from gazenet_plugins.unisal.priors import centred_kernel, initial, prior_maps
+
+NAMES = ("unisal_dhf1k_dynamic", "unisal_salicon_static", "unisal_ucfsports_two_part", "clip_unisal", "post_unisal")
+
+
+@pytest.mark.parametrize("golden", goldens(NAMES))
+def test_golden(golden: Golden) -> None:
+    verdict = judge(golden, 1e-4)
+    assert verdict.state == "pass", verdict.reason
+
+
+@pytest.fixture(scope="module")
+def network() -> Unisal:
+    built = Unisal().eval()
+    built.load_state_dict({key: filled(key, value) for key, value in built.state_dict().items()})
+    return built
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_filled(Unisal(), tmp_path_factory.mktemp("unisal") / "model.pth")
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    small = Sizes((32, 32), (36, 64))
+    monkeypatch.setattr(extractor, "SIZES", dict.fromkeys(DOMAINS, small))
+    monkeypatch.setattr(extractor, "PUBLISHED_SIZES", small)
+    yield
+
+
+@pytest.mark.parametrize("check", conformance_checks())
+def test_conformance(check, weights: Path) -> None:
+    check_conformance(check, "unisal", weights)
+
+
+def test_size(network: Unisal) -> None:
+    assert sum(p.numel() for p in network.parameters()) == 3_714_872 and len(network.state_dict()) == 835
+
+
+@torch.no_grad()
+def test_every_domain_gives_probabilities_of_its_own(network: Unisal) -> None:
+    clip, found = torch.randn(1, 2, 3, 32, 64), []
+    for domain in DOMAINS:
+        network.use(domain)
+        maps = network(clip, (20, 30)).log_density
+        torch.testing.assert_close(maps.exp().sum((2, 3, 4)), torch.ones(1, 2), rtol=1e-4, atol=1e-4)
+        found.append(maps)
+    assert all(not torch.allclose(a, b) for k, a in enumerate(found) for b in found[:k])
+
+
+@torch.no_grad()
+def test_still_pictures_pass_the_state_by(network: Unisal) -> None:
+    network.use("DHF1K")
+    clip = torch.randn(1, 3, 3, 32, 32)
+    static, dynamic = network(clip, static=True), network(clip)
+    assert static.state is None and dynamic.state is not None
+    alone = torch.cat([network(clip[:, t : t + 1]).log_density for t in range(3)], 1)
+    torch.testing.assert_close(static.log_density, alone)
+    assert not torch.allclose(static.log_density, dynamic.log_density)
+    first = network(clip[:, :1], static=False)
+    assert first.state is not None, "an explicit choice stands above the length of the clip"
+
+
+@torch.no_grad()
+def test_a_network_of_still_pictures_never_has_a_state() -> None:
+    network = Unisal(["SALICON"]).eval()
+    assert network(torch.randn(1, 2, 3, 32, 32)).state is None
+    with pytest.raises(ValueError, match="DHF1K"):
+        network.use("DHF1K")
+
+
+def test_unknown_domains_are_refused() -> None:
+    with pytest.raises(ValueError, match="UCFSports"):
+        Unisal(["ucfsports"])
+
+
+def test_priors_stand_where_they_were_put() -> None:
+    maps = prior_maps(initial(), 9, 9)
+    assert maps.shape == (16, 9, 9) and maps.max() == pytest.approx(6)
+    peaks = [divmod(int(one.argmax()), 9) for one in maps[:9]]
+    assert peaks == [(y, x) for y in (2, 4, 6) for x in (2, 4, 6)]
+    assert maps[9, 0, 2] > 3 > maps[9, 4, 8] and maps[12, 2, 0] > 3 > maps[12, 8, 4]
+    assert centred_kernel().sum() == pytest.approx(1)
+
+
+def test_the_median_is_cut_off_at_the_ends() -> None:
+    values = torch.tensor([5.0, 1.0, 3.0, 9.0]).view(4, 1, 1)
+    assert running_median(values, 3).item() == 4 and running_median(values, 0, 3).item() == 3
+    assert running_median(values, 1, 3).item() == 3
+
+
+def cue_of(weights: Path, rate: float = 25.0, **parameters) -> UnisalSaliency:
+    cue = UnisalSaliency(weights=str(weights), **parameters)
+    cue.load(torch.device("cpu"), torch.float32, no_assets)
+    cue.begin(replace(MadeUpVideo().context(), rate=rate))
+    return cue
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rate", "offsets"),
+    [
+        ({}, 30, range(-55, 1, 5)),
+        ({}, 12, range(-22, 1, 2)),
+        ({}, 120, range(-55, 1, 5)),
+        ({"step": 1}, 30, range(-11, 1)),
+        ({"domain": "SALICON"}, 30, [0]),
+        ({"mode": "published", "domain": "SALICON"}, 30, [-10, *range(-10, 1)]),
+    ],
+)
+def test_the_frames_of_a_clip(parameters: dict, rate: float, offsets, weights: Path) -> None:
+    assert list(cue_of(weights.parent, rate, **parameters)._offsets(80)) == list(offsets)
+
+
+def test_the_last_map_is_that_of_the_whole_clip(weights: Path) -> None:
+    cue = cue_of(weights)
+    encoded = [cue._encoded(one) for one in np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)]
+    whole = cue._network.decoded(encoded, (32, 32), (36, 64)).log_density[0, -1, 0]
+    torch.testing.assert_close(cue._last(encoded), whole)
+
+
+def test_modes_and_domains_give_maps_of_their_own(weights: Path) -> None:
+    video, found = MadeUpVideo(frames=3), []
+    for parameters in ({}, {"mode": "published"}, {"domain": "Hollywood"}, {"domain": "SALICON"}):
+        maps, _ = run(with_parameters("unisal", weights=str(weights), **parameters), video)
+        assert (maps.max(axis=(1, 2)) > 150).all()
+        found.append(maps)
+    assert all(not np.array_equal(a, b) for k, a in enumerate(found) for b in found[:k])
+
+
+def test_a_wrong_file_is_named(tmp_path: Path) -> None:
+    torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
+    with pytest.raises(UsageError, match=r"other\.pth: is not a checkpoint of Unisal"):
+        UnisalSaliency(weights=str(tmp_path / "other.pth")).load(torch.device("cpu"), torch.float32, no_assets)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [({"mode": "legacy"}, "published, corrected"), ({"domain": "salicon"}, "SALICON"), ({"step": 6}, r"0\.\.5")],
+)
+def test_parameters_that_make_no_sense_are_refused(given: dict, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        UnisalSaliency(**given)
