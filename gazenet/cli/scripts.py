@@ -11,6 +11,7 @@ from typing import get_args
 
 from gazenet.assets.catalogue import CatalogueFile
 from gazenet.cli.common import OK, Parser, execute
+from gazenet.config.experiments import experiment_names
 from gazenet.config.load import Kind, config_names, load_config, suggest
 from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
@@ -19,11 +20,13 @@ from gazenet.files import write_text
 DESCRIPTION = """Chores around a working directory.
 
 clean_temp             delete and recreate temp/
-generate_config_files  write every installed config, complete with all defaults, to configs/<kind>/NAME.json
+generate_config_files  write every installed config and published training experiment, complete with all defaults, to
+                       configs/<kind>/NAME.json; --configs NAME ... writes these alone
 generate_schemas       write the JSON schemas of the config files to configs/schema/ (for editors)"""
 
 EXAMPLES = """  gasp_scripts --scripts clean_temp
-  gasp_scripts --working_dir ~/gasp --scripts generate_config_files generate_schemas"""
+  gasp_scripts --working_dir ~/gasp --scripts generate_config_files generate_schemas
+  gasp_scripts --scripts generate_config_files --configs GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"""
 
 
 def clean_temp() -> None:
@@ -37,16 +40,30 @@ def clean_temp() -> None:
     print(f"empty: {temp.absolute()}")
 
 
-def generate_config_files() -> None:
-    """Write every installed config in its complete form; a file that is already there and differs is kept."""
-    for kind in get_args(Kind):
-        for name in config_names(kind):
-            text = load_config(kind, name).model_dump_json(indent=2) + "\n"
-            path = Path("configs") / kind / f"{name}.json"
-            if path.exists() and path.read_text(encoding="utf-8") != text:
-                print(f"kept: {path} exists and differs")
-                continue
-            _write(path, text)
+def generate_config_files(names: Sequence[str] = ()) -> None:
+    """Write configs in their complete form: those of ``names``, else all installed ones and published experiments.
+
+    A file that is already there and differs is kept. Raises UsageError for a name that is no config.
+    """
+    known: dict[Kind, list[str]] = {kind: config_names(kind) for kind in get_args(Kind)}
+    known["train"] += experiment_names()
+    every = {name for found in known.values() for name in found}
+    for name in names:
+        if name not in every:
+            raise UsageError(f"--configs {name}: no such config{suggest(name, every)}")
+    for kind, found in known.items():
+        for name in found:
+            if not names or name in names:
+                _write_config(kind, name)
+
+
+def _write_config(kind: Kind, name: str) -> None:
+    text = load_config(kind, name).model_dump_json(indent=2) + "\n"
+    path = Path("configs") / kind / f"{name}.json"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        print(f"kept: {path} exists and differs")
+        return
+    _write(path, text)
 
 
 def generate_schemas() -> None:
@@ -78,6 +95,9 @@ def build_parser() -> Parser:
     parser = Parser("gasp_scripts", DESCRIPTION, EXAMPLES)
     parser.add_argument("--working_dir", metavar="DIR", help="where the chores are done (default: $GASP_CWD or .)")
     parser.add_argument("--scripts", metavar="NAME", nargs="+", default=[], help="what to do, in this order")
+    parser.add_argument(
+        "--configs", metavar="NAME", nargs="+", default=[], help="what generate_config_files writes (default: all)"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the scripts")
     return parser
 
@@ -92,8 +112,13 @@ def run(args: argparse.Namespace) -> int:
     for name in args.scripts:
         if name not in SCRIPTS:
             raise UsageError(f"--scripts {name}: unknown{suggest(name, SCRIPTS)}; known: {', '.join(SCRIPTS)}")
+    if args.configs and "generate_config_files" not in args.scripts:
+        raise UsageError("--configs is for generate_config_files: add it to --scripts")
     for name in args.scripts:
-        SCRIPTS[name]()
+        if name == "generate_config_files":
+            generate_config_files(args.configs)
+        else:
+            SCRIPTS[name]()
     return OK
 
 

@@ -5,22 +5,33 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gazenet.cli.common import OK, Parser, check_device, execute, print_table
-from gazenet.config.load import config_names, config_summaries, load_config
+from gazenet.config.experiment_data import on_embedded_cues
+from gazenet.config.experiments import FAMILIES, families
+from gazenet.config.infer import InferConfig
+from gazenet.config.load import config_summaries, load_config
+from gazenet.config.placeholders import take
+from gazenet.config.train import TrainConfig
 from gazenet.errors import UsageError
 
-DESCRIPTION = """Train an integrator: the network that fuses the cue maps into one map.
+DEFAULT = "embedded"
 
-The cue maps of the training videos are computed once and cached; a repeated run reads the cache. Every flag below
-that has a config key is the short form of --set KEY=VALUE and wins over the config.
+DESCRIPTION = f"""Train an integrator: the network that fuses the cue maps into one map.
+
+The cue maps of the training videos are computed once and cached; a repeated run reads the cache. Published experiments
+read caches in the published layout, or with --embedded_cues your own videos. Every flag below that has a config key is
+the short form of --set KEY=VALUE and wins over the config. Without a config the installed one named {DEFAULT} is used.
+--@NAME VALUE puts VALUE in the place of @NAME in the texts of the config.
 
 exit codes: 0 done; 1 the training failed; 2 the request is wrong; 130 interrupted (--resume continues)"""
 
-EXAMPLES = """  gasp_train --train_config NAME --set output=runs/mine
+EXAMPLES = """  gasp_train --set data.root=~/data output=runs/mine
+  gasp_train --train_config GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm --gpus "0," --compute_metrics
+  gasp_train --train_config flagship --set data.root=~/data
   gasp_train --train_config_file mine.json --max_epochs 20 --logger_name tensorboard
   gasp_train --train_config_file mine.json --resume
   gasp_train --list"""
@@ -40,15 +51,33 @@ def build_parser() -> Parser:
     """The options of ``gasp_train``."""
     parser = Parser("gasp_train", DESCRIPTION, EXAMPLES)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--train_config", metavar="NAME", help="an installed config (see --list)")
-    which.add_argument("--train_config_file", metavar="FILE", help="a JSON config of your own")
+    which.add_argument(
+        "--train_config", metavar="NAME", default=DEFAULT, help=f"a config of --list (default: {DEFAULT})"
+    )
+    which.add_argument("--train_config_file", metavar="FILE", help="a JSON config of your own, or an original one")
     for flag, (key, kind, text) in FLAGS.items():
         parser.add_argument(f"--{flag}", metavar=kind.__name__.upper(), type=kind, help=f"{text} ({key})")
     parser.add_argument("--gpus", metavar="N", help='GPU to train on, also in the published form "0,"')
+    parser.add_argument(
+        "--val_store_image_samples", action="store_true", help="store pictures of a tenth of the validation batches"
+    )
+    parser.add_argument(
+        "--embedded_cues", action="store_true", help="embedded cues in the place of published map pictures"
+    )
+    parser.add_argument(
+        "--compute_metrics", action="store_true", help="measure the finished network on validation and test videos"
+    )
+    through = parser.add_mutually_exclusive_group()
+    through.add_argument(
+        "--infer_configs", metavar="NAME", nargs="+", default=[], help="measure through these inference configs"
+    )
+    through.add_argument(
+        "--infer_config_files", metavar="FILE", nargs="+", default=[], help="measure through these JSON configs"
+    )
     parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change the config")
     parser.add_argument("--resume", action="store_true", help="continue the last checkpoint of this output")
     parser.add_argument("--dry_run", action="store_true", help="print the resolved config and write nothing")
-    parser.add_argument("--list", action="store_true", help="list configs")
+    parser.add_argument("--list", action="store_true", help="list installed configs and published experiments")
     return parser
 
 
@@ -58,6 +87,8 @@ def flag_sets(args: argparse.Namespace) -> list[str]:
     for flag, (key, _, _) in FLAGS.items():
         if getattr(args, flag) is not None:
             values[key] = getattr(args, flag)
+    if args.val_store_image_samples:
+        values["trainer.val_store_image_samples"] = True
     if args.gpus is not None:
         values["device"] = _device(args.gpus)
     return [*args.set, *(f"{key}={json.dumps(value)}" for key, value in values.items())]
@@ -70,29 +101,49 @@ def _device(gpus: str) -> str:
     return f"cuda:{int(chosen[0])}"
 
 
-def run(args: argparse.Namespace) -> int:
+def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | None]) -> TrainConfig:
+    """The training config with every option of the command line applied. Raises UsageError."""
+    name = Path(args.train_config_file) if args.train_config_file else args.train_config
+    change = on_embedded_cues if args.embedded_cues else None
+    return load_config("train", name, flag_sets(args), placeholders, change)
+
+
+def infer_configs(args: argparse.Namespace) -> list[InferConfig]:
+    """The inference configs through which the finished network is measured. Raises UsageError."""
+    names: list[str | Path] = [*args.infer_configs, *map(Path, args.infer_config_files)]
+    return [load_config("infer", name) for name in names]
+
+
+def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None = None) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
     if args.list:
-        print_table([("config", "summary"), *config_summaries("train").items()])
-        return OK
-    name = Path(args.train_config_file) if args.train_config_file else args.train_config
-    if not name:
-        known = ", ".join(config_names("train")) or "none is installed"
-        raise UsageError(f"name --train_config NAME or --train_config_file FILE; installed: {known}")
-    config = load_config("train", name, flag_sets(args))
+        return list_known()
+    config = resolve_config(args, placeholders or {})
+    through = infer_configs(args)
     if args.dry_run:
         print(config.model_dump_json(indent=2))
         return OK
     check_device(config.device)
     from gazenet.training.run import train
 
-    train(config, resume=args.resume)
+    train(config, resume=args.resume, compute_metrics=args.compute_metrics, infer_configs=through)
+    return OK
+
+
+def list_known() -> int:
+    """Print the installed configs, and the published experiments family by family."""
+    print("installed configs (--train_config NAME):")
+    print_table([("  " + name, summary) for name, summary in config_summaries("train").items()])
+    for series, members in families().items():
+        print(f"\n{series}: {FAMILIES[series]}")
+        print_table([("  " + one.name, one.summary) for one in members])
     return OK
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return execute(build_parser(), run, argv)
+    rest, placeholders = take(sys.argv[1:] if argv is None else argv)
+    return execute(build_parser(), lambda args: run(args, placeholders), rest)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,22 @@ def _check(fields: Mapping[str, Any], where: str) -> None:
         if field in fields and not isinstance(fields[field], wanted):
             kind = "an object" if wanted is dict else "a text"
             raise UsageError(f"{where}: {key}: must be {kind}, not {fields[field]!r}")
+    weights = fields.get("model_kwargs", {}).get("loss_weights", {})
+    if not isinstance(weights, dict) and not (isinstance(weights, list) and len(weights) == 5):
+        raise UsageError(f"{where}: model_properties.loss_weights: must be five numbers, not {weights!r}")
+
+
+def _check_part(part: Mapping[str, Any], where: str, key: str) -> None:
+    for name, wanted, kind in (
+        ("csv_file", str, "a text"),
+        ("video_dir", str, "a text"),
+        ("inp_img_names_list", list, "a list of texts"),
+        ("gt_img_names_list", list, "a list of texts"),
+    ):
+        value = part.get(name)
+        texts = value if isinstance(value, list) else []
+        if value is not None and not (isinstance(value, wanted) and all(isinstance(one, str) for one in texts)):
+            raise UsageError(f"{where}: {key}.{name}: must be {kind}, not {value!r}")
 
 
 def _check_data_module(given: dict[str, Any], model: str, notes: list[str]) -> None:
@@ -98,6 +114,7 @@ def _phases(base: Experiment, given: dict[str, Any], where: str, notes: list[str
     for key, phase in PHASES.items():
         if not isinstance(parts[phase], dict):
             raise UsageError(f"{where}: {key}: must be an object, not {parts[phase]!r}")
+        _check_part(parts[phase], where, key)
         for unknown in sorted(set(parts[phase]) - set(_DATASET_KEYS)):
             notes.append(f"{key}.{unknown}: left out; frames are chosen by data.frame_stride and data.window")
     maps = {

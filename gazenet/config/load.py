@@ -7,7 +7,7 @@ import json
 import logging
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
@@ -52,13 +52,24 @@ def config_summaries(kind: Kind) -> dict[str, str]:
 Placeholders = Mapping[str, str | None]
 
 
+Change = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
 @overload
 def load_config(
-    kind: Literal["infer"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
+    kind: Literal["infer"],
+    name: str | Path,
+    sets: Sequence[str] = (),
+    placeholders: Placeholders = ...,
+    change: Change | None = ...,
 ) -> InferConfig: ...
 @overload
 def load_config(
-    kind: Literal["train"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
+    kind: Literal["train"],
+    name: str | Path,
+    sets: Sequence[str] = (),
+    placeholders: Placeholders = ...,
+    change: Change | None = ...,
 ) -> TrainConfig: ...
 
 
@@ -67,15 +78,17 @@ def load_config(
     name: str | Path,
     sets: Sequence[str] = (),
     placeholders: Placeholders = types.MappingProxyType({}),
+    change: Change | None = None,
 ) -> InferConfig | TrainConfig:
     """Load a config by name or by file (a path, or a text that ends in .json), then apply ``--set`` values.
 
     Names are those of installed configs and, for training, of published experiments. Files of the original release are
     read too; what has no counterpart is logged as a warning. ``placeholders`` replace ``@NAME`` in the config's texts.
-    ``sets`` are texts ``key.path=value``; the value is JSON, or a plain string where it is not. Raises UsageError.
+    ``change`` is applied to the raw data before ``sets``, texts ``key.path=value`` whose value is JSON, or a plain
+    string where it is not. Raises UsageError.
     """
     data, where = read_config(kind, name, placeholders)
-    return validate(model_of(kind), data, where, sets)
+    return validate(model_of(kind), data if change is None else change(data), where, sets)
 
 
 def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:

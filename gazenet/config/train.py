@@ -24,6 +24,9 @@ class SourceConfig(Settings):
     exclude: tuple[str, ...] = Field(default=(), description="Names to leave out.")
     split: str | None = Field(default=None, description="Split table (name or .csv): its Social rows.")
     weight: float = Field(default=1.0, gt=0, description="Share of the drawn samples, relative to the other sources.")
+    options: dict[str, JsonValue] = Field(
+        default={}, description='Options of the reader, for example {"behaviour": "published"}.'
+    )
 
 
 class AugmentConfig(Settings):

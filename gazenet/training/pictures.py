@@ -184,15 +184,7 @@ def open_pictures(
     Raises UsageError where the folder or a data set is not there or the config asks for random changes, CacheError for
     a video whose folder is damaged or holds no picture of the first cue.
     """
-    root = Path(str(config.frames_root))
-    changed = config.augment
-    if changed.flip or changed.shift or changed.scale or changed.drop_cue:
-        raise UsageError("data.augment: map pictures are taken as they are: set flip false, shift, scale, drop_cue 0")
-    if sources and not root.is_dir():
-        raise UsageError(
-            f"data.frames_root {root}: no such folder; download or make the pictures, set data.frames_root, or train "
-            "on cues made from your own videos with --embedded_cues"
-        )
+    root = check_frames(config)
     clips = []
     for position, source in enumerate(sources):
         for dataset, video in _videos(root, source):
@@ -201,6 +193,19 @@ def open_pictures(
             _check(clip)
             clips.append(clip)
     return clips
+
+
+def check_frames(config: DataConfig) -> Path:
+    """The folder of pictures. Raises UsageError where it is not there or the config asks for random changes."""
+    root, changed = Path(str(config.frames_root)), config.augment
+    if changed.flip or changed.shift or changed.scale or changed.drop_cue:
+        raise UsageError("data.augment: map pictures are taken as they are: set flip false, shift, scale, drop_cue 0")
+    if not root.is_dir():
+        raise UsageError(
+            f"data.frames_root {root}: no such folder; download or make the pictures, set data.frames_root, or train "
+            "on cues made from your own videos with --embedded_cues"
+        )
+    return root
 
 
 def _videos(root: Path, source: SourceConfig) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ from gazenet.config.train import SourceConfig, TrainConfig
 from gazenet.cues.types import Face
 from gazenet.data.clips import CueClip
 from gazenet.data.density import sigma_for
-from gazenet.data.splits import read_split, social
-from gazenet.data.types import Dataset, Item, choose, open_dataset
+from gazenet.data.splits import split_items
+from gazenet.data.types import Dataset, Item, choose, open_dataset, sigma_of
 from gazenet.errors import UsageError
 
 
@@ -98,7 +98,7 @@ def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[C
     found = []
     for position, source in enumerate(sources):
         root = Path(source.root) if source.root else Path(config.data.root) / source.dataset
-        collection = open_dataset(source.dataset, root)
+        collection = open_dataset(source.dataset, root, **source.options)
         where = f"data set {source.dataset}"
         for item in choose(collection.items(), _names(source), where):
             if item.name not in source.exclude:
@@ -109,10 +109,8 @@ def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[C
 def _names(source: SourceConfig) -> Sequence[str] | None:
     if source.split is None:
         return source.items
-    rows = [row.video_id for row in social(read_split(source.split)) if row.dataset == source.dataset]
-    if not rows:
-        raise UsageError(f"split {source.split}: has no Social row of data set {source.dataset}")
-    return [name for name in rows if source.items is None or name in source.items]
+    names = split_items(source.split, source.dataset)
+    return [name for name in names if source.items is None or name in source.items]
 
 
 def open_clips(
@@ -127,8 +125,9 @@ def open_clips(
     clips = []
     for one in chosen:
         cues = extracted[one.item.path]
-        reference = config.data.sigma or one.collection.sigma
-        sigma = sigma_for(reference, one.collection.reference_width, one.item.size[1])
+        sigma = sigma_of(one.collection, one.item)
+        if config.data.sigma is not None:
+            sigma = sigma_for(config.data.sigma, one.collection.reference_width, one.item.size[1])
         maps = {cue: cues.maps[cue] for cue in config.cues}
         clips.append(CueClip(one.collection.name, one.item, maps, cues.times, sigma, one.source))
     return clips

@@ -24,6 +24,7 @@ from gazenet.training.fit import LAST, checked_network, declaration, fit
 from gazenet.training.gather import gather
 from gazenet.training.loggers import check_logger
 from gazenet.training.measure import measure, measure_with
+from gazenet.training.pictures import check_frames
 from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
 
@@ -156,6 +157,8 @@ def _check_request(config: TrainConfig, measured: bool) -> None:
     """Raises UsageError for what would fail only after hours."""
     _check_device(config.device)
     check_logger(config.logger)
+    if config.data.frames_root is not None:
+        check_frames(config.data)
     if measured and not (config.data.validation or config.data.test):
         raise UsageError("--compute_metrics: data.validation and data.test are empty: name a source of videos")
 

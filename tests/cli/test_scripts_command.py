@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.cli import scripts
-from gazenet.config.load import load_config
+from gazenet.cli import scripts, train
+from gazenet.config.experiments import experiment_names
+from gazenet.config.load import config_names, load_config
 
+FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,6 +50,29 @@ def test_generated_configs_are_complete_and_changed_ones_are_kept(
     assert "kept: " in capsys.readouterr().out
 
 
+def test_every_experiment_is_written_and_loads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scripts.main(["--working_dir", str(tmp_path), "--scripts", "generate_config_files"]) == 0
+    folder = tmp_path / "configs" / "train"
+    names = {path.stem for path in folder.iterdir()}
+    assert names == {*config_names("train"), *experiment_names()}
+    for name in sorted(names):
+        assert load_config("train", folder / f"{name}.json") == load_config("train", name), name
+    path = folder / f"{FLAGSHIP}.json"
+    capsys.readouterr()
+    shown = []
+    for argv in (["--train_config_file", str(path)], ["--train_config", FLAGSHIP]):
+        assert train.main([*argv, "--dry_run"]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+
+
+def test_named_configs_alone_are_written(tmp_path: Path) -> None:
+    argv = ["--working_dir", str(tmp_path), "--scripts", "generate_config_files", "--configs", FLAGSHIP, "default"]
+    assert scripts.main(argv) == 0
+    written = sorted(str(path.relative_to(tmp_path / "configs")) for path in tmp_path.rglob("*.json"))
+    assert written == ["infer/default.json", f"train/{FLAGSHIP}.json"]
+
+
 def test_clean_temp_empties_temp_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "temp" / "deep").mkdir(parents=True)
     (tmp_path / "temp" / "deep" / "file").write_text("x")
@@ -72,6 +97,11 @@ def test_clean_temp_leaves_a_link_alone(tmp_path: Path, capsys: pytest.CaptureFi
     ("argv", "said"),
     [
         ([], "--scripts is missing; known: clean_temp, generate_config_files, generate_schemas"),
+        (
+            ["--scripts", "generate_config_files", "--configs", "defualt"],
+            "--configs defualt: no such config (did you mean",
+        ),
+        (["--scripts", "clean_temp", "--configs", "default"], "--configs is for generate_config_files"),
         (["--scripts", "clean_tmp"], "--scripts clean_tmp: unknown (did you mean 'clean_temp'?)"),
         (["--scripts", "clean_temp", "postprocess_get_from_stavis"], "--scripts postprocess_get_from_stavis: unknown"),
     ],
@@ -81,5 +111,6 @@ def test_unknown_names_end_before_anything_is_done(
 ) -> None:
     assert scripts.main(["--working_dir", str(tmp_path), *argv]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"gasp_scripts: {said}") and "known: clean_temp, " in error
+    assert error.startswith(f"gasp_scripts: {said}") and error.count("\n") == 1
+    assert "--configs" in argv or "known: clean_temp, " in error
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from gazenet.cli import train
-from gazenet.config.load import load_config
+from gazenet.config.experiments import FAMILIES, experiment_names
+from gazenet.config.infer import InferConfig
+from gazenet.config.load import config_names, load_config
+from gazenet.config.train import TrainConfig
 
 
 def sets(*argv: str) -> list[str]:
@@ -54,13 +57,83 @@ def test_every_flag_is_a_key_of_the_config(mine: Path) -> None:
 
 
 def test_config_and_resume_reach_the_training(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[int, bool]] = []
+    calls: list[tuple[Any, ...]] = []
+
+    def fake(config: TrainConfig, resume: bool, compute_metrics: bool, infer_configs: list[InferConfig]) -> None:
+        names = [infer.extractors[0].name for infer in infer_configs]
+        calls.append((config.name, config.trainer.max_epochs, resume, compute_metrics, names))
+
     module = types.ModuleType("gazenet.training.run")
-    module.train = lambda config, resume: calls.append((config.trainer.max_epochs, resume))  # type: ignore[attr-defined]
+    module.train = fake  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gazenet.training.run", module)
     assert train.main(["--train_config_file", str(mine), "--max_epochs", "3", "--resume"]) == 0
-    assert train.main(["--train_config_file", str(mine)]) == 0
-    assert calls == [(3, True), (20, False)]
+    assert train.main(["--train_config_file", str(mine), "--compute_metrics"]) == 0
+    assert train.main(["--infer_configs", "default", "default"]) == 0
+    own = mine.with_name("infer.json")
+    own.write_text('{"extractors": [{"name": "mine"}]}')
+    assert train.main(["--train_config", "embedded", "--max_epochs", "1", "--infer_config_files", str(own)]) == 0
+    embedded = load_config("train", "embedded")
+    assert calls == [
+        ("trained", 3, True, False, []),
+        ("trained", 20, False, True, []),
+        ("embedded", embedded.trainer.max_epochs, False, False, ["saliency", "saliency"]),
+        ("embedded", 1, False, False, ["mine"]),
+    ]
+
+
+FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"
+
+
+def dry_run(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, Any]:
+    assert train.main([*argv, "--dry_run"]) == 0
+    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return shown
+
+
+def test_without_a_config_the_installed_default_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.DEFAULT in config_names("train")
+    assert dry_run(capsys) == json.loads(load_config("train", train.DEFAULT).model_dump_json())
+    with pytest.raises(SystemExit):
+        train.main(["--help"])
+    assert f"(default: {train.DEFAULT})" in capsys.readouterr().out
+
+
+def test_a_published_name_resolves_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = dry_run(capsys, "--train_config", FLAGSHIP)
+    assert shown["network"]["class"] == "SequenceGASPDAMEncALSTMGMUConv"
+    assert shown["cues"][0] == "captured" and shown["experiment"] == FLAGSHIP
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_published_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = (
+        "--max_epochs 2000 --check_val_every_n_epoch 49 --checkpoint_save_every_n_epoch 50 --checkpoint_save_n_top 5"
+    )
+    more = ["--gpus", "0,", "--logger_name", "comet", "--compute_metrics", "--infer_configs", "default"]
+    shown = dry_run(capsys, "--train_config", FLAGSHIP, *argv.split(), *more, "--val_store_image_samples")
+    settings = shown["trainer"]
+    assert (settings["max_epochs"], settings["check_val_every_n_epoch"]) == (2000, 49)
+    assert (settings["checkpoint_save_every_n_epoch"], settings["checkpoint_save_n_top"]) == (50, 5)
+    assert (settings["checkpoint_monitor"], settings["val_store_image_samples"]) == ("val_loss", True)
+    assert (shown["device"], shown["logger"]) == ("cuda:0", "comet")
+
+
+def test_embedded_cues_take_the_places_of_the_published_maps(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = dry_run(
+        capsys, "--train_config", FLAGSHIP, "--embedded_cues", "--set", 'colours=["bone","hot","jet","jet","jet"]'
+    )
+    assert shown["cues"][:2] == ["active_speaker", "saliency"]
+    assert shown["data"]["frames_root"] is None and shown["colours"][0] == "bone"
+
+
+def test_placeholders_are_read_from_the_command_line(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(mine.read_text())
+    mine.write_text(json.dumps({**data, "trainer": {"batch_size": "@BS"}, "output": "runs/@NAME"}))
+    shown = dry_run(capsys, "--train_config_file", str(mine), "--@BS", "3", "--@NAME=trial")
+    assert (shown["trainer"]["batch_size"], shown["output"]) == (3, "runs/trial")
 
 
 def test_dry_run_prints_a_config_that_loads(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +146,10 @@ def test_dry_run_prints_a_config_that_loads(mine: Path, tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "name --train_config NAME or --train_config_file FILE; installed: "),
+        (["--@NAME"], "--@NAME: write --@NAME VALUE"),
+        (["--@NAME", "x"], "--@NAME: no text of the config holds @NAME"),
+        (["--infer_configs", "nope"], "--infer_config nope: no such config"),
+        (["--infer_config_files", "nope.json"], "nope.json: no such file"),
         (["--train_config", "nope"], "--train_config nope: no such config"),
         (["--set", "trainer.max_epoch=3"], "--set: trainer.max_epoch: unknown key (did you mean 'max_epochs'?)"),
         (["--max_epochs", "0"], "--set: trainer.max_epochs: input should be greater than or equal to 1"),
@@ -87,6 +163,9 @@ def test_wrong_requests(mine: Path, argv: list[str], said: str, capsys: pytest.C
     assert error.startswith(f"gasp_train: {said}") and error.count("\n") == 1
 
 
-def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_shows_installed_configs_and_every_experiment_in_families(capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["--list"]) == 0
-    assert capsys.readouterr().out.startswith("config")
+    blocks = capsys.readouterr().out.split("\n\n")
+    assert [block.partition(":")[0] for block in blocks] == ["installed configs (--train_config NAME)", *FAMILIES]
+    shown = [line.split()[0] for block in blocks for line in block.splitlines()[1:]]
+    assert shown == [*config_names("train"), *experiment_names()]
