@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gazenet.data.density import Size, cells
 from gazenet.data.fixations import Fixations, FrameFixations, per_frame, read_table
-from gazenet.data.types import open_dataset
+from gazenet.data.types import Dataset, Item, open_dataset, sigma_of
 from gazenet.errors import CacheError, UsageError
 from gazenet.metrics import functional
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean
@@ -42,7 +42,7 @@ class Scores:
 def evaluate_maps(
     predictions: NDArray[Any],
     times: NDArray[np.float64],
-    fixations: Fixations,
+    fixations: Fixations | FrameFixations,
     size: Size,
     *,
     sigma: float | None = None,
@@ -59,7 +59,7 @@ def evaluate_maps(
     """
     if len(predictions) != len(times):
         raise ValueError(f"{len(predictions)} maps for {len(times)} frames")
-    truth = per_frame(fixations, times, size)
+    truth = fixations if isinstance(fixations, FrameFixations) else per_frame(fixations, times, size)
     frames = np.array([k for k in range(0, len(times), stride) if truth.observers[k] >= min_observers], np.int64)
     return score_frames(predictions, truth, frames, sigma or SIGMA_FRACTION * size[1], metrics, others)
 
@@ -171,19 +171,27 @@ def evaluate_predictions(
     ``dataset`` with ``root``, or a ``fixations`` CSV in pixels of the full frame. Every frame that
     anybody fixated is judged. Raises UsageError for a bad table, CacheError for a broken output folder.
     """
-    tables, sizes, sigmas = _ground_truth(dataset, root, fixations)
+    truths, collection = _ground_truth(dataset, root, fixations)
     found = [folder for folder in sorted(predictions.iterdir()) if (folder / "saliency.npy").exists()]
     rows: list[dict[str, object]] = []
     for folder in found:
-        if folder.name not in tables:
+        if folder.name not in truths:
             continue
-        video = read_predicted(folder, sizes.get(folder.name))
-        scores = evaluate_maps(video.maps, video.times, tables[folder.name], video.size, sigma=sigmas.get(folder.name))
+        scores = _judge(folder, truths[folder.name], collection)
         row: dict[str, object] = {"video": folder.name, "frames": len(scores.frames)}
         table = scores.table()
         row["invalid"] = max(interval.invalid for interval in table.values())
         rows.append({**row, **{name: interval.mean for name, interval in table.items()}})
     return [*rows, _mean_row(rows)] if rows else []
+
+
+def _judge(folder: Path, truth: Fixations | Item, collection: Dataset | None) -> Scores:
+    if isinstance(truth, Fixations):
+        video = read_predicted(folder)
+        return evaluate_maps(video.maps, video.times, truth, video.size)
+    video = read_predicted(folder, truth.size)
+    sigma = None if collection is None else sigma_of(collection, truth)
+    return evaluate_maps(video.maps, video.times, truth.fixations(video.times), video.size, sigma=sigma)
 
 
 def _mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
@@ -197,16 +205,14 @@ def _mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 
 def _ground_truth(
     dataset: str | None, root: Path | None, fixations: Path | None
-) -> tuple[dict[str, Fixations], dict[str, Size], dict[str, float]]:
+) -> tuple[Mapping[str, Fixations | Item], Dataset | None]:
+    """What is known of each video by the stem of its file, and the data set it is from, if it is from one."""
     if fixations is not None:
-        return read_table(fixations, key="video", timed=True), {}, {}
+        return read_table(fixations, key="video", timed=True), None
     if dataset is None or root is None:
         raise UsageError("nothing to score against: name a table of fixations, or a data set and its folder")
     collection = open_dataset(dataset, root)
     items = {Path(item.name).stem: item for item in collection.items()}
-    stills = [item for item in items.values() if item.still]
-    if stills:
+    if any(item.still for item in items.values()):
         raise UsageError(f"data set {dataset} holds pictures; score videos, or use the benchmark of stills")
-    tables = {name: item.table for name, item in items.items() if hasattr(item, "table")}
-    sigmas = {name: collection.sigma * item.size[1] / collection.reference_width for name, item in items.items()}
-    return tables, {name: item.size for name, item in items.items()}, sigmas
+    return items, collection
