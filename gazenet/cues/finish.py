@@ -48,7 +48,7 @@ def blurred(values: NDArray[np.floating], size: tuple[int, int]) -> FloatMap:
     Source: ViNet's evaluation.
     """
     large = cv2.resize(np.asarray(values, np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
-    return stretched(cv2.GaussianBlur(large, (BLUR, BLUR), 0), GUARD)
+    return stretched(np.asarray(cv2.GaussianBlur(large, (BLUR, BLUR), 0), np.float32), GUARD)
 
 
 def resized_map(values: FloatMap, size: tuple[int, int]) -> FloatMap:

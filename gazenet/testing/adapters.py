@@ -75,6 +75,7 @@ TABLE: dict[str, Adapter] = {
         f"function:{name}": Adapter(f"gazenet.testing.goldens_visual:{runner}")
         for name, runner in (
             ("load_clip", "clip"),
+            ("audio_excerpt", "excerpt"),
             ("post_unisal", "finished_unisal"),
             ("post_tased", "finished_tased"),
             ("post_tased_upstream", "finished_tased"),

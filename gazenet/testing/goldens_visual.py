@@ -13,6 +13,7 @@ from gazenet.backbones.vinet import ViNet
 from gazenet.cues.clips import Preparation, published_positions
 from gazenet.cues.finish import FloatMap, blurred, relative, sigmoid, truncated, twice_squashed
 from gazenet.cues.registry import import_object
+from gazenet.media.excerpt import audio_excerpt, buffer_length, excerpt_span
 from gazenet.testing.goldens import Golden, difference, prepare
 from gazenet.testing.taps import Taps, only_known
 
@@ -119,3 +120,19 @@ def _grey_levels(golden: Golden, found: FloatMap) -> float:
     want = golden.reference()["map"].reshape(golden.meta["outputs"]["map"]["shape"])
     steps = np.abs(np.rint(found) - want)
     return float(steps.max() / 255) if steps.max() > 1 else 0.0
+
+
+def excerpt(golden: Golden) -> float:
+    """The sound of a clip in its buffer. Raises ValueError where the golden states other samples."""
+    known = ("function", "rate", "fps", "n_frames", "first_frame", "last_frame", "sample_duration")
+    config = only_known(golden, (*known, "start_sample", "end_sample", "length"))
+    samples = golden.inputs()["waveform"][0].numpy()
+    timing = config["rate"], config["fps"]
+    clip_frames = config["first_frame"], config["last_frame"]
+    start, end = excerpt_span(*clip_frames, *timing, len(samples))
+    stated = {"start_sample": start, "end_sample": end, "length": end - start + 1}
+    differing = {name: value for name, value in stated.items() if config.get(name, value) != value}
+    if differing:
+        raise ValueError(f"the golden states other samples than {differing}")
+    found = audio_excerpt(samples, *timing, *clip_frames, buffer_length(config["sample_duration"]))
+    return difference(golden, {"excerpt": found[None]})
