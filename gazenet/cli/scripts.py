@@ -22,7 +22,9 @@ DESCRIPTION = """Chores around a working directory.
 clean_temp             delete and recreate temp/
 generate_config_files  write every installed config and published training experiment, complete with all defaults, to
                        configs/<kind>/NAME.json; --configs NAME ... writes these alone
-generate_schemas       write the JSON schemas of the config files to configs/schema/ (for editors)"""
+generate_schemas       write the JSON schemas of the config files to configs/schema/ (for editors)
+postprocess_get_from_stavis
+                       put the ground truth in datasets/stavis_preprocessed/ into datasets/processed/Grouped_frames/"""
 
 EXAMPLES = """  gasp_scripts --scripts clean_temp
   gasp_scripts --working_dir ~/gasp --scripts generate_config_files generate_schemas
@@ -83,10 +85,20 @@ def _write(path: Path, text: str) -> None:
     print(f"written: {path}")
 
 
+def postprocess_get_from_stavis() -> None:
+    """Replace the ground truth of the per-frame cache by that of the STAViS authors, as published results have it."""
+    from gazenet.data import stavis
+
+    cache = Path("datasets") / "processed" / "Grouped_frames"
+    done = stavis.postprocess_get_from_stavis(Path("datasets") / "stavis_preprocessed", cache)
+    print(f"written: {done.salmaps} densities, {done.fixmaps} fixation maps; {len(done.without)} frames have neither")
+
+
 SCRIPTS: dict[str, Callable[[], None]] = {
     "clean_temp": clean_temp,
     "generate_config_files": generate_config_files,
     "generate_schemas": generate_schemas,
+    "postprocess_get_from_stavis": postprocess_get_from_stavis,
 }
 
 

@@ -103,7 +103,7 @@ def test_clean_temp_leaves_a_link_alone(tmp_path: Path, capsys: pytest.CaptureFi
         ),
         (["--scripts", "clean_temp", "--configs", "default"], "--configs is for generate_config_files"),
         (["--scripts", "clean_tmp"], "--scripts clean_tmp: unknown (did you mean 'clean_temp'?)"),
-        (["--scripts", "clean_temp", "postprocess_get_from_stavis"], "--scripts postprocess_get_from_stavis: unknown"),
+        (["--scripts", "clean_temp", "get_from_stavis"], "--scripts get_from_stavis: unknown"),
     ],
 )
 def test_unknown_names_end_before_anything_is_done(

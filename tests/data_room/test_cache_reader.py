@@ -11,6 +11,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from gazenet.cli import scripts
 from gazenet.data.cache import GroupedFrames
 from gazenet.data.stavis import fixation_picture, postprocess_get_from_stavis
 from gazenet.data.types import open_dataset
@@ -190,3 +191,16 @@ def test_stavis_bad_input(tmp_path: Path) -> None:
         postprocess_get_from_stavis(stavis, cache)
     with pytest.raises(UsageError, match="has nothing of any frame"):
         postprocess_get_from_stavis(stavis, make_cache(tmp_path / "o", "diem", "x", 1))
+
+
+def test_the_command_works_in_a_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--working_dir", str(tmp_path), "--scripts", "postprocess_get_from_stavis"]
+    monkeypatch.chdir(tmp_path)  # the command changes it; this brings it back
+    assert scripts.main(argv) == 2
+    assert "stavis_preprocessed: the folder of STAViS annotations is not there" in capsys.readouterr().err
+    make_stavis(tmp_path / "datasets" / "stavis_preprocessed")
+    make_cache(tmp_path / "datasets" / "processed" / "Grouped_frames", frames=5)
+    assert scripts.main(argv) == 0
+    assert capsys.readouterr().out == "written: 3 densities, 3 fixation maps; 2 frames have neither\n"
