@@ -18,7 +18,19 @@ def mapped_packages() -> list[str]:
 
 
 EMBEDDED = ["saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker"]
-PUBLISHED = ["gaze360", "videogaze", "esr9", "st_abn", "stsanet", "deeplab_saliency", "stanet", "unisal", "tased", "vinet"]
+PUBLISHED = [
+    "gaze360",
+    "videogaze",
+    "esr9",
+    "st_abn",
+    "stsanet",
+    "deeplab_saliency",
+    "stanet",
+    "unisal",
+    "tased",
+    "vinet",
+]
+DETECTORS = ["centerface", "s3fd", "mtcnn"]
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.14"],
@@ -79,7 +91,7 @@ setup(
             "gasp_evaluate = gazenet.cli.evaluate:main",
         ],
         "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED],
-        "gazenet.face_detectors": ["centerface = gazenet_plugins.centerface.spec:SPEC"],
+        "gazenet.face_detectors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in DETECTORS],
         "gazenet.face_landmarks": ["facemesh = gazenet_plugins.facemesh.spec:SPEC"],
         "gazenet.integrators": ["embedded = gazenet.fusion.embedded:SPEC"],
         "gazenet.datasets": [

@@ -1,15 +1,23 @@
-"""Goldens of the picture backbones."""
+"""Goldens of the picture backbones, and what all goldens of cues share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from gazenet.backbones.alexnet import AlexNet
 from gazenet.backbones.resnet2d import FORMS, ResNet, TwoLayerResNet, resnet
-from gazenet.testing.goldens import Golden, difference, prepare
+from gazenet.cues.faces.crops import Image, PixelBox, cut
+from gazenet.testing.goldens import Golden, Skipped, difference, prepare
+
+PLUGINS = "gazenet_plugins"
 
 GAZE_OUTPUTS = 3
 """The published two-layer networks give three numbers where they stand alone."""
@@ -28,6 +36,15 @@ def single(golden: Golden) -> Tensor:
     """The only input."""
     (value,) = golden.inputs().values()
     return value
+
+
+def real_file(golden: Golden, name: str) -> Path:
+    """A file of the real data sets: below GAZENET_TEST_DATA or beside the golden's collection. Raises Skipped."""
+    folders = [Path(os.environ.get("GAZENET_TEST_DATA") or "."), golden.path.resolve().parents[2]]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise Skipped(f"{name} is not below GAZENET_TEST_DATA")
 
 
 def alexnet(golden: Golden) -> float:
@@ -58,3 +75,31 @@ def _staged(golden: Golden, network: ResNet) -> float:
     stages: Sequence[Tensor] = network.stages(single(golden))
     outputs = {f"layer{k}": value for k, value in enumerate(stages, 1)}
     return difference(golden, {**outputs, "logits": network.classify(stages[-1])})
+
+
+def face_crops(golden: Golden) -> float:
+    """What each network of a face sees of one frame."""
+    config = options(golden, "box_ltrb")
+    frame = np.ascontiguousarray(single(golden).numpy().astype(np.uint8)[..., ::-1])
+    pixels, box, size = torch.from_numpy(frame).permute(2, 0, 1), tuple(config["box_ltrb"]), frame.shape[:2]
+    gaze360, people = import_module(f"{PLUGINS}.gaze360.crops"), import_module(f"{PLUGINS}.videogaze.people")
+    expression = import_module(f"{PLUGINS}.esr9.extractor").network_crop
+    head, face, picture = (_cut(pixels, box, side) for side in (224, 96, 227))
+    return difference(
+        golden,
+        {
+            "gaze360_legacy": gaze360.network_crop(head, True),
+            "gaze360_correct": gaze360.network_crop(head, False),
+            "esr9": expression(face, True)[None],
+            "videogaze_face": people.network_picture(picture, True),
+            "videogaze_frame": people.network_picture(_cut(pixels, (0, 0, size[1], size[0]), 227), True),
+            "videogaze_eyes": torch.tensor(people.eyes(box, size)),
+        },
+    )
+
+
+def _cut(pixels: Tensor, box: PixelBox, side: int) -> Image:
+    crop = cut(pixels, box, side)
+    if crop is None:
+        raise ValueError(f"nothing of the box {box} lies inside the frame")
+    return crop

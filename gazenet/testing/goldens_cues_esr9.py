@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import load_published
-from gazenet.testing.goldens import Golden, Skipped, difference, prepare
-from gazenet.testing.goldens_cues import options, single
+from gazenet.testing.goldens import Golden, difference, prepare
+from gazenet.testing.goldens_cues import options, real_file, single
 
 ROOM = "gazenet_plugins.esr9"
 
@@ -33,15 +31,6 @@ def base(golden: Golden) -> float:
 def _noting(outputs: dict[str, Tensor], name: str) -> Any:
     # A copy: the rectifier that follows may work in place.
     return lambda _module, _inputs, output: outputs.__setitem__(name, output.clone())
-
-
-def real_file(golden: Golden, name: str) -> Path:
-    """A file of the real data sets: below GAZENET_TEST_DATA or beside the golden's collection. Raises Skipped."""
-    folders = [Path(os.environ.get("GAZENET_TEST_DATA") or "."), golden.path.resolve().parents[2]]
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    raise Skipped(f"{name} is not below GAZENET_TEST_DATA")
 
 
 def branch(golden: Golden) -> float:

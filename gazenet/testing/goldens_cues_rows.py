@@ -24,6 +24,7 @@ CUES: dict[str, str] = {
         for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
     },
     "net:alexnet": f"{_ROOM}:alexnet",
+    "op:face_crops": f"{_ROOM}:face_crops",
     "net:gaze360": f"{_ROOM}_gaze360:network",
     "op:gaze360_loss": f"{_ROOM}_gaze360:loss",
     "op:gaze_direction_map": f"{_ROOM}_gaze360:direction_map",
@@ -33,6 +34,10 @@ CUES: dict[str, str] = {
     "net:videogaze.transformation_path": f"{_ROOM}_videogaze:transformation_path",
     "op:videogaze_cone": f"{_ROOM}_videogaze:projected_cone",
     "op:gaze_following_map": f"{_ROOM}_videogaze:following_map",
+    "net:s3fd": f"{_ROOM}_detectors:s3fd",
+    "op:s3fd_decode": f"{_ROOM}_detectors:s3fd_decode",
+    "net:mtcnn": f"{_ROOM}_detectors:mtcnn_cascade",
+    **{f"net:mtcnn_{name}": f"{_ROOM}_detectors:mtcnn_network" for name in ("pnet", "rnet", "onet")},
     "net:esr9_base": f"{_ROOM}_esr9:base",
     "net:esr9_branch": f"{_ROOM}_esr9:branch",
     "net:esr9": f"{_ROOM}_esr9:ensemble",

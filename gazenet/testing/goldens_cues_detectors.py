@@ -1,0 +1,84 @@
+"""Goldens of the published face detectors."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from gazenet.assets import asset_path
+from gazenet.errors import GazenetError
+from gazenet.testing.goldens import Golden, Skipped, difference, prepare
+from gazenet.testing.goldens_cues import options, real_file, single
+
+S3FD, MTCNN = "gazenet_plugins.s3fd", "gazenet_plugins.mtcnn"
+
+
+def s3fd(golden: Golden) -> float:
+    """The heads of S3FD."""
+    options(golden)
+    room = import_module(f"{S3FD}.network")
+    heads = prepare(room.S3fd(), golden)(single(golden))
+    named = zip(room.STRIDES, heads, strict=True)
+    return difference(
+        golden, {f"{what}_{s}": v for s, pair in named for what, v in zip(("cls", "loc"), pair, strict=True)}
+    )
+
+
+def s3fd_decode(golden: Golden) -> float:
+    """Boxes from given heads."""
+    options(golden, "image")
+    room, inputs = import_module(f"{S3FD}.decode"), golden.inputs()
+    found = room.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in room.STRIDES])
+    boxes = room.faces(found)
+    return difference(
+        golden,
+        {"candidates_n": np.array([len(found)]), "boxes": boxes, "trbl": room.published_boxes(boxes)},
+    )
+
+
+def mtcnn_network(golden: Golden) -> float:
+    """One network of the cascade."""
+    config = options(golden)
+    room = import_module(f"{MTCNN}.network")
+    kinds = {"mtcnn_pnet": room.PNet, "mtcnn_rnet": room.RNet, "mtcnn_onet": room.ONet}
+    found = prepare(kinds[config["net"]](), golden)(single(golden))
+    return difference(golden, {"reg": found.shift, "prob": found.probability, "points": found.points})
+
+
+def mtcnn_cascade(golden: Golden) -> float:
+    """The complete cascade with the published weights on a picture, both channel orders."""
+    import cv2
+
+    config = options(golden, "weights", "image", "crop_ltrb", "shape")
+    if config["weights"] != "published":
+        raise ValueError(f"unknown weights: {config['weights']}")
+    detector = import_module(f"{MTCNN}.detector").MtcnnDetector(str(_mtcnn_weights(golden)))
+    detector.load(_no_asset)
+    picture = np.asarray(cv2.imread(str(real_file(golden, config["image"]))), np.uint8)
+    left, top, right, bottom = config["crop_ltrb"] or (0, 0, picture.shape[1], picture.shape[0])
+    picture = picture[top:bottom, left:right]
+    if list(picture.shape) != config["shape"]:
+        raise ValueError(f"the picture is {picture.shape}, the golden's {config['shape']}")
+    outputs = {}
+    for order, image in (("rgb", picture[..., ::-1]), ("bgr", picture)):
+        found = detector.detect(image)
+        outputs[f"{order}_boxes"], outputs[f"{order}_prob"] = found[:, :4], found[:, 4]
+        outputs[f"{order}_points"] = found[:, 5:].reshape(-1, 5, 2)
+    return difference(golden, outputs)
+
+
+def _mtcnn_weights(golden: Golden) -> Path:
+    """A file of the published weights: among the real data, else the asset. Raises Skipped where there is neither."""
+    try:
+        return real_file(golden, "weights/mtcnn/pnet.pt")
+    except Skipped:
+        try:
+            return asset_path("mtcnn")
+        except GazenetError as missing:
+            raise Skipped(str(missing)) from None
+
+
+def _no_asset(asset_id: str) -> Path:
+    raise AssertionError(f"weights are given, yet {asset_id} is asked for")

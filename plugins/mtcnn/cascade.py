@@ -1,0 +1,135 @@
+"""The cascade of MTCNN: an image pyramid, then twice the same with finer crops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gazenet.cues.faces.suppression import kept
+from gazenet_plugins.mtcnn.network import Found, ONet, PNet, RNet, normalised, resized
+
+Array = NDArray[np.float32]
+
+CELL, STEP = 12, 2
+"""Pixels that a proposal of PNet covers, and between proposals."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``smallest``: side in pixels of the smallest face; ``factor`` between scales; least probabilities per stage."""
+
+    smallest: int = 20
+    factor: float = 0.709
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """``boxes`` ``[N, 4]`` left, top, right, bottom; ``scores`` ``[N]``; ``points`` ``[N, 5, 2]``; largest first."""
+
+    boxes: Array
+    scores: Array
+    points: Array
+
+
+class Cascade(nn.Module):
+    """A picture to faces."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.pnet, self.rnet, self.onet = PNet(), RNet(), ONet()
+        self.settings = settings
+
+    @torch.inference_mode()
+    def forward(self, image: NDArray[np.uint8]) -> Faces:
+        """``image`` uint8 ``[H, W, 3]`` RGB."""
+        picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()[None]
+        _, finer, finest = self.settings.thresholds
+        boxes, scores, found = self._judged(picture, self._proposed(picture), self.rnet, 24, finer)
+        stay = kept(boxes, scores, 0.7)
+        boxes = squared(moved(boxes[stay], _array(found.shift)[stay], 1))
+        boxes, scores, found = self._judged(picture, boxes, self.onet, 48, finest)
+        points = _array(found.points).reshape(-1, 2, 5).transpose(0, 2, 1)
+        points = boxes[:, None, :2] - 1 + points * (boxes[:, None, 2:] - boxes[:, None, :2] + 1)
+        boxes = moved(boxes, _array(found.shift), 1)
+        stay = kept(boxes, scores, 0.7, pixel=1, smaller=True)
+        stay.sort(key=lambda k: -float((boxes[k, 2:] - boxes[k, :2]).prod()))
+        return Faces(boxes[stay], scores[stay], points[stay])
+
+    def scales(self, height: int, width: int) -> list[float]:
+        """From the one at which the smallest face fills a proposal down to the one at which the picture does."""
+        scale, result = CELL / self.settings.smallest, []
+        side = min(height, width) * scale
+        while side >= CELL:
+            result.append(scale)
+            scale, side = scale * self.settings.factor, side * self.settings.factor
+        return result
+
+    def _proposed(self, picture: Tensor) -> Array:
+        """Square boxes of PNet over all scales."""
+        height, width = picture.shape[2:]
+        parts = [self._at_scale(picture, scale) for scale in self.scales(height, width)]
+        boxes, scores, shifts = (np.concatenate(part) for part in zip(_NOTHING, *parts, strict=True))
+        stay = kept(boxes, scores, 0.7)
+        return squared(moved(boxes[stay], shifts[stay], 0))
+
+    def _at_scale(self, picture: Tensor, scale: float) -> tuple[Array, Array, Array]:
+        height, width = picture.shape[2:]
+        found: Found = self.pnet(normalised(resized(picture, (int(height * scale + 1), int(width * scale + 1)))))
+        probability = found.probability[0, 1]
+        cells = torch.nonzero(probability >= self.settings.thresholds[0])
+        rows, columns = cells.unbind(1)
+        low = cells.flip(1).float() * STEP
+        boxes = torch.cat([((low + 1) / scale).floor(), ((low + CELL) / scale).floor()], 1)
+        scores, shifts = probability[rows, columns], found.shift[0, :, rows, columns].T
+        stay = kept(_array(boxes), _array(scores), 0.5)
+        return _array(boxes)[stay], _array(scores)[stay], _array(shifts)[stay]
+
+    def _judged(
+        self, picture: Tensor, boxes: Array, network: nn.Module, side: int, least: float
+    ) -> tuple[Array, Array, Found]:
+        """Boxes that a finer network takes for faces, with its scores and its answer for each."""
+        crops, inside = crops_of(picture, boxes, side)
+        found: Found = network(normalised(crops))
+        passed = found.probability[:, 1] > least
+        chosen = Found(*(None if part is None else part[passed] for part in found))
+        return boxes[inside][_array(passed).astype(bool)], _array(chosen.probability)[:, 1], chosen
+
+
+_NOTHING = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))
+
+
+def _array(values: Tensor | None) -> Array:
+    assert values is not None
+    return np.asarray(values.float().cpu().numpy(), np.float32)
+
+
+def moved(boxes: Array, shifts: Array, pixel: int) -> Array:
+    """Corners moved by ``shifts`` in parts of the box's sides (``pixel`` longer than the difference of corners)."""
+    sides = boxes[:, 2:] - boxes[:, :2] + np.float32(pixel)
+    return boxes + shifts * np.tile(sides, 2)
+
+
+def squared(boxes: Array) -> Array:
+    """The squares of the longer side around the centres."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    longer = sides.max(1, keepdims=True) if len(boxes) else sides[:, :1]
+    low = boxes[:, :2] + sides * np.float32(0.5) - longer * np.float32(0.5)
+    return np.concatenate([low, low + longer], 1)
+
+
+def crops_of(picture: Tensor, boxes: Array, side: int) -> tuple[Tensor, NDArray[np.intp]]:
+    """Crops ``[n, 3, side, side]`` and which boxes they belong to: all that have pixels in the picture.
+
+    Corners are truncated and count pixels from 1.
+    """
+    height, width = picture.shape[2:]
+    low = np.maximum(np.trunc(boxes[:, :2]).astype(np.int64), 1) - 1
+    high = np.minimum(np.trunc(boxes[:, 2:]).astype(np.int64), (width, height))
+    inside = np.nonzero((high > low).all(1))[0]
+    crops = [picture[:, :, low[k, 1] : high[k, 1], low[k, 0] : high[k, 0]] for k in inside]
+    return torch.cat([picture.new_zeros(0, 3, side, side), *(resized(crop, (side, side)) for crop in crops)]), inside

@@ -1,0 +1,40 @@
+"""MTCNN as a face detector of the platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.cues.types import AssetPath
+from gazenet_plugins.mtcnn.cascade import Cascade, Settings
+
+FILES = {"pnet": "pnet.pt", "rnet": "rnet.pt", "onet": "onet.pt"}
+
+
+class MtcnnDetector:
+    """Face boxes with eyes, nose and corners of the mouth.
+
+    Args:
+        weights: a folder with ``pnet.pt``, ``rnet.pt`` and ``onet.pt`` (or one of them), instead of the asset.
+        published: hand BGR channels to the networks, which know RGB, as the published pipeline does.
+        settings: smallest face, pyramid and thresholds; the defaults are the published ones.
+    """
+
+    def __init__(self, weights: str = "", published: bool = False, settings: Settings | None = None) -> None:
+        self._weights, self._published, self._settings = weights, published, settings or Settings()
+
+    def load(self, asset_path: AssetPath) -> None:
+        path = Path(self._weights) if self._weights else asset_path("mtcnn")
+        folder = path.parent if path.is_file() else path
+        network = Cascade(self._settings)
+        for name, file in FILES.items():
+            load_published(network.get_submodule(name), folder / file)
+        self._network = network.eval()
+
+    def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, five (x, y)."""
+        found = self._network(image[..., ::-1] if self._published else image)
+        return np.concatenate([found.boxes, found.scores[:, None], found.points.reshape(-1, 10)], 1)

@@ -1,0 +1,96 @@
+"""The three networks of MTCNN, each finer than the one before.
+
+Source: Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", SPL 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Found(NamedTuple):
+    """``shift`` ``[N, 4, ...]``: corners, in parts of the box; ``probability`` ``[N, 2, ...]``: none, face.
+
+    ``points`` ``[N, 10]``: five x, then five y, in parts of the box; only of the last network.
+    """
+
+    shift: Tensor
+    probability: Tensor
+    points: Tensor | None = None
+
+
+class Trunk(nn.Module):
+    """Convolutions without padding, each with a PReLU and perhaps a pool (kernel, stride 2, ceil mode)."""
+
+    def __init__(self, channels: Sequence[int], kernels: Sequence[int], pools: Sequence[int]) -> None:
+        super().__init__()
+        self.pools = pools
+        for k, kernel in enumerate(kernels, 1):
+            self.add_module(f"conv{k}", nn.Conv2d(channels[k - 1], channels[k], kernel))
+            self.add_module(f"prelu{k}", nn.PReLU(channels[k]))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """The last convolution's map."""
+        for k, pool in enumerate(self.pools, 1):
+            x = self.get_submodule(f"prelu{k}")(self.get_submodule(f"conv{k}")(x))
+            if pool:
+                x = F.max_pool2d(x, pool, 2, ceil_mode=True)
+        return x
+
+
+def flattened(x: Tensor) -> Tensor:
+    """Maps as vectors in the order of the published weights: width, height, channels."""
+    return x.permute(0, 3, 2, 1).flatten(1)
+
+
+class PNet(Trunk):
+    """Pictures ``[N, 3, H, W]`` to proposals per cell: 12 x 12 pixels, 2 apart."""
+
+    def __init__(self) -> None:
+        super().__init__((3, 10, 16, 32), (3, 3, 3), (2, 0, 0))
+        self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
+
+    def forward(self, x: Tensor) -> Found:
+        x = self.trunk(x)
+        return Found(self.conv4_2(x), self.conv4_1(x).softmax(1))
+
+
+class RNet(Trunk):
+    """Crops ``[N, 3, 24, 24]`` to better boxes."""
+
+    def __init__(self) -> None:
+        super().__init__((3, 28, 48, 64), (3, 3, 2), (3, 3, 0))
+        self.dense4, self.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
+        self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
+
+    def forward(self, x: Tensor) -> Found:
+        x = self.prelu4(self.dense4(flattened(self.trunk(x))))
+        return Found(self.dense5_2(x), self.dense5_1(x).softmax(1))
+
+
+class ONet(Trunk):
+    """Crops ``[N, 3, 48, 48]`` to final boxes and points."""
+
+    def __init__(self) -> None:
+        super().__init__((3, 32, 64, 64, 128), (3, 3, 3, 2), (3, 3, 2, 0))
+        self.dense5, self.prelu5 = nn.Linear(1152, 256), nn.PReLU(256)
+        self.dense6_1, self.dense6_2 = nn.Linear(256, 2), nn.Linear(256, 4)
+        self.dense6_3 = nn.Linear(256, 10)
+
+    def forward(self, x: Tensor) -> Found:
+        x = self.prelu5(self.dense5(flattened(self.trunk(x))))
+        return Found(self.dense6_2(x), self.dense6_1(x).softmax(1), self.dense6_3(x))
+
+
+def normalised(pictures: Tensor) -> Tensor:
+    """RGB 0..255 as the networks want it, about -1..1."""
+    return (pictures - 127.5) / 128
+
+
+def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """``[1, 3, h, w]`` to ``size``: means of the pixels that each new one covers."""
+    return F.interpolate(picture, size, mode="area")

@@ -1,0 +1,16 @@
+"""MTCNN as a plugin of group ``gazenet.face_detectors``."""
+
+from gazenet.cues.faces.spec import FaceModelSpec
+
+SPEC = FaceModelSpec(
+    name="mtcnn",
+    summary="Boxes and five points from a cascade of three small networks",
+    implementation="gazenet_plugins.mtcnn.detector:MtcnnDetector",
+    assets=("mtcnn",),
+    licence="MIT (facenet-pytorch; trained on WIDER FACE and CelebA)",
+    paper="K. Zhang et al., Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks, 2016",
+    bibtex="""@article{zhang2016mtcnn,
+  title={Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks},
+  author={Zhang, Kaipeng and Zhang, Zhanpeng and Li, Zhifeng and Qiao, Yu},
+  journal={IEEE Signal Processing Letters}, year={2016}}""",
+)

@@ -1,0 +1,58 @@
+"""S3FD as a face detector of the platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.cues.types import AssetPath
+from gazenet_plugins.s3fd.decode import candidates, faces
+from gazenet_plugins.s3fd.network import MEAN_BGR, S3fd
+
+CHECKPOINT = "s3fd-619a316812.pth"
+LEAST = 32
+"""Smaller pictures would vanish in the pools; they are padded with the mean."""
+
+
+class S3fdDetector:
+    """Face boxes without points.
+
+    Args:
+        weights: a checkpoint file, or a folder that holds the published one, instead of the declared asset.
+        published: give the network the channels in the order of the published pipeline, which hands BGR pictures to a
+            detector that expects RGB: for reproducing its caches.
+        score: faces up to this score are dropped.
+    """
+
+    def __init__(self, weights: str = "", published: bool = False, score: float = 0.5) -> None:
+        self._weights, self._published, self._score = weights, published, score
+
+    def load(self, asset_path: AssetPath) -> None:
+        path = Path(self._weights) if self._weights else asset_path("s3fd")
+        network = S3fd()
+        load_published(network, path / CHECKPOINT if path.is_dir() else path)
+        self._network = network.eval()
+
+    @torch.inference_mode()
+    def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, no points (NaN)."""
+        found = faces(candidates(self._network(network_input(image, self._published))), self._score)
+        points = np.full((len(found), 10), np.nan, np.float32)
+        return np.concatenate([found, points], 1)
+
+
+def network_input(image: NDArray[np.uint8], published: bool) -> torch.Tensor:
+    """RGB uint8 ``[H, W, 3]`` as the network's picture float32 ``[1, 3, H, W]``.
+
+    The mean is that of BGR channels; if ``published`` it meets RGB ones.
+    """
+    ordered = image if published else image[..., ::-1]
+    picture = torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float()
+    height, width = picture.shape[1:]
+    centred = (picture - torch.tensor(MEAN_BGR).view(3, 1, 1))[None]
+    return F.pad(centred, (0, max(0, LEAST - width), 0, max(0, LEAST - height)))
