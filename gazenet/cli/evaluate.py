@@ -1,4 +1,4 @@
-"""``gasp_evaluate``: score predicted maps against human fixations."""
+"""``gasp_evaluate``: score predicted maps against human fixations, compare several predictions."""
 
 from __future__ import annotations
 
@@ -8,68 +8,197 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gazenet.cli.common import OK, Parser, execute, print_table
+from gazenet.config.load import suggest
 from gazenet.errors import UsageError
 from gazenet.files import write_text
 
+if TYPE_CHECKING:
+    from gazenet.metrics.comparison import Comparison
+
 DESCRIPTION = """Score the maps that gasp_infer left behind against human fixations.
 
-One row per video and their mean. A CSV of your own has the columns video, subject, start_ms, duration_ms, x, y
-(pixels of the full frame); video is the stem of the file that was predicted.
+One row per video and their mean; for several predictions of the same videos also a comparison: means with 95 %
+bootstrap intervals over videos, ordered by the mean place over NSS, SIM and CC. A CSV of your own has the columns
+video, subject, start_ms, duration_ms, x, y (pixels of the full frame); video is the stem of the file that was
+predicted. The shuffled AUC takes the fixations of the other videos, or the bright half of --baseline.
 
 exit codes: 0 done; 1 something cannot be scored; 2 the request is wrong"""
 
 EXAMPLES = """  gasp_evaluate --predictions runs --fixations fixations.csv
-  gasp_evaluate --predictions runs --dataset findwho --root ~/findwho --output scores.csv"""
+  gasp_evaluate --predictions runs --dataset findwho --root ~/findwho --output scores.csv
+  gasp_evaluate --predictions mine=runs theirs=others --fixations fixations.csv --output_dir scores --pictures 3"""
 
+NAMES = (
+    "nss",
+    "cc",
+    "sim",
+    "kld",
+    "auc_judd",
+    "auc_uniform",
+    "auc_borji",
+    "auc_shuffled",
+    "information_gain",
+)
+USUAL = tuple(name for name in NAMES if name not in ("auc_borji", "information_gain"))
 Row = Mapping[str, object]
 
 
 def build_parser() -> Parser:
     """The options of ``gasp_evaluate``."""
     parser = Parser("gasp_evaluate", DESCRIPTION, EXAMPLES)
-    parser.add_argument("--predictions", metavar="DIR", help="an output folder of gasp_infer")
+    parser.add_argument(
+        "--predictions",
+        metavar="[NAME=]DIR",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="output folders of gasp_infer; several are compared",
+    )
     truth = parser.add_mutually_exclusive_group()
     truth.add_argument("--dataset", metavar="NAME", help="an installed data set reader (needs --root)")
     truth.add_argument("--fixations", metavar="CSV", help="a table of fixations")
     parser.add_argument("--root", metavar="DIR", help="where the files of --dataset are")
-    parser.add_argument("--output", metavar="FILE", help="also write the table as CSV")
+    parser.add_argument("--metrics", metavar="NAME", nargs="+", help=f"some of {', '.join(NAMES)}")
+    parser.add_argument("--mode", choices=["standard", "original"], default="standard", help="original: as published")
+    parser.add_argument("--stride", type=int, default=1, metavar="N", help="judge every N-th frame")
+    parser.add_argument("--min_observers", type=int, default=1, metavar="N", help="leave out frames of fewer people")
+    parser.add_argument("--baseline", metavar="PICTURE", help="centre bias, instead of other videos' fixations")
+    parser.add_argument("--output", metavar="FILE", help="also write the table of videos as CSV")
+    parser.add_argument(
+        "--output_dir", metavar="DIR", help="also write all tables: videos, overall, frames, differences"
+    )
+    parser.add_argument(
+        "--pictures", type=int, default=0, metavar="N", help="draw the N best and worst frames of each"
+    )
+    parser.add_argument("--pysaliency", metavar="DIR", help="also write what is judged in the form pysaliency reads")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
+    folders = check(args)
+    metrics = chosen_metrics(args)
+    from gazenet.metrics.comparison import Options, compare
+    from gazenet.metrics.truth import truths
+
+    known = truths(args.dataset, optional(args.root), optional(args.fixations))
+    options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode)
+    found = compare(folders, known, options)
+    if not found.videos:
+        which = " in common" if len(folders) > 1 else ""
+        raise UsageError(f"--predictions: {', '.join(map(str, folders.values()))}: no video with fixations{which}")
+    if found.unavailable:
+        asked = f"{', '.join(found.unavailable)} left out: no other video has fixations (or add --baseline PICTURE)"
+        if args.metrics:
+            raise UsageError(f"--metrics {asked}")
+        print(f"note: {asked}")
+    if found.left_out:
+        print(f"note: left out, because not everybody predicted them: {', '.join(found.left_out)}")
+    write(args, found)
+    show(found)
+    return OK
+
+
+def check(args: argparse.Namespace) -> dict[str, Path]:
+    """The folders of predictions by name. Raises UsageError for requests that cannot be answered."""
     if not args.predictions:
         raise UsageError("--predictions is missing: name an output folder of gasp_infer")
     if not (args.dataset or args.fixations):
         raise UsageError("nothing to score against: add --fixations CSV, or --dataset NAME with --root DIR")
     if args.dataset and not args.root:
         raise UsageError(f"--dataset {args.dataset}: add --root DIR, the folder of its files")
-    for option, given, test in (
-        ("--predictions", args.predictions, Path.is_dir),
-        ("--root", args.root, Path.is_dir),
-        ("--fixations", args.fixations, Path.is_file),
-    ):
+    folders = named(args.predictions)
+    asked = [("--predictions", str(path), Path.is_dir) for path in folders.values()]
+    asked += [("--root", args.root, Path.is_dir), ("--fixations", args.fixations, Path.is_file)]
+    asked += [("--baseline", args.baseline, Path.is_file)]
+    for option, given, test in asked:
         if given and not test(Path(given)):
             raise UsageError(f"{option} {given}: there is no such {'file' if test is Path.is_file else 'folder'}")
-    from gazenet.metrics.evaluate import evaluate_predictions
+    for option, number, least in (("--stride", args.stride, 1), ("--pictures", args.pictures, 0)):
+        if number < least:
+            raise UsageError(f"{option} {number}: must be at least {least}")
+    if args.pictures and not args.output_dir:
+        raise UsageError("--pictures: add --output_dir DIR, where they are written")
+    return folders
 
-    rows = evaluate_predictions(
-        Path(args.predictions),
-        dataset=args.dataset,
-        root=Path(args.root) if args.root else None,
-        fixations=Path(args.fixations) if args.fixations else None,
-    )
-    if not rows:
-        raise UsageError(f"--predictions {args.predictions}: holds no map of a video that has fixations")
+
+def named(given: Sequence[str]) -> dict[str, Path]:
+    """``NAME=DIR`` or ``DIR``, whose name is then its own. Raises UsageError for a name that is given twice."""
+    found: dict[str, Path] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        path = Path(text) if not equals or Path(text).is_dir() else Path(folder)
+        label = name if equals and path == Path(folder) else (path.resolve().name or str(path))
+        if label in found:
+            raise UsageError(f"--predictions {text}: another folder is called {label} too: write NAME=DIR")
+        found[label] = path
+    return found
+
+
+def chosen_metrics(args: argparse.Namespace) -> tuple[str, ...]:
+    """The metrics that are asked for. Raises UsageError for unknown ones and such as the original did not have."""
+    names = tuple(args.metrics or USUAL)
+    for name in names:
+        if name not in NAMES:
+            raise UsageError(f"--metrics {name}: unknown{suggest(name, NAMES)}; known: {', '.join(NAMES)}")
+    if args.mode == "original" and "auc_uniform" in names:
+        if args.metrics:
+            raise UsageError(
+                "--metrics auc_uniform: the published evaluation did not have it: leave out --mode original"
+            )
+        names = tuple(name for name in names if name != "auc_uniform")
+    return names
+
+
+def optional(given: str | None) -> Path | None:
+    """A path where one was given."""
+    return Path(given) if given else None
+
+
+def write(args: argparse.Namespace, found: Comparison) -> None:
+    """All files that were asked for."""
     if args.output:
-        write_text(Path(args.output), to_csv(rows))
-    print_table([list(rows[0]), *([show(value) for value in row.values()] for row in rows)])
-    return OK
+        write_text(Path(args.output), to_csv(found.by_video()))
+    if args.output_dir:
+        folder = Path(args.output_dir)
+        tables = {"videos": found.by_video(), "overall": found.overall(), "frames": list(found.by_frame())}
+        for name, rows in {**tables, "differences": found.differences()}.items():
+            if rows:
+                write_text(folder / f"{name}.csv", to_csv(rows))
+        if args.pictures:
+            from gazenet.metrics.examples import write_pictures
+
+            write_pictures(found, folder / "pictures", args.pictures)
+    if args.pysaliency:
+        from gazenet.metrics.handover import write_for_pysaliency
+
+        write_for_pysaliency(found, Path(args.pysaliency))
 
 
-def show(value: object) -> str:
+def show(found: Comparison) -> None:
+    """Print the table of videos, and the comparison where there is something to compare."""
+    several = len(found.judged) > 1
+    rows = [{k: v for k, v in row.items() if several or k != "predictions"} for row in found.by_video()]
+    print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
+    if several:
+        over = "videos" if len(found.videos) > 1 else "frames of the only video"
+        print(f"\nmean place over NSS, SIM, CC; 95 % intervals over {over}")
+        print_table(comparison_table(found))
+
+
+def comparison_table(found: Comparison) -> list[list[str]]:
+    """Head and one line per predictor, best place first: ``mean [low, high]`` of each metric."""
+    lines = [["predictions", "place", *found.metrics]]
+    for row in found.overall():
+        cells = [f"{row[m]:.3f} [{row[f'{m}_low']:.3f}, {row[f'{m}_high']:.3f}]" for m in found.metrics]
+        lines.append([str(row["predictions"]), f"{row['mean_place']:.2f}", *cells])
+    return lines
+
+
+def cell(value: object) -> str:
     """A cell: numbers with three decimals, counts and names as they are."""
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 

@@ -14,17 +14,16 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.data.density import Size, cells
-from gazenet.data.fixations import Fixations, FrameFixations, per_frame, read_table
-from gazenet.data.types import Dataset, Item, open_dataset, sigma_of
-from gazenet.errors import CacheError, UsageError
-from gazenet.metrics import functional
+from gazenet.data.fixations import Fixations, FrameFixations, per_frame
+from gazenet.errors import CacheError
+from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean
+from gazenet.metrics.saliency import Mode
+from gazenet.metrics.truth import SIGMA_FRACTION
 
 METRICS = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform", "auc_shuffled")
-BY_FIXATIONS = {"nss": functional.nss, "auc_judd": functional.auc_judd, "auc_uniform": functional.auc_uniform}
-BY_DENSITY = {"cc": functional.cc, "sim": functional.sim, "kld": functional.kld}
-SIGMA_FRACTION = 40 / 1280
-"""Ground-truth Gaussian as a share of the frame's width where nothing else is said: 40 pixels of 1280."""
+BATCH = 16
+"""Frames that are judged at once."""
 
 
 @dataclass(frozen=True)
@@ -72,46 +71,50 @@ def score_frames(
     metrics: Sequence[str] = ("nss", "cc"),
     others: NDArray[np.bool_] | None = None,
     grid: int | None = None,
+    prior: NDArray[np.floating] | None = None,
+    mode: Mode = "standard",
 ) -> Scores:
     """Score the chosen frames of maps ``[T, h, w]``; ``sigma`` in pixels of the video. See :func:`evaluate_maps`.
 
     ``grid``: longer side to which smaller maps are enlarged (bilinear) first. On a coarse grid several fixations share
-    a cell and count once, which hides how concentrated they are.
+    a cell and count once, which hides how concentrated they are. ``prior`` ``[h, w]``: what information gain is
+    measured against. ``mode``: ``original`` for the definitions of the published evaluation.
     """
-    unknown = [name for name in metrics if name not in METRICS]
+    unknown = [name for name in metrics if name not in saliency.METRICS]
     if unknown:
-        raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(METRICS)}")
-    if "auc_shuffled" in metrics and others is None:
-        raise ValueError("auc_shuffled needs the fixations of other videos (others)")
-    values: dict[str, list[float]] = {name: [] for name in metrics}
-    negatives = None if others is None else torch.from_numpy(others)
-    for frame in frames:
-        p = _enlarged(torch.from_numpy(np.asarray(predictions[frame], np.float64)), grid)
-        h, w = p.shape
-        hit = torch.from_numpy(truth.fixation_map(int(frame), h, w))
-        smooth = torch.from_numpy(truth.density(int(frame), h, w, sigma))
-        for name in metrics:
-            values[name].append(_score(name, p, hit, smooth, negatives))
-    return Scores(frames, {name: np.array(column) for name, column in values.items()})
+        raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(saliency.METRICS)}")
+    scorers = {name: saliency.METRICS[name](mode=mode) for name in metrics}
+    fixed = {"others": others, "prior": prior}
+    for name, scorer in scorers.items():
+        if any(part in fixed and fixed[part] is None for part in scorer.truth):
+            raise ValueError(f"{name} needs the fixations of other videos (others, prior)")
+    constant = {name: torch.from_numpy(np.asarray(value)) for name, value in fixed.items() if value is not None}
+    values: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in metrics}
+    for start in range(0, len(frames), BATCH):
+        p, known = _batch(predictions, truth, frames[start : start + BATCH], sigma, grid)
+        known.update({name: value.expand_as(p) for name, value in constant.items()})
+        for name, scorer in scorers.items():
+            values[name].append(scorer.scores(p, *(known[part] for part in scorer.truth)).numpy())
+    return Scores(frames, {name: np.concatenate(column) for name, column in values.items()})
+
+
+def _batch(
+    predictions: NDArray[Any], truth: FrameFixations, frames: NDArray[np.int64], sigma: float, grid: int | None
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Maps ``[n, h, w]``, fixated cells and densities of some frames."""
+    p = _enlarged(torch.from_numpy(np.stack([np.asarray(predictions[k], np.float64) for k in frames])), grid)
+    h, w = p.shape[1:]
+    hit = np.stack([truth.fixation_map(int(k), h, w) for k in frames])
+    smooth = np.stack([truth.density(int(k), h, w, sigma) for k in frames])
+    return p, {"fixations": torch.from_numpy(hit), "density": torch.from_numpy(smooth)}
 
 
 def _enlarged(p: torch.Tensor, grid: int | None) -> torch.Tensor:
-    h, w = p.shape
+    h, w = p.shape[1:]
     if grid is None or max(h, w) >= grid:
         return p
     size = (round(h * grid / max(h, w)), round(w * grid / max(h, w)))
-    return torch.nn.functional.interpolate(p[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-
-
-def _score(
-    name: str, p: torch.Tensor, hit: torch.Tensor, smooth: torch.Tensor, negatives: torch.Tensor | None
-) -> float:
-    if name in BY_DENSITY:
-        return float(BY_DENSITY[name](p, smooth))
-    if name in BY_FIXATIONS:
-        return float(BY_FIXATIONS[name](p, hit))
-    assert negatives is not None
-    return float(functional.auc_shuffled(p, hit, negatives))
+    return torch.nn.functional.interpolate(p[:, None], size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def fixated_cells(fixations: Sequence[Fixations], size: Size, shape: Size) -> NDArray[np.bool_]:
@@ -131,6 +134,8 @@ class Predicted:
     maps: NDArray[Any]
     times: NDArray[np.float64]
     size: Size
+    media: Path | None = None
+    """The video, as the run recorded it."""
 
 
 def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
@@ -143,13 +148,20 @@ def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
         maps = np.load(folder / "saliency.npy", mmap_mode="r", allow_pickle=False)
         with (folder / "attention.csv").open(newline="", encoding="utf-8") as file:
             by_frame = {int(row["frame"]): float(row["time_s"]) for row in csv.DictReader(file)}
-        size = size or _frame_size(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+        record = _record(folder, optional=size is not None)
+        size = size or _frame_size(record)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise CacheError(f"{folder}: cannot be scored: {error}") from None
     times = np.array([by_frame[frame] for frame in sorted(by_frame)])
     if maps.ndim != 3 or len(maps) != len(times):
         raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
-    return Predicted(folder.name, maps, times, size)
+    return Predicted(folder.name, maps, times, size, Path(record["input"]) if "input" in record else None)
+
+
+def _record(folder: Path, optional: bool) -> dict[str, Any]:
+    if optional and not (folder / "run.json").exists():
+        return {}
+    return dict(json.loads((folder / "run.json").read_text(encoding="utf-8")))
 
 
 def _frame_size(record: Mapping[str, Any]) -> Size:
@@ -161,58 +173,3 @@ def _frame_size(record: Mapping[str, Any]) -> Size:
 
     info = probe(Path(record["input"]))
     return info.height, info.width
-
-
-def evaluate_predictions(
-    predictions: Path, dataset: str | None = None, root: Path | None = None, fixations: Path | None = None
-) -> list[dict[str, object]]:
-    """One row per predicted video that has fixations, and their mean: the table of ``gasp_evaluate``.
-
-    ``dataset`` with ``root``, or a ``fixations`` CSV in pixels of the full frame. Every frame that
-    anybody fixated is judged. Raises UsageError for a bad table, CacheError for a broken output folder.
-    """
-    truths, collection = _ground_truth(dataset, root, fixations)
-    found = [folder for folder in sorted(predictions.iterdir()) if (folder / "saliency.npy").exists()]
-    rows: list[dict[str, object]] = []
-    for folder in found:
-        if folder.name not in truths:
-            continue
-        scores = _judge(folder, truths[folder.name], collection)
-        row: dict[str, object] = {"video": folder.name, "frames": len(scores.frames)}
-        table = scores.table()
-        row["invalid"] = max(interval.invalid for interval in table.values())
-        rows.append({**row, **{name: interval.mean for name, interval in table.items()}})
-    return [*rows, _mean_row(rows)] if rows else []
-
-
-def _judge(folder: Path, truth: Fixations | Item, collection: Dataset | None) -> Scores:
-    if isinstance(truth, Fixations):
-        video = read_predicted(folder)
-        return evaluate_maps(video.maps, video.times, truth, video.size)
-    video = read_predicted(folder, truth.size)
-    sigma = None if collection is None else sigma_of(collection, truth)
-    return evaluate_maps(video.maps, video.times, truth.fixations(video.times), video.size, sigma=sigma)
-
-
-def _mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    mean: dict[str, object] = {"video": "mean"}
-    for name in list(rows[0])[1:]:
-        values = [row[name] for row in rows]
-        counted = name in ("frames", "invalid")
-        mean[name] = int(sum(values)) if counted else float(np.nanmean(values))
-    return mean
-
-
-def _ground_truth(
-    dataset: str | None, root: Path | None, fixations: Path | None
-) -> tuple[Mapping[str, Fixations | Item], Dataset | None]:
-    """What is known of each video by the stem of its file, and the data set it is from, if it is from one."""
-    if fixations is not None:
-        return read_table(fixations, key="video", timed=True), None
-    if dataset is None or root is None:
-        raise UsageError("nothing to score against: name a table of fixations, or a data set and its folder")
-    collection = open_dataset(dataset, root)
-    items = {Path(item.name).stem: item for item in collection.items()}
-    if any(item.still for item in items.values()):
-        raise UsageError(f"data set {dataset} holds pictures; score videos, or use the benchmark of stills")
-    return items, collection

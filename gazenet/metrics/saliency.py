@@ -14,6 +14,7 @@ from gazenet.metrics import functional
 from gazenet.metrics.functional import original
 
 Mode = Literal["standard", "original"]
+Truth = Literal["fixations", "density", "others", "prior"]
 
 
 class FrameMean(Metric):
@@ -34,6 +35,8 @@ class FrameMean(Metric):
     full_state_update = False
     is_differentiable = False
     higher_is_better = True
+    truth: tuple[Truth, ...] = ("fixations",)
+    """What ``update`` takes behind the prediction."""
     score: Callable[..., Tensor]
     published: Callable[..., float] | None = None
     draws = False
@@ -52,11 +55,15 @@ class FrameMean(Metric):
 
     def update(self, *maps: Tensor) -> None:
         """Add a batch of frames."""
-        scores = type(self).score(*maps) if self.mode == "standard" else self._as_published(*maps)
+        scores = self.scores(*maps)
         judged = torch.isfinite(scores)
         self.total += torch.where(judged, scores, torch.zeros_like(scores)).sum()
         self.valid += judged.sum()
         self.invalid += (~judged).sum()
+
+    def scores(self, *maps: Tensor) -> Tensor:
+        """One score per frame, float64 ``[B]``, NaN where a frame cannot be judged; nothing is remembered."""
+        return type(self).score(*maps) if self.mode == "standard" else self._as_published(*maps)
 
     def compute(self) -> Tensor:
         """The mean, NaN without a single valid frame."""
@@ -83,6 +90,7 @@ class NSS(FrameMean):
 class CC(FrameMean):
     """See :func:`gazenet.metrics.functional.cc`; update(prediction, density)."""
 
+    truth = ("density",)
     score = staticmethod(functional.cc)
     published = staticmethod(original.cc)
 
@@ -90,6 +98,7 @@ class CC(FrameMean):
 class SIM(FrameMean):
     """See :func:`gazenet.metrics.functional.sim`; update(prediction, density)."""
 
+    truth = ("density",)
     score = staticmethod(functional.sim)
     published = staticmethod(original.sim)
 
@@ -97,6 +106,7 @@ class SIM(FrameMean):
 class KLD(FrameMean):
     """See :func:`gazenet.metrics.functional.kld`; update(prediction, density). Smaller is better."""
 
+    truth = ("density",)
     higher_is_better = False
     score = staticmethod(functional.kld)
     published = staticmethod(original.kld)
@@ -126,6 +136,7 @@ class AUCBorji(FrameMean):
 class ShuffledAUC(FrameMean):
     """See :func:`gazenet.metrics.functional.auc_shuffled`; update(prediction, fixations, others)."""
 
+    truth = ("fixations", "others")
     score = staticmethod(functional.auc_shuffled)
     published = staticmethod(original.auc_shuffled)
     draws = True
@@ -134,5 +145,20 @@ class ShuffledAUC(FrameMean):
 class InformationGain(FrameMean):
     """See :func:`gazenet.metrics.functional.information_gain`; update(prediction, fixations, baseline)."""
 
+    truth = ("fixations", "prior")
     score = staticmethod(functional.information_gain)
     published = staticmethod(original.information_gain)
+
+
+METRICS: dict[str, type[FrameMean]] = {
+    "nss": NSS,
+    "cc": CC,
+    "sim": SIM,
+    "kld": KLD,
+    "auc_judd": AUCJudd,
+    "auc_uniform": AUCUniform,
+    "auc_borji": AUCBorji,
+    "auc_shuffled": ShuffledAUC,
+    "information_gain": InformationGain,
+}
+"""By the names that tables use."""

@@ -1,61 +1,123 @@
-"""gasp_evaluate: requests are checked before anything is read, the table is printed and kept."""
+"""gasp_evaluate: requests are checked before anything is read; tables are printed and kept."""
 
 from __future__ import annotations
 
-import sys
-import types
+import csv
+import json
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
 from gazenet.cli import evaluate
+from gazenet.metrics import saliency
 
-ROWS = [{"video": "a", "frames": 50, "nss": 1.23456}, {"video": "mean", "frames": 50, "nss": 1.23456}]
+SIZE, SHAPE = (36, 64), (9, 16)
+
+
+def write_result(folder: Path, seed: int, noise: float) -> None:
+    """Maps that are bright where the made-up people look, and noise."""
+    rng = np.random.default_rng(seed)
+    maps = noise * rng.random((4, *SHAPE))
+    maps[:, 4, 8] += 1
+    folder.mkdir(parents=True)
+    np.save(folder / "saliency.npy", maps)
+    (folder / "attention.csv").write_text("frame,time_s\n" + "".join(f"{k},{k / 10}\n" for k in range(4)))
+    (folder / "run.json").write_text(json.dumps({"video": {"width": SIZE[1], "height": SIZE[0]}}))
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
-    """What the scoring was asked for; the scoring itself is replaced."""
-    calls: list[dict[str, Any]] = []
-    module = types.ModuleType("gazenet.metrics.evaluate")
-    module.evaluate_predictions = lambda predictions, **rest: calls.append({"p": predictions, **rest}) or ROWS  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gazenet.metrics.evaluate", module)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "f.csv").write_text("video\n")
-    return calls
+    lines = ["video,subject,start_ms,duration_ms,x,y"]
+    for k, video in enumerate(("a", "b")):
+        write_result(tmp_path / "good" / video, k, 0.1)
+        write_result(tmp_path / "bad" / video, k, 4.0)
+        lines += [f"{video},{who},0,390,{33 + who * 20 * k},{17 + who * 9 * k}" for who in range(2)]
+    (tmp_path / "f.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
 
 
-def test_table_is_printed_and_written(
-    asked: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert evaluate.main(["--predictions", "runs", "--fixations", "f.csv", "--output", "scores.csv"]) == 0
-    assert asked == [{"p": Path("runs"), "dataset": None, "root": None, "fixations": Path("f.csv")}]
-    assert capsys.readouterr().out == "video  frames  nss\na      50      1.235\nmean   50      1.235\n"
-    assert (tmp_path / "scores.csv").read_text() == "video,frames,nss\na,50,1.23456\nmean,50,1.23456\n"
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
-def test_dataset_and_root_are_handed_on(asked: list[dict[str, Any]]) -> None:
-    assert evaluate.main(["--predictions", "runs", "--dataset", "findwho", "--root", "runs"]) == 0
-    assert asked == [{"p": Path("runs"), "dataset": "findwho", "root": Path("runs"), "fixations": None}]
+def test_table_is_printed_and_written(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--predictions", "good", "--fixations", "f.csv", "--output", "scores.csv", "--metrics", "nss", "cc"]
+    assert evaluate.main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["video", "frames", "invalid", "nss", "cc"]
+    assert [line.split()[0] for line in lines[1:]] == ["a", "b", "mean"]
+    found = rows(here / "scores.csv")
+    assert [row["video"] for row in found] == ["a", "b", "mean"]
+    assert float(found[2]["nss"]) == pytest.approx(np.mean([float(row["nss"]) for row in found[:2]]))
+    assert f"{float(found[2]['nss']):.3f}" in lines[3]
+
+
+def test_predictions_are_compared_and_all_tables_written(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--predictions", "bad", "mine=good", "--fixations", "f.csv", "--output_dir", "out", "--pictures", "1"]
+    assert evaluate.main([*argv, "--pysaliency", "other"]) == 0
+    out = capsys.readouterr().out
+    table = out[out.index("mean place") :].splitlines()
+    assert [line.split()[:2] for line in table[2:]] == [["mine", "1.00"], ["bad", "2.00"]]
+    assert "auc_shuffled" in table[1]
+    assert [row["predictions"] for row in rows(here / "out" / "overall.csv")] == ["mine", "bad"]
+    assert len(rows(here / "out" / "videos.csv")) == 6
+    assert len(rows(here / "out" / "frames.csv")) == 16
+    assert rows(here / "out" / "differences.csv")[0]["minus"] == "bad"
+    assert len(list((here / "out" / "pictures").glob("*.jpg"))) == 4
+    assert len(list((here / "other" / "maps" / "mine").iterdir())) == 8
+
+
+def test_a_single_video_says_what_it_leaves_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "f.csv").write_text("\n".join((here / "f.csv").read_text().splitlines()[:3]) + "\n")
+    assert evaluate.main(["--predictions", "good", "--fixations", "f.csv"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("note: auc_shuffled left out: no other video has fixations") and "auc_judd" in out
+    assert evaluate.main(["--predictions", "good", "--fixations", "f.csv", "--metrics", "auc_shuffled"]) == 2
+
+
+def test_the_published_definitions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for mode in ("standard", "original"):
+        argv = ["--predictions", "good", "--fixations", "f.csv", "--mode", mode, "--output", f"{mode}.csv"]
+        assert evaluate.main(argv) == 0
+    found = [rows(here / f"{mode}.csv")[2] for mode in ("standard", "original")]
+    assert "auc_uniform" in found[0] and "auc_uniform" not in found[1]
+    assert float(found[0]["nss"]) == pytest.approx(float(found[1]["nss"]))
+    assert float(found[0]["sim"]) < float(found[1]["sim"])
+
+
+def test_names_are_those_of_the_metrics() -> None:
+    assert set(evaluate.NAMES) == set(saliency.METRICS)
 
 
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
         ([], "--predictions is missing"),
-        (["--predictions", "runs"], "nothing to score against"),
-        (["--predictions", "runs", "--dataset", "osie"], "--dataset osie: add --root"),
+        (["--predictions", "good"], "nothing to score against"),
+        (["--predictions", "good", "--dataset", "osie"], "--dataset osie: add --root"),
         (["--predictions", "absent", "--fixations", "f.csv"], "--predictions absent: there is no such folder"),
-        (["--predictions", "runs", "--fixations", "runs"], "--fixations runs: there is no such file"),
-        (["--predictions", "runs", "--dataset", "osie", "--root", "x"], "--root x: there is no such folder"),
+        (["--predictions", "x=absent", "--fixations", "f.csv"], "--predictions absent: there is no such folder"),
+        (["--predictions", "good", "--fixations", "good"], "--fixations good: there is no such file"),
+        (["--predictions", "good", "--dataset", "osie", "--root", "x"], "--root x: there is no such folder"),
+        (["--predictions", "good", "--fixations", "f.csv", "--baseline", "x.png"], "--baseline x.png: there is no"),
+        (["--predictions", "good", "bad/../good", "--fixations", "f.csv"], "another folder is called good too"),
+        (
+            ["--predictions", "good", "--fixations", "f.csv", "--metrics", "ncs"],
+            "--metrics ncs: unknown (did",
+        ),
+        (["--predictions", "good", "--fixations", "f.csv", "--stride", "0"], "--stride 0: must be at least 1"),
+        (["--predictions", "good", "--fixations", "f.csv", "--pictures", "2"], "--pictures: add --output_dir"),
+        (
+            ["--predictions", "good", "--fixations", "f.csv", "--mode", "original", "--metrics", "auc_uniform"],
+            "--metrics auc_uniform: the published evaluation did not have it",
+        ),
+        (["--predictions", ".", "--fixations", "f.csv"], "--predictions: .: no video with fixations"),
     ],
 )
-def test_wrong_requests(
-    asked: list[dict[str, Any]], argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_requests(here: Path, argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate.main(argv) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"gasp_evaluate: {said}") and error.count("\n") == 1
-    assert asked == []
+    assert said in error and error.startswith("gasp_evaluate: ") and error.count("\n") == 1

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from prediction_samples import SHAPE, SIZE, TIMES, looks, right_maps, write_result
 
-from gazenet.data.density import density
-from gazenet.data.fixations import Fixations
-from gazenet.errors import CacheError, UsageError
-from gazenet.metrics.evaluate import evaluate_maps, evaluate_predictions, fixated_cells
-
-SIZE, SHAPE, TIMES = (72, 128), (18, 32), np.arange(10) / 10
-
-
-def looks(seed: int = 0, people: int = 12) -> Fixations:
-    points = np.random.default_rng(seed).uniform([50, 20], [70, 40], (people, 2))
-    return Fixations(np.arange(people), np.zeros(people), np.full(people, 0.45), points)
-
-
-def right_maps(table: Fixations) -> np.ndarray:
-    return np.repeat(density(table.points, SIZE, SHAPE, 4.0)[None], 10, 0)
+from gazenet.data.fixations import per_frame
+from gazenet.errors import CacheError
+from gazenet.metrics import evaluate, functional
+from gazenet.metrics.evaluate import evaluate_maps, fixated_cells, read_predicted, score_frames
 
 
 def test_the_ground_truth_scores_best_and_frames_without_people_are_left_out() -> None:
@@ -63,57 +53,54 @@ def test_wrong_calls() -> None:
         evaluate_maps(right_maps(looks()), TIMES, looks(), SIZE, metrics=["luck"])
 
 
-def write_result(folder: Path, table: Fixations, rows: int = 10) -> None:
-    folder.mkdir(parents=True)
-    np.save(folder / "saliency.npy", right_maps(table).astype(np.float16))
-    lines = ["frame,time_s,peak_x,peak_y", *(f"{k},{k / 10:.4f},0,0" for k in range(rows))]
-    (folder / "attention.csv").write_text("\n".join(lines) + "\n")
-    (folder / "run.json").write_text(json.dumps({"video": {"width": SIZE[1], "height": SIZE[0]}}))
-
-
-def write_table(path: Path, tables: dict[str, Fixations]) -> Path:
-    lines = ["video,subject,start_ms,duration_ms,x,y"]
-    for name, table in tables.items():
-        rows = zip(table.subject, table.start, table.duration, table.points, strict=True)
-        lines += [f"{name},{s},{1000 * a:.0f},{1000 * d:.0f},{x},{y}" for s, a, d, (x, y) in rows]
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def test_folders_of_predictions_make_a_table(tmp_path: Path) -> None:
-    tables = {"one": looks(1), "two": looks(2)}
-    for name, table in tables.items():
-        write_result(tmp_path / "runs" / name, table)
-    write_result(tmp_path / "runs" / "unseen", looks(3))
-    (tmp_path / "runs" / ".cache").mkdir()
-    rows = evaluate_predictions(tmp_path / "runs", fixations=write_table(tmp_path / "f.csv", tables))
-    assert [row["video"] for row in rows] == ["one", "two", "mean"]
-    assert [row["frames"] for row in rows] == [5, 5, 10]
-    assert rows[2]["cc"] == pytest.approx(1, abs=1e-3)
-    assert evaluate_predictions(tmp_path / "runs", fixations=write_table(tmp_path / "g.csv", {"x": looks()})) == []
-
-
-def test_a_data_set_brings_sizes_and_sigma(tmp_path: Path) -> None:
-    root = tmp_path / "findwho"
-    (root / "raw_videos").mkdir(parents=True)
-    (root / "raw_videos" / "001.mp4").write_bytes(b"")
-    table = looks()
-    big = Fixations(table.subject, table.start, table.duration, table.points * 10)
-    write_table(root / "fixations.csv", {"001": big})
-    write_result(tmp_path / "runs" / "001", table)
-    rows = evaluate_predictions(tmp_path / "runs", dataset="findwho", root=root)
-    assert rows[0]["cc"] == pytest.approx(1, abs=1e-3)
-    with pytest.raises(UsageError, match="nothing to score"):
-        evaluate_predictions(tmp_path / "runs", dataset="findwho")
-
-
 @pytest.mark.parametrize("broken", ["attention.csv", "run.json", "rows", "npy"])
 def test_a_broken_folder_is_named(tmp_path: Path, broken: str) -> None:
     folder = tmp_path / "runs" / "one"
-    write_result(folder, looks(), rows=9 if broken == "rows" else 10)
+    write_result(folder, right_maps(looks()), rows=9 if broken == "rows" else 10)
     if broken == "npy":
         (folder / "saliency.npy").write_bytes(b"no array")
     elif broken != "rows":
         (folder / broken).unlink()
     with pytest.raises(CacheError, match="runs/one"):
-        evaluate_predictions(tmp_path / "runs", fixations=write_table(tmp_path / "f.csv", {"one": looks()}))
+        read_predicted(folder)
+
+
+def test_a_record_is_not_needed_where_the_size_is_known(tmp_path: Path) -> None:
+    write_result(tmp_path / "one", right_maps(looks()))
+    assert read_predicted(tmp_path / "one").media == Path("gone.mp4")
+    (tmp_path / "one" / "run.json").unlink()
+    found = read_predicted(tmp_path / "one", SIZE)
+    assert (found.size, found.media, len(found.times)) == (SIZE, None, 10)
+
+
+@pytest.mark.parametrize("grid", [None, 48])
+def test_batches_are_frames_one_by_one(grid: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = looks()
+    maps = right_maps(table) * np.linspace(1, 0.1, 10)[:, None, None] + np.random.default_rng(0).random((10, *SHAPE))
+    truth, frames = per_frame(table, TIMES, SIZE), np.arange(5)
+    names = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform", "auc_borji")
+    whole = score_frames(maps, truth, frames, 4.0, names, grid=grid)
+    monkeypatch.setattr(evaluate, "BATCH", 2)
+    parts = score_frames(maps, truth, frames, 4.0, names, grid=grid)
+    for name in names:
+        np.testing.assert_allclose(parts.values[name], whole.values[name], rtol=1e-12)
+        assert np.ptp(whole.values[name]) > 0
+
+
+def test_the_published_definitions_on_request() -> None:
+    table, truth = looks(), per_frame(looks(), TIMES, SIZE)
+    maps = right_maps(table) + 0.5
+    standard = score_frames(maps, truth, np.arange(3), 4.0, ("sim",))
+    published = score_frames(maps, truth, np.arange(3), 4.0, ("sim",), mode="original")
+    assert (published.values["sim"] > standard.values["sim"] + 0.1).all()
+
+
+def test_information_gain_over_the_fixations_of_others() -> None:
+    table, truth = looks(), per_frame(looks(), TIMES, SIZE)
+    prior = np.ones(SHAPE)
+    found = score_frames(right_maps(table), truth, np.arange(2), 4.0, ("information_gain",), prior=prior)
+    p, f = torch.from_numpy(right_maps(table)[0]), torch.from_numpy(truth.fixation_map(0, *SHAPE))
+    want = float(functional.information_gain(p, f, torch.from_numpy(prior)))
+    assert found.values["information_gain"] == pytest.approx([want, want]) and want > 1
+    with pytest.raises(ValueError, match="information_gain needs the fixations of other videos"):
+        score_frames(right_maps(table), truth, np.arange(2), 4.0, ("information_gain",))

@@ -1,0 +1,241 @@
+"""Several predictions of the same videos, scored and compared: the tables of ``gasp_evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.data.density import Size
+from gazenet.data.fixations import FrameFixations
+from gazenet.metrics import saliency
+from gazenet.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
+from gazenet.metrics.evaluate import METRICS, Predicted, Scores, read_predicted, score_frames
+from gazenet.metrics.saliency import Mode
+from gazenet.metrics.truth import Elsewhere, VideoTruth, elsewhere, from_picture, looks_of
+
+RANKED = ("nss", "sim", "cc")
+"""What decides over places."""
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is scored and how.
+
+    Every ``stride``-th frame with at least ``min_observers`` fixating people. ``baseline``: a picture of the centre
+    bias, instead of the fixations of other videos. ``mode``: ``original`` for the published definitions.
+    """
+
+    metrics: tuple[str, ...] = METRICS
+    stride: int = 1
+    min_observers: int = 1
+    baseline: Path | None = None
+    mode: Mode = "standard"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One prediction of one video with its ground truth and scores."""
+
+    video: Predicted
+    truth: FrameFixations
+    sigma: float
+    scores: Scores
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of every metric over the frames that could be judged; NaN without any."""
+        return {name: bootstrap_mean(column, samples=1).mean for name, column in self.scores.values.items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``judged[predictor][video]``: the videos that every predictor predicted, in the same order.
+
+    ``left_out``: names of videos that only some predicted. ``unavailable``: metrics that needed other videos'
+    fixations where there are none.
+    """
+
+    judged: Mapping[str, Mapping[str, Judged]]
+    metrics: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+
+    @property
+    def videos(self) -> list[str]:
+        return list(next(iter(self.judged.values())))
+
+    def by_video(self) -> list[Row]:
+        """A row for each predictor and video, then the mean of its videos: frames judged, of them invalid, means."""
+        rows: list[Row] = []
+        for name, videos in self.judged.items():
+            own = [_row(name, video, one) for video, one in videos.items()]
+            rows += [*own, _mean_row(name, own, self.metrics)]
+        return rows
+
+    def by_frame(self) -> Iterator[Row]:
+        """A row for each frame that was judged."""
+        for name, videos in self.judged.items():
+            for video, one in videos.items():
+                for k, frame in enumerate(one.scores.frames):
+                    values = {metric: float(column[k]) for metric, column in one.scores.values.items()}
+                    yield {"predictions": name, "video": video, "frame": int(frame), **values}
+
+    def intervals(self, name: str) -> dict[str, Interval]:
+        """Mean over videos of a predictor's scores and its 95 % interval by resampling videos (of one: its frames)."""
+        videos = list(self.judged[name].values())
+        if len(videos) == 1:
+            return videos[0].scores.table()
+        means = [one.means for one in videos]
+        return {metric: bootstrap_mean([mean[metric] for mean in means]) for metric in self.metrics}
+
+    def places(self) -> dict[str, float]:
+        """Mean place of each predictor over NSS, SIM and CC (those of them that were asked for); 1 is best.
+
+        Predictors of equal score share the mean of their places.
+        """
+        names = list(self.judged)
+        ranked = [metric for metric in RANKED if metric in self.metrics] or list(self.metrics)
+        found = np.zeros(len(names))
+        for metric in ranked:
+            scores = np.array([self.intervals(name)[metric].mean for name in names])
+            scores = scores if saliency.METRICS[metric].higher_is_better else -scores
+            scores = np.nan_to_num(scores, nan=-np.inf)
+            found += [1 + (scores > one).sum() + ((scores == one).sum() - 1) / 2 for one in scores]
+        return dict(zip(names, (found / len(ranked)).tolist(), strict=True))
+
+    def overall(self) -> list[Row]:
+        """A row for each predictor, best place first: counts, then mean and interval of each metric."""
+        rows: list[Row] = []
+        for name, place in sorted(self.places().items(), key=lambda pair: pair[1]):
+            each = self.judged[name].values()
+            row: Row = {"predictions": name, "mean_place": place, "videos": len(each)}
+            row["frames"] = sum(len(one.scores.frames) for one in each)
+            row["invalid"] = sum(_invalid(one.scores) for one in each)
+            for metric, interval in self.intervals(name).items():
+                row.update({metric: interval.mean, f"{metric}_low": interval.low, f"{metric}_high": interval.high})
+            rows.append(row)
+        return rows
+
+    def differences(self) -> list[Row]:
+        """First place minus each other predictor on the frames that both have; intervals by resampling videos."""
+        best, *others = [str(row["predictions"]) for row in self.overall()]
+        rows: list[Row] = []
+        for name in others:
+            row: Row = {"predictions": best, "minus": name}
+            for metric in self.metrics:
+                found = self._difference(best, name, metric)
+                row.update({metric: found.mean, f"{metric}_low": found.low, f"{metric}_high": found.high})
+            rows.append(row)
+        return rows
+
+    def _difference(self, first: str, second: str, metric: str) -> Interval:
+        columns: tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]] = ([], [])
+        groups: list[object] = []
+        for video in self.videos:
+            a, b = self.judged[first][video].scores, self.judged[second][video].scores
+            common, at, bt = np.intersect1d(a.frames, b.frames, return_indices=True)
+            columns[0].append(a.values[metric][at])
+            columns[1].append(b.values[metric][bt])
+            groups += [video] * len(common)
+        several = len(self.videos) > 1
+        return paired_difference(*map(np.concatenate, columns), groups=groups if several else None)
+
+
+def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], options: Options) -> Comparison:
+    """Score the output folders of ``gasp_infer`` on the videos that are in all of them and have fixations.
+
+    Raises CacheError for a broken output folder, UsageError for a bad baseline; empty where no video is common.
+    """
+    found = {name: _with_truth(folder, truths) for name, folder in predictions.items()}
+    everywhere = set.intersection(*(set(folders) for folders in found.values()))
+    somewhere = sorted(set().union(*found.values()) - everywhere)
+    opened = {
+        name: {video: read_predicted(folders[video], truths[video].size()) for video in sorted(everywhere)}
+        for name, folders in found.items()
+    }
+    shown = {video: _frames(opened, truths[video], video) for video in sorted(everywhere)}
+    usable, unavailable = _usable(options, truths, shown)
+    judged = {
+        name: {video: _judge(one, truths, shown, usable) for video, one in videos.items()}
+        for name, videos in opened.items()
+    }
+    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable)
+
+
+def _with_truth(folder: Path, truths: Mapping[str, VideoTruth]) -> dict[str, Path]:
+    """Folders of predicted videos that somebody fixated."""
+    return {
+        one.name: one for one in sorted(folder.iterdir()) if (one / "saliency.npy").exists() and one.name in truths
+    }
+
+
+def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> FrameFixations:
+    first = next(iter(opened.values()))[video]
+    return truth.frames(first.times, first.size)
+
+
+def _usable(
+    options: Options, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations]
+) -> tuple[Options, tuple[str, ...]]:
+    """Without other videos and without a picture, metrics that need them cannot be computed."""
+    needing = [name for name in options.metrics if {"others", "prior"} & set(saliency.METRICS[name].truth)]
+    if options.baseline is not None or not needing:
+        return options, ()
+    if all(_others(video, truths, shown, (9, 16)) is not None for video in shown):
+        return options, ()
+    kept = tuple(name for name in options.metrics if name not in needing)
+    return Options(kept, options.stride, options.min_observers, None, options.mode), tuple(needing)
+
+
+def _others(
+    video: str, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations], shape: Size
+) -> Elsewhere | None:
+    looks = [looks_of(truth, shown) for name, truth in truths.items() if name != video]
+    return elsewhere([one for one in looks if one is not None], shape)
+
+
+def _judge(
+    video: Predicted, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations], options: Options
+) -> Judged:
+    truth = truths[video.name]
+    # Another run may have seen other frames of the video.
+    frames = shown[video.name] if len(shown[video.name]) == len(video.times) else truth.frames(video.times, video.size)
+    shape: Size = (video.maps.shape[1], video.maps.shape[2])
+    if options.baseline is not None:
+        known: Elsewhere | None = from_picture(options.baseline, shape)
+    else:
+        known = _others(video.name, truths, shown, shape)
+    chosen = [k for k in range(0, len(frames), options.stride) if frames.observers[k] >= options.min_observers]
+    scores = score_frames(
+        video.maps,
+        frames,
+        np.array(chosen, np.int64),
+        truth.sigma(video.size),
+        options.metrics,
+        None if known is None else known.others,
+        prior=None if known is None else known.prior,
+        mode=options.mode,
+    )
+    return Judged(video, frames, truth.sigma(video.size), scores)
+
+
+def _invalid(scores: Scores) -> int:
+    """Frames for which some metric has no value."""
+    columns = [~np.isfinite(column) for column in scores.values.values()]
+    return int(np.any(columns, axis=0).sum())
+
+
+def _row(name: str, video: str, one: Judged) -> Row:
+    counts: Row = {"frames": len(one.scores.frames), "invalid": _invalid(one.scores)}
+    return {"predictions": name, "video": video, **counts, **one.means}
+
+
+def _mean_row(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Row:
+    counts: Row = {key: sum(int(str(row[key])) for row in rows) for key in ("frames", "invalid")}
+    means = {metric: bootstrap_mean([float(str(row[metric])) for row in rows], samples=1).mean for metric in metrics}
+    return {"predictions": name, "video": "mean", **counts, **means}

@@ -1,0 +1,133 @@
+"""Human fixations that predictions are scored against, and what is fixated elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.data.density import Points, Size, cells, density, sigma_for
+from gazenet.data.fixations import FrameFixations, per_frame, read_table
+from gazenet.data.types import Item, open_dataset
+from gazenet.errors import UsageError
+
+SIGMA_FRACTION = 40 / 1280
+"""Ground-truth Gaussian as a share of the frame's width where nothing else is said: 40 pixels of 1280."""
+
+
+@dataclass(frozen=True)
+class VideoTruth:
+    """The fixations on one video.
+
+    ``frames``: those of the frames shown at given times, of a video of given size. ``size`` (height, width) is None
+    where only the video itself knows it. ``points`` ``[n, 2]``: all of them, where that is known without the video.
+    """
+
+    name: str
+    frames: Callable[[NDArray[np.float64], Size], FrameFixations]
+    size: Callable[[], Size | None]
+    sigma: Callable[[Size], float]
+    points: Points | None
+
+
+def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[str, VideoTruth]:
+    """By stem of the video: from an installed data set with its files at ``root``, or from a ``table`` (CSV).
+
+    Raises UsageError where neither is given, for a bad table and for data sets of pictures.
+    """
+    if table is not None:
+        found = read_table(table, key="video", timed=True)
+        return {
+            name: VideoTruth(
+                name,
+                lambda times, size, looks=looks: per_frame(looks, times, size),  # type: ignore[misc]
+                lambda: None,
+                lambda size: SIGMA_FRACTION * size[1],
+                looks.points,
+            )
+            for name, looks in found.items()
+        }
+    if dataset is None or root is None:
+        raise UsageError("nothing to score against: name a table of fixations, or a data set and its folder")
+    collection = open_dataset(dataset, root)
+    items = collection.items()
+    if any(item.still for item in items):
+        raise UsageError(f"data set {dataset} holds pictures; score videos, or use the benchmark of stills")
+    return {Path(item.name).stem: _of_item(item, collection.sigma, collection.reference_width) for item in items}
+
+
+def _of_item(item: Item, sigma: float, reference_width: int) -> VideoTruth:
+    looks = getattr(item, "table", None)
+    return VideoTruth(
+        Path(item.name).stem,
+        lambda times, size: item.fixations(times),
+        lambda: item.size,
+        lambda size: sigma_for(sigma, reference_width, size[1]),
+        None if looks is None else looks.points,
+    )
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Points ``[n, 2]`` in pixels of a frame of ``size`` (height, width)."""
+
+    points: Points
+    size: Size
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What is fixated in other videos: ``others`` bool ``[h, w]``, and how likely, ``prior`` float ``[h, w]``."""
+
+    others: NDArray[np.bool_]
+    prior: NDArray[np.float64]
+
+
+def elsewhere(looks: Sequence[Looks], shape: Size) -> Elsewhere | None:
+    """From the fixations of other videos; None where there are none."""
+    others, prior = np.zeros(shape, bool), np.zeros(shape)
+    for one in looks:
+        found = cells(one.points, one.size, shape)
+        others[found[:, 0], found[:, 1]] = True
+        prior += density(one.points, one.size, shape, SIGMA_FRACTION * one.size[1])
+    return Elsewhere(others, prior) if others.any() else None
+
+
+def from_picture(path: Path, shape: Size) -> Elsewhere:
+    """From a picture of the centre bias, stretched to the maps: what is brighter than half its range is fixated.
+
+    Raises UsageError for a file that is no picture, and for one that is of one colour.
+    """
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(_content(path), np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise UsageError(f"--baseline {path}: is not a readable picture")
+    prior = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
+    if np.ptp(prior) == 0:
+        raise UsageError(f"--baseline {path}: is the same everywhere; it should be bright where people tend to look")
+    return Elsewhere(prior > (prior.min() + prior.max()) / 2, prior)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() or b"\0"
+    except OSError as error:
+        raise UsageError(f"--baseline {path}: {error.strerror}") from None
+
+
+def all_points(frames: FrameFixations) -> Looks:
+    """The points of all frames of a video."""
+    return Looks(np.concatenate([np.empty((0, 2)), *frames.points]), frames.size)
+
+
+def looks_of(truth: VideoTruth, judged: Mapping[str, FrameFixations]) -> Looks | None:
+    """All fixations on a video, if they can be known: it was predicted, or its size and points are on record."""
+    if truth.points is None:
+        return all_points(judged[truth.name]) if truth.name in judged else None
+    size: Any = judged[truth.name].size if truth.name in judged else truth.size()
+    return None if size is None else Looks(truth.points, size)
