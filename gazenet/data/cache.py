@@ -6,8 +6,8 @@ item is a folder of frames, named ``<dataset>/<video>``; its ground truth is dra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gazenet.data.collection import Collection
 from gazenet.data.density import Points, Size, Spread
+from gazenet.data.drawing import PictureFixations
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
@@ -31,27 +32,6 @@ RATES = {"diem": 30.0, "findwho": 30.0, "mvva": 30.0, "fairplay": 60.0}
 """Nominal frames per second of what the pictures were taken from; the layout itself does not tell. Others: 25."""
 PUBLISHED_RATE = 25.0
 HALF = 128
-
-
-@dataclass(frozen=True)
-class DrawnFixations(FrameFixations):
-    """Ground truth read from pictures; ``salmap`` gives the grey picture of a frame, None where there is none."""
-
-    salmap: Callable[[int], NDArray[np.uint8] | None] = field(default=lambda frame: None)
-
-    def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
-        """float32 ``[h, w]``: the stretched picture in 0..1, largest value 1; ``sigma`` was chosen when it was drawn.
-
-        All 0 where the frame has no picture.
-        """
-        drawn = self.salmap(frame)
-        if drawn is None:
-            return np.zeros((h, w), np.float32)
-        shrinks = h <= drawn.shape[0] and w <= drawn.shape[1]
-        resized = cv2.resize(
-            drawn.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
-        return np.asarray(resized / max(float(resized.max()), 1e-12), np.float32)
 
 
 @dataclass(frozen=True)
@@ -121,7 +101,7 @@ class CachedVideo:
             raise UsageError(f"{self.path}: has {len(self.reader)} frames, not {len(times)}: it is of another video")
         points = [np.empty((0, 2)) if k in self._untold else self._points(k) for k in range(len(times))]
         observers = np.array([len(found) for found in points], np.int64)
-        return DrawnFixations(self.size, points, observers, salmap=self._salmap)
+        return PictureFixations(self.size, points, observers, picture=self._salmap)
 
     @cached_property
     def _untold(self) -> frozenset[int]:

@@ -16,7 +16,7 @@ import numpy as np
 from gazenet.data.collection import Collection, videos_in
 from gazenet.data.density import Size, Spread
 from gazenet.data.framewise import FrameTable, FrameVideo, frames_first, from_grid, leave_out, shifted
-from gazenet.data.matlab import load_mat, lookup, numbers
+from gazenet.data.matlab import fields, load_mat, numbers
 from gazenet.data.types import Behaviour, require
 
 UP = -20.0
@@ -45,7 +45,7 @@ class _Coutrot(Collection):
         videos = videos_in(self.root / self.folder, ".avi", ".mp4")
         source = require(self.root / self.annotation, "the published annotation file")
         tree = load_mat(source)
-        clips = lookup(tree, self.variable, source)
+        clips = fields(tree, self.variable, source)
         leave_out([video.stem for video in videos if video.stem not in clips], f"no fixations in {source}")
         return [
             FrameVideo(
@@ -66,9 +66,9 @@ def _looks(tree: Mapping[str, Any], clip: str, source: Path, size: Size) -> Fram
     return shifted(from_grid(frames_first(numbers(tree, f"{clip}.data", source), f"{source}: {clip}.data")), 0, UP)
 
 
-def _rate(clip: Mapping[str, Any]) -> float:
+def _rate(clip: Any) -> float:
     """What the annotation says of its frame rate; all published clips have 25 frames per second."""
-    info = clip.get("info")
+    info = clip.get("info") if isinstance(clip, Mapping) else None
     fps = info.get("fps") if isinstance(info, Mapping) else None
     value = float(fps.ravel()[0]) if isinstance(fps, np.ndarray) and fps.size and fps.dtype.kind in "iuf" else 0.0
     return value if value > 0 else RATE

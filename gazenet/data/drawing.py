@@ -1,17 +1,19 @@
-"""Ground truth as the released system draws it: a byte density on the pixel grid, plus-shaped fixations.
+"""Ground truth that is drawn: as the released system does it, or as pictures that somebody else drew.
 
-Its grid is another than that of ``density``: pixel i lies at coordinate i, not at i + 1/2.
+The released system has a byte density and plus-shaped fixations on another grid than ``density``: pixel i lies at
+coordinate i, not at i + 1/2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.density import Points, Size, Weights
+from gazenet.data.density import Points, Size, Weights, peak_one
 from gazenet.data.fixations import FrameFixations
 
 _PLUS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))
@@ -56,6 +58,25 @@ class PublishedFixations(FrameFixations):
     def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
         """uint8 ``[h, w]``: 1 wherever anything of a stretched plus is left, as the released metrics count."""
         return (_stretched(published_fixations(self.points[frame], self.size), h, w) > 0).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class PictureFixations(FrameFixations):
+    """Ground truth whose density is a picture: ``picture`` gives the grey one of a frame, None where there is none."""
+
+    picture: Callable[[int], NDArray[np.uint8] | None] | None = None
+
+    def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
+        """float32 ``[h, w]``: the picture brought to a size, largest value 1; ``sigma`` is that of its maker.
+
+        All 0 where the frame has no picture.
+        """
+        drawn = None if self.picture is None else self.picture(frame)
+        if drawn is None:
+            return np.zeros((h, w), np.float32)
+        shrinks = h <= drawn.shape[0] and w <= drawn.shape[1]
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return peak_one(np.asarray(cv2.resize(drawn.astype(np.float32), (w, h), interpolation=method), np.float32))
 
 
 def _stretched(drawn: NDArray[np.uint8], h: int, w: int) -> NDArray[np.uint8]:

@@ -12,31 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.collection import Collection, frame_size, videos_in
 from gazenet.data.density import Size, Spread
+from gazenet.data.drawing import PictureFixations
 from gazenet.data.fixations import FrameFixations, nobody
 from gazenet.data.framewise import leave_out
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import MediaError, UsageError
-
-
-@dataclass(frozen=True)
-class SoundMap(FrameFixations):
-    """No fixations; the density of every frame is the map of the sound."""
-
-    sound: NDArray[np.uint8] | None = None
-
-    def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
-        """float32 ``[h, w]``, largest value 1: the stretched map; ``sigma`` is not used."""
-        assert self.sound is not None
-        shrinks = h <= self.sound.shape[0] and w <= self.sound.shape[1]
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = cv2.resize(self.sound.astype(np.float32), (w, h), interpolation=method)
-        return np.asarray(resized / max(float(resized.max()), 1e-12), np.float32)
 
 
 @dataclass(frozen=True)
@@ -67,7 +52,8 @@ class FairPlayVideo:
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
         """No points and no observers; ``density`` is the map of the sound for every one of ``times``."""
         none = nobody(len(times), self.size)
-        return SoundMap(none.size, none.points, none.observers, sound=self.sound_map)
+        sound = self.sound_map
+        return PictureFixations(none.size, none.points, none.observers, picture=lambda frame: sound)
 
 
 class FairPlay(Collection):

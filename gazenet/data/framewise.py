@@ -120,7 +120,7 @@ class FrameVideo:
     def _rows(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
         """The annotated frame, from 0, of each frame shown."""
         count = len(times)
-        if self.behaviour == "published" or self.rate is None or count < 2:
+        if self.behaviour == "published" or self.rate is None or count < 2 or times[-1] <= times[0]:
             return np.arange(count)
         own = (count - 1) / float(times[-1] - times[0])
         if abs(own / self.rate - 1) < SAME_RATE:

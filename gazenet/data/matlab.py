@@ -53,6 +53,14 @@ def lookup(tree: Mapping[str, Any], name: str, path: Path) -> Any:
     return value
 
 
+def fields(tree: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
+    """The struct at a dotted ``name``. Raises UsageError as :func:`lookup`."""
+    value = lookup(tree, name, path)
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{path}: variable {name} must be a struct; found {_what(value)}")
+    return value
+
+
 def numbers(tree: Mapping[str, Any], name: str, path: Path) -> NDArray[np.float64]:
     """The array of numbers at a dotted ``name``, as float64. Raises UsageError as :func:`lookup`."""
     value = lookup(tree, name, path)

@@ -16,7 +16,7 @@ import numpy as np
 from gazenet.data.collection import Collection, first_of, videos_in
 from gazenet.data.density import Size, Spread
 from gazenet.data.framewise import FrameTable, FrameVideo, frames_first, from_grid, leave_out
-from gazenet.data.matlab import load_mat, lookup, numbers
+from gazenet.data.matlab import fields, load_mat, numbers
 from gazenet.data.types import Behaviour
 
 VARIABLE = "eye_data_all"
@@ -41,8 +41,8 @@ class SumMeEtmd(Collection):
         places = ("eyetracking/all_videos.mat", "all_videos.mat")
         source = first_of(self.root, places, "the published annotation file")
         tree = load_mat(source)
-        fields = lookup(tree, VARIABLE, source)
-        known = {video: _field(video.stem, fields) for video in videos}
+        names = fields(tree, VARIABLE, source)
+        known = {video: _field(video.stem, names) for video in videos}
         leave_out([video.stem for video in videos if known[video] is None], f"no fixations in {source}")
         return [
             FrameVideo(
@@ -58,10 +58,10 @@ class SumMeEtmd(Collection):
         ]
 
 
-def _field(stem: str, fields: Mapping[str, Any]) -> str | None:
+def _field(stem: str, names: Mapping[str, Any]) -> str | None:
     """The field of a video: its name, or what MATLAB makes of a name that cannot be a field."""
     valid = re.sub(r"\W", "_", stem)
-    return next((name for name in (stem, valid, f"x{valid}") if name in fields), None)
+    return next((name for name in (stem, valid, f"x{valid}") if name in names), None)
 
 
 def _looks(tree: Mapping[str, Any], name: str, source: Path, behaviour: Behaviour, size: Size) -> FrameTable:

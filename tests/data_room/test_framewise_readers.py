@@ -72,6 +72,7 @@ def test_a_copy_in_another_rate_is_matched_by_time(tmp_path: Path, caplog: pytes
     # 29.97 and 30 name one count of frames.
     near = FrameVideo("a", Path("a"), Path("a"), lambda size: from_grid(np.ones((3000, 2, 1))), 30.0, declared=(9, 9))
     assert near.fixations(np.arange(3000) * 1001 / 30000).observers.all()
+    assert near.fixations(np.zeros(3)).observers.tolist() == [1, 1, 1]
 
 
 def test_points_outside_are_counted_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -219,6 +220,12 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     scipy.io.savemat(root / "coutrot_database1.mat", {"Coutrot_Database1": {"Silence": 1}})
     with pytest.raises(UsageError, match=r"variable Coutrot_Database1\.OriginalSounds is missing; found Silence"):
         Coutrot1(root).items()
+    scipy.io.savemat(root / "coutrot_database1.mat", {"Coutrot_Database1": {"OriginalSounds": np.ones(3)}})
+    with pytest.raises(UsageError, match="OriginalSounds must be a struct; found an array"):
+        Coutrot1(root).items()
+    scipy.io.savemat(root / "coutrot_database1.mat", {"Coutrot_Database1": {"OriginalSounds": {"clip_1": np.ones(3)}}})
+    with pytest.raises(UsageError, match=r"clip_1\.data is missing; found an array"):
+        Coutrot1(root).items()[0].fixations(AT_25)
     with pytest.raises(UsageError, match=r"all_videos\.mat: the published annotation file is not there"):
         raw.clip(tmp_path / "s" / "video" / "a.mp4")
         SumMeEtmd(tmp_path / "s").items()
@@ -236,3 +243,10 @@ def test_left_out_lists_are_short(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         leave_out([str(k) for k in range(20)], "gone")
     assert caplog.messages == ["0, 1, 2, 3, 4, 5, 6, 7 and 12 more: gone; left out"]
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 20, 3), (3, 20, 3, 2)])
+def test_coutrot_data_of_another_shape(shape: tuple[int, ...], tmp_path: Path) -> None:
+    root = raw.coutrot(tmp_path, data=np.ones(shape))
+    with pytest.raises(UsageError, match=r"clip_1\.data: must be \[x y \.\.\., frames, observers\], not"):
+        Coutrot1(root).items()[0].fixations(AT_25)

@@ -151,3 +151,17 @@ def test_gaze_study_table_of_its_own(tmp_path: Path) -> None:
     assert WtmSimGaze(tmp_path).items()[0].conditions == Conditions("left", "normal", "neutral")
     with pytest.raises(UsageError, match=r"t\.csv: column conditions_congruency is missing"):
         read_conditions(header.rsplit(",", 1)[0] + "\n", "t.csv")
+
+
+@pytest.mark.data
+def test_real_gaze_study_clips(test_data: Path, tmp_path: Path) -> None:
+    clips = sorted((test_data / "media").glob("neutral_gaze_center_sound_*.mp4"))
+    if not clips:
+        pytest.skip("the two clips of the gaze study are absent")
+    (tmp_path / "videos").symlink_to(clips[0].parent)
+    items = {item.name: item for item in WtmSimGaze(tmp_path).items()}
+    assert {items[clip.stem].conditions for clip in clips} == {
+        Conditions("left", "normal", "neutral"),
+        Conditions("right", "normal", "neutral"),
+    }
+    assert min(items[clips[0].stem].size) > 100
