@@ -1,7 +1,8 @@
 """Predictions and fixations in the form that pysaliency reads, so that its metrics can be computed on them.
 
 pysaliency is not needed to write it. A frame becomes a stimulus of the maps' own size, its picture the density that
-people left (only its size matters to metrics of maps), and a fixated cell one fixation, as everywhere here.
+people left (only its size matters to metrics of maps), and a fixated cell one fixation, as everywhere here. pysaliency
+tells stimuli apart by their content, so the first pixels of each picture hold its number.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def write_for_pysaliency(comparison: Comparison, folder: Path) -> int:
         first = next(iter(comparison.judged.values()))[video]
         h, w = first.video.maps.shape[1:]
         grey = np.round(255 * first.truth.density(frame, h, w, first.sigma)).astype(np.uint8)
+        grey.flat[:4] = np.frombuffer(np.uint32(n).tobytes(), np.uint8)
         write_bytes(folder / "stimuli" / f"{stem}.png", cv2.imencode(".png", grey)[1].tobytes())
         rows, columns = np.nonzero(first.truth.fixation_map(frame, h, w))
         writer.writerows((stem, n, x + 0.5, y + 0.5) for y, x in zip(rows, columns, strict=True))

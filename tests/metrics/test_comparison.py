@@ -187,6 +187,7 @@ def test_hand_over_to_pysaliency(compared: Comparison, tmp_path: Path) -> None:
     assert write_for_pysaliency(compared, folder) == 9
     stems = sorted(path.stem for path in (folder / "stimuli").iterdir())
     assert stems[:2] == ["one_000000", "one_000002"]
+    assert len({path.read_bytes() for path in (folder / "stimuli").iterdir()}) == 9, "equal pictures are one stimulus"
     for name in compared.judged:
         assert sorted(path.stem for path in (folder / "maps" / name).iterdir()) == stems
     with (folder / "fixations.csv").open() as file:
