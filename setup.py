@@ -29,6 +29,7 @@ PUBLISHED = [
     "unisal",
     "tased",
     "vinet",
+    "avinet",
 ]
 DETECTORS = ["centerface", "s3fd", "mtcnn"]
 

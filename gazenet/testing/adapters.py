@@ -70,7 +70,7 @@ TABLE: dict[str, Adapter] = {
     "net:mobilenetv2_unisal": Adapter("gazenet.testing.goldens_visual:mobilenet"),
     # The GRU's state amplifies rounding: the reference itself is 2e-4 from the same computation in double precision.
     "network:unisal": Adapter("gazenet.testing.goldens_visual:unisal", limit=5e-4),
-    **{f"network:{name}": Adapter(f"gazenet.testing.goldens_visual:{name}") for name in ("tased", "vinet")},
+    **{f"network:{name}": Adapter(f"gazenet.testing.goldens_visual:{name}") for name in ("tased", "vinet", "avinet")},
     **{
         f"function:{name}": Adapter(f"gazenet.testing.goldens_visual:{runner}")
         for name, runner in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,3 +137,13 @@ def excerpt(golden: Golden) -> float:
         raise ValueError(f"the golden states other samples than {differing}")
     found = audio_excerpt(samples, *timing, *clip_frames, buffer_length(config["sample_duration"]))
     return difference(golden, {"excerpt": found[None]})
+
+
+def avinet(golden: Golden) -> float:
+    """AViNet with the fusion that the golden names, however it joins the words."""
+    config = only_known(golden, (*DESCRIBED, "fusion", "num_clips", "num_hier"))
+    if (config.get("num_clips", 32), config.get("num_hier", 3)) != (32, 3):
+        raise ValueError("AViNet takes 32 frames and three levels")
+    fusion = "_".join(re.findall("[a-z]+", config["fusion"].lower()))
+    size = golden.meta["inputs"]["x"]["shape"][-2:]
+    return _tapped(golden, import_object("gazenet_plugins.avinet.network:AViNet")(fusion, tuple(size)))

@@ -1,0 +1,59 @@
+"""AViNet as an extractor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.cues.clip_saliency import ClipSaliency
+from gazenet.cues.finish import FloatMap, blurred, twice_squashed
+from gazenet.cues.types import VideoContext, Windows
+from gazenet.media.excerpt import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
+from gazenet_plugins.avinet.network import CLIP, AViNet, fusion_of
+from gazenet_plugins.avinet.spec import SPEC
+
+PUBLISHED_SAMPLES = 48_000
+
+
+class AvinetSaliency(ClipSaliency):
+    """The map of each frame from 32 and their sound; silence where there is none.
+
+    In published mode the sound is silence: the released pipeline scales it by 2^-23 once too often. Maps are finished
+    as by the authors (smoothed, stretched), or as by the platform (squashed twice, in bytes).
+    """
+
+    spec = SPEC
+    checkpoint = "AViNet_Dave.pt"
+    resampling = "bilinear"
+
+    def network(self, path: Path) -> nn.Module:
+        state = read_state(path)
+        built = AViNet(fusion_of(state), self.size)
+        built.load_state_dict(checked_state(built, state, path))
+        return built
+
+    def begin(self, video: VideoContext) -> None:
+        super().begin(video)
+        self._rate = video.rate
+        sound = None if self.published else video.waveform
+        self._sound_rate = 1 if sound is None else sound.rate
+        self._samples = np.zeros(0, np.float32) if sound is None else AMPLITUDE * from_video_start(sound)
+
+    def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
+        return self.built(clip, self._sound(windows, b))
+
+    def _sound(self, windows: Windows, b: int) -> Tensor:
+        """The sound of window b, ``[1, 1, L, 1]``."""
+        if self.published:
+            return torch.zeros(1, 1, PUBLISHED_SAMPLES, 1, device=self.device, dtype=self.dtype)
+        last = int(windows.index[b]) + 1
+        first = max(1, last - CLIP + 1)
+        found = audio_excerpt(self._samples, self._sound_rate, self._rate, first, last, buffer_length(CLIP))
+        return torch.from_numpy(found).view(1, 1, -1, 1).to(self.device, self.dtype)
+
+    def finish(self, saliency: FloatMap) -> FloatMap:
+        return twice_squashed(saliency) if self.published else blurred(saliency, saliency.shape)

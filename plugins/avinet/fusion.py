@@ -1,0 +1,90 @@
+"""How AViNet brings sound to the deepest level of the video's features: three ways, of the same in- and outputs."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CHANNELS = 1024
+STEPS = 4
+"""Time steps of the deepest level of a clip of 32 frames."""
+
+AUDIO_STEPS = 3
+HEADS, LAYERS = 4, 3
+BASE = 10_000.0
+
+
+class Bilinear(nn.Bilinear):
+    """Pairs of vectors ``[N, C, I]``, ``[N, C, J]`` to ``[N, C, O]``, written as a contraction: runtimes know that."""
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return torch.einsum("nci,oij,ncj->nco", input1, self.weight, input2) + self.bias
+
+
+class Positions(nn.Module):
+    """Adds sines and cosines of the position: ``[length, N, features]`` to the same."""
+
+    def __init__(self, length: int, features: int) -> None:
+        super().__init__()
+        place = torch.arange(length)[:, None]
+        angle = place * torch.exp(torch.arange(0, features, 2) * (-math.log(BASE) / features))
+        waves = torch.stack((angle.sin(), angle.cos()), -1).flatten(1)[:, :features]
+        self.register_buffer("pe", waves[:, None])
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens + self.get_buffer("pe")
+
+
+class Transformer(nn.Module):
+    """Tokens ``[length, N, features]`` that attend to each other, to the same."""
+
+    def __init__(self, length: int, features: int) -> None:
+        super().__init__()
+        self.pos_encoder = Positions(length, features)
+        layer = nn.TransformerEncoderLayer(features, HEADS, features, dropout=0.1)
+        self.transformer_encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.transformer_encoder(self.pos_encoder(tokens))
+
+
+def bilinear_of(grid: tuple[int, int]) -> Bilinear:
+    """The layer between places of a grid (height, width) and steps of the sound."""
+    height, width = grid
+    return Bilinear(height * -(-width // 2), AUDIO_STEPS, STEPS * height * width)
+
+
+def multiplied(layer: Bilinear, visual: Tensor, audio: Tensor) -> Tensor:
+    """Every channel's places with the same channel's steps of sound.
+
+    Args:
+        layer: of the grid of ``visual``.
+        visual: ``[N, 1024, 4, h, w]``.
+        audio: ``[N, 1024, 3, 1]``.
+
+    Returns:
+        As ``visual``.
+    """
+    places = F.max_pool3d(visual, (STEPS, 1, 1), (2, 1, 2))
+    return layer(places.flatten(2), audio.flatten(2)).view_as(visual)
+
+
+def attended(transformer: Transformer, visual: Tensor, audio: Tensor) -> Tensor:
+    """Places and steps of sound as tokens of one sequence.
+
+    Args:
+        transformer: of ``4 h w + 3`` tokens with C features.
+        visual: ``[N, C, 4, h, w]``.
+        audio: ``[N, C, 3, 1]``.
+
+    Returns:
+        ``[N, 2 C, 4, h, w]``: what the places became, and beside it everywhere the mean of what the sound became.
+    """
+    tokens = torch.cat((visual.flatten(2), audio.flatten(2)), 2).permute(2, 0, 1)
+    found = transformer(tokens).permute(1, 2, 0)
+    seen = found[..., :-AUDIO_STEPS].reshape(visual.shape)
+    heard = found[..., -AUDIO_STEPS:].mean(2)[:, :, None, None, None].expand_as(seen)
+    return torch.cat((seen, heard), 1)

@@ -1,0 +1,30 @@
+"""AViNet: data only."""
+
+from gazenet.cues.spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
+
+SPEC = ExtractorSpec(
+    name="avinet",
+    summary="Where people look in a video with sound: ViNet whose deepest features meet SoundNet's (AViNet)",
+    cue="saliency",
+    implementation="gazenet_plugins.avinet.extractor:AvinetSaliency",
+    window=WindowSpec(before=31),
+    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    input=InputSpec(
+        height=448,
+        width=768,
+        keep_aspect=True,
+        enlarge=False,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    ),
+    needs=Needs(audio=AudioSpec(mono=True)),
+    assets=("saliency_prediction/avinet/checkpoints/pretrained_avinet_orig",),
+    batch=4,
+    parameters={"mode": "corrected", "weights": "", "buffer": 16},
+    licence="code and weights: MIT",
+    paper="Jain et al., ViNet: Pushing the limits of Visual Modality for Audio-Visual Saliency Prediction, IROS 2021",
+    bibtex="""@inproceedings{jain2021vinet,
+  title={ViNet: Pushing the limits of Visual Modality for Audio-Visual Saliency Prediction},
+  author={Jain, Samyak and Yarlagadda, Pradeep and Jyoti, Shreyank and Karthik, Shyamgopal and
+          Subramanian, Ramanathan and Gandhi, Vineet}, booktitle={IROS}, year={2021}}""",
+)
