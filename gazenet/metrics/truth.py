@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.density import Points, Size, cells, density, sigma_for
+from gazenet.data.density import Points, Size, cells, density
 from gazenet.data.fixations import FrameFixations, per_frame, read_table
-from gazenet.data.types import Item, open_dataset
+from gazenet.data.types import Dataset, Item, open_dataset, sigma_of
 from gazenet.errors import UsageError
 
 SIGMA_FRACTION = 40 / 1280
@@ -57,16 +57,16 @@ def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[s
     items = collection.items()
     if any(item.still for item in items):
         raise UsageError(f"data set {dataset} holds pictures; score videos, or use the benchmark of stills")
-    return {Path(item.name).stem: _of_item(item, collection.sigma, collection.reference_width) for item in items}
+    return {Path(item.name).stem: _of_item(item, collection) for item in items}
 
 
-def _of_item(item: Item, sigma: float, reference_width: int) -> VideoTruth:
+def _of_item(item: Item, collection: Dataset) -> VideoTruth:
     looks = getattr(item, "table", None)
     return VideoTruth(
         Path(item.name).stem,
         lambda times, size: item.fixations(times),
         lambda: item.size,
-        lambda size: sigma_for(sigma, reference_width, size[1]),
+        lambda size: sigma_of(collection, item),
         None if looks is None else looks.points,
     )
 
