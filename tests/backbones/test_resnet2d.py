@@ -14,7 +14,12 @@ GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 NAMES = ("resnet18", "resnet50", "gaze_resnet18", "gaze_resnet50")
 
 
-@pytest.mark.parametrize("golden", list(find([GOLDENS / f"{n}.json" for n in NAMES])), ids=lambda g: g.name)
+def sized(golden: Golden):
+    marks = [pytest.mark.slow] if golden.path.stem == "gaze_resnet50" else []
+    return pytest.param(golden, marks=marks, id=golden.path.stem)
+
+
+@pytest.mark.parametrize("golden", [sized(golden) for golden in find([GOLDENS / f"{n}.json" for n in NAMES])])
 def test_golden(golden: Golden) -> None:
     verdict = judge(golden, 1e-4)
     assert verdict.state == "pass", verdict.reason

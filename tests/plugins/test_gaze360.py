@@ -25,7 +25,12 @@ GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 NAMES = ("gaze360_b2_flat", "gaze360_b1", "gaze360_loss", "map_gaze_one", "map_gaze_two")
 
 
-@pytest.mark.parametrize("golden", list(find([GOLDENS / f"{name}.json" for name in NAMES])), ids=lambda g: g.name)
+def sized(golden: Golden):
+    marks = [pytest.mark.slow] if golden.path.stem == "gaze360_b1" else []
+    return pytest.param(golden, marks=marks, id=golden.path.stem)
+
+
+@pytest.mark.parametrize("golden", [sized(golden) for golden in find([GOLDENS / f"{name}.json" for name in NAMES])])
 def test_golden(golden: Golden) -> None:
     verdict = judge(golden, 1e-4)
     assert verdict.state == "pass", verdict.reason
@@ -53,7 +58,14 @@ def entry_with(weights: Path, **parameters: object) -> Entry:
     return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
 
 
-LONG = ("looks_at_its_window_only", "does_not_depend_on_the_batch", "works_without_sound", "survives_a_second_video")
+LONG = (
+    "looks_at_its_window_only",
+    "does_not_depend_on_the_batch",
+    "works_without_sound",
+    "survives_a_second_video",
+    "is_deterministic",
+    "resumes_where_it_stopped",
+)
 
 
 def marked(check):

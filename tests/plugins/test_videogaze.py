@@ -24,7 +24,7 @@ from gazenet_plugins.videogaze.people import Answer, Follower, eyes, network_pic
 from gazenet_plugins.videogaze.weights import loaded
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
-LARGE = ("videogaze", "videogaze_clamped", "videogaze_transformation")
+LARGE = ("videogaze", "videogaze_clamped", "videogaze_transformation", "videogaze_head_pose")
 ALL = [golden for golden in find([GOLDENS]) if golden.path.stem.startswith(("videogaze", "map_follow"))]
 
 
