@@ -14,6 +14,7 @@ from gazenet.data.types import installed_datasets, open_dataset, sigma_of
 from gazenet.errors import UsageError
 from gazenet.maps.published import PublishedWriter
 from gazenet.metrics.evaluate import score_frames
+from gazenet.metrics.truth import truths
 from gazenet.training.prepare import Extracted, choose_items, open_clips
 
 READERS = ("findwho", "coutrot1", "coutrot2", "diem", "summeetmd", "mvva", "fairplay", "wtmsimgaze", "processed")
@@ -93,3 +94,11 @@ def test_scores_against_a_frame_numbered_data_set(tmp_path: Path) -> None:
     wrong = score_frames(blobs[::-1], truth, frames, sigma).values
     assert right["nss"].min() > 5 and right["cc"].min() > 0.9
     assert wrong["nss"].mean() < right["nss"].mean() / 2
+
+
+def test_scoring_takes_fixations_and_sigma_from_the_reader(tmp_path: Path) -> None:
+    found = truths("diem", raw.diem(tmp_path), None)["vid_64x48"]
+    frames = found.frames(np.arange(raw.FRAMES) / 30, (48, 64))
+    assert frames[0].tolist() == [[32, 24], [33, 44]]
+    # Of the display, not in proportion to the width of the video.
+    assert (found.size(), found.sigma((48, 64))) == ((48, 64), 40.0)
