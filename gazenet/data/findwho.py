@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class FindWhoVideo:
-    """One video; fixations are pixels of 1280 x 720.
+    """One video; fixations are pixels of ``size``, 1280 x 720 for all published ones.
 
     ``table_rate``: the whole-number frame rate of the published table, by which the published behaviour counts; None:
     corrected.
@@ -100,13 +100,14 @@ class FindWho(Collection):
         paths = sorted(folder.glob("*.mp4"))
         if not paths:
             raise UsageError(f"{folder}: holds no .mp4 file")
-        tables, rates = self._tables(), self._rates(paths)
+        tables, rates, sizes = self._tables(), self._rates(paths), self._sizes()
         nobody = Fixations(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty((0, 2)))
         return [
             FindWhoVideo(
                 path.stem,
                 path,
-                self._kept(tables.get(path.stem, nobody), path.stem),
+                self._kept(tables.get(path.stem, nobody), path.stem, sizes.get(path.stem, SIZE)),
+                size=sizes.get(path.stem, SIZE),
                 table_rate=rates.get(path.stem),
             )
             for path in paths
@@ -116,11 +117,18 @@ class FindWho(Collection):
     def _database(self) -> Path:
         return require(self.root / "video_database.mat", "the published annotation file")
 
+    @property
+    def _flat(self) -> bool:
+        """Whether the flat table is read, whose coordinates are those of 1280 x 720."""
+        return self._source == "csv" or (self._source == "auto" and (self.root / "fixations.csv").exists())
+
     def _tables(self) -> dict[str, Fixations]:
-        table = self.root / "fixations.csv"
-        if self._source == "csv" or (self._source == "auto" and table.exists()):
-            return read_table(require(table, "the table of fixations"), key="video", timed=True)
+        if self._flat:
+            return read_table(require(self.root / "fixations.csv", "the table of fixations"), key="video", timed=True)
         return read_database(self._database)
+
+    def _sizes(self) -> dict[str, Size]:
+        return {} if self._flat else read_sizes(self._database)
 
     def _rates(self, paths: Sequence[Path]) -> dict[str, float]:
         if self.behaviour == "corrected":
@@ -131,12 +139,10 @@ class FindWho(Collection):
             raise UsageError(f"{self._database}: has no framerate_fps of {', '.join(unknown)}")
         return rates
 
-    def _kept(self, table: Fixations, video: str) -> Fixations:
-        if self.subjects is not None:
-            table = table.where(np.isin(table.subject, self.subjects))
-        if self.behaviour == "published":
-            return table
-        return table.where(within(table.points, SIZE, f"{self.root}: {video}"))
+    def _kept(self, table: Fixations, video: str, size: Size) -> Fixations:
+        if self.behaviour == "corrected":
+            table = table.where(within(table.points, size, f"{self.root}: {video}"))
+        return table if self.subjects is None else table.where(np.isin(table.subject, self.subjects))
 
     def mouth_motion(self, video: str) -> list[NDArray[np.uint8]]:
         """For each annotated face of a video: uint8 ``[T]``, 1 while it speaks. Raises UsageError."""
@@ -155,7 +161,7 @@ def read_database(path: Path) -> dict[str, Fixations]:
     """
     tree = load_mat(path)
     try:
-        names = texts(tree, "video_database.video_names_list", path)
+        names = _names(tree, path)
         fields = texts(tree, "video_database.fixdata_fields", path)
         rows = numbers(tree, "video_database.fixdata", path)
     except UsageError as error:
@@ -178,11 +184,30 @@ def read_database(path: Path) -> dict[str, Fixations]:
 def read_rates(path: Path) -> dict[str, float]:
     """The whole-number frame rate of every video by name, as the published table has it. Raises UsageError."""
     tree = load_mat(path)
-    names = texts(tree, "video_database.video_names_list", path)
+    names = _names(tree, path)
     rates = numbers(tree, "video_database.videos_info.framerate_fps", path).ravel()
     if len(rates) != len(names) or not (rates > 0).all():
         raise UsageError(f"{path}: framerate_fps holds {len(rates)} rates for {len(names)} videos, or rates of 0")
     return dict(zip(names, rates.tolist(), strict=True))
+
+
+def read_sizes(path: Path) -> dict[str, Size]:
+    """(height, width) of every video by name, as far as the published table has them. Raises UsageError."""
+    tree = load_mat(path)
+    info = lookup(tree, "video_database", path).get("videos_info")
+    if not isinstance(info, Mapping) or "size" not in info:
+        return {}
+    names, sizes = _names(tree, path), numbers(tree, "video_database.videos_info.size", path)
+    if sizes.shape != (len(names), 2) or not (sizes > 0).all():
+        raise UsageError(f"{path}: videos_info.size must be [{len(names)}, 2], width and height of every video")
+    return {name: (int(height), int(width)) for name, (width, height) in zip(names, sizes, strict=True)}
+
+
+def _names(tree: Mapping[str, Any], path: Path) -> list[str]:
+    """The names that ``VideoIndex`` counts; the published file has them twice."""
+    database = lookup(tree, "video_database", path)
+    twin = isinstance(database, Mapping) and "video_names_list" not in database and "videos_info" in database
+    return texts(tree, f"video_database.{'videos_info.name_list' if twin else 'video_names_list'}", path)
 
 
 def _column(path: Path, fields: list[str], wanted: str) -> int:

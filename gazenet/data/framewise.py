@@ -21,8 +21,6 @@ SAME_RATE = 0.01
 """Rates that differ by less are one: 29.97 and 30 frames per second are names for the same count of frames."""
 SHORTAGE = 2
 """A video may have this many frames fewer than its annotation."""
-HOPELESS = 0.5
-"""With a larger share of its points outside the frame, a file is in other units or of another video."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +91,9 @@ class FrameVideo:
         Raises UsageError naming the file where it cannot be read or does not fit the video.
         """
         table = self.read(self.size)
-        if self.subjects is not None:
-            table = table.where(np.isin(table.subject, self.subjects))
-        if self.behaviour == "published":
-            return table
-        return table.where(within(table.points, self.size, f"{self.source}: {self.name}"))
+        if self.behaviour == "corrected":
+            table = table.where(within(table.points, self.size, f"{self.source}: {self.name}"))
+        return table if self.subjects is None else table.where(np.isin(table.subject, self.subjects))
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
         """The points of the frames shown at ``times`` (seconds, as decoded).
@@ -143,13 +139,13 @@ class FrameVideo:
 def within(points: Points, size: Size, where: str) -> NDArray[np.bool_]:
     """Which points are inside a frame of ``size``; how many are not goes to the log.
 
-    Raises UsageError naming ``where`` if most are outside: then it is another video, or other units.
+    Raises UsageError naming ``where`` if all are outside: then it is another video, or other units.
     """
     x, y = points.T
     kept: NDArray[np.bool_] = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
     dropped = int((~kept).sum())
     text = f"{where}: {dropped} of {len(points)} fixations are outside the frame of {size[1]} x {size[0]}"
-    if dropped > HOPELESS * len(points):
+    if dropped and dropped == len(points):
         raise UsageError(f"{text}; the file belongs to another video or uses other units")
     if dropped:
         LOG.warning("%s and are left out", text)

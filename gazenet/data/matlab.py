@@ -70,8 +70,9 @@ def numbers(tree: Mapping[str, Any], name: str, path: Path) -> NDArray[np.float6
 
 
 def texts(tree: Mapping[str, Any], name: str, path: Path) -> list[str]:
-    """The texts of the cell at a dotted ``name``, in order. Raises UsageError as :func:`lookup`."""
+    """The texts of the cell (or the text) at a dotted ``name``, in order. Raises UsageError as :func:`lookup`."""
     value = lookup(tree, name, path)
+    value = [value] if isinstance(value, str) else value
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise UsageError(f"{path}: variable {name} must be a cell of texts; found {_what(value)}")
     return value

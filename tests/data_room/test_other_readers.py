@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import raw_collections as raw
+import scipy.io
 
 from gazenet.data.fairplay import FairPlay
 from gazenet.data.findwho import FindWho, read_rates
@@ -41,6 +42,25 @@ def test_findwho_corrected_uses_the_times_of_the_frames(tmp_path: Path) -> None:
     assert drifting.observers.tolist() == [0, 0, 1, 2, 2, 1, 1, 1]
     assert sigma_of(data, item) == 40.0
     assert FindWho(tmp_path, subjects=[2]).items()[0].fixations(np.arange(8) / 20).observers.sum() == 5
+
+
+def test_findwho_names_and_sizes_of_the_table_of_videos(tmp_path: Path) -> None:
+    (tmp_path / "raw_videos").mkdir()
+    (tmp_path / "raw_videos" / "001.mp4").write_bytes(b"")
+    fields = ["SubjectIndex", "VideoIndex", "Timestamp", "GazeDuration", "FixationPointX ", "FixationPointY"]
+    info = {"size": np.array([[64, 48]]), "framerate_fps": np.array([[25]], np.uint8), "name_list": raw.cell(["001"])}
+    database = {
+        "videos_info": info,
+        "fixdata": np.array([[1, 1, 0, 100, 63, 47], [1, 1, 200, 100, 64, 10]], np.uint16),
+        "fixdata_fields": raw.cell(fields, row=True),
+    }
+    scipy.io.savemat(tmp_path / "video_database.mat", {"video_database": database})
+    item = FindWho(tmp_path).items()[0]
+    assert item.size == (48, 64) and item.table.points.tolist() == [[63, 47]]
+    info["size"] = np.array([[64, 0]])
+    scipy.io.savemat(tmp_path / "video_database.mat", {"video_database": database})
+    with pytest.raises(UsageError, match=r"videos_info\.size must be \[1, 2\]"):
+        FindWho(tmp_path).items()
 
 
 def test_findwho_points_outside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
