@@ -36,9 +36,12 @@ Maps = dict[str, NDArray[np.uint8]]
 
 
 def integrator(name: str, window: int, norm: bool, size: int, cues: int) -> Integrator:
-    """The published network ``name`` with random weights that leave no unit saturated."""
+    """The published network ``name`` with random weights that keep the scale of what passes through."""
     torch.manual_seed(0)
     network = build(published(name, modalities=cues, sequence_len=window, sequence_norm=norm)).eval()
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.kaiming_normal_(parameter, nonlinearity="linear")
     spec = IntegratorSpec(
         name=name,
         cues=tuple(f"cue {k}" for k in range(cues)),
