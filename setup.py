@@ -92,7 +92,11 @@ setup(
             "gasp_evaluate = gazenet.cli.evaluate:main",
         ],
         "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED],
-        "gazenet.face_detectors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in DETECTORS],
+        "gazenet.face_detectors": [
+            *(f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in DETECTORS),
+            "s3fd_published = gazenet_plugins.s3fd.spec:PUBLISHED",
+            "mtcnn_published = gazenet_plugins.mtcnn.spec:PUBLISHED",
+        ],
         "gazenet.face_landmarks": ["facemesh = gazenet_plugins.facemesh.spec:SPEC"],
         "gazenet.integrators": ["embedded = gazenet.fusion.embedded:SPEC"],
         "gazenet.datasets": [

@@ -38,3 +38,10 @@ class MtcnnDetector:
         """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, five (x, y)."""
         found = self._network(image[..., ::-1] if self._published else image)
         return np.concatenate([found.boxes, found.scores[:, None], found.points.reshape(-1, 10)], 1)
+
+
+class PublishedMtcnn(MtcnnDetector):
+    """The detector as the published pipeline uses it."""
+
+    def __init__(self) -> None:
+        super().__init__(published=True)

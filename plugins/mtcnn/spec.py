@@ -1,4 +1,4 @@
-"""MTCNN as a plugin of group ``gazenet.face_detectors``."""
+"""MTCNN as plugins of group ``gazenet.face_detectors``: as meant, and as the published caches were made."""
 
 from gazenet.cues.faces.spec import FaceModelSpec
 
@@ -13,4 +13,12 @@ SPEC = FaceModelSpec(
   title={Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks},
   author={Zhang, Kaipeng and Zhang, Zhanpeng and Li, Zhifeng and Qiao, Yu},
   journal={IEEE Signal Processing Letters}, year={2016}}""",
+)
+
+PUBLISHED = SPEC.model_copy(
+    update={
+        "name": "mtcnn_published",
+        "summary": "MTCNN with the channels in the order of the published caches (BGR for RGB)",
+        "implementation": "gazenet_plugins.mtcnn.detector:PublishedMtcnn",
+    }
 )

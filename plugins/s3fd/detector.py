@@ -46,6 +46,13 @@ class S3fdDetector:
         return np.concatenate([found, points], 1)
 
 
+class PublishedS3fd(S3fdDetector):
+    """The detector of the published caches."""
+
+    def __init__(self) -> None:
+        super().__init__(published=True)
+
+
 def network_input(image: NDArray[np.uint8], published: bool) -> torch.Tensor:
     """RGB uint8 ``[H, W, 3]`` as the network's picture float32 ``[1, 3, H, W]``.
 

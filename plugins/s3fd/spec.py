@@ -1,4 +1,4 @@
-"""S3FD as a plugin of group ``gazenet.face_detectors``."""
+"""S3FD as plugins of group ``gazenet.face_detectors``: as meant, and as the published caches were made."""
 
 from gazenet.cues.faces.spec import FaceModelSpec
 
@@ -13,4 +13,12 @@ SPEC = FaceModelSpec(
   title={S3FD: Single Shot Scale-invariant Face Detector},
   author={Zhang, Shifeng and Zhu, Xiangyu and Lei, Zhen and Shi, Hailin and Wang, Xiaobo and Li, Stan Z.},
   booktitle={ICCV}, year={2017}}""",
+)
+
+PUBLISHED = SPEC.model_copy(
+    update={
+        "name": "s3fd_published",
+        "summary": "S3FD with the channels in the order of the published caches (BGR for RGB)",
+        "implementation": "gazenet_plugins.s3fd.detector:PublishedS3fd",
+    }
 )

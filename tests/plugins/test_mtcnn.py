@@ -69,12 +69,13 @@ def test_crops_are_counted_from_one_and_those_outside_are_left_out() -> None:
     assert crops[0, 0].tolist() == [[2, 3], [2, 3]] and crops[1, 0].tolist() == [[0, 1], [0, 1]]
 
 
-def test_the_platform_finds_and_runs_it(weights: Path) -> None:
-    stage = FaceStage(get("mtcnn", "gazenet.face_detectors", FaceModelSpec), lambda asset: weights, score=0.0)
+@pytest.mark.parametrize("name", ["mtcnn", "mtcnn_published"])
+def test_the_platform_finds_and_runs_it(name: str, weights: Path) -> None:
+    stage = FaceStage(get(name, "gazenet.face_detectors", FaceModelSpec), lambda asset: weights, score=0.0)
     stage.load()
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
     (found,) = stage.detect([image], (60, 80))
-    assert all(face["score"] > 0.7 for face in found)
+    assert found and all(face["score"] > 0.7 for face in found)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (25, 300)])
