@@ -100,12 +100,11 @@ def shrink(x: Tensor) -> Tensor:
     return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
-class S3D(nn.Module):
-    """A clip ``[N, 3, T, H, W]``, RGB, normalised as its weights want it, to :class:`Levels`.
+class Encoder(nn.Module):
+    """The layers of S3D, for networks that keep its keys at their own top level and have a ``forward`` of their own.
 
-    T a multiple of 8, H and W multiples of 32. Networks that keep the keys of the encoder at their own top level
-    inherit from it. Its work is cut where networks on top need it: :meth:`frame_stem` sees every frame by itself, so
-    that what windows share can be computed once; :meth:`upper` gives the three larger levels.
+    The work is cut where networks on top need it: :meth:`frame_stem` sees every frame by itself, so that what windows
+    share can be computed once; :meth:`upper` gives the three larger levels, :meth:`deepest` the last.
     """
 
     def __init__(self) -> None:
@@ -119,9 +118,6 @@ class S3D(nn.Module):
         self.base2 = nn.Sequential(Mixed("3b"), Mixed("3c"))
         self.base3 = nn.Sequential(Mixed("4b"), Mixed("4c"), Mixed("4d"), Mixed("4e"), Mixed("4f"))
         self.base4 = nn.Sequential(Mixed("5b"), Mixed("5c"))
-
-    def forward(self, clip: Tensor) -> Levels:
-        return self.levels(self.frame_stem(clip))
 
     def frame_stem(self, frames: Tensor) -> Tensor:
         """The first convolution's spatial half, ``[N, 3, T, H, W]`` to ``[N, 64, T, H/2, W/2]``: each frame by itself.
@@ -150,6 +146,16 @@ class S3D(nn.Module):
         first = self.base1[0]
         assert isinstance(first, SeparableConv)
         return first
+
+
+class S3D(Encoder):
+    """A clip ``[N, 3, T, H, W]``, RGB, normalised as its weights want it, to :class:`Levels`.
+
+    T a multiple of 8, H and W multiples of 32.
+    """
+
+    def forward(self, clip: Tensor) -> Levels:
+        return self.levels(self.frame_stem(clip))
 
 
 def from_flat_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

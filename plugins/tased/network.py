@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gazenet.backbones.s3d import EPS, MOMENTUM, S3D
+from gazenet.backbones.s3d import EPS, MOMENTUM, Encoder
 from gazenet_plugins.tased.unpool import unpool
 
 CLIP = 32
@@ -20,7 +20,7 @@ STEPS = 4
 """Time steps of the decoder."""
 
 
-class TasedNet(S3D):
+class TasedNet(Encoder):
     """A clip ``[N, 3, 32, H, W]``, RGB in -1..1, H and W multiples of 32, to saliency ``[N, H, W]`` in 0..1."""
 
     places: Mapping[str, str] = {
@@ -45,7 +45,7 @@ class TasedNet(S3D):
             nn.Conv3d(4, 1, 1),
         )
 
-    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, clip: Tensor) -> Tensor:
         """The map of the clip's last frame. Raises ValueError for clips of another length."""
         if clip.shape[2] != CLIP:
             raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {CLIP}")

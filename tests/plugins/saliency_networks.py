@@ -24,10 +24,10 @@ def goldens(names: Sequence[str], slow: Sequence[str] = ()) -> list[object]:
     return [pytest.param(found[name], id=name, marks=[pytest.mark.slow] if name in slow else []) for name in names]
 
 
-def conformance_checks() -> list[object]:
+def conformance_checks(fast: Sequence[str] = FAST) -> list[object]:
     """Parameters of a test: the kit; what runs many windows is slow."""
     return [
-        pytest.param(check, id=check.__name__, marks=[] if check.__name__ in FAST else [pytest.mark.slow])
+        pytest.param(check, id=check.__name__, marks=[] if check.__name__ in fast else [pytest.mark.slow])
         for check in CHECKS
     ]
 
