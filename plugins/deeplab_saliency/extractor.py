@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
-from gazenet_plugins.deeplab_saliency.network import normalised, to_maximum
+from gazenet_plugins.deeplab_saliency.network import SIZE, normalised, to_maximum
 from gazenet_plugins.deeplab_saliency.spec import SPEC
 
 
@@ -26,6 +27,10 @@ class DeepLabSaliencyMaps:
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         self._network = load_saliency(self._weights or asset_path(SPEC.assets[0])).to(device, dtype)
         self._dtype = dtype
+
+    def network(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """The loaded network and an example of its input, two frames of noise: for export."""
+        return self._network, (torch.randn(2, 3, *SIZE, generator=torch.Generator().manual_seed(0)),)
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
@@ -16,7 +16,7 @@ from gazenet.errors import UsageError
 from gazenet_plugins.stanet import sound
 from gazenet_plugins.stanet.checkpoints import load_saliency, load_switch
 from gazenet_plugins.stanet.spec import SPEC
-from gazenet_plugins.stanet.sta import STA28
+from gazenet_plugins.stanet.sta import STA28, OneMap
 from gazenet_plugins.stanet.switch import decided
 
 
@@ -78,6 +78,16 @@ class VisualAuditorySaliency:
         assert SPEC.input is not None
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
+
+    def network(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """The loaded network, giving one map in 0..1, and examples of its inputs with a batch of two: for export."""
+        assert SPEC.input is not None
+        switched = isinstance(self._network, STA28) and self._network.switched
+        noise = torch.Generator().manual_seed(0)
+        images = [torch.randn(2, 3, SPEC.input.height, SPEC.input.width, generator=noise) for _ in range(3)]
+        audios = [torch.randn(2, 81, 199, generator=noise) for _ in range(3)]
+        switches = [torch.ones(2, 1, 1, 1) for _ in range(3 * switched)]
+        return OneMap(self._network, self._use.shown), (*images, *audios, *switches)
 
     def begin(self, video: VideoContext) -> None:
         """Keeps the sound, one channel at 16 kHz; a video without one is silent."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gazenet.errors import UsageError
 from gazenet.media import read_image
 from gazenet_plugins.stanet.classifiers import Stage
 from gazenet_plugins.stanet.workspace import Workspace
@@ -110,7 +111,7 @@ class Moments(Dataset[Item]):
         heard = [self._heard(sample, k) for k in self.around]
         if self.sounds:
             files = [self.files.sound(sample.video, second) for second in heard]
-            item["audios"] = torch.stack([torch.from_numpy(np.load(file).astype(np.float32)) for file in files])
+            item["audios"] = torch.stack([torch.from_numpy(read_spectrogram(file)) for file in files])
         if self.targets:
             item["targets"] = torch.stack([self._target(self.files.target(sample.video, s)) for s in heard])
         return item
@@ -131,6 +132,21 @@ class Moments(Dataset[Item]):
     def _target(self, file: Path) -> Tensor:
         grey = resized_antialiased(read_image(file), self.size)[..., 0]
         return torch.from_numpy(grey.astype(np.float32) / 255)[None]
+
+
+def read_spectrogram(path: Path) -> NDArray[np.float32]:
+    """``[81, 199]`` from ``.npy``, or from the HDF5 files (``dataset``) that the re-implementation writes.
+
+    Raises UsageError for the latter without the package h5py.
+    """
+    if path.suffix != ".h5":
+        return np.asarray(np.load(path), np.float32)
+    try:
+        import h5py
+    except ImportError:
+        raise UsageError(f"{path}: is an HDF5 file, which needs the package h5py; run: pip install h5py") from None
+    with h5py.File(path, "r") as file:
+        return np.asarray(file["dataset"], np.float32)
 
 
 def resized_antialiased(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -119,6 +119,37 @@ class STA32(_Saliency):
         return blocks.upsampled(self.extra_out1(one), size), blocks.upsampled(self.extra_out0(zero), size)
 
 
+class OneMap(nn.Module):
+    """One of a network's maps in 0..1, from inputs side by side instead of in groups.
+
+    Args:
+        network: the saliency network.
+        shown: position among its outputs.
+    """
+
+    def __init__(self, network: nn.Module, shown: int) -> None:
+        super().__init__()
+        self.network, self.shown = network, shown
+
+    def forward(
+        self,
+        image_0: Tensor,
+        image_1: Tensor,
+        image_2: Tensor,
+        audio_0: Tensor,
+        audio_1: Tensor,
+        audio_2: Tensor,
+        switch_0: Tensor | None = None,
+        switch_1: Tensor | None = None,
+        switch_2: Tensor | None = None,
+    ) -> Tensor:
+        """``[N, 1, H, W]``; all switches are given or none."""
+        groups = [(image_0, image_1, image_2), (audio_0, audio_1, audio_2)]
+        if switch_0 is not None and switch_1 is not None and switch_2 is not None:
+            groups.append((switch_0, switch_1, switch_2))
+        return torch.sigmoid(self.network(*groups)[self.shown])
+
+
 class STA28(_Saliency):
     """The network that the authors' scripts call, from their compiled versions; square pictures of 353..384 pixels.
 

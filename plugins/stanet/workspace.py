@@ -55,7 +55,10 @@ class Workspace:
         return self.pictures(stage) / video / f"{second:02d}.jpg"
 
     def sound(self, video: str, second: int) -> Path:
-        return self.sounds / video / f"{second:02d}.npy"
+        """The spectrogram; an HDF5 file of the re-implementation where there is no other."""
+        own = self.sounds / video / f"{second:02d}.npy"
+        theirs = own.with_suffix(".h5")
+        return theirs if theirs.is_file() and not own.is_file() else own
 
     def target(self, video: str, second: int) -> Path:
         return self.targets / video / f"{second:02d}.png"

@@ -186,9 +186,8 @@ def test_conformance(check: Callable[[Any], None], monkeypatch: pytest.MonkeyPat
     check(Entry(SPEC.name, SPEC, "gazenet", lambda: Prepared, "gazenet_plugins.stanet.spec:SPEC"))
 
 
-@pytest.mark.parametrize("build", [STA32, STA28])
-def test_a_whole_run_with_a_real_network(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = build(trunk=SMALL).eval()
+def test_a_whole_run_with_a_real_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = STA28(trunk=SMALL).eval()
     made = loaded(monkeypatch, network)
     made.begin(context(4.0))
     frames = torch.randint(0, 256, (1, 61, 3, 356, 356), dtype=torch.uint8)
@@ -204,3 +203,27 @@ def test_a_real_switch_fits_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     made.begin(context(4.0))
     made.extract(windows(25.0))
     assert {float(switch) for switch in network.given[2]} <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("build", [STA32, pytest.param(STA28, marks=pytest.mark.slow)])
+def test_the_network_by_itself_gives_the_map_shown(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build(trunk=SMALL).eval()
+    made = loaded(monkeypatch, network)
+    alone, examples = made.network()
+    assert len(examples) == (9 if build is STA28 else 6)
+    groups = [examples[start : start + 3] for start in range(0, len(examples), 3)]
+    with torch.no_grad():
+        wanted = torch.sigmoid(network(*groups)[2 if build is STA28 else 3])
+        assert torch.equal(alone(*examples), wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [STA32, STA28])
+def test_the_network_can_be_exported(build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript")
+    from gazenet.export.onnx import export_onnx
+
+    alone, examples = loaded(monkeypatch, build(trunk=SMALL).eval()).network()
+    names = [f"input_{k}" for k in range(len(examples))]
+    report = export_onnx(alone, examples, tmp_path / "sta.onnx", inputs=names)
+    assert report.differences[0].relative < 1e-4 and not report.unfit

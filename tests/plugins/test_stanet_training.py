@@ -20,7 +20,7 @@ from gazenet_plugins.stanet.checkpoints import load_saliency
 from gazenet_plugins.stanet.classifiers import SA, ST, S
 from gazenet_plugins.stanet.fitting import LOSSES, Chain, train
 from gazenet_plugins.stanet.optimise import FACTORS, Recipe, optimiser, parameter_groups, set_epoch
-from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Jitter, Moments, Sample
+from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Jitter, Moments, Sample, read_spectrogram
 from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
 from gazenet_plugins.stanet.train import main
@@ -195,6 +195,26 @@ def test_neighbours_come_in_the_order_of_the_network(files: Workspace) -> None:
             assert int(item["class_id"]) == 7 and int(item["index"]) == second
 
 
+def test_spectrograms_of_the_reimplementation_are_read(tmp_path: Path) -> None:
+    files = Workspace(tmp_path)
+    path = files.sound(NAME, 3).with_suffix(".h5")
+    path.parent.mkdir(parents=True)
+    values = np.random.default_rng(0).random((81, 199))
+    try:
+        import h5py
+    except ImportError:
+        path.touch()
+        with pytest.raises(UsageError, match=r"03\.h5: .* pip install h5py"):
+            read_spectrogram(files.sound(NAME, 3))
+    else:
+        with h5py.File(path, "w") as file:
+            file["dataset"] = values
+        assert np.array_equal(read_spectrogram(files.sound(NAME, 3)), values.astype(np.float32))
+    np.save(path.with_suffix(".npy"), values)
+    assert files.sound(NAME, 3).suffix == ".npy"
+    assert np.array_equal(read_spectrogram(files.sound(NAME, 3)), values.astype(np.float32))
+
+
 def test_jitter_changes_colours_reproducibly_and_for_training_only(files: Workspace) -> None:
     image = np.random.default_rng(0).random((6, 7, 3)).astype(np.float32)
     first, again = Jitter(1), Jitter(1)
@@ -280,7 +300,7 @@ def test_a_set_without_samples_is_refused(tmp_path: Path, capsys: pytest.Capture
 def test_a_classifier_learns_a_made_up_set(tmp_path: Path) -> None:
     """Two categories that a glance tells apart: the loss falls below that of a guess among all classes."""
     told: list[str] = []
-    made = Chain(Workspace(tmp_path), SMALL, Recipe(epochs=3, batch=2, lr=1e-3), tell=told.append)
+    made = Chain(Workspace(tmp_path), SMALL, Recipe(epochs=2, batch=4, lr=3e-4), tell=told.append)
     for second in range(4):
         for video, level in (("dark", 20), ("light", 230)):
             path = made.files.picture("coarse", video, second)
@@ -289,11 +309,11 @@ def test_a_classifier_learns_a_made_up_set(tmp_path: Path) -> None:
     samples = [Sample(video, k, number) for number, video in enumerate(("dark", "light")) for k in range(4)]
     weights = train(made, "coarse", "S", samples)
     values = [float(line.rpartition(" ")[2]) for line in told]
-    assert values[2] < values[0] < 2.2 * np.log(28)
+    assert values[1] < 0.8 * values[0] and values[0] < 2.2 * np.log(28)
     assert json.loads(weights.with_name("classes.json").read_text()) == list(ave.CATEGORIES)
     state = torch.load(weights, weights_only=True)
     assert S(trunk=SMALL).state_dict().keys() == state.keys()
-    assert train(made, "coarse", "S", samples) == weights and len(told) == 3
+    assert train(made, "coarse", "S", samples) == weights and len(told) == 2
 
 
 @pytest.mark.slow
