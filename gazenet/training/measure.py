@@ -66,7 +66,7 @@ def measure_with(infer_configs: Sequence[InferConfig], config: TrainConfig, weig
     if config.data.frames_root is not None:
         raise UsageError("--infer_configs runs on videos, but data.frames_root holds pictures: use --compute_metrics")
     parts = {"validation": config.data.validation, "test": config.data.test}
-    chosen = {part: _videos(config, sources) for part, sources in parts.items()}
+    chosen = {part: _videos(config, sources) for part, sources in parts.items() if sources}
     tables = {}
     for number, infer in enumerate(infer_configs):
         folder = Path(config.output) / "infer" / str(number)

@@ -173,6 +173,8 @@ def test_resume_refuses_another_config_and_a_broken_checkpoint(data_root: Path, 
 
 def test_a_diverged_training_ends_with_the_step_and_the_remedy(data_root: Path, tmp_path: Path) -> None:
     config = make_config(data_root, tmp_path / "out", trainer__learning_rate=1e30, trainer__gradient_clip="null")
-    with pytest.raises(GazenetError, match=r"diverged at step .*learning_rate"):
+    with pytest.raises(GazenetError, match=r"diverged at step .*diverged_batch.pt: lower trainer.learning_rate"):
         run(config)
+    batch = torch.load(tmp_path / "out" / "diverged_batch.pt", weights_only=True)
+    assert batch["maps"].shape == (4, 2, 18, 32) and batch["clip"].tolist() != []
     assert not (tmp_path / "out" / "integrator.safetensors").exists()
