@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gazenet.cli.common import OK, Parser, check_device, execute, print_table
 from gazenet.config.infer import InferConfig
 from gazenet.config.load import config_summaries, load_config
+from gazenet.config.placeholders import take
 from gazenet.errors import UsageError
 
 DESCRIPTION = """Predict where people look in videos.
@@ -18,6 +19,7 @@ DESCRIPTION = """Predict where people look in videos.
 For every input, <output_dir>/<video stem>/ receives report.html (open it in a browser), overlay.mp4 (with the sound),
 saliency.npy, attention.csv and run.json. Without a config the embedded default runs: no download, CPU or GPU.
 The same command again continues where it stopped; a finished input is not computed twice.
+--@NAME VALUE puts VALUE in the place of @NAME in the texts of the config.
 
 exit codes: 0 done; 1 some input failed, the others are done; 2 the request is wrong; 130 interrupted"""
 
@@ -50,7 +52,7 @@ def build_parser() -> Parser:
     return parser
 
 
-def resolve_config(args: argparse.Namespace) -> InferConfig:
+def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None = None) -> InferConfig:
     """The config with every option of the command line applied. Raises UsageError."""
     sets = list(args.set)
     if args.output_dir is not None:
@@ -60,15 +62,15 @@ def resolve_config(args: argparse.Namespace) -> InferConfig:
             raise UsageError(f"--gpu {args.gpu}: GPUs are counted from 0")
         sets.append(f"device=cuda:{args.gpu}")
     name = Path(args.infer_config_file) if args.infer_config_file else args.infer_config
-    config = load_config("infer", name, sets)
+    config = load_config("infer", name, sets, placeholders or {})
     return config.model_copy(update={"inputs": tuple(args.input)}) if args.input else config
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None = None) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
     if args.list:
         return list_known()
-    config = resolve_config(args)
+    config = resolve_config(args, placeholders)
     if not config.inputs:
         raise UsageError("no input: name videos with --input PATH ..., or 'inputs' in the config")
     check_device(config.device)
@@ -100,7 +102,8 @@ def list_known() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return execute(build_parser(), run, argv)
+    rest, placeholders = take(sys.argv[1:] if argv is None else argv)
+    return execute(build_parser(), lambda args: run(args, placeholders), rest)
 
 
 if __name__ == "__main__":
