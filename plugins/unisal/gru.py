@@ -36,6 +36,10 @@ class MobileGRUCell(nn.Module):
     ``drop_mask_1`` belongs to the recurrent dropout of training and is carried for the checkpoint's sake.
     """
 
+    b_r: nn.Parameter
+    b_z: nn.Parameter
+    b_h: nn.Parameter
+
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
         for name in BIASES:

@@ -20,6 +20,8 @@ SPEC = ExtractorSpec(
     ),
     assets=("saliency_prediction/unisal/checkpoints/pretrained_unisal_orig",),
     batch=4,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "domain": "DHF1K", "step": 0},
     licence="code and weights: Apache-2.0",
     paper="R. Droste, J. Jiao, J. A. Noble, Unified Image and Video Saliency Modeling, ECCV 2020",
