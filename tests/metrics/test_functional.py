@@ -173,3 +173,18 @@ def test_shapes_must_agree() -> None:
         metric.nss(torch.rand(4, 4), torch.rand(4, 5))
     with pytest.raises(ValueError, match="at least one pixel"):
         metric.cc(torch.rand(0, 5), torch.rand(0, 5))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("kind", ["single", "smooth", "bytes"])
+def test_a_gpu_gives_what_the_cpu_gives(kind: str) -> None:
+    p = KINDS[kind](torch.Generator().manual_seed(0))
+    _, f, g = maps(batch=(3,))
+    p, f, g = (x[:, :9, :14] for x in (p, f, g))
+    for name, by_density in TRUTH.items():
+        given = p, g if by_density else f
+        found = getattr(metric, name)(*(x.cuda() for x in given))
+        assert torch.allclose(found.cpu(), getattr(metric, name)(*given), rtol=1e-9), name
+    shuffled = metric.auc_shuffled(p.cuda(), f.cuda(), (g > 0.5).cuda())
+    assert torch.allclose(shuffled.cpu(), metric.auc_shuffled(p, f, g > 0.5), rtol=1e-12)
