@@ -73,8 +73,8 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
     from gazenet.cues.faces.spec import FaceModelSpec
     from gazenet.cues.registry import discover, get
 
-    specs = [get(extractor.name).spec for extractor in config.extractors]
-    ids = [asset for spec in specs for asset in spec.assets]
+    given = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
+    ids = [asset for spec, parameters in given for asset in spec.assets_with(parameters)]
     # Faces are looked for in every run: the attention table and the report tell each person's share.
     ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
     if config.faces.mesh:

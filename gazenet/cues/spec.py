@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gazenet.errors import UsageError
 
@@ -94,6 +94,14 @@ class ExtractorSpec(_Frozen):
     assets: tuple[str, ...] = Field(
         default=(), description="Catalogue ids of weights; empty: works offline as installed."
     )
+    checkpoints: tuple[str, ...] = Field(
+        default=(),
+        description="Parameters that hold the path of a checkpoint (file or folder): what lies there counts in the "
+        "cache's keys.",
+    )
+    assets_replaced_by: str = Field(
+        default="", description="The parameter that takes the place of all assets where it is given."
+    )
     neutral: float = Field(
         default=0.0, ge=0, le=1, description="Value of the constant map where nobody or nothing is there."
     )
@@ -111,6 +119,19 @@ class ExtractorSpec(_Frozen):
         """The sound wanted; None for an extractor that does not listen."""
         wanted = self.needs.audio
         return wanted if isinstance(wanted, AudioSpec) else AudioSpec() if wanted else None
+
+    def assets_with(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
+        """The assets that are needed with the given parameters: none where a checkpoint replaces them."""
+        return () if parameters.get(self.assets_replaced_by) else self.assets
+
+    @model_validator(mode="after")
+    def _checkpoints_are_parameters(self) -> ExtractorSpec:
+        for name in self.checkpoints:
+            if not isinstance(self.parameters.get(name), str):
+                raise ValueError(f"checkpoints names {name!r}, which is not a parameter that holds a text")
+        if self.assets_replaced_by and self.assets_replaced_by not in self.checkpoints:
+            raise ValueError(f"assets_replaced_by names {self.assets_replaced_by!r}, which is not in checkpoints")
+        return self
 
     @field_validator("implementation")
     @classmethod

@@ -13,6 +13,7 @@ from gazenet.config.infer import FacesConfig, InferConfig
 from gazenet.cues.faces.spec import FaceModelSpec
 from gazenet.cues.registry import Entry
 from gazenet.cues.spec import ExtractorSpec
+from gazenet.errors import UsageError
 from gazenet.files import sha256_file
 
 _DESCRIPTIVE = {"summary", "licence", "paper", "bibtex"}
@@ -38,6 +39,21 @@ def asset_hashes(ids: tuple[str, ...]) -> dict[str, str]:
     return {asset: sha256_file(asset_path(asset)) for asset in ids}
 
 
+def checkpoint_hashes(path: str) -> list[str]:
+    """Hashes of a checkpoint file, or of the files in a folder; none for an empty path.
+
+    Raises UsageError where there is nothing.
+    """
+    if not path:
+        return []
+    place = Path(path).expanduser()
+    files = sorted(one for one in place.iterdir() if one.is_file()) if place.is_dir() else [place]
+    try:
+        return [sha256_file(one) for one in files]
+    except OSError as error:
+        raise UsageError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+
+
 def faces_fingerprint(config: FacesConfig, models: Sequence[FaceModelSpec], max_side: int, chunk: int) -> str:
     """What detections depend on; ``models``: the detector and, where it is used, the landmark network."""
     told = {f"{model.name} {model.version}": asset_hashes(model.assets) for model in models}
@@ -57,7 +73,8 @@ def extractor_fingerprint(
     needs = {name: upstream[name] for name in entry.spec.needs.maps}
     if entry.spec.needs.faces or entry.spec.needs.face_crops:
         needs["faces"] = upstream["faces"]
-    files = [sha256_file(str(v)) for v in parameters.values() if str(v).endswith(".safetensors")]
+    files = [hashes for name in entry.spec.checkpoints if (hashes := checkpoint_hashes(str(parameters[name])))]
     values = {"spec": spec, "parameters": dict(parameters), "stride": stride, "needs": needs, "files": files}
     size = [config.map_size, config.max_side, config.chunk]
-    return digest([values, size, asset_hashes(entry.spec.assets), package_weights(entry.spec.implementation)])
+    assets = asset_hashes(entry.spec.assets_with(parameters))
+    return digest([values, size, assets, package_weights(entry.spec.implementation)])

@@ -39,6 +39,11 @@ class Cue:
     def spec(self) -> ExtractorSpec:
         return self.entry.spec
 
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Catalogue ids of the weights in use."""
+        return self.spec.assets_with(self.runner.parameters)
+
 
 @dataclass(frozen=True)
 class Graph:

@@ -46,7 +46,7 @@ def integrator_hash(graph: Graph) -> str | None:
 
 def weight_hashes(graph: Graph) -> dict[str, str | None]:
     """SHA-256 of every weight file from the catalogue that took part, and of the integrator's."""
-    ids = [*graph.face_assets, *(asset for cue in graph.cues for asset in cue.spec.assets)]
+    ids = [*graph.face_assets, *(asset for cue in graph.cues for asset in cue.assets)]
     found: dict[str, str | None] = dict(asset_hashes(tuple(sorted(set(ids)))))
     return found if graph.integrator is None else {**found, "integrator": integrator_hash(graph)}
 

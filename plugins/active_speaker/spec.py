@@ -11,6 +11,7 @@ SPEC = ExtractorSpec(
     needs=Needs(faces=True, audio=AudioSpec(rate=16_000, mono=True)),
     assets=("silero_vad",),
     batch=32,
+    checkpoints=("weights",),
     parameters={"base": 0.15, "weights": ""},
     licence="network: MIT, trained on research-only data; voice activity: silero-vad (MIT)",
     paper="Voice: Silero VAD; labels: Liu et al., Predicting Salient Face in Multiple-Face Videos, CVPR 2017",

@@ -10,6 +10,8 @@ SPEC = ExtractorSpec(
     input=InputSpec(height=216, width=384, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     assets=("deeplab_saliency",),
     batch=8,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"weights": ""},
     licence="network: MIT, rebuilt from a published table; no weights were published",
     paper="Chen et al., Rethinking Atrous Convolution for Semantic Image Segmentation, 2017",

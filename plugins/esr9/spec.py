@@ -11,6 +11,8 @@ SPEC = ExtractorSpec(
     needs=Needs(faces=True),
     assets=("emotion_recognition/esr9/checkpoints/pretrained_esr9_orig",),
     batch=8,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "statistics": "", "merge": "sum", "every": False},
     licence="code MIT; trained model not for commercial use",
     paper="H. Siqueira, S. Magg, S. Wermter, Efficient Facial Feature Learning with Wide Ensemble-based Convolutional "

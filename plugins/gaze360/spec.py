@@ -12,6 +12,8 @@ SPEC = ExtractorSpec(
     needs=Needs(faces=True),
     assets=("gaze_estimation/gaze360/checkpoints/pretrained_gaze360_orig",),
     batch=2,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "exact": False},
     licence="weights: Gaze360 research licence, no redistribution",
     paper="P. Kellnhofer et al., Gaze360: Physically Unconstrained Gaze Estimation in the Wild, ICCV 2019",

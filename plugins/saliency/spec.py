@@ -11,6 +11,7 @@ SPEC = ExtractorSpec(
     input=InputSpec(height=288, width=384, keep_aspect=True, multiple_of=8),
     assets=("open_nsfw",),
     batch=8,
+    checkpoints=("weights",),
     parameters={"weights": ""},
     licence="readout: MIT, trained on research-only data; backbone: BSD-2 (Yahoo)",
     paper="Backbone: He et al., Deep Residual Learning, CVPR 2016; data: Xu et al., JoV 2014; Jiang et al., ECCV 2014",

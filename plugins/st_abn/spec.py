@@ -19,6 +19,8 @@ SPEC = ExtractorSpec(
     ),
     assets=("st_abn",),
     batch=2,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"weights": "", "mode": "corrected"},
     licence="no licence stated for code and weights; trained on Something-Something V2",
     paper="Mitsuhara et al., ST-ABN: Visual Explanation Taking into Account Spatio-temporal Information, 2021",

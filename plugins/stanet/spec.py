@@ -13,6 +13,8 @@ SPEC = ExtractorSpec(
     needs=Needs(audio=AudioSpec(rate=16_000, mono=True)),
     assets=("stanet",),
     batch=2,
+    checkpoints=("weights", "switch"),
+    assets_replaced_by="weights",
     parameters={"weights": "", "switch": "", "mode": "corrected", "gap": 1.0},
     licence="no licence stated for code and weights; trained on AVE",
     paper="Wang et al., From Semantic Categories to Fixations: A Novel Weakly-Supervised Visual-Auditory Saliency "

@@ -12,6 +12,8 @@ SPEC = ExtractorSpec(
     input=InputSpec(height=224, width=384, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     assets=("stsanet",),
     batch=4,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"weights": "", "mode": "corrected"},
     licence="code and weights: MIT; weights trained on DHF1K",
     paper="Wang et al., Spatio-Temporal Self-Attention Network for Video Saliency Prediction, IEEE TMM 25, 2023",

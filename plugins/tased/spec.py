@@ -12,6 +12,8 @@ SPEC = ExtractorSpec(
     input=InputSpec(height=448, width=768, keep_aspect=True, enlarge=False, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
     assets=("saliency_prediction/tased/checkpoints/pretrained_tased_orig",),
     batch=4,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "buffer": 16},
     licence="code: MIT; weights trained on DHF1K, whose licence allows research only",
     paper="K. Min, J. Corso, TASED-Net: Temporally-Aggregating Spatial Encoder-Decoder Network, ICCV 2019",

@@ -12,6 +12,8 @@ SPEC = ExtractorSpec(
     needs=Needs(faces=True),
     assets=("gaze_following/videogaze/checkpoints/pretrained_videogaze_orig",),
     batch=2,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": ""},
     licence="weights: none stated; for research",
     paper="A. Recasens et al., Following Gaze in Video, ICCV 2017",

@@ -20,6 +20,8 @@ SPEC = ExtractorSpec(
     ),
     assets=("saliency_prediction/avinet/checkpoints/pretrained_avinet_orig",),
     batch=4,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "buffer": 16},
     licence="code and weights: MIT",
     paper="Jain et al., ViNet: Pushing the limits of Visual Modality for Audio-Visual Saliency Prediction, IROS 2021",
