@@ -84,24 +84,27 @@ def _shared_divergence(parts: tuple[str, ...], want: Want, data: Data) -> float:
 
 
 def _total(parts: tuple[str, ...], want: Want, data: Data) -> float:
-    weights = WEIGHTS if parts[0] == "default_weights" else _weights(parts[0])
-    terms = loss_terms(data["x"], data["s"], data["f"], weights)
+    terms = loss_terms(data["x"], data["s"], data["f"], _weights(parts[0]))
     found = {LOGGED[name]: value for name, value in terms.items()} | {"loss": _sum(terms)}
     return max(_error(found[name], value) for name, value in want.items())
 
 
 def _weights(text: str) -> LossConfig:
     """``weights_0.1_2_1_0.5_0.25``: those of cross entropy, correlation, NSS, divergence and likelihood."""
+    if text == "default_weights":
+        return WEIGHTS
     numbers = [float(part) for part in text.removeprefix("weights_").split("_")]
     return LossConfig(mode="published", **dict(zip(TERMS, numbers, strict=True)))
 
 
 def _total_gradient(parts: tuple[str, ...], want: Want, data: Data) -> float:
-    return _with_gradient(lambda x: _sum(loss_terms(x, data["s"], data["f"], WEIGHTS)), want, data)
+    weights = _weights(parts[0])
+    return _with_gradient(lambda x: _sum(loss_terms(x, data["s"], data["f"], weights)), want, data)
 
 
 def _logged(parts: tuple[str, ...], want: Want, data: Data) -> float:
-    found = logged(loss_terms(data["x"], data["s"], data["f"], WEIGHTS), WEIGHTS, len(data["x"]))
+    weights = _weights(parts[0])
+    found = logged(loss_terms(data["x"], data["s"], data["f"], weights), weights, len(data["x"]))
     return max(_error(found[name], value) for name, value in want.items())
 
 
@@ -117,13 +120,14 @@ def _auc(parts: tuple[str, ...], want: Want, data: Data) -> float:
 
 _NAMES = "|".join(TERMS)
 _NUMBER = r"([0-9.]+)"
+_WEIGHTS = r"(default_weights|weights_[0-9._]+)"
 _MEMBERS: Mapping[str, Callable[[tuple[str, ...], Want, Data], float]] = {
     rf"({_NAMES})_w{_NUMBER}": _term,
     rf"({_NAMES})_unreduced_w{_NUMBER}": _unreduced,
     rf"kld_generic_w{_NUMBER}": _shared_divergence,
-    r"total_(default_weights|weights_[0-9._]+)": _total,
-    r"total_default_weights_grad": _total_gradient,
-    r"logged_default_weights": _logged,
+    rf"total_{_WEIGHTS}": _total,
+    rf"total_{_WEIGHTS}_grad": _total_gradient,
+    rf"logged_{_WEIGHTS}": _logged,
     rf"dam_bce_weight_{_NUMBER}": _dam,
     r"aucj_metric_(jitter|nojitter)": _auc,
 }
