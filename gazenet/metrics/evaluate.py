@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.data.density import Size, cells
+from gazenet.data.density import Size
 from gazenet.data.fixations import Fixations, FrameFixations, per_frame
 from gazenet.errors import CacheError
 from gazenet.metrics import saliency
@@ -115,15 +115,6 @@ def _enlarged(p: torch.Tensor, grid: int | None) -> torch.Tensor:
         return p
     size = (round(h * grid / max(h, w)), round(w * grid / max(h, w)))
     return torch.nn.functional.interpolate(p[:, None], size, mode="bilinear", align_corners=False)[:, 0]
-
-
-def fixated_cells(fixations: Sequence[Fixations], size: Size, shape: Size) -> NDArray[np.bool_]:
-    """bool ``[h, w]``: cells fixated in any of several videos of one ``size``, the negatives of the shuffled AUC."""
-    marked = np.zeros(shape, bool)
-    for table in fixations:
-        found = cells(table.points, size, shape)
-        marked[found[:, 0], found[:, 1]] = True
-    return marked
 
 
 @dataclass(frozen=True)

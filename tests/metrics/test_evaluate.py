@@ -12,7 +12,8 @@ from prediction_samples import SHAPE, SIZE, TIMES, looks, right_maps, write_resu
 from gazenet.data.fixations import per_frame
 from gazenet.errors import CacheError
 from gazenet.metrics import evaluate, functional
-from gazenet.metrics.evaluate import evaluate_maps, fixated_cells, read_predicted, score_frames
+from gazenet.metrics.evaluate import evaluate_maps, read_predicted, score_frames
+from gazenet.metrics.truth import Looks, elsewhere
 
 
 def test_the_ground_truth_scores_best_and_frames_without_people_are_left_out() -> None:
@@ -38,7 +39,9 @@ def test_stride_bad_frames_and_table() -> None:
 
 def test_shuffled_area_needs_the_fixations_of_others() -> None:
     table = looks()
-    others = fixated_cells([looks(1), looks(2)], SIZE, SHAPE)
+    known = elsewhere([Looks(looks(seed).points, SIZE) for seed in (1, 2)], SHAPE)
+    others = known.others
+    assert 0 < others.sum() <= 24 and known.prior[others].mean() > known.prior[~others].mean()
     found = evaluate_maps(right_maps(table), TIMES, table, SIZE, metrics=["auc_shuffled"], others=others)
     plain = evaluate_maps(right_maps(table), TIMES, table, SIZE, metrics=["auc_uniform"])
     assert (found.values["auc_shuffled"] < plain.values["auc_uniform"]).all()
