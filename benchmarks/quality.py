@@ -231,6 +231,19 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def judge_videos(
+    config: TrainConfig, folder: Path, extract: Remembered, folds: Mapping[str, Parameters]
+) -> dict[str, Any]:
+    """The table of all predictors, printed; also which videos the learned cues may have seen."""
+    by_video = leave_one_out(config, folder, extract, folds)
+    rows = table(by_video)
+    print(show(rows, list(by_video)))
+    unseen = sorted(set(by_video) - set(folds))
+    if unseen:
+        print(f"\ncues as installed (they may have seen the video) for: {', '.join(unseen)}")
+    return {"videos": rows, "cues_as_installed_for": unseen}
+
+
 def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -242,22 +255,16 @@ def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> i
     parser.add_argument("--folds", type=Path, help="JSON: parameters of learned cues per video left out")
     parser.add_argument("--work", type=Path, default=Path("runs/quality"), help="checkpoints of the folds")
     parser.add_argument("--output", type=Path, default=Path("runs/quality/quality.json"))
-    parser.add_argument("--no_images", action="store_true", help="leave out the 5-fold on OSIE")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--no_images", action="store_true", help="leave out the 5-fold on OSIE")
+    only.add_argument("--no_videos", action="store_true", help="the 5-fold on OSIE alone")
     args = parser.parse_args(argv)
     config = load_config("train", args.train_config, [f"data.root={json.dumps(str(args.root))}", *args.set])
     folds: dict[str, Parameters] = json.loads(args.folds.read_text(encoding="utf-8")) if args.folds else {}
     remembered = Remembered(extract)
-    by_video = leave_one_out(config, args.work, remembered, folds)
-    rows = table(by_video)
-    print(show(rows, list(by_video)))
-    unseen = sorted(set(by_video) - set(folds))
-    if unseen:
-        print(f"\ncues as installed (they may have seen the video) for: {', '.join(unseen)}")
-    result: dict[str, Any] = {
-        "videos": rows,
-        "cues_as_installed_for": unseen,
-        "config": config.model_dump(mode="json"),
-    }
+    result: dict[str, Any] = {"config": config.model_dump(mode="json")}
+    if not args.no_videos:
+        result.update(judge_videos(config, args.work, remembered, folds))
     if not args.no_images and (args.root / "osie").is_dir():
         result["images"] = image_folds(config, args.root / "osie", remembered, folds)
         for name, row in result["images"].items():
