@@ -59,7 +59,8 @@ test-slow: $(VENV)/.assets
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	@mkdir -p $(VENV)/typed && ln -sfn ../../plugins $(VENV)/typed/gazenet_plugins
+	MYPYPATH=$(VENV)/typed $(BIN)/mypy
 	$(BIN)/lint-imports
 
 showcase: $(VENV)/.assets

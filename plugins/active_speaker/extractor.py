@@ -57,7 +57,7 @@ class ActiveSpeaker:
                 for face in faces
             )
             maps.append(brightest(blobs, canvas))
-            records.append(self._record(speaking, float(self._voice.activity(times[windows.anchor]))))
+            records.append(self._record(speaking, float(self._voice.activity(times)[windows.anchor])))
         return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
 
     @torch.inference_mode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,20 +53,24 @@ def own_features(series: Array, times: Array, centre: int, voice: Array, level: 
     short, long = _gauss(middle, 0.15), _gauss(middle, 0.5)
     features: list[float] = []
     for k in (0, 3, 2, 1):
-        features += [np.log(short @ speed[:, k] + 0.01), np.log(long @ speed[:, k] + 0.01)]
+        features += [_log(short @ speed[:, k], 0.01), _log(long @ speed[:, k], 0.01)]
     wide = _gauss(at, 0.4)
     around = _gauss(at, 0.5)
     shaken = series[:, :4] - around @ series[:, :4]
     for k in (0, 3, 2):
-        features.append(np.log(np.sqrt(wide @ shaken[:, k] ** 2) + 1e-3))
+        features.append(_log(np.sqrt(wide @ shaken[:, k] ** 2), 1e-3))
     features.append(float(np.clip(series[centre, 0] * 10, 0, 2)))
     drift = np.abs(np.diff(series[:, 4])) / steps / max(float(series[centre, 5]), 1.0)
-    features.append(np.log(_gauss(middle, 0.3) @ drift + 0.01))
+    features.append(_log(_gauss(middle, 0.3) @ drift, 0.01))
     loud = level - around @ level
     both = np.sqrt((wide @ shaken[:, 0] ** 2) * (wide @ loud**2) + 1e-8)
     features.append(float(wide @ (shaken[:, 0] * loud) / both))
-    features.append(np.log(wide @ (_at_frames(speed[:, 0]) * voice) + 0.01))
+    features.append(_log(wide @ (_at_frames(speed[:, 0]) * voice), 0.01))
     return np.array([*features, voice[centre], around @ voice, level[centre]])
+
+
+def _log(value: SupportsFloat, floor: float) -> float:
+    return float(np.log(float(value) + floor))
 
 
 def _at_frames(between: Array) -> Array:

@@ -15,6 +15,9 @@ class SpeakerNet(nn.Module):
         hidden: width of the hidden layer.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, hidden: int = 16) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(COUNT))
@@ -23,4 +26,4 @@ class SpeakerNet(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``[N, COUNT]`` to logits ``[N]``."""
-        return self.layers((features - self.mean) / self.std)[:, 0]  # type: ignore[no-any-return]
+        return self.layers((features - self.mean) / self.std)[:, 0]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gazenet.backbones.onnx_graph import OnnxNetwork
-from gazenet.cues.types import Waveform
+from gazenet.media.types import Waveform
 
 RATE = 16_000
 BLOCK, CONTEXT = 512, 64
@@ -27,10 +27,10 @@ class VoiceTrack:
     level_times: NDArray[np.float64]
     levels: NDArray[np.float64]
 
-    def activity(self, times: ArrayLike) -> NDArray[np.float64]:
+    def activity(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.interp(times, self.voice_times, self.voice, left=0.0, right=0.0))
 
-    def level(self, times: ArrayLike) -> NDArray[np.float64]:
+    def level(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.interp(times, self.level_times, self.levels))
 
 

@@ -64,6 +64,8 @@ class DenseBlock(nn.Module):
 class ExpressionNet(nn.Module):
     """RGB crops ``[B, 3, 112, 112]`` in 0..255 to class probabilities ``[B, 7]`` (order of ``CLASSES``)."""
 
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.dense = nn.ModuleList(DenseBlock(i, o, k == 0) for k, (i, o) in enumerate(_BLOCKS))

@@ -96,7 +96,8 @@ class Cascade(nn.Module):
         crops, inside = crops_of(picture, boxes, side)
         found: Found = network(normalised(crops))
         passed = found.probability[:, 1] > least
-        chosen = Found(*(None if part is None else part[passed] for part in found))
+        points = None if found.points is None else found.points[passed]
+        chosen = Found(found.shift[passed], found.probability[passed], points)
         return boxes[inside][_array(passed).astype(bool)], _array(chosen.probability)[:, 1], chosen
 
 

@@ -26,6 +26,8 @@ class SaliencyReadout(nn.Module):
         bias_grid: rows and columns of the learned centre bias, stretched over any aspect ratio.
     """
 
+    blur: Tensor
+
     def __init__(
         self,
         widths: Sequence[int] = (32, 48, 64),

@@ -61,8 +61,8 @@ class VideoGazeCue:
         if self._published:
             heats = [answer.heat for answer in self._last_of_seven(windows, b)]
             return _stretched(published_map.levels(published_map.total(heats)).astype(np.float32) / 255, canvas)
-        answers = self._looking_here(windows, b)
-        return brightest((_stretched(a.heat * (a.probability / a.heat.max()), canvas) for a in answers), canvas)
+        scaled = (a.heat * np.float32(a.probability / a.heat.max()) for a in self._looking_here(windows, b))
+        return brightest((_stretched(heat, canvas) for heat in scaled), canvas)
 
     def _last_of_seven(self, windows: Windows, b: int) -> Iterator[Answer]:
         """The published rule: people three frames back, where the last of their seven frames won."""
