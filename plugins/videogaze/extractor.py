@@ -60,7 +60,9 @@ class VideoGazeCue:
         canvas = Canvas(windows.size, windows.map_size)
         if self._published:
             heats = [answer.heat for answer in self._last_of_seven(windows, b)]
-            return _stretched(published_map.levels(published_map.total(heats)).astype(np.float32) / 255, canvas)
+            return _stretched(
+                published_map.levels(published_map.total(heats)).astype(np.float32) / np.float32(255), canvas
+            )
         scaled = (a.heat * np.float32(a.probability / a.heat.max()) for a in self._looking_here(windows, b))
         return brightest((_stretched(heat, canvas) for heat in scaled), canvas)
 
