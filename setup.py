@@ -30,6 +30,9 @@ PUBLISHED = [
     "tased",
     "vinet",
     "avinet",
+    "dave",
+    "binauraldave",
+    "stavis",
 ]
 DETECTORS = ["centerface", "s3fd", "mtcnn"]
 

@@ -39,14 +39,15 @@ def published_positions(last: int, length: int, valid: int | None = None) -> lis
     return [start] * (length - (end - start)) + list(range(start, end))
 
 
-def published_offsets(frame: int, length: int, buffer: int = BUFFER) -> list[int]:
+def published_offsets(frame: int, length: int, buffer: int = BUFFER, valid: int | None = None) -> list[int]:
     """The clip of frame ``frame`` as the released code composes it, as offsets from that frame, oldest first.
 
-    At the start of a video, and where the buffer is shorter than the clip, the newest frame fills the end.
+    At the start of a video, and where the buffer is shorter than the clip, the newest frame fills the end. ``valid``
+    as of :func:`published_positions`.
     """
     known = min(frame + 1, length, buffer)
     window = [*range(1 - known, 1), *[0] * (length - known)]
-    return [window[position] for position in published_positions(length, length)]
+    return [window[position] for position in published_positions(length, length, valid)]
 
 
 def causal_offsets(length: int, step: int = 1) -> list[int]:

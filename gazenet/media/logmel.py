@@ -7,6 +7,7 @@ DAVE uses them.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -21,6 +22,8 @@ WINDOW, HOP, FFT = 400, 160, 512
 MEL_BANDS, MEL_LOW, MEL_HIGH = 64, 125.0, 7500.0
 LOG_OFFSET = 0.01
 EXAMPLE_FRAMES = 64
+PACKET = 16
+"""Examples that go with a clip."""
 WINDOWED_RATE = 48_000
 _FRAMES_AT_ONCE = 4096
 
@@ -78,6 +81,26 @@ def log_mel_at(frames: NDArray[np.float64], start: float, times: NDArray[np.floa
     inside = (index >= 0) & (index < len(frames))
     found = frames[np.where(inside, index, 0)] if len(frames) else np.zeros((*index.shape, MEL_BANDS))
     return np.where(inside[..., None], found, np.log(LOG_OFFSET))
+
+
+class Packet(NamedTuple):
+    """Examples ``[16, ...]`` that belong to a frame; ``valid``: how many frames of video have examples."""
+
+    examples: NDArray[np.floating]
+    valid: int
+
+
+def packet(examples: NDArray[np.floating], frame: int) -> Packet:
+    """The examples that DAVE's released code takes for frame ``frame`` (from 1) of ``[n, ...]``, n > 0.
+
+    Those from 15 before the frame's number to that number, which counts from 0 here: one beyond the frame. What is
+    missing in front is filled with the first. Raises ValueError without examples.
+    """
+    if not len(examples):
+        raise ValueError("no examples: the sound is shorter than one")
+    valid = min(frame, len(examples))
+    taken = examples[max(0, valid - PACKET + 1) : valid + 1]
+    return Packet(np.concatenate([taken[:1]] * (PACKET - len(taken)) + [taken]), valid)
 
 
 def windowed(rows: NDArray[np.floating], rate: int, gain: float = 1.0) -> NDArray[np.float64]:

@@ -83,6 +83,23 @@ TABLE: dict[str, Adapter] = {
             ("post_vinet_upstream", "finished_vinet"),
         )
     },
+    "network:dave": Adapter("gazenet.testing.goldens_audiovisual:dave"),
+    "network:stavis": Adapter("gazenet.testing.goldens_audiovisual:stavis"),
+    **{
+        f"class:{name}": Adapter("gazenet.testing.goldens_audiovisual:binauraldave")
+        for name in ("BinauralDAVE", "MonauralDAVE", "VisDAVE")
+    },
+    **{
+        f"function:{name}": Adapter(f"gazenet.testing.goldens_audiovisual:{runner}")
+        for name, runner in (
+            ("log_mel_examples", "features"),
+            ("log_mel_examples_stereo", "features_of_two"),
+            ("windowed_audio", "rows"),
+            ("dave_audio_packet", "examples_of_a_frame"),
+            ("post_dave", "finished_dave"),
+            ("post_stavis", "finished_stavis"),
+        )
+    },
     "model:STSANet": Adapter("gazenet.testing.goldens_stsanet:network", limit=1e-3),
     **{
         f"model:{kind}resnet{depth}{version}": Adapter(f"gazenet.testing.goldens_st_abn:{runner}")

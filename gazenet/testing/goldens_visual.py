@@ -21,6 +21,9 @@ from gazenet.testing.taps import Taps, only_known
 TIME_FIRST = ("unisal",)
 """Networks whose clips are ``[T, C, H, W]``; those of others are ``[C, T, H, W]``."""
 
+PUBLISHED_INPUTS = {"stavis": "PUBLISHED_INPUT"}
+"""Where a spec keeps the input of the released code, if that is not the one it declares."""
+
 DESCRIBED = ("network", "upstream_checkpoint")
 """Members of a config that say what the golden is, not how the network is built or run."""
 
@@ -75,7 +78,9 @@ def clip(golden: Golden) -> float:
     config = only_known(
         golden, ("function", "network", "size", "last_frame_number", "valid_frame_number", "frames_len")
     )
-    wanted = import_object(f"gazenet_plugins.{config['network']}.spec:SPEC").input
+    declared = f"gazenet_plugins.{config['network']}.spec"
+    wanted = import_object(f"{declared}:{PUBLISHED_INPUTS.get(config['network'], 'SPEC')}")
+    wanted = getattr(wanted, "input", wanted)
     prepare_one = Preparation(tuple(config["size"]), wanted.mean, wanted.std)
     pictures = np.floor(golden.inputs()["frames"].numpy()).astype(np.uint8)[..., ::-1]
     positions = published_positions(config["last_frame_number"], config["frames_len"], config["valid_frame_number"])

@@ -1,0 +1,182 @@
+"""Goldens of the networks that look and listen: DAVE, binaural DAVE, STAViS; of log-mel features and their packets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gazenet.backbones.dave import CLIP
+from gazenet.backbones.statistics import use_batch_statistics
+from gazenet.cues.finish import sigmoid, stretched, truncated
+from gazenet.cues.registry import import_object
+from gazenet.media.logmel import log_mel, log_mel_examples, mel_matrix, packet, windowed
+from gazenet.media.types import Waveform
+from gazenet.testing.goldens import Golden, difference, draw, prepare
+from gazenet.testing.taps import Taps, only_known
+
+DESCRIBED = ("network", "upstream_checkpoint")
+"""Members of a config that say what the golden is, not how the network is built or run."""
+
+HEARING = {"BinauralDAVE": "binaural", "MonauralDAVE": "monaural", "VisDAVE": "visual"}
+"""How published classes of one state dict hear."""
+
+STREAMS = {
+    "video_stream": "video_branch",
+    "audio_stream": "audio_branch",
+    "left_stream": "audio_branch_left",
+    "right_stream": "audio_branch_right",
+}
+SIDES = ("side1", "side2", "side3", "side4")
+
+CONSTANTS = {
+    "sample_rate_target": 16_000,
+    "window_sec": 0.025,
+    "hop_sec": 0.01,
+    "example_window_sec": 0.64,
+    "mel_bins": 64,
+    "mel_range_hz": [125, 7500],
+    "log_offset": 0.01,
+}
+"""Of the log-mel features: no network asks for others."""
+
+RESAMPLERS = (None, "resampy kaiser_best")
+
+
+def dave(golden: Golden) -> float:
+    """DAVE with and without sound."""
+    config = only_known(golden, (*DESCRIBED, "variant", "frames_len"))
+    _require(config, "variant", ("audio-visual" if "a" in golden.meta["inputs"] else "visual-only",))
+    network = import_object("gazenet_plugins.dave.network:DaveNet")()
+    return _streams(golden, network, ("v", "a"))
+
+
+def binauraldave(golden: Golden) -> float:
+    """Binaural DAVE as each of its classes, with either kind of batch norm."""
+    config = only_known(golden, (*DESCRIBED, "class", "frames_len", "batch_norm"))
+    hearing = HEARING[config["class"]]
+    network = import_object("gazenet_plugins.binauraldave.network:BinauralDaveNet")(hearing)
+    return _streams(golden, network, ("v", "a_left", "a_right"))
+
+
+def _streams(golden: Golden, network: Any, names: Sequence[str]) -> float:
+    """The map and what comes out of the branches. Inputs that are not given are None."""
+    inputs = _only(golden.inputs(), names)
+    _require(golden.meta["config"], "frames_len", (inputs["v"].shape[2],))
+    taps = Taps(network, {name: place for name, place in STREAMS.items() if name in golden.meta["outputs"]})
+    _with_norms(prepare(network, golden), golden)
+    saliency = network(*(inputs.get(name) for name in names))
+    vectors = {name: value if name == "video_stream" else value.flatten(1) for name, value in taps.values.items()}
+    return difference(golden, {**vectors, "saliency": saliency})
+
+
+def stavis(golden: Golden) -> float:
+    """STAViS with and without sound, with either kind of batch norm."""
+    config = only_known(golden, (*DESCRIBED, "audiovisual", "sample_size", "sample_duration", "batch_norm"))
+    network = import_object("gazenet_plugins.stavis.network:StavisNet")()
+    inputs = _only(golden.inputs(), ("x", "aud"))
+    _require(config, "sample_size", (inputs["x"].shape[-1],))
+    _require(config, "sample_duration", (inputs["x"].shape[2],))
+    if config["audiovisual"] and "aud" not in inputs:
+        raise ValueError("audiovisual, but without sound")
+    taps = Taps(network, {"layer3": "layer3", "sound": "soundnet8", "fusion": ">fuseav"})
+    _with_norms(prepare(network, golden), golden)
+    found = network(inputs["x"], inputs["aud"] if config["audiovisual"] else None)
+    outputs: dict[str, Any] = {**taps.values, **dict(zip(SIDES, found.sides, strict=True)), "logits": found.logits}
+    if config["audiovisual"]:
+        outputs |= {"sound": outputs["sound"].flatten(1), "fusion": outputs["fusion"][:, 64:]}
+    return difference(golden, outputs)
+
+
+def _only(inputs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    unknown = sorted(inputs.keys() - set(names))
+    if unknown:
+        raise ValueError(f"unknown inputs: {', '.join(unknown)}")
+    return inputs
+
+
+def _require(config: Mapping[str, Any], name: str, known: Sequence[Any]) -> None:
+    """Raises ValueError where an option has another value than those that can be run."""
+    if name in config and config[name] not in known:
+        raise ValueError(f"{name} {config[name]!r} (known here: {', '.join(map(repr, known))})")
+
+
+def _with_norms(network: Any, golden: Golden) -> None:
+    config = golden.meta["config"]
+    _require(config, "batch_norm", ("running", "batch"))
+    if config.get("batch_norm") == "batch":
+        use_batch_statistics(network)
+
+
+def features(golden: Golden) -> float:
+    """Log-mel features of a described waveform of one channel, and their matrix."""
+    config = only_known(golden, ("function", "waveform", "hop_len_sec", "resampler", *CONSTANTS))
+    _check_features(config)
+    sound = _wave(config["waveform"])
+    outputs = {"examples": log_mel_examples(sound, 1 / config["hop_len_sec"]), "mel_matrix": mel_matrix()}
+    return difference(golden, {**outputs, "log_mel": log_mel(sound)})
+
+
+def features_of_two(golden: Golden) -> float:
+    """Log-mel examples of two channels, each by itself."""
+    config = only_known(golden, ("function", "waveform", "hop_len_sec", "layout_in", "resampler", *CONSTANTS))
+    _check_features(config)
+    both = [log_mel_examples(_wave(one), 1 / config["hop_len_sec"]) for one in config["waveform"]]
+    return difference(golden, {"examples": np.stack(both)[None]})
+
+
+def _check_features(config: Mapping[str, Any]) -> None:
+    for name, value in CONSTANTS.items():
+        _require(config, name, (value,))
+    _require(config, "resampler", RESAMPLERS)
+
+
+def _wave(spec: Mapping[str, Any]) -> Waveform:
+    """A waveform from its formula, in double precision. Raises ValueError for an unknown kind."""
+    rate, count = spec["rate"], spec["samples"]
+    t = np.arange(count) / rate
+    if spec["kind"] == "noise":
+        samples = draw(spec["seed"], [count], "normal", spec["scale"]).double().numpy()
+    elif spec["kind"] == "sine":
+        samples = np.sum([a * np.sin(2 * np.pi * f * t + p) for f, a, p in spec["partials"]], axis=0)
+    elif spec["kind"] == "chirp":
+        low, high = spec["f0"], spec["f1"]
+        samples = spec["amplitude"] * np.sin(2 * np.pi * (low * t + 0.5 * (high - low) / t[-1] * t**2))
+    else:
+        raise ValueError(f"unknown waveform {spec['kind']!r}")
+    return Waveform(samples[None], rate)
+
+
+def rows(golden: Golden) -> float:
+    """Sound of single frames under a window of their own."""
+    config = only_known(golden, ("function", "rate", "fps", "rate_target", "resampler"))
+    _require(config, "rate_target", (48_000,))
+    _require(config, "resampler", RESAMPLERS)
+    sound = golden.inputs()["waveform"].numpy()
+    _require(config, "fps", (len(sound),))
+    return difference(golden, {"windowed": windowed(sound, config["rate"])})
+
+
+def examples_of_a_frame(golden: Golden) -> float:
+    """Which examples belong to a frame. Raises ValueError where the golden states another number of valid frames."""
+    config = only_known(golden, ("function", "frame_number", "frames_len", "valid_frame_number"))
+    _require(config, "frames_len", (CLIP,))
+    found = packet(golden.inputs()["features"].numpy(), config["frame_number"])
+    _require(config, "valid_frame_number", (found.valid,))
+    return difference(golden, {"packet": np.stack([found.examples] * 3)})
+
+
+def finished_dave(golden: Golden) -> float:
+    """From the minimum at 0 to the maximum at 1."""
+    only_known(golden, ("function",))
+    return difference(golden, {"map": stretched(golden.inputs()["saliency"].numpy())})
+
+
+def finished_stavis(golden: Golden) -> float:
+    """Logits to bytes; one step of 255 is rounding, hence no error."""
+    only_known(golden, ("function",))
+    found = 255 * truncated(stretched(sigmoid(golden.inputs()["saliency"].numpy())))
+    want = golden.reference()["map"].reshape(found.shape)
+    steps = np.abs(np.rint(found) - want)
+    return float(steps.max() / 255) if steps.max() > 1 else 0.0

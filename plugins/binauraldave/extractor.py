@@ -1,0 +1,83 @@
+"""Binaural DAVE as an extractor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.statistics import use_batch_statistics
+from gazenet.cues.clip_saliency import ClipSaliency
+from gazenet.cues.finish import FloatMap, stretched
+from gazenet.cues.heard_examples import AlignedExamples, PublishedExamples, is_sound
+from gazenet.cues.types import AssetPath, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet.media.types import Waveform
+from gazenet_plugins.binauraldave.network import BinauralDaveNet, Hearing
+from gazenet_plugins.binauraldave.spec import SPEC
+
+
+class BinauralDave(ClipSaliency):
+    """The map of each frame from 16 and what either ear hears, stretched to 0..1.
+
+    The first channel is the left ear, the second the right one; a single channel is in both. Without sound the network
+    sees only. In published mode the sound is that of the second to come, and batch norms look at the clip in hand.
+
+    Args:
+        mode: see :class:`gazenet.cues.clip_saliency.ClipSaliency`.
+        weights: likewise.
+        hearing: ``binaural``; ``monaural``: the left ear in the place of both; ``visual``: none.
+        ahead: in corrected mode, how many seconds of sound after a frame belong to it.
+
+    Raises UsageError for another hearing.
+    """
+
+    spec = SPEC
+    checkpoint = "last_model.pt"
+    size = (256, 320)
+
+    def __init__(
+        self, mode: str = "corrected", weights: str = "", hearing: str = "binaural", ahead: float = 0.0
+    ) -> None:
+        super().__init__(mode, weights)
+        known = {name: name for name in get_args(Hearing)}
+        if hearing not in known:
+            raise UsageError(f"{SPEC.name}: parameter 'hearing' must be one of {', '.join(known)}, not {hearing!r}")
+        self._hearing: Hearing = known[hearing]
+        self._ahead = ahead
+
+    def network(self, path: Path) -> nn.Module:
+        built = BinauralDaveNet(self._hearing)
+        load_published(built, path)
+        return built
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        super().load(device, dtype, asset_path)
+        if self.published:
+            use_batch_statistics(self.built)
+
+    def begin(self, video: VideoContext) -> None:
+        super().begin(video)
+        ears = _ears(video.waveform)
+        self._collected = [PublishedExamples(ear, video.rate, newest=True) for ear in ears if self.published]
+        self._aligned = [AlignedExamples(ear, self._ahead) for ear in ears if not self.published]
+
+    def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
+        heard = [one.at(int(windows.index[b])) for one in self._collected]
+        heard += [one.at(windows.times[b]) for one in self._aligned]
+        ears = (None if ear is None else ear.to(self.device, self.dtype) for ear in heard)
+        found: Tensor = self.built(clip, *ears)
+        return found[:, 0]
+
+    def finish(self, saliency: FloatMap) -> FloatMap:
+        return stretched(saliency)
+
+
+def _ears(sound: Waveform | None) -> list[Waveform]:
+    """Left and right, of one channel each; nothing without sound."""
+    if sound is None or not is_sound(sound):
+        return []
+    return [Waveform(sound.samples[[k]], sound.rate, sound.start) for k in (0, min(1, len(sound.samples) - 1))]

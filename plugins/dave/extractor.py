@@ -1,0 +1,74 @@
+"""DAVE as an extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.dave import CLIP
+from gazenet.cues.clip_saliency import ClipSaliency
+from gazenet.cues.clips import causal_offsets, published_offsets
+from gazenet.cues.finish import FloatMap, stretched, truncated
+from gazenet.cues.heard_examples import AlignedExamples, PublishedExamples, is_sound
+from gazenet.cues.types import VideoContext, Windows
+from gazenet_plugins.dave.network import DaveNet
+from gazenet_plugins.dave.spec import SPEC
+
+
+class DaveSaliency(ClipSaliency):
+    """The map of each frame from 16 and, if there is any, their sound, stretched to 0..1.
+
+    Without sound the network sees only. In published mode the sound is that of the second to come, and at the start
+    of a video too little of it shortens the clip.
+
+    Args:
+        mode: see :class:`gazenet.cues.clip_saliency.ClipSaliency`.
+        weights: likewise.
+        ahead: in corrected mode, how many seconds of sound after a frame belong to it.
+    """
+
+    spec = SPEC
+    checkpoint = "model.pth.tar"
+    size = (256, 320)
+
+    def __init__(self, mode: str = "corrected", weights: str = "", ahead: float = 0.0) -> None:
+        super().__init__(mode, weights)
+        self._ahead = ahead
+
+    def network(self, path: Path) -> nn.Module:
+        built = DaveNet()
+        load_published(built, path)
+        return built
+
+    def begin(self, video: VideoContext) -> None:
+        super().begin(video)
+        self._aligned: AlignedExamples | None = None
+        self._collected: PublishedExamples | None = None
+        if video.waveform is None or not is_sound(video.waveform):
+            return
+        if self.published:
+            self._collected = PublishedExamples(video.waveform, video.rate)
+        else:
+            self._aligned = AlignedExamples(video.waveform, self._ahead)
+
+    def offsets(self, frame: int) -> Sequence[int]:
+        if not self.published:
+            return causal_offsets(CLIP)
+        valid = CLIP if self._collected is None else self._collected.valid(frame)
+        return published_offsets(frame, CLIP, valid=valid)
+
+    def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
+        sound = self._sound(windows, b)
+        found: Tensor = self.built(clip, None if sound is None else sound.to(self.device, self.dtype))
+        return found[:, 0]
+
+    def _sound(self, windows: Windows, b: int) -> Tensor | None:
+        if self._collected is not None:
+            return self._collected.at(int(windows.index[b]))
+        return None if self._aligned is None else self._aligned.at(windows.times[b])
+
+    def finish(self, saliency: FloatMap) -> FloatMap:
+        return truncated(stretched(saliency)) if self.published else stretched(saliency)

@@ -1,0 +1,105 @@
+"""STAViS as an extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.statistics import use_batch_statistics
+from gazenet.cues.clip_saliency import ClipSaliency
+from gazenet.cues.clips import Picture, Preparation, published_offsets, resized
+from gazenet.cues.finish import FloatMap, sigmoid, stretched, truncated
+from gazenet.cues.types import AssetPath, VideoContext, Windows
+from gazenet.errors import UsageError
+from gazenet.media.excerpt import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
+from gazenet_plugins.stavis.network import CLIP, SIZE, StavisNet
+from gazenet_plugins.stavis.spec import PUBLISHED_INPUT, SPEC
+
+STORED_SIZE = (240, 320)
+"""(height, width) to which the frames of the training data were brought first."""
+
+AFTER = 7
+"""Frames of a clip after the one whose map it gives."""
+
+PUBLISHED_SAMPLES = 48_000
+SPLITS = (1, 2, 3)
+
+
+class StavisSaliency(ClipSaliency):
+    """The map of each frame from the 16 around it and their sound; silence where there is none.
+
+    In published mode: from the frames before it, in another normalisation than in training, whose scale vanishes
+    because batch norms look at the clip in hand; and the sound is silence, scaled by 2^-23 once too often.
+
+    Args:
+        mode: ``corrected``: as the authors use the network; ``published``: as the released pipeline does.
+        weights: a checkpoint, or a folder laid out as the asset.
+        sound: False: the weights and layers that only see.
+        split: 1, 2 or 3: the part of the training data that the weights did not see.
+
+    Raises UsageError for another split.
+    """
+
+    spec = SPEC
+    # Which file it is depends on parameters.
+    checkpoint = ""
+    size = (SIZE, SIZE)
+    resampling = "bilinear"
+
+    def __init__(self, mode: str = "corrected", weights: str = "", sound: bool = True, split: int = 1) -> None:
+        super().__init__(mode, weights)
+        if split not in SPLITS:
+            raise UsageError(f"{SPEC.name}: parameter 'split' must be 1, 2 or 3, not {split}")
+        self._listens, self._split = sound, split
+        if self.published:
+            self._prepare = Preparation(self.size, PUBLISHED_INPUT.mean, PUBLISHED_INPUT.std)
+
+    def network(self, path: Path) -> nn.Module:
+        built = StavisNet()
+        load_published(built, self._file(path) if path.is_dir() else path)
+        return built
+
+    def _file(self, folder: Path) -> Path:
+        kind = "audiovisual" if self._listens else "visual"
+        inside = "stavis_audiovisual" if self._listens else "stavis_visual_only"
+        return folder / inside / f"{kind}_split{self._split}_save_60.pth"
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        super().load(device, dtype, asset_path)
+        if self.published:
+            use_batch_statistics(self.built)
+
+    def begin(self, video: VideoContext) -> None:
+        super().begin(video)
+        self._fps = video.rate
+        sound = None if self.published else video.waveform
+        self._rate = 1 if sound is None else sound.rate
+        self._samples = np.zeros(0, np.float32) if sound is None else AMPLITUDE * from_video_start(sound)
+
+    def offsets(self, frame: int) -> Sequence[int]:
+        return published_offsets(frame, CLIP) if self.published else range(AFTER - CLIP + 1, AFTER + 1)
+
+    def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
+        found: Tensor = self.built(clip, self._sound(windows, b) if self._listens else None).logits
+        return found[:, 0]
+
+    def _sound(self, windows: Windows, b: int) -> Tensor:
+        """The sound of window b, ``[1, 1, 1, L]``."""
+        if self.published:
+            return torch.zeros(1, 1, 1, PUBLISHED_SAMPLES, device=self.device, dtype=self.dtype)
+        last = int(windows.index[b]) + 1 + AFTER
+        first = max(1, last - CLIP + 1)
+        found = audio_excerpt(self._samples, self._rate, self._fps, first, last, buffer_length(CLIP))
+        return torch.from_numpy(found).view(1, 1, 1, -1).to(self.device, self.dtype)
+
+    def finish(self, saliency: FloatMap) -> FloatMap:
+        squashed = stretched(sigmoid(saliency))
+        return truncated(squashed) if self.published else squashed
+
+    def _prepared(self, picture: Picture) -> Tensor:
+        return super()._prepared(picture if self.published else resized(picture, STORED_SIZE, "bilinear"))

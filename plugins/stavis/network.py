@@ -1,0 +1,143 @@
+"""STAViS (Tsiami et al., CVPR 2020). All keys are the published ones; both published modes have all of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gazenet.backbones.resnet3d import ResNet3d
+from gazenet.backbones.soundnet import numbered
+
+CLIP, SIZE = 16, 112
+SIDE_CHANNELS = 16
+TRUNK = (64, 256, 512, 1024)
+"""Channels of the trunk at its four levels, of which level k has 1 / 2^k of the frame's sides."""
+
+FUSED, SOUND, JOINT = 64, 1024, 128
+FUSED_STEP = 8
+"""How many times smaller the level that meets the sound is than the frame."""
+
+RARE = -6.0
+"""Bias of logits before training: few places are looked at."""
+
+
+class Side(NamedTuple):
+    """What a side branch gives: features ``[N, 16, H, W]``, logits ``[N, 1, H, W]``, attention ``[N, 1, 1, h, w]``."""
+
+    features: Tensor
+    logits: Tensor
+    attention: Tensor
+
+
+class SideBranch(nn.Module):
+    """One level of the trunk, averaged over time, as features and logits of the frame's size, and as attention.
+
+    Args:
+        channels: of the level.
+        level: 1 to 4; features are enlarged 2^level times.
+    """
+
+    def __init__(self, channels: int, level: int) -> None:
+        super().__init__()
+        step = 2**level
+        self.side_prep = nn.Conv2d(channels, SIDE_CHANNELS, 3, padding=1)
+        self.score_dsn = nn.Conv2d(SIDE_CHANNELS, 1, 1)
+        self.upscale = nn.ConvTranspose2d(SIDE_CHANNELS, SIDE_CHANNELS, 2 * step, step, bias=False)
+        self.upscale_ = nn.ConvTranspose2d(1, 1, 2 * step, step, bias=False)
+        nn.init.constant_(self.score_dsn.bias, RARE)  # type: ignore[arg-type]
+        for layer in (self.upscale, self.upscale_):
+            layer.weight.data.copy_(bilinear_kernels(layer.in_channels, step))
+            layer.weight.requires_grad_(False)
+
+    def forward(self, level: Tensor, size: tuple[int, int]) -> Side:
+        narrow = self.side_prep(level.mean(2))
+        score = self.score_dsn(narrow)
+        attention = score.flatten(1).softmax(1).view_as(score)[:, :, None]
+        return Side(cropped(self.upscale(narrow), size), cropped(self.upscale_(score), size), attention)
+
+
+def bilinear_kernels(channels: int, step: int) -> Tensor:
+    """``[channels, channels, 2 step, 2 step]``: each channel is enlarged ``step`` times, bilinear, by itself."""
+    centre = step - 0.5
+    line = 1 - (torch.arange(2 * step) - centre).abs() / step
+    return torch.eye(channels)[:, :, None, None] * torch.outer(line, line)
+
+
+def cropped(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle of ``[..., h, w]``; where it cannot be exact one more row or column falls away at the end."""
+    top, left = (x.shape[-2] - size[0]) // 2, (x.shape[-1] - size[1]) // 2
+    return x[..., top : top + size[0], left : left + size[1]]
+
+
+class Fusion(nn.Module):
+    """Every place's features and the sound's, pair by pair: ``[N, 512, h, w]``, ``[N, 1024]`` to ``[N, 64, h, w]``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.affine_rgb = nn.Linear(TRUNK[2], JOINT)
+        self.affine_audio = nn.Linear(SOUND, JOINT)
+        self.w_a_rgb = nn.Bilinear(JOINT, JOINT, FUSED)
+
+    def forward(self, seen: Tensor, heard: Tensor) -> Tensor:
+        places = F.relu(self.affine_rgb(seen.permute(0, 2, 3, 1)))
+        sound = F.relu(self.affine_audio(heard))
+        # A contraction instead of the layer: runtimes know that, and the sound is brought in once for all places.
+        weight = torch.einsum("oij,nj->noi", self.w_a_rgb.weight, sound)
+        return torch.einsum("nhwi,noi->nohw", places, weight) + self.w_a_rgb.bias[:, None, None]
+
+
+class Found(NamedTuple):
+    """Logits ``[N, 1, H, W]`` of the middle of the clip, and those of the four side branches by themselves."""
+
+    logits: Tensor
+    sides: tuple[Tensor, ...]
+
+
+class StavisNet(ResNet3d):
+    """A clip ``[N, 3, 16, H, W]``, RGB 0..255 less a mean, and its sound ``[N, 1, 1, L]`` to logits ``[N, 1, H, W]``.
+
+    Without sound the video decides alone, by weights of its own. Frames of any size, best of multiples of 16; other
+    lengths of the clip must be multiples of 8. L as of :mod:`gazenet.media.excerpt` for 16 frames.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(50, stages=3)
+        self.score_dsn = nn.ModuleList(SideBranch(channels, k) for k, channels in enumerate(TRUNK, 1))
+        self.fuse = nn.Conv2d(4 * SIDE_CHANNELS, 1, 1)
+        self.fuseav = nn.Conv2d(4 * SIDE_CHANNELS + FUSED, 1, 1)
+        self.soundnet8 = numbered()
+        self.fusion3 = Fusion()
+        for layer in (self.fuse, self.fuseav):
+            nn.init.constant_(layer.bias, RARE)  # type: ignore[arg-type]
+
+    def forward(self, clip: Tensor, sound: Tensor | None = None) -> Found:  # type: ignore[override]
+        size = (clip.shape[-2], clip.shape[-1])
+        sides, third = self._watched(clip, size)
+        features = [side.features for side in sides]
+        if sound is None:
+            logits = self.fuse(torch.cat(features, 1))
+        else:
+            logits = self.fuseav(torch.cat((*features, self._fused(third, sound, size)), 1))
+        return Found(logits, tuple(side.logits for side in sides))
+
+    def _watched(self, clip: Tensor, size: tuple[int, int]) -> tuple[list[Side], Tensor]:
+        """The side branches, each of which weighs what the next level sees, and the third level before that."""
+        level, levels, sides = self.stem(clip), [], []
+        for k, branch in enumerate(self.score_dsn):
+            levels.append(level)
+            sides.append(branch(level, size))
+            if k < len(self.score_dsn) - 1:
+                weighed = (1 + sides[-1].attention) * level
+                level = self.get_submodule(f"layer{k + 1}")(weighed if k else self.maxpool(weighed))
+        return sides, levels[2]
+
+    def _fused(self, level: Tensor, sound: Tensor, size: tuple[int, int]) -> Tensor:
+        """The middle of the clip with its sound, ``[N, 64, H, W]``."""
+        middle = level.shape[2] // 2
+        seen = level[:, :, middle - 1 : middle + 1].mean(2)
+        found = self.fusion3(seen, self.soundnet8(sound).flatten(1))
+        large = F.interpolate(found, scale_factor=FUSED_STEP, mode="bilinear", align_corners=False)
+        return cropped(large, size)
