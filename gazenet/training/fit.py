@@ -88,7 +88,7 @@ def fit(
         task = IntegratorTask(network, settings, per_epoch * settings.max_epochs)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    trainer = _trainer(config, folder, bool(validation), resume, quiet)
+    trainer = _trainer(config, folder, bool(validation), resume, quiet, per_epoch)
     trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _take_best(config, trainer, task)
@@ -104,7 +104,7 @@ def _start(folder: Path, resume: bool, network: GaspConfig) -> str | None:
     return str(last)
 
 
-def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, quiet: bool) -> Trainer:
+def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, quiet: bool, per_epoch: int) -> Trainer:
     settings = config.trainer
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -134,7 +134,7 @@ def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, q
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, per_epoch),
         use_distributed_sampler=False,
     )
 

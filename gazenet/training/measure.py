@@ -11,13 +11,12 @@ import numpy as np
 
 from gazenet.config.infer import InferConfig, IntegratorConfig, OutputsConfig
 from gazenet.config.train import SourceConfig, TrainConfig
-from gazenet.data.density import sigma_for
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_text
 from gazenet.fusion.integrator import Integrator
 from gazenet.metrics.evaluate import METRICS, Scores, read_predicted, score_frames
 from gazenet.training.gather import Clips
-from gazenet.training.prepare import Chosen, choose_items
+from gazenet.training.prepare import Chosen, choose_items, truth_sigma
 from gazenet.training.sampling import Clip
 
 MEASURED = METRICS[:-1]
@@ -97,11 +96,9 @@ def _predicted(folder: Path, one: Chosen, config: TrainConfig) -> Scores:
     """Scores of what the pipeline left for one video."""
     found = read_predicted(folder / one.item.path.stem, one.item.size)
     truth = one.item.fixations(found.times)
-    reference = config.data.sigma or one.collection.sigma
-    sigma = sigma_for(reference, one.collection.reference_width, one.item.size[1])
     least = config.data.validation_min_observers
     frames = [k for k in range(0, len(found.times), config.data.frame_stride) if truth.observers[k] >= least]
-    return score_frames(found.maps, truth, np.array(frames, np.int64), sigma, MEASURED)
+    return score_frames(found.maps, truth, np.array(frames, np.int64), truth_sigma(config, one), MEASURED)
 
 
 def _row(part: str, name: str, scores: Scores) -> Row:

@@ -113,6 +113,13 @@ def _names(source: SourceConfig) -> Sequence[str] | None:
     return [name for name in names if source.items is None or name in source.items]
 
 
+def truth_sigma(config: TrainConfig, one: Chosen) -> float:
+    """Ground-truth sigma in pixels of an item's frames: the config's, else that of its data set."""
+    if config.data.sigma is None:
+        return sigma_of(one.collection, one.item)
+    return sigma_for(config.data.sigma, one.collection.reference_width, one.item.size[1])
+
+
 def open_clips(
     config: TrainConfig,
     chosen: Sequence[Chosen],
@@ -125,9 +132,7 @@ def open_clips(
     clips = []
     for one in chosen:
         cues = extracted[one.item.path]
-        sigma = sigma_of(one.collection, one.item)
-        if config.data.sigma is not None:
-            sigma = sigma_for(config.data.sigma, one.collection.reference_width, one.item.size[1])
+        sigma = truth_sigma(config, one)
         maps = {cue: cues.maps[cue] for cue in config.cues}
         clips.append(CueClip(one.collection.name, one.item, maps, cues.times, sigma, one.source))
     return clips

@@ -150,6 +150,7 @@ def test_other_members_of_the_family_train(data_root: Path, tmp_path: Path, chan
         ({"trainer__checkpoint_monitor": "val_luck"}, "no value val_luck"),
         ({"data__train": '[{"dataset":"findwho","items":["009"]}]'}, "no item 009"),
         ({"data__train": '[{"dataset":"findwho","split":"train_ave"}]'}, "no Social row"),
+        ({"data__train": '[{"dataset":"osie","options":{"behaviour":"published"}}]'}, "osie: no option behaviour"),
         ({"data__min_observers": 10}, "no frame to learn from"),
         ({"cues": '["saliency","smell"]'}, "smell"),
     ],
