@@ -17,10 +17,11 @@ class Sound:
         path: the video; None where it has no sound track.
         timings: decoding counts as stage ``sound``.
         notes: receives plain lines about missing or damaged sound.
+        expected: whether missing sound is worth a line; nobody expects it of a picture.
     """
 
-    def __init__(self, path: Path | None, timings: Timings, notes: list[str]) -> None:
-        self._path, self._timings, self._notes = path, timings, notes
+    def __init__(self, path: Path | None, timings: Timings, notes: list[str], expected: bool = True) -> None:
+        self._path, self._timings, self._notes, self._expected = path, timings, notes, expected
         self._known: dict[AudioSpec, Waveform | None] = {}
 
     def wanted_by(self, spec: ExtractorSpec) -> Waveform | None:
@@ -37,7 +38,7 @@ class Sound:
         if self._path is not None:
             with self._timings.stage("sound"):
                 sound = read_audio(self._path, form.rate, form.mono, remarks)
-        if sound is None:
+        if sound is None and self._expected:
             remarks.append("no sound: cues that listen hear silence")
         self._notes += [remark for remark in remarks if remark not in self._notes]
         return sound

@@ -25,6 +25,7 @@ from gazenet.inference.sound import Sound
 from gazenet.inference.timing import Timings
 from gazenet.maps.store import MapKey, MapStore, MapWriter
 from gazenet.media.ahead import read_ahead
+from gazenet.media.source import IMAGE_SUFFIXES
 from gazenet.media.stills import FrameSource
 from gazenet.media.types import Frame
 
@@ -113,7 +114,8 @@ class VideoPass:
             stride, stage = config.faces.stride, self._graph.faces
             self._feed = FaceFeed(stage, tracker, writer, stride, self._chunk, self.size, self._timings)
         info = self._source.info
-        sound = Sound(info.path if info.has_audio else None, self._timings, self.warnings)
+        moving = info.path.suffix.lower() not in IMAGE_SUFFIXES
+        sound = Sound(info.path if info.has_audio else None, self._timings, self.warnings, expected=moving)
         self._states = [self._state(cue, sound, writers) for cue in self._graph.cues]
         self._waves = waves(self._states)
         self._stream = self._graph.integrator.stream() if self._graph.integrator else None

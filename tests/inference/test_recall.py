@@ -97,3 +97,9 @@ def test_missing_sound_is_said_once(tmp_path: Path) -> None:
     assert sound.wanted_by(listener(audio=True)) is None
     assert sound.wanted_by(listener(audio=AudioSpec(mono=True))) is None
     assert notes == ["no sound: cues that listen hear silence"]
+
+
+def test_a_picture_is_silent_without_a_word() -> None:
+    notes: list[str] = []
+    sound = Sound(None, Timings(), notes, expected=False)
+    assert sound.wanted_by(listener(audio=True)) is None and notes == []
