@@ -57,7 +57,7 @@ def build_parser() -> Parser:
     which.add_argument("--train_config_file", metavar="FILE", help="a JSON config of your own, or an original one")
     for flag, (key, kind, text) in FLAGS.items():
         parser.add_argument(f"--{flag}", metavar=kind.__name__.upper(), type=kind, help=f"{text} ({key})")
-    parser.add_argument("--gpus", metavar="N", help='GPU to train on, also in the published form "0,"')
+    parser.add_argument("--gpus", metavar="N", help='GPU to train on, also in the published form "0,"; "0,1" are two')
     parser.add_argument(
         "--val_store_image_samples", action="store_true", help="store pictures of a tenth of the validation batches"
     )
@@ -90,15 +90,18 @@ def flag_sets(args: argparse.Namespace) -> list[str]:
     if args.val_store_image_samples:
         values["trainer.val_store_image_samples"] = True
     if args.gpus is not None:
-        values["device"] = _device(args.gpus)
+        values |= _devices(args.gpus)
     return [*args.set, *(f"{key}={json.dumps(value)}" for key, value in values.items())]
 
 
-def _device(gpus: str) -> str:
-    chosen = [part for part in gpus.split(",") if part.strip()]
-    if len(chosen) != 1 or not chosen[0].strip().isdecimal():
-        raise UsageError(f"--gpus {gpus}: name one GPU, for example --gpus 0")
-    return f"cuda:{int(chosen[0])}"
+def _devices(gpus: str) -> dict[str, Any]:
+    """``0,`` is that GPU; ``0,1`` are the first two, which train together."""
+    words = [part.strip() for part in gpus.split(",") if part.strip()]
+    chosen = [int(word) for word in words if word.isdecimal()]
+    if len(chosen) != len(words) or not (len(chosen) == 1 or (chosen and chosen == list(range(len(chosen))))):
+        raise UsageError(f"--gpus {gpus}: name one GPU, for example --gpus 0, or the first ones: --gpus 0,1")
+    found: dict[str, Any] = {"device": f"cuda:{chosen[0]}"}
+    return found if len(chosen) == 1 else {**found, "trainer.devices": len(chosen)}
 
 
 def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | None]) -> TrainConfig:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gazenet.config.stems import EXTRACTOR
+from gazenet.config.stems import EXTRACTOR, five
 from gazenet.errors import UsageError
 
 EXTRACTORS = {
@@ -135,7 +135,10 @@ def _extractor(name: str, entry: Entry, notes: list[str]) -> dict[str, Any]:
 def _integrator(entry: Entry, extractors: dict[str, dict[str, Any]], notes: list[str]) -> dict[str, Any]:
     """The integrator of an entry; where it reads stored maps, the extractors that make them are added."""
     alias = entry.model_properties.get("weights_file") or DEFAULT_ALIAS
-    stems = entry.preproc_properties.get("inp_img_names_list") or []
+    stems = entry.preproc_properties.get("inp_img_names_list")
+    if not stems:
+        stems = five()
+        notes.append(f"{entry.key}: names no maps: those of the five published cues are taken")
     for stem in stems:
         if stem in EXTRACTOR:
             extractors.setdefault(EXTRACTOR[stem], {"name": EXTRACTOR[stem]})

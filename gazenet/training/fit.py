@@ -25,7 +25,7 @@ from gazenet.training.sampling import Clip, make_samples
 from gazenet.training.task import IntegratorTask, network_config
 
 LAST = "last.ckpt"
-MONITORED = ("val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
+MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
 
 
 @dataclass(frozen=True)

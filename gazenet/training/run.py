@@ -155,7 +155,7 @@ def _remember(config: TrainConfig, folder: Path, resume: bool) -> None:
 
 def _check_request(config: TrainConfig, measured: bool) -> None:
     """Raises UsageError for what would fail only after hours."""
-    _check_device(config.device)
+    _check_devices(config.device, config.trainer.devices)
     check_logger(config.logger)
     if config.data.frames_root is not None:
         check_frames(config.data)
@@ -163,8 +163,13 @@ def _check_request(config: TrainConfig, measured: bool) -> None:
         raise UsageError("--compute_metrics: data.validation and data.test are empty: name a source of videos")
 
 
-def _check_device(device: str) -> None:
+def _check_devices(device: str, count: int) -> None:
     import torch
 
-    if device != "cpu" and int(device.partition(":")[2]) >= torch.cuda.device_count():
-        raise UsageError(f"device {device}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
+    if device == "cpu":
+        return
+    # Several are taken from the first one on.
+    needed, there = (count if count > 1 else int(device.partition(":")[2]) + 1), torch.cuda.device_count()
+    if needed > there:
+        wanted = f"trainer.devices {count}" if count > 1 else f"device {device}"
+        raise UsageError(f"{wanted}: this machine has {there} CUDA devices; use cpu")

@@ -44,6 +44,7 @@ class IntegratorTask(LightningModule):
             self.network.load_state_dict(warm_start)
         self.settings, self.steps = trainer, steps
         self.val_nss, self.val_cc = NSS(), CC()
+        self._batch_losses: list[Tensor] = []
 
     def forward(self, maps: Tensor) -> Tensor:
         """Saliency logits or log densities ``[N, 1, H', W']`` of the (last) frames."""
@@ -91,6 +92,7 @@ class IntegratorTask(LightningModule):
         saliency = self(batch["maps"])
         terms = loss_terms(saliency, batch["salmap"], batch["fixmap"], loss, head)
         self._log("val_", terms, weight=len(saliency), skip=("nss", "cc"))
+        self._batch_losses.append(torch.stack(list(terms.values())).sum().float())
         shown = self.shown(saliency)
         self.val_nss.update(shown[:, 0], batch["fixmap"][:, 0])
         self.val_cc.update(shown[:, 0], batch["salmap"][:, 0])
@@ -103,6 +105,9 @@ class IntegratorTask(LightningModule):
         self.log_dict({"val_nss": self.val_nss.compute().float(), "val_cc": self.val_cc.compute().float()})
         self.val_nss.reset()
         self.val_cc.reset()
+        losses = torch.stack(self._batch_losses)
+        self.log_dict({"avg_val_loss": losses.mean(), "std_val_loss": losses.std(correction=0)})
+        self._batch_losses.clear()
 
     def _log(
         self, prefix: str, terms: Mapping[str, Tensor], weight: int | None = None, skip: tuple[str, ...] = ()

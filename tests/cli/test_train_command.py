@@ -27,9 +27,11 @@ def test_flags_come_after_sets_and_only_when_given() -> None:
     assert given == ["trainer.seed=1", "a=b", "trainer.max_epochs=3"]
     assert sets("--logger_name", "") == ['logger=""']
     assert sets("--gpus", "0,") == ['device="cuda:0"']
+    assert sets("--gpus", "3") == ['device="cuda:3"']
+    assert sets("--gpus", "0,1") == ['device="cuda:0"', "trainer.devices=2"]
 
 
-@pytest.mark.parametrize("gpus", ["0,1", "all", "", "-1"])
+@pytest.mark.parametrize("gpus", ["1,2", "0,0", "0,x", "all", "", "-1"])
 def test_bad_gpus_are_refused(gpus: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["--train_config", "any", "--gpus=" + gpus]) == 2
     assert "name one GPU" in capsys.readouterr().err

@@ -206,6 +206,43 @@ def test_models_without_counterpart_are_left_out(file: Any, caplog: pytest.LogCa
         load_config("infer", file(inference(model_groups=[groups[0][:1]])))
 
 
+LISTED: dict[str, Any] = json.loads((Path(__file__).resolve().parents[1] / "data" / "infer_configs.json").read_text())
+POSITIONS = ("model", "window", "source_frames", "model_properties", "preproc_properties", "postproc_properties")
+
+
+def original(listed: dict[str, Any]) -> dict[str, Any]:
+    """The file behind an entry of the published list, which sorts its keys into parts."""
+    groups = [[[one[position] for position in POSITIONS] for one in group] for group in listed["model_groups"]]
+    parts = {
+        key: value
+        for part in ("input", "detectors", "output", "metrics", "run")
+        for key, value in listed[part].items()
+    }
+    info = {"summary": listed["purpose"]}
+    return {
+        **parts,
+        "config_info": info,
+        "model_groups": groups,
+        "inference_properties": listed["inference_properties"],
+    }
+
+
+@pytest.mark.parametrize("name", LISTED["configs"])
+def test_every_published_inference_file_loads(name: str, file: Any, caplog: pytest.LogCaptureFixture) -> None:
+    listed = LISTED["configs"][name]
+    config, said = infer(file(original(listed), name), caplog)
+    models = [one["model"] for group in listed["model_groups"] for one in group]
+    assert (config.integrator is not None) == ("GASPInference" in models)
+    assert config.summary == listed["purpose"] and config.faces.detector == "s3fd"
+    for model, extractor in (
+        ("DAVEInference", "dave"),
+        ("STAViSInference", "stavis"),
+        ("Gaze360Inference", "gaze360"),
+    ):
+        assert model not in models or extractor in [one.name for one in config.extractors]
+    assert not any("unknown to this project" in line for line in said), said
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -68,6 +68,10 @@ def test_the_flagship_learns_in_both_modes(data_root: Path, tmp_path: Path, mode
     losses = logged(tmp_path / "out", "val_loss")
     assert len(losses) == 20 and min(losses[-5:]) < losses[0] - 0.2
     assert logged(tmp_path / "out", "train_dam_bce_loss")
+    # One batch per validation: its loss is the mean, and nothing varies.
+    batches = 2 if mode == "published" else 1
+    assert logged(tmp_path / "out", "avg_val_loss") == pytest.approx([batches * loss for loss in losses])
+    assert set(logged(tmp_path / "out", "std_val_loss")) == {0.0}
     fused = load_integrator(str(result.weights)).fuse(blob_maps(3))
     assert fused.saliency.shape[0] == 24 and fused.gates.shape == (24, 2)
 
