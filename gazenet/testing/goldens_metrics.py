@@ -29,7 +29,7 @@ def metrics(golden: Golden) -> float:
         "pysaliency": _standard(maps),
         "saliency_metrics_py2": _older(maps, golden.meta["numpy_seed"]),
     }
-    known = {"inputs", "numpy_seed", "notes", *columns}
+    known = {"inputs", "numpy_seed", "notes", "rtol", "atol", *columns}
     if not golden.meta.keys() <= known:
         raise ValueError(f"columns that nothing answers to: {', '.join(sorted(golden.meta.keys() - known))}")
     return max(_worst(columns[name], golden.meta[name]) for name in columns if name in golden.meta)
