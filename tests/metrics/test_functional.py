@@ -92,6 +92,8 @@ KINDS = {
     "background": lambda g: torch.randn(3, 9, 14, generator=g).clamp(min=0.5),
     "nearly equal": lambda g: 1 + 1e-15 * torch.randint(0, 9, (3, 9, 14), generator=g).double(),
     "huge": lambda g: 1e300 * torch.randn(3, 9, 14, generator=g, dtype=torch.float64) ** 9,
+    "widest": lambda g: 1.7e308 * torch.randint(-1, 2, (3, 9, 14), generator=g).double(),
+    "widest single": lambda g: 3e38 * torch.randint(-1, 2, (3, 9, 14), generator=g).float(),
     "tiny": lambda g: 5e-324 * torch.randint(0, 5, (3, 9, 14), generator=g).double(),
 }
 

@@ -77,8 +77,9 @@ class _Bins:
         above = values - self.low[rows]
         lowest = above.sign() if self.careful else None
         bins = above.mul_(self.scale[rows]).ceil_().clamp_(max=self.count - 1)
-        # A product that underflows to 0 must not bring a value into the bin of the darkest.
-        return (bins if lowest is None else torch.maximum(bins, lowest)).int()
+        # A product that underflows to 0 must not bring a value into the bin of the darkest; nor must one that is
+        # undefined, because the range itself overflows, become any bin.
+        return (bins if lowest is None else torch.maximum(bins.nan_to_num_(0.0), lowest)).int()
 
 
 def count_darker(
