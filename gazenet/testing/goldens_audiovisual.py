@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,9 @@ STREAMS = {
     "left_stream": "audio_branch_left",
     "right_stream": "audio_branch_right",
 }
+NORMS = ("running", "batch")
+"""Statistics that batch norms use: those of training, those of the clip."""
+
 SIDES = ("side1", "side2", "side3", "side4")
 
 CONSTANTS = {
@@ -48,22 +51,22 @@ def dave(golden: Golden) -> float:
     """DAVE with and without sound."""
     config = only_known(golden, (*DESCRIBED, "variant", "frames_len"))
     _require(config, "variant", ("audio-visual" if "a" in golden.meta["inputs"] else "visual-only",))
-    network = import_object("gazenet_plugins.dave.network:DaveNet")()
-    return _streams(golden, network, ("v", "a"))
+    return _streams(golden, ("v", "a"), import_object("gazenet_plugins.dave.network:DaveNet"))
 
 
 def binauraldave(golden: Golden) -> float:
     """Binaural DAVE as each of its classes, with either kind of batch norm."""
     config = only_known(golden, (*DESCRIBED, "class", "frames_len", "batch_norm"))
-    hearing = HEARING[config["class"]]
-    network = import_object("gazenet_plugins.binauraldave.network:BinauralDaveNet")(hearing)
-    return _streams(golden, network, ("v", "a_left", "a_right"))
+    kind = import_object("gazenet_plugins.binauraldave.network:BinauralDaveNet")
+    return _streams(golden, ("v", "a_left", "a_right"), kind, HEARING[config["class"]])
 
 
-def _streams(golden: Golden, network: Any, names: Sequence[str]) -> float:
+def _streams(golden: Golden, names: Sequence[str], kind: Callable[..., Any], *options: str) -> float:
     """The map and what comes out of the branches. Inputs that are not given are None."""
     inputs = _only(golden.inputs(), names)
     _require(golden.meta["config"], "frames_len", (inputs["v"].shape[2],))
+    _require(golden.meta["config"], "batch_norm", NORMS)
+    network = kind(*options)
     taps = Taps(network, {name: place for name, place in STREAMS.items() if name in golden.meta["outputs"]})
     _with_norms(prepare(network, golden), golden)
     saliency = network(*(inputs.get(name) for name in names))
@@ -74,12 +77,13 @@ def _streams(golden: Golden, network: Any, names: Sequence[str]) -> float:
 def stavis(golden: Golden) -> float:
     """STAViS with and without sound, with either kind of batch norm."""
     config = only_known(golden, (*DESCRIBED, "audiovisual", "sample_size", "sample_duration", "batch_norm"))
-    network = import_object("gazenet_plugins.stavis.network:StavisNet")()
     inputs = _only(golden.inputs(), ("x", "aud"))
     _require(config, "sample_size", (inputs["x"].shape[-1],))
     _require(config, "sample_duration", (inputs["x"].shape[2],))
     if config["audiovisual"] and "aud" not in inputs:
         raise ValueError("audiovisual, but without sound")
+    _require(config, "batch_norm", NORMS)
+    network = import_object("gazenet_plugins.stavis.network:StavisNet")()
     taps = Taps(network, {"layer3": "layer3", "sound": "soundnet8", "fusion": ">fuseav"})
     _with_norms(prepare(network, golden), golden)
     found = network(inputs["x"], inputs["aud"] if config["audiovisual"] else None)
@@ -103,9 +107,7 @@ def _require(config: Mapping[str, Any], name: str, known: Sequence[Any]) -> None
 
 
 def _with_norms(network: Any, golden: Golden) -> None:
-    config = golden.meta["config"]
-    _require(config, "batch_norm", ("running", "batch"))
-    if config.get("batch_norm") == "batch":
+    if golden.meta["config"].get("batch_norm") == NORMS[1]:
         use_batch_statistics(network)
 
 
