@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,13 @@ from gazenet.training.task import IntegratorTask, network_config
 
 LAST = "last.ckpt"
 MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
+
+NOISE = (
+    "Checkpoint directory .* exists and is not empty",
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    "It is recommended to use `self.log.*sync_dist=True",
+)
+"""Warnings of Lightning about what is meant so: every process validates everything and logs the same."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,11 @@ def fit(
         task = IntegratorTask(network, settings, per_epoch * settings.max_epochs)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    trainer = _trainer(config, folder, bool(validation), resume, quiet, per_epoch)
-    trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
+    with warnings.catch_warnings():
+        for text in NOISE:
+            warnings.filterwarnings("ignore", message=text)
+        trainer = _trainer(config, folder, bool(validation), resume, quiet, per_epoch)
+        trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _take_best(config, trainer, task)
     return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gazenet.config.infer import InferConfig
+from gazenet.config.load import load_config
 from gazenet.config.train import TrainConfig
 from gazenet.errors import UsageError
 from gazenet.files import write_bytes, write_json
@@ -31,6 +31,16 @@ from gazenet.training.sampling import Clip
 CONFIG, WEIGHTS, SCORES = "train_config.json", "integrator.safetensors", "scores.json"
 BARE = "last_model.pt"
 _FREE_TO_CHANGE = ("device", "logger", "project", "output", "summary")
+_FREE_IN_TRAINER = (
+    "check_val_every_n_epoch",
+    "checkpoint_save_every_n_epoch",
+    "checkpoint_save_n_top",
+    "checkpoint_monitor",
+    "val_store_image_samples",
+    "workers",
+    "threads",
+)
+"""What a resumed run may do otherwise: the weights it ends in do not depend on these."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +154,14 @@ def _remember(config: TrainConfig, folder: Path, resume: bool) -> None:
     path = folder / CONFIG
     now = config.model_dump(mode="json")
     if resume and path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        differing = [key for key in now if key not in _FREE_TO_CHANGE and before.get(key) != now[key]]
+        before = load_config("train", path).model_dump(mode="json")
+        differing = [key for key in now if key not in (*_FREE_TO_CHANGE, "trainer") and before[key] != now[key]]
+        # Without a schedule, more epochs continue what fewer began.
+        free = (*_FREE_IN_TRAINER, *(["max_epochs"] if config.trainer.schedule == "constant" else []))
+        trainer = now["trainer"]
+        differing += [
+            f"trainer.{key}" for key in trainer if key not in free and before["trainer"][key] != trainer[key]
+        ]
         if differing:
             raise UsageError(
                 f"--resume: {', '.join(differing)} differs from {path}: use the same values or another output"

@@ -102,6 +102,15 @@ def test_a_resumed_sequence_training_ends_in_the_same_weights(
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+def test_more_epochs_continue_fewer_where_no_schedule_runs(data_root: Path, tmp_path: Path) -> None:
+    whole = train(flagship(data_root, tmp_path / "whole", trainer__max_epochs=3), extract=fake_extract)
+    train(flagship(data_root, tmp_path / "more", trainer__max_epochs=1), extract=fake_extract)
+    changes = {"trainer__max_epochs": 3, "trainer__check_val_every_n_epoch": 3}
+    more = train(flagship(data_root, tmp_path / "more", **changes), resume=True, extract=fake_extract)
+    first, second = load_file(whole.weights), load_file(more.weights)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
 def test_resuming_another_network_is_refused_naming_both(data_root: Path, tmp_path: Path) -> None:
     train(flagship(data_root, tmp_path / "out", trainer__max_epochs=1), extract=fake_extract)
     other = {"order": ["gmu"], "in_channels": 3, "latent": 4, "encoder": "Light"}

@@ -66,7 +66,7 @@ def test_missing_maps_repeat_the_one_before_in_the_window(root: Path, tmp_path: 
         (root / "diem" / "one" / str(frame) / "det_transformed_esr9_1.jpg").unlink()
     clip = next(one for one in clips(root, tmp_path) if one.video == "one")
     maps = window(clip, 0)["maps"][:, 6:9]
-    empty = torch.from_numpy(placeholder((16, 16))).permute(2, 0, 1).float() / 255
+    empty = torch.tensor(placeholder((16, 16))).permute(2, 0, 1).float() / 255
     empty = (empty - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     assert torch.allclose(maps[0], empty) and torch.equal(maps[0], maps[1])
     assert not torch.equal(maps[1], maps[2]) and torch.equal(maps[2], maps[3])
