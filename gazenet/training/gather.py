@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gazenet.config.train import TrainConfig
@@ -20,15 +20,22 @@ class Clips:
     test: Sequence[Clip]
 
 
-def gather(config: TrainConfig, extract: Extract) -> Clips:
-    """Opens what the config names, making cue maps that the cache lacks. Raises GazenetError."""
+def find(config: TrainConfig) -> Callable[[Extract], Clips]:
+    """Finds everything the config names, so that a wrong name ends a run before anything is computed or written.
+
+    The result opens the clips, making cue maps that the cache lacks. Both raise GazenetError.
+    """
     data, test_cues = config.data, config.test_cues or config.cues
     size = config.input_size
     if data.frames_root is not None:
         training, held = (open_pictures(data, found, config.cues, size) for found in (data.train, data.validation))
-        return Clips(training, held, open_pictures(data, data.test, test_cues, size))
-    chosen = [choose_items(config, sources) for sources in (data.train, data.validation)]
-    both = open_clips(config, [*chosen[0], *chosen[1]], extract)
-    tested = choose_items(config, data.test)
-    test = open_clips(config.model_copy(update={"cues": test_cues}), tested, extract) if tested else []
-    return Clips(both[: len(chosen[0])], both[len(chosen[0]) :], test)
+        pictures = Clips(training, held, open_pictures(data, data.test, test_cues, size))
+        return lambda extract: pictures
+    chosen, validating, tested = (choose_items(config, part) for part in (data.train, data.validation, data.test))
+
+    def opened(extract: Extract) -> Clips:
+        both = open_clips(config, [*chosen, *validating], extract)
+        test = open_clips(config.model_copy(update={"cues": test_cues}), tested, extract) if tested else []
+        return Clips(both[: len(chosen)], both[len(chosen) :], test)
+
+    return opened

@@ -42,7 +42,7 @@ def placeholder(size: Size) -> NDArray[np.uint8]:
 def resized(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     """RGB or grey uint8 resized to (height, width) as the released training does."""
     image = Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.asarray(image, np.uint8)
+    return np.array(image, np.uint8)
 
 
 def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -21,10 +21,9 @@ from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.fit import LAST, checked_network, declaration, fit
-from gazenet.training.gather import gather
+from gazenet.training.gather import find
 from gazenet.training.loggers import check_logger
 from gazenet.training.measure import measure, measure_with
-from gazenet.training.pictures import check_frames
 from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
 
@@ -69,12 +68,12 @@ def train(
     network = checked_network(config)
     declaration(config, network)
     _check_request(config, compute_metrics or bool(infer_configs))
-    folder = Path(config.output)
+    open_all, folder = find(config), Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     if resume and (folder / LAST).exists():
         check_fits(folder / LAST, network)
     _remember(config, folder, resume)
-    clips = gather(config, extract)
+    clips = open_all(extract)
     values: dict[str, Any] = {}
     if config.folds == "video":
         values["folds"] = _folds(config, clips.train, folder, resume)
@@ -173,8 +172,6 @@ def _check_request(config: TrainConfig, measured: bool) -> None:
     """Raises UsageError for what would fail only after hours."""
     _check_devices(config.device, config.trainer.devices)
     check_logger(config.logger)
-    if config.data.frames_root is not None:
-        check_frames(config.data)
     if measured and not (config.data.validation or config.data.test):
         raise UsageError("--compute_metrics: data.validation and data.test are empty: name a source of videos")
 

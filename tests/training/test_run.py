@@ -162,6 +162,13 @@ def test_wrong_requests_are_one_clear_line(
         run(make_config(data_root, tmp_path / "out", **changes))
 
 
+def test_a_wrong_source_is_found_before_anything_is_written(data_root: Path, tmp_path: Path) -> None:
+    config = make_config(data_root, tmp_path / "out", data__validation='[{"dataset":"findwho","items":["009"]}]')
+    with pytest.raises(UsageError, match="no item 009"):
+        run(config)
+    assert not (tmp_path / "out").exists()
+
+
 def test_resume_refuses_another_config_and_a_broken_checkpoint(data_root: Path, tmp_path: Path) -> None:
     run(make_config(data_root, tmp_path / "out", trainer__max_epochs=1))
     with pytest.raises(UsageError, match=r"--resume: trainer\.max_epochs differs"):
