@@ -1,6 +1,6 @@
 """Binaural DAVE: data only."""
 
-from gazenet.cues.spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="binauraldave",
@@ -17,7 +17,7 @@ SPEC = ExtractorSpec(
         mean=(110.63666788 / 255, 103.16065604 / 255, 96.29023126 / 255),
         std=(38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255),
     ),
-    needs=Needs(audio=AudioSpec(rate=16_000)),
+    needs=Needs(audio=True),
     assets=(
         "sound_localization/binauraldave/checkpoints/pretrained_binauraldave/binauraldave/"
         "1f74ea78527049149e1afb08ec97a61c",

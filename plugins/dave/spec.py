@@ -17,7 +17,7 @@ SPEC = ExtractorSpec(
         mean=(110.63666788 / 255, 103.16065604 / 255, 96.29023126 / 255),
         std=(38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255),
     ),
-    needs=Needs(audio=AudioSpec(rate=16_000, mono=True)),
+    needs=Needs(audio=AudioSpec(mono=True)),
     assets=("saliency_prediction/dave/checkpoints/pretrained_dave_orig",),
     batch=4,
     parameters={"mode": "corrected", "weights": "", "ahead": 0.0},

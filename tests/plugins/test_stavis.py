@@ -44,6 +44,13 @@ def test_options_that_cannot_be_run_are_failures(option: dict) -> None:
     assert judge(changed, 1e-4).state == "fail"
 
 
+@pytest.mark.parametrize("network", ["stavis", "binauraldave"])
+def test_released_code_feeds_it_the_clips_of_dave(network: str) -> None:
+    golden = goldens(["clip_dave"])[0].values[0]
+    changed = replace(golden, meta={**golden.meta, "config": {**golden.meta["config"], "network": network}})
+    assert judge(changed, 1e-5).state == "pass"
+
+
 def test_published_size_and_output() -> None:
     with torch.device("meta"):
         network = StavisNet()
