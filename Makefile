@@ -55,7 +55,7 @@ test: $(VENV)/.assets
 	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 -m "not slow and not network and not gpu and not browser"
 
 test-slow: $(VENV)/.assets
-	$(SAFE_ENV) $(BIN)/python -m pytest -m "slow and not network and not gpu and not browser"
+	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 -m "slow and not network and not gpu and not browser"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
