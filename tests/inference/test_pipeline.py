@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,9 @@ def test_an_interrupt_ends_cleanly_and_leaves_nothing_half(tmp_path: Path, face:
     clip = make_clip(tmp_path / "long.mp4", 400, (128, 160), image=face, sound=16)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "gazenet.cli.infer", "--input", str(clip), "--output_dir", str(out)]
-    process = subprocess.Popen([*command, "--set", "chunk=8"], stderr=subprocess.PIPE, text=True)
+    # A process started in the background by a shell without job control ignores interrupts, and so do its children.
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen([*command, "--set", "chunk=8"], stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     for _ in range(2400):
         if list(out.glob(".cache/**/saliency-*/chunks.log")):
             break
