@@ -111,22 +111,33 @@ def _statistics(values: list[float]) -> Statistics:
 
 
 def compare_sequences(reference: Path, other: Path) -> Iterator[FrameDifference]:
-    """Compare two runs frame by frame, one pair in memory at a time.
+    """Compare two runs frame by frame, one pair in memory at a time. Reads and raises as :func:`pairs` does."""
+    return (compare_maps(a, b, name) for name, a, b in pairs(reference, other))
+
+
+def pairs(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
+    """Name and both maps, uint8 ``[h, w]``, of every frame that two runs have in common.
 
     Each is a folder of grey pictures (paired by file name; frames that only one has are left out) or a ``.npy`` file
-    of maps ``[T, h, w]``, uint8 or 0..1. Raises UsageError for what cannot be read, for one of each, for files of
-    another length, and for folders without common names.
+    of maps ``[T, h, w]``, uint8 or 0..1; a folder that holds ``saliency.npy`` stands for that file. Raises UsageError
+    for what cannot be read, for one of each, for files of another length, and for folders without common names.
     """
-    if reference.is_dir() != other.is_dir():
+    first, second = _result(reference), _result(other)
+    if first.is_dir() != second.is_dir():
         raise UsageError(f"{reference} and {other}: compare two folders or two files, not one of each")
-    return _folders(reference, other) if reference.is_dir() else _files(reference, other)
+    return _folders(first, second) if first.is_dir() else _files(first, second)
 
 
-def _folders(reference: Path, other: Path) -> Iterator[FrameDifference]:
+def _result(path: Path) -> Path:
+    maps = path / "saliency.npy"
+    return maps if maps.is_file() else path
+
+
+def _folders(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
     names = sorted({path.name for path in _pictures(reference)} & {path.name for path in _pictures(other)})
     if not names:
         raise UsageError(f"{reference} and {other}: no picture is in both under the same name")
-    return (compare_maps(_grey(reference / name), _grey(other / name), name) for name in names)
+    return ((name, _grey(reference / name), _grey(other / name)) for name in names)
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
@@ -140,12 +151,12 @@ def _grey(path: Path) -> Map:
     return np.asarray(picture, np.uint8)
 
 
-def _files(reference: Path, other: Path) -> Iterator[FrameDifference]:
+def _files(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
     first, second = _maps(reference), _maps(other)
     if len(first) != len(second):
         raise UsageError(f"{reference} has {len(first)} frames, {other} {len(second)}")
-    pairs = enumerate(zip(first, second, strict=True))
-    return (compare_maps(_eight_bit(a), _eight_bit(b), str(index)) for index, (a, b) in pairs)
+    both = enumerate(zip(first, second, strict=True))
+    return ((str(index), _eight_bit(a), _eight_bit(b)) for index, (a, b) in both)
 
 
 def _maps(path: Path) -> NDArray[np.generic]:
