@@ -1,4 +1,4 @@
-"""The embedded extractors: the whole conformance kit, and whether each of them sees what it is for."""
+"""Whether each of the embedded extractors sees what it is for."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from gazenet.assets import asset_path
 from gazenet.cues.registry import get
 from gazenet.cues.types import CueMaps, Face, VideoContext, Windows
 from gazenet.errors import UsageError
-from gazenet.testing.conformance import CHECKS
 from tests.cues.test_gaze import head
 
-EMBEDDED = ("saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker")
 SIZE, MAP = (480, 800), (48, 80)
 
 
@@ -55,16 +53,6 @@ def centre_of(maps: torch.Tensor) -> tuple[float, float]:
         *(torch.linspace(0, 1, n, dtype=torch.double) for n in weights.shape), indexing="ij"
     )
     return float((weights * columns).sum()), float((weights * rows).sum())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", EMBEDDED)
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check: Callable[[Any], None], name: str) -> None:
-    entry = get(name)
-    for asset in entry.spec.assets:
-        installed(asset)
-    check(entry)
 
 
 def test_saliency_prefers_the_thing_on_the_empty_table(extractor: Callable[..., Any]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from gazenet.assets import asset_path
 from gazenet.cues.registry import Entry, get
 from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.types import CueMaps
@@ -328,4 +329,9 @@ def test_the_pytest_plugin_runs_over_what_is_installed(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("one", CHECKS, ids=lambda one: one.__name__)
 def test_what_is_installed_conforms(one: Callable[[Entry], None], gazenet_extractor: Entry) -> None:
+    for asset in gazenet_extractor.spec.assets:
+        try:
+            asset_path(asset)
+        except UsageError as error:
+            pytest.skip(str(error))
     one(gazenet_extractor)
