@@ -93,6 +93,8 @@ setup(
             "gasp_scripts = gazenet.cli.scripts:main",
             "gasp_bench = gazenet.cli.bench:main",
             "gasp_evaluate = gazenet.cli.evaluate:main",
+            "gasp_export = gazenet.cli.export:main",
+            "gasp_compare = gazenet.cli.compare:main",
         ],
         "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED],
         "gazenet.face_detectors": [

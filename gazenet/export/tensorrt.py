@@ -32,6 +32,18 @@ def tensorrt_module() -> Any:
     raise UsageError(MISSING)
 
 
+def check_builder() -> None:
+    """Raise UsageError where no engine can be built: without TensorRT, or without the GPU that the full one needs."""
+    if tensorrt_module().__name__ != MODULES[0]:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UsageError(
+            "TensorRT builds on the GPU that the engine is for, and none is usable here; use --format onnx"
+        )
+
+
 def build_engine(source: Path, target: Path, batch: tuple[int, int, int] = (1, 1, 1), workspace: int = 4 << 30) -> int:
     """Build an engine from an ONNX file; returns its size in bytes.
 

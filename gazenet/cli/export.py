@@ -1,0 +1,155 @@
+"""``gasp_export``: the network of an extractor or integrator as an ONNX file or a TensorRT engine."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gazenet.cli.common import OK, Parser, execute, print_table
+from gazenet.errors import UsageError
+
+if TYPE_CHECKING:
+    from gazenet.export.extractor import Subject
+    from gazenet.export.onnx import ExportReport
+
+DESCRIPTION = """Write a network as one file, after running it in onnxruntime and comparing it with PyTorch.
+
+NAME is an installed extractor or integrator, or the weight file of an integrator. Nothing is left behind when the
+file cannot be made or run.
+
+exit codes: 0 done; 1 failed; 2 the request is wrong or something is missing"""
+
+EXAMPLES = """  gasp_export --list
+  gasp_export embedded --format onnx --output fusion.onnx
+  gasp_export stsanet --format tensorrt --precision fp16 --batch 1 --weights STSANet_DHF1K.pth"""
+
+SUFFIX = {"onnx": ".onnx", "tensorrt": ".engine"}
+INTEGRATORS = "gazenet.integrators"
+DYNAMIC = (1, 2, 8)
+"""Smallest, usual and largest batch of an engine whose batch is dynamic."""
+
+
+def build_parser() -> Parser:
+    """The options of ``gasp_export``."""
+    parser = Parser("gasp_export", DESCRIPTION, EXAMPLES)
+    parser.add_argument("name", metavar="NAME", nargs="?", help="extractor, integrator, or an integrator's file")
+    parser.add_argument("--format", choices=list(SUFFIX), default="onnx", help="what is written (default: onnx)")
+    parser.add_argument("--precision", choices=["fp32", "fp16"], default="fp32", help="of weights, input and output")
+    parser.add_argument("--size", metavar="HxW", type=size, help="height and width of the input")
+    parser.add_argument("--batch", metavar="N|dynamic", type=batch, default=0, help="default: dynamic")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="default: NAME.onnx or NAME.engine")
+    parser.add_argument("--weights", metavar="FILE", help="a checkpoint of your own")
+    parser.add_argument("--list", action="store_true", help="list what can be exported")
+    return parser
+
+
+def size(text: str) -> tuple[int, int]:
+    """(height, width) of ``224x384``."""
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 224x384")
+    return int(found[1]), int(found[2])
+
+
+def batch(text: str) -> int:
+    """A whole number, 0 for ``dynamic``."""
+    if text == "dynamic":
+        return 0
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 1 nor dynamic")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the command line asks. Raises UsageError and GazenetError."""
+    if args.list:
+        return list_known()
+    if not args.name:
+        raise UsageError("name an extractor or integrator (gasp_export --list shows them)")
+    if args.format == "tensorrt":
+        from gazenet.export.tensorrt import check_builder
+
+        check_builder()
+    subject = find_subject(args)
+    if args.batch:
+        subject = subject.with_batch(args.batch)
+    if args.precision == "fp16":
+        subject = subject.in_half_precision()
+    target = args.output or Path(subject.name + SUFFIX[args.format])
+    if args.format == "onnx":
+        show(subject.write(target))
+        return OK
+    return write_engine(subject, target, args.batch)
+
+
+def find_subject(args: argparse.Namespace) -> Subject:
+    """The network that is meant. Raises UsageError for unknown names and what does not fit the network."""
+    from gazenet.assets.store import asset_path
+    from gazenet.cues.registry import discover
+    from gazenet.export.extractor import extractor_subject, integrator_subject
+    from gazenet.fusion.integrator import WEIGHT_FILES
+    from gazenet.fusion.spec import IntegratorSpec
+
+    if args.name in discover(INTEGRATORS, IntegratorSpec).found:
+        return integrator_subject(args.weights or args.name, args.size)
+    if Path(args.name).suffix in WEIGHT_FILES:
+        if args.weights:
+            raise UsageError(f"--weights {args.weights}: {args.name} is a weight file itself; name one of them")
+        return integrator_subject(args.name, args.size)
+    return extractor_subject(args.name, {"weights": args.weights} if args.weights else {}, asset_path, args.size)
+
+
+def show(report: ExportReport) -> None:
+    """Print what was written and the table of errors."""
+    print(f"{report.path}: opset {report.opset}, {report.nodes} nodes, {report.size / 1e6:.1f} MB")
+    rows = [("output", "shape", "largest error", "relative", "mean error")]
+    for one in report.differences:
+        shape = "x".join(map(str, one.shape))
+        rows.append((one.output, shape, f"{one.largest:.3g}", f"{one.relative:.3g}", f"{one.mean:.3g}"))
+    print_table(rows)
+    for fault in report.unfit:
+        print(f"note: TensorRT would refuse {fault}")
+
+
+def write_engine(subject: Subject, target: Path, count: int) -> int:
+    """An engine from an ONNX file that was verified and is not kept."""
+    from gazenet.export.tensorrt import build_engine
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / f"{subject.name}.onnx"
+        show(subject.write(source))
+        written = build_engine(source, target, (count,) * 3 if count else DYNAMIC)
+    print(f"{target}: {written / 1e6:.1f} MB")
+    return OK
+
+
+def list_known() -> int:
+    """Print integrators, and the extractors whose networks can be exported."""
+    from gazenet.cues.registry import discover
+    from gazenet.errors import GazenetError
+    from gazenet.export.extractor import is_exportable
+    from gazenet.fusion.spec import IntegratorSpec
+
+    rows = [(name, "integrator", e.spec.summary) for name, e in discover(INTEGRATORS, IntegratorSpec).found.items()]
+    for name, entry in discover().found.items():
+        try:
+            if is_exportable(entry.load()):
+                rows.append((name, "extractor", entry.spec.summary))
+        except GazenetError as error:
+            rows.append((name, "extractor", f"cannot be used: {error}"))
+    print_table(rows)
+    return OK
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return execute(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

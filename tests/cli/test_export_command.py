@@ -1,0 +1,107 @@
+"""gasp_export: files that run elsewhere, a table of errors, and refusals in one line before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gazenet.cli import export
+from gazenet.errors import UsageError
+from gazenet.export import tensorrt
+from gazenet.export.extractor import Subject, extractor_subject, integrator_subject, is_exportable
+from gazenet.export.onnx import run_onnx
+from gazenet_plugins.stsanet.extractor import STSANetSaliency
+from gazenet_plugins.vinet.extractor import VinetSaliency
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_embedded_integrator_runs_elsewhere(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxscript", reason="the exporter is an extra")
+    assert export.main(["embedded", "--size", "24x32", "--output", "fusion.onnx"]) == 0
+    header, row = capsys.readouterr().out.splitlines()[1:3]
+    assert header.split()[:2] == ["output", "shape"] and row.split()[1] == "2x1x24x32"
+    assert float(row.split()[3]) < 1e-4
+    subject = integrator_subject("embedded", (24, 32))
+    three = torch.rand(3, 5, 24, 32)
+    _, (found,) = run_onnx(here / "fusion.onnx", [three.numpy()])
+    with torch.inference_mode():
+        assert np.allclose(found, subject.network(three).numpy(), atol=1e-3)
+
+
+def test_half_precision_and_a_fixed_batch(here: Path) -> None:
+    pytest.importorskip("onnxscript", reason="the exporter is an extra")
+    assert export.main(["embedded", "--size", "24x32", "--precision", "fp16", "--batch", "1"]) == 0
+    _, (found,) = run_onnx(here / "embedded.onnx", [np.random.rand(1, 5, 24, 32).astype(np.float16)])
+    assert found.dtype == np.float16 and found.shape == (1, 1, 24, 32)
+    with pytest.raises(Exception, match="invalid dimensions"):
+        run_onnx(here / "embedded.onnx", [np.zeros((2, 5, 24, 32), np.float16)])
+
+
+def test_a_batch_of_any_size_repeats_the_examples() -> None:
+    subject = Subject("same", nn.Identity(), (torch.arange(2.0),)).with_batch(3)
+    assert subject.examples[0].tolist() == [0, 1, 0] and not subject.free_batch
+
+
+def test_networks_that_need_a_path_are_not_exportable() -> None:
+    assert is_exportable(STSANetSaliency) and is_exportable(STSANetSaliency())
+    assert not is_exportable(VinetSaliency)
+
+
+def test_checkpoints_of_another_size_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from gazenet_plugins.deeplab_saliency import extractor as room
+
+    monkeypatch.setattr(room, "load_saliency", lambda _: nn.Conv2d(3, 1, 1))
+    with pytest.raises(UsageError, match="deeplab_saliency: this checkpoint takes 216x384"):
+        extractor_subject("deeplab_saliency", {"weights": str(tmp_path)}, Path, (64, 96))
+
+
+def test_tensorrt_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        __name__ = "tensorrt"
+
+    monkeypatch.setattr(tensorrt, "tensorrt_module", Full)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="none is usable here; use --format onnx"):
+        tensorrt.check_builder()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name an extractor or integrator"),
+        (["embeded"], "unknown extractor 'embeded'"),
+        (["embedded", "--size", "53x96"], "must be multiples of 2"),
+        (["embedded", "--size", "96"], "is not HEIGHTxWIDTH"),
+        (["embedded", "--batch", "0"], "neither a number from 1 nor dynamic"),
+        (["vinet"], "vinet: its network cannot be exported"),
+        (["a.pth", "--weights", "b.pth"], "is a weight file itself"),
+        (["none.safetensors"], "none.safetensors"),
+    ],
+)
+def test_refusals(here: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = export.main(arguments)
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        code = end.code
+    error = capsys.readouterr().err
+    assert code == 2 and message in error and error.count("\n") == 1, error
+    assert list(here.iterdir()) == []
+
+
+def test_missing_tensorrt_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tensorrt, "MODULES", ("tensorrt_that_is_nowhere",))
+    assert export.main(["embedded", "--format", "tensorrt"]) == 2
+    assert capsys.readouterr().err.startswith("gasp_export: TensorRT is not installed")
+    assert list(here.iterdir()) == []
