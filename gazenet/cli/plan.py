@@ -39,7 +39,7 @@ def print_plan(config: InferConfig) -> int:
     for asset_id in wanted_assets(config):
         asset = installed_catalogue().get(asset_id)
         present = is_verified(asset, local_path(asset))
-        print(f"weights {asset_id}: {'present' if present else f'missing ({asset.size / 1e6:.1f} MB)'}")
+        print(f"weights {asset_id}: {'present' if present else f'missing ({asset.size_text})'}")
         if not present:
             missing.append(asset_id)
     if missing:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gazenet.assets import asset_path
+from gazenet.assets.store import asset_digest
 from gazenet.config.infer import FacesConfig, InferConfig
 from gazenet.cues.faces.spec import FaceModelSpec
 from gazenet.cues.registry import Entry
@@ -36,7 +36,7 @@ def package_weights(implementation: str) -> list[str]:
 
 def asset_hashes(ids: tuple[str, ...]) -> dict[str, str]:
     """SHA-256 per asset. Raises UsageError naming the command that fetches what is missing."""
-    return {asset: sha256_file(asset_path(asset)) for asset in ids}
+    return {asset: asset_digest(asset) for asset in ids}
 
 
 def checkpoint_hashes(path: str) -> list[str]:

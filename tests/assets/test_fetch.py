@@ -11,8 +11,10 @@ from test_archives import make_zip
 
 from gazenet.assets import fetch as module
 from gazenet.assets import store
-from gazenet.assets.catalogue import RegistryPackage, load_catalogue
-from gazenet.assets.fetch import fetch
+from gazenet.assets.catalogue import load_catalogue
+from gazenet.assets.display import Lines
+from gazenet.assets.entries import Asset, RegistryPackage
+from gazenet.assets.fetch import Home, fetch
 from gazenet.errors import GazenetError, UsageError
 
 FILES = {"p/one.bin": b"first weights", "p/two.json": b"{}"}
@@ -58,6 +60,15 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     return registry
 
 
+def within(folder: Path) -> Home:
+    """Assets belong into ``folder``."""
+
+    def home(asset: Asset) -> Path:
+        return store.local_path(asset, folder)
+
+    return home
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -65,19 +76,19 @@ def names(folder: Path) -> list[str]:
 def test_one_archive_serves_all_its_assets_and_is_not_fetched_again(tmp_path: Path, registry: Registry) -> None:
     folder = tmp_path / "deep" / "assets"
     said: list[str] = []
-    assert fetch([ONE, TWO], folder, said.append) == []
+    assert fetch([ONE, TWO], within(folder), Lines(said.append)) == []
     assert registry.asked == ["pypi:p==1.0"]
     assert (folder / "one.bin").read_bytes() == FILES["p/one.bin"]
     assert names(folder) == ["one.bin", "one.bin.verified", "two.json", "two.json.verified"]
-    assert fetch([ONE, TWO], folder, said.append) == []
+    assert fetch([ONE, TWO], within(folder), Lines(said.append)) == []
     assert len(registry.asked) == 1
     assert said[-2:] == ["one: present", "two: present"]
 
 
 def test_damaged_file_is_replaced(tmp_path: Path, registry: Registry) -> None:
-    fetch([ONE], tmp_path, lambda _: None)
+    fetch([ONE], within(tmp_path))
     (tmp_path / "one.bin").write_bytes(b"broken weight")
-    assert fetch([ONE], tmp_path, lambda _: None) == []
+    assert fetch([ONE], within(tmp_path)) == []
     assert (tmp_path / "one.bin").read_bytes() == FILES["p/one.bin"]
 
 
@@ -85,14 +96,14 @@ def test_wrong_content_is_never_published(tmp_path: Path, registry: Registry) ->
     wrong_hash = ONE.model_copy(update={"sha256": "0" * 64})
     wrong_size = ONE.model_copy(update={"size": 3})
     for bad in (wrong_hash, wrong_size):
-        (failure,) = fetch([bad], tmp_path, lambda _: None)
+        (failure,) = fetch([bad], within(tmp_path))
         assert failure.asset_id == "one" and "not the published file" in failure.message
         assert names(tmp_path) == []
 
 
 def test_failures_do_not_hold_up_the_others(tmp_path: Path, registry: Registry) -> None:
     gone = asset("gone", "x", b"x", package="gone")
-    failures = fetch([gone, ONE, TWO.model_copy(update={"member": "absent"})], tmp_path, lambda _: None)
+    failures = fetch([gone, ONE, TWO.model_copy(update={"member": "absent"})], within(tmp_path))
     assert {failure.asset_id for failure in failures} == {"gone", "two"}
     assert names(tmp_path) == ["one.bin", "one.bin.verified"]
 
@@ -102,14 +113,14 @@ def test_disk_full_is_said(tmp_path: Path, registry: Registry, monkeypatch: pyte
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(module, "write_bytes", full)
-    (failure,) = fetch([ONE], tmp_path, lambda _: None)
+    (failure,) = fetch([ONE], within(tmp_path))
     assert failure.message == f"{tmp_path}: disk full"
     assert names(tmp_path) == []
 
 
 def test_asset_folder_that_cannot_be_made(tmp_path: Path, registry: Registry) -> None:
     (tmp_path / "file").write_text("")
-    (failure,) = fetch([ONE], tmp_path / "file" / "assets", lambda _: None)
+    (failure,) = fetch([ONE], within(tmp_path / "file" / "assets"))
     assert "file" in failure.message and "\n" not in failure.message
 
 
@@ -152,5 +163,5 @@ def test_read_only_folder_works_without_a_stamp(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.network
 def test_embedded_weights_come_from_their_registries(tmp_path: Path) -> None:
     assets = load_catalogue().select(["embedded"], "model")
-    assert fetch(assets, tmp_path) == []
+    assert fetch(assets, within(tmp_path)) == []
     assert sum(store.is_verified(asset, store.local_path(asset, tmp_path)) for asset in assets) == len(assets) == 6

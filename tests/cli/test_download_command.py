@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,17 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assets.append(
             {
                 "id": name,
-                "kind": "url",
+                "kind": "published",
                 "role": role,
-                "url": (tmp_path / f"{name}.bin").as_uri(),
-                "size": len(data),
-                "sha256": hashlib.sha256(data).hexdigest(),
+                "files": [
+                    {
+                        "save_as": f"{name}.bin",
+                        "sources": [{"kind": "http", "url": (tmp_path / f"{name}.bin").as_uri()}],
+                        "size": len(data),
+                        "sha256": hashlib.sha256(data).hexdigest(),
+                    }
+                ],
+                "result": [f"{name}.bin"],
                 "licence": "MIT",
                 "source": "test",
             }
@@ -38,20 +45,54 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def test_weights_and_data_sets_have_their_own_homes(
+    catalogue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--catalogue", str(catalogue), "--models", "net", "--datasets", "cl<...>"]
+    assert download_manager.main([*argv, "--dry_run"]) == 0
+    assert "2 of 2 to be fetched" in capsys.readouterr().out
+    assert files(tmp_path) == ["clips.bin", "mine.json", "net.bin"]
+    assert download_manager.main(argv) == 0
+    assert (tmp_path / "assets" / "net" / "net.bin").read_bytes() == b"net" * 10
+    assert (tmp_path / "datasets" / "clips" / "clips.bin").read_bytes() == b"clips" * 10
+    said = capsys.readouterr().out
+    assert f"2 of 2 present and verified in {tmp_path}/assets and {tmp_path}/datasets" in said
+    assert download_manager.main(argv) == 0
+    assert "net: present" in capsys.readouterr().out
+    assert not (tmp_path / "temp").exists()
+
+
+def test_a_named_working_directory_is_laid_out_and_holds_everything(
     catalogue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    argv = ["--catalogue", str(catalogue), "--working_dir", str(work), "--models", "net", "--datasets", "clips"]
-    assert download_manager.main([*argv, "--dry_run"]) == 0
-    assert "2 of 2 to be fetched" in capsys.readouterr().out
-    assert not (tmp_path / "assets").exists() and list(work.iterdir()) == []
+    argv = ["--catalogue", str(catalogue), "--working_dir", str(work)]
+    assert download_manager.main([*argv, "--models", "net", "--dry_run"]) == 0
+    assert list(work.iterdir()) == []
+    assert download_manager.main([*argv, "--models", "net", "--datasets", "clips"]) == 0
+    made = files(work)
+    assert {"gazenet/models/net/net.bin", "datasets/clips/clips.bin", "datasets/splits/train_ave.csv"} <= set(made)
+    assert {"configs/infer/default.json", "configs/schema/infer.json"} <= set(made)
+    assert (work / "logs" / "metrics").is_dir() and (work / "temp").is_dir()
+    assert not any(name.endswith(".py") for name in made) and not (tmp_path / "assets").exists()
+
+
+def test_what_the_user_edited_is_kept_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--working_dir", str(tmp_path)]
     assert download_manager.main(argv) == 0
-    assert (tmp_path / "assets" / "net.bin").read_bytes() == b"net" * 10
-    assert (work / "datasets" / "clips.bin").read_bytes() == b"clips" * 10
+    assert "kept" not in capsys.readouterr().out
+    edited = tmp_path / "datasets" / "splits" / "train_ave.csv"
+    edited.write_text("mine")
+    (tmp_path / "datasets" / "splits" / "test_ave.csv").unlink()
     assert download_manager.main(argv) == 0
-    assert "net: present" in capsys.readouterr().out
+    assert edited.read_text() == "mine" and (tmp_path / "datasets" / "splits" / "test_ave.csv").exists()
+    said = capsys.readouterr().out
+    assert "kept as they are" in said and "datasets/splits/train_ave.csv (1 files)" in said
 
 
 def test_a_failure_is_exit_code_1_and_the_rest_is_done(
@@ -61,12 +102,13 @@ def test_a_failure_is_exit_code_1_and_the_rest_is_done(
     captured = capsys.readouterr()
     assert captured.err.startswith("gasp_download_manager: gone: ") and captured.err.count("\n") == 1
     assert "1 of 2 present and verified" in captured.out
-    assert (tmp_path / "assets" / "net.bin").exists()
+    assert (tmp_path / "assets" / "net" / "net.bin").exists() and not (tmp_path / "assets" / "gone").exists()
 
 
 def test_list_tells_what_is_here(catalogue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "net.bin").write_bytes(b"x")
+    assert download_manager.main(["--catalogue", str(catalogue), "--models", "net"]) == 0
+    (tmp_path / "assets" / "net" / "net.bin").write_bytes(b"x")
+    capsys.readouterr()
     assert download_manager.main(["--catalogue", str(catalogue), "--list"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert "damaged" in rows["net"] and "missing" in rows["gone"] and "missing" in rows["clips"]
@@ -78,7 +120,8 @@ def test_list_tells_what_is_here(catalogue: Path, tmp_path: Path, capsys: pytest
     [
         ([], "nothing to fetch: name --models"),
         (["--models", "embeded"], "--models embeded: unknown (did you mean 'embedded'?)"),
-        (["--datasets", "ave"], "--datasets ave: unknown: the catalogue holds no datasets"),
+        (["--datasets", "ave"], "--datasets ave: unknown; known: datasets, processed and "),
+        (["--datasets", "findwo"], "--datasets findwo: unknown (did you mean 'findwho'?)"),
         (["--catalogue", "absent.json", "--list"], "absent.json: no such file"),
         (["--working_dir", "absent", "--list"], "--working_dir absent: "),
     ],
@@ -87,3 +130,17 @@ def test_wrong_requests(argv: list[str], said: str, capsys: pytest.CaptureFixtur
     assert download_manager.main(argv) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"gasp_download_manager: {said}") and error.count("\n") == 1
+
+
+def test_bars_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gazenet.assets import display
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    with display.display() as shown:
+        meter = shown.meter("w[1].pt")
+        meter(5, 10)
+        shown.say("net: [fetching]")
+        bars = shown.progress.tasks  # type: ignore[union-attr]
+        assert [(task.completed, task.total, task.visible) for task in bars] == [(5, 10, True)]
+        meter(10, 10)
+        assert not bars[0].visible
