@@ -19,7 +19,7 @@ SPEC = ExtractorSpec(
     ),
     needs=Needs(audio=True),
     assets=(
-        "sound_localization/binauraldave/checkpoints/pretrained_binauraldave/binauraldave/"
+        "sound_localization/binauraldave/checkpoints/pretrained_binauraldave/BinauralDAVE/"
         "1f74ea78527049149e1afb08ec97a61c",
     ),
     batch=4,
