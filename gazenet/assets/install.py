@@ -60,6 +60,10 @@ def install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
         _place(tree, folder)
         write_lock(folder, completed(asset, folder, files))
         shutil.rmtree(downloads)
+        for file in asset.files:
+            if file.sha256 is None:
+                digest = files[file.save_as].sha256[:16]
+                tools.display.say(f"{asset.id}: {file.save_as}: no published hash; sha256 {digest} recorded")
 
 
 @contextmanager

@@ -63,9 +63,11 @@ def tarball(files: dict[str, bytes]) -> bytes:
 
 
 def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_path: Path) -> None:
-    wanted = asset(server, names=("a.pt", "b.pt"))
-    assert get(wanted, tmp_path) == []
+    wanted, said = asset(server, names=("a.pt", "b.pt")), []
+    assert fetch([wanted], lambda one: store.local_path(one, tmp_path), Lines(said.append)) == []
     assert names(tmp_path) == ["net.lock.json", "net/a.pt", "net/b.pt"]
+    digest = sha256_file(tmp_path / "net" / "a.pt")[:16]
+    assert f"net: a.pt: no published hash; sha256 {digest} recorded" in said
     lock = read_lock(tmp_path / "net")
     assert lock is not None and lock.complete
     assert lock.files["a.pt"].sha256 == lock.kept["a.pt"].sha256 == sha256_file(tmp_path / "net" / "a.pt")
