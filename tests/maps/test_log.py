@@ -111,5 +111,3 @@ def test_floats_keep_every_digit() -> None:
 def test_records_that_are_not_json_are_refused(bad: object) -> None:
     with pytest.raises(ValueError, match="chunk 7: records must be JSON"):
         encode_chunk(7, 1, 0, [{"x": bad}])
-
-
