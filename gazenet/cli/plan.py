@@ -9,8 +9,8 @@ from gazenet.assets.store import installed_catalogue, is_verified, local_path
 from gazenet.cli.common import FAILED, OK, USAGE
 from gazenet.config.infer import InferConfig
 from gazenet.errors import GazenetError
+from gazenet.inference.sizes import map_size
 from gazenet.media.decode import probe
-from gazenet.media.types import VideoInfo
 
 FILES = {
     "maps": "saliency.npy",
@@ -51,7 +51,7 @@ def print_plan(config: InferConfig) -> int:
 def describe_input(path: Path, config: InferConfig) -> str:
     """One line about an input and what it would leave behind. Raises MediaError."""
     info = probe(path)
-    height, width = map_shape(info, config.map_size)
+    height, width = map_size((info.height, info.width), config.map_size)
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
     sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
     size = f"about {frames * height * width * 2 / 1e6:.1f} MB" if frames else "length unknown"
@@ -60,12 +60,6 @@ def describe_input(path: Path, config: InferConfig) -> str:
         f"input {path}: {info.width}x{info.height}, {float(info.rate):.3f} fps, {frames or '?'} frames declared, "
         f"{sound}; maps {width}x{height} ({size}); writes {path.stem}/: {', '.join([*files, 'run.json'])}"
     )
-
-
-def map_shape(info: VideoInfo, longer_side: int) -> tuple[int, int]:
-    """(h, w) of a map whose longer side is ``longer_side`` and whose shape is the video's."""
-    scale = longer_side / max(info.height, info.width)
-    return max(1, round(info.height * scale)), max(1, round(info.width * scale))
 
 
 def wanted_assets(config: InferConfig) -> Iterator[str]:

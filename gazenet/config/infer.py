@@ -61,7 +61,9 @@ class InferConfig(Settings):
     map_size: int = Field(96, ge=16, le=1024, description="Longer side of a cue map in pixels.")
     chunk: int = Field(32, ge=1, le=1024, description="Frames handled, written and made durable together.")
     max_side: int = Field(1280, ge=64, description="Longer side in pixels of the frames analysed and drawn.")
-    threads: int | None = Field(None, ge=1, description="Threads of the numeric libraries; null: one per core.")
+    threads: int | None = Field(
+        None, ge=1, description="Threads of the numeric libraries; null: cores divided by workers."
+    )
     workers: int = Field(2, ge=1, description="Threads that decode and run extractors beside each other.")
     faces: FacesConfig = FacesConfig()
     extractors: tuple[ExtractorConfig, ...] = Field(min_length=1, description="The social cues, in order.")

@@ -47,8 +47,8 @@ def checkpoint_hashes(path: str) -> list[str]:
     if not path:
         return []
     place = Path(path).expanduser()
-    files = sorted(one for one in place.iterdir() if one.is_file()) if place.is_dir() else [place]
     try:
+        files = sorted(one for one in place.iterdir() if one.is_file()) if place.is_dir() else [place]
         return [sha256_file(one) for one in files]
     except OSError as error:
         raise UsageError(f"checkpoint {path}: cannot be read ({error.strerror})") from None

@@ -21,6 +21,7 @@ from gazenet.inference.faces import FaceFeed
 from gazenet.inference.graph import Cue, Graph
 from gazenet.inference.keys import cue_key, faces_key, frames_key
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult
+from gazenet.inference.sizes import map_size
 from gazenet.inference.sound import Sound
 from gazenet.inference.timing import Timings
 from gazenet.maps.store import MapKey, MapStore, MapWriter
@@ -335,12 +336,6 @@ def wait_for_all(calls: Iterable[Callable[[], object]]) -> None:
             failure = failure or error
     if failure is not None:
         raise failure
-
-
-def map_size(size: tuple[int, int], longer: int) -> tuple[int, int]:
-    """(h, w) of the cue maps of a frame of ``size`` (height, width): the aspect ratio kept, at least one cell."""
-    scale = longer / max(size)
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def default_store(root: str | Path) -> MapStore:

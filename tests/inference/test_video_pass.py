@@ -12,7 +12,8 @@ from gazenet.cues.spec import ExtractorSpec, Needs
 from gazenet.errors import CacheError, PluginError, UsageError
 from gazenet.inference.graph import in_order
 from gazenet.inference.results import ChunkResult
-from gazenet.inference.video import VideoPass, map_size
+from gazenet.inference.sizes import map_size
+from gazenet.inference.video import VideoPass
 from gazenet.maps.store import MapKey, MapStore
 from tests.faults import Killed, inject
 from tests.inference.toy_graph import Bright, Crowd, Echo, Frames, Toy, told, toy_graph, work
