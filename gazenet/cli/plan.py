@@ -11,6 +11,8 @@ from gazenet.config.infer import InferConfig
 from gazenet.errors import GazenetError
 from gazenet.inference.sizes import map_size
 from gazenet.media.decode import probe
+from gazenet.media.source import IMAGE_SUFFIXES
+from gazenet.media.types import VideoInfo
 
 FILES = {
     "maps": "saliency.npy",
@@ -50,7 +52,7 @@ def print_plan(config: InferConfig) -> int:
 
 def describe_input(path: Path, config: InferConfig) -> str:
     """One line about an input and what it would leave behind. Raises MediaError."""
-    info = probe(path)
+    info = _picture(path) if path.suffix.lower() in IMAGE_SUFFIXES else probe(path)
     height, width = map_size((info.height, info.width), config.map_size)
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
     sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
@@ -60,6 +62,12 @@ def describe_input(path: Path, config: InferConfig) -> str:
         f"input {path}: {info.width}x{info.height}, {float(info.rate):.3f} fps, {frames or '?'} frames declared, "
         f"{sound}; maps {width}x{height} ({size}); writes {path.stem}/: {', '.join([*files, 'run.json'])}"
     )
+
+
+def _picture(path: Path) -> VideoInfo:
+    from gazenet.media.stills import StillReader
+
+    return StillReader(path).info
 
 
 def wanted_assets(config: InferConfig) -> Iterator[str]:
