@@ -76,7 +76,7 @@ class ClipSaliency:
         self._prepare = Preparation(self.size, wanted.mean, wanted.std, method)
         self._frames: PerFrame[Tensor] = PerFrame(self._prepared)
 
-    def network(self, path: Path) -> nn.Module:
+    def build(self, path: Path) -> nn.Module:
         """The network with the weights of a checkpoint."""
         raise NotImplementedError
 
@@ -95,7 +95,7 @@ class ClipSaliency:
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         path = checkpoint_file(self._weights, self.spec.assets[0], self.checkpoint, asset_path)
         self.device, self.dtype = device, dtype
-        self.built: Any = self.network(path).eval().to(device, dtype)
+        self.built: Any = self.build(path).eval().to(device, dtype)
 
     def begin(self, video: VideoContext) -> None:
         self._frames.clear()

@@ -30,7 +30,7 @@ class AvinetSaliency(ClipSaliency):
     checkpoint = "AViNet_Dave.pt"
     resampling = "bilinear"
 
-    def network(self, path: Path) -> nn.Module:
+    def build(self, path: Path) -> nn.Module:
         state = read_state(path)
         built = AViNet(fusion_of(state), self.size)
         built.load_state_dict(checked_state(built, state, path))

@@ -49,7 +49,7 @@ class BinauralDave(ClipSaliency):
         self._hearing: Hearing = known[hearing]
         self._ahead = ahead
 
-    def network(self, path: Path) -> nn.Module:
+    def build(self, path: Path) -> nn.Module:
         built = BinauralDaveNet(self._hearing)
         load_published(built, path)
         return built

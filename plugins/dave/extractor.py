@@ -38,7 +38,7 @@ class DaveSaliency(ClipSaliency):
         super().__init__(mode, weights)
         self._ahead = ahead
 
-    def network(self, path: Path) -> nn.Module:
+    def build(self, path: Path) -> nn.Module:
         built = DaveNet()
         load_published(built, path)
         return built

@@ -59,7 +59,7 @@ class StavisSaliency(ClipSaliency):
         if self.published:
             self._prepare = Preparation(self.size, PUBLISHED_INPUT.mean, PUBLISHED_INPUT.std)
 
-    def network(self, path: Path) -> nn.Module:
+    def build(self, path: Path) -> nn.Module:
         built = StavisNet()
         load_published(built, self._file(path) if path.is_dir() else path)
         return built

@@ -20,7 +20,7 @@ class TasedSaliency(ClipSaliency):
     spec = SPEC
     checkpoint = "model.pt"
 
-    def network(self, path: Path) -> nn.Module:
+    def build(self, path: Path) -> nn.Module:
         built = TasedNet()
         load_published(built, path)
         return built

@@ -23,7 +23,7 @@ class VinetSaliency(ClipSaliency):
     checkpoint = "ViNet_Dave.pt"
     resampling = "bilinear"
 
-    def network(self, path: Path) -> nn.Module:
+    def build(self, path: Path) -> nn.Module:
         state = read_state(path)
         built = ViNet(*variant(state))
         built.load_state_dict(checked_state(built, state, path))
