@@ -34,6 +34,7 @@ PUBLISHED = [
     "binauraldave",
     "stavis",
 ]
+OUTSIDE = ["external"]
 DETECTORS = ["centerface", "s3fd", "mtcnn"]
 
 EXTRAS = {
@@ -97,7 +98,7 @@ setup(
             "gasp_export = gazenet.cli.export:main",
             "gasp_compare = gazenet.cli.compare:main",
         ],
-        "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED],
+        "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED + OUTSIDE],
         "gazenet.face_detectors": [
             *(f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in DETECTORS),
             "s3fd_published = gazenet_plugins.s3fd.spec:PUBLISHED",

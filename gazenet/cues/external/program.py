@@ -1,0 +1,184 @@
+"""A program that runs beside us: started, spoken to with a deadline, and ended whatever it does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from gazenet.cues.external.protocol import LINE_LIMIT, ProtocolError, line, parse, payload_size
+from gazenet.errors import UsageError
+
+PIECE = 1 << 16
+SAID_LIMIT = 2000
+"""Characters kept of what the program last said on standard error."""
+GOODBYE_S = 2.0
+"""Seconds a program has to end by itself once its input is closed."""
+
+
+class ProgramError(Exception):
+    """The program ended, hung or spoke nonsense; the text says which, and what it said last."""
+
+
+class Program:
+    """One running program. Use :meth:`exchange`; after a ProgramError only :meth:`close` is left.
+
+    Args:
+        command: as one would type it; no shell is involved.
+
+    Raises UsageError where the command cannot be run at all.
+    """
+
+    def __init__(self, command: str) -> None:
+        self._arguments = _arguments(command)
+        try:
+            self._child = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # A session of its own: Ctrl-C is for us to handle, and everything it starts can be ended with it.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UsageError(f"command {command!r}: cannot be run ({error.strerror or error})") from None
+        assert self._child.stdin and self._child.stdout and self._child.stderr
+        self._input, self._output = self._child.stdin.fileno(), self._child.stdout.fileno()
+        os.set_blocking(self._input, False)
+        os.set_blocking(self._output, False)
+        self._unread = bytearray()
+        self._said = bytearray()
+        self._listener = threading.Thread(target=_listen, args=(self._child.stderr, self._said), daemon=True)
+        self._listener.start()
+        self.close = weakref.finalize(self, _end, self._child, self._listener)
+
+    def send(self, message: Mapping[str, Any], data: bytes | memoryview = b"", timeout: float = 10.0) -> None:
+        """Tells the program something that has no answer. Raises ProgramError."""
+        self._through(line(message), data, timeout, wanted=lambda: True)
+
+    def exchange(
+        self, message: Mapping[str, Any], data: bytes | memoryview = b"", timeout: float = 10.0, limit: int = 0
+    ) -> tuple[dict[str, Any], bytes]:
+        """Sends a message and returns the answer with its bytes, of which no more than ``limit`` are accepted.
+
+        Raises ProgramError where the program has ended, takes longer than ``timeout`` seconds, or answers nonsense.
+        """
+        if self._unread:
+            raise self._error(f"spoke without being asked ({len(self._unread)} bytes)")
+        answer: list[tuple[dict[str, Any], bytes]] = []
+
+        def complete() -> bool:
+            answer.extend(self._parsed(limit))
+            return bool(answer)
+
+        self._through(line(message), data, timeout, complete)
+        return answer[0]
+
+    def _parsed(self, limit: int) -> list[tuple[dict[str, Any], bytes]]:
+        """The message at the head of what was read, where it is whole."""
+        head = self._unread.find(b"\n", 0, LINE_LIMIT)
+        if head < 0:
+            if len(self._unread) >= LINE_LIMIT:
+                raise self._error(f"wrote {len(self._unread)} bytes without the end of a line")
+            return []
+        try:
+            message = parse(bytes(self._unread[:head]))
+            size = payload_size(message)
+        except ProtocolError as error:
+            raise self._error(str(error)) from None
+        if size > limit:
+            raise self._error(f"announced {size} bytes where {limit} were expected")
+        if len(self._unread) < head + 1 + size:
+            return []
+        data = bytes(self._unread[head + 1 : head + 1 + size])
+        del self._unread[: head + 1 + size]
+        return [(message, data)]
+
+    def _through(self, head: bytes, data: bytes | memoryview, timeout: float, wanted: Callable[[], bool]) -> None:
+        """Writes and reads as the program lets us, until all is written and ``wanted()`` is true."""
+        deadline = time.monotonic() + timeout
+        waiting = [memoryview(head), memoryview(data)]
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._output, selectors.EVENT_READ)
+            selector.register(self._input, selectors.EVENT_WRITE)
+            while True:
+                while waiting and not waiting[0]:
+                    waiting.pop(0)
+                if not waiting:
+                    if wanted():
+                        return
+                    if self._input in selector.get_map():
+                        selector.unregister(self._input)
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise self._error(f"did not {'read' if waiting else 'answer'} within {timeout:g} s")
+                for key, _ in selector.select(left):
+                    self._move(key.fd, waiting)
+
+    def _move(self, descriptor: int, waiting: list[memoryview]) -> None:
+        try:
+            if descriptor == self._input:
+                waiting[0] = waiting[0][os.write(self._input, waiting[0][:PIECE]) :]
+                return
+            piece = os.read(self._output, PIECE)
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            raise self._error(self._ending()) from None
+        if not piece:
+            raise self._error(self._ending())
+        if waiting and len(self._unread) > LINE_LIMIT:
+            raise self._error("floods its output while its input is unread")
+        self._unread += piece
+
+    def _ending(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._child.wait(GOODBYE_S)
+            return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return "closed its output"
+
+    def _error(self, what: str) -> ProgramError:
+        self._listener.join(0.2)
+        said = " ".join(self._said.decode("utf-8", "replace").split())[-300:]
+        return ProgramError(f"{self._arguments[0]} {what}" + (f"; it said: {said}" if said else ""))
+
+
+def _arguments(command: str) -> list[str]:
+    try:
+        found = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"command {command!r}: {error}") from None
+    if not found:
+        raise UsageError("command is empty: name the program that makes the maps")
+    return found
+
+
+def _listen(stream: IO[bytes], said: bytearray) -> None:
+    """Keeps the end of what the program says; reading all of it keeps the program from blocking."""
+    with contextlib.suppress(OSError, ValueError):
+        while piece := os.read(stream.fileno(), 4096):
+            said += piece
+            del said[:-SAID_LIMIT]
+
+
+def _end(child: subprocess.Popen[bytes], listener: threading.Thread) -> None:
+    """Closes its input, waits a moment, then ends it with everything it started."""
+    assert child.stdin and child.stdout and child.stderr
+    with contextlib.suppress(OSError):
+        child.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(GOODBYE_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    listener.join(GOODBYE_S)
+    child.stdout.close()
+    child.stderr.close()
