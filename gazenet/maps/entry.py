@@ -6,7 +6,7 @@ import contextlib
 import errno
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,29 @@ PARTIAL, MAPS, LOG, MANIFEST, LOCK = "maps.partial", "maps.npy", "chunks.log", "
 
 @dataclass(frozen=True)
 class Layout:
-    """How maps lie in the file: after 128 bytes of npy header, frame by frame, ``chunk`` frames at a time."""
+    """How maps lie in the file: after 128 bytes of npy header, frame by frame, ``chunk`` frames at a time.
+
+    A frame of several ``planes`` (three for coloured pictures) holds one after the other.
+    """
 
     height: int
     width: int
     chunk: int
+    planes: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one frame: (h, w), or (planes, h, w) where there are several."""
+        return (self.height, self.width) if self.planes == 1 else (self.planes, self.height, self.width)
+
+    @staticmethod
+    def of(shape: Sequence[int], chunk: int) -> Layout:
+        """The layout of frames of ``shape``: (h, w) or (planes, h, w)."""
+        return Layout(shape[-2], shape[-1], chunk, shape[0] if len(shape) == 3 else 1)
 
     @property
     def frame_bytes(self) -> int:
-        return self.height * self.width
+        return self.planes * self.height * self.width
 
     def offset(self, index: int) -> int:
         """Where chunk ``index`` begins in the file."""
@@ -54,6 +68,7 @@ class Layout:
             "height": self.height,
             "width": self.width,
             "chunk": self.chunk,
+            **({"planes": self.planes} if self.planes > 1 else {}),
         }
 
 
@@ -89,7 +104,7 @@ def read_manifest(folder: Path, key: MapKey) -> dict[str, Any]:
     if manifest.get("key") != key.as_dict():
         raise CacheError(f"{path}: belongs to other maps than {key.extractor} {key.version} of {key.source_id}")
     shape, chunk = manifest.get("shape"), manifest.get("chunk")
-    sizes = [*shape, chunk] if isinstance(shape, list) and len(shape) == 3 else [None]
+    sizes = [*shape, chunk] if isinstance(shape, list) and len(shape) in (3, 4) else [None]
     if any(type(size) is not int or size < 1 for size in sizes) or manifest.get("dtype") != "uint8":
         raise CacheError(f"{path}: the manifest lacks a valid shape, dtype or chunk")
     return manifest  # type: ignore[no-any-return]

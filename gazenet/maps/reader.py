@@ -30,8 +30,8 @@ class MapReader:
         self.folder, self.key = folder, key
         self.manifest = read_manifest(folder, key)
         self.frames: int
-        self.frames, height, width = self.manifest["shape"]
-        self.layout = Layout(height, width, self.manifest["chunk"])
+        self.frames, *shape = self.manifest["shape"]
+        self.layout = Layout.of(shape, self.manifest["chunk"])
         self._check_file()
         self._lines: dict[int, ChunkLine] | None = None
         self._maps: NDArray[np.uint8] | None = None
@@ -46,13 +46,13 @@ class MapReader:
         return MapReader, (self.folder, self.key)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(T, h, w); known without reading any map."""
-        return self.frames, self.layout.height, self.layout.width
+    def shape(self) -> tuple[int, ...]:
+        """(T, h, w), or (T, planes, h, w) of an entry with several; known without reading any map."""
+        return self.frames, *self.layout.shape
 
     @property
     def maps(self) -> NDArray[np.uint8]:
-        """Read-only memory map uint8 ``[T, h, w]``."""
+        """Read-only memory map uint8 ``[T, h, w]``, or ``[T, planes, h, w]``."""
         self.verify()
         if self._maps is None:
             try:
@@ -70,7 +70,7 @@ class MapReader:
         return self._records
 
     def part(self, index: int) -> tuple[NDArray[np.uint8], list[Record]]:
-        """A copy of the maps ``[n, h, w]`` of one chunk, and its records. Raises IndexError outside the entry."""
+        """A copy of the maps ``[n, *layout.shape]`` of one chunk, and its records. Raises IndexError beyond the end."""
         if not 0 <= index < self.layout.chunks(self.frames):
             raise IndexError(f"chunk {index}: there are {self.layout.chunks(self.frames)}")
         start = index * self.layout.chunk

@@ -34,16 +34,19 @@ class MapStore:
         folder = key.folder(self.root)
         return MapReader(folder, key, verify) if (folder / MANIFEST).exists() else None
 
-    def writer(self, key: MapKey, height: int, width: int, chunk: int = 32, timeout: float = 600) -> MapWriter:
+    def writer(
+        self, key: MapKey, height: int, width: int, chunk: int = 32, timeout: float = 600, planes: int = 1
+    ) -> MapWriter:
         """A writer (context manager) of maps ``[T, height, width]``; the entry may be new, half-finished or damaged.
 
         Args:
             chunk: frames written and made durable together; a half-finished entry of another chunk begins anew.
             timeout: seconds to wait for another run that writes the same entry; 0 does not wait.
+            planes: more than 1: maps are ``[T, planes, height, width]``; 3 for coloured pictures.
 
         Raises:
-            ValueError: a size or chunk below 1.
+            ValueError: a size, chunk or number of planes below 1.
         """
-        if min(height, width, chunk) < 1:
-            raise ValueError(f"maps of {height} x {width} in chunks of {chunk}: all must be at least 1")
-        return MapWriter(key.folder(self.root), key, Layout(height, width, chunk), timeout)
+        if min(height, width, chunk, planes) < 1:
+            raise ValueError(f"{planes} planes of {height} x {width} in chunks of {chunk}: all must be at least 1")
+        return MapWriter(key.folder(self.root), key, Layout(height, width, chunk, planes), timeout)

@@ -108,7 +108,7 @@ class MapWriter:
         """Stores chunk ``index`` durably.
 
         Args:
-            maps: uint8 ``[n, h, w]``, n = ``layout.chunk`` in every chunk but the last.
+            maps: uint8 ``[n, *layout.shape]``, n = ``layout.chunk`` in every chunk but the last.
             records: one JSON-serialisable dict per map; floats keep every digit, tuples come back as lists.
 
         Raises:
@@ -136,7 +136,7 @@ class MapWriter:
         return index in self._lines if self._reader is None else 0 <= index < self.layout.chunks(len(self._reader))
 
     def part(self, index: int) -> tuple[Maps, list[Record]]:
-        """Maps uint8 ``[n, h, w]`` and records of a chunk in ``done``. Raises KeyError or IndexError for others."""
+        """Maps uint8 ``[n, *layout.shape]`` and records of a chunk in ``done``; KeyError or IndexError for others."""
         if self._reader is not None:
             return self._reader.part(index)
         line = self._lines[index]
@@ -146,7 +146,7 @@ class MapWriter:
             records = records_of(raw)
         except ValueError as error:
             raise CacheError(f"{self.folder / LOG}: chunk {index}: {error}; run again") from None
-        maps = np.frombuffer(bytearray(data), np.uint8).reshape(-1, self.layout.height, self.layout.width)
+        maps = np.frombuffer(bytearray(data), np.uint8).reshape(-1, *self.layout.shape)
         return maps, records
 
     def finish(self, frames: int) -> MapReader:
@@ -271,8 +271,8 @@ class MapWriter:
     def _require_open(self, index: int, maps: Maps, records: Sequence[Record]) -> None:
         if self._data < 0:
             raise ValueError(f"{self.folder}: " + ("is finished" if self.complete else "is not open for writing"))
-        size = (self.layout.height, self.layout.width)
-        if index < 0 or maps.dtype != np.uint8 or maps.ndim != 3 or maps.shape[1:] != size:
+        size = self.layout.shape
+        if index < 0 or maps.dtype != np.uint8 or maps.shape[1:] != size:
             raise ValueError(f"chunk {index}: {maps.dtype} {maps.shape} does not fit uint8 maps of {size}")
         if not 0 < len(maps) <= self.layout.chunk or len(records) != len(maps):
             raise ValueError(f"chunk {index}: {len(maps)} maps, {len(records)} records, at most {self.layout.chunk}")
@@ -303,7 +303,7 @@ class MapWriter:
         return {"min": low, "max": high, "mean": mean, "black_maps": black}
 
     def _publish(self, frames: int, statistics: dict[str, Any]) -> None:
-        shape = (frames, self.layout.height, self.layout.width)
+        shape = (frames, *self.layout.shape)
         os.ftruncate(self._data, HEADER + frames * self.layout.frame_bytes)
         os.lseek(self._data, 0, os.SEEK_SET)
         files.write_all(self._data, npy_header(shape))

@@ -196,3 +196,29 @@ def test_sizes_below_one_are_refused(tmp_path: Path) -> None:
         MapStore(tmp_path).writer(KEY, 0, 4)
     with pytest.raises(ValueError, match="empty part"):
         MapKey("a", "b", "", "d")
+
+
+def test_pictures_lie_plane_by_plane(tmp_path: Path) -> None:
+    store, planes = MapStore(tmp_path), np.stack([MAPS, MAPS[::-1], 255 - MAPS], axis=1)
+    for wanted in ([0], [1, 2]):
+        with store.writer(KEY, HEIGHT, WIDTH, CHUNK, planes=3) as writer:
+            assert writer.notes == []
+            for index in wanted:
+                part = slice(index * CHUNK, (index + 1) * CHUNK)
+                writer.write(index, planes[part], RECORDS[part])
+                assert np.array_equal(writer.part(index)[0], planes[part])
+            if wanted != [0]:
+                writer.finish(FRAMES)
+    reader = store.reader(KEY, verify=True)
+    assert reader is not None and reader.shape == planes.shape and np.array_equal(reader.maps, planes)
+    assert np.array_equal(np.load(folder(store) / "maps.npy"), planes)
+    assert np.array_equal(reader.part(2)[0], planes[8:])
+
+
+def test_maps_do_not_pass_for_pictures(tmp_path: Path) -> None:
+    store = MapStore(tmp_path)
+    fill(store)
+    with store.writer(KEY, HEIGHT, WIDTH, CHUNK, planes=3) as writer:
+        assert not writer.complete and "made again" in writer.notes[0]
+        with pytest.raises(ValueError, match="does not fit uint8 maps"):
+            write(writer, 0)
