@@ -1,7 +1,7 @@
 """Colour maps, with the names and the values of OpenCV.
 
 For two uses only: pictures that people look at, and input of published integrators, which were trained on coloured
-maps. Scalar maps get their colours when they are loaded; the metrics never see any: most maps are not monotone in grey.
+maps. Scalar maps get them when they are loaded; the metrics never see any: most maps are not monotone in grey.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class MapReader:
         return self._records
 
     def part(self, index: int) -> tuple[NDArray[np.uint8], list[Record]]:
-        """A copy of the maps ``[n, *layout.shape]`` of one chunk, and its records. Raises IndexError beyond the end."""
+        """A copy of the maps ``[n, *layout.shape]`` of one chunk, and its records. IndexError beyond the end."""
         if not 0 <= index < self.layout.chunks(self.frames):
             raise IndexError(f"chunk {index}: there are {self.layout.chunks(self.frames)}")
         start = index * self.layout.chunk
