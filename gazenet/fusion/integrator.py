@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gazenet.cues.exportable import Exportable
 from gazenet.errors import UsageError
 from gazenet.fusion.checkpoints import open_integrator
-from gazenet.fusion.gasp import Gasp, gate_scores
-from gazenet.fusion.gmu import State
+from gazenet.fusion.exportable import Calls, exportable
+from gazenet.fusion.gasp import Gasp
 from gazenet.fusion.rendering import CueStack, network_input
 from gazenet.fusion.spec import IntegratorSpec
 
@@ -48,6 +50,18 @@ class Integrator:
     spec: IntegratorSpec
     device: torch.device
     facts: Mapping[str, Any]
+
+    @cached_property
+    def calls(self) -> Calls:
+        """What streams call of the network."""
+        return Calls.of(self.network)
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network for files and other runtimes, for maps of ``size`` (height, width), else of the declared size.
+
+        Raises UsageError for odd sizes.
+        """
+        return exportable(self.network, self.calls, self.spec.name, size or self.spec.input_size)
 
     def stream(self) -> FusionStream:
         """A fresh stream for one video."""
@@ -140,6 +154,7 @@ class FusionStream:
 
     def __init__(self, integrator: Integrator) -> None:
         self._net, self._spec, self._device = integrator.network, integrator.spec, integrator.device
+        self._calls = integrator.calls
         self.reset()
 
     def reset(self) -> None:
@@ -167,33 +182,28 @@ class FusionStream:
         return self._emit(self._seen)
 
     def _fuse(self, frames: Tensor) -> tuple[Tensor, NDArray[np.float32]]:
-        features, _, state = self._net.per_frame(frames)
         if self._net.config.sequential:
-            logits, scores = self._over_windows(features, state)
+            features, *gates = self._calls.frames(frames)
+            logits, later = self._over_windows(features)
+            logits, gates = self._net.finish(logits, frames), [*gates, *later]
         else:
-            logits, state = self._net.over_time(features, state)
-            scores = gate_scores(state, self._net.config.modalities)
-        empty = np.zeros((len(frames), 0), np.float32)
-        return self._net.finish(logits, frames), empty if scores is None else scores.float().cpu().numpy()
+            logits, *gates = self._calls.still(frames)
+        return logits, gates[-1].float().cpu().numpy() if gates else np.zeros((len(frames), 0), np.float32)
 
-    def _over_windows(self, features: Tensor, state: State | None) -> tuple[Tensor, Tensor | None]:
-        """The recurrence, begun anew in the window of every frame, several windows at once."""
-        before, modalities = self._net.config.sequence_len - 1, self._net.config.modalities
+    def _over_windows(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The recurrence, begun anew in the window of every frame, several windows at once; gates where it has any."""
+        before = self._net.config.sequence_len - 1
         if not self._history:
             self._history = [features[0]] * before
         line = torch.cat([torch.stack(self._history), features])
         # A copy: a slice would keep the block's memory alive.
         self._history = list(line[-before:].clone().unbind(0))
-        logits, scores = [], []
+        found = []
         for start in range(0, len(features), WINDOWS):
             stop = min(start + WINDOWS, len(features))
-            windows = torch.stack([line[k : k + before + 1] for k in range(start, stop)])
-            own = None if state is None else (state[0][start:stop], state[1][start:stop])
-            logit, found = self._net.over_time(windows, own)
-            logits.append(logit)
-            scores.append(gate_scores(found, modalities))
-        gates = [score for score in scores if score is not None]
-        return torch.cat(logits), torch.cat(gates) if gates else None
+            found.append(self._calls.over(torch.stack([line[k : k + before + 1] for k in range(start, stop)])))
+        logits, *gates = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return logits, gates
 
     def _settle(self, logits: Tensor) -> NDArray[np.float32]:
         """Log densities, or probabilities of sigmoid networks, ``[n, h, w]``."""

@@ -1,0 +1,121 @@
+"""A network of the GASP family in the forms that other runtimes take.
+
+As one file it is a function of a frame's maps, or of a window's. A stream calls it in halves instead: what belongs to
+one frame, and what follows over time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from gazenet.cues.exportable import Call, Exportable, free_size
+from gazenet.fusion.gasp import Gasp, gate_scores
+from gazenet.fusion.gmu import State
+
+EVEN = 2
+"""The networks halve their maps and double them again."""
+
+
+class _Half(nn.Module):
+    """Part of a network, with the network's weights."""
+
+    def __init__(self, network: Gasp) -> None:
+        super().__init__()
+        self.network = network
+
+    def with_gates(self, value: Tensor, state: State | None) -> tuple[Tensor, ...]:
+        """The value, and the mean gates ``[N, M]`` where there are any."""
+        scores = gate_scores(state, self.network.config.modalities)
+        return (value,) if scores is None else (value, scores)
+
+
+class Still(_Half):
+    """Maps ``[N, M * C, H, W]`` of single frames to what a static network gives for each, and its gates."""
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
+        features, _, state = self.network.per_frame(maps)
+        logits, state = self.network.over_time(features, state)
+        return self.with_gates(self.network.finish(logits, maps), state)
+
+
+class Frames(_Half):
+    """Maps ``[N, M * C, H, W]`` to what a sequential network knows of each frame by itself, and its early gates."""
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
+        features, _, state = self.network.per_frame(maps)
+        return self.with_gates(features, state)
+
+
+class Over(_Half):
+    """Features ``[N, T, F, H', W']`` of windows to logits ``[N, 1, H', W']`` of their last frames, and late gates."""
+
+    def forward(self, windows: Tensor) -> tuple[Tensor, ...]:
+        return self.with_gates(*self.network.over_time(windows, None))
+
+
+class Whole(_Half):
+    """The network that gives saliency alone, ``[N, 1, H', W']``."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``maps``: ``[N, M * C, H, W]``, or ``[N, T, M * C, H, W]`` where sequential."""
+        saliency: Tensor = self.network(maps)[0]
+        return saliency
+
+
+@dataclass
+class Calls:
+    """What a stream calls, in PyTorch until something else is put there. See the classes of these names."""
+
+    still: Call
+    frames: Call
+    over: Call
+
+    @staticmethod
+    def of(network: Gasp) -> Calls:
+        """The network itself."""
+        return Calls(Still(network), Frames(network), Over(network))
+
+
+def exportable(network: Gasp, calls: Calls, name: str, size: tuple[int, int]) -> Exportable:
+    """The network for maps of ``size`` (height, width), noise in 0..1 as the example.
+
+    Args:
+        calls: have their members replaced by ``use``.
+        name: of the integrator, for errors.
+
+    Raises UsageError for odd sizes.
+    """
+    config, (height, width) = network.config, free_size(name, size, size, EVEN)
+    maps = torch.rand(
+        2, config.modalities * config.in_channels, height, width, generator=torch.Generator().manual_seed(0)
+    )
+    late = config.order in (("rgmu",), ("alstm", "gmu"))
+    early = config.order[0] == "gmu"
+    if not config.sequential:
+        still = _part(Still(network), maps, ("maps", "saliency"), early or late, partial(setattr, calls, "still"))
+        return Exportable(Whole(network), (maps,), ("maps",), ("saliency",), parts={"still": still})
+    features = torch.zeros(2, config.sequence_len, *_feature_shape(network, maps))
+    parts = {
+        "frames": _part(Frames(network), maps, ("maps", "features"), early, partial(setattr, calls, "frames")),
+        "over": _part(Over(network), features, ("features", "saliency"), late, partial(setattr, calls, "over")),
+    }
+    window = maps[:, None].expand(-1, config.sequence_len, -1, -1, -1).contiguous()
+    return Exportable(Whole(network), (window,), ("maps",), ("saliency",), parts=parts)
+
+
+def _part(
+    module: nn.Module, example: Tensor, ends: tuple[str, str], gates: bool, use: Callable[[Call], None]
+) -> Exportable:
+    outputs = (ends[1], "gates") if gates else (ends[1],)
+    return Exportable(module, (example,), (ends[0],), outputs, use=use)
+
+
+@torch.inference_mode()
+def _feature_shape(network: Gasp, maps: Tensor) -> torch.Size:
+    where = next(network.parameters()).device
+    return network.per_frame(maps[:1].to(where))[0].shape[1:]
