@@ -45,6 +45,19 @@ def checked_output(
     return maps, _checked_records(name, frames, windows, output.records)
 
 
+def checked_pictures(name: str, windows: Windows, output: CueMaps) -> Sequence[NDArray[np.uint8]]:
+    """The coloured pictures of a batch. Raises PluginError where they are not one RGB uint8 ``[H, W, 3]`` per map."""
+    pictures = output.pictures
+    if pictures is None or len(pictures) != len(windows):
+        count = "none" if pictures is None else str(len(pictures))
+        raise PluginError(f"{name}: {frames_text(windows)}: pictures: {count}, expected one per map ({len(windows)})")
+    for index, one in zip(windows.index.tolist(), pictures, strict=True):
+        if not isinstance(one, np.ndarray) or one.dtype != np.uint8 or one.ndim != 3 or one.shape[2] != 3:
+            what = f"{one.dtype} {one.shape}" if isinstance(one, np.ndarray) else type(one).__name__
+            raise PluginError(f"{name}: frame {index}: the picture is {what}, expected uint8 [H, W, 3]")
+    return pictures
+
+
 def frames_text(windows: Windows) -> str:
     """The anchor frames of a batch in words."""
     first, last = int(windows.index[0]), int(windows.index[-1])

@@ -1,4 +1,4 @@
-"""Coloured pictures as the published caches hold them: BGR uint8, jet, with the published arithmetic of bytes."""
+"""Coloured pictures as the published pipeline draws them: BGR uint8, jet, with the published arithmetic of bytes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
+
+SHOWN = (500, 500)
+"""Height and width that the published pipeline brings every picture to, whatever the shape of the video."""
+TAKEN = (120, 120)
+"""Height and width at which the published integrators take pictures, and at which they are cached."""
 
 
 def wrapped(values: NDArray[np.floating]) -> Picture:
@@ -28,3 +33,17 @@ def blended(over: Picture, under: Picture, alpha: float) -> Picture:
 def stretched(picture: Picture, size: tuple[int, int]) -> Picture:
     """``[h, w, ...]`` to ``size`` (height, width), bilinear without smoothing."""
     return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def rgb(picture: Picture) -> Picture:
+    """BGR ``[h, w, 3]`` as RGB, and the other way round."""
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def taken(picture: Picture) -> Picture:
+    """A picture ``[H, W, 3]`` of a frame as the published integrators take it: planes ``[3, 120, 120]``.
+
+    Twice resized without smoothing, as in the released inference (its training smoothed: that mismatch is theirs).
+    """
+    small = stretched(stretched(picture, SHOWN), TAKEN)
+    return np.ascontiguousarray(small.transpose(2, 0, 1))

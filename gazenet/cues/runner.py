@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.cues.guards import checked_output, frames_text, plugin_errors
+from gazenet.cues.guards import checked_output, checked_pictures, frames_text, plugin_errors
 from gazenet.cues.interpolate import interpolate, quantise
+from gazenet.cues.pictures import taken
 from gazenet.cues.registry import Entry
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath, Extractor, Record, VideoContext
@@ -64,11 +65,13 @@ class CueRunner:
         self.stride = entry.spec.window.stride if stride is None else stride
         if self.stride < 1 or chunk < 1:
             raise ValueError(f"stride {self.stride} and chunk {chunk} must be at least 1")
+        self.makes_pictures = entry.spec.pictures_with(self.parameters)
         self._asset_path = asset_path
         self._extractor: Extractor | None = None
         self._builder: WindowBuilder | None = None
         self._maps: dict[int, NDArray[np.float32]] = {}
         self._records: dict[int, Record | None] = {}
+        self._pictures: dict[int, NDArray[np.uint8]] = {}
 
     def load(self) -> None:
         """Import, construct and load the extractor. PluginError names it; missing weights stay a UsageError."""
@@ -87,8 +90,7 @@ class CueRunner:
             self.load()
         assert self._extractor is not None
         self.map_size = self.map_size if map_size is None else map_size
-        self._maps.clear()
-        self._records.clear()
+        self._forget_before(None)
         self._builder = WindowBuilder(self.spec, self.device, video, self.map_size)
         with plugin_errors(self.spec.name, "beginning a video"), torch.no_grad():
             self._extractor.begin(video if self.spec.audio else replace(video, waveform=None))
@@ -152,6 +154,15 @@ class CueRunner:
         self._forget_before(self._anchor_before((k + 1) * self.chunk))
         return maps, records
 
+    def pictures(self, k: int, last_frame: int | None) -> NDArray[np.uint8]:
+        """Coloured pictures uint8 ``[n, 3, 120, 120]`` (RGB planes) of chunk k; asked for before ``take``.
+
+        Between anchors the last anchor's picture is repeated. ValueError when not ready.
+        """
+        if not self.ready(k, last_frame):
+            raise ValueError(f"{self.spec.name}: chunk {k} is not ready: anchors {self._missing(k, last_frame)}")
+        return np.stack([self._pictures[self._anchor_before(frame)] for frame in self.frames(k, last_frame)])
+
     def _compute(
         self,
         extractor: Extractor,
@@ -164,6 +175,9 @@ class CueRunner:
         with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
             output = extractor.extract(windows)
         maps, records = checked_output(self.spec.name, windows, output, self.device)
+        if self.makes_pictures:
+            found = checked_pictures(self.spec.name, windows, output)
+            self._pictures.update((anchor, taken(one)) for anchor, one in zip(anchors, found, strict=True))
         for row, anchor in enumerate(anchors):
             # A copy: a view would keep the whole batch alive as long as its last anchor.
             self._maps[anchor] = maps[row].copy()
@@ -191,6 +205,8 @@ class CueRunner:
             return {}
         return record if anchor == frame else {**record, "anchor": anchor}
 
-    def _forget_before(self, anchor: int) -> None:
-        for old in [known for known in self._maps if known < anchor]:
+    def _forget_before(self, anchor: int | None) -> None:
+        """Drops what is known of anchors before this one; None: of all."""
+        for old in [known for known in self._maps if anchor is None or known < anchor]:
             del self._maps[old], self._records[old]
+            self._pictures.pop(old, None)

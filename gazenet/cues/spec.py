@@ -105,6 +105,11 @@ class ExtractorSpec(_Frozen):
     neutral: float = Field(
         default=0.0, ge=0, le=1, description="Value of the constant map where nobody or nothing is there."
     )
+    pictures: bool = Field(
+        default=False,
+        description="It also gives coloured pictures, as published integrators take them (with a parameter 'mode': "
+        "where that is 'published').",
+    )
     deterministic: bool = True
     batch: int = Field(default=16, ge=1, description="Largest number of windows handed over at once.")
     parameters: dict[str, bool | int | float | str] = Field(
@@ -123,6 +128,10 @@ class ExtractorSpec(_Frozen):
     def assets_with(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
         """The assets that are needed with the given parameters: none where a checkpoint replaces them."""
         return () if parameters.get(self.assets_replaced_by) else self.assets
+
+    def pictures_with(self, parameters: Mapping[str, object]) -> bool:
+        """Whether it gives coloured pictures with the given parameters."""
+        return self.pictures and parameters.get("mode", "published") == "published"
 
     @model_validator(mode="after")
     def _checkpoints_are_parameters(self) -> ExtractorSpec:

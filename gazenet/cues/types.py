@@ -84,10 +84,15 @@ class Windows:
 
 @dataclass(frozen=True)
 class CueMaps:
-    """Maps float ``[B, h, w]`` in 0..1 covering the complete frame, and one record per map (or none at all)."""
+    """Maps float ``[B, h, w]`` in 0..1 covering the complete frame, and one record per map (or none at all).
+
+    ``pictures``: where the spec declares them, the coloured picture of every map as the published pipeline draws it,
+    RGB uint8 ``[H, W, 3]`` of any size, covering the complete frame.
+    """
 
     maps: torch.Tensor
     records: Sequence[Record] | None = None
+    pictures: Sequence[NDArray[np.uint8]] | None = None
 
 
 class Extractor(Protocol):

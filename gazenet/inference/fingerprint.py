@@ -16,7 +16,7 @@ from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import UsageError
 from gazenet.files import sha256_file
 
-_DESCRIPTIVE = {"summary", "licence", "paper", "bibtex", "checkpoints", "assets_replaced_by"}
+_DESCRIPTIVE = {"summary", "licence", "paper", "bibtex", "checkpoints", "assets_replaced_by", "pictures"}
 
 
 def digest(value: Any) -> str:
