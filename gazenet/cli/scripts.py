@@ -11,8 +11,7 @@ from typing import get_args
 
 from gazenet.assets.catalogue import CatalogueFile
 from gazenet.cli.common import OK, Parser, execute
-from gazenet.config.experiments import experiment_names
-from gazenet.config.load import Kind, config_names, load_config, suggest
+from gazenet.config.load import Kind, config_names, load_config, published_names, suggest
 from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
 from gazenet.files import write_text
@@ -20,7 +19,7 @@ from gazenet.files import write_text
 DESCRIPTION = """Chores around a working directory.
 
 clean_temp             delete and recreate temp/
-generate_config_files  write every installed config and published training experiment, complete with all defaults, to
+generate_config_files  write every installed and every published config, complete with all defaults, to
                        configs/<kind>/NAME.json; --configs NAME ... writes these alone
 generate_schemas       write the JSON schemas of the config files to configs/schema/ (for editors)
 postprocess_get_from_stavis
@@ -47,8 +46,7 @@ def generate_config_files(names: Sequence[str] = ()) -> None:
 
     A file that is already there and differs is kept. Raises UsageError for a name that is no config.
     """
-    known: dict[Kind, list[str]] = {kind: config_names(kind) for kind in get_args(Kind)}
-    known["train"] += experiment_names()
+    known: dict[Kind, list[str]] = {kind: config_names(kind) + published_names(kind) for kind in get_args(Kind)}
     every = {name for found in known.values() for name in found}
     for name in names:
         if name not in every:

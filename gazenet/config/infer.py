@@ -8,6 +8,10 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from gazenet.config.base import DeviceText, PathText, Scalar, Settings, expand_path
+from gazenet.config.infer_data import DataInputsConfig, MetricsConfig, PublishedConfig
+
+TRAINED = "trained"
+"""Integrator of a config that a training completes."""
 
 
 class FacesConfig(Settings):
@@ -48,6 +52,9 @@ class OutputsConfig(Settings):
     saliency_video: bool = Field(False, description="saliency.mp4, the map alone in grey.")
     attention: bool = Field(True, description="attention.csv, peak, gates and attention per face for every frame.")
     report: bool = Field(True, description="report.html, one self-contained page.")
+    published: PublishedConfig | None = Field(
+        None, description="Pictures of every frame in the published layout, which gasp_train reads; null: none."
+    )
 
 
 class InferConfig(Settings):
@@ -55,6 +62,9 @@ class InferConfig(Settings):
 
     summary: str = Field("", description="One sentence, shown by --list.")
     inputs: tuple[PathText, ...] = Field((), description="Videos; --input replaces them.")
+    data: DataInputsConfig | None = Field(
+        None, description="Videos of a data set as inputs; --input and 'inputs' replace them."
+    )
     output_dir: PathText = Field("runs", description="Results go to <output_dir>/<video stem>/.")
     cache_dir: PathText | None = Field(None, description="Home of the cue maps; null: <output_dir>/.cache.")
     device: DeviceText = Field("cpu", description="'cpu' or 'cuda:N'.")
@@ -69,6 +79,9 @@ class InferConfig(Settings):
     extractors: tuple[ExtractorConfig, ...] = Field(min_length=1, description="The social cues, in order.")
     integrator: IntegratorConfig | None = Field(IntegratorConfig(), description="null: cue maps only.")
     outputs: OutputsConfig = OutputsConfig()
+    metrics: MetricsConfig | None = Field(
+        None, description="Scores against the ground truth of 'data' when all videos are done; null: none."
+    )
     on_error: Literal["fail", "skip"] = Field("fail", description="skip: a failing cue becomes its neutral map.")
     seed: int = Field(0, ge=0, lt=2**32)
 
@@ -78,6 +91,19 @@ class InferConfig(Settings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"extractors: {', '.join(twice)} is listed more than once: keep one entry of each name")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_have_maps(self) -> InferConfig:
+        if self.metrics is None:
+            return self
+        names = [extractor.name for extractor in self.extractors]
+        if self.metrics.prediction and self.metrics.prediction not in names:
+            raise ValueError(f"metrics.prediction: {self.metrics.prediction} is none of the extractors")
+        if not self.metrics.prediction and self.integrator is None:
+            raise ValueError("metrics: without an integrator, metrics.prediction names the extractor that is judged")
+        if not self.metrics.prediction and not (self.outputs.maps and self.outputs.attention):
+            raise ValueError("metrics: need outputs.maps and outputs.attention, the maps and their times")
         return self
 
     @property

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from gazenet.config.experiment_data import train_data
 from gazenet.config.experiments import experiment_names, find_experiment
 from gazenet.config.infer import InferConfig
+from gazenet.config.infer_experiments import config_data, find_infer, infer_names
 from gazenet.config.legacy import convert, is_legacy
 from gazenet.config.overrides import apply, parse_set
 from gazenet.config.placeholders import substitute
@@ -82,7 +83,7 @@ def load_config(
 ) -> InferConfig | TrainConfig:
     """Load a config by name or by file (a path, or a text that ends in .json), then apply ``--set`` values.
 
-    Names are those of installed configs and, for training, of published experiments. Files of the original release are
+    Names are those of installed configs and of published configurations. Files of the original release are
     read too; what has no counterpart is logged as a warning. ``placeholders`` replace ``@NAME`` in the config's texts.
     ``change`` is applied to the raw data before ``sets``, texts ``key.path=value`` whose value is JSON, or a plain
     string where it is not. Raises UsageError.
@@ -119,19 +120,35 @@ def read_config(
 
 
 def _named(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
-    """An installed config, or a published experiment."""
+    """An installed config, or a published one."""
     known = config_names(kind)
     if name in known:
         where = f"config {name}"
         text = (resources.files("gazenet_configs") / kind / f"{name}.json").read_text(encoding="utf-8")
         return _object(text, where), where
-    experiments = experiment_names() if kind == "train" else []
-    experiment = find_experiment(name) if experiments else None
-    if experiment is not None:
-        return train_data(experiment), f"experiment {name}"
-    hint = suggest(name, [*known, *experiments])
-    more = f" and {len(experiments)} published experiments (--list)" if experiments else ""
-    raise UsageError(f"--{kind}_config {name}: no such config{hint}; known: {', '.join(known)}{more}")
+    published = published_names(kind)
+    if name in published:
+        return _published(kind, name), f"experiment {name}" if kind == "train" else f"config {name}"
+    hint = suggest(name, [*known, *published])
+    what = "experiments" if kind == "train" else "configs"
+    raise UsageError(
+        f"--{kind}_config {name}: no such config{hint}; known: {', '.join(known)} and {len(published)} published "
+        f"{what} (--list)"
+    )
+
+
+def published_names(kind: Kind) -> list[str]:
+    """Names of the published configurations of a kind; they come from a rule, not from files."""
+    return experiment_names() if kind == "train" else infer_names()
+
+
+def _published(kind: Kind, name: str) -> dict[str, Any]:
+    """What a file of a published name would hold."""
+    experiment, infer = find_experiment(name), find_infer(name)
+    if kind == "train" and experiment is not None:
+        return train_data(experiment)
+    assert infer is not None
+    return config_data(infer)
 
 
 def read_file(path: Path) -> dict[str, Any]:
