@@ -24,6 +24,13 @@ class SourceConfig(Settings):
     exclude: tuple[str, ...] = Field(default=(), description="Names to leave out.")
     split: str | None = Field(default=None, description="Split table (name or .csv): its Social rows.")
     weight: float = Field(default=1.0, gt=0, description="Share of the drawn samples, relative to the other sources.")
+    field_of_view: float | None = Field(
+        default=None,
+        gt=0,
+        lt=180,
+        description="Degrees of visual angle that the width of a frame covered for its observers, for a data.sigma in "
+        "degrees; null: what the reader knows of its data set.",
+    )
     options: dict[str, JsonValue] = Field(
         default={}, description='Options of the reader, for example {"behaviour": "published"}.'
     )
@@ -69,12 +76,23 @@ class DataConfig(Settings):
     sigma: float | None = Field(
         default=None,
         gt=0,
-        description="Gaussian in pixels of the data set's reference width; null: its own.",
+        description="Standard deviation of the Gaussian of the ground truth; null: the data set's own.",
+    )
+    sigma_unit: Literal["pixels", "degrees"] = Field(
+        default="pixels",
+        description="pixels: of the data set's reference width, in proportion in other frames. degrees: of visual "
+        "angle, which needs the field_of_view of every source.",
     )
     min_observers: int = Field(
         default=1, ge=1, description="Frames fixated by fewer people are no targets for training."
     )
     validation_min_observers: int = Field(default=8, ge=1, description="The same for validation.")
+    validation_windows: int | None = Field(
+        default=None,
+        ge=1,
+        description="Windows of each video that are validated during training, evenly spread; null: the middle one "
+        "where sampling is videos, else every target frame.",
+    )
     augment: AugmentConfig = AugmentConfig()
 
     @model_validator(mode="after")

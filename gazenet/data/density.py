@@ -115,6 +115,13 @@ class Viewing:
         if not min(self.screen_cm, self.distance_cm, pixels) > 0:
             raise ValueError(f"{self}: widths and distance must be positive")
 
+    @classmethod
+    def spanning(cls, degrees: float) -> Viewing:
+        """Frames whose width covered so many degrees of visual angle. Raises ValueError outside 0..180."""
+        if not 0 < degrees < 180:
+            raise ValueError(f"a field of view lies between 0 and 180 degrees, not {degrees}")
+        return cls(2 * math.tan(math.radians(degrees) / 2), 1.0)
+
     def pixels(self, degrees: float, width: int) -> float:
         """What ``degrees`` cover at the centre of a frame ``width`` pixels wide, in its pixels."""
         return sigma_of_degrees(degrees, self.screen_pixels or width, self.screen_cm, self.distance_cm)

@@ -68,13 +68,24 @@ def training_draws(
 
 
 def validation_draws(clips: Sequence[Targeted], config: DataConfig) -> Draws:
-    """All validation frames in order; where an epoch is a window per video, the middle one of each video."""
+    """Validation frames in order: all, or as many of each video as ``validation_windows`` says, evenly spread.
+
+    Where an epoch is a window per video, that is one unless the config says more: the middle one.
+    """
     targets = [
         clip.targets(1 if clip.still else config.frame_stride, config.validation_min_observers) for clip in clips
     ]
-    if config.sampling == "videos":
-        targets = [frames[len(frames) // 2 :][:1] for frames in targets]
+    count = config.validation_windows or (1 if config.sampling == "videos" else None)
+    if count is not None:
+        targets = [frames[_spread(len(frames), count)] for frames in targets]
     return Draws(clips, targets, 0)
+
+
+def _spread(length: int, count: int) -> NDArray[np.int64]:
+    """The middles of ``count`` equal parts of ``length`` places; all places where there are no more."""
+    if length <= count:
+        return np.arange(length)
+    return ((np.arange(count) + 0.5) * length / count).astype(np.int64)
 
 
 def training_samples(

@@ -7,8 +7,8 @@ sees exactly what an uninterrupted one would have seen, with any number of worke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -20,12 +20,15 @@ from torch.utils.data import Dataset
 
 from gazenet.config.train import AugmentConfig
 from gazenet.data.clips import CueClip
-from gazenet.data.density import Points, Size, density, fixation_map, peak_one
+from gazenet.data.density import Points, Size
+from gazenet.data.drawing import PictureFixations
+from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
 
 Sample = dict[str, Tensor]
 Render = Callable[[NDArray[np.uint8]], Tensor]
 """Maps uint8 ``[M, T, h, w]`` to the network's input ``[T, M * C, H, W]``."""
+Picture = Callable[[int], NDArray[np.uint8] | None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,21 @@ class Geometry:
         grid = F.affine_grid(theta[None], list(stack.shape), align_corners=False)
         moved = F.grid_sample(stack, grid, align_corners=False).round().clamp(0, 255)
         return moved.to(torch.uint8).view(maps.shape).numpy()
+
+    def truth(self, truth: FrameFixations, frame: int) -> FrameFixations:
+        """The ground truth with that of ``frame`` moved; the way it is drawn and the weights of its points stay."""
+        if self == Geometry():
+            return truth
+        points = list(truth.points)
+        points[frame] = self.points(points[frame], truth.size)
+        moved = replace(truth, points=points)
+        if isinstance(moved, PictureFixations) and moved.picture is not None:
+            moved = replace(moved, picture=partial(self._picture, moved.picture))
+        return moved
+
+    def _picture(self, picture: Picture, frame: int) -> NDArray[np.uint8] | None:
+        drawn = picture(frame)
+        return None if drawn is None else self.maps(drawn[None, None])[0, 0]
 
 
 def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> Geometry:
@@ -157,9 +175,9 @@ class SampleShape:
 class WindowSamples(Dataset[Sample]):
     """Samples by draw number.
 
-    ``maps`` float ``[M * C, H, W]`` (``[T, M * C, H, W]`` for windows); ``salmap`` ``[1, h, w]``, peak 1; ``fixmap``
-    ``[1, h, w]`` 0 or 1; ``seq_salmap`` ``[T, 1, h, w]`` where the network needs a target per frame; ``clip``
-    and ``frame`` say what it is.
+    ``maps`` float ``[M * C, H, W]`` (``[T, M * C, H, W]`` for windows); ``salmap`` ``[1, h, w]``, peak 1, drawn as the
+    reader draws it (its weights of points, its pictures); ``fixmap`` ``[1, h, w]`` 0 or 1; ``seq_salmap``
+    ``[T, 1, h, w]`` where the network needs a target per frame; ``clip`` and ``frame`` say what it is.
     """
 
     def __init__(
@@ -216,7 +234,7 @@ class WindowSamples(Dataset[Sample]):
         return sample
 
     def _truth(self, clip: CueClip, frame: int, geometry: Geometry) -> tuple[Tensor, Tensor]:
-        points = geometry.points(clip.truth[frame], clip.size)
-        smooth = peak_one(density(points, clip.size, self.shape.target, clip.sigma))
-        marked = fixation_map(points, clip.size, self.shape.target)
+        truth = geometry.truth(clip.truth, frame)
+        smooth = truth.density(frame, *self.shape.target, clip.sigma)
+        marked = truth.fixation_map(frame, *self.shape.target)
         return torch.from_numpy(smooth)[None], torch.from_numpy(marked).float()[None]

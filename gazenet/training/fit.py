@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from gazenet.training.loggers import make_logger
 from gazenet.training.sampling import Clip, make_samples
 from gazenet.training.task import IntegratorTask, network_config
 
-LAST = "last.ckpt"
+LAST, RESUMED = "last.ckpt", "resumed-"
 MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
 
 NOISE = (
@@ -99,17 +100,25 @@ def fit(
     with warnings.catch_warnings():
         for text in NOISE:
             warnings.filterwarnings("ignore", message=text)
-        trainer = _trainer(config, folder, bool(validation), resume, quiet, per_epoch)
+        trainer = _trainer(config, folder, bool(validation), start is not None, quiet, per_epoch)
         trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _take_best(config, trainer, task)
     return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
 
 
+def log_folders(folder: Path) -> list[Path]:
+    """Where the values of a run were logged: first of its beginning, then of every resume."""
+    resumed = [path for path in folder.glob(f"{RESUMED}*") if path.name.removeprefix(RESUMED).isdecimal()]
+    return [folder, *sorted(resumed, key=lambda path: int(path.name.removeprefix(RESUMED)))]
+
+
 def _start(folder: Path, resume: bool, network: GaspConfig) -> str | None:
     last = folder / LAST
     if not resume or not last.exists():
         last.unlink(missing_ok=True)
+        for old in folder.glob(f"{RESUMED}*"):
+            shutil.rmtree(old)
         return None
     check_fits(last, network)
     return str(last)
@@ -119,7 +128,8 @@ def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, q
     settings = config.trainer
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    where = folder / "resumed" if resume else folder
+    # A CSV logger begins its file anew, so every resume has one of its own.
+    where = folder / f"{RESUMED}{len(log_folders(folder))}" if resume else folder
     logger, message = make_logger("" if quiet else config.logger, where, config.project)
     if message:
         print(message)
@@ -145,7 +155,7 @@ def _trainer(config: TrainConfig, folder: Path, validated: bool, resume: bool, q
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
-        log_every_n_steps=min(10, per_epoch),
+        log_every_n_steps=max(1, min(10, per_epoch // 10)),
         use_distributed_sampler=False,
     )
 

@@ -16,7 +16,7 @@ from gazenet.config.load import load_config
 from gazenet.config.train import SourceConfig, TrainConfig
 from gazenet.cues.types import Face
 from gazenet.data.clips import CueClip
-from gazenet.data.density import sigma_for
+from gazenet.data.density import Spread, Viewing
 from gazenet.data.splits import split_items
 from gazenet.data.types import Dataset, Item, choose, open_dataset, sigma_of
 from gazenet.errors import UsageError
@@ -39,11 +39,15 @@ Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, Extracted]]
 
 @dataclass(frozen=True)
 class Chosen:
-    """An item, the data set it is from, and the position of its source in the config."""
+    """An item, the data set it is from, and the position of its source in the config.
+
+    ``viewing``: how its frames were seen, as far as the config or the data set's reader says.
+    """
 
     collection: Dataset
     item: Item
     source: int
+    viewing: Viewing | None = None
 
 
 def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extracted]:
@@ -99,11 +103,23 @@ def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[C
     for position, source in enumerate(sources):
         root = Path(source.root) if source.root else Path(config.data.root) / source.dataset
         collection = open_dataset(source.dataset, root, **source.options)
-        where = f"data set {source.dataset}"
+        where, viewing = f"data set {source.dataset}", _viewing(source, collection)
+        if viewing is None and config.data.sigma is not None and config.data.sigma_unit == "degrees":
+            raise UsageError(
+                f"{where}: data.sigma is in degrees, so its source needs field_of_view (its frames' width)"
+            )
         for item in choose(collection.items(), _names(source), where):
             if item.name not in source.exclude:
-                found.append(Chosen(collection, item, position))
+                found.append(Chosen(collection, item, position, viewing))
     return found
+
+
+def _viewing(source: SourceConfig, collection: Dataset) -> Viewing | None:
+    """As the config says, else as the reader declares with its own Gaussian."""
+    if source.field_of_view is not None:
+        return Viewing.spanning(source.field_of_view)
+    own = getattr(collection, "spread", None)
+    return own.viewing if isinstance(own, Spread) else None
 
 
 def _names(source: SourceConfig) -> Sequence[str] | None:
@@ -115,9 +131,10 @@ def _names(source: SourceConfig) -> Sequence[str] | None:
 
 def truth_sigma(config: TrainConfig, one: Chosen) -> float:
     """Ground-truth sigma in pixels of an item's frames: the config's, else that of its data set."""
-    if config.data.sigma is None:
+    sigma, unit = config.data.sigma, config.data.sigma_unit
+    if sigma is None:
         return sigma_of(one.collection, one.item)
-    return sigma_for(config.data.sigma, one.collection.reference_width, one.item.size[1])
+    return Spread(sigma, unit, one.collection.reference_width, one.viewing).pixels(one.item.size[1])
 
 
 def open_clips(

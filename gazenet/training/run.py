@@ -20,7 +20,8 @@ from gazenet.fusion.integrator import Integrator
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.training.checkpoint_io import check_fits
-from gazenet.training.fit import LAST, checked_network, declaration, fit
+from gazenet.training.curve import write_curve
+from gazenet.training.fit import LAST, checked_network, declaration, fit, log_folders
 from gazenet.training.gather import find
 from gazenet.training.loggers import check_logger
 from gazenet.training.measure import measure, measure_with
@@ -28,7 +29,7 @@ from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
 
 CONFIG, WEIGHTS, SCORES = "train_config.json", "integrator.safetensors", "scores.json"
-BARE = "last_model.pt"
+BARE, LOG, CURVE = "last_model.pt", "metrics.csv", "curve.png"
 _FREE_TO_CHANGE = ("device", "logger", "project", "output", "summary")
 _FREE_IN_TRAINER = (
     "check_val_every_n_epoch",
@@ -61,9 +62,10 @@ def train(
     """Train the integrator of a config and export it to ``<output>/integrator.safetensors``.
 
     Beside it lie ``last_model.pt`` (the bare weights, as published), ``scores.json``, ``train_config.json``,
-    checkpoints and logs. ``resume`` continues the last checkpoint of that folder and ends in the same weights as an
-    uninterrupted run. ``compute_metrics`` measures the finished integrator on the videos of validation and test, with
-    the cues it was trained on or, if given, through each of ``infer_configs``. Raises GazenetError.
+    checkpoints, logs and, drawn from those of the CSV logger, ``curve.png``. ``resume`` continues the last checkpoint
+    of that folder and ends in the same weights as an uninterrupted run. ``compute_metrics`` measures the finished
+    integrator on the videos of validation and test, with the cues it was trained on or, if given, through each of
+    ``infer_configs``. Raises GazenetError.
     """
     network = checked_network(config)
     declaration(config, network)
@@ -87,6 +89,9 @@ def train(
     save_integrator(result.weights, fitted.integrator.network, fitted.integrator.spec, facts)
     _save_bare(fitted.integrator, folder / BARE)
     write_json(result.scores, values)
+    logs = [path for one in log_folders(folder) if (path := one / "log" / LOG).is_file()]
+    if config.logger == "csv" and logs:
+        write_curve(logs, folder / CURVE)
     if infer_configs:
         measure_with(infer_configs, config, result.weights)
     elif compute_metrics:

@@ -83,12 +83,24 @@ def test_the_installed_flagship_is_the_published_network_on_embedded_cues() -> N
     embedded = load_config("train", FLAGSHIP, change=on_embedded_cues)
     networks = [network_config(config.network, len(config.cues)) for config in (installed, embedded)]
     assert networks[0] == networks[1]
-    assert (installed.cues, installed.colours, installed.input_size) == (
+    assert (installed.cues, installed.colours, installed.data.sampling) == (
         embedded.cues,
         embedded.colours,
-        embedded.input_size,
+        embedded.data.sampling,
     )
-    assert installed.trainer == embedded.trainer
+    ours, theirs = installed.trainer.model_dump(), embedded.trainer.model_dump()
+    # docs/flagship.md gives the reason of each.
+    assert {key for key in ours if ours[key] != theirs[key]} == {
+        "max_epochs",
+        "learning_rate",
+        "schedule",
+        "gradient_clip",
+        "loss",
+        "check_val_every_n_epoch",
+        "checkpoint_save_every_n_epoch",
+        "checkpoint_save_n_top",
+    }
+    assert ours["loss"] == {**theirs["loss"], "mode": "corrected"}
 
 
 @pytest.mark.parametrize("name", ["embedded", "flagship", FLAGSHIP, "GASPExp003_SeqDAMALSTMGMU1x1Conv_10Norm_UNISAL"])
