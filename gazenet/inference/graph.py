@@ -61,7 +61,7 @@ def build_graph(config: InferConfig) -> Graph:
     """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done."""
     entries = {one.name: (get(one.name), one) for one in config.extractors}
     order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
-    integrator = _integrator(config)
+    integrator = tuned_integrator(config)
     if integrator is not None:
         lacking = [cue for cue in integrator.spec.cues if cue not in entries]
         if lacking:
@@ -77,7 +77,7 @@ def build_graph(config: InferConfig) -> Graph:
     return Graph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
-def _integrator(config: InferConfig) -> Integrator | None:
+def tuned_integrator(config: InferConfig) -> Integrator | None:
     """The integrator with the config's parameters in place of what its declaration says."""
     if config.integrator is None:
         return None
