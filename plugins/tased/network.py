@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.backbones.s3d import EPS, MOMENTUM, Encoder
-from gazenet_plugins.tased.unpool import unpool
+from gazenet.backbones.unpool import unpool
 
 CLIP = 32
 STEPS = 4
@@ -54,13 +54,11 @@ class TasedNet(Encoder):
     def saliency(self, stem: Tensor) -> Tensor:
         """The same from the stem of the clip's frames."""
         y3, y2, y1 = self.upper(stem)
-        size2, places2 = _remembered(y2)
-        size3, places3 = _remembered(y3)
-        short = _shortened(y1)
-        y0, places1 = F.max_pool3d(short, (1, 2, 2), (1, 2, 2), return_indices=True)
-        x = unpool(self.convtsp1(self.base4(y0)), places1, short.shape[2:])
-        x = unpool(self.convtsp2(x), places2, size2)
-        x = unpool(self.convtsp3(x), places3, size3)
+        short1, short2, short3 = (_shortened(level) for level in (y1, y2, y3))
+        y0 = F.max_pool3d(short1, (1, 2, 2), (1, 2, 2))
+        x = unpool(short1, self.convtsp1(self.base4(y0)))
+        x = unpool(short2, self.convtsp2(x), 3)
+        x = unpool(short3, self.convtsp3(x), 3)
         return torch.sigmoid(self.convtsp4(x)).flatten(0, 2)
 
 
@@ -68,13 +66,6 @@ def _shortened(x: Tensor) -> Tensor:
     """Maxima over time, so that four steps remain."""
     step = x.shape[2] // STEPS
     return F.max_pool3d(x, (step, 1, 1), (step, 1, 1))
-
-
-def _remembered(x: Tensor) -> tuple[torch.Size, Tensor]:
-    """(steps, height, width) of a shortened map, and the places of the maxima that a pool of it would keep."""
-    short = _shortened(x)
-    _, places = F.max_pool3d(short, (1, 3, 3), (1, 2, 2), (0, 1, 1), return_indices=True)
-    return short.shape[2:], places
 
 
 def _joint(convolution: nn.Conv3d | nn.ConvTranspose3d) -> list[nn.Module]:

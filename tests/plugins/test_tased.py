@@ -1,4 +1,4 @@
-"""TASED-Net: reference values, un-pooling with one result, the extractor from a published file to maps."""
+"""TASED-Net: reference values, the extractor from a published file to maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
-from torch.nn import functional as F
 
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
@@ -18,7 +17,6 @@ from gazenet.testing.made_up import MadeUpVideo
 from gazenet_plugins.tased.extractor import TasedSaliency
 from gazenet_plugins.tased.maps import smoothed
 from gazenet_plugins.tased.network import TasedNet
-from gazenet_plugins.tased.unpool import unpool
 
 
 @pytest.mark.parametrize("golden", goldens(["tased", "clip_tased", "post_tased", "post_tased_upstream"]))
@@ -49,33 +47,6 @@ def test_parameters() -> None:
     with torch.device("meta"):
         network = TasedNet()
     assert sum(p.numel() for p in network.parameters()) == 21_260_693
-
-
-def test_separate_windows_are_put_back_as_usual() -> None:
-    x = torch.randn(2, 3, 2, 6, 8)
-    values, places = F.max_pool3d(x, (1, 2, 2), (1, 2, 2), return_indices=True)
-    expected = F.max_unpool3d(values, places, (1, 2, 2), (1, 2, 2))
-    torch.testing.assert_close(unpool(values, places, x.shape[2:]), expected)
-
-
-def test_of_overlapping_windows_the_last_one_wins() -> None:
-    x = torch.rand(1, 2, 2, 7, 9)
-    _, places = F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1), return_indices=True)
-    values = torch.randn(places.shape)
-    expected = torch.zeros(1, 2, 2 * 7 * 9)
-    for channel in range(2):
-        flat = zip(places[0, channel].flatten().tolist(), values[0, channel].flatten().tolist(), strict=True)
-        for place, value in flat:
-            expected[0, channel, place] = value
-    assert len(places[0, 0].unique()) < places[0, 0].numel(), "windows collide"
-    assert torch.equal(unpool(values, places, (2, 7, 9)), expected.view(1, 2, 2, 7, 9))
-
-
-def test_gradients_reach_the_values_that_were_placed() -> None:
-    places = torch.tensor([[[[[0, 1, 1]]]]])
-    values = torch.randn(1, 1, 1, 1, 3, requires_grad=True)
-    unpool(values, places, (1, 1, 4)).sum().backward()
-    assert values.grad is not None and values.grad.flatten().tolist() == [1, 0, 1]
 
 
 def test_a_clip_of_another_length_is_refused() -> None:
