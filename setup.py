@@ -19,6 +19,7 @@ def mapped_packages() -> list[str]:
 
 EMBEDDED = ["saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker"]
 PUBLISHED = [
+    "captured",
     "gaze360",
     "videogaze",
     "esr9",
@@ -36,6 +37,7 @@ PUBLISHED = [
 ]
 OUTSIDE = ["external"]
 DETECTORS = ["centerface", "s3fd", "mtcnn"]
+RELEASED = ["seqdamalstmgmu", "seqdamalstmgmu_110nofer", "seqdamalstmgmu_101nogf", "seqdamgmualstm", "damgmu"]
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.14"],
@@ -105,7 +107,10 @@ setup(
             "mtcnn_published = gazenet_plugins.mtcnn.spec:PUBLISHED",
         ],
         "gazenet.face_landmarks": ["facemesh = gazenet_plugins.facemesh.spec:SPEC"],
-        "gazenet.integrators": ["embedded = gazenet.fusion.embedded:SPEC"],
+        "gazenet.integrators": [
+            "embedded = gazenet.fusion.embedded:SPEC",
+            *(f"{name} = gazenet.fusion.released:{name.upper()}" for name in RELEASED),
+        ],
         "gazenet.datasets": [
             "findwho = gazenet.data.findwho:FindWho",
             "osie = gazenet.data.images:Osie",
@@ -125,6 +130,7 @@ setup(
             "saliency_video = gazenet.inference.sinks.saliency_video:SaliencyVideoSink",
             "attention = gazenet.inference.sinks.attention:AttentionSink",
             "report = gazenet.inference.sinks.report:ReportSink",
+            "published = gazenet.inference.sinks.published:PublishedSink",
         ],
         "pytest11": ["gazenet = gazenet.testing.pytest_plugin"],
     },

@@ -6,7 +6,7 @@ of the release (``mode: published``). Source: Abawi, Weber, Wermter, IJCAI 2021,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -174,8 +174,8 @@ def _visualise() -> Iterator[InferExperiment]:
 
 
 def _extractors(stems: tuple[str, ...]) -> tuple[str, ...]:
-    """The extractors that make stored maps; the frame itself needs none."""
-    return tuple(EXTRACTOR[stem] for stem in stems if stem != CAPTURED)
+    """The extractors that make stored pictures."""
+    return tuple(EXTRACTOR[stem] for stem in stems)
 
 
 @cache
@@ -209,8 +209,7 @@ def config_data(one: InferExperiment) -> dict[str, Any]:
         "map_size": MAP_SIZE,
         "faces": dict(FACES),
         "extractors": [
-            {"name": name, "parameters": {"mode": "published", **(dict(one.parameters) if k == 0 else {})}}
-            for k, name in enumerate(one.extractors)
+            extractor(name, dict(one.parameters) if k == 0 else {}) for k, name in enumerate(one.extractors)
         ],
         "integrator": {"name": one.integrator} if fused else None,
         "outputs": {
@@ -231,6 +230,12 @@ def config_data(one: InferExperiment) -> dict[str, Any]:
     if one.table:
         data["metrics"] = metrics(MEASURED, one.judged, BASELINE, one.table)
     return data
+
+
+def extractor(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """An extractor as the release ran it; the frame itself has no other form."""
+    mode = {} if name == EXTRACTOR[CAPTURED] else {"mode": "published"}
+    return {"name": name, "parameters": {**mode, **parameters}}
 
 
 def data_inputs(reader: str, split: tuple[str, tuple[str, ...]] | None, stored: bool) -> dict[str, Any]:

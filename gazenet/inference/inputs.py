@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gazenet.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -25,17 +25,21 @@ def expand(inputs: Sequence[Path]) -> list[Path]:
     return files
 
 
-def result_folders(files: Sequence[Path], output_dir: Path) -> dict[Path, Path]:
+def result_folders(
+    files: Sequence[Path], output_dir: Path, names: Mapping[Path, str] | None = None
+) -> dict[Path, Path]:
     """``<output_dir>/<stem>`` per file; where stems repeat, later files get a suffix made from their full path.
 
-    Stems that differ in case only count as the same, as they do on some disks; names of our own files are avoided.
+    ``names`` take the place of stems. Stems that differ in case only count as the same, as they do on some disks;
+    names of our own files are avoided.
     """
     folders: dict[Path, Path] = {}
     taken = set(RESERVED)
     for file in files:
         if file in folders:
             continue
-        stem = file.stem.encode("utf-8", "surrogateescape")[:MOST_BYTES].decode("utf-8", "ignore") or "input"
+        wished = (names or {}).get(file, file.stem)
+        stem = wished.encode("utf-8", "surrogateescape")[:MOST_BYTES].decode("utf-8", "ignore") or "input"
         if stem.casefold() in taken:
             stem = f"{stem}_{hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:8]}"
         taken.add(stem.casefold())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,24 @@ from gazenet.cues.registry import get
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
 from gazenet.inference.claim import claimed
+from gazenet.inference.collection import Known
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.progress import Progress
-from gazenet.inference.results import Failure, RunResult, SinkContext, VideoSummary
+from gazenet.inference.results import ChunkResult, Failure, RunResult, SinkContext, VideoSummary
 from gazenet.inference.runrecord import as_text, finished, run_fingerprint, versions, weight_hashes, write_record
 from gazenet.inference.sinks.base import Sink
+from gazenet.inference.sources import identity, open_frames
+from gazenet.inference.stored import StoredPass, stored_graph, stored_maps
 from gazenet.inference.timing import Timings
 from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
-from gazenet.media.source import display_name, source_id
-from gazenet.media.stills import FrameSource, open_source
+from gazenet.media.source import display_name
+from gazenet.media.stills import FrameSource
 from gazenet.media.types import VideoInfo
+
+WITHOUT_INTEGRATOR = ("report", "published")
+"""Sinks that show cues."""
 
 
 def run(
@@ -35,6 +42,7 @@ def run(
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
+    known: Mapping[Path, Known] = types.MappingProxyType({}),
 ) -> RunResult:
     """Predicts saliency for every input and leaves the outputs of the config in ``<output_dir>/<stem>/``.
 
@@ -42,29 +50,48 @@ def run(
         resume: finished inputs are left alone and cached cues are used again, which is always safe; without, the
             outputs are written again (cached cues are still used: they cannot differ).
         progress_log_file: receives ``completed,videoid=<stem>,videoidx=<number>`` per finished input.
+        known: what a data set says of some inputs; their results are called by its names.
 
     Raises UsageError or PluginError before any work where the request is wrong. A failing input is reported and
     the others go on.
     """
+    graph = prepare(config, output_dir, progress_log_file)
+    return run_graph(graph, inputs, output_dir, resume, progress_log_file, known)
+
+
+def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | None = None) -> Graph:
+    """What a run needs before its first input: threads, places that can be written, loaded plugins."""
     prepare_threads(config)
-    output_dir = writable(output_dir)
+    writable(output_dir)
     _log(progress_log_file, "")
-    graph = build_graph(config)
-    folders = result_folders(expand(inputs), output_dir)
+    return stored_graph(config) if stored_maps(config) else build_graph(config)
+
+
+def run_graph(
+    graph: Graph,
+    inputs: Sequence[Path],
+    output_dir: Path,
+    resume: bool = True,
+    progress_log_file: Path | None = None,
+    known: Mapping[Path, Known] = types.MappingProxyType({}),
+) -> RunResult:
+    """As :func:`run`, with a graph that is loaded already."""
+    names = {path: one.name for path, one in known.items()}
+    folders = result_folders(expand(inputs), output_dir, names)
     result = RunResult()
     for index, (path, folder) in enumerate(folders.items()):
-        if folder.name != path.stem:
+        if folder.name != names.get(path, path.stem):
             print(f"{display_name(path)}: results go to {display_name(folder)}", file=sys.stderr)
         try:
-            result.finished.append(_one(graph, path, folder, resume))
+            result.finished.append(_one(graph, path, folder, resume, known.get(path)))
         except UsageError:
             raise
         except Exception as error:
             result.failures.append(_failure(path, error))
             print(f"error: {result.failures[-1].reason}", file=sys.stderr, flush=True)
         else:
-            _log(progress_log_file, f"completed,videoid={display_name(path.stem)},videoidx={index}\n")
-    _write_overview(output_dir, config, result)
+            _log(progress_log_file, f"completed,videoid={display_name(folder.name)},videoidx={index}\n")
+    _write_overview(output_dir, graph.config, result)
     return result
 
 
@@ -104,13 +131,15 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def _one(graph: Graph, path: Path, folder: Path, resume: bool) -> VideoSummary:
-    identity = source_id(path)
+def _one(graph: Graph, path: Path, folder: Path, resume: bool, known: Known | None) -> VideoSummary:
+    content = identity(path, pictures=stored_maps(graph.config))
     sinks = wanted_sinks(graph.config, integrator=graph.integrator is not None)
     files = [name for sink in sinks for name in sink.files]
-    fingerprint = run_fingerprint(graph, identity, [sink.name for sink in sinks])
+    fingerprint = run_fingerprint(graph, content, told_of_sinks(graph.config, sinks))
     with claimed(folder) as notes:
         done = finished(folder, fingerprint, files) if resume else None
+        if not all(getattr(sink, "kept", _kept)(folder) for sink in sinks):
+            done = None
         if done is not None:
             print(
                 f"{display_name(path)}: finished before, nothing to do; results in {display_name(folder)}",
@@ -120,24 +149,43 @@ def _one(graph: Graph, path: Path, folder: Path, resume: bool) -> VideoSummary:
                 path, folder, done["frames"], done["warnings"], done["counts"], done["timings"], skipped=True
             )
         (folder / "run.json").unlink(missing_ok=True)
-        return _work(graph, path, folder, identity, sinks, fingerprint, notes)
+        return _work(graph, path, folder, content, sinks, fingerprint, notes, known)
+
+
+def _kept(folder: Path) -> bool:
+    """What a sink leaves in the folder is looked for by name."""
+    return True
+
+
+def told_of_sinks(config: InferConfig, sinks: Sequence[Sink]) -> list[str]:
+    """Names of sinks; of one with settings, these and the ground truth that it may write."""
+    settings = {name: value for name, value in config.outputs.model_dump(mode="json").items() if value is not True}
+    truth = config.data.model_dump(mode="json", include={"reader", "options"}) if config.data else {}
+    return [f"{sink.name} {settings[sink.name]} {truth}" if sink.name in settings else sink.name for sink in sinks]
 
 
 def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
     """The sinks that the config asks for; without an integrator only those that show cues."""
     asked = [name for name, on in config.outputs.model_dump().items() if on]
     if not integrator:
-        asked = [name for name in asked if name == "report"]
+        asked = [name for name in asked if name in WITHOUT_INTEGRATOR]
     return [get(name, "gazenet.sinks", type).load()() for name in asked]
 
 
 def _work(
-    graph: Graph, path: Path, folder: Path, identity: str, sinks: list[Sink], fingerprint: str, notes: list[str]
+    graph: Graph,
+    path: Path,
+    folder: Path,
+    content: str,
+    sinks: list[Sink],
+    fingerprint: str,
+    notes: list[str],
+    known: Known | None,
 ) -> VideoSummary:
     timings = Timings()
-    source = open_source(path, graph.config.max_side)
+    source = open_frames(path, graph.config.max_side)
     try:
-        job = _through(graph, source, identity, folder, sinks, timings, path)
+        job = _through(graph, source, content, folder, sinks, timings, path, known)
     finally:
         source.close()
     told_by_sinks = [line for sink in sinks for line in getattr(sink, "notes", [])]
@@ -146,7 +194,7 @@ def _work(
     told = timings.summary(job.frames)
     summary = VideoSummary(path, folder, job.frames, warnings, counts, told)
     files = [name for sink in sinks for name in sink.files]
-    write_record(folder, _record(graph, summary, source.info, identity, fingerprint, files))
+    write_record(folder, _record(graph, summary, source.info, content, fingerprint, files))
     for line in warnings:
         print(f"{display_name(path)}: {line}", file=sys.stderr)
     print(
@@ -161,21 +209,30 @@ def _work(
 def _through(
     graph: Graph,
     source: FrameSource,
-    identity: str,
+    content: str,
     folder: Path,
     sinks: list[Sink],
     timings: Timings,
     path: Path,
-) -> VideoPass:
+    known: Known | None,
+) -> VideoPass | StoredPass:
     config = graph.config
     store = default_store(config.resolved_cache_dir)
     with ThreadPoolExecutor(config.workers, thread_name_prefix="gazenet") as pool:
         thread: list[SinkThread] = []
-        job = VideoPass(graph, source, identity, store, pool, lambda chunk: thread[0].put(chunk), timings)
+
+        def emit(chunk: ChunkResult) -> None:
+            thread[0].put(chunk)
+
+        job: VideoPass | StoredPass
+        if stored_maps(config):
+            job = StoredPass(graph, source, emit, timings)
+        else:
+            job = VideoPass(graph, source, content, store, pool, emit, timings)
         gates = graph.integrator.spec.cues if graph.integrator is not None else ()
         names = tuple(cue.name for cue in graph.cues)
         facts = config.model_dump(mode="json")
-        context = SinkContext(folder, path, source.info, source.size, job.map_size, names, gates, facts)
+        context = SinkContext(folder, path, source.info, source.size, job.map_size, names, gates, facts, known)
         thread.append(SinkThread(sinks, context, timings))
         try:
             with Progress(display_name(path.name), source.info.declared_frames) as bar:
@@ -190,11 +247,11 @@ def _through(
 
 
 def _record(
-    graph: Graph, summary: VideoSummary, info: VideoInfo, identity: str, fingerprint: str, files: list[str]
+    graph: Graph, summary: VideoSummary, info: VideoInfo, content: str, fingerprint: str, files: list[str]
 ) -> dict[str, Any]:
     return {
         "input": as_text(summary.path),
-        "source_id": identity,
+        "source_id": content,
         "fingerprint": fingerprint,
         "outputs": files,
         "video": {"width": info.width, "height": info.height, "rate": float(info.rate), "sound": info.has_audio},

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.cues.types import Face, Record
 from gazenet.media.types import VideoInfo
+
+if TYPE_CHECKING:
+    from gazenet.inference.collection import Known
 
 EMPTY_MAPS = np.zeros((0, 0, 0), np.float32)
 
@@ -72,7 +75,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class SinkContext:
-    """What a sink knows before the first frame."""
+    """What a sink knows before the first frame; ``known``: what the data set says of the video, if it is from one."""
 
     folder: Path
     source: Path
@@ -82,6 +85,7 @@ class SinkContext:
     cues: tuple[str, ...]
     gates: tuple[str, ...]
     config: dict[str, Any]
+    known: Known | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gazenet.config.infer import InferConfig
 from gazenet.config.stems import EXTRACTOR
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import FusedChunk, Integrator
-from gazenet.inference.graph import Graph
+from gazenet.inference.graph import Graph, tuned_integrator
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sizes import map_size
 from gazenet.inference.sources import CapturedFrames
@@ -110,3 +110,8 @@ class StoredPass:
 def stored_maps(config: InferConfig) -> bool:
     """Whether a run takes its cue maps from stored pictures."""
     return config.data is not None and config.data.maps == "stored" and config.integrator is not None
+
+
+def stored_graph(config: InferConfig) -> Graph:
+    """The integrator alone: nobody extracts, nobody looks for faces. Raises UsageError."""
+    return Graph(config, None, "", (), (), tuned_integrator(config))

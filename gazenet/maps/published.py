@@ -45,6 +45,7 @@ class PublishedWriter:
         size: (height, width) that pictures are stretched to, bilinear; None keeps theirs.
         skip_black: the published rule, by which pictures that are black all over are not written. Readers repeat the
             picture before, so this changes what is read.
+        durable: False leaves it to the caller to bring the files to disk, for example all of them at once.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class PublishedWriter:
         policy: Literal["overwrite", "skip"] = "overwrite",
         size: tuple[int, int] | None = SIZE,
         skip_black: bool = False,
+        durable: bool = True,
     ) -> None:
         self.root, self.dataset, self.video = Path(root), dataset, video
-        self._policy, self._size, self._skip_black = policy, size, skip_black
+        self._policy, self._size, self._skip_black, self._durable = policy, size, skip_black, durable
 
     def write(self, index: int, picture: str, image: Picture) -> bool:
         """Writes uint8 ``[h, w]`` grey or ``[h, w, 3]`` RGB of frame ``index`` (from 0), whole or not at all.
@@ -75,7 +77,10 @@ class PublishedWriter:
             if self._skip_black and not image.any():
                 path.unlink(missing_ok=True)  # that of an earlier run would be read instead
                 return False
-            files.write_bytes(path, self._encode(image))
+            if self._durable:
+                files.write_bytes(path, self._encode(image))
+            else:
+                path.write_bytes(self._encode(image))
         return True
 
     def _encode(self, image: Picture) -> bytes:

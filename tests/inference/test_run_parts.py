@@ -22,7 +22,7 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.inference import pipeline
 from gazenet.inference.attention import face_shares, peak
 from gazenet.inference.claim import claimed
-from gazenet.inference.graph import _integrator
+from gazenet.inference.graph import tuned_integrator
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.runrecord import as_text, finished, run_fingerprint, write_record
 from gazenet.inference.timing import Timings
@@ -164,12 +164,12 @@ def test_parameters_of_the_integrator_take_effect_or_are_refused() -> None:
         config = InferConfig.model_validate({"extractors": [{"name": "saliency"}]})
         return config.model_copy(update={"integrator": IntegratorConfig(parameters=parameters)})
 
-    loaded = _integrator(chosen(smoothing=3, sharpness=2.0))
+    loaded = tuned_integrator(chosen(smoothing=3, sharpness=2.0))
     assert loaded is not None and (loaded.spec.smoothing, loaded.spec.sharpness) == (3, 2.0)
     with pytest.raises(UsageError, match=r"integrator\.parameters\.colour: unknown; known: smoothing, sharpness"):
-        _integrator(chosen(colour=1))
+        tuned_integrator(chosen(colour=1))
     with pytest.raises(UsageError, match=r"integrator\.parameters\.smoothing"):
-        _integrator(chosen(smoothing=-1))
+        tuned_integrator(chosen(smoothing=-1))
 
 
 @pytest.fixture
@@ -184,14 +184,14 @@ def test_even_a_fault_of_the_program_stays_with_its_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clips = [make_clip(tmp_path / f"{name}.mp4", 3) for name in ("one", "two", "three")]
-    real = pipeline.open_source
+    real = pipeline.open_frames
 
     def broken(path: Path, side: int) -> Any:
         if path.stem == "two":
             raise RuntimeError("surprise\nin two lines")
         return real(path, side)
 
-    monkeypatch.setattr(pipeline, "open_source", broken)
+    monkeypatch.setattr(pipeline, "open_frames", broken)
     config = InferConfig.model_validate({"extractors": [{"name": "bright"}], "output_dir": str(tmp_path / "out")})
     result = pipeline.run(config, clips, tmp_path / "out", progress_log_file=tmp_path / "log.txt")
     assert result.exit_code == 1 and [one.path.stem for one in result.finished] == ["one", "three"]
