@@ -27,6 +27,26 @@ def load_published(
     network.load_state_dict(checked_state(network, read_state(path, prefixes, wrappers), path))
 
 
+def file_in(path: str | Path, *names: str) -> Path:
+    """The path itself, or, of a folder, the first of the named files that it holds (names may lead into folders).
+
+    Raises UsageError for a folder that holds none of them.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    found = next((path / name for name in names if (path / name).is_file()), None)
+    if found is None:
+        raise UsageError(f"{path}: holds no {' or '.join(names)}; name the file itself")
+    return found
+
+
+def folder_of(path: str | Path) -> Path:
+    """The folder of weights in several files, of which the path may be one."""
+    path = Path(path)
+    return path.parent if path.is_file() else path
+
+
 def read_state(
     path: str | Path, prefixes: Sequence[str] = PREFIXES, wrappers: Sequence[str] = WRAPPERS
 ) -> dict[str, Tensor]:

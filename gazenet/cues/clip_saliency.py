@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gazenet.backbones.checkpoint import file_in
 from gazenet.cues.clips import (
     BUFFER,
     Method,
@@ -20,25 +22,12 @@ from gazenet.cues.clips import (
     published_offsets,
     stacked,
 )
+from gazenet.cues.exportable import Call, Exportable, free_size, noise
 from gazenet.cues.finish import FloatMap, resized_map
+from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
-
-MODES = ("published", "corrected")
-
-
-def checked_mode(name: str, mode: str) -> str:
-    """The mode. Raises UsageError naming the extractor where it is none of :data:`MODES`."""
-    if mode not in MODES:
-        raise UsageError(f"{name}: parameter 'mode' must be one of {', '.join(MODES)}, not {mode!r}")
-    return mode
-
-
-def checkpoint_file(weights: str, asset: str, name: str, asset_path: AssetPath) -> Path:
-    """The file of weights: what a user gives instead of the asset, or the asset; ``name`` inside it if a folder."""
-    path = Path(weights) if weights else asset_path(asset)
-    return path / name if path.is_dir() else path
 
 
 class ClipSaliency:
@@ -80,6 +69,10 @@ class ClipSaliency:
         """The network with the weights of a checkpoint."""
         raise NotImplementedError
 
+    def inside(self) -> str:
+        """The file of a folder of weights."""
+        return self.checkpoint
+
     def finish(self, saliency: FloatMap) -> FloatMap:
         """The network's map, float32 ``[H, W]``, as the mode wants it: in 0..1, of any size."""
         raise NotImplementedError
@@ -90,12 +83,32 @@ class ClipSaliency:
 
     def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
         """The network's map ``[1, H, W]`` of a clip ``[1, 3, T, H, W]``, that of window b."""
-        return self.built(clip)
+        return self.run(clip)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        path = checkpoint_file(self._weights, self.spec.assets[0], self.checkpoint, asset_path)
+        path = weights_path(self._weights, self.spec.assets[0], asset_path)
         self.device, self.dtype = device, dtype
-        self.built: Any = self.build(path).eval().to(device, dtype)
+        self.built: Any = self.build(file_in(path, self.inside())).eval().to(device, dtype)
+        self.run: Call = self.built
+
+    def heard(self) -> Mapping[str, Tensor]:
+        """Examples, ``[2, ...]``, of what the network takes beside the clip, by name: nothing where it only sees."""
+        return {}
+
+    def frame_size(self, size: tuple[int, int] | None) -> tuple[int, int]:
+        """(height, width) of exported clips: what is wanted, or the usual. Raises UsageError where it cannot be."""
+        return free_size(self.spec.name, size, self.size)
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from a normalised clip and its sound to a map; one clip at a time where batch norms look at it.
+
+        Raises UsageError for sizes that the network does not take.
+        """
+        free = not any(module.training for module in self.built.modules())
+        examples = {"clip": noise(2, 3, self.length(), *self.frame_size(size)), **self.heard()}
+        clips = tuple(example if free else example[:1] for example in examples.values())
+        use = partial(setattr, self, "run")
+        return Exportable(self.built, clips, tuple(examples), ("saliency",), free, use)
 
     def begin(self, video: VideoContext) -> None:
         self._frames.clear()

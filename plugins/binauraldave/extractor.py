@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.dave import SOUND
 from gazenet.backbones.statistics import use_batch_statistics
 from gazenet.cues.clip_saliency import ClipSaliency
+from gazenet.cues.exportable import noise
 from gazenet.cues.finish import FloatMap, stretched
 from gazenet.cues.heard_examples import AlignedExamples, PublishedExamples, is_sound
+from gazenet.cues.parameters import checked_choice
 from gazenet.cues.types import AssetPath, VideoContext, Windows
-from gazenet.errors import UsageError
 from gazenet.media.types import Waveform
 from gazenet_plugins.binauraldave.network import BinauralDaveNet, Hearing
 from gazenet_plugins.binauraldave.spec import SPEC
@@ -43,10 +46,7 @@ class BinauralDave(ClipSaliency):
         self, mode: str = "corrected", weights: str = "", hearing: str = "binaural", ahead: float = 0.0
     ) -> None:
         super().__init__(mode, weights)
-        known = {name: name for name in get_args(Hearing)}
-        if hearing not in known:
-            raise UsageError(f"{SPEC.name}: parameter 'hearing' must be one of {', '.join(known)}, not {hearing!r}")
-        self._hearing: Hearing = known[hearing]
+        self._hearing = cast(Hearing, checked_choice(SPEC.name, "hearing", hearing, get_args(Hearing)))
         self._ahead = ahead
 
     def build(self, path: Path) -> nn.Module:
@@ -59,6 +59,10 @@ class BinauralDave(ClipSaliency):
         if self.published:
             use_batch_statistics(self.built)
 
+    def heard(self) -> Mapping[str, Tensor]:
+        ears = {"visual": (), "monaural": ("left",)}.get(self._hearing, ("left", "right"))
+        return {ear: noise(2, *SOUND) for ear in ears}
+
     def begin(self, video: VideoContext) -> None:
         super().begin(video)
         ears = _ears(video.waveform)
@@ -69,7 +73,7 @@ class BinauralDave(ClipSaliency):
         heard = [one.at(int(windows.index[b])) for one in self._collected]
         heard += [one.at(windows.times[b]) for one in self._aligned]
         ears = (None if ear is None else ear.to(self.device, self.dtype) for ear in heard)
-        found: Tensor = self.built(clip, *ears)
+        found: Tensor = self.run(clip, *ears)
         return found[:, 0]
 
     def finish(self, saliency: FloatMap) -> FloatMap:

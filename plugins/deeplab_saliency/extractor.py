@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
+from gazenet.cues.parameters import weights_path
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
 from gazenet_plugins.deeplab_saliency.network import SIZE, normalised, to_maximum
@@ -25,12 +28,14 @@ class DeepLabSaliencyMaps:
         self._weights = weights
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        self._network = load_saliency(self._weights or asset_path(SPEC.assets[0])).to(device, dtype)
+        self._network = load_saliency(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device, dtype)
+        self._run: Call = self._network
         self._dtype = dtype
 
-    def network(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
-        """The loaded network and an example of its input, two frames of noise: for export."""
-        return self._network, (torch.randn(2, 3, *SIZE, generator=torch.Generator().manual_seed(0)),)
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from normalised frames ``[N, 3, H, W]`` to maps. Raises UsageError for another size."""
+        frames = noise(2, 3, *fixed_size(SPEC.name, size, SIZE))
+        return Exportable(self._network, (frames,), ("frame",), ("saliency",), use=partial(setattr, self, "_run"))
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
@@ -39,6 +44,6 @@ class DeepLabSaliencyMaps:
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window from its anchor frame."""
         assert windows.frames is not None
-        maps = self._network(normalised(windows.frames[:, windows.anchor]).to(self._dtype)).float()
+        maps = self._run(normalised(windows.frames[:, windows.anchor]).to(self._dtype)).float()
         maps = F.interpolate(maps, windows.map_size, mode="bilinear", align_corners=False, antialias=True)
         return CueMaps(to_maximum(maps)[:, 0].clamp(0, 1))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import cast
 
 import cv2
@@ -12,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.checkpoint import folder_of, load_published
+from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
 from gazenet.cues.faces.crops import cut, pixel_box, scaled
+from gazenet.cues.parameters import checked_choice, checked_mode, weights_path
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
-from gazenet.errors import UsageError
 from gazenet_plugins.esr9.attention import MERGES, Drawn, from_zero, levels, merged, placed, to_one
 from gazenet_plugins.esr9.network import BRANCHES, EMOTIONS, SIDE, Esr9, Expression, Statistics
 from gazenet_plugins.esr9.spec import SPEC
@@ -61,22 +61,27 @@ class Esr9Cue:
         merge: str = "sum",
         every: bool = False,
     ) -> None:
-        _check("mode", mode, STATISTICS)
-        _check("statistics", statistics, ("", *STATISTICS.values()))
-        _check("merge", merge, MERGES)
-        self._published, self._weights = mode == "published", weights
+        self._published, self._weights = checked_mode(SPEC.name, mode) == "published", weights
+        checked_choice(SPEC.name, "statistics", statistics, ("", *STATISTICS.values()))
+        checked_choice(SPEC.name, "merge", merge, MERGES)
         self._statistics = cast(Statistics, statistics or STATISTICS[mode])
         self._merge, self._every = merge, every
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        path = Path(self._weights) if self._weights else asset_path(SPEC.assets[0])
-        folder = path.parent if path.is_file() else path
+        folder = folder_of(weights_path(self._weights, SPEC.assets[0], asset_path))
         network = Esr9(BRANCHES, self._statistics)
         load_published(network.base, folder / BASE_FILE)
         for number, branch in enumerate(network.branches, 1):
             load_published(branch, folder / BRANCH_FILE.format(number))
         self._device, self._dtype = device, dtype
         self._network = network.eval().to(device, dtype)
+        self._run: Call = self._network
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from faces ``[N, 3, 96, 96]`` in 0..1 to votes and attention. Raises UsageError otherwise."""
+        faces = noise(2, 3, *fixed_size(SPEC.name, size, (SIDE, SIDE)))
+        names = ("emotion", "affect", "attention")
+        return Exportable(self._network, (faces,), ("face",), names, use=partial(setattr, self, "_run"))
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
@@ -98,7 +103,7 @@ class Esr9Cue:
         crop = cut(frame, pixel_box(scaled(face.box, size, frame)), SIDE)
         if crop is None:
             return None
-        said: Expression = self._network(network_crop(crop, self._published).to(self._device, self._dtype)[None])
+        said = Expression(*self._run(network_crop(crop, self._published).to(self._device, self._dtype)[None]))
         return Look(
             face,
             said.labels()[0].cpu().numpy(),
@@ -125,12 +130,6 @@ def network_crop(crop: NDArray[np.uint8], published: bool) -> torch.Tensor:
     """A crop uint8 ``[96, 96, 3]`` RGB as float32 ``[3, 96, 96]`` in 0..1; BGR, as in training, unless published."""
     ordered = crop if published else crop[..., ::-1]
     return torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float() / 255
-
-
-def _check(parameter: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        listed = ", ".join(one or "''" for one in known)
-        raise UsageError(f"esr9: parameter {parameter!r} must be one of {listed}, not {value!r}")
 
 
 def _record(look: Look) -> Record:

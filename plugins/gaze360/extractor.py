@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from operator import attrgetter
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.checkpoint import file_in, load_published
+from gazenet.cues.exportable import Call, Exportable, Function, Selected, fixed_size, noise
 from gazenet.cues.faces.crops import cut, pixel_box
 from gazenet.cues.faces.gaze import gaze_of
 from gazenet.cues.memo import FrameMemo
+from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
-from gazenet.errors import UsageError
 from gazenet_plugins.gaze360 import published_map
 from gazenet_plugins.gaze360.angles import cartesian
 from gazenet_plugins.gaze360.crops import CENTRE, Place, by_index, followed, network_crop
-from gazenet_plugins.gaze360.network import FRAMES, SIDE, Gaze360
+from gazenet_plugins.gaze360.network import FEATURES, FRAMES, SIDE, Gaze360
 from gazenet_plugins.gaze360.spec import SPEC
 
-MODES = ("published", "corrected")
 CHECKPOINT = "model.pth.tar"
 TRAINED_RATE = 8
 """Frames per second of the training clips."""
@@ -65,18 +66,46 @@ class Gaze360Cue:
     spec = SPEC
 
     def __init__(self, mode: str = "corrected", weights: str = "", exact: bool = False) -> None:
-        if mode not in MODES:
-            raise UsageError(f"gaze360: parameter 'mode' must be one of {', '.join(MODES)}, not {mode!r}")
-        self._published, self._weights, self._exact = mode == "published", weights, exact
+        self._published, self._weights, self._exact = checked_mode(SPEC.name, mode) == "published", weights, exact
         self._memo: FrameMemo[torch.Tensor | None] = FrameMemo()
         self._step = 1
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        path = Path(self._weights) if self._weights else asset_path(SPEC.assets[0])
         network = Gaze360()
-        load_published(network, path / CHECKPOINT if path.is_dir() else path)
+        load_published(network, file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT))
         self._device, self._dtype = device, dtype
         self._network = network.eval().to(device, dtype)
+        self._features_of: Call = self._network.base_model
+        self._gaze_of: Call = Function(self._network, self._angles)
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from seven crops ``[N, 7, 3, 224, 224]`` to angles and their bound, radians.
+
+        Parts: ``features`` of single crops, the ``gaze`` from those of seven. Raises UsageError for another size.
+        """
+        side = fixed_size(SPEC.name, size, (SIDE, SIDE))
+        base, network = self._network.base_model, self._network
+        crop, features = noise(2, 3, *side), noise(2, FRAMES, FEATURES)
+        ends = ("angles", "bound")
+        parts = {
+            "features": Exportable(
+                base, (crop,), ("crop",), ("features",), use=partial(setattr, self, "_features_of")
+            ),
+            "gaze": Exportable(
+                Function(network, self._angles),
+                (features,),
+                ("features",),
+                ends,
+                use=partial(setattr, self, "_gaze_of"),
+            ),
+        }
+        crops = noise(2, FRAMES, 3, *side)
+        whole = Selected(network, attrgetter(*ends))
+        return Exportable(whole, (crops,), ("crops",), ends, parts=parts)
+
+    def _angles(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self._network.gaze(features)
+        return found.angles, found.bound
 
     def begin(self, video: VideoContext) -> None:
         self._memo.clear()
@@ -107,8 +136,8 @@ class Gaze360Cue:
         centre = features[CENTRE]
         if centre is None:
             return None
-        gaze = self._network.gaze(torch.stack([centre if f is None else f for f in features])[None])
-        angles, bound = gaze.angles.float().cpu(), float(gaze.bound[0, 0])
+        found, width = self._gaze_of(torch.stack([centre if f is None else f for f in features])[None])
+        angles, bound = found.float().cpu(), float(width[0, 0])
         return Look(face, cartesian(angles)[0].numpy(), (float(angles[0, 0]), float(angles[0, 1])), bound)
 
     def _features(self, windows: Windows, b: int, place: Place) -> torch.Tensor | None:
@@ -121,7 +150,8 @@ class Gaze360Cue:
             if crop is None:
                 return None
             one = network_crop(crop, self._published).to(self._device, self._dtype)
-            return self._network.base_model(one[None])[0]
+            features: torch.Tensor = self._features_of(one[None])[0]
+            return features
 
         frame = max(0, int(windows.index[b]) + place.position - windows.anchor)
         return self._memo.get(frame, place.box, compute)

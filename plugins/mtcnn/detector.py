@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.checkpoint import folder_of, load_published
+from gazenet.cues.parameters import weights_path
 from gazenet.cues.types import AssetPath
 from gazenet_plugins.mtcnn.cascade import Cascade, Settings
 
@@ -27,8 +26,7 @@ class MtcnnDetector:
         self._weights, self._published, self._settings = weights, published, settings or Settings()
 
     def load(self, asset_path: AssetPath) -> None:
-        path = Path(self._weights) if self._weights else asset_path("mtcnn")
-        folder = path.parent if path.is_file() else path
+        folder = folder_of(weights_path(self._weights, "mtcnn", asset_path))
         network = Cascade(self._settings)
         for name, file in FILES.items():
             load_published(network.get_submodule(name), folder / file)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.checkpoint import file_in, load_published
+from gazenet.cues.parameters import weights_path
 from gazenet.cues.types import AssetPath
 from gazenet_plugins.s3fd.decode import candidates, faces
 from gazenet_plugins.s3fd.network import MEAN_BGR, S3fd
@@ -33,9 +32,8 @@ class S3fdDetector:
         self._weights, self._published, self._score = weights, published, score
 
     def load(self, asset_path: AssetPath) -> None:
-        path = Path(self._weights) if self._weights else asset_path("s3fd")
         network = S3fd()
-        load_published(network, path / CHECKPOINT if path.is_dir() else path)
+        load_published(network, file_in(weights_path(self._weights, "s3fd", asset_path), CHECKPOINT))
         self._network = network.eval()
 
     @torch.inference_mode()

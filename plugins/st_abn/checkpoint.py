@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import checked_state, file_in, read_state
 from gazenet.backbones.resnet3d import COUNTS, expansion
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.network import STABN
@@ -22,8 +22,7 @@ def load_st_abn(path: str | Path) -> STABN:
 
     Raises UsageError for files that are no checkpoint of ST-ABN.
     """
-    path = Path(path)
-    path = path / BEST_FILE if path.is_dir() else path
+    path = file_in(path, BEST_FILE)
     state = read_state(path)
     depth = _depth(state)
     if depth is None or not {"conv_temp_att2.0.weight", "fc.weight"} <= state.keys():

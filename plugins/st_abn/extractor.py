@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
+from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
 from gazenet_plugins.st_abn.spec import SPEC
 
-MODES = ("corrected", "published")
 CROP = 224
 """Side of the centre crop that the published evaluation looks at."""
 
@@ -31,18 +34,37 @@ class ActionAttention:
     spec = SPEC
 
     def __init__(self, weights: str = "", mode: str = "corrected") -> None:
-        if mode not in MODES:
-            raise UsageError(f"st_abn: unknown mode {mode!r} (known: {', '.join(MODES)})")
-        self._weights, self._published = weights, mode == "published"
+        self._weights, self._published = weights, checked_mode(SPEC.name, mode) == "published"
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        path = self._weights or asset_path("st_abn")
+        path = weights_path(self._weights, SPEC.assets[0], asset_path)
         self._network, self._dtype = load_st_abn(path).to(device, dtype), dtype
         if self._network.frames > SPEC.window.length:
             raise UsageError(f"{path}: looks at {self._network.frames} frames, at most {SPEC.window.length} are given")
+        self._run: Call = self._attention()
         assert SPEC.input is not None
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The attention, from normalised clips ``[N, 3, T, H, W]``, BGR: spatial and temporal.
+
+        Raises UsageError for sides that are no multiples of 16.
+        """
+        assert SPEC.input is not None
+        height, width = free_size(SPEC.name, size, (CROP, CROP), 16)
+        clips = noise(2, 3, self._network.frames, height, width)
+        ends = ("spatial", "temporal")
+        return Exportable(self._attention(), (clips,), ("clip",), ends, use=partial(setattr, self, "_run"))
+
+    def _attention(self) -> nn.Module:
+        network = self._network
+
+        def attention(clip: Tensor) -> tuple[Tensor, Tensor]:
+            found = network.attention(clip)
+            return found.spatial, found.temporal
+
+        return Function(network, attention)
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
@@ -57,9 +79,9 @@ class ActionAttention:
         height, width = frames.shape[3:]
         if self._published:
             frames = _centre(ended_as_published(frames, windows.times[:, clip]))
-        found = self._network.attention(self._normal(frames))
-        weights = found.temporal[:, 0, position, 0, 0].float()
-        maps = found.spatial[:, :, position].float() * weights[:, None, None, None]
+        spatial, temporal = self._run(self._normal(frames))
+        weights = temporal[:, 0, position, 0, 0].float()
+        maps = spatial[:, :, position].float() * weights[:, None, None, None]
         if self._published:
             maps = _uncropped(maps, tuple(frames.shape[3:]), (height, width))
         maps = F.interpolate(maps, windows.map_size, mode="bilinear", align_corners=False, antialias=True)[:, 0]

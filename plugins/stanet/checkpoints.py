@@ -14,7 +14,7 @@ from typing import BinaryIO, TypeVar
 
 from torch import Tensor, nn
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import checked_state, file_in, read_state
 from gazenet.errors import UsageError
 from gazenet_plugins.stanet.classifiers import SA, ST, S, SoundPath, Stage
 from gazenet_plugins.stanet.sta import STA28, STA32
@@ -40,7 +40,7 @@ def load_saliency(path: str | Path, trunk: Trunk = RESNEXT) -> STA32 | STA28:
 
     Raises UsageError for files that hold none, naming what was found where that is known.
     """
-    file = _in_folder(Path(path), SALIENCY_FILES)
+    file = file_in(path, *SALIENCY_FILES)
     state = published_state(file)
     return _filled(_saliency_of(state, file, trunk), state, file)
 
@@ -153,15 +153,6 @@ def _classes(file: BinaryIO) -> Iterator[str]:
             for operation, argument, _ in pickletools.genops(file):
                 if operation.name == "GLOBAL":
                     yield str(argument)
-
-
-def _in_folder(path: Path, names: tuple[str, ...]) -> Path:
-    if not path.is_dir():
-        return path
-    found = [path / name for name in names if (path / name).is_file()]
-    if not found:
-        raise UsageError(f"{path}: holds none of {', '.join(names)}; name the file itself")
-    return found[0]
 
 
 def _outputs(state: State, key: str, file: Path, axis: int = 0) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
+from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
 from gazenet_plugins.stanet import sound
@@ -60,16 +63,16 @@ class VisualAuditorySaliency:
     spec = SPEC
 
     def __init__(self, weights: str = "", switch: str = "", mode: str = "corrected", gap: float = 1.0) -> None:
-        if mode not in ("corrected", "published"):
-            raise UsageError(f"stanet: mode must be corrected or published, not {mode!r}")
         if not gap > 0:
             raise UsageError(f"stanet: gap must be positive, not {gap}")
-        self._weights, self._switch_weights, self._mode, self._gap = weights, switch, mode, gap
+        self._weights, self._switch_weights, self._gap = weights, switch, gap
+        self._mode = checked_mode(SPEC.name, mode)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         self._device, self._dtype = device, dtype
-        self._network = load_saliency(self._weights or asset_path(SPEC.assets[0])).to(device, dtype)
+        self._network = load_saliency(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device, dtype)
         self._use = USES[28 if isinstance(self._network, STA28) else 32, self._mode]
+        self._run: Call = OneMap(self._network, self._use.shown)
         self._switch = None
         if self._switch_weights:
             if not (isinstance(self._network, STA28) and self._network.switched):
@@ -79,15 +82,21 @@ class VisualAuditorySaliency:
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
 
-    def network(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
-        """The loaded network, giving one map in 0..1, and examples of its inputs with a batch of two: for export."""
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from three pictures, their sounds and, where it has them, switches to one map in 0..1.
+
+        Raises UsageError for another size.
+        """
         assert SPEC.input is not None
+        height, width = fixed_size(SPEC.name, size, (SPEC.input.height, SPEC.input.width))
         switched = isinstance(self._network, STA28) and self._network.switched
-        noise = torch.Generator().manual_seed(0)
-        images = [torch.randn(2, 3, SPEC.input.height, SPEC.input.width, generator=noise) for _ in range(3)]
-        audios = [torch.randn(2, 81, 199, generator=noise) for _ in range(3)]
-        switches = [torch.ones(2, 1, 1, 1) for _ in range(3 * switched)]
-        return OneMap(self._network, self._use.shown), (*images, *audios, *switches)
+        images = {f"image_{k}": noise(2, 3, height, width) for k in range(3)}
+        audios = {f"audio_{k}": noise(2, 81, 199) for k in range(3)}
+        switches = {f"switch_{k}": torch.ones(2, 1, 1, 1) for k in range(3 * switched)}
+        inputs = {**images, **audios, **switches}
+        whole = OneMap(self._network, self._use.shown)
+        use = partial(setattr, self, "_run")
+        return Exportable(whole, tuple(inputs.values()), tuple(inputs), ("saliency",), use=use)
 
     def begin(self, video: VideoContext) -> None:
         """Keeps the sound, one channel at 16 kHz; a video without one is silent."""
@@ -100,10 +109,10 @@ class VisualAuditorySaliency:
         images = [self._images(windows, chosen[:, k]) for k in self._use.order]
         audios = [self._spectrograms(windows.times, chosen[:, k]) for k in self._use.sounds]
         switches = self._switches(audios, images)
-        maps = self._network(images, audios, switches) if switches else self._network(images, audios)
+        maps = self._run(*images, *audios, *switches)
         counted = [bool(one) for one in switches[self._use.order.index(1)].flatten()] if switches else []
         heard = counted or [self._sound is not None] * len(windows)
-        return CueMaps(self._scaled(maps[self._use.shown], windows.map_size), [{"sound": one} for one in heard])
+        return CueMaps(self._scaled(maps.float(), windows.map_size), [{"sound": one} for one in heard])
 
     def _moments(self, times: NDArray[np.float64], anchor: int) -> list[int]:
         """Positions in the window of the frames nearest to a gap before, the anchor, and a gap after."""
@@ -131,8 +140,7 @@ class VisualAuditorySaliency:
             return [torch.full((len(image), 1, 1, 1), float(self._sound is not None)).to(image) for image in images]
         return [decided(self._switch(audio, image)) for audio, image in zip(audios, images, strict=True)]
 
-    def _scaled(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
-        maps = torch.sigmoid(logits.float())
+    def _scaled(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
         top = maps.amax((2, 3), keepdim=True)
         if self._mode == "published":
             maps = torch.round(maps / (top + self._use.eps) * 255) / 255

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from gazenet.backbones.checkpoint import load_published
 from gazenet.backbones.statistics import use_batch_statistics
 from gazenet.cues.clip_saliency import ClipSaliency
 from gazenet.cues.clips import Picture, Preparation, published_offsets, resized
+from gazenet.cues.exportable import Selected, noise
 from gazenet.cues.finish import FloatMap, sigmoid, stretched, truncated
 from gazenet.cues.types import AssetPath, VideoContext, Windows
 from gazenet.errors import UsageError
@@ -46,8 +48,6 @@ class StavisSaliency(ClipSaliency):
     """
 
     spec = SPEC
-    # Which file it is depends on parameters.
-    checkpoint = ""
     size = (SIZE, SIZE)
     resampling = "bilinear"
 
@@ -61,18 +61,22 @@ class StavisSaliency(ClipSaliency):
 
     def build(self, path: Path) -> nn.Module:
         built = StavisNet()
-        load_published(built, self._file(path) if path.is_dir() else path)
-        return built
+        load_published(built, path)
+        return Selected(built, attrgetter("logits"))
 
-    def _file(self, folder: Path) -> Path:
+    def inside(self) -> str:
         kind = "audiovisual" if self._listens else "visual"
-        inside = "stavis_audiovisual" if self._listens else "stavis_visual_only"
-        return folder / inside / f"{kind}_split{self._split}_save_60.pth"
+        folder = "stavis_audiovisual" if self._listens else "stavis_visual_only"
+        return f"{folder}/{kind}_split{self._split}_save_60.pth"
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         super().load(device, dtype, asset_path)
         if self.published:
             use_batch_statistics(self.built)
+
+    def heard(self) -> Mapping[str, Tensor]:
+        samples = PUBLISHED_SAMPLES if self.published else buffer_length(CLIP)
+        return {"sound": noise(2, 1, 1, samples)} if self._listens else {}
 
     def begin(self, video: VideoContext) -> None:
         super().begin(video)
@@ -85,7 +89,7 @@ class StavisSaliency(ClipSaliency):
         return published_offsets(frame, CLIP) if self.published else range(AFTER - CLIP + 1, AFTER + 1)
 
     def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
-        found: Tensor = self.built(clip, self._sound(windows, b) if self._listens else None).logits
+        found: Tensor = self.run(clip, self._sound(windows, b)) if self._listens else self.run(clip)
         return found[:, 0]
 
     def _sound(self, windows: Windows, b: int) -> Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import checked_state, file_in, read_state
 from gazenet.errors import UsageError
 from gazenet_plugins.stsanet.network import PUBLISHED_SIZE, STSANet
 
@@ -23,8 +23,7 @@ def load_stsanet(path: str | Path, size: tuple[int, int] | None = None) -> STSAN
 
     Raises UsageError for files that are no checkpoint of STSANet or one for another size.
     """
-    path = Path(path)
-    path = path / PUBLISHED_FILE if path.is_dir() else path
+    path = file_in(path, PUBLISHED_FILE)
     state = read_state(path)
     found = _trained_size(state)
     if size is not None and found != size:

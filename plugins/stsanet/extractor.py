@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from gazenet.cues.exportable import Call, Exportable, fixed_size, free_size, noise
+from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
-from gazenet.errors import UsageError
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
 from gazenet_plugins.stsanet.network import CLIP, TARGET
 from gazenet_plugins.stsanet.spec import SPEC
@@ -32,21 +35,25 @@ class STSANetSaliency:
     spec = SPEC
 
     def __init__(self, weights: str = "", mode: str = "corrected") -> None:
-        if mode not in POSITION:
-            raise UsageError(f"stsanet: unknown mode {mode!r} (known: {', '.join(POSITION)})")
-        self._weights, self._mode = weights, mode
+        self._weights, self._mode = weights, checked_mode(SPEC.name, mode)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        self._network = load_stsanet(self._weights or asset_path("stsanet")).to(device, dtype)
+        self._network = load_stsanet(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device, dtype)
+        self._run: Call = self._network
         assert SPEC.input is not None
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
         self._dtype = dtype
 
-    def network(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
-        """The loaded network and two clips ``[2, 3, 32, H, W]`` of noise: what an export needs."""
-        generator = torch.Generator().manual_seed(0)
-        return self._network, (torch.randn(2, 3, CLIP, *self._network.size, generator=generator),)
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from normalised clips ``[N, 3, 32, H, W]`` to maps ``[N, H, W]``.
+
+        Raises UsageError for another size than that of the weights.
+        """
+        own = free_size(SPEC.name, size, self._network.size)
+        own = fixed_size(SPEC.name, own, self._network.size, f"its LayerNorms ({self._network.norms()}) are")
+        clips = noise(2, 3, CLIP, *own)
+        return Exportable(self._network, (clips,), ("clip",), ("saliency",), use=partial(setattr, self, "_run"))
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
@@ -55,7 +62,7 @@ class STSANetSaliency:
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window; records tell how many frames of its clip were ``repeated`` at an end."""
         first = windows.anchor - POSITION[self._mode]
-        saliency = self._network(self._clips(windows, first))[:, None].float()
+        saliency = self._run(self._clips(windows, first))[:, None].float()
         maps = F.interpolate(saliency, windows.map_size, mode="bilinear", align_corners=False, antialias=True)[:, 0]
         stretched = _stretched(maps) if self._mode == "published" else _relative(maps)
         return CueMaps(stretched, _records(windows.times[:, first : first + CLIP]))

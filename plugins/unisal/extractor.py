@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import load_published
-from gazenet.cues.clip_saliency import checked_mode, checkpoint_file
+from gazenet.backbones.checkpoint import file_in, load_published
 from gazenet.cues.clips import Method, PerFrame, Picture, Preparation, causal_offsets, published_offsets
+from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
 from gazenet.cues.finish import FloatMap, relative, resized_map
+from gazenet.cues.parameters import checked_choice, checked_mode, weights_path
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
 from gazenet_plugins.unisal.domains import DOMAINS, STILL
 from gazenet_plugins.unisal.maps import running_median
 from gazenet_plugins.unisal.network import Encoded, Unisal
+from gazenet_plugins.unisal.reading import Reading, Sizes, Watching
 from gazenet_plugins.unisal.spec import SPEC
 
 CHECKPOINT = "model.pth"
@@ -28,13 +30,6 @@ SAMPLED_RATE = 6.0
 """Frames per second that the network saw: every fifth of DHF1K's 30."""
 
 LARGEST_STEP = SPEC.window.before // (CLIP - 1)
-
-
-class Sizes(NamedTuple):
-    """(height, width) of the pictures and of the maps."""
-
-    picture: tuple[int, int]
-    target: tuple[int, int]
 
 
 PUBLISHED_SIZES = Sizes((288, 384), (480, 640))
@@ -67,8 +62,7 @@ class UnisalSaliency:
 
     def __init__(self, mode: str = "corrected", weights: str = "", domain: str = DOMAINS[0], step: int = 0) -> None:
         self._published = checked_mode(SPEC.name, mode) == "published"
-        if domain not in DOMAINS:
-            raise UsageError(f"unisal: parameter 'domain' must be one of {', '.join(DOMAINS)}, not {domain!r}")
+        checked_choice(SPEC.name, "domain", domain, DOMAINS)
         if not 0 <= step <= LARGEST_STEP:
             raise UsageError(f"unisal: parameter 'step' must lie in 0..{LARGEST_STEP}, not {step}")
         self._weights, self._domain, self._wanted_step, self._step = weights, domain, step, max(step, 1)
@@ -82,10 +76,46 @@ class UnisalSaliency:
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         network = Unisal()
-        load_published(network, checkpoint_file(self._weights, SPEC.assets[0], CHECKPOINT, asset_path))
+        load_published(network, file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT))
         network.use(self._domain)
         self._device, self._dtype = device, dtype
         self._network = network.eval().to(device, dtype)
+
+        self._encode: Call = Function(network, network.encode)
+        self._step: Call = network.rnn
+        self._read: Call = Reading(network, self._sizes)
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from normalised clips ``[N, 12, 3, H, W]`` to log-probabilities of their last frames.
+
+        With a ``size`` the maps have it as well. Parts: ``encode`` single frames, a ``step`` of the memory, ``read``
+        the map. Raises UsageError for sizes that are no multiples of 32.
+        """
+        network, picture = self._network, free_size(SPEC.name, size, self._sizes.picture)
+        reading = Reading(network, self._sizes if size is None else Sizes(picture, picture))
+        frames = noise(2, 3, *picture)
+        with torch.inference_mode():
+            encoded = network.encode(frames.to(self._device))
+        known = tuple(one.cpu().clone() for one in encoded)
+        names, state = Encoded._fields, () if self._still else (torch.zeros_like(known[0]),)
+        read = Exportable(
+            reading, (*known, *state), (*names, *["state"] * len(state)), ("log_density",), use=self._use("_read")
+        )
+        parts = {
+            "encode": Exportable(
+                Function(network, network.encode), (frames,), ("frame",), names, use=self._use("_encode")
+            ),
+            "step": Exportable(
+                network.rnn, (known[0],) * 2, ("features", "state"), ("next_state",), use=self._use("_step")
+            ),
+            "read": read,
+        }
+        length = 1 if self._still else CLIP
+        clips = noise(2, length, 3, *picture)
+        return Exportable(Watching(reading), (clips,), ("clip",), ("log_density",), parts=parts)
+
+    def _use(self, name: str) -> Callable[[Call], None]:
+        return partial(setattr, self, name)
 
     def begin(self, video: VideoContext) -> None:
         self._frames.clear()
@@ -109,18 +139,23 @@ class UnisalSaliency:
 
     def _smoothed(self, encoded: Sequence[Encoded]) -> Tensor:
         """The median over the clip, around its last frame: log-probabilities ``[h, w]``."""
-        maps = self._network.decoded(encoded, *self._sizes).log_density[0, :, 0]
-        return running_median(maps.float(), len(maps) - 1)
+        state, maps = torch.zeros_like(encoded[0].features), []
+        for one in encoded:
+            state = self._step(one.features, state)
+            maps.append(self._read(*one, state)[0, 0])
+        return running_median(torch.stack(maps).float(), len(maps) - 1)
 
     def _last(self, encoded: Sequence[Encoded]) -> Tensor:
         """The map of the clip's last frame, the only one that is decoded: log-probabilities ``[h, w]``."""
-        state = None
-        if not self._still:
-            for one in encoded[:-1]:
-                state = self._network.rnn(one.features, state)
-        seen = self._network.decoded(encoded[-1:], *self._sizes, static=self._still, state=state)
-        return seen.log_density[0, 0, 0].float()
+        if self._still:
+            found: Tensor = self._read(*encoded[-1])
+        else:
+            state = torch.zeros_like(encoded[0].features)
+            for one in encoded:
+                state = self._step(one.features, state)
+            found = self._read(*encoded[-1], state)
+        return found[0, 0].float()
 
     def _encoded(self, picture: Picture) -> Encoded:
         pixels = torch.from_numpy(self._prepare(picture)).to(self._device, self._dtype)
-        return self._network.encode(pixels[None])
+        return Encoded(*self._encode(pixels[None]))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
+from operator import attrgetter
 
 import cv2
 import numpy as np
 import torch
 
+from gazenet.cues.exportable import Exportable, Function, Selected, fixed_size, noise
+from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
-from gazenet.errors import UsageError
 from gazenet_plugins.videogaze import published_map
-from gazenet_plugins.videogaze.people import REACH, Answer, Follower, frame_of
+from gazenet_plugins.videogaze.network import SIDE, FrameFeatures
+from gazenet_plugins.videogaze.people import REACH, Answer, Follower, following, frame_of
 from gazenet_plugins.videogaze.spec import SPEC
 from gazenet_plugins.videogaze.weights import loaded
-
-MODES = ("published", "corrected")
 
 
 class VideoGazeCue:
@@ -34,14 +35,47 @@ class VideoGazeCue:
     spec = SPEC
 
     def __init__(self, mode: str = "corrected", weights: str = "") -> None:
-        if mode not in MODES:
-            raise UsageError(f"videogaze: parameter 'mode' must be one of {', '.join(MODES)}, not {mode!r}")
-        self._published, self._weights = mode == "published", weights
+        self._published, self._weights = checked_mode(SPEC.name, mode) == "published", weights
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        network = loaded(Path(self._weights) if self._weights else asset_path(SPEC.assets[0]))
-        self._device = device
-        self._follower = Follower(network.eval().to(device, dtype), device, dtype, self._published)
+        network = loaded(weights_path(self._weights, SPEC.assets[0], asset_path))
+        self._device, self._network = device, network.eval().to(device, dtype)
+        self._follower = Follower(network, device, dtype, self._published)
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network for a person's frame, another frame, the face and the eyes, to heat and probability.
+
+        Parts: ``features`` of single frames, the ``cone`` of a face, the ``answer`` from both. Raises UsageError for
+        another size.
+        """
+        network, follower = self._network, self._follower
+        pictures = noise(2, 3, *fixed_size(SPEC.name, size, (SIDE, SIDE)))
+        ends, eyes = ("heat", "probability"), torch.full((2, 3), 0.5)
+        with torch.inference_mode():
+            features = network.frame_features(pictures.to(self._device))
+        known = tuple(one.cpu().clone() for one in (features.scene, *features))
+        names = ("scene", "target_scene", "conv5", "salient", "cone", "eyes")
+        parts = {
+            "features": Exportable(
+                Function(network, network.frame_features),
+                (pictures,),
+                ("picture",),
+                FrameFeatures._fields,
+                use=partial(setattr, follower, "features_of"),
+            ),
+            "cone": Exportable(
+                network.cone_pathway, (pictures,), ("face",), ("cone",), use=partial(setattr, follower, "cone_of")
+            ),
+            "answer": Exportable(
+                Function(network, partial(following, network)),
+                (*known, noise(2, 4), eyes),
+                names,
+                ends,
+                use=partial(setattr, follower, "answer_of"),
+            ),
+        }
+        whole = Selected(network, attrgetter(*ends))
+        return Exportable(whole, (*[pictures] * 3, eyes), ("source", "target", "face", "eyes"), ends, parts=parts)
 
     def begin(self, video: VideoContext) -> None:
         self._follower.clear()

@@ -9,7 +9,9 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from gazenet.cues.exportable import Call, Function
 from gazenet.cues.faces.crops import PixelBox, cut, pixel_box, scaled
 from gazenet.cues.memo import FrameMemo
 from gazenet.cues.types import Face, Windows
@@ -40,6 +42,17 @@ def eyes(box: PixelBox, size: tuple[int, int]) -> tuple[float, float, float]:
     return (box[0] + box[2]) / (2 * size[1]), (box[1] + box[3]) / (2 * size[0]), 0.0
 
 
+def following(
+    network: VideoGaze, scene: Tensor, target: Tensor, conv5: Tensor, salient: Tensor, raw_cone: Tensor, where: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Heat and probability of :class:`gazenet_plugins.videogaze.network.Following`.
+
+    From the ``scene`` of the source frame; scene, ``conv5`` and ``salient`` of the ``target`` frame; cone and eyes.
+    """
+    found = network.follow(scene, FrameFeatures(target, conv5, salient), raw_cone, where)
+    return found.heat, found.probability
+
+
 class Follower:
     """Asks the network, and keeps what windows share: features of frames, answers of people.
 
@@ -48,7 +61,10 @@ class Follower:
     """
 
     def __init__(self, network: VideoGaze, device: torch.device, dtype: torch.dtype, published: bool) -> None:
-        self._network, self._device, self._dtype, self._published = network, device, dtype, published
+        self._device, self._dtype, self._published = device, dtype, published
+        self.features_of: Call = Function(network, network.frame_features)
+        self.cone_of: Call = network.cone_pathway
+        self.answer_of: Call = Function(network, partial(following, network))
         self._frames: FrameMemo[FrameFeatures] = FrameMemo()
         self._answers: FrameMemo[Answer | None] = FrameMemo()
 
@@ -83,12 +99,11 @@ class Follower:
         together = FrameFeatures(*(torch.cat(parts) for parts in zip(*targets, strict=True)))
         count = len(targets)
         source = targets[REACH].scene.expand(count, -1, -1, -1)
-        raw_cone = self._network.cone_pathway(self._picture(crop)).expand(count, -1)
+        raw_cone = self.cone_of(self._picture(crop)).expand(count, -1)
         where = torch.tensor([eyes(pixel_box(face.box), windows.size)], device=self._device, dtype=self._dtype)
-        found = self._network.follow(source, together, raw_cone, where.expand(count, -1))
-        best = int(found.probability[:, 0].argmax())
-        heat = found.heat[best, 0].float().cpu().numpy()
-        return Answer(face, best - REACH, heat, float(found.probability[best, 0]))
+        heats, probability = self.answer_of(source, *together, raw_cone, where.expand(count, -1))
+        best = int(probability[:, 0].argmax())
+        return Answer(face, best - REACH, heats[best, 0].float().cpu().numpy(), float(probability[best, 0]))
 
     def _features(self, windows: Windows, b: int, position: int) -> FrameFeatures:
         """Of one frame; each by itself, so that no result depends on the batch."""
@@ -99,7 +114,7 @@ class Follower:
             height, width = frame.shape[-2:]
             whole = cut(frame, (0, 0, width, height), SIDE)
             assert whole is not None
-            return self._network.frame_features(self._picture(whole))
+            return FrameFeatures(*self.features_of(self._picture(whole)))
 
         # Frames repeated before the first are that one; people there are none, for they see other frames.
         return self._frames.get(max(0, frame_of(windows, b, position)), None, compute)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import checked_state, file_in, read_state
 from gazenet_plugins.videogaze.network import VideoGaze
 
 CHECKPOINT = "model.pth.tar"
@@ -28,7 +28,7 @@ def loaded(path: Path) -> VideoGaze:
 
     The classifiers (704 MB of the file) are dropped. Raises UsageError as :func:`checked_state` does.
     """
-    file = path / CHECKPOINT if path.is_dir() else path
+    file = file_in(path, CHECKPOINT)
     network = VideoGaze()
     with torch.serialization.safe_globals(NUMBERS):
         state = read_state(file)

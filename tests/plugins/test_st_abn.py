@@ -205,5 +205,5 @@ def test_clips_that_are_too_long_and_unknown_modes_are_refused(tmp_path: Path) -
     path = published(tmp_path, STABN(18, frames=40, classes=2))
     with pytest.raises(UsageError, match="looks at 40 frames, at most 32 are given"):
         ActionAttention(str(path)).load(torch.device("cpu"), torch.float32, lambda _: path)
-    with pytest.raises(UsageError, match="unknown mode 'old'"):
+    with pytest.raises(UsageError, match="'mode' must be one of published, corrected, not 'old'"):
         ActionAttention(mode="old")
