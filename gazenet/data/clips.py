@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.density import Size
+from gazenet.data.density import Size, inside
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.types import Item
 from gazenet.errors import UsageError
@@ -61,7 +61,7 @@ class CueClip:
         chosen = [
             frame
             for frame in range(0, len(self), stride)
-            if self.truth.observers[frame] >= min_observers and self.truth.fixation_map(frame, 9, 16).any()
+            if self.truth.observers[frame] >= min_observers and len(inside(self.truth[frame], self.size))
         ]
         return np.array(chosen, np.int64)
 

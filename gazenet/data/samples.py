@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 
 from gazenet.config.train import AugmentConfig
 from gazenet.data.clips import CueClip
-from gazenet.data.density import Points, Size
+from gazenet.data.density import Points, Size, fixation_map
 from gazenet.data.drawing import PictureFixations
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
@@ -236,5 +236,6 @@ class WindowSamples(Dataset[Sample]):
     def _truth(self, clip: CueClip, frame: int, geometry: Geometry) -> tuple[Tensor, Tensor]:
         truth = geometry.truth(clip.truth, frame)
         smooth = truth.density(frame, *self.shape.target, clip.sigma)
-        marked = truth.fixation_map(frame, *self.shape.target)
+        # From the points: on a coarse grid the released drawing loses most of them.
+        marked = fixation_map(truth[frame], truth.size, self.shape.target)
         return torch.from_numpy(smooth)[None], torch.from_numpy(marked).float()[None]

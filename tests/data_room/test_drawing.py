@@ -80,3 +80,14 @@ def test_spread_in_pixels_and_degrees() -> None:
         Spread(0.0)
     with pytest.raises(ValueError, match="must be positive"):
         Viewing(40.0, -1.0)
+
+
+def test_a_field_of_view_is_a_screen_at_a_distance() -> None:
+    view = 2 * math.degrees(math.atan(20 / 60))
+    seen, spanning = Viewing(screen_cm=40.0, distance_cm=60.0), Viewing.spanning(view)
+    assert spanning.pixels(1.5, 1280) == pytest.approx(seen.pixels(1.5, 1280))
+    # All of it is the frame's width.
+    assert spanning.pixels(view, 640) == pytest.approx(640)
+    for wrong in (0, 180, -3):
+        with pytest.raises(ValueError, match="between 0 and 180"):
+            Viewing.spanning(wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 from gazenet.config.train import AugmentConfig
 from gazenet.data.clips import CueClip, open_maps
 from gazenet.data.density import density, peak_one
+from gazenet.data.drawing import PictureFixations, PublishedFixations
 from gazenet.data.findwho import FindWhoVideo
-from gazenet.data.fixations import Fixations
+from gazenet.data.fixations import Fixations, FrameFixations
 from gazenet.data.images import Still
 from gazenet.data.module import EpochSampler, training_loader
 from gazenet.data.samples import Draws, Geometry, SampleShape, WindowSamples, draw_geometry
@@ -20,6 +22,7 @@ from gazenet.errors import UsageError
 from gazenet.maps.store import MapKey, MapStore
 
 SIZE, SHAPE = (90, 160), (36, 64)
+MIRRORED = Geometry(True)
 
 
 def table(points: np.ndarray, frames: int) -> Fixations:
@@ -132,6 +135,57 @@ def test_a_still_is_one_frame_repeated() -> None:
     sample = samples([one], SampleShape((18, 32), window=3))[0]
     assert sample["maps"].shape == (3, 2, *SHAPE)
     assert (sample["maps"] * 255).round().unique().tolist() == [7]
+
+
+@dataclass(frozen=True)
+class Read:
+    """An item whose reader says more than points."""
+
+    truth: FrameFixations
+    name: str = "1"
+    path: Path = Path("x.mp4")
+    still: bool = False
+    size: tuple[int, int] = SIZE
+
+    def fixations(self, times: np.ndarray) -> FrameFixations:
+        return self.truth
+
+
+def sample_of(truth: FrameFixations, geometry: Geometry = MIRRORED) -> dict[str, torch.Tensor]:
+    one = CueClip(
+        "made", Read(truth), {name: np.zeros((2, *SHAPE), np.uint8) for name in "ab"}, np.arange(2) / 25, 6.0
+    )
+    return samples([one], SampleShape((18, 32))).sample(0, 1, geometry, None)
+
+
+TWO = np.array([[40.0, 45.0], [120.0, 45.0]])
+
+
+@pytest.mark.parametrize("kind", [FrameFixations, PublishedFixations])
+def test_weights_of_points_are_heights_of_the_density(kind: type[FrameFixations]) -> None:
+    truth = kind(SIZE, [TWO, TWO], np.array([9, 9]), [np.ones(2), np.array([4.0, 1.0])])
+    still, mirrored = (sample_of(truth, geometry)["salmap"][0] for geometry in (Geometry(), Geometry(True)))
+    assert torch.equal(still, torch.from_numpy(truth.density(1, 18, 32, 6.0)))
+    left, right = float(still[:, :16].max()), float(still[:, 16:].max())
+    assert left / right == pytest.approx(4, rel=0.05)
+    assert float(mirrored[:, 16:].max()) / float(mirrored[:, :16].max()) == pytest.approx(4, rel=0.05)
+
+
+def test_published_fixations_are_all_there_on_a_coarse_grid() -> None:
+    truth = PublishedFixations(SIZE, [TWO + 0.5, TWO + 0.5], np.array([9, 9]))
+    assert not truth.fixation_map(1, 9, 16).any()
+    assert float(sample_of(truth, Geometry())["fixmap"].sum()) == 2
+
+
+def test_pictures_of_densities_move_with_the_frame() -> None:
+    picture = np.zeros((18, 32), np.uint8)
+    picture[9, 4] = 200
+    truth = PictureFixations(SIZE, [TWO, TWO], np.array([9, 9]), picture=lambda frame: picture if frame else None)
+    still, mirrored = (sample_of(truth, geometry)["salmap"][0] for geometry in (Geometry(), Geometry(True)))
+    assert [int(v) for v in np.unravel_index(int(still.argmax()), (18, 32))] == [9, 4]
+    assert [int(v) for v in np.unravel_index(int(mirrored.argmax()), (18, 32))] == [9, 27]
+    absent = PictureFixations(SIZE, [TWO, TWO], np.array([9, 9]), picture=lambda frame: None)
+    assert float(sample_of(absent)["salmap"].max()) == 0
 
 
 def test_epochs_follow_the_sampler_and_the_last_short_batch_is_dropped() -> None:

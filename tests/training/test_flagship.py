@@ -23,7 +23,8 @@ from gazenet.fusion.integrator import load_integrator
 from gazenet.inference import pipeline
 from gazenet.inference.results import Failure, RunResult
 from gazenet.training import fit as fitting
-from gazenet.training.run import train
+from gazenet.training.curve import read_log
+from gazenet.training.run import CURVE, train
 
 HERE = Path(__file__).parent
 
@@ -84,7 +85,8 @@ def test_a_resumed_sequence_training_ends_in_the_same_weights(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {"trainer__max_epochs": 4, "trainer__batch_size": 1}
-    whole = train(flagship(data_root, tmp_path / "whole", **changes), extract=fake_extract)
+    whole_root, cut_root = tmp_path / "whole", tmp_path / "cut"
+    whole = train(flagship(data_root, whole_root, **changes), extract=fake_extract)
     step = fitting.IntegratorTask.training_step
 
     def dies(self: fitting.IntegratorTask, batch: dict[str, torch.Tensor], index: int) -> torch.Tensor:
@@ -92,7 +94,7 @@ def test_a_resumed_sequence_training_ends_in_the_same_weights(
             raise Killed
         return step(self, batch, index)
 
-    cut = flagship(data_root, tmp_path / "cut", **changes)
+    cut = flagship(data_root, cut_root, **changes)
     monkeypatch.setattr(fitting.IntegratorTask, "training_step", dies)
     with pytest.raises(Killed):
         train(cut, extract=fake_extract)
@@ -100,6 +102,12 @@ def test_a_resumed_sequence_training_ends_in_the_same_weights(
     resumed = train(cut, resume=True, extract=fake_extract)
     first, second = load_file(whole.weights), load_file(resumed.weights)
     assert all(torch.equal(first[key], second[key]) for key in first)
+    logs = [[path / "log" / "metrics.csv" for path in fitting.log_folders(root)] for root in (whole_root, cut_root)]
+    assert [len(files) for files in logs] == [1, 2]
+    assert read_log(logs[0]) == read_log(logs[1])
+    assert (whole_root / CURVE).read_bytes() == (cut_root / CURVE).read_bytes()
+    train(cut, extract=fake_extract)
+    assert fitting.log_folders(cut_root) == [cut_root]
 
 
 def test_more_epochs_continue_fewer_where_no_schedule_runs(data_root: Path, tmp_path: Path) -> None:

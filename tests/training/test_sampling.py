@@ -49,6 +49,15 @@ def test_validation_shows_the_middle_of_each_video_or_every_frame(clips: list[Cu
     assert len(validation_draws(clips, config("frames", stride=2)).all) == 36
 
 
+@pytest.mark.parametrize("sampling", ["videos", "frames"])
+def test_validation_shows_as_many_windows_as_are_asked_for(clips: list[CueClip], sampling: str) -> None:
+    asked = config(sampling).model_copy(update={"validation_windows": 4})
+    shown = validation_draws(clips, asked).all
+    assert [frame for clip, frame in shown if clip == 1] == [3, 9, 15, 21] and len(shown) == 12
+    everything = config(sampling).model_copy(update={"validation_windows": 99})
+    assert len(validation_draws(clips, everything).all) == 3 * FRAMES
+
+
 @pytest.mark.parametrize(("starts", "first", "last"), [(True, [20, 21, 22, 23, 23, 23], 23), (False, None, 20)])
 def test_where_a_window_lies(clips: list[CueClip], starts: bool, first: list[int] | None, last: int) -> None:
     shape = SampleShape((18, 32), 6, exhaustive=True, starts=starts)
