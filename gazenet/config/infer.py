@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gazenet.config.base import DeviceText, PathText, Scalar, Settings, expand_path
 from gazenet.config.infer_data import DataInputsConfig, MetricsConfig, PublishedConfig
+from gazenet.config.realtime import RealtimeConfig
 
 TRAINED = "trained"
 """Integrator of a config that a training completes."""
@@ -82,6 +83,7 @@ class InferConfig(Settings):
     metrics: MetricsConfig | None = Field(
         None, description="Scores against the ground truth of 'data' when all videos are done; null: none."
     )
+    realtime: RealtimeConfig = RealtimeConfig()
     on_error: Literal["fail", "skip"] = Field("fail", description="skip: a failing cue becomes its neutral map.")
     seed: int = Field(0, ge=0, lt=2**32)
 

@@ -135,6 +135,20 @@ class CueRunner:
             self._compute(self._extractor, self._builder, anchors[start : start + self.spec.batch], last_frame, source)
         self._builder.forget()
 
+    def newest(self, anchor: int, source: WindowSource) -> tuple[NDArray[np.float32], Record]:
+        """Live: the map ``[h, w]`` and the record of one frame, after which there is none yet.
+
+        Nothing is kept; frames after ``anchor`` are stood in for by it. Raises PluginError.
+        """
+        if self._extractor is None or self._builder is None:
+            raise RuntimeError("begin comes before newest")
+        windows = self._builder.build([anchor], anchor, source)
+        self._builder.forget()
+        with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
+            output = self._extractor.extract(windows)
+        maps, records = checked_output(self.spec.name, windows, output, self.device)
+        return maps[0], {} if records is None else records[0]
+
     def ready(self, k: int, last_frame: int | None) -> bool:
         """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it rests on are known."""
         return bool(self.frames(k, last_frame)) and not self._missing(k, last_frame)

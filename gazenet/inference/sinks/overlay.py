@@ -15,7 +15,7 @@ class OverlaySink(VideoSink):
     """The frame with its saliency as a glow, faces with their share of attention."""
 
     name = "overlay"
-    files = ("overlay.mp4",)
+    files: tuple[str, ...] = ("overlay.mp4",)
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
         image = chunk.images[k]

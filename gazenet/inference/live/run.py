@@ -1,0 +1,174 @@
+"""``gasp_infer --realtime``: opens the source, the sinks and the sound, runs one session, leaves a record."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+from gazenet.config.infer import InferConfig
+from gazenet.errors import GazenetError, UsageError
+from gazenet.files import write_json
+from gazenet.inference.graph import Graph, build_graph
+from gazenet.inference.live.latency import table
+from gazenet.inference.live.session import LiveSession, Told
+from gazenet.inference.live.table import LiveTable
+from gazenet.inference.live.target import TargetSink
+from gazenet.inference.live.window import WindowSink
+from gazenet.inference.pipeline import prepare_threads, wanted_sinks, writable
+from gazenet.inference.results import SinkContext
+from gazenet.inference.runrecord import versions
+from gazenet.inference.sinks.base import Sink
+from gazenet.inference.sizes import map_size
+from gazenet.media.live.microphone import Microphone
+from gazenet.media.live.open import is_live, open_live
+from gazenet.media.live.ring import SoundRing
+from gazenet.media.live.types import LiveSource
+from gazenet.media.source import display_name
+from gazenet.media.types import VideoInfo
+
+
+def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
+    """One session on ``camera:N``, a URL or a file at its own pace; its results are in a folder of its own.
+
+    The folder ``<output_dir>/<name>-<date>-<time>`` gets ``live.csv``, ``live.json`` and what the config's outputs
+    and ``realtime.target`` say. Ctrl-C ends the session as wished; a second one breaks it off.
+
+    Raises UsageError for a wrong request, MediaError or PluginError for what fails on the way; results until then
+    are kept.
+    """
+    prepare_threads(config)
+    output_dir = writable(output_dir)
+    graph = build_graph(config)
+    settings = config.realtime
+    with ExitStack() as stack:
+        source = open_live(name, config.max_side, settings.loop, settings.stall_s)
+        stack.callback(source.close)
+        notes: list[str] = []
+        sound = _sound(config, name, source, notes, stack)
+        stem = Path(source.name).stem
+        folder = writable(output_dir / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        sinks = _opened(_sinks(graph), _context(graph, source, folder), stack)
+        session = LiveSession(graph, source, sinks, sound)
+        session.told.notes += notes
+        failure: GazenetError | None = None
+        with _interrupts(session):
+            try:
+                session.run()
+            except GazenetError as error:
+                failure = error
+        _close(sinks, session.told, folder, config, failure)
+        stack.pop_all()
+    _print(session.told, folder)
+    if failure is not None:
+        raise failure
+    return session.told
+
+
+def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str], stack: ExitStack) -> SoundRing | None:
+    """The source's own sound, or the microphone beside a camera; None where nobody listens."""
+    wanted = config.realtime.microphone
+    if wanted == "none":
+        return None
+    if wanted == "auto":
+        if source.sound is not None or not is_live(name):
+            return source.sound
+        try:
+            microphone = Microphone()
+        except UsageError as error:
+            notes.append(f"no sound: {error}")
+            return None
+    else:
+        microphone = Microphone(wanted)
+    stack.callback(microphone.close)
+    return microphone.ring
+
+
+def _sinks(graph: Graph) -> list[Sink]:
+    settings = graph.config.realtime
+    sinks: list[Sink] = list(wanted_sinks(graph.config, graph.integrator is not None))
+    if any(sink.name == "report" for sink in sinks):
+        raise UsageError("outputs.report: a live session has no report; set it to false")
+    sinks.append(LiveTable())
+    if settings.target is not None:
+        sinks.append(TargetSink(settings.target.rate, settings.target.field_of_view))
+    if settings.window:
+        sinks.append(WindowSink())
+    return sinks
+
+
+def _context(graph: Graph, source: LiveSource, folder: Path) -> SinkContext:
+    config = graph.config
+    height, width = source.size
+    rate = Fraction(source.rate).limit_denominator(1001)
+    info = VideoInfo(Path(source.name), width, height, rate, None, None, 0, False, None, None)
+    gates = graph.integrator.spec.cues if graph.integrator is not None else ()
+    names = tuple(cue.name for cue in graph.cues)
+    size = map_size(source.size, config.map_size)
+    facts = config.model_dump(mode="json")
+    return SinkContext(folder, Path(source.name), info, source.size, size, names, gates, facts)
+
+
+def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[Sink]:
+    for sink in sinks:
+        stack.callback(sink.abort)
+        sink.open(context)
+    return sinks
+
+
+@contextmanager
+def _interrupts(session: LiveSession) -> Iterator[None]:
+    """The first Ctrl-C (or a polite kill) ends the session, the second is as rude as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, previous[number])
+        session.stop()
+
+    previous = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in previous:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _close(sinks: list[Sink], told: Told, folder: Path, config: InferConfig, failure: GazenetError | None) -> None:
+    """Publishes every output; also after a failure, for what was shown is worth keeping."""
+    facts = config.model_dump(mode="json")
+    summary = {"timings": {}, "warnings": told.notes, "versions": versions(), "config": facts}
+    for sink in sinks:
+        sink.close({**summary, "frames": told.counts.shown})
+    ended = {"ended_by": str(failure)} if failure is not None else {}
+    write_json(folder / "live.json", {**told.summary(), **ended, "versions": versions(), "config": facts})
+
+
+def _print(told: Told, folder: Path) -> None:
+    counts = told.counts
+    for note in told.notes:
+        print(note, file=sys.stderr)
+    rate = counts.shown / counts.seconds if counts.seconds else 0.0
+    print(
+        f"{counts.captured} frames came in {counts.seconds:.1f} s, {counts.shown} shown ({rate:.1f} frames/s), "
+        f"{counts.dropped} dropped; results in {display_name(folder)}"
+    )
+    rows = {"delay": told.latency}
+    rows |= {f"age of {name}": age for name, age in told.ages.items()}
+    rows |= {f"one run of {name}": run for name, run in told.runs.items()}
+    lines = table(rows)
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    for line in lines:
+        print(
+            "  ".join(
+                [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
+            )
+        )

@@ -1,0 +1,371 @@
+"""Live sessions: pace, what is dropped, what is kept when things go wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gazenet.cli.infer import main
+from gazenet.config.infer import InferConfig
+from gazenet.errors import MediaError, PluginError
+from gazenet.inference.graph import build_graph
+from gazenet.inference.live.governor import MOST, Governor
+from gazenet.inference.live.history import MARGIN, History
+from gazenet.inference.live.latency import Latency
+from gazenet.inference.live.latest import Ended, Latest, Stalled
+from gazenet.inference.live.session import LiveSession
+from gazenet.inference.live.smooth import Smoother
+from gazenet.inference.live.target import angles, find_target
+from gazenet.inference.results import ChunkResult
+from gazenet.media.decode import VideoReader
+from gazenet.media.live.ring import SoundRing
+from gazenet.media.live.types import LiveFrame
+from tests.clips import make_clip
+
+SIZE = (36, 64)
+
+
+class MadeUpSource:
+    """Frames as fast as they are asked for, or at a rate; it may stall or break."""
+
+    def __init__(self, frames: int, rate: float = 50.0, stall_at: int = -1, break_at: int = -1) -> None:
+        self.name, self.rate, self.size, self.sound = "made up", rate, SIZE, None
+        self._frames, self._stall, self._break, self._given = frames, stall_at, break_at, 0
+        self.closed = False
+
+    def read(self) -> LiveFrame | None:
+        if self._given == self._frames:
+            return None
+        if self._given == self._stall:
+            time.sleep(1.0)
+        if self._given == self._break:
+            raise MediaError("made up: unplugged")
+        time.sleep(1 / self.rate)
+        image = np.full((*SIZE, 3), self._given % 256, np.uint8)
+        self._given += 1
+        return LiveFrame(image, time.monotonic())
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Keeper:
+    """A sink that remembers."""
+
+    name, files = "keeper", ()
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.chunks: list[ChunkResult] = []
+        self._pause = pause
+
+    def open(self, context: object) -> None: ...
+
+    def write(self, chunk: ChunkResult) -> None:
+        time.sleep(self._pause)
+        self.chunks.append(chunk)
+
+    def close(self, summary: object) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+GREY = "return CueMaps(torch.full((n, *size), 0.5), [{'frame': int(k)} for k in windows.index])"
+SLOW = f"import time; time.sleep(0.15); {GREY}"
+BROKEN = "raise RuntimeError('boom')"
+
+
+@pytest.fixture
+def session(plugin, embedded_weights):
+    """Makes a session with one made-up cue and without an integrator."""
+
+    def make(body: str, source: MadeUpSource, keeper: Keeper, on_error: str = "fail", **realtime: object):
+        plugin(body)
+        data = {
+            "extractors": [{"name": "odd"}],
+            "integrator": None,
+            "map_size": 32,
+            "on_error": on_error,
+            "faces": {"mesh": False},
+            "realtime": realtime,
+        }
+        return LiveSession(build_graph(InferConfig.model_validate(data)), source, [keeper], None)  # type: ignore[list-item]
+
+    return make
+
+
+def shown(keeper: Keeper) -> list[int]:
+    return [chunk.start for chunk in keeper.chunks]
+
+
+def test_every_frame_is_shown_where_there_is_time(session) -> None:
+    source, keeper = MadeUpSource(40, rate=40), Keeper()
+    told = session(GREY, source, keeper, adaptive=False).run()
+    assert told.counts.captured == 40 == told.counts.shown + told.counts.dropped
+    assert told.counts.shown >= 30
+    assert shown(keeper) == list(range(told.counts.shown)), "frames that were dropped leave no gap"
+    assert keeper.chunks[-1].cues["odd"].shape[0] == 1 and keeper.chunks[-1].cues["odd"].max() == 128
+    assert source.closed
+
+
+def test_a_slow_sink_drops_old_frames_and_every_one_is_counted(session) -> None:
+    source, keeper = MadeUpSource(60, rate=100), Keeper(pause=0.05)
+    told = session(GREY, source, keeper, adaptive=False).run()
+    assert told.counts.captured == 60
+    assert told.counts.dropped == 60 - len(keeper.chunks) > 10
+    last = int(keeper.chunks[-1].images[0][0, 0, 0])
+    assert last == 59, "the newest frame is the one that is shown"
+    assert told.latency.percentile(95) < 0.5
+
+
+def test_a_slow_cue_repeats_its_latest_map_with_its_age(session) -> None:
+    keeper = Keeper()
+    told = session(SLOW, MadeUpSource(60, rate=50), keeper, adaptive=False).run()
+    records = [chunk.records["odd"][0] for chunk in keeper.chunks]
+    known = [record for record in records if record]
+    assert records[0] == {} and len(known) > 10
+    frames = [record["frame"] for record in known]
+    assert len(set(frames)) < len(frames), "the latest map is used again"
+    assert all(record["age_s"] > 0 for record in known)
+    assert told.counts.shown > 2 * told.runs["odd"].count
+
+
+def test_the_target_rate_is_held_from_above(session) -> None:
+    keeper = Keeper()
+    told = session(GREY, MadeUpSource(100, rate=100), keeper, target_rate=10, adaptive=False).run()
+    assert 6 <= told.counts.shown <= 16
+
+
+def test_a_failing_cue_ends_the_session_and_what_was_shown_is_kept(session) -> None:
+    keeper = Keeper()
+    live = session(BROKEN, MadeUpSource(500), keeper)
+    with pytest.raises(PluginError, match=r"odd: frame 0: .*boom"):
+        live.run()
+    assert live.told.counts.seconds < 5
+
+
+def test_a_failing_cue_can_be_skipped(session) -> None:
+    keeper = Keeper()
+    told = session(BROKEN, MadeUpSource(20), keeper, on_error="skip").run()
+    assert told.counts.shown > 5
+    assert any("skipped cue odd" in note for note in told.notes)
+    assert keeper.chunks[-1].records["odd"][0]["skipped"] is True
+
+
+@pytest.mark.parametrize(("fault", "said"), [({"stall_at": 5}, "no frame for 0.3 s"), ({"break_at": 5}, "unplugged")])
+def test_a_lost_source_is_said(session, fault: dict[str, int], said: str) -> None:
+    keeper, source = Keeper(), MadeUpSource(50, **fault)
+    with pytest.raises(MediaError, match=said):
+        session(GREY, source, keeper, stall_s=0.3).run()
+    assert keeper.chunks
+    assert source.closed
+
+
+def test_it_stops_when_asked(session) -> None:
+    live = session(GREY, MadeUpSource(10_000), Keeper())
+    threading.Timer(0.5, live.stop).start()
+    assert live.run().counts.seconds < 4
+
+
+def test_it_stops_when_the_time_is_over(session) -> None:
+    told = session(GREY, MadeUpSource(10_000), Keeper(), seconds=0.5).run()
+    assert 0.4 < told.counts.seconds < 4
+
+
+@pytest.fixture
+def film(tmp_path: Path, face: np.ndarray) -> Path:
+    return make_clip(tmp_path / "film.mp4", 50, (128, 160), image=face, sound=2.0)
+
+
+def live(film: Path, folder: Path, *sets: str) -> int:
+    return main(
+        ["--infer_config", "InferRealtime", "--realtime", "--input", str(film), "--output_dir", str(folder)]
+        + [part for one in sets for part in ("--set", one)]
+    )
+
+
+@pytest.mark.usefixtures("embedded_weights")
+def test_a_file_at_its_own_pace_through_the_command(film: Path, tmp_path: Path, capsys) -> None:
+    begun = time.monotonic()
+    assert live(film, tmp_path / "out") == 0
+    assert time.monotonic() - begun > 1.9, "two seconds of film take two seconds"
+    (folder,) = (tmp_path / "out").glob("film-*")
+    told = json.loads((folder / "live.json").read_text())
+    frames = told["frames"]
+    assert frames["captured"] == 50 == frames["shown"] + frames["dropped"]
+    with (folder / "live.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == frames["shown"]
+    assert "age_active_speaker" in rows[0]
+    with VideoReader(folder / "overlay.mp4") as reader:
+        assert len(list(reader)) == frames["shown"]
+    for line in (folder / "targets.jsonl").read_text().splitlines():
+        target = json.loads(line)
+        assert 0 <= target["x"] <= 1 and abs(target["yaw_deg"]) <= 30
+    printed = capsys.readouterr().out
+    assert "50 frames came" in printed and "p95" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("embedded_weights")
+def test_half_a_minute_with_bounded_delay(film: Path, tmp_path: Path) -> None:
+    assert live(film, tmp_path / "out", "realtime.loop=true", "realtime.seconds=30", "realtime.target_rate=10") == 0
+    (folder,) = (tmp_path / "out").glob("film-*")
+    with (folder / "live.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    told = json.loads((folder / "live.json").read_text())
+    assert told["frames"]["captured"] == told["frames"]["shown"] + told["frames"]["dropped"] > 300
+    assert len(rows) == told["frames"]["shown"] > 30
+    times = [float(row["time_s"]) for row in rows]
+    assert times == sorted(times) and times[-1] > 28
+
+
+@pytest.mark.usefixtures("embedded_weights")
+def test_ctrl_c_ends_it_cleanly(film: Path, tmp_path: Path) -> None:
+    def interrupt() -> None:
+        while not [table for table in tmp_path.glob("out/film-*/live.csv") if table.read_text().count("\n") > 3]:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    assert live(film, tmp_path / "out", "realtime.loop=true") == 0
+    (folder,) = (tmp_path / "out").glob("film-*")
+    assert (folder / "live.json").exists() and (folder / "overlay.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--input", "camera:99"], "camera:99: no such camera"),
+        (["--input", "camera:first"], "a camera is camera:0"),
+        (["--input", "rtsp://127.0.0.1:9/none"], "cannot be opened"),
+        (["--input", "nothing.mp4"], "no such file"),
+        (["--input", "camera:0", "camera:1"], "takes one --input"),
+    ],
+)
+@pytest.mark.usefixtures("embedded_weights")
+def test_what_cannot_be_opened(arguments: list[str], said: str, tmp_path: Path, capsys) -> None:
+    code = main(["--infer_config", "InferRealtime", "--realtime", "--output_dir", str(tmp_path), *arguments])
+    assert code in (1, 2)
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+
+
+def test_the_newest_replaces_what_nobody_took() -> None:
+    latest: Latest[int] = Latest()
+    for k in range(5):
+        latest.put(k)
+    assert latest.take(0.1) == 4 and latest.dropped == 4 and latest.put_in == 5
+    with pytest.raises(Stalled):
+        latest.take(0.01)
+    latest.put(5)
+    latest.end()
+    assert latest.take(0.1) == 5
+    with pytest.raises(Ended):
+        latest.take(0.1)
+    latest.end(MediaError("gone"))
+    with pytest.raises(MediaError, match="gone"):
+        latest.take(0.1)
+
+
+@given(st.lists(st.floats(1e-4, 50), min_size=1, max_size=200))
+def test_percentiles_are_as_exact_as_the_bins(values: list[float]) -> None:
+    latency = Latency()
+    for value in values:
+        latency.add(value)
+    for percent in (50, 90, 99):
+        exact = sorted(values)[int(np.ceil(len(values) * percent / 100)) - 1]
+        assert exact * 0.99 <= latency.percentile(percent) <= exact * 1.07
+    assert latency.mean == pytest.approx(np.mean(values))
+
+
+def test_the_governor_yields_fast_and_takes_back_slowly() -> None:
+    governor = Governor(25)
+    governor.observe(20)
+    assert governor.factor == 1.25
+    for _ in range(50):
+        governor.observe(5)
+    assert governor.factor == MOST
+    for _ in range(2):
+        governor.observe(25)
+    assert governor.factor == MOST
+    governor.observe(25)
+    assert governor.factor < MOST
+    for _ in range(300):
+        governor.observe(25)
+    assert governor.factor == 1
+    still = Governor(25, adaptive=False)
+    still.observe(1)
+    assert still.factor == 1
+
+
+def test_the_history_is_bounded_and_answers_for_what_it_holds() -> None:
+    history = History(before=4, size=SIZE)
+    face = {"box": [1.0, 2.0, 20.0, 30.0], "score": 0.9}
+    for k in range(500):
+        history.add(np.full((*SIZE, 3), k % 256, np.uint8), k / 25)
+        if k % 7 == 0:
+            history.detected(k, [face])
+    assert len(history._frames) == 4 + 1 + MARGIN
+    view = history.view(499, 4, faces=True, crops=16)
+    assert [view.image(k)[0, 0, 0] for k in (495, 499)] == [495 % 256, 499 % 256]
+    assert view.time(499) == pytest.approx(499 / 25)
+    assert len(view.faces(499)) == 1 and view.faces(499)[0].crop.shape == (16, 16, 3)
+    late = history.view(500 - 5 - MARGIN, 4, faces=True, crops=0)
+    assert len(late.faces(late.anchor - 4)) == 1, "frames that are gone are stood in for by the oldest"
+
+
+def test_smoothing_looks_back_only() -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.random((30, 4, 6)).astype(np.float32) + 0.01
+    smoother, again = Smoother(0.5), Smoother(0.5)
+    found = [smoother.push(one / one.sum(), k / 25) for k, one in enumerate(maps)]
+    cut = [again.push(one / one.sum(), k / 25) for k, one in enumerate(maps[:10])]
+    assert np.array_equal(found[9], cut[9])
+    assert all(one.sum() == pytest.approx(1, abs=1e-5) for one in found)
+    assert np.std([one[0, 0] for one in found[10:]]) < np.std([one[0, 0] / one.sum() for one in maps[10:]]) / 2
+    plain = Smoother(0.0)
+    assert plain.push(maps[0] / maps[0].sum(), 0.0) == pytest.approx(maps[0] / maps[0].sum(), rel=1e-4)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(10, 150))
+def test_angles_are_those_of_a_pinhole_camera(x: float, y: float, view: float) -> None:
+    yaw, pitch = angles(x, y, (90, 160), view)
+    assert abs(yaw) <= view / 2 + 1e-6
+    assert np.sign(round(yaw, 9)) == np.sign(round(x - 0.5, 12)) or abs(x - 0.5) < 1e-9
+    focal = 80 / np.tan(np.radians(view) / 2)
+    assert np.tan(np.radians(pitch)) * focal == pytest.approx((0.5 - y) * 90, abs=1e-6)
+
+
+def test_a_target_is_the_peak() -> None:
+    saliency = np.full((9, 16), 1e-6, np.float32)
+    saliency[2, 12] = 1
+    target = find_target(saliency, 7, 0.28, (90, 160), 60)
+    assert (target.x, target.y) == (pytest.approx(12.5 / 16, abs=1e-3), pytest.approx(2.5 / 9, abs=1e-3))
+    assert target.yaw_deg > 0 and target.pitch_deg > 0 and target.strength > 0.99
+
+
+def test_the_ring_holds_the_last_seconds() -> None:
+    ring = SoundRing(rate=1000, seconds=2)
+    ramp = np.arange(5000, dtype=np.float32) / 5000
+    for k in range(50):
+        ring.push(ramp[100 * k : 100 * (k + 1)], 10 + 0.1 * (k + 1))
+    heard = ring.recent(14.0, 14.5).samples[0]
+    assert heard == pytest.approx(ramp[4000:4500])
+    assert not ring.recent(11.0, 12.5).samples.any(), "gone"
+    future = ring.recent(14.5, 16.0).samples[0]
+    assert future[:500] == pytest.approx(ramp[4500:]) and not future[500:].any()
+    assert ring.recent(14.0, 14.5, rate=500).samples.shape == (1, 250)
+    ring.push(np.ones(100, np.float32), 16.1)
+    gap = ring.recent(15.0, 16.1).samples[0]
+    assert not gap[:990].any() and (gap[-100:] == 1).all()
