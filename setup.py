@@ -100,7 +100,9 @@ setup(
             "gasp_export = gazenet.cli.export:main",
             "gasp_compare = gazenet.cli.compare:main",
         ],
-        "gazenet.extractors": [f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED + OUTSIDE],
+        "gazenet.extractors": [
+            f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in EMBEDDED + PUBLISHED + OUTSIDE
+        ],
         "gazenet.face_detectors": [
             *(f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in DETECTORS),
             "s3fd_published = gazenet_plugins.s3fd.spec:PUBLISHED",

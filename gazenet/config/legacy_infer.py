@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gazenet.config.stems import EXTRACTOR, five
+from gazenet.config.stems import CAPTURED, EXTRACTOR, five
 from gazenet.errors import UsageError
 
 EXTRACTORS = {
@@ -140,7 +140,7 @@ def _integrator(entry: Entry, extractors: dict[str, dict[str, Any]], notes: list
         stems = five()
         notes.append(f"{entry.key}: names no maps: those of the five published cues are taken")
     for stem in stems:
-        if stem in EXTRACTOR:
+        if stem in EXTRACTOR and stem != CAPTURED:  # the frame is there without being asked for
             extractors.setdefault(EXTRACTOR[stem], {"name": EXTRACTOR[stem]})
     notes.append(f"{entry.key}: {entry.model} is the integrator {alias}, which knows its own context and cues")
     return {"name": alias}

@@ -49,12 +49,13 @@ EMBEDDED: dict[str, str] = {
 """Stem to the embedded extractor that stands for it."""
 
 EXTRACTOR: dict[str, str] = {
+    CAPTURED: "captured",
     **{saliency_stem(network): network for network in SALIENCY},
     EXPRESSION: "esr9",
     FOLLOWING: "videogaze",
     DIRECTION: "gaze360",
 }
-"""Stem to the extractor plugin that makes the same maps from a video (the frame itself needs none)."""
+"""Stem to the extractor plugin that makes the same pictures from a video."""
 
 
 def embedded_cues(stems: Iterable[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_state
@@ -17,7 +18,14 @@ from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.recognise import recognise
 from gazenet.fusion.spec import IntegratorSpec
 
-__all__ = ["load_published", "open_integrator", "save_integrator"]
+__all__ = ["BARE", "SUFFIXES", "load_published", "open_integrator", "save_integrator"]
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt")
+"""What files of integrators end in."""
+BARE, DESCRIBED = "last_model.pt", "integrator.safetensors"
+"""The weights alone, as published; and, beside them, the file of a training that describes itself."""
+NETWORK, SPEC = "network", "spec"
+"""Keys under which a checkpoint of a training holds its network's config and its integrator's declaration (JSON)."""
 
 
 def save_integrator(path: str | Path, network: Gasp, spec: IntegratorSpec, facts: Mapping[str, Any]) -> None:
@@ -43,8 +51,9 @@ def open_integrator(
 ) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
     """The network (evaluation mode, CPU), its spec and the facts of a file by :func:`save_integrator`.
 
-    Published checkpoints (``last_model.pt``) say nothing of their cues: ``declared`` does, and the network is
-    recognised by its keys. Raises UsageError in one line for files that are missing, damaged or of something else.
+    Checkpoints of a training hold the declaration too. Published ones (``last_model.pt``) say nothing of their cues:
+    ``declared`` does, and the network is recognised by its keys. Raises UsageError in one line for files that are
+    missing, damaged or of something else.
     """
     path = Path(path)
     if not path.is_file():
@@ -64,15 +73,33 @@ def open_integrator(
 
 
 def _open_published(path: Path, declared: IntegratorSpec | None) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
-    if declared is None:
-        raise UsageError(f"{path}: holds weights only; name the IntegratorSpec that declares its cues instead")
     state = read_state(path)
+    config, stored = _described(path)
+    spec = declared or stored
+    if spec is None:
+        beside = path.with_name(DESCRIBED)
+        instead = str(beside) if beside.is_file() else f"the {DESCRIBED} of its training"
+        raise UsageError(
+            f"{path}: holds weights only, not their cues; name {instead}, or an installed integrator with these as "
+            "its parameters.weights"
+        )
     try:
-        network = build(recognise(state, len(declared.cues)))
+        network = build(config or recognise(state, len(spec.cues)))
     except ValueError as error:
         raise UsageError(f"{path}: is not a checkpoint of the GASP family ({error})") from None
     network.load_state_dict(checked_state(network, state, path))
-    return network.eval(), declared, {}
+    return network.eval(), spec, {}
+
+
+def _described(path: Path) -> tuple[GaspConfig | None, IntegratorSpec | None]:
+    """Network and declaration in a checkpoint of a training; None where it does not say. Raises UsageError."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    network, spec = (content.get(key) if isinstance(content, Mapping) else None for key in (NETWORK, SPEC))
+    try:
+        config = GaspConfig.from_dict(network) if isinstance(network, dict) else None
+        return config, IntegratorSpec.model_validate_json(spec) if isinstance(spec, str) else None
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path}: its description cannot be read ({first_line(error)})") from None
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.cues.exportable import Exportable
+from gazenet.cues.types import AssetPath
 from gazenet.errors import UsageError
-from gazenet.fusion.checkpoints import open_integrator
+from gazenet.fusion.checkpoints import BARE, SUFFIXES, open_integrator
+from gazenet.fusion.config import published
 from gazenet.fusion.exportable import Calls, exportable
 from gazenet.fusion.gasp import Gasp
 from gazenet.fusion.rendering import CueStack, network_input
 from gazenet.fusion.spec import IntegratorSpec
 
-WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".ckpt")
 BLOCK = 32
 """Frames whose features are computed at once: enough to fill a device, few enough for long videos."""
 WINDOWS = 8
@@ -31,8 +32,8 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class FusedChunk:
-    """Frames ``start`` .. ``start + n - 1``: ``saliency`` float32 ``[n, h, w]``, a density whose cells sum to 1 (for
-    sigmoid outputs: peak 1), and ``gates`` float32 ``[n, M]``, the mean gate of every cue (empty without gates)."""
+    """Frames ``start`` .. ``start + n - 1``: ``saliency`` float32 ``[n, h, w]``, a density whose cells sum to 1 (of
+    networks that end in logits: peak 1), ``gates`` float32 ``[n, M]``, the mean gate of every cue (empty without)."""
 
     start: int
     saliency: NDArray[np.float32]
@@ -44,12 +45,13 @@ class FusedChunk:
 
 @dataclass(frozen=True)
 class Integrator:
-    """A loaded network with its declaration."""
+    """A loaded network with its declaration; ``file``: where its weights are from, if from a file."""
 
     network: Gasp
     spec: IntegratorSpec
     device: torch.device
     facts: Mapping[str, Any]
+    file: Path | None = None
 
     @cached_property
     def calls(self) -> Calls:
@@ -86,8 +88,14 @@ class Integrator:
         return FusedChunk(start, whole.saliency[part], whole.gates[part])
 
 
-def load_integrator(name_or_path: str, device: str | torch.device = "cpu") -> Integrator:
+def load_integrator(
+    name_or_path: str, device: str | torch.device = "cpu", weights: str = "", asset_path: AssetPath | None = None
+) -> Integrator:
     """An installed integrator by name (group ``gazenet.integrators``) or a file that describes itself.
+
+    Args:
+        weights: path of weights that take the place of those of an installed integrator.
+        asset_path: finds weights that the catalogue has.
 
     Raises UsageError for unknown names, missing or unfit weights, a network that the declaration does not fit, and
     devices that are not there.
@@ -95,29 +103,55 @@ def load_integrator(name_or_path: str, device: str | torch.device = "cpu") -> In
     where = torch.device(device)
     if where.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"device {device}: no CUDA device here; use cpu")
-    path, declared = _find(name_or_path)
+    path, declared = _find(name_or_path, weights, asset_path)
     network, stored, facts = open_integrator(path, declared)
     spec = declared or stored
     _check_fit(network, spec, path)
-    return Integrator(network.to(where), spec, where, facts)
+    return Integrator(network.to(where), spec, where, facts, path)
 
 
 def find_spec(name_or_path: str) -> IntegratorSpec:
     """The declaration alone. Raises UsageError for unknown names and unreadable files."""
-    path, spec = _find(name_or_path)
-    return spec or open_integrator(path)[1]
+    return _installed(name_or_path) or open_integrator(Path(name_or_path))[1]
 
 
-def _find(name_or_path: str) -> tuple[Path, IntegratorSpec | None]:
-    if Path(name_or_path).suffix in WEIGHT_FILES:
-        return Path(name_or_path), None
+def _installed(name_or_path: str) -> IntegratorSpec | None:
+    """The declaration of an installed integrator; None for a path."""
+    if Path(name_or_path).suffix in SUFFIXES:
+        return None
     from gazenet.cues.registry import get
 
-    spec = get(name_or_path, "gazenet.integrators", IntegratorSpec).spec
-    path = Path(spec.weights)
+    return get(name_or_path, "gazenet.integrators", IntegratorSpec).spec
+
+
+def _find(name_or_path: str, weights: str, asset_path: AssetPath | None) -> tuple[Path, IntegratorSpec | None]:
+    """The file of weights, and the declaration where it is not in that file."""
+    spec = _installed(name_or_path)
+    if spec is None and weights:
+        raise UsageError(
+            f"weights {weights}: {name_or_path} is a file of weights itself; name an installed integrator"
+        )
+    if spec is None:
+        return Path(name_or_path), None
+    path = Path(weights or spec.weights)
+    if not weights and not spec.weights:
+        path = _from_catalogue(spec, asset_path)
+    path = path / BARE if path.is_dir() else path
     if not path.is_file():
-        raise UsageError(f"integrator {name_or_path}: its weights {path} are missing; train them with gasp_train")
+        remedy = "name the file of another training" if weights else "train them with gasp_train"
+        raise UsageError(f"integrator {name_or_path}: its weights {path} are missing; {remedy}")
     return path, spec
+
+
+def _from_catalogue(spec: IntegratorSpec, asset_path: AssetPath | None) -> Path:
+    if asset_path is None:
+        raise UsageError(f"integrator {spec.name}: name the file of its weights")
+    try:
+        return asset_path(spec.asset)
+    except UsageError as error:
+        raise UsageError(
+            f"integrator {spec.name}: {error}; or take the embedded one: --set integrator.name=embedded"
+        ) from None
 
 
 def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
@@ -129,6 +163,10 @@ def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
         raise UsageError(
             f"{path}: takes {config.in_channels} channels per cue, rendering {spec.rendering} gives {channels}"
         )
+    if spec.network:
+        wanted = published(spec.network)
+        if (config.front, config.order, config.sequential) != (wanted.front, wanted.order, wanted.sequential):
+            raise UsageError(f"{path}: holds another network than {spec.network}, which {spec.name} is")
     if (config.head == "density") != (spec.output == "density"):
         raise UsageError(f"{path}: ends in {config.head}, but {spec.name} declares the output {spec.output}")
 
@@ -206,8 +244,8 @@ class FusionStream:
         return logits, gates
 
     def _settle(self, logits: Tensor) -> NDArray[np.float32]:
-        """Log densities, or probabilities of sigmoid networks, ``[n, h, w]``."""
-        if self._spec.output == "sigmoid":
+        """Log densities, or probabilities where the network ends in logits, ``[n, h, w]``."""
+        if self._spec.output != "density":
             logits = torch.sigmoid(logits)
         return np.asarray(logits[:, 0].float().cpu().numpy(), np.float32)
 
@@ -225,7 +263,9 @@ class FusionStream:
         return _chunk(start, results)
 
     def _final(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._spec.output == "sigmoid":
+        if self._spec.output == "stretched":
+            value = value - value.min()
+        if self._spec.output != "density":
             # Training pulls these networks down everywhere, so only the shape means something: the peak becomes 1.
             return np.asarray((value / max(float(value.max()), TINY)) ** self._spec.sharpness, np.float32)
         density = np.exp((value - value.max()) * self._spec.sharpness)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
+from gazenet.fusion.spec import MEAN, PICTURE, STD, IntegratorSpec
 
 CueStack = Mapping[str, NDArray[np.uint8]]
 
@@ -34,8 +34,12 @@ def _one(cue: Tensor, spec: IntegratorSpec, position: int, size: tuple[int, int]
     if cue.dim() == 3:
         from gazenet.maps.colours import colourise_tensor
 
-        cue = colourise_tensor(cue, spec.colours[position] if spec.colours else "jet")
-    picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, size or spec.input_size)
+        how = spec.renderings[position]
+        cue = colourise_tensor(cue, "jet" if how == PICTURE else how)
+        picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, size or spec.input_size)
+    else:
+        # The released inference resizes pictures without smoothing.
+        picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, size or spec.input_size, smooth=False)
     mean, std = (torch.tensor(v, device=cue.device).view(1, 3, 1, 1) for v in (MEAN, STD))
     return (picture - mean) / std
 
@@ -50,7 +54,7 @@ def fitted(size: tuple[int, int], longer: int) -> tuple[int, int]:
     return height, width
 
 
-def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+def _resize(x: Tensor, size: tuple[int, int], smooth: bool = True) -> Tensor:
     if tuple(x.shape[-2:]) == tuple(size):
         return x
-    return F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=x.shape[-2] > size[0])
+    return F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=smooth and x.shape[-2] > size[0])

@@ -1,0 +1,34 @@
+"""The video frame as a cue."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet_plugins.captured.spec import SPEC
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Parts of red, green and blue in the grey of a colour (ITU-R BT.601)."""
+
+
+class Captured:
+    """The picture is the frame; the map, for whoever wants one channel, is its luminance."""
+
+    spec = SPEC
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        self._weights = torch.tensor(LUMINANCE, device=device).view(1, 3, 1, 1)
+
+    def begin(self, video: VideoContext) -> None:
+        """Nothing is kept between videos."""
+
+    def extract(self, windows: Windows) -> CueMaps:
+        """Luminance ``[B, h, w]`` and the frames."""
+        assert windows.frames is not None
+        frames = windows.frames[:, windows.anchor]
+        grey = (frames.float() / 255 * self._weights).sum(1, keepdim=True)
+        maps = F.interpolate(grey, windows.map_size, mode="area")[:, 0]
+        pictures = [np.ascontiguousarray(one.permute(1, 2, 0).cpu().numpy()) for one in frames]
+        return CueMaps(maps.clamp(0, 1), pictures=pictures)
