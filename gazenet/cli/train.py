@@ -1,4 +1,4 @@
-"""``gasp_train``: train an integrator (stage two) on human fixations."""
+"""``gasp_train``: train an integrator (stage two) on human fixations, or another network by its recipe."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from gazenet.config.load import config_summaries, load_config
 from gazenet.config.placeholders import take
 from gazenet.config.train import TrainConfig
 from gazenet.errors import UsageError
+from gazenet.learning.load import installed_recipes, load_recipe, recipe_of
+from gazenet.learning.spec import INTEGRATOR
 
 DEFAULT = "embedded"
 
-DESCRIPTION = f"""Train an integrator: the network that fuses the cue maps into one map.
+DESCRIPTION = f"""Train an integrator, the network that fuses the cue maps into one map, or another network.
 
-The cue maps of the training videos are computed once and cached; a repeated run reads the cache. Published experiments
-read caches in the published layout, or with --embedded_cues your own videos. Every flag below that has a config key is
-the short form of --set KEY=VALUE and wins over the config. Without a config the installed one named {DEFAULT} is used.
+A config with "recipe": "NAME" is trained by that recipe: --list shows the installed ones, the keys are the recipe's
+own. Without that key it is the integrator's. The cue maps of its training videos are computed once and cached; a
+repeated run reads the cache. Published experiments read caches in the published layout, or with --embedded_cues your
+own videos. Every flag below that has a config key is the short form of --set KEY=VALUE and wins over the config.
+Without a config the installed one named {DEFAULT} is used.
 --@NAME VALUE puts VALUE in the place of @NAME in the texts of the config.
 
 exit codes: 0 done; 1 the training failed; 2 the request is wrong; 130 interrupted (--resume continues)"""
@@ -34,6 +38,7 @@ EXAMPLES = """  gasp_train --set data.root=~/data output=runs/mine
   gasp_train --train_config flagship --set data.root=~/data
   gasp_train --train_config_file mine.json --max_epochs 20 --logger_name tensorboard
   gasp_train --train_config_file mine.json --resume
+  gasp_train --train_config stanet --set data.videos=AVE/videos data.lists=AVE
   gasp_train --list"""
 
 # Published flag -> (config key, type, help). The order is that of the help page.
@@ -45,6 +50,9 @@ FLAGS: dict[str, tuple[str, type, str]] = {
     "checkpoint_save_n_top": ("trainer.checkpoint_save_n_top", int, "how many of the best checkpoints are kept"),
     "checkpoint_monitor": ("trainer.checkpoint_monitor", str, "the value that says which checkpoint is best"),
 }
+
+INTEGRATOR_FLAGS = ("embedded_cues", "compute_metrics", "infer_configs", "infer_config_files")
+"""Options that other recipes than the integrator's do not have."""
 
 
 def build_parser() -> Parser:
@@ -104,11 +112,21 @@ def _devices(gpus: str) -> dict[str, Any]:
     return found if len(chosen) == 1 else {**found, "trainer.devices": len(chosen)}
 
 
-def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | None]) -> TrainConfig:
-    """The training config with every option of the command line applied. Raises UsageError."""
-    name = Path(args.train_config_file) if args.train_config_file else args.train_config
-    change = on_embedded_cues if args.embedded_cues else None
-    return load_config("train", name, flag_sets(args), placeholders, change)
+def resolve_config(
+    args: argparse.Namespace, sets: Sequence[str], placeholders: Mapping[str, str | None]
+) -> TrainConfig:
+    """The integrator's config with every option of the command line applied. Raises UsageError."""
+
+    def change(data: Mapping[str, Any]) -> dict[str, Any]:
+        bare = {key: value for key, value in data.items() if key != "recipe"}
+        return on_embedded_cues(bare) if args.embedded_cues else bare
+
+    return load_config("train", config_name(args), sets, placeholders, change)
+
+
+def config_name(args: argparse.Namespace) -> str | Path:
+    """The file or the name of the config that the command line asks for."""
+    return Path(args.train_config_file) if args.train_config_file else str(args.train_config)
 
 
 def infer_configs(args: argparse.Namespace) -> list[InferConfig]:
@@ -121,7 +139,10 @@ def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None 
     """Do what the command line asks. Raises UsageError and GazenetError."""
     if args.list:
         return list_known()
-    config = resolve_config(args, placeholders or {})
+    given, sets = placeholders or {}, flag_sets(args)
+    if recipe_of(config_name(args), given) != INTEGRATOR:
+        return run_recipe(args, sets, given)
+    config = resolve_config(args, sets, given)
     through = infer_configs(args)
     if args.dry_run:
         print(config.model_dump_json(indent=2))
@@ -133,9 +154,31 @@ def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None 
     return OK
 
 
+def run_recipe(args: argparse.Namespace, sets: Sequence[str], placeholders: Mapping[str, str | None]) -> int:
+    """Train what is not an integrator. Raises UsageError, PluginError and GazenetError."""
+    entry, config = load_recipe(config_name(args), sets, placeholders)
+    strange = [flag for flag in INTEGRATOR_FLAGS if getattr(args, flag)]
+    if strange:
+        raise UsageError(f"--{strange[0]}: is for the integrator; the recipe {entry.name} has no such thing")
+    if args.dry_run:
+        print(config.model_dump_json(indent=2))
+        return OK
+    check_device(config.device)
+    from gazenet.learning.run import train_recipe
+
+    train_recipe(entry, config, args.resume)
+    return OK
+
+
 def list_known() -> int:
-    """Print the installed configs, and the published experiments family by family."""
-    print("installed configs (--train_config NAME):")
+    """Print recipes and installed configs, and the published experiments family by family."""
+    recipes = installed_recipes()
+    print('recipes ("recipe": "NAME" in a config):')
+    broken = [(error.name, f"(broken: {error.message})") for error in recipes.errors]
+    known = [(INTEGRATOR, "The integrator, which fuses cue maps into one map (configs without the key)")]
+    known += [(name, entry.spec.summary) for name, entry in recipes.found.items()]
+    print_table([(f"  {name}", summary) for name, summary in [*known, *broken]])
+    print("\ninstalled configs (--train_config NAME):")
     print_table([("  " + name, summary) for name, summary in config_summaries("train").items()])
     for series, members in families().items():
         print(f"\n{series}: {FAMILIES[series]}")

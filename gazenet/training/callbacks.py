@@ -1,4 +1,4 @@
-"""What happens beside the optimisation: seeds that survive a resume, pictures of validation samples."""
+"""What happens beside the optimisation: pictures of validation samples."""
 
 from __future__ import annotations
 
@@ -14,23 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from gazenet.files import write_bytes
+from gazenet.learning.callbacks import StepSeed as StepSeed
 from gazenet.training.task import IntegratorTask
 
 STORED = 0.1
 """Share of the validation batches whose first sample is stored, as published."""
-
-
-class StepSeed(Callback):
-    """Seeds torch at every step, so that what is random inside a network is the same after a resume.
-
-    Not at every epoch: Lightning leaves that hook out for the epoch in which it resumes.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
 
 
 class StoreImages(Callback):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import torch
 from lightning import LightningModule
@@ -13,16 +11,15 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from gazenet.config.train import TrainerConfig
-from gazenet.errors import GazenetError
-from gazenet.files import write_bytes
 from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import build
+from gazenet.learning.task import stop
 from gazenet.metrics.saliency import CC, NSS
 from gazenet.training.losses import dam_bce, logged, loss_terms
 
 Batch = Mapping[str, Tensor]
-DIVERGED, NETWORK = "diverged_batch.pt", "network"
-"""File of a batch without a finite loss; key of a checkpoint under which its network stands."""
+NETWORK = "network"
+"""Key of a checkpoint under which its network stands."""
 
 
 class IntegratorTask(LightningModule):
@@ -65,7 +62,7 @@ class IntegratorTask(LightningModule):
         self._log("train_", terms)
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            self._stop(batch, terms)
+            stop(self, batch, terms, ", or set the weight of that loss to 0")
         return total
 
     def _shared(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -74,18 +71,6 @@ class IntegratorTask(LightningModule):
         if world == 1 or self.settings.loss.mode != "published":
             return terms
         return {name: term if name == "dam" else term * world for name, term in terms.items()}
-
-    def _stop(self, batch: Batch, terms: Mapping[str, Tensor]) -> NoReturn:
-        """Saves the batch that has no finite loss. Raises GazenetError naming it."""
-        path = Path(self.trainer.default_root_dir) / DIVERGED
-        buffer = io.BytesIO()
-        torch.save({name: value.detach().cpu() for name, value in batch.items()}, buffer)
-        write_bytes(path, buffer.getvalue())
-        bad = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
-        raise GazenetError(
-            f"training diverged at step {self.global_step} ({bad} is not finite); its batch is kept in {path}: lower "
-            "trainer.learning_rate, clip gradients (trainer.gradient_clip), or set the weight of that loss to 0"
-        )
 
     def validation_step(self, batch: Batch, index: int) -> None:
         loss, head = self.settings.loss, self.network.config.head

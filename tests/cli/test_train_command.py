@@ -15,6 +15,8 @@ from gazenet.config.experiments import FAMILIES, experiment_names
 from gazenet.config.infer import InferConfig
 from gazenet.config.load import config_names, load_config
 from gazenet.config.train import TrainConfig
+from gazenet.learning.load import installed_recipes
+from gazenet.learning.spec import INTEGRATOR
 
 
 def sets(*argv: str) -> list[str]:
@@ -168,6 +170,9 @@ def test_wrong_requests(mine: Path, argv: list[str], said: str, capsys: pytest.C
 def test_list_shows_installed_configs_and_every_experiment_in_families(capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["--list"]) == 0
     blocks = capsys.readouterr().out.split("\n\n")
-    assert [block.partition(":")[0] for block in blocks] == ["installed configs (--train_config NAME)", *FAMILIES]
-    shown = [line.split()[0] for block in blocks for line in block.splitlines()[1:]]
+    titles = [block.partition(":")[0] for block in blocks]
+    assert titles == ['recipes ("recipe"', "installed configs (--train_config NAME)", *FAMILIES]
+    recipes = [line.split()[0] for line in blocks[0].splitlines()[1:]]
+    assert recipes == [INTEGRATOR, *installed_recipes().found]
+    shown = [line.split()[0] for block in blocks[1:] for line in block.splitlines()[1:]]
     assert shown == [*config_names("train"), *experiment_names()]

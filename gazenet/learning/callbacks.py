@@ -1,0 +1,105 @@
+"""What happens beside the optimisation: seeds that survive a resume, the table of epochs, weights and pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from PIL import Image
+
+from gazenet.files import write_bytes
+from gazenet.learning.checkpoints import save_whole
+from gazenet.learning.curves import Row, write_table
+from gazenet.learning.task import Batch, RecipeTask
+
+
+class StepSeed(Callback):
+    """Seeds torch at every step, so that what is random inside a network is the same after a resume.
+
+    Not at every epoch: Lightning leaves that hook out for the epoch in which it resumes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
+
+
+class EpochTable(Callback):
+    """Means of all values over every epoch, in ``<folder>/epochs.csv``; a resume continues the table.
+
+    Attributes:
+        rows: ``epoch`` (from 1) and the values by name, one row per epoch.
+    """
+
+    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+        self.folder, self.tell = folder, tell
+        self.rows: list[Row] = []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        found = trainer.callback_metrics
+        names = sorted({name.removesuffix("_epoch") for name in found if not name.endswith("_step")})
+        row: Row = {"epoch": trainer.current_epoch + 1}
+        row |= {name: float(found.get(f"{name}_epoch", found.get(name, torch.nan))) for name in names}
+        self.rows.append(row)
+        write_table(self.folder, self.rows)
+        shown = ", ".join(f"{name} {row[name]:.4f}" for name in ("train_loss", "val_loss") if name in row)
+        self.tell(f"epoch {row['epoch']} of {trainer.max_epochs}: {shown}")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
+
+class EpochWeights(Callback):
+    """The network's bare state dict after every epoch, at the path that ``place`` gives for it (counted from 1)."""
+
+    def __init__(self, place: Callable[[int], Path]) -> None:
+        self.place = place
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, RecipeTask)
+        save_whole(pl_module.state(), self.place(trainer.current_epoch + 1))
+
+
+class StorePictures(Callback):
+    """What a task shows of the first batch of every validation: files, and images in TensorBoard where that is on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        assert isinstance(pl_module, RecipeTask)
+        if batch_idx:
+            return
+        epoch = trainer.current_epoch + 1
+        with torch.no_grad():
+            pictures = pl_module.pictures(batch)
+        for name, image in pictures.items():
+            write_png(self.folder / f"epoch-{epoch:03d}_{name}.png", image)
+            board: Any = getattr(trainer.logger, "experiment", None)
+            if hasattr(board, "add_image"):
+                board.add_image(name, image, epoch, dataformats="HWC")
+
+
+def write_png(path: Path, image: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    """A picture uint8 ``[H, W, 3]`` as a file that appears whole."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "png")
+    write_bytes(path, buffer.getvalue())

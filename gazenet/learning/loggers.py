@@ -1,0 +1,64 @@
+"""Where training values go: nowhere, a CSV file, TensorBoard, Comet. Each is imported only when it is wanted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gazenet.errors import UsageError
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
+_PACKAGES = {"tensorboard": "tensorboard", "comet": "comet_ml"}
+
+
+def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, str]:
+    """A Lightning logger writing below ``folder`` and a message for the user (often empty).
+
+    Raises UsageError where the package of the wanted logger is not installed.
+    """
+    if name == "":
+        return False, ""
+    if name == "csv":
+        from lightning.pytorch.loggers import CSVLogger
+
+        return CSVLogger(folder, name="log", version=""), ""
+    if name == "tensorboard":
+        check_logger(name)
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        return TensorBoardLogger(folder, name="log", version=""), ""
+    if name == "comet":
+        return _comet(folder, project)
+    raise UsageError(f"logger {name}: choose csv, tensorboard, comet or an empty text")
+
+
+def check_logger(name: str) -> None:
+    """Raises UsageError where the package of a logger is not installed."""
+    if name in _PACKAGES:
+        _need(_PACKAGES[name], name)
+
+
+def _comet(folder: Path, project: str) -> tuple[Logger, str]:
+    check_logger("comet")
+    from lightning.pytorch.loggers import CometLogger
+
+    key = os.environ.get("COMET_KEY") or os.environ.get("COMET_API_KEY")
+    settings: dict[str, Any] = {"project": project, "workspace": os.environ.get("COMET_WORKSPACE")}
+    if key:
+        return CometLogger(api_key=key, **settings), ""
+    where = folder / "comet"
+    message = f"logger comet: COMET_KEY is not set; values are kept offline in {where} (upload them with comet upload)"
+    os.environ["COMET_OFFLINE_DIRECTORY"] = str(where)
+    return CometLogger(online=False, **settings), message
+
+
+def _need(module: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise UsageError(
+            f"logger {extra}: {module} is not installed: pip install 'gazenet[{extra}]', or --logger_name csv"
+        )

@@ -1,0 +1,60 @@
+"""Samples in an order, and with random changes, that follow from the seed and their number alone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Sample = dict[str, Tensor]
+
+
+class Samples(Protocol):
+    """What a network is trained or validated on."""
+
+    def __len__(self) -> int: ...
+
+    def sample(self, index: int, random: np.random.Generator | None) -> Sample:
+        """One sample: tensors that are stacked to batches.
+
+        ``random`` decides whatever is random about it in training; None in validation, where nothing is.
+        """
+
+
+class Drawn:
+    """Samples by draw number, which counts on from epoch to epoch: every epoch in an order of its own.
+
+    A resumed run draws the same as an uninterrupted one, whichever draw it begins with, in any number of processes.
+    """
+
+    def __init__(self, samples: Samples, seed: int) -> None:
+        self.samples, self.seed = samples, seed
+        self._epoch, self._order = -1, np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, draw: int) -> Sample:
+        epoch, position = divmod(draw, len(self.samples))
+        return self.samples.sample(int(self._permuted(epoch)[position]), np.random.default_rng([self.seed, draw]))
+
+    def _permuted(self, epoch: int) -> NDArray[np.int64]:
+        if epoch != self._epoch:
+            order = np.random.default_rng([self.seed, epoch, 1]).permutation(len(self.samples))
+            self._epoch, self._order = epoch, order
+        return self._order
+
+
+class InOrder:
+    """Samples one after the other, with nothing random about them."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples.sample(index, None)
