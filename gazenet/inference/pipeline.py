@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from gazenet.inference.claim import claimed
 from gazenet.inference.collection import Known
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders
+from gazenet.inference.jobs import Ended, Engine, Job
 from gazenet.inference.progress import Progress
 from gazenet.inference.results import ChunkResult, Failure, RunResult, SinkContext, VideoSummary
 from gazenet.inference.runrecord import as_text, finished, run_fingerprint, versions, weight_hashes, write_record
@@ -43,6 +44,7 @@ def run(
     resume: bool = True,
     progress_log_file: Path | None = None,
     known: Mapping[Path, Known] = types.MappingProxyType({}),
+    engine: Engine | None = None,
 ) -> RunResult:
     """Predicts saliency for every input and leaves the outputs of the config in ``<output_dir>/<stem>/``.
 
@@ -51,12 +53,13 @@ def run(
             outputs are written again (cached cues are still used: they cannot differ).
         progress_log_file: receives ``completed,videoid=<stem>,videoidx=<number>`` per finished input.
         known: what a data set says of some inputs; their results are called by its names.
+        engine: who does the work; by default this process, one input after the other.
 
     Raises UsageError or PluginError before any work where the request is wrong. A failing input is reported and
     the others go on.
     """
     graph = prepare(config, output_dir, progress_log_file)
-    return run_graph(graph, inputs, output_dir, resume, progress_log_file, known)
+    return run_graph(graph, inputs, output_dir, resume, progress_log_file, known, engine)
 
 
 def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | None = None) -> Graph:
@@ -67,6 +70,15 @@ def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | Non
     return stored_graph(config) if stored_maps(config) else build_graph(config)
 
 
+def one_after_the_other(graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
+    """The engine of this process."""
+    for job in jobs:
+        try:
+            yield job, work_on(graph, job, resume)
+        except Exception as error:
+            yield job, error
+
+
 def run_graph(
     graph: Graph,
     inputs: Sequence[Path],
@@ -74,23 +86,28 @@ def run_graph(
     resume: bool = True,
     progress_log_file: Path | None = None,
     known: Mapping[Path, Known] = types.MappingProxyType({}),
+    engine: Engine | None = None,
 ) -> RunResult:
     """As :func:`run`, with a graph that is loaded already."""
     names = {path: one.name for path, one in known.items()}
     folders = result_folders(expand(inputs), output_dir, names)
+    jobs = [Job(index, path, folder, known.get(path)) for index, (path, folder) in enumerate(folders.items())]
+    for job in jobs:
+        if job.folder.name != names.get(job.path, job.path.stem):
+            print(f"{display_name(job.path)}: results go to {display_name(job.folder)}", file=sys.stderr)
     result = RunResult()
-    for index, (path, folder) in enumerate(folders.items()):
-        if folder.name != names.get(path, path.stem):
-            print(f"{display_name(path)}: results go to {display_name(folder)}", file=sys.stderr)
-        try:
-            result.finished.append(_one(graph, path, folder, resume, known.get(path)))
-        except UsageError:
-            raise
-        except Exception as error:
-            result.failures.append(_failure(path, error))
+    for job, ended in (engine or one_after_the_other)(graph, jobs, resume):
+        if isinstance(ended, UsageError):
+            raise ended
+        if isinstance(ended, Exception):
+            result.failures.append(_failure(job.path, ended))
             print(f"error: {result.failures[-1].reason}", file=sys.stderr, flush=True)
-        else:
-            _log(progress_log_file, f"completed,videoid={display_name(folder.name)},videoidx={index}\n")
+            continue
+        result.finished.append(ended)
+        _log(progress_log_file, f"completed,videoid={display_name(job.folder.name)},videoidx={job.index}\n")
+    order = {job.path: job.index for job in jobs}
+    result.finished.sort(key=lambda one: order[one.path])
+    result.failures.sort(key=lambda one: order[one.path])
     _write_overview(output_dir, graph.config, result)
     return result
 
@@ -131,7 +148,9 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def _one(graph: Graph, path: Path, folder: Path, resume: bool, known: Known | None) -> VideoSummary:
+def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
+    """One input, unless its results are there already. Raises GazenetError."""
+    path, folder = job.path, job.folder
     content = identity(path, pictures=stored_maps(graph.config))
     sinks = wanted_sinks(graph.config, integrator=graph.integrator is not None)
     files = [name for sink in sinks for name in sink.files]
@@ -149,7 +168,7 @@ def _one(graph: Graph, path: Path, folder: Path, resume: bool, known: Known | No
                 path, folder, done["frames"], done["warnings"], done["counts"], done["timings"], skipped=True
             )
         (folder / "run.json").unlink(missing_ok=True)
-        return _work(graph, path, folder, content, sinks, fingerprint, notes, known)
+        return _work(graph, path, folder, content, sinks, fingerprint, notes, job.known)
 
 
 def _kept(folder: Path) -> bool:
