@@ -16,8 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import check_pair, extremes, flat, mark_invalid, not_finite, positive
-from gazenet.metrics.functional.ranks import Chosen, count_darker
+from gazenet.metrics.functional.common import check_pair, extremes, flat, mark_invalid, positive
+from gazenet.metrics.functional.ranks import Chosen, beaten
 
 _STEPS = 10
 
@@ -29,23 +29,11 @@ def auc_judd(prediction: Tensor, fixations: Tensor) -> Tensor:
     pixels not below it. ``prediction`` and ``fixations`` ``[..., H, W]`` (positive = fixated). Returns float64
     ``[...]``, NaN where nothing or everything is fixated or the prediction is not finite.
     """
-    p, chosen, bad = _prepared(prediction, fixations)
-    pixels, fixated = p.shape[1], chosen.counts.double()
-    order = _brightest_first(chosen, chosen.of(p))
-    darker = count_darker(p, chosen, ties=False)[0][order]
-    missed = _darker_of_own_row(chosen, chosen.of(p))[order]
-    rows = chosen.rows[order]
-    hits = (chosen.counts[rows] - missed).double()
-    tp = hits / fixated[rows]
-    fp = ((pixels - darker).double() - hits) / (pixels - fixated)[rows]
-    starts = torch.ones_like(rows, dtype=torch.bool)
-    starts[1:] = rows[1:] != rows[:-1]
-    width, height = fp - _previous(fp, starts), (tp + _previous(tp, starts)) / 2
-    # Behind the last threshold, where every hit is counted, the curve runs level to (1, 1).
-    widest = torch.zeros(len(p), dtype=torch.float64, device=p.device).scatter_reduce_(0, rows, fp, "amax")
-    area = torch.zeros_like(widest).index_add_(0, rows, width * height) + (1 - widest)
-    area = mark_invalid(area, bad, chosen.counts == 0, chosen.counts == pixels)
-    return area.reshape(prediction.shape[:-2])
+    p, limits, chosen, bad = _prepared(prediction, fixations)
+    fixated, others = chosen.counts, p.shape[1] - chosen.counts
+    # Of their own pixels the fixated ones beat or equal each other once.
+    area = (beaten(p, limits, chosen, level_steps=True) - fixated**2).double() / (2 * fixated * others)
+    return mark_invalid(area, bad, fixated == 0, others == 0).reshape(prediction.shape[:-2])
 
 
 def auc_uniform(prediction: Tensor, fixations: Tensor) -> Tensor:
@@ -53,8 +41,9 @@ def auc_uniform(prediction: Tensor, fixations: Tensor) -> Tensor:
 
     Shapes and invalid frames as in :func:`auc_judd`, but everything may be fixated.
     """
-    p, chosen, bad = _prepared(prediction, fixations)
-    return _exact(p, chosen, None, bad).reshape(prediction.shape[:-2])
+    p, limits, chosen, bad = _prepared(prediction, fixations)
+    area = beaten(p, limits, chosen).double() / (2 * chosen.counts * p.shape[1])
+    return mark_invalid(area, bad, chosen.counts == 0).reshape(prediction.shape[:-2])
 
 
 def auc_shuffled(prediction: Tensor, fixations: Tensor, others: Tensor) -> Tensor:
@@ -63,9 +52,10 @@ def auc_shuffled(prediction: Tensor, fixations: Tensor, others: Tensor) -> Tenso
     Shapes ``[..., H, W]``; ``others`` marks the negatives and is broadcast. It takes away the credit for a centre bias
     (Zhang et al., Journal of Vision 2008). NaN where there are no positives or no negatives.
     """
-    p, chosen, bad = _prepared(prediction, fixations)
+    p, limits, chosen, bad = _prepared(prediction, fixations)
     among = Chosen.where(positive(others.expand_as(prediction)))
-    return _exact(p, chosen, among, bad).reshape(prediction.shape[:-2])
+    area = beaten(p, limits, chosen, among).double() / (2 * chosen.counts * among.counts)
+    return mark_invalid(area, bad, chosen.counts == 0, among.counts == 0).reshape(prediction.shape[:-2])
 
 
 def auc_borji(prediction: Tensor, fixations: Tensor, splits: int = 100, seed: int = 0) -> Tensor:
@@ -76,9 +66,8 @@ def auc_borji(prediction: Tensor, fixations: Tensor, splits: int = 100, seed: in
     invalid frames as in :func:`auc_uniform`; a constant map gives 0.5. An approximation of :func:`auc_uniform`, which
     needs no draws.
     """
-    p, chosen, bad = _prepared(prediction, fixations)
-    p = p.double()
-    low, high = extremes(p)
+    p, limits, chosen, bad = _prepared(prediction, fixations)
+    p, low, high = p.double(), *(limit.double() for limit in limits)
     p = (p - low) / torch.where(high > low, high - low, torch.ones_like(low))
     position = torch.arange(len(chosen.rows), device=p.device) - (chosen.counts.cumsum(0) - chosen.counts)[chosen.rows]
     draws = torch.rand(
@@ -98,39 +87,13 @@ def auc_borji(prediction: Tensor, fixations: Tensor, splits: int = 100, seed: in
     return area.reshape(prediction.shape[:-2])
 
 
-def _prepared(prediction: Tensor, fixations: Tensor) -> tuple[Tensor, Chosen, Tensor]:
-    """Maps ``[B, P]``, what is fixated in them, and bool ``[B]``: the prediction is not finite (and now 0)."""
+def _prepared(prediction: Tensor, fixations: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor], Chosen, Tensor]:
+    """Maps ``[B, P]``, their limits, what is fixated, and bool ``[B]``: a prediction is not finite (and now 0)."""
     check_pair(prediction, fixations)
     p = flat(prediction)
-    bad = not_finite(p)
+    limits = extremes(p)
+    bad = ~(torch.isfinite(limits[0]) & torch.isfinite(limits[1]))[:, 0]
     if bool(bad.any()):
         p = torch.where(bad[:, None], torch.zeros_like(p), p)
-    return p, Chosen.where(positive(fixations)), bad
-
-
-def _exact(p: Tensor, chosen: Chosen, among: Chosen | None, bad: Tensor) -> Tensor:
-    darker, not_brighter = count_darker(p, chosen, among)
-    negatives = torch.full_like(chosen.counts, p.shape[1]) if among is None else among.counts
-    beaten = chosen.sums(darker + not_brighter) / 2
-    return mark_invalid(beaten / (chosen.counts * negatives), bad, chosen.counts == 0, negatives == 0)
-
-
-def _brightest_first(chosen: Chosen, values: Tensor) -> Tensor:
-    """The order ``[Q]`` that goes through the maps one by one, and through each from its brightest chosen pixel."""
-    falling = values.argsort(descending=True, stable=True)
-    return falling[chosen.rows[falling].argsort(stable=True)]
-
-
-def _darker_of_own_row(chosen: Chosen, values: Tensor) -> Tensor:
-    """For each chosen pixel, how many other chosen pixels of its map are darker; ``[Q]``."""
-    levels, place = values.unique(return_inverse=True)
-    key = chosen.rows * len(levels) + place
-    starts = chosen.counts.cumsum(0) - chosen.counts
-    return torch.searchsorted(key.sort().values, key) - starts[chosen.rows]
-
-
-def _previous(values: Tensor, starts: Tensor) -> Tensor:
-    """The value before each, 0 at the start of a curve."""
-    shifted = torch.zeros_like(values)
-    shifted[1:] = values[:-1]
-    return torch.where(starts, torch.zeros_like(values), shifted)
+        limits = extremes(p)
+    return p, limits, Chosen.where(positive(fixations)), bad

@@ -44,6 +44,13 @@ def places(mask: Tensor) -> Tensor:
     return mask.nonzero()[:, 0]
 
 
+def below_zero(values: Tensor) -> Tensor:
+    """Where a vector is negative, int64."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(values.numpy() < 0))
+    return places(values < 0)
+
+
 def pieces(maps: Tensor, size: int = PIECE) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of the pieces, of ``size`` pixels at most, in which maps ``[B, P]`` are worked on."""
     count, pixels = maps.shape

@@ -1,8 +1,8 @@
-"""How many pixels are darker than some chosen ones: what every area under a ROC curve comes down to.
+"""How often chosen pixels are brighter than others: what every area under a ROC curve comes down to.
 
-Sorting complete maps is what makes such metrics slow. Here pixels are binned instead, and only those that share a bin
-with a chosen pixel are compared one by one; so the counts are exact for any values, on any device, for all maps of a
-batch at once.
+Sorting complete maps is what makes such metrics slow. Only the chosen values are sorted here. Every pixel falls into a
+bin, a table says for each bin what its pixels count, and only pixels that share a bin with a chosen one are compared
+one by one. Counts are whole numbers: exact for any values, on any device, for all maps of a batch at once.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import PIECE, extremes, pieces, places
+from gazenet.metrics.functional.common import below_zero, pieces, places
 
-BINS, LEVELS = 1 << 14, 256
-"""Bins of a map; a map of bytes needs one for each level only."""
-Pool = tuple[slice, Tensor, Tensor]
+BINS, LEVELS, PIXELS_PER_BIN = 1 << 14, 256, 8
+"""Most bins of a map, but no more than its pixels are worth; a map of bytes has one for each level."""
+_UNCLEAR = -1
+Pixels = tuple[slice | Tensor, int, Tensor, Tensor]
+"""The maps that pixels are of, the bin that theirs are counted from, their bins ``[n]``, their values ``[n]``."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Chosen:
 
     def of(self, maps: Tensor) -> Tensor:
         """Their values ``[Q]`` in maps ``[B, P]``."""
-        return maps[self.rows, self.columns]
+        return maps.reshape(-1).index_select(0, self.rows * maps.shape[1] + self.columns)
 
     def sums(self, values: Tensor) -> Tensor:
         """The sum ``[B]`` over the chosen pixels of each map of ``values`` ``[Q]``, float64."""
@@ -48,94 +50,153 @@ class Chosen:
         return zeros.index_add_(0, self.rows, values.double())
 
 
+def beaten(
+    maps: Tensor, limits: tuple[Tensor, Tensor], chosen: Chosen, among: Chosen | None = None, level_steps: bool = False
+) -> Tensor:
+    """How often the chosen pixels of each map are brighter than its pixels, twice; int64 ``[B]``.
+
+    Each pixel counts two for every chosen one that is brighter and one for every chosen one that is equal.
+    ``level_steps``: it counts those equal to the brightest chosen value not above it, even if it is above that.
+
+    Args:
+        maps: ``[B, P]``, finite.
+        limits: their smallest and largest values, ``[B, 1]`` each.
+        among: only these pixels are looked at.
+    """
+    scale = _Scale.of(maps, limits, maps.shape[1] if among is None else int(among.counts.max()))
+    table = _Table.of(_Ladder.of(maps, chosen, level_steps), scale)
+    total = torch.zeros(len(maps), dtype=torch.int64, device=maps.device)
+    shared = []
+    for rows, first, bins, values in _everything(maps, scale) if among is None else _some(maps, scale, among):
+        counts = table.counts[first:].index_select(0, bins)
+        if isinstance(rows, slice):
+            total[rows] += counts.view(rows.stop - rows.start, -1).sum(1)
+        else:
+            total.index_add_(0, rows, counts)
+        if not scale.single:
+            unclear = below_zero(counts)
+            shared.append((first + bins.index_select(0, unclear), values.index_select(0, unclear)))
+    if shared:
+        bins, values = (torch.cat(parts) for parts in zip(*shared, strict=True))
+        total.index_add_(0, bins // scale.count, table.count(bins, values) - _UNCLEAR)
+    return total
+
+
+def _everything(maps: Tensor, scale: _Scale) -> Iterator[Pixels]:
+    for rows, columns in pieces(maps):
+        part = maps[rows, columns]
+        bins = scale.bins(part, rows)
+        if len(part) > 1:
+            bins += scale.count * torch.arange(len(part), dtype=torch.int32, device=maps.device)[:, None]
+        yield rows, scale.count * rows.start, bins.reshape(-1), part.reshape(-1)
+
+
+def _some(maps: Tensor, scale: _Scale, among: Chosen) -> Iterator[Pixels]:
+    values = among.of(maps)
+    yield among.rows, 0, scale.bins(values[:, None], among.rows)[:, 0] + scale.count * among.rows, values
+
+
 @dataclass(frozen=True)
-class _Bins:
+class _Scale:
     """Bins of maps ``[B, P]``: never falling where values rise, the first one for the darkest value alone.
 
-    ``count`` of them; ``single``: every bin holds one value only. ``low`` and ``scale`` ``[B, 1]``. ``careful``:
+    ``count`` of them; ``single``: every bin holds one value only. ``low`` and ``factor`` ``[B, 1]``. ``careful``:
     products may underflow.
     """
 
     count: int
     single: bool
     low: Tensor
-    scale: Tensor
+    factor: Tensor
     careful: bool
 
     @staticmethod
-    def fit(maps: Tensor) -> _Bins:
+    def of(maps: Tensor, limits: tuple[Tensor, Tensor], pixels: int) -> _Scale:
+        """For maps of which as many ``pixels`` are looked at."""
+        low, high = limits
         if maps.dtype == torch.uint8:
-            return _Bins(LEVELS, True, maps[:, :1], maps[:, :1], False)
-        low, high = extremes(maps)
-        scale = ((BINS - 1) / (high - low)).nan_to_num(0.0)
-        return _Bins(BINS, False, low, scale, bool((scale < 1).any()))
+            return _Scale(LEVELS, True, torch.zeros_like(low), low, False)
+        count = min(BINS, 2 + pixels // PIXELS_PER_BIN)
+        # One bin more than the range needs: rounding may lead behind its end.
+        factor = ((count - 2) / (high - low)).nan_to_num(0.0)
+        return _Scale(count, False, low, factor, bool((factor < 1).any()))
 
-    def of(self, values: Tensor, rows: slice | Tensor) -> Tensor:
+    def bins(self, values: Tensor, rows: slice | Tensor) -> Tensor:
         """Bins of values ``[R, n]`` of the maps ``rows``, or ``[Q, 1]`` of single pixels of them."""
         if self.single:
-            return values
+            return values.int()
         above = values - self.low[rows]
         lowest = above.sign() if self.careful else None
-        bins = above.mul_(self.scale[rows]).ceil_().clamp_(max=self.count - 1)
+        bins = above.mul_(self.factor[rows]).ceil_()
         # A product that underflows to 0 must not bring a value into the bin of the darkest; nor must one that is
         # undefined, because the range itself overflows, become any bin.
         return (bins if lowest is None else torch.maximum(bins.nan_to_num_(0.0), lowest)).int()
 
 
-def count_darker(
-    maps: Tensor, chosen: Chosen, among: Chosen | None = None, ties: bool = True
-) -> tuple[Tensor, Tensor]:
-    """For each chosen pixel: how many pixels of its map are darker, and how many are not brighter; int64 ``[Q]`` each.
+@dataclass(frozen=True)
+class _Ladder:
+    """What a pixel counts at each rung of its map: one below all values, then the chosen values from the darkest.
 
-    ``maps`` ``[B, P]``, finite. ``among``: only these pixels are counted. Without ``ties`` the second is the first.
+    ``values`` ``[L]`` one map after the other, whose first rungs are ``starts`` ``[B]``. A pixel belongs to the last
+    rung that is not above it and counts ``equal`` if it has its value, else ``over`` (int64 ``[L]``).
     """
-    bins, levels = _Bins.fit(maps), chosen.of(maps)
-    wanted = bins.of(levels[:, None], chosen.rows)[:, 0] + chosen.rows * bins.count
-    close = torch.zeros(len(maps), bins.count, dtype=torch.bool, device=maps.device)
-    close.view(-1)[wanted] = True
-    # The first bin holds one value, however often: often the whole background.
-    close[:, 0] = False
-    histogram = torch.zeros(len(maps), bins.count, dtype=torch.int64, device=maps.device)
-    shared = [(wanted[:0], levels[:0])]
-    for rows, keys, values in _everything(maps, bins) if among is None else _some(maps, bins, among):
-        here = histogram[rows]
-        here += torch.bincount(keys, minlength=here.numel()).view_as(here)
-        if not bins.single:
-            same = places(close[rows].view(-1).index_select(0, keys))
-            shared.append((keys[same] + rows.start * bins.count, values[same]))
-    before = (histogram.cumsum(1) - histogram).view(-1)[wanted]
-    everywhere = histogram.view(-1)[wanted]
-    if bins.single:
-        return before, before + everywhere
-    pool, values = (torch.cat(parts) for parts in zip(*shared, strict=True))
-    darker, not_brighter = _within_bins(pool, values, wanted, levels, ties)
-    return before + darker, before + torch.where(wanted % bins.count == 0, everywhere, not_brighter)
+
+    values: Tensor
+    rows: Tensor
+    starts: Tensor
+    equal: Tensor
+    over: Tensor
+
+    @staticmethod
+    def of(maps: Tensor, chosen: Chosen, level_steps: bool) -> _Ladder:
+        each = torch.arange(len(maps), device=maps.device)
+        rows, values = torch.cat([each, chosen.rows]), chosen.of(maps)
+        values = values.float() if values.dtype == torch.uint8 else values
+        values = torch.cat([values.new_full((len(maps),), -torch.inf), values])
+        rising = values.argsort(stable=True)
+        order = rising[rows[rising].argsort(stable=True)]
+        rows, values = rows[order], values[order]
+        starts = chosen.counts.cumsum(0) - chosen.counts + each
+        brighter = chosen.counts[rows] + starts[rows] - torch.arange(len(rows), device=maps.device)
+        another = torch.ones_like(rows)
+        another[1:] = (values[1:] != values[:-1]) | (rows[1:] != rows[:-1])
+        run = another.cumsum(0) - 1
+        alike = torch.bincount(run)[run]
+        alike[starts] = 0
+        equal = 2 * brighter + alike
+        return _Ladder(values, rows, starts, equal, equal if level_steps else 2 * brighter)
 
 
-def _everything(maps: Tensor, bins: _Bins) -> Iterator[Pool]:
-    """All pixels: the maps they are of, their bins counted from the first of these, their values."""
-    for rows, columns in pieces(maps, maps.shape[1] if bins.single else PIECE):
-        part = maps[rows, columns]
-        keys = bins.of(part, rows)
-        if len(part) > 1:
-            keys = keys + torch.arange(len(part), device=maps.device)[:, None] * bins.count
-        yield rows, keys.reshape(-1), part.reshape(-1)
+@dataclass(frozen=True)
+class _Table:
+    """What pixels count by their bins: ``counts`` int64 ``[K]``, -1 where pixels of one bin differ in that.
 
+    ``last`` ``[K]``: the last rung of the ladder in this bin or before it.
+    """
 
-def _some(maps: Tensor, bins: _Bins, among: Chosen) -> Iterator[Pool]:
-    values = among.of(maps)
-    yield slice(0, len(maps)), bins.of(values[:, None], among.rows)[:, 0] + among.rows * bins.count, values
+    ladder: _Ladder
+    counts: Tensor
+    last: Tensor
 
+    @staticmethod
+    def of(ladder: _Ladder, scale: _Scale) -> _Table:
+        # The lowest rung stands in the bin of the darkest value.
+        values = torch.maximum(ladder.values, scale.low[ladder.rows, 0])
+        own = scale.bins(values[:, None], ladder.rows)[:, 0]
+        bins = own + scale.count * ladder.rows
+        last = torch.bincount(bins, minlength=scale.count * len(scale.low)).cumsum(0) - 1
+        counts = ladder.over.index_select(0, last)
+        counts[bins] = ladder.equal[last[bins]]
+        if not scale.single:
+            counts[bins[own > 0]] = _UNCLEAR
+        return _Table(ladder, counts, last)
 
-def _within_bins(pool: Tensor, values: Tensor, wanted: Tensor, chosen: Tensor, ties: bool) -> tuple[Tensor, Tensor]:
-    """As :func:`count_darker`, among pixels of one bin: ``values`` in bins ``pool``, ``chosen`` in bins ``wanted``."""
-    levels = chosen.unique()
-    width = len(levels) + 1
-    # A value is replaced by its place among the chosen values: places can be joined with bins to one whole number.
-    place = wanted * width + torch.searchsorted(levels, chosen)
-    found = []
-    for right in (True, False) if ties else (True,):
-        joined = (pool * width + torch.searchsorted(levels, values, right=right)).sort().values
-        until = torch.searchsorted(joined, place, right=True)
-        found.append(until - torch.searchsorted(joined, wanted * width))
-    return found[0], found[-1]
+    def count(self, bins: Tensor, values: Tensor) -> Tensor:
+        """int64 ``[n]`` for pixels with values ``[n]`` in unclear bins ``[n]``."""
+        low, high = self.last.index_select(0, bins - 1), self.last.index_select(0, bins)
+        for _ in range(int((high - low).max()).bit_length() if len(bins) else 0):
+            middle = (low + high + 1) // 2
+            reached = self.ladder.values.index_select(0, middle) <= values
+            low, high = torch.where(reached, middle, low), torch.where(reached, high, middle - 1)
+        same = self.ladder.values.index_select(0, low) == values
+        return torch.where(same, self.ladder.equal.index_select(0, low), self.ladder.over.index_select(0, low))
