@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning import Callback, Trainer, seed_everything
@@ -59,10 +60,17 @@ def declaration(config: TrainConfig, network: GaspConfig) -> IntegratorSpec:
         rendering=config.rendering,
         colours=config.colours,
         input_size=config.input_size,
-        output="density" if network.head == "density" else "sigmoid",
+        output=_output(config, network),
         smoothing=config.smoothing,
         sharpness=config.sharpness,
     )
+
+
+def _output(config: TrainConfig, network: GaspConfig) -> Literal["density", "sigmoid", "stretched"]:
+    """What is made of the network's output in inference; on published pictures, what the released inference does."""
+    if network.head == "density":
+        return "density"
+    return "stretched" if config.rendering == "published" else "sigmoid"
 
 
 def checked_network(config: TrainConfig) -> GaspConfig:

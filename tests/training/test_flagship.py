@@ -75,6 +75,8 @@ def test_the_flagship_learns_in_both_modes(data_root: Path, tmp_path: Path, mode
     assert set(logged(tmp_path / "out", "std_val_loss")) == {0.0}
     fused = load_integrator(str(result.weights)).fuse(blob_maps(3))
     assert fused.saliency.shape[0] == 24 and fused.gates.shape == (24, 2)
+    # As the released inference shows its maps.
+    assert set(fused.saliency.min((1, 2))) == {0.0} and set(fused.saliency.max((1, 2))) == {1.0}
 
 
 class Killed(Exception):
