@@ -14,6 +14,9 @@ from gazenet.backbones.resnet3d import ResNet3d
 CLIP = 16
 """Frames of a clip, examples of its sound."""
 
+SOUND = (3, CLIP, 64, 64)
+"""Channels, examples, time steps and bands of a sound."""
+
 CHANNELS = 512
 VIDEO_CLASSES, AUDIO_CLASSES = 400, 12
 

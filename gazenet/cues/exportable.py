@@ -58,7 +58,7 @@ class Selected(nn.Module):
         return self._select(self.selected(*inputs))
 
 
-class Method(nn.Module):
+class Function(nn.Module):
     """A function of tensors that belongs to ``network``, as a module of its own with the network's weights."""
 
     def __init__(self, network: nn.Module, function: Call) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gazenet.errors import UsageError
+from gazenet.export.half import halved
 from gazenet.files import atomic_path
 
 OPSET = 18
 """The oldest operator set that the exporter writes itself; from 17 on a LayerNorm is one operator, whose sums runtimes
 keep in single precision."""
+
+LEAST_OPSET = 17
 
 UNFIT = ("MaxUnpool", "ScatterND", "ScatterElements", "NonZero")
 """Operators that TensorRT's parser rejects, or whose output sizes depend on data."""
@@ -79,25 +82,31 @@ def export_onnx(
     outputs: Sequence[str] = ("output",),
     free_batch: bool = True,
     opset: int = OPSET,
+    half: bool = False,
+    facts: Mapping[str, str] | None = None,
 ) -> ExportReport:
     """Write a network as one ONNX file and compare it with PyTorch on the examples.
 
     Args:
-        network: put into evaluation mode.
+        network: in the mode in which it is to be written: that of evaluation, as a rule.
         examples: one tensor per input, with a batch of at least two where the batch is to stay free.
         path: appears by rename when it is complete and has been run.
         inputs, outputs: names in the graph.
         free_batch: leave the first axis of every input open.
         opset: version of the operators.
+        half: half precision inside, see :mod:`gazenet.export.half`; compared with the network as it is.
+        facts: what the file says of itself.
 
-    Raises UsageError where the exporter is not installed.
+    Raises UsageError where the exporter is not installed or cannot write the network, and for opsets that it does not
+    write.
     """
-    network.eval()
+    if opset < OPSET:
+        raise UsageError(f"opset {opset} is too old: a LayerNorm is one operator from 17 on, and {OPSET} is written")
     with atomic_path(path) as made:
-        _write(network, examples, made, inputs, outputs, free_batch, opset)
-        facts = inspect_onnx(made)
+        _write(network, examples, made, inputs, outputs, free_batch, opset, half, facts or {})
+        found = inspect_onnx(made)
         differences = compare_onnx(network, examples, made)
-    return ExportReport(path, facts.opset, facts.nodes, path.stat().st_size, differences, facts.unfit)
+    return ExportReport(path, found.opset, found.nodes, path.stat().st_size, differences, found.unfit)
 
 
 def _write(
@@ -108,24 +117,42 @@ def _write(
     outputs: Sequence[str],
     free_batch: bool,
     opset: int,
+    half: bool,
+    facts: Mapping[str, str],
 ) -> None:
     free = tuple({0: torch.export.Dim("batch")} for _ in examples) if free_batch else None
-    with _quiet():
-        try:
-            torch.onnx.export(
-                network,
-                tuple(examples),
-                path,
-                input_names=list(inputs),
-                output_names=list(outputs),
-                dynamic_shapes=free,
-                opset_version=opset,
-                external_data=False,
-                dynamo=True,
-                verbose=False,
-            )
-        except ModuleNotFoundError as error:
-            raise UsageError(f"the ONNX exporter needs {error.name}: pip install 'gazenet[export]'") from None
+    with _quiet(), _exporter_errors():
+        program = torch.onnx.export(
+            network,
+            tuple(examples),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=free,
+            opset_version=opset,
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+    import onnx
+
+    model = program.model_proto
+    if half:
+        halved(model)
+    onnx.helper.set_model_props(model, dict(facts))
+    onnx.save(model, str(path))
+
+
+@contextlib.contextmanager
+def _exporter_errors() -> Iterator[None]:
+    """Whatever the exporter says becomes one line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the ONNX exporter needs {error.name}: pip install 'gazenet[export]'") from None
+    except Exception as error:
+        cause = error.__cause__ or error
+        first = next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
+        raise UsageError(f"PyTorch cannot write this network as ONNX: {first[:200]}") from error
 
 
 @contextlib.contextmanager
@@ -152,10 +179,11 @@ class GraphFacts:
 
 
 def inspect_onnx(path: Path) -> GraphFacts:
-    """Counts the nodes of a file and looks for what TensorRT's parser is known to refuse."""
-    import onnx
+    """Counts the nodes of a file and looks for what TensorRT's parser is known to refuse.
 
-    model = onnx.load(str(path), load_external_data=False)
+    Raises UsageError for what is no ONNX file.
+    """
+    model = read_onnx(path)
     counts = Counter(node.op_type for node in model.graph.node)
     unfit = [f"{kind} ({counts[kind]} times)" for kind in UNFIT if counts[kind]]
     unfit += [
@@ -165,8 +193,30 @@ def inspect_onnx(path: Path) -> GraphFacts:
     ]
     ends = (*model.graph.input, *model.graph.output)
     unfit += [f"{end.name}: 64-bit integers" for end in ends if _is_int64(end)]
-    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    if opset < LEAST_OPSET:
+        unfit.append(f"opset {opset}: {LEAST_OPSET} is the oldest in which a LayerNorm is one operator")
     return GraphFacts(opset, len(model.graph.node), tuple(unfit))
+
+
+def read_onnx(path: Path) -> Any:
+    """The ``onnx.ModelProto`` of a file. Raises UsageError for what is no ONNX file."""
+    import onnx
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except Exception:  # whatever the decoder of protocol buffers raises
+        raise UsageError(f"{path}: not an ONNX file") from None
+    if not model.graph.node:
+        raise UsageError(f"{path}: not an ONNX file")
+    return model
+
+
+def facts_of(path: Path) -> dict[str, str]:
+    """What a file that :func:`export_onnx` wrote says of itself. Raises UsageError as :func:`read_onnx` does."""
+    return {one.key: one.value for one in read_onnx(path).metadata_props}
 
 
 def _is_int64(value: Any) -> bool:
@@ -178,7 +228,7 @@ def _is_int64(value: Any) -> bool:
 def compare_onnx(network: nn.Module, examples: Sequence[Tensor], path: Path) -> tuple[Difference, ...]:
     """Runs network and file on the same inputs, on the CPU; one :class:`Difference` per output.
 
-    Raises ValueError for outputs of another number or shape.
+    Raises ValueError for outputs of another number or shape, UsageError as :func:`open_session` does.
     """
     with torch.inference_mode():
         wanted = network(*examples)
@@ -190,14 +240,36 @@ def compare_onnx(network: nn.Module, examples: Sequence[Tensor], path: Path) -> 
     return tuple(_difference(*pair) for pair in pairs)
 
 
-def run_onnx(path: Path, arrays: Sequence[NDArray[Any]]) -> tuple[list[str], list[NDArray[Any]]]:
-    """Names and values of a file's outputs for inputs in order, by onnxruntime on one CPU thread."""
+def open_session(path: Path, device: torch.device | None = None) -> Any:
+    """An onnxruntime session of a file, with as many threads as PyTorch has.
+
+    Args:
+        device: a CUDA device needs a build of onnxruntime for it; the CPU by default.
+
+    Raises UsageError for files that onnxruntime refuses and devices that it does not know.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    # Waiting threads that spin would take the core of the stage that runs beside this one.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device is not None and device.type == "cuda":
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            raise UsageError("this onnxruntime knows no CUDA: pip install onnxruntime-gpu, or device cpu")
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's own types have no common base
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UsageError(f"{path}: onnxruntime cannot run it: {first[:200]}") from None
+
+
+def run_onnx(path: Path, arrays: Sequence[NDArray[Any]]) -> tuple[list[str], list[NDArray[Any]]]:
+    """Names and values of a file's outputs for inputs in order, by onnxruntime on the CPU."""
+    session = open_session(path)
     named = {one.name: array for one, array in zip(session.get_inputs(), arrays, strict=True)}
     return [one.name for one in session.get_outputs()], session.run(None, named)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gazenet.cues.exportable import Call, Exportable, noise
 from gazenet.cues.rendering import Canvas, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
-from gazenet_plugins.active_speaker.features import face_features
+from gazenet_plugins.active_speaker.features import COUNT, face_features
 from gazenet_plugins.active_speaker.network import SpeakerNet
 from gazenet_plugins.active_speaker.spec import SPEC
 from gazenet_plugins.active_speaker.voice import VoiceTrack, voice_track
@@ -39,7 +41,12 @@ class ActiveSpeaker:
         self._vad = asset_path("silero_vad")
         self._net = SpeakerNet()
         self._net.load_state_dict({key: value.float() for key, value in load_file(self._weights).items()})
-        self._net.eval()
+        self._run: Call = self._net.eval()
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network on features of faces ``[N, COUNT]``, to logits ``[N]``; ``size`` means nothing to it."""
+        use = partial(setattr, self, "_run")
+        return Exportable(self._net, (noise(2, COUNT),), ("features",), ("logit",), use=use)
 
     def begin(self, video: VideoContext) -> None:
         """Finds the voice in the sound; a video without sound has none."""
@@ -72,7 +79,7 @@ class ActiveSpeaker:
         )
         if not tracks:
             return {}
-        scores = torch.sigmoid(self._net(torch.from_numpy(features).float()))
+        scores = torch.sigmoid(self._run(torch.from_numpy(features).float()))
         return {track: float(score) for track, score in zip(tracks, scores, strict=True)}
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import checked_state, read_state
 from gazenet.cues.clip_saliency import ClipSaliency
+from gazenet.cues.exportable import fixed_size, noise
 from gazenet.cues.finish import FloatMap, blurred, twice_squashed
 from gazenet.cues.types import VideoContext, Windows
 from gazenet.media.excerpt import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
@@ -36,6 +38,13 @@ class AvinetSaliency(ClipSaliency):
         built.load_state_dict(checked_state(built, state, path))
         return built
 
+    def heard(self) -> Mapping[str, Tensor]:
+        samples = PUBLISHED_SAMPLES if self.published else buffer_length(CLIP)
+        return {"sound": noise(2, 1, samples, 1)}
+
+    def frame_size(self, size: tuple[int, int] | None) -> tuple[int, int]:
+        return fixed_size(SPEC.name, size, self.size, "the layers that meet the sound are")
+
     def begin(self, video: VideoContext) -> None:
         super().begin(video)
         self._rate = video.rate
@@ -44,7 +53,7 @@ class AvinetSaliency(ClipSaliency):
         self._samples = np.zeros(0, np.float32) if sound is None else AMPLITUDE * from_video_start(sound)
 
     def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
-        return self.built(clip, self._sound(windows, b))
+        return self.run(clip, self._sound(windows, b))
 
     def _sound(self, windows: Windows, b: int) -> Tensor:
         """The sound of window b, ``[1, 1, L, 1]``."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import load_published
-from gazenet.backbones.dave import CLIP
+from gazenet.backbones.dave import CLIP, SOUND
 from gazenet.cues.clip_saliency import ClipSaliency
 from gazenet.cues.clips import causal_offsets, published_offsets
+from gazenet.cues.exportable import noise
 from gazenet.cues.finish import FloatMap, stretched, truncated
 from gazenet.cues.heard_examples import AlignedExamples, PublishedExamples, is_sound
 from gazenet.cues.types import VideoContext, Windows
@@ -43,6 +44,9 @@ class DaveSaliency(ClipSaliency):
         load_published(built, path)
         return built
 
+    def heard(self) -> Mapping[str, Tensor]:
+        return {"sound": noise(2, *SOUND)}
+
     def begin(self, video: VideoContext) -> None:
         super().begin(video)
         self._aligned: AlignedExamples | None = None
@@ -62,7 +66,7 @@ class DaveSaliency(ClipSaliency):
 
     def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
         sound = self._sound(windows, b)
-        found: Tensor = self.built(clip, None if sound is None else sound.to(self.device, self.dtype))
+        found: Tensor = self.run(clip, None if sound is None else sound.to(self.device, self.dtype))
         return found[:, 0]
 
     def _sound(self, windows: Windows, b: int) -> Tensor | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
+from gazenet.cues.exportable import Call, Exportable, fixed_size
 from gazenet.cues.rendering import Canvas, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Face, VideoContext, Windows
-from gazenet_plugins.facial_expression.network import CLASSES, ExpressionNet, read_weights
+from gazenet_plugins.facial_expression.network import CLASSES, SIDE, ExpressionNet, read_weights
 from gazenet_plugins.facial_expression.spec import SPEC
 
 
@@ -27,7 +30,13 @@ class FacialExpression:
         self._device = device
         self._net = ExpressionNet()
         self._net.load_state_dict(read_weights(asset_path("expression_manifest"), asset_path("expression_weights")))
-        self._net.eval().to(device)
+        self._run: Call = self._net.eval().to(device)
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The network, from crops ``[N, 3, 112, 112]`` in 0..255 to probabilities. Raises UsageError otherwise."""
+        side = fixed_size(SPEC.name, size, (SIDE, SIDE))
+        crops = 255 * torch.rand(2, 3, *side, generator=torch.Generator().manual_seed(0))
+        return Exportable(self._net, (crops,), ("face",), ("expression",), use=partial(setattr, self, "_run"))
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
@@ -54,8 +63,8 @@ class FacialExpression:
             if face.crop is None:
                 results.append(neutral)
                 continue
-            crop = torch.from_numpy(np.ascontiguousarray(face.crop)).permute(2, 0, 1)[None].to(self._device)
-            results.append(self._net(crop)[0].float().cpu().numpy())
+            crop = torch.from_numpy(np.ascontiguousarray(face.crop)).permute(2, 0, 1)[None].to(self._device).float()
+            results.append(self._run(crop)[0].float().cpu().numpy())
         return results
 
 

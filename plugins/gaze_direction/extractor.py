@@ -21,6 +21,7 @@ class GazeDirection:
     """
 
     spec = SPEC
+    not_exportable = "geometry without a network"
 
     def __init__(self, half_angle: float = 0.25, full_strength: float = 0.35) -> None:
         self._half_angle, self._full_strength = half_angle, full_strength

@@ -23,6 +23,7 @@ class GazeFollowing:
     """
 
     spec = SPEC
+    not_exportable = "geometry without a network"
 
     def __init__(self, half_angle: float = 0.35, full_strength: float = 0.35, face_weight: float = 1.0) -> None:
         self._half_angle, self._full_strength, self._face_weight = half_angle, full_strength, face_weight

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.saliency.backbone import Backbone
-from gazenet_plugins.saliency.network import SaliencyReadout
+from gazenet_plugins.saliency.network import LEVELS, STRIDES, SaliencyReadout
 from gazenet_plugins.saliency.spec import SPEC
 
 WEIGHTS = Path(__file__).with_name("readout.safetensors")
@@ -35,6 +38,22 @@ class ImageSaliency:
         self._readout = SaliencyReadout()
         self._readout.load_state_dict({key: value.float() for key, value in load_file(self._weights).items()})
         self._readout.eval().to(device)
+        self._run: Call = self._by_levels()
+
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        """The readout, from the backbone's levels of frames to log densities; the backbone is an ONNX file already.
+
+        Raises UsageError for sizes that are no multiples of 32.
+        """
+        assert SPEC.input is not None
+        height, width = free_size(SPEC.name, size, (SPEC.input.height, SPEC.input.width))
+        levels = tuple(noise(2, c, height // s, width // s).relu() for c, s in zip(LEVELS, STRIDES, strict=True))
+        names, use = tuple(f"stride_{stride}" for stride in STRIDES), partial(setattr, self, "_run")
+        return Exportable(self._by_levels(), levels, names, ("log_density",), use=use)
+
+    def _by_levels(self) -> nn.Module:
+        readout = self._readout
+        return Function(readout, lambda *levels: readout(levels))
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
@@ -48,6 +67,6 @@ class ImageSaliency:
 
     def _one(self, image: object, map_size: tuple[int, int]) -> torch.Tensor:
         levels = [level[None].to(self._device) for level in self._backbone(image)]  # type: ignore[arg-type]
-        density = self._readout(levels).exp()[:, None]
+        density = self._run(*levels).exp()[:, None]
         density = F.interpolate(density, map_size, mode="bilinear", align_corners=False, antialias=True)[0, 0]
         return density / density.max().clamp_min(1e-12)

@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LEVELS = (256, 512, 1024)
-"""Channels of the backbone's taps at strides 8, 16 and 32."""
+"""Channels of the backbone's taps."""
+
+STRIDES = (8, 16, 32)
+"""How many pixels of a frame a cell of each tap stands for, along each side."""
 
 
 class SaliencyReadout(nn.Module):

@@ -71,9 +71,13 @@ class STSANet(S3D):
     def _check(self, clip: Tensor) -> None:
         found = tuple(clip.shape[1:])
         if found != (3, CLIP, *self.size):
-            shape = list(self.get_submodule("ln_0_0").normalized_shape)  # type: ignore[arg-type]
             height, width = self.size
             raise ValueError(
                 f"a clip of shape {list(found)}, expected {[3, CLIP, height, width]}: "
-                f"the LayerNorms (ln_0_0 over {shape}, ...) are made for frames of {height}x{width}"
+                f"the LayerNorms ({self.norms()}) are made for frames of {height}x{width}"
             )
+
+    def norms(self) -> str:
+        """The layers that fix the size, in words."""
+        shape = list(self.get_submodule("ln_0_0").normalized_shape)  # type: ignore[arg-type]
+        return f"ln_0_0 over {shape}, ..."

@@ -82,7 +82,7 @@ class UnisalSaliency:
         self._network = network.eval().to(device, dtype)
 
         self._encode: Call = Function(network, network.encode)
-        self._step: Call = network.rnn
+        self._remember: Call = network.rnn
         self._read: Call = Reading(network, self._sizes)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
@@ -106,7 +106,7 @@ class UnisalSaliency:
                 Function(network, network.encode), (frames,), ("frame",), names, use=self._use("_encode")
             ),
             "step": Exportable(
-                network.rnn, (known[0],) * 2, ("features", "state"), ("next_state",), use=self._use("_step")
+                network.rnn, (known[0],) * 2, ("features", "state"), ("next_state",), use=self._use("_remember")
             ),
             "read": read,
         }
@@ -141,7 +141,7 @@ class UnisalSaliency:
         """The median over the clip, around its last frame: log-probabilities ``[h, w]``."""
         state, maps = torch.zeros_like(encoded[0].features), []
         for one in encoded:
-            state = self._step(one.features, state)
+            state = self._remember(one.features, state)
             maps.append(self._read(*one, state)[0, 0])
         return running_median(torch.stack(maps).float(), len(maps) - 1)
 
@@ -152,7 +152,7 @@ class UnisalSaliency:
         else:
             state = torch.zeros_like(encoded[0].features)
             for one in encoded:
-                state = self._step(one.features, state)
+                state = self._remember(one.features, state)
             found = self._read(*encoded[-1], state)
         return found[0, 0].float()
 

@@ -120,14 +120,15 @@ class Unisal(nn.Module):
         """The same from T encoded frames of ``size`` (H, W)."""
         kept, maps = [], []
         for one in encoded:
-            features = one.features
-            if not static:
-                state = self.rnn(features, state)
-                features = features + self.post_rnn(state)
-            kept.append(self.decode(one._replace(features=features)))
+            state = None if static else self.rnn(one.features, state)
+            kept.append(self.decode(self.recalled(one, state)))
             maps.append(self.log_density(self.logits(kept[-1], size), target_size))
         features = torch.stack([one.features for one in encoded], 1)
-        return Seen(torch.stack(maps, 1), None if static else state, features, torch.stack(kept, 1))
+        return Seen(torch.stack(maps, 1), state, features, torch.stack(kept, 1))
+
+    def recalled(self, encoded: Encoded, state: Tensor | None) -> Encoded:
+        """A frame with what was seen until and with it; as it is without a state."""
+        return encoded if state is None else encoded._replace(features=encoded.features + self.post_rnn(state))
 
     def encode(self, frames: Tensor) -> Encoded:
         """Frames ``[N, 3, H, W]``, each by itself."""

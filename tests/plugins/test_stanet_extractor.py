@@ -209,7 +209,8 @@ def test_a_real_switch_fits_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_network_by_itself_gives_the_map_shown(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     network = build(trunk=SMALL).eval()
     made = loaded(monkeypatch, network)
-    alone, examples = made.network()
+    lent = made.exportable()
+    alone, examples = lent.network, lent.examples
     assert len(examples) == (9 if build is STA28 else 6)
     groups = [examples[start : start + 3] for start in range(0, len(examples), 3)]
     with torch.no_grad():
@@ -223,7 +224,6 @@ def test_the_network_can_be_exported(build: Any, tmp_path: Path, monkeypatch: py
     pytest.importorskip("onnxscript")
     from gazenet.export.onnx import export_onnx
 
-    alone, examples = loaded(monkeypatch, build(trunk=SMALL).eval()).network()
-    names = [f"input_{k}" for k in range(len(examples))]
-    report = export_onnx(alone, examples, tmp_path / "sta.onnx", inputs=names)
+    lent = loaded(monkeypatch, build(trunk=SMALL).eval()).exportable()
+    report = export_onnx(lent.network, lent.examples, tmp_path / "sta.onnx", inputs=lent.inputs)
     assert report.differences[0].relative < 1e-4 and not report.unfit
