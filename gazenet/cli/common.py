@@ -116,3 +116,8 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def cell(value: object) -> str:
+    """A cell of a table: numbers with three decimals, counts and names as they are."""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

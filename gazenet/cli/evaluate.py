@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.common import OK, Parser, execute, print_table
+from gazenet.cli.common import OK, Parser, cell, execute, print_table
 from gazenet.config.load import suggest
 from gazenet.errors import UsageError
 from gazenet.files import write_text
@@ -196,11 +196,6 @@ def comparison_table(found: Comparison) -> list[list[str]]:
         cells = [f"{row[m]:.3f} [{row[f'{m}_low']:.3f}, {row[f'{m}_high']:.3f}]" for m in found.metrics]
         lines.append([str(row["predictions"]), f"{row['mean_place']:.2f}", *cells])
     return lines
-
-
-def cell(value: object) -> str:
-    """A cell: numbers with three decimals, counts and names as they are."""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def to_csv(rows: Sequence[Row]) -> str:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gazenet.cli.common import OK, Parser, check_device, execute, print_table
-from gazenet.config.infer import InferConfig
+from gazenet.cli.common import OK, Parser, cell, check_device, execute, print_table
+from gazenet.config.infer import TRAINED, InferConfig
+from gazenet.config.infer_experiments import FAMILIES, infer_families
 from gazenet.config.load import config_summaries, load_config
 from gazenet.config.placeholders import take
 from gazenet.errors import UsageError
@@ -19,6 +20,8 @@ DESCRIPTION = """Predict where people look in videos.
 For every input, <output_dir>/<video stem>/ receives report.html (open it in a browser), overlay.mp4 (with the sound),
 saliency.npy, attention.csv and run.json. Without a config the embedded default runs: no download, CPU or GPU.
 The same command again continues where it stopped; a finished input is not computed twice.
+Configs may name a data set instead of videos ('data'), write the published per-frame layout (outputs.published) and
+score what was predicted ('metrics'); the published ones are in --list.
 --@NAME VALUE puts VALUE in the place of @NAME in the texts of the config.
 
 exit codes: 0 done; 1 some input failed, the others are done; 2 the request is wrong; 130 interrupted"""
@@ -27,6 +30,8 @@ EXAMPLES = """  gasp_infer --input party.mp4
   gasp_infer --input a.mp4 b.mp4 --output_dir results --gpu 0
   gasp_infer --input a.mp4 --set faces.score=0.5 outputs.saliency_video=true
   gasp_infer --infer_config_file mine.json --dry_run
+  gasp_infer --infer_config InferRealtime --input camera:0 --realtime --set realtime.window=true
+  gasp_infer --infer_config InferGeneratorAllModelsCoutrot1 --set data.split=mine.csv
   gasp_infer --list"""
 
 
@@ -41,6 +46,9 @@ def build_parser() -> Parser:
     parser.add_argument("--gpu", metavar="N", type=int, help="run on cuda:N instead of the config's device")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change config values"
+    )
+    parser.add_argument(
+        "--realtime", action="store_true", help="live: one camera:N, rtsp://..., or file at its own pace"
     )
     parser.add_argument("--engine", choices=["local"], default="local", help="local: threads of one process")
     again = parser.add_mutually_exclusive_group()
@@ -63,7 +71,13 @@ def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | No
         sets.append(f"device=cuda:{args.gpu}")
     name = Path(args.infer_config_file) if args.infer_config_file else args.infer_config
     config = load_config("infer", name, sets, placeholders or {})
-    return config.model_copy(update={"inputs": tuple(args.input)}) if args.input else config
+    if args.input:
+        config = config.model_copy(update={"inputs": tuple(args.input)})
+    if config.inputs and config.data is not None:
+        if config.metrics is not None:
+            print("note: no scores, the videos are not those of a data set", file=sys.stderr)
+        config = config.model_copy(update={"data": None, "metrics": None})
+    return config
 
 
 def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None = None) -> int:
@@ -71,27 +85,71 @@ def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None 
     if args.list:
         return list_known()
     config = resolve_config(args, placeholders)
-    if not config.inputs:
-        raise UsageError("no input: name videos with --input PATH ..., or 'inputs' in the config")
+    check_inputs(config)
     check_device(config.device)
     if args.dry_run:
         from gazenet.cli.plan import print_plan
 
         return print_plan(config)
+    if args.realtime:
+        return run_realtime(config)
+    log = Path(args.progress_log_file) if args.progress_log_file else None
+    if not config.inputs:
+        return run_data(config, args.resume, log)
     from gazenet.inference.pipeline import run as run_pipeline
 
-    log = Path(args.progress_log_file) if args.progress_log_file else None
     inputs = [Path(path) for path in config.inputs]
     result = run_pipeline(config, inputs, Path(config.output_dir), resume=args.resume, progress_log_file=log)
     return result.exit_code
 
 
+def run_realtime(config: InferConfig) -> int:
+    """A live session. Raises UsageError unless there is exactly one input."""
+    if len(config.inputs) != 1:
+        raise UsageError(f"--realtime takes one --input (camera:0, rtsp://..., a file), not {len(config.inputs)}")
+    from gazenet.inference.live.run import run_live
+
+    run_live(config, config.inputs[0], Path(config.output_dir))
+    return OK
+
+
+def check_inputs(config: InferConfig) -> None:
+    """Raise UsageError for a config that names nothing to work on, or that a training is to complete."""
+    if not config.inputs and config.data is None:
+        raise UsageError("no input: name videos with --input PATH ..., or 'inputs' in the config")
+    if config.integrator is not None and config.integrator.name == TRAINED:
+        raise UsageError(
+            "integrator.name: this config is completed by a training (gasp_train --infer_configs NAME); or name a "
+            "trained one: --set integrator.name=PATH"
+        )
+
+
+def run_data(config: InferConfig, resume: bool, log: Path | None) -> int:
+    """Run over the videos of a data set and print their scores. Raises UsageError for what is not there."""
+    from gazenet.cli.plan import check_weights
+    from gazenet.inference.collection import choose
+    from gazenet.inference.measured import run_collection
+
+    assert config.data is not None
+    chosen = choose(config.data)
+    check_weights(config)
+    result, table = run_collection(config, chosen, Path(config.output_dir), resume, log)
+    if table is not None:
+        rows = [*table.rows, table.mean()]
+        print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
+        print(f"scores in {table.file}")
+    return result.exit_code
+
+
 def list_known() -> int:
-    """Print the installed configs and extractors."""
+    """Print the installed and the published configs, and the extractors."""
     from gazenet.cues.registry import discover
 
     print("configs (--infer_config NAME):")
     print_table([("  " + name, summary) for name, summary in config_summaries("infer").items()])
+    for family, members in infer_families().items():
+        print(f"\npublished, {family}: {FAMILIES[family]}")
+        print_table([("  " + one.name, one.summary) for one in members])
     found = discover()
     print("\nextractors (gasp_plugins show NAME tells more):")
     print_table([("  " + name, e.spec.cue, e.spec.summary, e.distribution) for name, e in found.found.items()])

@@ -8,7 +8,7 @@ from pathlib import Path
 from gazenet.assets.store import installed_catalogue, is_verified, local_path
 from gazenet.cli.common import FAILED, OK, USAGE
 from gazenet.config.infer import InferConfig
-from gazenet.errors import GazenetError
+from gazenet.errors import GazenetError, UsageError
 from gazenet.inference.sizes import map_size
 from gazenet.media.decode import probe
 from gazenet.media.source import IMAGE_SUFFIXES
@@ -20,6 +20,7 @@ FILES = {
     "saliency_video": "saliency.mp4",
     "attention": "attention.csv",
     "report": "report.html",
+    "published": "published.json",
 }
 
 
@@ -27,9 +28,9 @@ def print_plan(config: InferConfig) -> int:
     """Print the plan and return the exit code a run would begin with: 1 bad inputs, 2 missing weights. No writing."""
     code = OK
     print(f"device {config.device}, results in {config.output_dir}, cue maps in {config.resolved_cache_dir}")
-    for path in config.inputs:
+    for path, name in planned_inputs(config).items():
         try:
-            print(describe_input(Path(path), config))
+            print(describe_input(path, config, name))
         except GazenetError as error:
             print(f"input {path}: cannot be used: {error}")
             code = FAILED
@@ -37,22 +38,47 @@ def print_plan(config: InferConfig) -> int:
         stride = f", every {extractor.stride}. frame" if extractor.stride else ""
         print(f"extractor {extractor.name}{stride}")
     print(f"integrator {config.integrator.name if config.integrator else 'none, cue maps only'}")
+    if config.outputs.published is not None:
+        print(f"pictures of every frame in {config.outputs.published.root}")
+    if config.data is not None and config.metrics is not None:
+        print(
+            f"scores {', '.join(config.metrics.names)} in {config.metrics.file or config.output_dir + '/metrics.csv'}"
+        )
     missing = []
-    for asset_id in wanted_assets(config):
-        asset = installed_catalogue().get(asset_id)
+    for asset in map(installed_catalogue().get, wanted_assets(config)):
         present = is_verified(asset, local_path(asset))
-        print(f"weights {asset_id}: {'present' if present else f'missing ({asset.size_text})'}")
+        print(f"weights {asset.id}: {'present' if present else f'missing ({asset.size_text})'}")
         if not present:
-            missing.append(asset_id)
+            missing.append(asset.id)
     if missing:
         print(f"first run: gasp_download_manager --models {' '.join(missing)}")
         return USAGE
     return code
 
 
-def describe_input(path: Path, config: InferConfig) -> str:
-    """One line about an input and what it would leave behind. Raises MediaError."""
-    info = _picture(path) if path.suffix.lower() in IMAGE_SUFFIXES else probe(path)
+def check_weights(config: InferConfig) -> None:
+    """Raise UsageError, with one command for all of them, where weights of the config are not here."""
+    assets = map(installed_catalogue().get, wanted_assets(config))
+    missing = [one.id for one in assets if not is_verified(one, local_path(one))]
+    if missing:
+        raise UsageError(
+            f"weights are missing; run: gasp_download_manager --models {' '.join(missing)}; or, without any download, "
+            "on a video of your own: gasp_infer --infer_config default --input VIDEO"
+        )
+
+
+def planned_inputs(config: InferConfig) -> dict[Path, str]:
+    """The inputs of a run and the names of their results. Raises UsageError for data that is not there."""
+    if config.inputs or config.data is None:
+        return {Path(path): Path(path).stem for path in config.inputs}
+    from gazenet.inference.collection import choose
+
+    return {one.path: one.name for one in choose(config.data)}
+
+
+def describe_input(path: Path, config: InferConfig, name: str) -> str:
+    """One line about an input and what it would leave behind, under ``name``. Raises MediaError, CacheError."""
+    info = _info(path)
     height, width = map_size((info.height, info.width), config.map_size)
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
     sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
@@ -60,21 +86,40 @@ def describe_input(path: Path, config: InferConfig) -> str:
     files = [name for key, name in FILES.items() if getattr(config.outputs, key)]
     return (
         f"input {path}: {info.width}x{info.height}, {float(info.rate):.3f} fps, {frames or '?'} frames declared, "
-        f"{sound}; maps {width}x{height} ({size}); writes {path.stem}/: {', '.join([*files, 'run.json'])}"
+        f"{sound}; maps {width}x{height} ({size}); writes {name}/: {', '.join([*files, 'run.json'])}"
     )
 
 
-def _picture(path: Path) -> VideoInfo:
-    from gazenet.media.stills import StillReader
+def _info(path: Path) -> VideoInfo:
+    if not path.is_dir() and path.suffix.lower() not in IMAGE_SUFFIXES:
+        return probe(path)
+    from gazenet.inference.sources import open_frames
 
-    return StillReader(path).info
+    return open_frames(path).info
 
 
 def wanted_assets(config: InferConfig) -> Iterator[str]:
     """Catalogue ids of all weights a run reads, each once. Raises UsageError for an unknown plugin."""
+    yield from dict.fromkeys([*_integrator_assets(config), *_stage_one_assets(config)])
+
+
+def _integrator_assets(config: InferConfig) -> list[str]:
+    from gazenet.cues.registry import get
+    from gazenet.fusion.spec import IntegratorSpec
+
+    # A file describes itself; a name is that of a plugin.
+    if config.integrator is None or "." in Path(config.integrator.name).name or "/" in config.integrator.name:
+        return []
+    spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
+    return [spec.asset] if spec.asset and not spec.weights else []
+
+
+def _stage_one_assets(config: InferConfig) -> list[str]:
     from gazenet.cues.faces.spec import FaceModelSpec
     from gazenet.cues.registry import discover, get
 
+    if config.data is not None and config.data.maps == "stored":
+        return []
     given = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
     ids = [asset for spec, parameters in given for asset in spec.assets_with(parameters)]
     # Faces are looked for in every run: the attention table and the report tell each person's share.
@@ -82,4 +127,4 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
     if config.faces.mesh:
         for landmarks in discover("gazenet.face_landmarks", FaceModelSpec).found.values():
             ids += landmarks.spec.assets
-    yield from dict.fromkeys(ids)
+    return ids

@@ -23,6 +23,8 @@ SPEC = ExtractorSpec(
         "1f74ea78527049149e1afb08ec97a61c",
     ),
     batch=4,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "hearing": "binaural", "ahead": 0.0},
     licence="code and weights: MIT",
     paper="Fu et al., International Journal of Social Robotics, 2023; network after H. R. Tavakoli et al., DAVE, "

@@ -20,6 +20,8 @@ SPEC = ExtractorSpec(
     needs=Needs(audio=AudioSpec(mono=True)),
     assets=("saliency_prediction/dave/checkpoints/pretrained_dave_orig",),
     batch=4,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "ahead": 0.0},
     licence="code and weights: not stated",
     paper="H. R. Tavakoli, A. Borji, E. Rahtu, J. Kannala, DAVE: A Deep Audio-Visual Embedding for Dynamic Saliency "

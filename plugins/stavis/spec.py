@@ -30,6 +30,8 @@ SPEC = ExtractorSpec(
     needs=Needs(audio=AudioSpec(mono=True)),
     assets=("saliency_prediction/stavis/checkpoints/pretrained_stavis_orig",),
     batch=4,
+    checkpoints=("weights",),
+    assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "sound": True, "split": 1},
     licence="code and weights: MIT",
     paper="A. Tsiami, P. Koutras, P. Maragos, STAViS: Spatio-Temporal AudioVisual Saliency Network, CVPR 2020",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
 from fractions import Fraction
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from gazenet.cli import infer
+from gazenet.config.infer_experiments import infer_names
 from gazenet.errors import MediaError
 from gazenet.media.types import VideoInfo
 
@@ -135,4 +137,5 @@ def test_stray_file_is_an_input_that_was_not_named(capsys: pytest.CaptureFixture
 def test_list_names_configs_and_extractors(capsys: pytest.CaptureFixture[str]) -> None:
     assert infer.main(["--list"]) == 0
     said = capsys.readouterr().out
-    assert "  default  Embedded default" in said and "gaze_direction" in said
+    assert re.search(r"  default +Embedded default", said) and "gaze_direction" in said
+    assert "published, generators:" in said and all(f"  {name} " in said for name in infer_names())

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from gazenet import files
 from gazenet.config.infer_data import PublishedConfig
+from gazenet.cues.pictures import as_pictures
 from gazenet.data.cache import CAPTURED, FIXMAP, SALMAP
 from gazenet.errors import GazenetError
 from gazenet.inference.results import ChunkResult, SinkContext
@@ -33,10 +34,11 @@ TAKEN_OVER = (CAPTURED, SALMAP, FIXMAP)
 class PublishedSink:
     """``<root>/<dataset>/<video>/<frame, from 1>/<picture>_1.jpg``, and ``published.json`` that says where they are.
 
-    Pictures: ``captured``, ``det_transformed_<cue>`` of every extractor, ``det_transformed_gasp`` of an integrator,
-    and the ground truth of a data set (``transformed_salmap``, ``transformed_fixmap``). As published, one that is
-    black all over is not written. They are collected in ``<root>.part`` and moved when all are there: a new video
-    appears as a whole, a video that is there gets its pictures replaced or added one by one.
+    Pictures: ``captured``, ``det_transformed_<cue>`` of every extractor (the coloured one that it draws, else its map
+    in the config's colours), ``det_transformed_gasp`` of an integrator, and the ground truth of a data set
+    (``transformed_salmap``, ``transformed_fixmap``). As published, one that is black all over is not written. They are
+    collected in ``<root>.part`` and moved when all are there: a new video appears as a whole, a video that is there
+    gets its pictures replaced or added one by one.
     """
 
     name = "published"
@@ -84,7 +86,9 @@ class PublishedSink:
         for cue, maps in chunk.cues.items():
             picture = picture_of(cue)
             if picture not in (*found, CAPTURED):
-                found[picture] = colourise(maps[k], self._config.colour)
+                planes = chunk.pictures.get(cue)
+                coloured = colourise(maps[k], self._config.colour) if planes is None else as_pictures(planes[k])
+                found[picture] = np.ascontiguousarray(coloured)
         if len(chunk.saliency):
             one = chunk.saliency[k]
             grey = np.round(one / max(float(one.max()), 1e-12) * 255).astype(np.uint8)

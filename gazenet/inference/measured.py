@@ -1,0 +1,216 @@
+"""A run over a data set, and its scores: what the published metrics configurations do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.config.infer import InferConfig
+from gazenet.config.infer_data import MetricsConfig
+from gazenet.config.infer_experiments import METRICS
+from gazenet.data.density import Size
+from gazenet.data.fixations import FrameFixations
+from gazenet.errors import CacheError, UsageError
+from gazenet.files import write_text
+from gazenet.inference.collection import Known
+from gazenet.inference.graph import Graph
+from gazenet.inference.pipeline import prepare, run_graph, writable
+from gazenet.inference.recall import recall
+from gazenet.inference.results import RunResult, VideoSummary
+from gazenet.inference.sources import identity
+from gazenet.inference.video import default_store
+from gazenet.metrics import saliency
+from gazenet.metrics.evaluate import Predicted, read_predicted, score_frames
+from gazenet.metrics.truth import Elsewhere, all_points, elsewhere, from_picture
+
+SHORT = {ours: published for published, ours in METRICS.items()}
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A row per video (``video_id``, ``dataset``, ``frames_len``, a column per metric), and the mean gate of each cue.
+
+    With the original definitions columns have their published names. ``notes``: what was left out, and why.
+    """
+
+    rows: list[Row]
+    gates: list[Row]
+    file: Path
+    notes: tuple[str, ...] = ()
+
+    def mean(self) -> Row:
+        """The mean of the videos; frames summed."""
+        columns = list(self.rows[0])[3:]
+        means: Row = {name: _mean(np.array([row[name] for row in self.rows], np.float64)) for name in columns}
+        return {
+            "video_id": "mean",
+            "dataset": "",
+            "frames_len": sum(int(str(r["frames_len"])) for r in self.rows),
+        } | means
+
+
+def run_collection(
+    config: InferConfig,
+    chosen: Sequence[Known],
+    output_dir: Path,
+    resume: bool = True,
+    progress_log_file: Path | None = None,
+) -> tuple[RunResult, Table | None]:
+    """Runs a config over videos of a data set, then scores what was finished, if the config asks for scores.
+
+    The table is written to ``metrics.file``, the mean gates beside it (``..._gate_scores.csv``). Raises UsageError
+    and PluginError before any work where the request is wrong; a failing video is reported and the others go on.
+    """
+    known = {one.path: one for one in chosen}
+    if config.metrics is not None:
+        writable(_file(config.metrics, output_dir).parent)
+    graph = prepare(config, output_dir, progress_log_file)
+    result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known)
+    if config.metrics is None or not result.finished:
+        return result, None
+    table = measure(graph, config.metrics, [(known[one.path], one) for one in result.finished], output_dir)
+    write(table)
+    return result, table
+
+
+def measure(
+    graph: Graph, metrics: MetricsConfig, finished: Sequence[tuple[Known, VideoSummary]], output_dir: Path
+) -> Table:
+    """The scores of finished videos. Raises CacheError for results that are gone, UsageError for a bad baseline."""
+    predicted = [_predicted(graph, metrics, known, one) for known, one in finished]
+    truths = [known.item.fixations(found.times) for (known, _), found in zip(finished, predicted, strict=True)]
+    names, notes = usable(metrics, len(truths))
+    original = metrics.definitions == "original"
+    rows: list[Row] = []
+    for k, ((known, _), found) in enumerate(zip(finished, predicted, strict=True)):
+        others = _others(metrics, [one for j, one in enumerate(truths) if j != k], shape_of(found.maps, metrics.grid))
+        values = _scores(found, truths[k], known, metrics, names, others)
+        count = max((int(np.isfinite(column).sum()) for column in values.values()), default=0)
+        means = {SHORT[name] if original else name: _mean(column) for name, column in values.items()}
+        rows.append({"video_id": known.item.name, "dataset": known.dataset, "frames_len": count, **means})
+    return Table(rows, _gates(graph, finished, rows), _file(metrics, output_dir), notes)
+
+
+def _file(metrics: MetricsConfig, output_dir: Path) -> Path:
+    return Path(metrics.file) if metrics.file else output_dir / "metrics.csv"
+
+
+def usable(metrics: MetricsConfig, videos: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The metrics that can be computed, and notes: some need a baseline or other videos."""
+    names: tuple[str, ...] = metrics.names
+    needing = [name for name in names if {"others", "prior"} & set(saliency.METRICS[name].truth)]
+    notes = []
+    absent = metrics.baseline is not None and not Path(metrics.baseline).is_file()
+    if needing and absent:
+        notes.append(f"metrics.baseline {metrics.baseline} is not there: fixations of the other videos take its place")
+    if needing and videos < 2 and (absent or metrics.baseline is None):
+        names = tuple(name for name in names if name not in needing)
+        notes.append(f"{', '.join(needing)} left out: there is no other video, and no metrics.baseline")
+    return names, tuple(notes)
+
+
+def _predicted(graph: Graph, metrics: MetricsConfig, known: Known, one: VideoSummary) -> Predicted:
+    """The maps that are judged: those of the integrator, or of an extractor from the cache."""
+    if not metrics.prediction:
+        assert one.folder is not None
+        return read_predicted(one.folder, known.item.size)
+    store = default_store(graph.config.resolved_cache_dir)
+    recalled = recall(graph, identity(known.path), store)
+    if recalled is None:
+        raise CacheError(
+            f"{known.path}: the maps of {metrics.prediction} are not in {graph.config.resolved_cache_dir}: run again "
+            "with --no_resume"
+        )
+    return Predicted(known.name, recalled.maps[metrics.prediction], recalled.times, known.item.size)
+
+
+def _scores(
+    found: Predicted,
+    truth: FrameFixations,
+    known: Known,
+    metrics: MetricsConfig,
+    names: tuple[str, ...],
+    others: Elsewhere | None,
+) -> Mapping[str, NDArray[np.float64]]:
+    frames = [k for k in range(0, len(truth), metrics.stride) if truth.observers[k] >= metrics.min_observers]
+    scores = score_frames(
+        found.maps,
+        truth,
+        np.array(frames, np.int64),
+        known.sigma,
+        names,
+        None if others is None else others.others,
+        metrics.grid,
+        None if others is None else others.prior,
+        metrics.definitions,
+    )
+    return scores.values
+
+
+def _others(metrics: MetricsConfig, truths: Sequence[FrameFixations], shape: Size) -> Elsewhere | None:
+    """What people look at elsewhere: by the picture of the baseline if it is there, else in the other videos."""
+    if metrics.baseline is None or not Path(metrics.baseline).is_file():
+        return elsewhere([all_points(one) for one in truths], shape)
+    found = from_picture(Path(metrics.baseline), shape)
+    # The published evaluation draws from every pixel of the baseline that is not black.
+    return Elsewhere(found.prior > 0, found.prior) if metrics.definitions == "original" else found
+
+
+def shape_of(maps: NDArray[np.generic], grid: int | None) -> Size:
+    """Height and width at which maps ``[T, h, w]`` are judged."""
+    height, width = maps.shape[1:3]
+    longer = max(height, width)
+    if grid is None or longer >= grid:
+        return height, width
+    return round(height * grid / longer), round(width * grid / longer)
+
+
+def _mean(column: NDArray[np.float64]) -> float:
+    """The mean of the finite values; NaN without any."""
+    finite = column[np.isfinite(column)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _gates(graph: Graph, finished: Sequence[tuple[Known, VideoSummary]], rows: Sequence[Row]) -> list[Row]:
+    """The mean gate of every cue in every video; nothing where no integrator has gates."""
+    if graph.integrator is None:
+        return []
+    found: list[Row] = []
+    for (_, one), row in zip(finished, rows, strict=True):
+        assert one.folder is not None
+        with (one.folder / "attention.csv").open(newline="", encoding="utf-8") as file:
+            table = list(csv.DictReader(file))
+        means = {
+            cue: _mean(np.array([float(line[f"gate_{cue}"]) for line in table]))
+            for cue in graph.integrator.spec.cues
+            if table and table[0].get(f"gate_{cue}")
+        }
+        found.append({key: row[key] for key in ("video_id", "dataset", "frames_len")} | means)
+    return found if any(len(row) > 3 for row in found) else []
+
+
+def write(table: Table) -> None:
+    """The CSV files. Raises UsageError where they cannot be written."""
+    parts = [(table.file, table.rows)]
+    if table.gates:
+        parts.append((table.file.with_name(f"{table.file.stem}_gate_scores.csv"), table.gates))
+    for file, rows in parts:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, text.getvalue())
+        except OSError as error:
+            raise UsageError(f"metrics.file {file}: cannot be written ({error.strerror}); choose another") from None
+    for note in table.notes:
+        print(f"note: {note}", file=sys.stderr)
