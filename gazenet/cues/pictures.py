@@ -47,3 +47,8 @@ def taken(picture: Picture) -> Picture:
     """
     small = stretched(stretched(picture, SHOWN), TAKEN)
     return np.ascontiguousarray(small.transpose(2, 0, 1))
+
+
+def as_pictures(planes: Picture) -> Picture:
+    """Planes ``[..., 3, h, w]`` as pictures ``[..., h, w, 3]``, without copying."""
+    return np.moveaxis(planes, -3, -1)

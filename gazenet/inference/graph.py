@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
 import torch
 from pydantic import ValidationError
 
 from gazenet.assets import asset_path
+from gazenet.config.base import expand_path
 from gazenet.config.infer import ExtractorConfig, InferConfig
+from gazenet.config.stems import CAPTURED
 from gazenet.cues.faces.spec import FaceModelSpec
 from gazenet.cues.faces.stage import FaceStage
 from gazenet.cues.registry import Entry, get
@@ -19,8 +22,10 @@ from gazenet.fusion.integrator import Integrator, load_integrator
 from gazenet.fusion.spec import IntegratorSpec
 from gazenet.inference.fingerprint import extractor_fingerprint, faces_fingerprint
 
-TUNABLE = ("smoothing", "sharpness")
+TUNABLE = ("smoothing", "sharpness", "weights")
 """What a config may change of an integrator's declaration."""
+PUBLISHED = {"mode": "published"}
+"""What an extractor is told whose pictures are wanted."""
 
 
 @dataclass(frozen=True)
@@ -57,40 +62,88 @@ class Graph:
     integrator: Integrator | None
 
 
-def build_graph(config: InferConfig) -> Graph:
-    """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done."""
-    entries = {one.name: (get(one.name), one) for one in config.extractors}
-    order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
+def build_graph(config: InferConfig, idle: bool = False) -> Graph:
+    """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done.
+
+    With ``idle`` extractors load when they are first needed: for a process that will run few of them, or none.
+    """
     integrator = tuned_integrator(config)
     if integrator is not None:
-        lacking = [cue for cue in integrator.spec.cues if cue not in entries]
-        if lacking:
-            raise UsageError(
-                f"integrator {integrator.spec.name} needs the cues {', '.join(lacking)}: add them to 'extractors'"
-            )
+        config = completed(config, integrator.spec)
+    entries = {one.name: (get(one.name), one) for one in config.extractors}
+    order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
     stage, fingerprint, face_assets = _faces(config)
     upstream, cues = {"faces": fingerprint}, []
     for name in order:
-        cue = _cue(*entries[name], config, upstream)
+        cue = _cue(*entries[name], config, upstream, idle)
         upstream[name] = cue.fingerprint
         cues.append(cue)
     return Graph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
 def tuned_integrator(config: InferConfig) -> Integrator | None:
-    """The integrator with the config's parameters in place of what its declaration says."""
+    """The integrator with the config's parameters in place of what its declaration says, its cues as extractors.
+
+    Raises UsageError.
+    """
     if config.integrator is None:
         return None
-    loaded, given = load_integrator(config.integrator.name, config.device), config.integrator.parameters
+    given = dict(config.integrator.parameters)
     for name in given:
         if name not in TUNABLE:
             raise UsageError(f"integrator.parameters.{name}: unknown; known: {', '.join(TUNABLE)}")
+    try:
+        weights = expand_path(str(given.pop("weights"))) if "weights" in given else ""
+    except ValueError as error:
+        raise UsageError(f"integrator.parameters.weights: {error}") from None
+    loaded = load_integrator(config.integrator.name, config.device, weights, asset_path)
     try:
         spec = IntegratorSpec.model_validate({**loaded.spec.model_dump(), **given})
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return replace(loaded, spec=spec)
+    try:
+        return replace(loaded, spec=spec.on_extractors())
+    except ValueError as error:
+        raise UsageError(f"integrator {spec.name}: {error}") from None
+
+
+def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
+    """The config with what an integrator cannot do without: the frame itself, and the published pictures of extractors
+    whose mode the config leaves open.
+
+    Raises UsageError for cues whose extractors are not in the config, and for extractors that give no pictures.
+    """
+    chosen = {one.name: one for one in config.extractors}
+    if CAPTURED in spec.cues:
+        chosen.setdefault(CAPTURED, ExtractorConfig(name=CAPTURED))
+    lacking = [cue for cue in spec.cues if cue not in chosen]
+    if lacking:
+        raise UsageError(
+            f"integrator {spec.name} needs the cues {', '.join(lacking)}: add them to 'extractors', or run nothing "
+            f"else: --set extractors='{_needed(spec)}'"
+        )
+    for cue in spec.pictured:
+        chosen[cue] = _pictured(chosen[cue], spec.name)
+    return config.model_copy(update={"extractors": tuple(chosen.values())})
+
+
+def _needed(spec: IntegratorSpec) -> str:
+    """The extractors of an integrator as a config has them (JSON)."""
+    told = [{"name": cue, **({"parameters": PUBLISHED} if cue in spec.pictured else {})} for cue in spec.cues]
+    return json.dumps([one for one in told if one["name"] != CAPTURED])
+
+
+def _pictured(one: ExtractorConfig, integrator: str) -> ExtractorConfig:
+    """An extractor that gives pictures."""
+    declared = get(one.name).spec
+    parameters = {**(PUBLISHED if "mode" in declared.parameters else {}), **one.parameters}
+    if not declared.pictures_with(parameters):
+        why = f"in mode {parameters['mode']} it" if declared.pictures else "it"
+        raise UsageError(
+            f"extractor {one.name}: integrator {integrator} takes its coloured pictures; {why} makes none"
+        )
+    return one.model_copy(update={"parameters": parameters})
 
 
 def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
@@ -103,13 +156,20 @@ def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
     return stage, faces_fingerprint(config.faces, models, config.max_side, config.chunk), assets
 
 
-def _cue(entry: Entry[ExtractorSpec], settings: ExtractorConfig, config: InferConfig, upstream: dict[str, str]) -> Cue:
+def _cue(
+    entry: Entry[ExtractorSpec],
+    settings: ExtractorConfig,
+    config: InferConfig,
+    upstream: dict[str, str],
+    idle: bool,
+) -> Cue:
     device = torch.device(config.device)
     size = (config.map_size, config.map_size)
     runner = CueRunner(entry, settings.parameters, device, asset_path, size, settings.stride, config.chunk)
     if entry.spec.window.after > config.chunk * 4:
         raise UsageError(f"extractor {entry.spec.name} looks {entry.spec.window.after} frames ahead: raise 'chunk'")
-    runner.load()
+    if not idle:
+        runner.load()
     return Cue(entry, runner, extractor_fingerprint(entry, runner.parameters, runner.stride, config, upstream))
 
 

@@ -11,6 +11,16 @@ def cue_key(cue: Cue, source_id: str) -> MapKey:
     return MapKey(source_id, cue.name, cue.spec.version, cue.fingerprint)
 
 
+def pictures_key(cue: Cue, source_id: str) -> MapKey:
+    """The coloured pictures of one extractor."""
+    return MapKey(source_id, picture_name(cue.name), cue.spec.version, cue.fingerprint)
+
+
+def picture_name(extractor: str) -> str:
+    """What pictures are called beside the maps of the same extractor; no extractor can have such a name."""
+    return f"{extractor}.picture"
+
+
 def faces_key(graph: Graph, source_id: str) -> MapKey:
     """The face detections; the maps of this entry are empty, its records count."""
     return MapKey(source_id, "faces", "1", graph.faces_fingerprint)

@@ -76,4 +76,5 @@ def _joined(chunks: list[ChunkResult], graph: Graph, timings: Timings) -> Predic
         records={name: [record for chunk in chunks for record in chunk.records[name]] for name in names},
         faces=[faces for chunk in chunks for faces in chunk.faces],
         timings=timings.summary(frames),
+        pictures={name: np.concatenate([one.pictures[name] for one in chunks]) for name in chunks[0].pictures},
     )

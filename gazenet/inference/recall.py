@@ -13,23 +13,29 @@ from gazenet.cues.faces.tracker import FaceTracker
 from gazenet.cues.types import Face
 from gazenet.errors import CacheError
 from gazenet.inference.graph import Graph
-from gazenet.inference.keys import cue_key, faces_key, frames_key
+from gazenet.inference.keys import cue_key, faces_key, frames_key, picture_name, pictures_key
 from gazenet.maps.keys import MapKey
 from gazenet.maps.store import MapReader, MapStore
 
 
 @dataclass(frozen=True)
 class Recalled:
-    """Memory-mapped maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, and every frame's faces."""
+    """Memory-mapped maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, and every frame's faces.
+
+    ``pictures``: uint8 ``[T, 3, 120, 120]`` (RGB planes) of the cues that have coloured pictures.
+    """
 
     maps: dict[str, NDArray[np.uint8]]
     times: NDArray[np.float64]
     faces: Sequence[tuple[Face, ...]]
+    pictures: dict[str, NDArray[np.uint8]]
 
 
 def recall(graph: Graph, source_id: str, store: MapStore) -> Recalled | None:
     """All cues of a file, if every one of them is finished and sound; None where something must be computed."""
     keys = {cue.name: cue_key(cue, source_id) for cue in graph.cues}
+    drawn = {cue.name: picture_name(cue.name) for cue in graph.cues if cue.runner.makes_pictures}
+    keys.update((drawn[cue.name], pictures_key(cue, source_id)) for cue in graph.cues if cue.name in drawn)
     clock = _finished(store, frames_key(source_id))
     maps = {name: _finished(store, key) for name, key in keys.items()}
     faces = _finished(store, faces_key(graph, source_id)) if graph.faces else None
@@ -40,7 +46,8 @@ def recall(graph: Graph, source_id: str, store: MapStore) -> Recalled | None:
         return None
     times = np.array([record["time"] for record in clock.records])
     tracked = _tracked(faces.records, graph.config.faces.stride) if faces is not None else []
-    return Recalled(found, times, tracked)
+    pictures = {name: found.pop(entry) for name, entry in drawn.items()}
+    return Recalled(found, times, tracked, pictures)
 
 
 def _finished(store: MapStore, key: MapKey) -> MapReader | None:

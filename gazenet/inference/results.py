@@ -24,7 +24,8 @@ class ChunkResult:
     """Consecutive frames ``start`` .. ``start + n - 1``, ready for the sinks.
 
     ``images``: analysis frames uint8 ``[H, W, 3]`` RGB; ``times`` float64 ``[n]``; ``saliency`` float32 ``[n, h, w]``
-    and ``gates`` float32 ``[n, M]`` (both empty without an integrator); ``cues``: uint8 ``[n, h, w]`` per extractor.
+    and ``gates`` float32 ``[n, M]`` (both empty without an integrator); ``cues``: uint8 ``[n, h, w]`` per extractor;
+    ``pictures``: uint8 ``[n, 3, 120, 120]`` (RGB planes) per extractor that gives coloured pictures.
     """
 
     start: int
@@ -35,6 +36,7 @@ class ChunkResult:
     faces: Sequence[tuple[Face, ...]]
     cues: dict[str, NDArray[np.uint8]]
     records: dict[str, list[Record]]
+    pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -94,7 +96,8 @@ class Prediction:
 
     ``saliency`` float32 ``[T, h, w]``, every frame divided by its maximum; ``times`` float64 ``[T]`` in seconds;
     ``gates`` float32 ``[T, M]`` in the order of ``gate_names``; ``cues`` uint8 ``[T, h, w]`` per extractor;
-    ``records`` one dict per frame and extractor; ``faces`` per frame.
+    ``records`` one dict per frame and extractor; ``faces`` per frame; ``pictures`` uint8 ``[T, 3, 120, 120]`` (RGB
+    planes) per extractor that gives coloured pictures.
     """
 
     saliency: NDArray[np.float32]
@@ -105,3 +108,4 @@ class Prediction:
     records: dict[str, list[Record]]
     faces: list[tuple[Face, ...]]
     timings: dict[str, Any]
+    pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)

@@ -40,8 +40,8 @@ def integrator_hash(graph: Graph) -> str | None:
     """SHA-256 of the integrator's weights; None without an integrator."""
     if graph.integrator is None or graph.config.integrator is None:
         return None
-    path = Path(graph.integrator.spec.weights or graph.config.integrator.name)
-    return sha256_file(path) if path.is_file() else None
+    path = graph.integrator.file
+    return sha256_file(path) if path is not None and path.is_file() else None
 
 
 def weight_hashes(graph: Graph) -> dict[str, str | None]:

@@ -12,14 +12,15 @@ from typing import cast
 import numpy as np
 
 from gazenet.cues.faces.tracker import FaceTracker
+from gazenet.cues.pictures import TAKEN, as_pictures
 from gazenet.cues.runner import WindowSource, neutral_map
-from gazenet.cues.types import VideoContext
+from gazenet.cues.types import Record, VideoContext
 from gazenet.errors import PluginError
 from gazenet.fusion.integrator import FusedChunk
 from gazenet.inference.buffer import FrameBuffer, WithCrops
 from gazenet.inference.faces import FaceFeed
 from gazenet.inference.graph import Cue, Graph
-from gazenet.inference.keys import cue_key, faces_key, frames_key
+from gazenet.inference.keys import cue_key, faces_key, frames_key, picture_name, pictures_key
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult
 from gazenet.inference.sizes import map_size
 from gazenet.inference.sound import Sound
@@ -39,10 +40,20 @@ class CueState:
 
     cue: Cue
     writer: MapWriter
+    pictures: MapWriter | None = None
     cached: int = 0
     next_block: int = 0
     next_take: int = 0
     failed: bool = False
+
+    @property
+    def writers(self) -> list[MapWriter]:
+        return [self.writer, *([self.pictures] if self.pictures else [])]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the cache has all of it."""
+        return all(writer.complete for writer in self.writers)
 
 
 class VideoPass:
@@ -127,18 +138,22 @@ class VideoPass:
         if self._graph.faces is not None:
             sizes[faces_key(self._graph, self._source_id)] = (1, 1)
         sizes.update((cue_key(cue, self._source_id), self.map_size) for cue in self._graph.cues)
+        drawn = {pictures_key(cue, self._source_id) for cue in self._graph.cues if cue.runner.makes_pictures}
+        sizes.update(dict.fromkeys(drawn, TAKEN))
         writers = {}
         for key in sorted(sizes, key=lambda key: (key.extractor, key.version, key.fingerprint)):
-            writers[key] = stack.enter_context(self._store.writer(key, *sizes[key], chunk=self._chunk))
-            self.warnings += writers[key].notes
+            planes = 3 if key in drawn else 1
+            opened = self._store.writer(key, *sizes[key], chunk=self._chunk, planes=planes)
+            writers[key] = stack.enter_context(opened)
+            self.warnings += opened.notes
         return writers
 
     def _state(self, cue: Cue, sound: Sound, writers: Mapping[MapKey, MapWriter]) -> CueState:
-        writer = writers[cue_key(cue, self._source_id)]
-        state = CueState(cue, writer)
-        while not writer.complete and writer.has(state.cached):
+        pictures = writers[pictures_key(cue, self._source_id)] if cue.runner.makes_pictures else None
+        state = CueState(cue, writers[cue_key(cue, self._source_id)], pictures)
+        while not state.complete and all(writer.has(state.cached) for writer in state.writers):
             state.cached += 1
-        if writer.complete:
+        if state.complete:
             state.cached = 1 << 40
             return state
         heard = sound.wanted_by(cue.spec)
@@ -188,7 +203,8 @@ class VideoPass:
             self._send(self._stream.finish())
         for state in self._states:
             if not self._unfit(state):
-                state.writer.finish(self.frames)
+                for writer in state.writers:
+                    writer.finish(self.frames)
         self._clock.finish(self.frames)
 
     def _step(self, state: CueState) -> None:
@@ -200,7 +216,7 @@ class VideoPass:
             state.next_take += 1
 
     def _available(self, state: CueState, k: int) -> bool:
-        frames = min((k + 1) * self._chunk, self.frames) - k * self._chunk
+        frames = self._count(k)
         return frames > 0 and (frames == self._chunk or self._last is not None)
 
     def _compute(self, state: CueState) -> bool:
@@ -253,32 +269,60 @@ class VideoPass:
 
     def _store_chunk(self, state: CueState, k: int) -> None:
         name = state.cue.name
+        if state.pictures is not None:
+            self._store_pictures(state, state.pictures, k)
         if k < state.cached:
             self._buffer.keep(name, k, *state.writer.part(k))
             return
         if state.failed:
-            count = min((k + 1) * self._chunk, self.frames) - k * self._chunk
+            count = self._count(k)
             neutral = np.repeat(neutral_map(state.cue.spec, self.map_size)[None], count, axis=0)
             self._buffer.keep(name, k, neutral, [{"skipped": True} for _ in range(count)])
             return
         maps, records = state.cue.runner.take(k, self._last)
-        if not self._unfit(state):
-            with self._timings.stage("cache"):
-                state.writer.write(k, maps, records)
+        self._write(state, state.writer, k, maps, records)
         self._buffer.keep(name, k, maps, records)
+
+    def _store_pictures(self, state: CueState, writer: MapWriter, k: int) -> None:
+        """The coloured pictures of a chunk whose maps are not taken yet; black ones of a cue that failed."""
+        count = self._count(k)
+        if k < state.cached:
+            planes = writer.part(k)[0]
+        elif state.failed:
+            planes = np.zeros((count, 3, *TAKEN), np.uint8)
+        else:
+            planes = state.cue.runner.pictures(k, self._last)
+            self._write(state, writer, k, planes, [{}] * count)
+        self._buffer.keep(picture_name(state.cue.name), k, planes, [])
+
+    def _write(self, state: CueState, writer: MapWriter, k: int, values: np.ndarray, records: list[Record]) -> None:
+        """What is there already would be the same: of maps and pictures, one may have got further than the other."""
+        if not self._unfit(state) and not writer.has(k):
+            with self._timings.stage("cache"):
+                writer.write(k, values, records)
+
+    def _count(self, k: int) -> int:
+        """Frames of chunk k."""
+        return min((k + 1) * self._chunk, self.frames) - k * self._chunk
 
     def _fuse(self) -> None:
         while self._states and self._whole(self._fused):
-            maps = {s.cue.name: self._buffer.chunk(s.cue.name, self._fused)[0] for s in self._states}
-            start = self._fused * self._chunk
-            self._fused += 1
+            k, self._fused = self._fused, self._fused + 1
             if self._stream is None:
-                count = len(next(iter(maps.values())))
-                self._send_frames(start, start + count, EMPTY_MAPS, np.zeros((0, 0), np.float32))
+                start = k * self._chunk
+                self._send_frames(start, start + self._count(k), EMPTY_MAPS, np.zeros((0, 0), np.float32))
                 continue
             with self._timings.stage("integrator", network=True):
-                fused = self._stream.push(maps)
+                fused = self._stream.push(self._given(k))
             self._send(fused)
+
+    def _given(self, k: int) -> dict[str, np.ndarray]:
+        """What the integrator takes of chunk k: maps ``[n, h, w]``, or pictures ``[n, 120, 120, 3]``, per cue."""
+        assert self._graph.integrator is not None
+        spec = self._graph.integrator.spec
+        names = {cue: picture_name(cue) if cue in spec.pictured else cue for cue in spec.cues}
+        found = {cue: self._buffer.chunk(name, k)[0] for cue, name in names.items()}
+        return {cue: as_pictures(one) if cue in spec.pictured else one for cue, one in found.items()}
 
     def _whole(self, k: int) -> bool:
         """Whether all that is to be said of chunk k is known: every cue's maps, and the faces of its last frame."""
@@ -294,6 +338,7 @@ class VideoPass:
     def _send_frames(self, start: int, stop: int, saliency: np.ndarray, gates: np.ndarray) -> None:
         frames = range(start, stop)
         cues = {s.cue.name: self._buffer.span(s.cue.name, start, stop) for s in self._states}
+        drawn = [s.cue.name for s in self._states if s.pictures]
         self._emit(
             ChunkResult(
                 start,
@@ -304,6 +349,7 @@ class VideoPass:
                 [self._buffer.faces(k) for k in frames],
                 {name: maps for name, (maps, _) in cues.items()},
                 {name: records for name, (_, records) in cues.items()},
+                {name: self._buffer.span(picture_name(name), start, stop)[0] for name in drawn},
             )
         )
         self._sent = stop
@@ -311,7 +357,7 @@ class VideoPass:
     def _forget(self) -> None:
         oldest = self._sent
         for state in self._states:
-            if not state.writer.complete and not state.failed:
+            if not state.complete and not state.failed:
                 oldest = min(oldest, state.cue.runner.earliest(state.next_block))
         self._buffer.drop_before(oldest)
 

@@ -125,6 +125,7 @@ class Sum:
 
     class spec:
         cues = ("bright", "crowd", "echo")
+        pictured = ()
         smoothing = 2
 
     def stream(self) -> SumStream:
@@ -197,6 +198,7 @@ def told(chunks: list[ChunkResult]) -> list[Any]:
             chunk.faces[k],
             {name: maps[k].tobytes() for name, maps in chunk.cues.items()},
             {name: records[k] for name, records in chunk.records.items()},
+            {name: planes[k].tobytes() for name, planes in chunk.pictures.items()},
         )
         for chunk in chunks
         for k in range(len(chunk))
