@@ -17,6 +17,7 @@ from gazenet.errors import UsageError
 from gazenet.files import write_bytes, write_json
 from gazenet.fusion.checkpoints import save_integrator
 from gazenet.fusion.integrator import Integrator
+from gazenet.learning.curves import CURVE
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.training.checkpoint_io import check_fits
@@ -29,7 +30,7 @@ from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
 
 CONFIG, WEIGHTS, SCORES = "train_config.json", "integrator.safetensors", "scores.json"
-BARE, LOG, CURVE = "last_model.pt", "metrics.csv", "curve.png"
+BARE, LOG = "last_model.pt", "metrics.csv"
 _FREE_TO_CHANGE = ("device", "logger", "project", "output", "summary")
 _FREE_IN_TRAINER = (
     "check_val_every_n_epoch",

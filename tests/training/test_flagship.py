@@ -22,9 +22,10 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.integrator import load_integrator
 from gazenet.inference import pipeline
 from gazenet.inference.results import Failure, RunResult
+from gazenet.learning.curves import CURVE
 from gazenet.training import fit as fitting
 from gazenet.training.curve import read_log
-from gazenet.training.run import CURVE, train
+from gazenet.training.run import train
 
 HERE = Path(__file__).parent
 
