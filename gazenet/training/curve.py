@@ -66,13 +66,13 @@ def write_curve(files: Sequence[Path], path: Path) -> None:
     found = curves(read_log(files))
     figure = Figure(figsize=(6, 0.6 + 2.2 * len(found)), layout="tight")
     FigureCanvasAgg(figure)
-    rows: Sequence[Any] = figure.subplots(len(found), 1, sharex=True, squeeze=False)[:, 0] if found else ()
+    rows: list[Any] = list(figure.subplots(len(found), 1, sharex=True, squeeze=False)[:, 0]) if found else []
     for axes, (label, named) in zip(rows, found.items(), strict=True):
         for name, points in named.items():
             axes.plot(*zip(*points, strict=True), label=name, linewidth=0.6 if name == "training" else 1.6)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    if len(rows):
+    if rows:
         rows[0].legend()
         rows[-1].set_xlabel("optimiser steps")
     buffer = io.BytesIO()
