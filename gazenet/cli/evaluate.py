@@ -11,12 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazenet.cli.common import OK, Parser, cell, execute, print_table
-from gazenet.config.load import suggest
+from gazenet.config.infer_data import DataInputsConfig
+from gazenet.config.load import suggest, validate
+from gazenet.config.overrides import parse_set
 from gazenet.errors import UsageError
 from gazenet.files import write_text
 
 if TYPE_CHECKING:
     from gazenet.metrics.comparison import Comparison
+    from gazenet.metrics.truth import VideoTruth
+
+PARTS = ("train", "validation", "test")
+AS_OPTIONS = {
+    "--set data.root=": "--root ",
+    "data.options": "--dataset_options",
+    "data.split": "--split",
+    "data.reader": "--dataset",
+}
+"""What keys of a config are called here."""
 
 DESCRIPTION = """Score the maps that gasp_infer left behind against human fixations.
 
@@ -29,6 +41,7 @@ exit codes: 0 done; 1 something cannot be scored; 2 the request is wrong"""
 
 EXAMPLES = """  gasp_evaluate --predictions runs --fixations fixations.csv
   gasp_evaluate --predictions runs --dataset findwho --root ~/findwho --output scores.csv
+  gasp_evaluate --predictions runs --dataset diem --split ave --subset test --dataset_options behaviour=published
   gasp_evaluate --predictions mine=runs theirs=others --fixations fixations.csv --output_dir scores --pictures 3"""
 
 NAMES = (
@@ -58,9 +71,22 @@ def build_parser() -> Parser:
         help="output folders of gasp_infer; several are compared",
     )
     truth = parser.add_mutually_exclusive_group()
-    truth.add_argument("--dataset", metavar="NAME", help="an installed data set reader (needs --root)")
+    truth.add_argument("--dataset", metavar="NAME", help="an installed data set reader")
     truth.add_argument("--fixations", metavar="CSV", help="a table of fixations")
-    parser.add_argument("--root", metavar="DIR", help="where the files of --dataset are")
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        help="where the files of --dataset are (default: where the download manager puts them)",
+    )
+    parser.add_argument(
+        "--split", metavar="CSV", nargs="+", default=[], help="only videos of these tables (.csv, test_ave, ave, ...)"
+    )
+    parser.add_argument(
+        "--subset", metavar="PART", nargs="+", default=[], choices=PARTS, help=f"parts of a family: {', '.join(PARTS)}"
+    )
+    parser.add_argument(
+        "--dataset_options", metavar="KEY=VALUE", nargs="+", default=[], help="options of the reader of --dataset"
+    )
     parser.add_argument("--metrics", metavar="NAME", nargs="+", help=f"some of {', '.join(NAMES)}")
     parser.add_argument("--mode", choices=["standard", "original"], default="standard", help="original: as published")
     parser.add_argument("--stride", type=int, default=1, metavar="N", help="judge every N-th frame")
@@ -82,9 +108,8 @@ def run(args: argparse.Namespace) -> int:
     folders = check(args)
     metrics = chosen_metrics(args)
     from gazenet.metrics.comparison import Options, compare
-    from gazenet.metrics.truth import truths
 
-    known = truths(args.dataset, optional(args.root), optional(args.fixations))
+    known = ground_truth(args)
     options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode)
     found = compare(folders, known, options)
     if not found.videos:
@@ -102,14 +127,44 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
+def ground_truth(args: argparse.Namespace) -> dict[str, VideoTruth]:
+    """The fixations by video, from a table or from a data set. Raises UsageError for what is not there."""
+    from gazenet.metrics.truth import truth_of, truths
+
+    if args.fixations:
+        return truths(None, None, Path(args.fixations))
+    from gazenet.inference.collection import choose
+
+    try:
+        found = choose(data_inputs(args))
+    except UsageError as error:
+        text = str(error)
+        for key, option in AS_OPTIONS.items():
+            text = text.replace(key, option)
+        raise UsageError(text) from None
+    return {one.name: truth_of(one.name, one.item, one.sigma) for one in found}
+
+
+def data_inputs(args: argparse.Namespace) -> DataInputsConfig:
+    """What the command line says of the data set. Raises UsageError for options without a value."""
+    changes = [parse_set(text, "--dataset_options", "behaviour=published") for text in args.dataset_options]
+    data = {
+        "reader": args.dataset,
+        "root": args.root,
+        "options": {change.key: change.value for change in changes},
+        "split": args.split or None,
+        "subset": args.subset,
+    }
+    return validate(DataInputsConfig, data, "gasp_evaluate")
+
+
 def check(args: argparse.Namespace) -> dict[str, Path]:
     """The folders of predictions by name. Raises UsageError for requests that cannot be answered."""
     if not args.predictions:
         raise UsageError("--predictions is missing: name an output folder of gasp_infer")
     if not (args.dataset or args.fixations):
-        raise UsageError("nothing to score against: add --fixations CSV, or --dataset NAME with --root DIR")
-    if args.dataset and not args.root:
-        raise UsageError(f"--dataset {args.dataset}: add --root DIR, the folder of its files")
+        raise UsageError("nothing to score against: add --fixations CSV, or --dataset NAME (with --root DIR)")
+    check_choice(args)
     folders = named(args.predictions)
     asked = [("--predictions", str(path), Path.is_dir) for path in folders.values()]
     asked += [("--root", args.root, Path.is_dir), ("--fixations", args.fixations, Path.is_file)]
@@ -123,6 +178,15 @@ def check(args: argparse.Namespace) -> dict[str, Path]:
     if args.pictures and not args.output_dir:
         raise UsageError("--pictures: add --output_dir DIR, where they are written")
     return folders
+
+
+def check_choice(args: argparse.Namespace) -> None:
+    """Raise UsageError for options of a data set without one, and for parts of nothing."""
+    for option in ("root", "split", "subset", "dataset_options"):
+        if getattr(args, option) and not args.dataset:
+            raise UsageError(f"--{option}: add --dataset NAME")
+    if args.subset and not args.split:
+        raise UsageError("--subset: add --split, the family of tables (ave, findwho, ...) that it is a part of")
 
 
 def named(given: Sequence[str]) -> dict[str, Path]:

@@ -19,14 +19,17 @@ class Change:
     value: Any
 
 
-def parse_set(text: str) -> Change:
-    """Read ``key.path=value``; what is not JSON is a string. Raises UsageError for anything without a key."""
+def parse_set(text: str, option: str = "--set", example: str = "faces.score=0.5") -> Change:
+    """Read ``key.path=value``; what is not JSON is a string. Raises UsageError for anything without a key.
+
+    ``option`` and ``example`` appear in errors.
+    """
     key, equals, raw = text.partition("=")
     key = key.strip()
     if not equals or not key or not all(key.split(".")):
-        raise UsageError(f"--set {text}: write key.path=value, for example --set faces.score=0.5")
+        raise UsageError(f"{option} {text}: write key.path=value, for example {option} {example}")
     try:
-        return Change(key, parse(raw, "--set"))
+        return Change(key, parse(raw, option))
     except UsageError:
         return Change(key, raw)
 

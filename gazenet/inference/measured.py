@@ -107,14 +107,15 @@ def usable(metrics: MetricsConfig, videos: int) -> tuple[tuple[str, ...], tuple[
     """The metrics that can be computed, and notes: some need a baseline or other videos."""
     names: tuple[str, ...] = metrics.names
     needing = [name for name in names if {"others", "prior"} & set(saliency.METRICS[name].truth)]
-    notes = []
-    absent = metrics.baseline is not None and not Path(metrics.baseline).is_file()
-    if needing and absent:
-        notes.append(f"metrics.baseline {metrics.baseline} is not there: fixations of the other videos take its place")
-    if needing and videos < 2 and (absent or metrics.baseline is None):
-        names = tuple(name for name in names if name not in needing)
-        notes.append(f"{', '.join(needing)} left out: there is no other video, and no metrics.baseline")
-    return names, tuple(notes)
+    if not needing or (metrics.baseline is not None and Path(metrics.baseline).is_file()):
+        return names, ()
+    absent = "there is no metrics.baseline"
+    if metrics.baseline is not None:
+        absent = f"metrics.baseline {metrics.baseline} is not there"
+    if videos > 1:
+        return names, (f"{absent}: fixations of the other videos take its place",) if metrics.baseline else ()
+    kept = tuple(name for name in names if name not in needing)
+    return kept, (f"{', '.join(needing)} left out: {absent}, and no other video",)
 
 
 def _predicted(graph: Graph, metrics: MetricsConfig, known: Known, one: VideoSummary) -> Predicted:

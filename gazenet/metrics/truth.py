@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gazenet.data.density import Points, Size, cells, density
 from gazenet.data.fixations import FrameFixations, per_frame, read_table
-from gazenet.data.types import Dataset, Item, open_dataset, sigma_of
+from gazenet.data.selection import result_name
+from gazenet.data.types import Item, open_dataset, sigma_of
 from gazenet.errors import UsageError
 
 SIGMA_FRACTION = 40 / 1280
@@ -57,16 +58,17 @@ def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[s
     items = collection.items()
     if any(item.still for item in items):
         raise UsageError(f"data set {dataset} holds pictures; score videos, or use the benchmark of stills")
-    return {Path(item.name).stem: _of_item(item, collection) for item in items}
+    return {result_name(item): truth_of(result_name(item), item, sigma_of(collection, item)) for item in items}
 
 
-def _of_item(item: Item, collection: Dataset) -> VideoTruth:
+def truth_of(name: str, item: Item, sigma: float) -> VideoTruth:
+    """The fixations on an item of a data set whose results are called ``name``; ``sigma`` in pixels of its frames."""
     looks = getattr(item, "table", None)
     return VideoTruth(
-        Path(item.name).stem,
+        name,
         lambda times, size: item.fixations(times),
         lambda: item.size,
-        lambda size: sigma_of(collection, item),
+        lambda size: sigma,
         None if looks is None else looks.points,
     )
 

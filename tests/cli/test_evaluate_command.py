@@ -97,7 +97,7 @@ def test_names_are_those_of_the_metrics() -> None:
     [
         ([], "--predictions is missing"),
         (["--predictions", "good"], "nothing to score against"),
-        (["--predictions", "good", "--dataset", "osie"], "--dataset osie: add --root"),
+        (["--predictions", "good", "--dataset", "osie"], "data set osie: datasets/osie is not there; name their folder with --root DIR"),
         (["--predictions", "absent", "--fixations", "f.csv"], "--predictions absent: there is no such folder"),
         (["--predictions", "x=absent", "--fixations", "f.csv"], "--predictions absent: there is no such folder"),
         (["--predictions", "good", "--fixations", "good"], "--fixations good: there is no such file"),
