@@ -1,0 +1,186 @@
+"""The engine ``ray``: a pool of processes per stage, wherever the cluster has room."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gazenet.config.infer import InferConfig
+from gazenet.errors import GazenetError, UsageError
+from gazenet.inference.distributed.schedule import Schedule, Task
+from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
+from gazenet.inference.graph import Graph
+from gazenet.inference.jobs import Ended, Job
+from gazenet.inference.results import VideoSummary
+
+INSTALL = "install it with: pip install 'gazenet[ray]'"
+RESTARTS = 8
+"""How often a lost process is started again and given the work that it had."""
+AHEAD = 2
+"""Videos under way per worker: one at the networks, one at the ends."""
+ENVIRONMENT = ("PYTHONPATH", "GAZENET_ASSETS", "GASP_CWD")
+"""Variables of the driver that its processes need as well."""
+
+
+def import_ray() -> Any:
+    """The library. Raises UsageError where it is not installed."""
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(f"--engine ray: Ray is not installed; {INSTALL}") from None
+    return ray
+
+
+@dataclass
+class Pool:
+    """The processes of one unit; started when there is work, no more than ``most``."""
+
+    unit: str
+    most: int
+    idle: list[Any] = field(default_factory=list)
+    started: int = 0
+
+
+class RayEngine:
+    """Runs videos on a Ray cluster (an ``Engine``). Use it as a context manager.
+
+    Args:
+        address: ``local`` starts a cluster on this machine; ``auto`` finds the one that runs here; or ``host:port``.
+        workers: processes per stage, at most.
+
+    Raises UsageError where Ray is missing, of another version than the cluster's, or does not answer.
+    """
+
+    def __init__(self, address: str = "local", workers: int = 1) -> None:
+        if workers < 1:
+            raise UsageError(f"--workers {workers}: must be at least 1")
+        self._ray, self._workers = import_ray(), workers
+        self._own = False
+        self._connect(address)
+
+    def _connect(self, address: str) -> None:
+        if self._ray.is_initialized():
+            return
+        where: dict[str, Any] = {"address": address}
+        if address == "local":
+            where |= {"include_dashboard": False, "num_cpus": max(os.cpu_count() or 1, 2)}
+        try:
+            self._ray.init(**where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+        except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
+            text = " ".join(str(error).split())[:300]
+            raise UsageError(f"--ray_address {address}: {text or type(error).__name__}") from None
+        self._own = True
+
+    def __enter__(self) -> RayEngine:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        if self._own:
+            self._ray.shutdown()
+
+    def __call__(self, graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
+        """Each job with its summary or its error, as they end."""
+        return _Run(self._ray, graph, jobs, resume, self._workers).ended()
+
+
+class _Run:
+    """The state of one run: what is scheduled, which processes there are, what is under way."""
+
+    def __init__(self, ray: Any, graph: Graph, jobs: Sequence[Job], resume: bool, workers: int) -> None:
+        self._ray, self._jobs, self._resume = ray, jobs, resume
+        needs = unit_needs(cue.spec for cue in graph.cues)
+        self._schedule = Schedule(needs, len(jobs), AHEAD * workers)
+        self._pools = {unit: Pool(unit, workers) for unit in needs}
+        self._config = _told(graph.config)
+        self._under_way: dict[Any, tuple[Task, Any]] = {}
+        self._networks = {FACES, *(f"cue {cue.name}" for cue in graph.cues if cue.assets)}
+
+    def ended(self) -> Iterator[Ended]:
+        try:
+            while not self._schedule.finished:
+                self._start()
+                (reference,), _ = self._ray.wait(list(self._under_way), num_returns=1)
+                task, actor = self._under_way.pop(reference)
+                yield from self._collect(task, actor, reference)
+        finally:
+            for pool in self._pools.values():
+                for actor in pool.idle:
+                    self._ray.kill(actor)
+            for _, actor in self._under_way.values():
+                self._ray.kill(actor)
+
+    def _start(self) -> None:
+        for task in self._schedule.ready():
+            pool = self._pools[task.unit]
+            if not pool.idle and pool.started < pool.most:
+                pool.started += 1
+                pool.idle.append(self._actor(task.unit))
+            if pool.idle:
+                actor = pool.idle.pop()
+                self._schedule.started(task)
+                reference = actor.work.remote(self._jobs[task.video], self._resume)
+                self._under_way[reference] = task, actor
+
+    def _actor(self, unit: str) -> Any:
+        """A process for a unit; Ray starts it again where it is lost, and gives it the work that it had."""
+        graphics = 1 if self._config["device"] != "cpu" and unit in {*self._networks, RESULTS} else 0
+        # Stages wait for each other, so their processes share the machines' cores rather than own one each.
+        options = {"num_cpus": 0, "num_gpus": graphics, "scheduling_strategy": "SPREAD"}
+        options |= {"max_restarts": RESTARTS, "max_task_retries": RESTARTS}
+        options["runtime_env"] = {"env_vars": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
+        return self._ray.remote(UnitWorker).options(**options).remote(self._config, unit, os.getcwd())
+
+    def _collect(self, task: Task, actor: Any, reference: Any) -> Iterator[Ended]:
+        job = self._jobs[task.video]
+        try:
+            summary: VideoSummary | None = self._ray.get(reference)
+        except Exception as error:
+            yield from self._failure(task, actor, _cause(self._ray, error, task, job))
+            return
+        self._pools[task.unit].idle.append(actor)
+        if self._schedule.done(task) and summary is not None:
+            print(f"{job.path}: {summary.frames} frames; results in {job.folder}", file=sys.stderr, flush=True)
+            yield job, summary
+
+    def _failure(self, task: Task, actor: Any, error: Exception) -> Iterator[Ended]:
+        pool = self._pools[task.unit]
+        if isinstance(error, _Lost):
+            pool.started -= 1
+        else:
+            pool.idle.append(actor)
+        if isinstance(error, UsageError):
+            raise error
+        if task.unit == RESULTS:
+            self._schedule.done(task)
+            yield self._jobs[task.video], error
+            return
+        # The last unit meets the same fault, and does what the config's on_error says: as in one process.
+        self._schedule.forget(task)
+        self._schedule.skip_to_end(task.video)
+
+
+def _told(config: InferConfig) -> dict[str, Any]:
+    """The config as data, with what each process would otherwise decide by its own machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = config.threads or max(1, cores // config.workers)
+    # Ray shows every process its own GPU as the first one.
+    device = "cpu" if config.device == "cpu" else "cuda:0"
+    here = {"threads": threads, "device": device, "cache_dir": os.path.abspath(config.resolved_cache_dir)}
+    return config.model_copy(update=here).model_dump(mode="json")
+
+
+class _Lost(GazenetError):
+    """A process was lost as often as it was started."""
+
+
+def _cause(ray: Any, error: Exception, task: Task, job: Job) -> Exception:
+    """What the process raised, or that it was lost, as the error of one line that the local engine would give."""
+    if isinstance(error, ray.exceptions.RayTaskError):
+        cause = error.cause
+        return cause if isinstance(cause, Exception) else GazenetError(f"{job.path}: {task.unit}: {cause}")
+    if isinstance(error, ray.exceptions.RayError):
+        return _Lost(f"{job.path}: {task.unit}: its process was lost {RESTARTS + 1} times")
+    return error
