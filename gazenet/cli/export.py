@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 DESCRIPTION = """Write a network as one file, after running it in onnxruntime and comparing it with PyTorch.
 
 NAME is an installed extractor or integrator, or the weight file of an integrator. Nothing is left behind when the
-file cannot be made or run.
+file cannot be made or run. Inputs and outputs are float32 whatever the precision; fp16 halves weights and most values
+inside and keeps in float32 what would overflow.
 
 exit codes: 0 done; 1 failed; 2 the request is wrong or something is missing"""
 
 EXAMPLES = """  gasp_export --list
   gasp_export embedded --format onnx --output fusion.onnx
+  gasp_export tased --weights TASED_updated.pt --size 256x320
+  gasp_export unisal --weights model.pth --set domain=SALICON
   gasp_export stsanet --format tensorrt --precision fp16 --batch 1 --weights STSANet_DHF1K.pth"""
 
 SUFFIX = {"onnx": ".onnx", "tensorrt": ".engine"}
@@ -39,12 +44,18 @@ def build_parser() -> Parser:
     parser = Parser("gasp_export", DESCRIPTION, EXAMPLES)
     parser.add_argument("name", metavar="NAME", nargs="?", help="extractor, integrator, or an integrator's file")
     parser.add_argument("--format", choices=list(SUFFIX), default="onnx", help="what is written (default: onnx)")
-    parser.add_argument("--precision", choices=["fp32", "fp16"], default="fp32", help="of weights, input and output")
+    parser.add_argument(
+        "--precision", choices=["fp32", "fp16"], default="fp32", help="of weights and values inside (default: fp32)"
+    )
     parser.add_argument("--size", metavar="HxW", type=size, help="height and width of the input")
     parser.add_argument("--batch", metavar="N|dynamic", type=batch, default=0, help="default: dynamic")
     parser.add_argument("--output", metavar="FILE", type=Path, help="default: NAME.onnx or NAME.engine")
     parser.add_argument("--weights", metavar="FILE", help="a checkpoint of your own")
-    parser.add_argument("--list", action="store_true", help="list what can be exported")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], type=parameter, help="a parameter of the extractor"
+    )
+    parser.add_argument("--opset", metavar="N", type=int, help="version of the ONNX operators (default: 18)")
+    parser.add_argument("--list", action="store_true", help="list all networks, and why some cannot be exported")
     return parser
 
 
@@ -65,6 +76,17 @@ def batch(text: str) -> int:
     return int(text)
 
 
+def parameter(text: str) -> tuple[str, object]:
+    """Name and value of ``mode=published``; the value is JSON, or the text itself where it is none."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as mode=published")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
 def run(args: argparse.Namespace) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
     if args.list:
@@ -75,11 +97,11 @@ def run(args: argparse.Namespace) -> int:
         from gazenet.export.tensorrt import check_builder
 
         check_builder()
-    subject = find_subject(args)
+    subject = replace(find_subject(args), half=args.precision == "fp16")
+    if args.opset is not None:
+        subject = replace(subject, opset=args.opset)
     if args.batch:
         subject = subject.with_batch(args.batch)
-    if args.precision == "fp16":
-        subject = subject.in_half_precision()
     target = args.output or Path(subject.name + SUFFIX[args.format])
     if args.format == "onnx":
         show(subject.write(target))
@@ -92,16 +114,15 @@ def find_subject(args: argparse.Namespace) -> Subject:
     from gazenet.assets.store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.extractor import extractor_subject, integrator_subject
-    from gazenet.fusion.integrator import WEIGHT_FILES
+    from gazenet.fusion.checkpoints import SUFFIXES
     from gazenet.fusion.spec import IntegratorSpec
 
-    if args.name in discover(INTEGRATORS, IntegratorSpec).found:
-        return integrator_subject(args.weights or args.name, args.size)
-    if Path(args.name).suffix in WEIGHT_FILES:
-        if args.weights:
-            raise UsageError(f"--weights {args.weights}: {args.name} is a weight file itself; name one of them")
-        return integrator_subject(args.name, args.size)
-    return extractor_subject(args.name, {"weights": args.weights} if args.weights else {}, asset_path, args.size)
+    if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).found:
+        if args.set:
+            raise UsageError(f"--set {args.set[0][0]}: only extractors have parameters, and {args.name} is none")
+        return integrator_subject(args.name, args.size, args.weights or "", asset_path)
+    parameters = dict(args.set) | ({"weights": args.weights} if args.weights else {})
+    return extractor_subject(args.name, parameters, asset_path, args.size)
 
 
 def show(report: ExportReport) -> None:
@@ -129,19 +150,19 @@ def write_engine(subject: Subject, target: Path, count: int) -> int:
 
 
 def list_known() -> int:
-    """Print integrators, and the extractors whose networks can be exported."""
+    """Print integrators and extractors, and why an extractor's network cannot be exported."""
     from gazenet.cues.registry import discover
     from gazenet.errors import GazenetError
-    from gazenet.export.extractor import is_exportable
+    from gazenet.export.extractor import why_not
     from gazenet.fusion.spec import IntegratorSpec
 
     rows = [(name, "integrator", e.spec.summary) for name, e in discover(INTEGRATORS, IntegratorSpec).found.items()]
     for name, entry in discover().found.items():
         try:
-            if is_exportable(entry.load()):
-                rows.append((name, "extractor", entry.spec.summary))
+            reason = why_not(entry.load())
         except GazenetError as error:
-            rows.append((name, "extractor", f"cannot be used: {error}"))
+            reason = str(error)
+        rows.append((name, "extractor", f"cannot be exported: {reason}" if reason else entry.spec.summary))
     print_table(rows)
     return OK
 

@@ -98,12 +98,15 @@ def extractor_subject(
     return Subject(name, extractor.exportable(size))
 
 
-def integrator_subject(name_or_path: str, size: tuple[int, int] | None = None) -> Subject:
+def integrator_subject(
+    name_or_path: str, size: tuple[int, int] | None = None, weights: str = "", asset_path: AssetPath | None = None
+) -> Subject:
     """A loaded integrator, saliency only, for maps of ``size`` (height, width) or of its declared size.
 
-    Raises UsageError for what cannot be loaded and for odd sizes.
+    ``weights``, ``asset_path``: as of :func:`gazenet.fusion.integrator.load_integrator`. Raises UsageError for what
+    cannot be loaded and for odd sizes.
     """
-    integrator = load_integrator(name_or_path)
+    integrator = load_integrator(name_or_path, weights=weights, asset_path=asset_path)
     return Subject(integrator.spec.name, integrator.exportable(size))
 
 
