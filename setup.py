@@ -36,7 +36,7 @@ PUBLISHED = [
     "stavis",
 ]
 OUTSIDE = ["external"]
-DETECTORS = ["centerface", "s3fd", "mtcnn"]
+DETECTORS = ["centerface", "s3fd", "mtcnn", "blazeface"]
 RELEASED = ["seqdamalstmgmu", "seqdamalstmgmu_110nofer", "seqdamalstmgmu_101nogf", "seqdamgmualstm", "damgmu"]
 
 EXTRAS = {
@@ -107,6 +107,7 @@ setup(
             *(f"{name} = gazenet_plugins.{name}.spec:SPEC" for name in DETECTORS),
             "s3fd_published = gazenet_plugins.s3fd.spec:PUBLISHED",
             "mtcnn_published = gazenet_plugins.mtcnn.spec:PUBLISHED",
+            "blazeface_back = gazenet_plugins.blazeface.spec:BACK",
         ],
         "gazenet.face_landmarks": ["facemesh = gazenet_plugins.facemesh.spec:SPEC"],
         "gazenet.integrators": [
@@ -125,6 +126,9 @@ setup(
             "fairplay = gazenet.data.fairplay:FairPlay",
             "wtmsimgaze = gazenet.data.wtmsimgaze:WtmSimGaze",
             "processed = gazenet.data.cache:GroupedFrames",
+        ],
+        "gazenet.recipes": [
+            "stsanet = gazenet_plugins.stsanet.recipe:SPEC",
         ],
         "gazenet.sinks": [
             "maps = gazenet.inference.sinks.maps:MapsSink",

@@ -15,6 +15,8 @@ from gazenet.config.load import Kind, config_names, load_config, published_names
 from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
 from gazenet.files import write_text
+from gazenet.learning.load import load_recipe, recipe_of
+from gazenet.learning.spec import INTEGRATOR
 
 DESCRIPTION = """Chores around a working directory.
 
@@ -58,7 +60,9 @@ def generate_config_files(names: Sequence[str] = ()) -> None:
 
 
 def _write_config(kind: Kind, name: str) -> None:
-    text = load_config(kind, name).model_dump_json(indent=2) + "\n"
+    recipe = kind == "train" and recipe_of(name) != INTEGRATOR
+    config = load_recipe(name)[1] if recipe else load_config(kind, name)
+    text = config.model_dump_json(indent=2) + "\n"
     path = Path("configs") / kind / f"{name}.json"
     if path.exists() and path.read_text(encoding="utf-8") != text:
         print(f"kept: {path} exists and differs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -12,6 +12,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from gazenet.errors import UsageError
 from gazenet.files import atomic_write
 
+BLOCK = 1 << 20
 LAST = "last.ckpt"
 """Name of the checkpoint that a resumed run continues."""
 
@@ -26,10 +27,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 def save_whole(content: Any, path: Path) -> None:
     """``torch.save`` to a file that appears whole, in a folder that is made if need be."""
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
     with atomic_write(path) as file:
-        file.write(buffer.getbuffer())
+        # In blocks, but never as a whole in memory: networks and their optimisers take gigabytes.
+        buffered = io.BufferedWriter(cast(io.RawIOBase, file), BLOCK)
+        torch.save(content, buffered)
+        buffered.flush()
+        buffered.detach()
 
 
 def check_readable(path: Path) -> dict[str, Any]:

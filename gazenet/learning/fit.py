@@ -92,7 +92,7 @@ def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validat
         trainer = _trainer(place, validation is not None, start is not None, len(training), table)
         trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
     draw_curve(place.folder, table.rows, place.title or place.config.recipe)
-    _take_best(settings, trainer, task)
+    _take_best(settings, task)
     return Fitted(task, table.rows)
 
 
@@ -159,10 +159,9 @@ def _callbacks(place: Place, validated: bool, table: EpochTable) -> list[Callbac
     return found
 
 
-def _take_best(settings: FitConfig, trainer: Trainer, task: RecipeTask) -> None:
+def _take_best(settings: FitConfig, task: RecipeTask) -> None:
     if settings.keep != "best":
         return
-    kept = [one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor]
-    if not kept or not kept[0].best_model_path:
+    if not task.best:
         raise UsageError("trainer.keep is best, but no checkpoint was kept: set trainer.checkpoint_save_n_top")
-    task.load_state_dict(check_readable(Path(kept[0].best_model_path))["state_dict"])
+    task.load_state_dict(check_readable(Path(task.best))["state_dict"])

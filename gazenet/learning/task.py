@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import torch
 from lightning import LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -62,6 +63,12 @@ class RecipeTask(LightningModule):
         size = len(next(iter(batch.values())))
         self.log_dict(shown, on_step=prefix == "train_", on_epoch=True, batch_size=size)
         return total
+
+    @property
+    def best(self) -> str:
+        """The checkpoint of the best epoch so far, by ``trainer.checkpoint_monitor``; empty where there is none."""
+        kept = [one for one in self.trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor]
+        return kept[0].best_model_path if kept else ""
 
     def state(self) -> dict[str, Tensor]:
         """A copy of the network's weights on the CPU."""

@@ -83,13 +83,13 @@ def test_the_same_seed_gives_the_same_network_and_the_best_can_be_kept(write_con
 def test_killed_in_the_second_of_two_steps_it_continues_to_the_same_weights(
     write_config: Write, command: Callable[..., subprocess.Popen[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keys = {"steps": ["first", "second"], "trainer": {"max_epochs": 15}, "logger": "csv"}
+    keys = {"steps": ["first", "second"], "trainer": {"max_epochs": 6}, "logger": "csv"}
     whole, cut = write_config("whole", **keys), write_config("cut", **keys)
     process = command("--train_config_file", str(cut))
     assert train.main(["--train_config_file", str(whole)]) == 0
     table = cut.with_suffix("") / "second" / "epochs.csv"
     deadline = time.monotonic() + 200
-    while not (table.exists() and table.read_text().count("\n") > 2):
+    while not (table.exists() and table.read_text().count("\n") > 1):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

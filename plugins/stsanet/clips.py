@@ -1,0 +1,131 @@
+"""Clips of 32 frames with the density and the fixations of their target frame, as STSANet learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gazenet.learning.fixated import FixatedVideo, normalised
+from gazenet.learning.samples import Sample
+from gazenet_plugins.stsanet.network import CLIP, TARGET
+
+Label = tuple[NDArray[np.float32], NDArray[np.uint8]]
+TRIES = 64
+"""Random starts that are tried for a target frame that somebody looked at."""
+
+
+class ClipSource(Protocol):
+    """A video from which clips are taken."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def starts(self) -> int:
+        """A training clip starts at one of the frames before this."""
+
+    @property
+    def validation_starts(self) -> range: ...
+
+    def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]: ...
+
+    def label(self, start: int) -> Label: ...
+
+
+@dataclass(frozen=True)
+class InstalledVideo:
+    """A video of an installed data set as source of clips; ``size`` (height, width) of the labels."""
+
+    video: FixatedVideo
+    size: tuple[int, int]
+    stride: int
+    min_observers: int
+
+    @property
+    def name(self) -> str:
+        return self.video.name
+
+    @property
+    def starts(self) -> int:
+        return max(1, len(self.video) - CLIP)
+
+    @property
+    def validation_starts(self) -> range:
+        return range(0, max(1, len(self.video) - CLIP + 1), self.stride)
+
+    def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]:
+        return self.video.clip(first, count)
+
+    def label(self, start: int) -> Label:
+        """Density and fixations; both empty where too few people looked."""
+        frame = min(start + TARGET, len(self.video) - 1)
+        if self.video.truth.observers[frame] < self.min_observers:
+            return np.zeros(self.size, np.float32), np.zeros(self.size, np.uint8)
+        return self.video.density(frame, *self.size), self.video.fixation_map(frame, *self.size)
+
+
+def _judged(label: Label) -> bool:
+    """Whether there is anything to learn from: somebody looked, and the density is not the same everywhere."""
+    return bool(label[1].any() and label[0].max() > label[0].min())
+
+
+def _sample(source: ClipSource, start: int, label: Label) -> Sample:
+    clip = normalised(source.clip(start, CLIP))
+    density, fixations = (torch.from_numpy(np.ascontiguousarray(one, np.float32)) for one in label)
+    return {"clip": torch.from_numpy(clip).transpose(0, 1), "density": density, "fixations": fixations}
+
+
+def _probes(source: ClipSource) -> list[int]:
+    """Starts all over a video."""
+    return [int(start) for start in np.linspace(0, source.starts - 1, min(source.starts, 64))]
+
+
+def learnable(source: ClipSource) -> bool:
+    """Whether somebody looked at the target frame of some clip; a video without is no use for training."""
+    return any(_judged(source.label(start)) for start in _probes(source))
+
+
+class RandomClips:
+    """For training: of every (learnable) video ``repeats`` clips in an epoch, from starts that are drawn.
+
+    Starts whose target frame nobody looked at are drawn again; the published training left out their batches.
+    """
+
+    def __init__(self, sources: Sequence[ClipSource], repeats: int = 1) -> None:
+        self.sources, self.repeats = sources, repeats
+
+    def __len__(self) -> int:
+        return self.repeats * len(self.sources)
+
+    def sample(self, index: int, random: np.random.Generator | None) -> Sample:
+        """``clip`` ``[3, 32, h, w]`` normalised; ``density`` and ``fixations`` ``[h, w]``."""
+        source = self.sources[index % len(self.sources)]
+        draw = random or np.random.default_rng(index)
+        for _ in range(TRIES):
+            start = int(draw.integers(source.starts))
+            label = source.label(start)
+            if _judged(label):
+                return _sample(source, start, label)
+        start = next(start for start in _probes(source) if _judged(source.label(start)))
+        return _sample(source, start, source.label(start))
+
+
+class FixedClips:
+    """For validation: clips at fixed starts, those left out whose target frame nobody looked at."""
+
+    def __init__(self, sources: Sequence[ClipSource]) -> None:
+        pairs = ((source, start) for source in sources for start in source.validation_starts)
+        self.clips = [(source, start) for source, start in pairs if _judged(source.label(start))]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def sample(self, index: int, random: np.random.Generator | None) -> Sample:
+        """As of :class:`RandomClips`."""
+        source, start = self.clips[index]
+        return _sample(source, start, source.label(start))
