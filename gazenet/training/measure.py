@@ -11,7 +11,7 @@ import numpy as np
 
 from gazenet.config.infer import InferConfig, IntegratorConfig, OutputsConfig
 from gazenet.config.train import SourceConfig, TrainConfig
-from gazenet.errors import GazenetError, UsageError
+from gazenet.errors import GazenetError
 from gazenet.files import write_text
 from gazenet.fusion.integrator import Integrator
 from gazenet.metrics.evaluate import METRICS, Scores, read_predicted, score_frames
@@ -57,31 +57,42 @@ def _judged(saliency: np.ndarray, clip: Clip, config: TrainConfig) -> Scores:
 def measure_with(infer_configs: Sequence[InferConfig], config: TrainConfig, weights: Path) -> dict[str, list[Row]]:
     """Runs inference configs with the trained integrator over the videos of validation and test, and scores the maps.
 
-    Leaves ``<output>/infer/<number>/`` with the maps and ``metrics.csv`` for each config. Raises UsageError where the
-    training was on pictures instead of videos, GazenetError for a video that fails.
+    Configs with metrics of their own, and all after a training on pictures, are completed by the training and run over
+    its test alone. Leaves ``<output>/infer/<number>/`` with the maps and ``metrics.csv`` for each config. Raises
+    GazenetError for a video that fails.
     """
-    from gazenet.inference.pipeline import run
+    from gazenet.training.through import measure_through
 
-    if config.data.frames_root is not None:
-        raise UsageError("--infer_configs runs on videos, but data.frames_root holds pictures: use --compute_metrics")
-    parts = {"validation": config.data.validation, "test": config.data.test}
-    chosen = {part: _videos(config, sources) for part, sources in parts.items() if sources}
     tables = {}
     for number, infer in enumerate(infer_configs):
         folder = Path(config.output) / "infer" / str(number)
-        outputs = OutputsConfig(maps=True, attention=True, overlay=False, report=False)
-        integrator = IntegratorConfig(name=str(weights.absolute()))
-        update = {"integrator": integrator, "outputs": outputs, "cache_dir": config.cache_dir, "device": config.device}
-        rows: list[Row] = []
-        for part, videos in chosen.items():
-            result = run(infer.model_copy(update=update), [one.item.path for one in videos], folder / part)
-            if result.failures:
-                raise GazenetError(f"--infer_configs: {result.failures[0].reason}")
-            scored = [_row(part, _name(one), _predicted(folder / part, one, config)) for one in videos]
-            rows += [*scored, *_mean(part, scored)]
-        write_text(folder / TABLE, as_csv(rows))
-        tables[str(number)] = rows
+        if infer.metrics is not None or config.data.frames_root is not None:
+            tables[str(number)] = measure_through(infer, config, weights, folder)
+            continue
+        tables[str(number)] = _measure_videos(infer, config, weights, folder)
     return tables
+
+
+def _measure_videos(infer: InferConfig, config: TrainConfig, weights: Path, folder: Path) -> list[Row]:
+    """A config without metrics over the videos of validation and test."""
+    from gazenet.inference.pipeline import run
+
+    parts = {"validation": config.data.validation, "test": config.data.test}
+    outputs = OutputsConfig(maps=True, attention=True, overlay=False, report=False)
+    integrator = IntegratorConfig(name=str(weights.absolute()))
+    update = {"integrator": integrator, "outputs": outputs, "cache_dir": config.cache_dir, "device": config.device}
+    rows: list[Row] = []
+    for part, sources in parts.items():
+        videos = _videos(config, sources)
+        if not videos:
+            continue
+        result = run(infer.model_copy(update=update), [one.item.path for one in videos], folder / part)
+        if result.failures:
+            raise GazenetError(f"--infer_configs: {result.failures[0].reason}")
+        scored = [_row(part, _name(one), _predicted(folder / part, one, config)) for one in videos]
+        rows += [*scored, *_mean(part, scored)]
+    write_text(folder / TABLE, as_csv(rows))
+    return rows
 
 
 def _videos(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[Chosen]:
