@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gazenet.cli.common import OK, Parser, cell, check_device, execute, print_table
 from gazenet.config.infer import TRAINED, InferConfig
@@ -14,6 +16,9 @@ from gazenet.config.infer_experiments import FAMILIES, infer_families
 from gazenet.config.load import config_summaries, load_config
 from gazenet.config.placeholders import take
 from gazenet.errors import UsageError
+
+if TYPE_CHECKING:
+    from gazenet.inference.jobs import Engine
 
 DESCRIPTION = """Predict where people look in videos.
 
@@ -30,6 +35,7 @@ EXAMPLES = """  gasp_infer --input party.mp4
   gasp_infer --input a.mp4 b.mp4 --output_dir results --gpu 0
   gasp_infer --input a.mp4 --set faces.score=0.5 outputs.saliency_video=true
   gasp_infer --infer_config_file mine.json --dry_run
+  gasp_infer --input films --engine ray --ray_address auto --workers 8
   gasp_infer --infer_config InferRealtime --input camera:0 --realtime --set realtime.window=true
   gasp_infer --infer_config InferGeneratorAllModelsCoutrot1 --set data.split=mine.csv
   gasp_infer --list"""
@@ -50,7 +56,14 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--realtime", action="store_true", help="live: one camera:N, rtsp://..., or file at its own pace"
     )
-    parser.add_argument("--engine", choices=["local"], default="local", help="local: threads of one process")
+    parser.add_argument(
+        "--engine", choices=["local", "ray"], default="local", help="local: this process; ray: a cluster of machines"
+    )
+    parser.add_argument("--workers", metavar="N", type=int, help="local: threads; ray: processes per stage, at most")
+    parser.add_argument(
+        "--ray_address", metavar="ADDRESS", default="local", help="local: a cluster of this machine; auto; host:port"
+    )
+    parser.add_argument("--devices", metavar="N,N", help="local: GPUs, each with all networks, videos side by side")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", default=True, help="keep what is already computed (default)")
     again.add_argument("--no_resume", dest="resume", action="store_false", help="compute everything again")
@@ -69,6 +82,9 @@ def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | No
         if args.gpu < 0:
             raise UsageError(f"--gpu {args.gpu}: GPUs are counted from 0")
         sets.append(f"device=cuda:{args.gpu}")
+    sets += [f"device={name}" for name in device_names(args.devices)[:1]]
+    if args.workers is not None and args.engine == "local":
+        sets.append(f"workers={args.workers}")
     name = Path(args.infer_config_file) if args.infer_config_file else args.infer_config
     config = load_config("infer", name, sets, placeholders or {})
     if args.input:
@@ -86,7 +102,8 @@ def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None 
         return list_known()
     config = resolve_config(args, placeholders)
     check_inputs(config)
-    check_device(config.device)
+    for name in device_names(args.devices) or [config.device]:
+        check_device(name)
     if args.dry_run:
         from gazenet.cli.plan import print_plan
 
@@ -94,13 +111,39 @@ def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None 
     if args.realtime:
         return run_realtime(config)
     log = Path(args.progress_log_file) if args.progress_log_file else None
-    if not config.inputs:
-        return run_data(config, args.resume, log)
-    from gazenet.inference.pipeline import run as run_pipeline
+    with chosen_engine(args) as engine:
+        if not config.inputs:
+            return run_data(config, args.resume, log, engine)
+        from gazenet.inference.pipeline import run as run_pipeline
 
-    inputs = [Path(path) for path in config.inputs]
-    result = run_pipeline(config, inputs, Path(config.output_dir), resume=args.resume, progress_log_file=log)
-    return result.exit_code
+        inputs = [Path(path) for path in config.inputs]
+        return run_pipeline(config, inputs, Path(config.output_dir), args.resume, log, engine=engine).exit_code
+
+
+def device_names(text: str | None) -> list[str]:
+    """``0,1`` as devices. Raises UsageError."""
+    if text is None:
+        return []
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number.isdigit() for number in numbers):
+        raise UsageError(f"--devices {text}: GPUs are named by their numbers, for example 0,1")
+    return [f"cuda:{number}" for number in numbers]
+
+
+@contextmanager
+def chosen_engine(args: argparse.Namespace) -> Iterator[Engine | None]:
+    """The engine of the command line; None: one video after the other, in this process. Raises UsageError."""
+    if args.engine == "ray":
+        from gazenet.inference.distributed.cluster import RayEngine
+
+        with RayEngine(args.ray_address, 1 if args.workers is None else args.workers) as engine:
+            yield engine
+    elif args.devices:
+        from gazenet.inference.devices import DevicesEngine
+
+        yield DevicesEngine(device_names(args.devices))
+    else:
+        yield None
 
 
 def run_realtime(config: InferConfig) -> int:
@@ -124,7 +167,7 @@ def check_inputs(config: InferConfig) -> None:
         )
 
 
-def run_data(config: InferConfig, resume: bool, log: Path | None) -> int:
+def run_data(config: InferConfig, resume: bool, log: Path | None, engine: Engine | None) -> int:
     """Run over the videos of a data set and print their scores. Raises UsageError for what is not there."""
     from gazenet.cli.plan import check_weights
     from gazenet.inference.collection import choose
@@ -133,7 +176,7 @@ def run_data(config: InferConfig, resume: bool, log: Path | None) -> int:
     assert config.data is not None
     chosen = choose(config.data)
     check_weights(config)
-    result, table = run_collection(config, chosen, Path(config.output_dir), resume, log)
+    result, table = run_collection(config, chosen, Path(config.output_dir), resume, log, engine)
     if table is not None:
         rows = [*table.rows, table.mean()]
         print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])

@@ -21,6 +21,7 @@ from gazenet.errors import CacheError, UsageError
 from gazenet.files import write_text
 from gazenet.inference.collection import Known
 from gazenet.inference.graph import Graph
+from gazenet.inference.jobs import Engine
 from gazenet.inference.pipeline import prepare, run_graph, writable
 from gazenet.inference.recall import recall
 from gazenet.inference.results import RunResult, VideoSummary
@@ -63,6 +64,7 @@ def run_collection(
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
+    engine: Engine | None = None,
 ) -> tuple[RunResult, Table | None]:
     """Runs a config over videos of a data set, then scores what was finished, if the config asks for scores.
 
@@ -73,7 +75,7 @@ def run_collection(
     if config.metrics is not None:
         writable(_file(config.metrics, output_dir).parent)
     graph = prepare(config, output_dir, progress_log_file)
-    result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known)
+    result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
     if config.metrics is None or not result.finished:
         return result, None
     table = measure(graph, config.metrics, [(known[one.path], one) for one in result.finished], output_dir)

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gazenet.cli.infer import device_names
 from gazenet.config.infer import InferConfig
 from gazenet.cues.spec import ExtractorSpec, Needs
 from gazenet.errors import GazenetError, UsageError
+from gazenet.inference.devices import DevicesEngine
 from gazenet.inference.distributed import cluster
 from gazenet.inference.distributed.schedule import Schedule
 from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
@@ -139,6 +141,25 @@ def test_units_leave_the_bytes_of_a_whole_run(clips: list[Path], odd, tmp_path: 
     assert run(config(parts), clips, parts, engine=InThisProcess()).exit_code == 0
     assert cached(whole) == cached(parts)
     assert set(odd().values()) == {2}, "each frame once in either run"
+
+
+@pytest.mark.usefixtures("embedded_weights")
+def test_several_devices_side_by_side(clips: list[Path], odd, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a film" * 100)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(config(whole), clips, whole)
+    result = run(config(parts), [clips[0], broken, *clips[1:]], parts, engine=DevicesEngine(["cpu", "cpu"]))
+    assert [one.path for one in result.finished] == clips, "in the order given"
+    assert [one.path for one in result.failures] == [broken]
+    assert cached(whole) == cached(parts)
+
+
+@pytest.mark.parametrize("text", ["", "a", "0,,1", "-1"])
+def test_devices_are_numbers(text: str) -> None:
+    with pytest.raises(UsageError, match="--devices"):
+        device_names(text)
+    assert device_names("0, 1") == ["cuda:0", "cuda:1"]
 
 
 @pytest.mark.usefixtures("embedded_weights")
