@@ -117,7 +117,8 @@ def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None 
         from gazenet.inference.pipeline import run as run_pipeline
 
         inputs = [Path(path) for path in config.inputs]
-        return run_pipeline(config, inputs, Path(config.output_dir), args.resume, log, engine=engine).exit_code
+        told = {"resume": args.resume, "progress_log_file": log, "engine": engine}
+        return run_pipeline(config, inputs, Path(config.output_dir), **told).exit_code
 
 
 def device_names(text: str | None) -> list[str]:
