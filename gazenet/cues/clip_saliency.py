@@ -25,6 +25,7 @@ from gazenet.cues.clips import (
 from gazenet.cues.exportable import Call, Exportable, free_size, noise
 from gazenet.cues.finish import FloatMap, resized_map
 from gazenet.cues.parameters import checked_mode, weights_path
+from gazenet.cues.pictures import coloured
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
@@ -116,8 +117,10 @@ class ClipSaliency:
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window."""
-        maps = [self._map(windows, b) for b in range(len(windows))]
-        return CueMaps(torch.from_numpy(np.stack(maps)).to(self.device))
+        found = [self._map(windows, b) for b in range(len(windows))]
+        maps = np.stack([resized_map(one, windows.map_size) for one in found])
+        pictures = coloured(found, windows.size) if self.published and self.spec.pictures else None
+        return CueMaps(torch.from_numpy(maps).to(self.device), pictures=pictures)
 
     def offsets(self, frame: int) -> Sequence[int]:
         """The clip of a frame, as offsets from it, oldest first."""
@@ -127,8 +130,7 @@ class ClipSaliency:
 
     def _map(self, windows: Windows, b: int) -> FloatMap:
         clip = stacked(self._frames.clip(windows, b, self.offsets(int(windows.index[b]))))
-        found = self.saliency(clip, windows, b)[0].float().cpu().numpy()
-        return resized_map(self.finish(found), windows.map_size)
+        return self.finish(self.saliency(clip, windows, b)[0].float().cpu().numpy())
 
     def _prepared(self, picture: Picture) -> Tensor:
         return torch.from_numpy(self._prepare(picture)).to(self.device, self.dtype)

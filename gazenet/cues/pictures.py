@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ Picture = NDArray[np.uint8]
 
 SHOWN = (500, 500)
 """Height and width that the published pipeline brings every picture to, whatever the shape of the video."""
+SLACK = 1e-4
+"""What k / 255 may lack of k, times 255, in single precision."""
 TAKEN = (120, 120)
 """Height and width at which the published integrators take pictures, and at which they are cached."""
 
@@ -33,6 +37,16 @@ def blended(over: Picture, under: Picture, alpha: float) -> Picture:
 def stretched(picture: Picture, size: tuple[int, int]) -> Picture:
     """``[h, w, ...]`` to ``size`` (height, width), bilinear without smoothing."""
     return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def coloured(maps: Iterable[NDArray[np.floating]], size: tuple[int, int]) -> list[Picture]:
+    """Saliency maps in 0..1 as RGB pictures ``[*size, 3]``: bytes rounded down, coloured, then stretched."""
+    return [rgb(stretched(jet(rounded_down(one)), size)) for one in maps]
+
+
+def rounded_down(values: NDArray[np.floating]) -> Picture:
+    """A map in 0..1 as bytes; one that is in whole steps of 1/255 already keeps them."""
+    return np.asarray(np.floor(np.asarray(values, np.float64) * 255 + SLACK), np.uint8)
 
 
 def rgb(picture: Picture) -> Picture:

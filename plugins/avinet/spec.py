@@ -18,6 +18,7 @@ SPEC = ExtractorSpec(
         std=(0.229, 0.224, 0.225),
     ),
     needs=Needs(audio=AudioSpec(mono=True)),
+    pictures=True,
     assets=("saliency_prediction/avinet/checkpoints/pretrained_avinet_orig",),
     batch=4,
     checkpoints=("weights",),

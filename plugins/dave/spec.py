@@ -18,6 +18,7 @@ SPEC = ExtractorSpec(
         std=(38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255),
     ),
     needs=Needs(audio=AudioSpec(mono=True)),
+    pictures=True,
     assets=("saliency_prediction/dave/checkpoints/pretrained_dave_orig",),
     batch=4,
     checkpoints=("weights",),

@@ -15,9 +15,10 @@ from gazenet.backbones.checkpoint import folder_of, load_published
 from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
 from gazenet.cues.faces.crops import cut, pixel_box, scaled
 from gazenet.cues.parameters import checked_choice, checked_mode, weights_path
+from gazenet.cues.pictures import rgb
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
-from gazenet_plugins.esr9.attention import MERGES, Drawn, from_zero, levels, merged, placed, to_one
+from gazenet_plugins.esr9.attention import MERGES, Drawn, from_zero, levels, merged, picture, placed, to_one
 from gazenet_plugins.esr9.network import BRANCHES, EMOTIONS, SIDE, Esr9, Expression, Statistics
 from gazenet_plugins.esr9.spec import SPEC
 
@@ -89,13 +90,18 @@ class Esr9Cue:
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window; records: emotion, votes, valence and arousal of every face."""
         assert windows.frames is not None
-        maps, records = [], []
+        maps, records, pictures = [], [], []
         for frames, faces in zip(windows.frames, windows.faces, strict=True):
             anchor = frames[windows.anchor]
             looks = [look for face in faces[windows.anchor] if (look := self._look(anchor, face, windows.size))]
-            maps.append(self._drawn(windows, looks))
             records.append({"faces": [_record(look) for look in looks]})
-        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+            if not self._published:
+                maps.append(self._placed(windows, looks))
+                continue
+            drawn = [Drawn(pixel_box(look.face.box), self._merged(from_zero(look.attention), look)) for look in looks]
+            maps.append(_grey(drawn, windows))
+            pictures.append(rgb(picture(drawn, *windows.size)))
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records, pictures or None)
 
     @torch.inference_mode()
     def _look(self, frame: torch.Tensor, face: Face, size: tuple[int, int]) -> Look | None:
@@ -112,18 +118,20 @@ class Esr9Cue:
             said.attention[0].float().cpu().numpy(),
         )
 
-    def _drawn(self, windows: Windows, looks: list[Look]) -> FloatMap:
+    def _placed(self, windows: Windows, looks: list[Look]) -> FloatMap:
         canvas = Canvas(windows.size, windows.map_size)
-        if not self._published:
-            fields = ((look.face.box, self._merged(to_one(look.attention), look)) for look in looks)
-            return brightest((placed(canvas, box, field) for box, field in fields), canvas)
-        drawn = [Drawn(pixel_box(look.face.box), self._merged(from_zero(look.attention), look)) for look in looks]
-        grey = levels(drawn, *windows.size)
-        stretched = cv2.resize(grey, windows.map_size[::-1], interpolation=cv2.INTER_AREA)
-        return (np.asarray(stretched, np.float32) / 255).astype(np.float32)
+        fields = ((look.face.box, self._merged(to_one(look.attention), look)) for look in looks)
+        return brightest((placed(canvas, box, field) for box, field in fields), canvas)
 
     def _merged(self, maps: NDArray[np.floating], look: Look) -> NDArray[np.floating]:
         return merged(maps, look.labels, look.vote, self._merge, self._every)
+
+
+def _grey(drawn: list[Drawn], windows: Windows) -> FloatMap:
+    """The published picture before colours, as a map."""
+    grey = levels(drawn, *windows.size)
+    stretched = cv2.resize(grey, windows.map_size[::-1], interpolation=cv2.INTER_AREA)
+    return (np.asarray(stretched, np.float32) / 255).astype(np.float32)
 
 
 def network_crop(crop: NDArray[np.uint8], published: bool) -> torch.Tensor:

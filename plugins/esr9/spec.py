@@ -9,6 +9,7 @@ SPEC = ExtractorSpec(
     implementation="gazenet_plugins.esr9.extractor:Esr9Cue",
     input=InputSpec(height=1280, width=1280, keep_aspect=True, enlarge=False),
     needs=Needs(faces=True),
+    pictures=True,
     assets=("emotion_recognition/esr9/checkpoints/pretrained_esr9_orig",),
     batch=8,
     checkpoints=("weights",),

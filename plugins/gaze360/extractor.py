@@ -17,6 +17,7 @@ from gazenet.cues.faces.crops import cut, pixel_box
 from gazenet.cues.faces.gaze import gaze_of
 from gazenet.cues.memo import FrameMemo
 from gazenet.cues.parameters import checked_mode, weights_path
+from gazenet.cues.pictures import rgb
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
 from gazenet_plugins.gaze360 import published_map
@@ -115,12 +116,19 @@ class Gaze360Cue:
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window; records: yaw, pitch (degrees), vector and uncertainty of every face."""
         self._memo.forget_before(int(windows.index.min()) - windows.anchor)
-        maps, records = [], []
+        maps, records, pictures = [], [], []
         for b in range(len(windows)):
             looks = [look for look in (self._look(windows, b, k) for k in range(_count(windows, b))) if look]
-            maps.append(self._drawn(windows, looks))
             records.append({"faces": [_record(look) for look in looks]})
-        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+            canvas = Canvas(windows.size, windows.map_size)
+            if not self._published:
+                maps.append(brightest((_cone(canvas, look) for look in looks), canvas))
+                continue
+            depths = self._depths(windows, looks)
+            maps.append(_grey(depths, canvas))
+            shape = depths[0].shape if depths else windows.map_size
+            pictures.append(rgb(published_map.picture(depths, shape[0], shape[1])))
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records, pictures or None)
 
     @torch.inference_mode()
     def _look(self, windows: Windows, b: int, k: int) -> Look | None:
@@ -156,21 +164,22 @@ class Gaze360Cue:
         frame = max(0, int(windows.index[b]) + place.position - windows.anchor)
         return self._memo.get(frame, place.box, compute)
 
-    def _drawn(self, windows: Windows, looks: list[Look]) -> FloatMap:
-        canvas = Canvas(windows.size, windows.map_size)
-        if not self._published:
-            return brightest((_cone(canvas, look) for look in looks), canvas)
-        if not looks:
-            return canvas.empty()
+    def _depths(self, windows: Windows, looks: list[Look]) -> list[published_map.Depth]:
+        """The field of every face as the published picture draws it; all of one size."""
         height, width = windows.size
         clouds = [published_map.cone_points(pixel_box(look.face.box)[:2], look.vector) for look in looks]
         if self._exact:
-            depths = [published_map.exact_depth(points, height, width) for points in clouds]
-        else:
-            zoom = min(1.0, FAST_SIDE / max(height, width))
-            depths = [published_map.fast_depth(points, height, width, zoom) for points in clouds]
-        field = published_map.grey(depths)
-        return np.asarray(cv2.resize(field, windows.map_size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+            return [published_map.exact_depth(points, height, width) for points in clouds]
+        zoom = min(1.0, FAST_SIDE / max(height, width))
+        return [published_map.fast_depth(points, height, width, zoom) for points in clouds]
+
+
+def _grey(depths: list[published_map.Depth], canvas: Canvas) -> FloatMap:
+    """The published picture before colours, as a map."""
+    if not depths:
+        return canvas.empty()
+    field = published_map.grey(depths)
+    return np.asarray(cv2.resize(field, canvas.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _count(windows: Windows, b: int) -> int:

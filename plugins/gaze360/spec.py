@@ -10,6 +10,7 @@ SPEC = ExtractorSpec(
     window=WindowSpec(before=9, after=9),
     input=InputSpec(height=1280, width=1280, keep_aspect=True, enlarge=False),
     needs=Needs(faces=True),
+    pictures=True,
     assets=("gaze_estimation/gaze360/checkpoints/pretrained_gaze360_orig",),
     batch=2,
     checkpoints=("weights",),

@@ -28,6 +28,7 @@ SPEC = ExtractorSpec(
         std=(1 / 255, 1 / 255, 1 / 255),
     ),
     needs=Needs(audio=AudioSpec(mono=True)),
+    pictures=True,
     assets=("saliency_prediction/stavis/checkpoints/pretrained_stavis_orig",),
     batch=4,
     checkpoints=("weights",),

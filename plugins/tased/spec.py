@@ -10,6 +10,7 @@ SPEC = ExtractorSpec(
     window=WindowSpec(before=31),
     # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
     input=InputSpec(height=448, width=768, keep_aspect=True, enlarge=False, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    pictures=True,
     assets=("saliency_prediction/tased/checkpoints/pretrained_tased_orig",),
     batch=4,
     checkpoints=("weights",),

@@ -14,6 +14,7 @@ from gazenet.cues.clips import Method, PerFrame, Picture, Preparation, causal_of
 from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
 from gazenet.cues.finish import FloatMap, relative, resized_map
 from gazenet.cues.parameters import checked_choice, checked_mode, weights_path
+from gazenet.cues.pictures import coloured
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
 from gazenet_plugins.unisal.domains import DOMAINS, STILL
@@ -124,13 +125,15 @@ class UnisalSaliency:
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window."""
-        maps = [self._map(windows, b) for b in range(len(windows))]
-        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device))
+        found = [self._map(windows, b) for b in range(len(windows))]
+        maps = np.stack([resized_map(one, windows.map_size) for one in found])
+        pictures = coloured(found, windows.size) if self._published else None
+        return CueMaps(torch.from_numpy(maps).to(self._device), pictures=pictures)
 
     def _map(self, windows: Windows, b: int) -> FloatMap:
         encoded = self._frames.clip(windows, b, self._offsets(int(windows.index[b])))
         found = self._smoothed(encoded) if self._published else self._last(encoded)
-        return resized_map(relative(found.exp().cpu().numpy()), windows.map_size)
+        return relative(found.exp().cpu().numpy())
 
     def _offsets(self, frame: int) -> Sequence[int]:
         if self._still:

@@ -18,6 +18,7 @@ SPEC = ExtractorSpec(
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
     ),
+    pictures=True,
     assets=("saliency_prediction/unisal/checkpoints/pretrained_unisal_orig",),
     batch=4,
     checkpoints=("weights",),

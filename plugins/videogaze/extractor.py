@@ -12,6 +12,7 @@ import torch
 
 from gazenet.cues.exportable import Exportable, Function, Selected, fixed_size, noise
 from gazenet.cues.parameters import checked_mode, weights_path
+from gazenet.cues.pictures import rgb, stretched
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet_plugins.videogaze import published_map
@@ -83,20 +84,20 @@ class VideoGazeCue:
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window; records: where and in which frame each of its people looks."""
         self._follower.forget_before(int(windows.index.min()) - windows.anchor)
-        maps, records = [], []
+        maps, records, pictures = [], [], []
         for b in range(len(windows)):
-            maps.append(self._map(windows, b))
+            if self._published:
+                heat = published_map.total([answer.heat for answer in self._last_of_seven(windows, b)])
+                maps.append(_grey(heat, windows))
+                pictures.append(rgb(stretched(published_map.picture(heat), windows.size)))
+            else:
+                maps.append(self._map(windows, b))
             answers = self._follower.answers(windows, b, windows.anchor)
             records.append({"faces": [_record(answer, windows.size) for answer in answers]})
-        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
+        return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records, pictures or None)
 
     def _map(self, windows: Windows, b: int) -> FloatMap:
         canvas = Canvas(windows.size, windows.map_size)
-        if self._published:
-            heats = [answer.heat for answer in self._last_of_seven(windows, b)]
-            return _stretched(
-                published_map.levels(published_map.total(heats)).astype(np.float32) / np.float32(255), canvas
-            )
         scaled = (a.heat * np.float32(a.probability / a.heat.max()) for a in self._looking_here(windows, b))
         return brightest((_stretched(heat, canvas) for heat in scaled), canvas)
 
@@ -118,6 +119,12 @@ class VideoGazeCue:
             for answer in self._follower.answers(windows, b, position):
                 if times[position + answer.offset] == times[windows.anchor]:
                     yield answer
+
+
+def _grey(heat: FloatMap, windows: Windows) -> FloatMap:
+    """The published picture before colours, as a map."""
+    levels = published_map.levels(heat).astype(np.float32) / np.float32(255)
+    return _stretched(levels, Canvas(windows.size, windows.map_size))
 
 
 def _stretched(heat: FloatMap, canvas: Canvas) -> FloatMap:

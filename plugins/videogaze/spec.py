@@ -10,6 +10,7 @@ SPEC = ExtractorSpec(
     window=WindowSpec(before=6, after=6),
     input=InputSpec(height=1280, width=1280, keep_aspect=True, enlarge=False),
     needs=Needs(faces=True),
+    pictures=True,
     assets=("gaze_following/videogaze/checkpoints/pretrained_videogaze_orig",),
     batch=2,
     checkpoints=("weights",),

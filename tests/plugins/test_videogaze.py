@@ -174,6 +174,12 @@ def windows(index: int, last: int = 1000) -> Windows:
     )
 
 
+class Unasked(torch.nn.Identity):
+    """What stands for the network where nobody asks it."""
+
+    frame_features = cone_pathway = torch.nn.Identity.forward
+
+
 @pytest.fixture
 def cue(monkeypatch: pytest.MonkeyPatch) -> VideoGazeCue:
     """A cue whose people all look two frames ahead, those of frame 20 three."""
@@ -184,7 +190,7 @@ def cue(monkeypatch: pytest.MonkeyPatch) -> VideoGazeCue:
         return Answer(face, 3 if int(face.box[0]) == 20 else 2, heat, 0.5)
 
     monkeypatch.setattr(Follower, "_ask", ask)
-    monkeypatch.setattr(extractor, "loaded", lambda path: torch.nn.Identity())
+    monkeypatch.setattr(extractor, "loaded", lambda path: Unasked())
     made = VideoGazeCue(weights="x")
     made.load(torch.device("cpu"), torch.float32, Path)
     return made
