@@ -6,7 +6,7 @@ of the release (``mode: published``). Source: Abawi, Weber, Wermter, IJCAI 2021,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -124,27 +124,35 @@ def _metrics() -> Iterator[InferExperiment]:
         yield InferExperiment(
             name, "metrics", summary, cues, "processed", AVE_TEST, integrator=integrator, stored=True, table=table
         )
-    for label, first, sound in (("STAViS", "stavis", True), ("DAVE", "dave", False)):
-        yield InferExperiment(
-            f"InferMetrics{label}",
-            "metrics",
-            f"Scores of {label} with sound; name a data set: --set data.reader=NAME",
-            extractors=(first, *ALL_MODELS[1:]),
-            parameters=(("sound", True),) if sound else (),
-            table=f"logs/metrics/default{first}.csv",
-            judged=first,
-        )
-    for label, table in (("STAViS", "stavis"), ("DAVE", "dave"), ("TASED", "tased"), ("UNISAL", "unisals")):
-        yield InferExperiment(
-            f"InferMetrics{label}_VisOnly",
-            "metrics",
-            f"Scores of {label} without sound, on the pictures of the per-frame cache",
-            extractors=(label.lower(),),
-            reader="processed",
-            parameters=(("sound", False),) if label == "STAViS" else (),
-            table=f"logs/metrics/default{table}_vis.csv",
-            judged=label.lower(),
-        )
+    for label in ("STAViS", "DAVE"):
+        yield from (_with_sound(label), _on_pictures(label, label.lower()))
+    yield from (_on_pictures("TASED", "tased"), _on_pictures("UNISAL", "unisals"))
+
+
+def _with_sound(label: str) -> InferExperiment:
+    name = label.lower()
+    return InferExperiment(
+        f"InferMetrics{label}",
+        "metrics",
+        f"Scores of {label} with sound; name a data set: --set data.reader=NAME",
+        extractors=(name, *ALL_MODELS[1:]),
+        parameters=(("sound", True),) if label == "STAViS" else (),
+        table=f"logs/metrics/default{name}.csv",
+        judged=name,
+    )
+
+
+def _on_pictures(label: str, table: str) -> InferExperiment:
+    return InferExperiment(
+        f"InferMetrics{label}_VisOnly",
+        "metrics",
+        f"Scores of {label} without sound, on the pictures of the per-frame cache",
+        extractors=(label.lower(),),
+        reader="processed",
+        parameters=(("sound", False),) if label == "STAViS" else (),
+        table=f"logs/metrics/default{table}_vis.csv",
+        judged=label.lower(),
+    )
 
 
 def _visualise() -> Iterator[InferExperiment]:
@@ -174,8 +182,8 @@ def _visualise() -> Iterator[InferExperiment]:
 
 
 def _extractors(stems: tuple[str, ...]) -> tuple[str, ...]:
-    """The extractors that make stored pictures."""
-    return tuple(EXTRACTOR[stem] for stem in stems)
+    """The extractors that make stored pictures; the frame is there without being asked for."""
+    return tuple(EXTRACTOR[stem] for stem in stems if stem != CAPTURED)
 
 
 @cache
@@ -201,55 +209,62 @@ def infer_families() -> dict[str, list[InferExperiment]]:
 def config_data(one: InferExperiment) -> dict[str, Any]:
     """What a config file of a published configuration would hold."""
     fused = bool(one.integrator)
-    data: dict[str, Any] = {
+    stages = [extractor(name, dict(one.parameters) if k == 0 else {}) for k, name in enumerate(one.extractors)]
+    written = published_layout(one.size, "jet", "bone") if one.size else None
+    split, subset = one.split or (None, ())
+    return {
         "summary": one.summary,
-        "data": data_inputs(one.reader, one.split, one.stored),
-        "output_dir": f"runs/infer/{one.name}",
-        "cache_dir": "runs/.cache",
-        "map_size": MAP_SIZE,
+        "data": data_inputs(one.reader, split, subset, one.stored),
+        **places(one.name),
         "faces": dict(FACES),
-        "extractors": [
-            extractor(name, dict(one.parameters) if k == 0 else {}) for k, name in enumerate(one.extractors)
-        ],
+        "extractors": stages,
         "integrator": {"name": one.integrator} if fused else None,
-        "outputs": {
-            "maps": fused,
-            "attention": fused,
-            "overlay": one.shown,
-            "saliency_video": one.shown,
-            "report": one.looked_at,
-        },
+        "outputs": outputs(fused, shown=one.shown, looked_at=one.looked_at, written=written),
+        "metrics": metrics(MEASURED, one.judged, BASELINE, one.table) if one.table else None,
     }
-    if one.size is not None:
-        data["outputs"]["published"] = {
-            "root": GROUPED_FRAMES,
-            "size": list(one.size),
-            "colour": "jet",
-            "truth_colour": "bone",
-        }
-    if one.table:
-        data["metrics"] = metrics(MEASURED, one.judged, BASELINE, one.table)
-    return data
+
+
+def places(name: str) -> dict[str, Any]:
+    """Where results and maps lie, and how large the maps are."""
+    return {"output_dir": f"runs/infer/{name}", "cache_dir": "runs/.cache", "map_size": MAP_SIZE}
 
 
 def extractor(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """An extractor as the release ran it; the frame itself has no other form."""
-    mode = {} if name == EXTRACTOR[CAPTURED] else {"mode": "published"}
-    return {"name": name, "parameters": {**mode, **parameters}}
+    """An extractor as the release ran it."""
+    return {"name": name, "parameters": {"mode": "published", **parameters}}
 
 
-def data_inputs(reader: str, split: tuple[str, tuple[str, ...]] | None, stored: bool) -> dict[str, Any]:
-    """Data-set inputs, ground truth as released."""
+def data_inputs(
+    reader: str, split: str | Sequence[str] | None, subset: Sequence[str] = (), stored: bool = False, **options: Any
+) -> dict[str, Any]:
+    """Data-set inputs, ground truth as released; ``options``: further ones of the reader."""
     return {
         "reader": reader,
-        "options": {"behaviour": "published"},
-        "split": split[0] if split else None,
-        "subset": list(split[1]) if split else [],
+        "options": {"behaviour": "published", **options},
+        "split": split if split is None or isinstance(split, str) else list(split),
+        "subset": list(subset),
         "maps": "stored" if stored else "computed",
     }
 
 
-def metrics(names: tuple[str, ...], judged: str, baseline: str | None, table: str) -> dict[str, Any]:
+def outputs(fused: bool, shown: bool, looked_at: bool, written: dict[str, Any] | None) -> dict[str, Any]:
+    """Files of a run: maps where they are ``fused``, videos, the report, and the layout that is ``written``."""
+    return {
+        "maps": fused,
+        "attention": fused,
+        "overlay": shown,
+        "saliency_video": shown,
+        "report": looked_at,
+        "published": written,
+    }
+
+
+def published_layout(size: Sequence[int], colour: str, truth_colour: str) -> dict[str, Any]:
+    """Pictures of ``size`` [height, width] in the published layout."""
+    return {"root": GROUPED_FRAMES, "size": list(size), "colour": colour, "truth_colour": truth_colour}
+
+
+def metrics(names: Sequence[str], judged: str, baseline: str | None, table: str | None) -> dict[str, Any]:
     """The published evaluation: its definitions, on maps as large as its pictures; ``names`` as published."""
     return {
         "names": [METRICS[name] for name in names],

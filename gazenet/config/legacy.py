@@ -54,7 +54,7 @@ def convert(kind: Kind, data: Mapping[str, Any], stem: str, where: str) -> tuple
     notes = ["a config file of the original release; write it anew with --dry_run"]
     info = nested.pop("config_info", None)
     summary = info.get("summary", "") if isinstance(info, dict) else info
-    made = infer_data(nested, where, notes) if kind == "infer" else overlay(nested, stem, where, notes)
+    made = infer_data(nested, stem, where, notes) if kind == "infer" else overlay(nested, stem, where, notes)
     if isinstance(summary, str) and summary.strip():
         made["summary"] = " ".join(summary.split())
     return made, notes

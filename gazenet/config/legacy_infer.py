@@ -1,4 +1,4 @@
-"""Inference files of the original release: six-position model entries become extractors and an integrator."""
+"""Inference files of the original release: models become extractors and an integrator, readers data-set inputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gazenet.config.infer import TRAINED
+from gazenet.config.infer_experiments import FACES, extractor, places
+from gazenet.config.legacy_data import read_data, read_metrics, read_outputs
 from gazenet.config.stems import CAPTURED, EXTRACTOR, five
 from gazenet.errors import UsageError
 
@@ -18,31 +21,31 @@ EXTRACTORS = {
     "ESR9Inference": "esr9",
     "Gaze360Inference": "gaze360",
     "VideoGazeInference": "videogaze",
+    "BinauralDAVEInference": "binauraldave",
 }
 """Original model to extractor plugin."""
+COMPLETED = -1
+"""Window of an entry that a training fills in."""
 INTEGRATOR, DEFAULT_ALIAS = "GASPInference", "seqdamalstmgmu"
-DETECTORS = {"SFDFaceDetection": "s3fd", "MTCNNFaceDetection": "mtcnn"}
+DETECTORS = {"SFDFaceDetection": "s3fd_published", "MTCNNFaceDetection": "mtcnn_published"}
 REASONS = {
     "a clip is read frame by frame and every extractor declares its own window": (
         "max_w_size", "stride", "sampler", "sampler_properties", "n_jobs", "premodel_groups",
     ),
-    "videos are named with --input": (
-        "reader", "reader_properties", "datasplitter_properties", "process_dataset_videos_only", "realtime_capture",
+    "readers know the published places, data.root names another; live input is --realtime": (
+        "reader_properties", "realtime_capture",
     ),
-    "ground truth is compared by gasp_evaluate": (
-        "compute_metrics", "metrics", "metrics_list", "metrics_mappings", "metrics_save_file",
-    ),
-    "maps cover the frame and keep its shape": (
-        "width", "height", "inference_properties", "sampling_properties", "postproc_properties",
-    ),
+    "maps cover the frame and keep its shape": ("width", "height", "postproc_properties"),
+    "what is shown is in outputs": ("inference_properties", "sampling_properties"),
     "sound is used wherever a video has some and an extractor asks for it": (
         "enable_audio", "play_audio", "audio_features",
     ),
-    "results are files: see outputs": ("visualize_images", "write_images", "write_annotations"),
+    "records of the extractors are kept in the cache": ("write_annotations",),
     "robots are not controlled": (
         "control_robot", "robot", "robots", "controller_properties", "control_properties",
     ),
 }  # fmt: skip
+"""Why keys have no counterpart."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,26 @@ class Entry:
     key: str
 
 
-def infer_data(data: Mapping[str, Any], where: str, notes: list[str]) -> dict[str, Any]:
-    """Inference config data of an original file; ``notes`` receives what is read otherwise. Raises UsageError."""
+def infer_data(data: Mapping[str, Any], name: str, where: str, notes: list[str]) -> dict[str, Any]:
+    """Inference config data of an original file; ``notes`` receives what is read otherwise. Raises UsageError.
+
+    ``name`` is what the file calls itself, else its own name: results go to a folder of that name. Extractors, faces
+    and ground truth are those of the release (``mode: published``).
+    """
     given = dict(data)
-    given.pop("__name__", None)
+    name = str(given.pop("__name__", name))
     entries = read_entries(given.pop("model_groups", []), where)
-    made = _stages(entries, where, notes)
+    made = {**places(name), **_stages(entries, where, notes)}
     detector = given.pop("face_detector", None)
     if detector in DETECTORS:
-        made["faces"] = {"detector": DETECTORS[detector]}
+        made["faces"] = {**FACES, "detector": DETECTORS[detector]}
     elif detector is not None:
         notes.append(f"face_detector: {detector} has no counterpart, the default detector finds the faces")
     if "device" in given:
         made["device"] = given.pop("device")
-    if given.pop("write_videos", False):
-        made["outputs"] = {"overlay": True, "saliency_video": True}
+    made["outputs"] = read_outputs(given, made["integrator"] is not None)
+    made["data"] = read_data(given, made["integrator"] is not None, where, notes)
+    made["metrics"] = read_metrics(given, [one["name"] for one in made["extractors"]], where, notes)
     for reason, keys in REASONS.items():
         found = [key for key in keys if given.pop(key, None) not in (None, False, "", [], {})]
         if found:
@@ -125,22 +133,25 @@ def _extractor(name: str, entry: Entry, notes: list[str]) -> dict[str, Any]:
     for key, value in entry.model_properties.items():
         if key == "weights_file" and isinstance(value, str) and "/" in value:
             parameters["weights"] = value
-        elif key == "audiovisual":
-            parameters[key] = value
+        elif key == "audiovisual" and name == "stavis":
+            parameters["sound"] = value
         else:
             notes.append(f"{entry.key}: {key} is left out; gasp_plugins show {name} lists the parameters")
-    return {"name": name, "parameters": parameters} if parameters else {"name": name}
+    return extractor(name, parameters)
 
 
 def _integrator(entry: Entry, extractors: dict[str, dict[str, Any]], notes: list[str]) -> dict[str, Any]:
     """The integrator of an entry; where it reads stored maps, the extractors that make them are added."""
-    alias = entry.model_properties.get("weights_file") or DEFAULT_ALIAS
     stems = entry.preproc_properties.get("inp_img_names_list")
     if not stems:
         stems = five()
         notes.append(f"{entry.key}: names no maps: those of the five published cues are taken")
     for stem in stems:
         if stem in EXTRACTOR and stem != CAPTURED:  # the frame is there without being asked for
-            extractors.setdefault(EXTRACTOR[stem], {"name": EXTRACTOR[stem]})
+            extractors.setdefault(EXTRACTOR[stem], extractor(EXTRACTOR[stem], {}))
+    if entry.window == COMPLETED:
+        notes.append(f"{entry.key}: {entry.model} is completed by a training: gasp_train --infer_configs")
+        return {"name": TRAINED}
+    alias = entry.model_properties.get("weights_file") or DEFAULT_ALIAS
     notes.append(f"{entry.key}: {entry.model} is the integrator {alias}, which knows its own context and cues")
     return {"name": alias}

@@ -176,10 +176,11 @@ def test_inference_entries_become_extractors_and_integrator(file: Any, caplog: p
     config, said = infer(file(inference()), caplog)
     assert [e.name for e in config.extractors] == ["tased", "esr9", "dave", "videogaze", "gaze360"]
     assert config.integrator is not None and config.integrator.name == "damgmu"
-    assert (config.faces.detector, config.device, config.summary) == ("s3fd", "cuda:1", "Stage one and two")
-    assert config.outputs.saliency_video
+    assert (config.faces.detector, config.device, config.summary) == ("s3fd_published", "cuda:1", "Stage one and two")
+    assert config.outputs.saliency_video and config.outputs.overlay and not config.outputs.report
+    assert config.data is not None and (config.data.reader, config.data.split) == ("diem", None)
+    assert config.metrics is None and config.output_dir == "runs/infer/mine"
     for words in (
-        "reader: left out; videos are named with --input",
         "max_w_size",
         "enable_audio",
         "TASEDInference is",
@@ -192,7 +193,7 @@ def test_cues_alone_have_no_integrator(file: Any, caplog: pytest.LogCaptureFixtu
     groups = [[entry("STAViSInference", 16, [15], audiovisual=False, weights_file="/w/s.pth", size=3)]]
     config, said = infer(file(inference(model_groups=groups, face_detector="DlibFaceDetection", odd=1)), caplog)
     assert config.integrator is None
-    assert config.extractors[0].parameters == {"audiovisual": False, "weights": "/w/s.pth"}
+    assert config.extractors[0].parameters == {"mode": "published", "sound": False, "weights": "/w/s.pth"}
     for words in ("model_groups.0.0: size is left out", "DlibFaceDetection", "odd: unknown"):
         assert any(words in line for line in said), words
 
@@ -228,19 +229,52 @@ def original(listed: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", LISTED["configs"])
-def test_every_published_inference_file_loads(name: str, file: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_published_file_is_the_config_of_its_name(
+    name: str, file: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     listed = LISTED["configs"][name]
     config, said = infer(file(original(listed), name), caplog)
-    models = [one["model"] for group in listed["model_groups"] for one in group]
-    assert (config.integrator is not None) == ("GASPInference" in models)
-    assert config.summary == listed["purpose"] and config.faces.detector == "s3fd"
-    for model, extractor in (
-        ("DAVEInference", "dave"),
-        ("STAViSInference", "stavis"),
-        ("Gaze360Inference", "gaze360"),
-    ):
-        assert model not in models or extractor in [one.name for one in config.extractors]
+    assert config.summary == listed["purpose"]
+    named = load_config("infer", name)
+    assert config.model_copy(update={"summary": named.summary}) == named
     assert not any("unknown to this project" in line for line in said), said
+
+
+def test_binaural_dave_is_an_extractor(file: Any, caplog: pytest.LogCaptureFixture) -> None:
+    config, _ = infer(file(inference(model_groups=[[entry("BinauralDAVEInference", 16, [15])]])), caplog)
+    assert [one.name for one in config.extractors] == ["binauraldave"] and config.integrator is None
+
+
+def test_readers_splits_outputs_and_metrics_of_ones_own(file: Any, caplog: pytest.LogCaptureFixture) -> None:
+    data = inference(
+        sampling_properties={"eye": "right", "color_map": "hot"},
+        inference_properties={"color_map": "cool"},
+        datasplitter_properties={"train_csv_file": "my/split.csv", "test_csv_file": "x/test_ave.csv", "odd": 1},
+        write_images=True,
+        width=512,
+        height=320,
+        compute_metrics=True,
+        metrics_list=["aucb", "ifg"],
+        metrics_mappings={"pred_salmap": "det_transformed_tased", "gt_baseline": "b.jpg"},
+        metrics_save_file="scores.csv",
+    )
+    config, said = infer(file(data), caplog)
+    assert config.data is not None and config.metrics is not None and config.outputs.published is not None
+    assert config.data.tables == ("my/split.csv", "test_ave")
+    assert config.data.options == {"behaviour": "published", "eye": "right"}
+    layout = config.outputs.published
+    assert (layout.size, layout.colour, layout.truth_colour) == ((320, 512), "cool", "hot")
+    scores = config.metrics
+    assert scores.names == ("auc_borji", "information_gain") and scores.definitions == "original"
+    assert (scores.prediction, scores.baseline, scores.file) == ("tased", "b.jpg", "scores.csv")
+    assert any("datasplitter_properties.odd: left out" in line for line in said)
+
+
+def test_what_nothing_makes_is_judged_by_the_integrator(file: Any, caplog: pytest.LogCaptureFixture) -> None:
+    mappings = {"pred_salmap": "det_transformed_gazenet"}
+    config, said = infer(file(inference(compute_metrics=True, metrics_list=["cc"], metrics_mappings=mappings)), caplog)
+    assert config.metrics is not None and config.metrics.prediction == ""
+    assert any("nothing makes det_transformed_gazenet" in line for line in said)
 
 
 @pytest.mark.parametrize(
@@ -250,6 +284,10 @@ def test_every_published_inference_file_loads(name: str, file: Any, caplog: pyte
         (inference(model_groups=[[["DAVEInference", 16, [15], 1, {}, {}]]]), "positions 4 to 6 must be objects"),
         (inference(model_groups={"a": 1}), "must be a list of groups"),
         (training(), "give it to gasp_train --train_config_file"),
+        (inference(datasplitter_properties=["a"]), "datasplitter_properties: must be an object"),
+        (inference(datasplitter_properties={"test_csv_file": 3}), "test_csv_file: must be a text or null, not 3"),
+        (inference(compute_metrics=True, metrics_list=["auc"]), "metrics_list: auc: known are aucj"),
+        (inference(compute_metrics=True), "metrics_list: is empty: known are aucj"),
         (inference(device="eval(gpu())"), "device: 'eval(' is not evaluated, a config holds data and no code"),
     ],
 )
