@@ -15,6 +15,7 @@ from PIL import Image
 from gazenet.files import write_bytes
 from gazenet.learning.checkpoints import save_whole
 from gazenet.learning.curves import Row, write_table
+from gazenet.learning.loggers import show_picture
 from gazenet.learning.task import Batch, RecipeTask
 
 
@@ -60,18 +61,20 @@ class EpochTable(Callback):
 
 
 class EpochWeights(Callback):
-    """The network's bare state dict after every epoch, at the path that ``place`` gives for it (counted from 1)."""
+    """The network's bare state dict after an epoch (counted from 1), at the path, if any, that ``place`` gives."""
 
-    def __init__(self, place: Callable[[int], Path]) -> None:
+    def __init__(self, place: Callable[[int], Path | None]) -> None:
         self.place = place
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, RecipeTask)
-        save_whole(pl_module.state(), self.place(trainer.current_epoch + 1))
+        path = self.place(trainer.current_epoch + 1)
+        if path is not None:
+            save_whole(pl_module.state(), path)
 
 
 class StorePictures(Callback):
-    """What a task shows of the first batch of every validation: files, and images in TensorBoard where that is on."""
+    """What a task shows of the first batch of every validation: files, and images where the logger shows them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -92,10 +95,9 @@ class StorePictures(Callback):
         with torch.no_grad():
             pictures = pl_module.pictures(batch)
         for name, image in pictures.items():
-            write_png(self.folder / f"epoch-{epoch:03d}_{name}.png", image)
-            board: Any = getattr(trainer.logger, "experiment", None)
-            if hasattr(board, "add_image"):
-                board.add_image(name, image, epoch, dataformats="HWC")
+            path = self.folder / f"epoch-{epoch:03d}_{name}.png"
+            write_png(path, image)
+            show_picture(trainer, name, path, epoch)
 
 
 def write_png(path: Path, image: np.ndarray[Any, np.dtype[np.uint8]]) -> None:

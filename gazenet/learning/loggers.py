@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gazenet.errors import UsageError
 
 if TYPE_CHECKING:
+    from lightning import Trainer
     from lightning.pytorch.loggers import Logger
 
 _PACKAGES = {"tensorboard": "tensorboard", "comet": "comet_ml"}
@@ -41,18 +41,25 @@ def check_logger(name: str) -> None:
         _need(_PACKAGES[name], name)
 
 
+def show_picture(trainer: Trainer, name: str, path: Path, step: int) -> None:
+    """A picture file among the values of the run, where its logger shows pictures (TensorBoard, Comet)."""
+    board: Any = getattr(trainer.logger, "experiment", None)
+    if hasattr(board, "add_image"):
+        import numpy as np
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            board.add_image(name, np.asarray(picture.convert("RGB")), step, dataformats="HWC")
+    elif hasattr(board, "log_image"):
+        board.log_image(str(path), name=name, step=step)
+
+
 def _comet(folder: Path, project: str) -> tuple[Logger, str]:
     check_logger("comet")
-    from lightning.pytorch.loggers import CometLogger
+    from gazenet.learning.comet import CometLogger
 
-    key = os.environ.get("COMET_KEY") or os.environ.get("COMET_API_KEY")
-    settings: dict[str, Any] = {"project": project, "workspace": os.environ.get("COMET_WORKSPACE")}
-    if key:
-        return CometLogger(api_key=key, **settings), ""
-    where = folder / "comet"
-    message = f"logger comet: COMET_KEY is not set; values are kept offline in {where} (upload them with comet upload)"
-    os.environ["COMET_OFFLINE_DIRECTORY"] = str(where)
-    return CometLogger(online=False, **settings), message
+    logger = CometLogger(folder / "comet", project)
+    return logger, logger.message
 
 
 def _need(module: str, extra: str) -> None:

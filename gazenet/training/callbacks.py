@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gazenet.files import write_bytes
 from gazenet.learning.callbacks import StepSeed as StepSeed
+from gazenet.learning.loggers import show_picture
 from gazenet.training.task import IntegratorTask
 
 STORED = 0.1
@@ -24,7 +25,7 @@ STORED = 0.1
 class StoreImages(Callback):
     """Stores validation samples as ``<folder>/epoch-EE_batch-BB.png``: prediction, density and fixations in a row.
 
-    A tenth of the batches, by a draw that follows from seed, epoch and batch.
+    A tenth of the batches, by a draw that follows from seed, epoch and batch. TensorBoard and Comet show them too.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -51,6 +52,7 @@ class StoreImages(Callback):
         buffer = io.BytesIO()
         Image.fromarray(np.concatenate(row, 1)).save(buffer, "png")
         write_bytes(path, buffer.getvalue())
+        show_picture(trainer, f"validation/batch-{batch_idx:02d}", path, epoch)
 
 
 def _peak_one(values: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
