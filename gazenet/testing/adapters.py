@@ -13,7 +13,7 @@ from typing import Any
 
 from gazenet.cues.registry import import_object
 from gazenet.fusion.config import PUBLISHED_CLASSES
-from gazenet.testing.goldens import Golden, Skipped
+from gazenet.testing.goldens import SELECTORS, Golden, Skipped
 from gazenet.testing.goldens_cues_rows import CUES
 
 Runner = Callable[[Golden], float]
@@ -112,7 +112,6 @@ TABLE: dict[str, Adapter] = {
     },
 }
 
-_FIELDS = ("class", "function", "network", "net", "model", "op", "part")
 _LAYOUTS: Mapping[str, frozenset[str]] = {
     "training steps": frozenset({"steps", "optimizer"}),
     "losses": frozenset({"original", "conversions"}),
@@ -134,7 +133,7 @@ def key_of(meta: Mapping[str, Any]) -> str:
             return f"layout:{name}"
     config = meta.get("config", {})
     # A class is more exact than the network or part of which it is a variant.
-    return next((f"{field}:{config[field]}" for field in _FIELDS if field in config), "")
+    return next((f"{field}:{config[field]}" for field in SELECTORS if field in config), "")
 
 
 def adapter_of(golden: Golden) -> Adapter:

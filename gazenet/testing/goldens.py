@@ -29,6 +29,13 @@ class Skipped(Exception):
     """A golden cannot run here, for a reason that is nobody's fault (published weights that are not there)."""
 
 
+SELECTORS = ("class", "function", "network", "net", "model", "op", "part")
+"""Members of a config that name what is run, the most exact first."""
+
+HANDLED = frozenset({*SELECTORS, "output_scale", "params", "rtol", "upstream_checkpoint", "versions"})
+"""Members of a config that no runner has to read: they choose it, are seen to here, or tell where a golden is from."""
+
+
 @dataclass(frozen=True)
 class Golden:
     """One golden: its description and its reference values."""
@@ -47,6 +54,14 @@ class Golden:
     def inputs(self) -> dict[str, Tensor]:
         """The input tensors, drawn from their seeds."""
         return {name: draw(**fields) for name, fields in self.meta.get("inputs", {}).items()}
+
+    def options(self, *known: str) -> Mapping[str, Any]:
+        """The config. Raises ValueError for a member that is neither ``known`` to the runner nor :data:`HANDLED`."""
+        config: Mapping[str, Any] = self.meta["config"]
+        unknown = sorted(config.keys() - HANDLED - {*known})
+        if unknown:
+            raise ValueError(f"unknown options: {', '.join(unknown)}")
+        return config
 
 
 @dataclass(frozen=True)
@@ -86,16 +101,19 @@ def prepare(network: torch.nn.Module, golden: Golden) -> torch.nn.Module:
     """The network in evaluation mode with the golden's weights, and its ``config.output_scale`` applied.
 
     Factors on the outputs of named modules keep random weights from saturating deep networks. Raises ValueError where
-    keys or shapes differ.
+    keys, shapes or ``config.params`` (the number of parameters) differ.
     """
-    state = network.state_dict()
+    state, config = network.state_dict(), golden.meta["config"]
+    count = sum(value.numel() for value in network.parameters())
+    if count != config.get("params", count):
+        raise ValueError(f"{count} parameters, the golden has {config['params']}")
     wanted = {key: list(shape) for key, shape, _ in golden.meta["state"]}
     found = {key: list(value.shape) for key, value in state.items()}
     if wanted != found:
         differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
         raise ValueError(f"{len(differing)} state-dict entries differ: {', '.join(differing[:4])}")
     network.load_state_dict({key: filled(key, value) for key, value in state.items()})
-    for name, factor in golden.meta["config"].get("output_scale", {}).items():
+    for name, factor in config.get("output_scale", {}).items():
         network.get_submodule(name).register_forward_hook(_scaled_by(factor))
     return network.eval()
 

@@ -14,10 +14,7 @@ from gazenet.cues.registry import import_object
 from gazenet.media.logmel import log_mel, log_mel_examples, mel_matrix, packet, windowed
 from gazenet.media.types import Waveform
 from gazenet.testing.goldens import Golden, difference, draw, prepare
-from gazenet.testing.taps import Taps, only_known
-
-DESCRIBED = ("network", "upstream_checkpoint")
-"""Members of a config that say what the golden is, not how the network is built or run."""
+from gazenet.testing.taps import Taps
 
 HEARING = {"BinauralDAVE": "binaural", "MonauralDAVE": "monaural", "VisDAVE": "visual"}
 """How published classes of one state dict hear."""
@@ -49,14 +46,14 @@ RESAMPLERS = (None, "resampy kaiser_best")
 
 def dave(golden: Golden) -> float:
     """DAVE with and without sound."""
-    config = only_known(golden, (*DESCRIBED, "variant", "frames_len"))
+    config = golden.options("variant", "frames_len")
     _require(config, "variant", ("audio-visual" if "a" in golden.meta["inputs"] else "visual-only",))
     return _streams(golden, ("v", "a"), import_object("gazenet_plugins.dave.network:DaveNet"))
 
 
 def binauraldave(golden: Golden) -> float:
     """Binaural DAVE as each of its classes, with either kind of batch norm."""
-    config = only_known(golden, (*DESCRIBED, "class", "frames_len", "batch_norm"))
+    config = golden.options("frames_len", "batch_norm")
     kind = import_object("gazenet_plugins.binauraldave.network:BinauralDaveNet")
     return _streams(golden, ("v", "a_left", "a_right"), kind, HEARING[config["class"]])
 
@@ -76,7 +73,7 @@ def _streams(golden: Golden, names: Sequence[str], kind: Callable[..., Any], *op
 
 def stavis(golden: Golden) -> float:
     """STAViS with and without sound, with either kind of batch norm."""
-    config = only_known(golden, (*DESCRIBED, "audiovisual", "sample_size", "sample_duration", "batch_norm"))
+    config = golden.options("audiovisual", "sample_size", "sample_duration", "batch_norm")
     inputs = _only(golden.inputs(), ("x", "aud"))
     _require(config, "sample_size", (inputs["x"].shape[-1],))
     _require(config, "sample_duration", (inputs["x"].shape[2],))
@@ -113,7 +110,7 @@ def _with_norms(network: Any, golden: Golden) -> None:
 
 def features(golden: Golden) -> float:
     """Log-mel features of a described waveform of one channel, and their matrix."""
-    config = only_known(golden, ("function", "waveform", "hop_len_sec", "resampler", *CONSTANTS))
+    config = golden.options("waveform", "hop_len_sec", "resampler", *CONSTANTS)
     _check_features(config)
     sound = _wave(config["waveform"])
     outputs = {"examples": log_mel_examples(sound, 1 / config["hop_len_sec"]), "mel_matrix": mel_matrix()}
@@ -122,7 +119,7 @@ def features(golden: Golden) -> float:
 
 def features_of_two(golden: Golden) -> float:
     """Log-mel examples of two channels, each by itself."""
-    config = only_known(golden, ("function", "waveform", "hop_len_sec", "layout_in", "resampler", *CONSTANTS))
+    config = golden.options("waveform", "hop_len_sec", "layout_in", "resampler", *CONSTANTS)
     _check_features(config)
     both = [log_mel_examples(_wave(one), 1 / config["hop_len_sec"]) for one in config["waveform"]]
     return difference(golden, {"examples": np.stack(both)[None]})
@@ -152,7 +149,7 @@ def _wave(spec: Mapping[str, Any]) -> Waveform:
 
 def rows(golden: Golden) -> float:
     """Sound of single frames under a window of their own."""
-    config = only_known(golden, ("function", "rate", "fps", "rate_target", "resampler"))
+    config = golden.options("rate", "fps", "rate_target", "resampler")
     _require(config, "rate_target", (48_000,))
     _require(config, "resampler", RESAMPLERS)
     sound = golden.inputs()["waveform"].numpy()
@@ -162,7 +159,7 @@ def rows(golden: Golden) -> float:
 
 def examples_of_a_frame(golden: Golden) -> float:
     """Which examples belong to a frame. Raises ValueError where the golden states another number of valid frames."""
-    config = only_known(golden, ("function", "frame_number", "frames_len", "valid_frame_number"))
+    config = golden.options("frame_number", "frames_len", "valid_frame_number")
     _require(config, "frames_len", (CLIP,))
     found = packet(golden.inputs()["features"].numpy(), config["frame_number"])
     _require(config, "valid_frame_number", (found.valid,))
@@ -171,13 +168,13 @@ def examples_of_a_frame(golden: Golden) -> float:
 
 def finished_dave(golden: Golden) -> float:
     """From the minimum at 0 to the maximum at 1."""
-    only_known(golden, ("function",))
+    golden.options()
     return difference(golden, {"map": stretched(golden.inputs()["saliency"].numpy())})
 
 
 def finished_stavis(golden: Golden) -> float:
     """Logits to bytes; one step of 255 is rounding, hence no error."""
-    only_known(golden, ("function",))
+    golden.options()
     found = 255 * truncated(stretched(sigmoid(golden.inputs()["saliency"].numpy())))
     want = golden.reference()["map"].reshape(found.shape)
     steps = np.abs(np.rint(found) - want)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,15 +20,6 @@ PLUGINS = "gazenet_plugins"
 
 GAZE_OUTPUTS = 3
 """The published two-layer networks give three numbers where they stand alone."""
-
-
-def options(golden: Golden, *known: str) -> Mapping[str, Any]:
-    """The golden's config, if it names nothing beside ``known``. Raises ValueError for an option we do not know."""
-    config = golden.meta["config"]
-    unknown = sorted(config.keys() - {*known, "net", "op", "versions", "output_scale", "rtol"})
-    if unknown:
-        raise ValueError(f"unknown options: {', '.join(unknown)}")
-    return config  # type: ignore[no-any-return]
 
 
 def single(golden: Golden) -> Tensor:
@@ -49,7 +39,7 @@ def real_file(golden: Golden, name: str) -> Path:
 
 def alexnet(golden: Golden) -> float:
     """Map and logits of AlexNet."""
-    options(golden)
+    golden.options()
     network = prepare(AlexNet(), golden)
     assert isinstance(network, AlexNet)
     features = network.features(single(golden))
@@ -58,14 +48,14 @@ def alexnet(golden: Golden) -> float:
 
 def residual(golden: Golden) -> float:
     """A residual network of a published name."""
-    config = options(golden, "output_stride", "classes", "in_channels")
+    config = golden.options("output_stride", "classes", "in_channels")
     arguments = {key: config[key] for key in ("output_stride", "classes", "in_channels") if key in config}
     return _staged(golden, resnet(config["net"], **arguments))
 
 
 def residual_two_layers(golden: Golden) -> float:
     """A residual network with ``fc1`` and ``fc2`` at its end."""
-    config = options(golden)
+    config = golden.options()
     counts, form = FORMS[config["net"].removesuffix("_fc1_fc2")]
     return _staged(golden, TwoLayerResNet(counts, form, GAZE_OUTPUTS))
 
@@ -79,7 +69,7 @@ def _staged(golden: Golden, network: ResNet) -> float:
 
 def face_crops(golden: Golden) -> float:
     """What each network of a face sees of one frame."""
-    config = options(golden, "box_ltrb")
+    config = golden.options("box_ltrb")
     frame = np.ascontiguousarray(single(golden).numpy().astype(np.uint8)[..., ::-1])
     pixels, box, size = torch.from_numpy(frame).permute(2, 0, 1), tuple(config["box_ltrb"]), frame.shape[:2]
     gaze360, people = import_module(f"{PLUGINS}.gaze360.crops"), import_module(f"{PLUGINS}.videogaze.people")

@@ -10,14 +10,14 @@ import numpy as np
 from gazenet.assets import asset_path
 from gazenet.errors import GazenetError
 from gazenet.testing.goldens import Golden, Skipped, difference, prepare
-from gazenet.testing.goldens_cues import options, real_file, single
+from gazenet.testing.goldens_cues import real_file, single
 
 S3FD, MTCNN = "gazenet_plugins.s3fd", "gazenet_plugins.mtcnn"
 
 
 def s3fd(golden: Golden) -> float:
     """The heads of S3FD."""
-    options(golden)
+    golden.options()
     room = import_module(f"{S3FD}.network")
     heads = prepare(room.S3fd(), golden)(single(golden))
     named = zip(room.STRIDES, heads, strict=True)
@@ -28,7 +28,7 @@ def s3fd(golden: Golden) -> float:
 
 def s3fd_decode(golden: Golden) -> float:
     """Boxes from given heads."""
-    options(golden, "image")
+    golden.options("image")
     room, inputs = import_module(f"{S3FD}.decode"), golden.inputs()
     found = room.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in room.STRIDES])
     boxes = room.faces(found)
@@ -40,7 +40,7 @@ def s3fd_decode(golden: Golden) -> float:
 
 def mtcnn_network(golden: Golden) -> float:
     """One network of the cascade."""
-    config = options(golden)
+    config = golden.options()
     room = import_module(f"{MTCNN}.network")
     kinds = {"mtcnn_pnet": room.PNet, "mtcnn_rnet": room.RNet, "mtcnn_onet": room.ONet}
     found = prepare(kinds[config["net"]](), golden)(single(golden))
@@ -51,7 +51,7 @@ def mtcnn_cascade(golden: Golden) -> float:
     """The complete cascade with the published weights on a picture, both channel orders."""
     import cv2
 
-    config = options(golden, "weights", "image", "crop_ltrb", "shape")
+    config = golden.options("weights", "image", "crop_ltrb", "shape")
     if config["weights"] != "published":
         raise ValueError(f"unknown weights: {config['weights']}")
     detector = import_module(f"{MTCNN}.detector").MtcnnDetector(str(_mtcnn_weights(golden)))

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.goldens_cues import options, real_file, single
+from gazenet.testing.goldens_cues import real_file, single
 
 ROOM = "gazenet_plugins.esr9"
 
 
 def base(golden: Golden) -> float:
     """The shared layers; where the golden says so, with the released file."""
-    options(golden)
+    golden.options()
     net = prepare(import_module(f"{ROOM}.network").Base(), golden)
     if "PUBLISHED" in golden.meta.get("notes", ""):
         load_published(net, real_file(golden, "weights/esr9/Net-Base-Shared_Representations.pt"))
@@ -35,7 +35,7 @@ def _noting(outputs: dict[str, Tensor], name: str) -> Any:
 
 def branch(golden: Golden) -> float:
     """One branch, with learned or with the batch's own statistics."""
-    config = options(golden, "batch_statistics")
+    config = golden.options("batch_statistics")
     room = import_module(f"{ROOM}.network")
     net = prepare(room.Branch(), golden)
     room.normalise_with(net, _statistics(config["batch_statistics"]))
@@ -49,7 +49,7 @@ def _statistics(of_batch: bool) -> str:
 
 def ensemble(golden: Golden) -> float:
     """Base and branches with votes, affect and both forms of attention."""
-    config = options(golden, "branches", "batch_statistics")
+    config = golden.options("branches", "batch_statistics")
     net = import_module(f"{ROOM}.network").Esr9(config["branches"], _statistics(config["batch_statistics"]))
     named = {"base": net.base, **{f"branch_{k}": one for k, one in enumerate(net.branches, 1)}}
     prepare(nn.ModuleDict(named), golden)
@@ -71,7 +71,7 @@ def ensemble(golden: Golden) -> float:
 
 def expression_map(golden: Golden) -> float:
     """The picture of facial expressions."""
-    config = options(golden, "height", "width", "faces", "options")
+    config = golden.options("height", "width", "faces", "options")
     drawn, how = import_module(f"{ROOM}.attention"), _merge_options(config["options"])
     outputs, faces = {"window": drawn.window()}, []
     inputs = golden.inputs()

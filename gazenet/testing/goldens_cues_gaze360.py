@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.goldens_cues import options, single
+from gazenet.testing.goldens_cues import single
 
 ROOM = "gazenet_plugins.gaze360"
 
 
 def network(golden: Golden) -> float:
     """The complete network; its keys carry the published prefix."""
-    options(golden, "input_layout")
+    golden.options("input_layout")
     net = import_module(f"{ROOM}.network").Gaze360()
     prepare(nn.ModuleDict({"module": net}), golden)
     features = net.frame_features(single(golden))
@@ -34,7 +34,7 @@ def network(golden: Golden) -> float:
 
 def loss(golden: Golden) -> float:
     """The pinball loss and the forms of an angle."""
-    options(golden)
+    golden.options()
     angles = import_module(f"{ROOM}.angles")
     inputs = golden.inputs()
     predicted, target, bound = inputs["pred"], inputs["target"], inputs["bound"].expand(-1, 2)
@@ -51,7 +51,7 @@ def loss(golden: Golden) -> float:
 
 def direction_map(golden: Golden) -> float:
     """The picture of gaze directions with integer and with floating depth."""
-    config = options(golden, "height", "width", "faces")
+    config = golden.options("height", "width", "faces")
     to_vector, drawn = import_module(f"{ROOM}.angles").cartesian, import_module(f"{ROOM}.published_map")
     height, width, faces = config["height"], config["width"], config["faces"]
     angles = torch.tensor([[face["yaw"], face["pitch"]] for face in faces]).view(-1, 2)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.goldens_cues import options, single
+from gazenet.testing.goldens_cues import single
 
 ROOM = "gazenet_plugins.videogaze"
 ORDER = "forward(source, target, face, eyes)"
@@ -19,7 +19,7 @@ GREY = 77
 
 def network(golden: Golden) -> float:
     """The complete network, with the classifiers that nothing uses."""
-    config = options(golden, "side", "order")
+    config = golden.options("side", "order")
     if config.get("order", ORDER) != ORDER:
         raise ValueError(f"another order of inputs: {config['order']}")
     net = import_module(f"{ROOM}.network").VideoGaze(config.get("side", 20), classifiers=True)
@@ -49,14 +49,14 @@ def network(golden: Golden) -> float:
 
 def saliency_pathway(golden: Golden) -> float:
     """The tower without its last pool."""
-    options(golden)
+    golden.options()
     net = prepare(import_module(f"{ROOM}.network").Tower(False, True), golden)
     return difference(golden, {"conv5": net(single(golden))})
 
 
 def cone_pathway(golden: Golden) -> float:
     """Face to cone."""
-    options(golden)
+    golden.options()
     net = import_module(f"{ROOM}.network").ConePathway(True)
     prepare(net, golden)
     pool5 = net.alexnet(single(golden))
@@ -65,7 +65,7 @@ def cone_pathway(golden: Golden) -> float:
 
 def transformation_path(golden: Golden) -> float:
     """Two frames to the move between them."""
-    options(golden)
+    golden.options()
     net = prepare(import_module(f"{ROOM}.network").TransformationPath(True), golden)
     inputs = golden.inputs()
     move = net(inputs["source"], inputs["target"])
@@ -74,7 +74,7 @@ def transformation_path(golden: Golden) -> float:
 
 def projected_cone(golden: Golden) -> float:
     """Rotation and cone from given numbers."""
-    options(golden)
+    golden.options()
     geometry, inputs = import_module(f"{ROOM}.geometry"), golden.inputs()
     turn = geometry.rotation(inputs["angles"])
     opening = 0.5 + 0.49 * inputs["alpha_u"]
@@ -84,7 +84,7 @@ def projected_cone(golden: Golden) -> float:
 
 def following_map(golden: Golden) -> float:
     """The picture of gaze following, and what is shown for viewing."""
-    config = options(golden, "height", "width", "resized_hw")
+    config = golden.options("height", "width", "resized_hw")
     drawn, size = import_module(f"{ROOM}.published_map"), (config["height"], config["width"])
     logits = [torch.as_tensor(value) for value in golden.inputs().values()]
     heats = [value.flatten().softmax(0).view(value.shape).numpy() for value in logits]

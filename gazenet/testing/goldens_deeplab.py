@@ -9,15 +9,14 @@ from torch import Tensor
 
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden
-from gazenet.testing.goldens_stanet import known
-from gazenet.testing.goldens_stanet_networks import Case, run
+from gazenet.testing.taps import Case, run
 
-INSIDE = {name: name for name in ("aspp", "conv1", "conv2", "conv3")} | {"backbone": "features"}
+INSIDE = {name: name for name in ("aspp", "conv1", "conv2", "conv3")} | {"features": "backbone"}
 
 
 def network(golden: Golden) -> float:
     """The map, its logits, and what every part of the network gives out."""
-    config = known(golden, {"size", "rates", "upsample", "align_corners", "reconstructed"})
+    config = golden.options("size", "rates", "upsample", "align_corners", "reconstructed")
     sizes = [list(value.shape[2:]) for value in golden.inputs().values()]
     if sizes != [config["size"]] or config["reconstructed"] is not True:
         raise ValueError(f"pictures of {sizes}, the config says {config['size']}")

@@ -7,7 +7,7 @@ import re
 from gazenet.backbones.resnet3d import ResNet3d
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.taps import Taps, only_known
+from gazenet.testing.taps import Taps
 
 PLACES = {"spatial_logits": "conv_spatial_att.1", "temporal_logits": "conv_temp_att3.2"}
 """Outputs that are not those of a module of the same name."""
@@ -20,7 +20,7 @@ NAME = re.compile(r"(abn_)?resnet(\d+)(?:_v2)?")
 
 def attention_branch(golden: Golden) -> float:
     """ST-ABN of any depth."""
-    config = only_known(golden, ("model", "sample_duration", "num_classes", "sample_size"))
+    config = golden.options("sample_duration", "num_classes", "sample_size")
     kind = import_object("gazenet_plugins.st_abn.network:STABN")
     network = kind(_depth(config["model"]), config["sample_duration"], config["num_classes"])
     prepare(network, golden)
@@ -34,7 +34,7 @@ def attention_branch(golden: Golden) -> float:
 
 def residual(golden: Golden) -> float:
     """The plain 3D ResNet of any depth: logits and the maps of its stages."""
-    config = only_known(golden, ("model", "sample_duration", "num_classes", "sample_size"))
+    config = golden.options("sample_duration", "num_classes", "sample_size")
     clip_size = (config["sample_duration"], config["sample_size"])
     network = ResNet3d(_depth(config["model"]), classes=config["num_classes"], clip=clip_size, dropout=0.5)
     prepare(network, golden)

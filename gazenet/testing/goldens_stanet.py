@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +23,7 @@ def module(name: str) -> Any:
 
 def overlay(golden: Golden) -> float:
     """A class map as grey picture, as colours, and over a picture."""
-    config = known(golden, {"size", "heat", "image"})
+    config = golden.options("size", "heat", "image")
     maps, inputs = module("maps"), _arrays(golden)
     cam = maps.cam_image(inputs["cam"], config["size"])
     over = maps.overlay(cam, inputs["image"].astype(np.uint8), config["heat"], config["image"])
@@ -33,7 +33,7 @@ def overlay(golden: Golden) -> float:
 
 def scam(golden: Golden) -> float:
     """From class maps to pseudo-fixations, over the frames of one video."""
-    known(golden, {"grid", "branches", "alpha0", "alpha_step", "min_extent", "coarse_eps", "fine_eps", "start_second"})
+    golden.options("grid", "branches", "alpha0", "alpha_step", "min_extent", "coarse_eps", "fine_eps", "start_second")
     return difference(golden, _scam(golden.meta["config"], _arrays(golden)))
 
 
@@ -69,7 +69,7 @@ def _cam_images(base: Any, noise: Any, branches: int, grid: int) -> list[Any]:
 
 def matlab(golden: Golden) -> float:
     """The authors' Matlab scripts."""
-    config = known(golden, {"power", "recover_box", "recover_grid", "equivalent"})
+    config = golden.options("power", "recover_box", "recover_grid", "equivalent")
     if config.get("equivalent") is not True:
         raise ValueError("only the NumPy equivalents can be compared")
     scripts, inputs = module("matlab"), _arrays(golden)
@@ -95,7 +95,7 @@ def matlab(golden: Golden) -> float:
 
 def spectrogram(golden: Golden) -> float:
     """One second of sound, in the framings of STANet and of VGGSound."""
-    rate = known(golden, {"rate"})["rate"]
+    rate = golden.options("rate")["rate"]
     sound, samples = module("sound"), _arrays(golden)["samples"]
     found = {
         "stanet": sound.spectrogram(samples, sound.STANET, rate),
@@ -107,7 +107,7 @@ def spectrogram(golden: Golden) -> float:
 
 def losses(golden: Golden) -> float:
     """Losses of the classifiers, and of three frames' predictions at several scales."""
-    known(golden, set())
+    golden.options()
     loss, inputs = module("losses"), golden.inputs()
     pool, fused, classes = inputs["pool"], inputs["fused"], inputs["target"].floor().long()
     targets = inputs["gt"]
@@ -123,15 +123,6 @@ def losses(golden: Golden) -> float:
         found[f"s_{suffix}"] = loss.classifier_loss(pool[0], fused[0], classes, kind)[None]
         found[f"st_{suffix}"] = loss.sequence_loss(list(pool), list(fused), classes, kind)[None]
     return difference(golden, found)
-
-
-def known(golden: Golden, options: Set[str]) -> Mapping[str, Any]:
-    """The config of a golden. Raises ValueError where it holds an option that its adapter does not know."""
-    config: Mapping[str, Any] = golden.meta["config"]
-    unknown = sorted(config.keys() - options - {"part", "network", "rtol", "output_scale", "params"})
-    if unknown:
-        raise ValueError(f"unknown options in the golden's config: {', '.join(unknown)}")
-    return config
 
 
 def _arrays(golden: Golden) -> dict[str, Any]:

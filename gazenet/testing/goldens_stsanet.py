@@ -7,7 +7,7 @@ from typing import Any
 
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.taps import Taps, only_known
+from gazenet.testing.taps import Taps
 
 PLACES = {
     "logits": ">readout_2.5",
@@ -19,7 +19,7 @@ PLACES = {
 
 def network(golden: Golden) -> float:
     """The whole network at the golden's size, with the un-pooling that it names."""
-    config = only_known(golden, ("model", "input_size", "frames", "layernorm_spatial", "unpool"))
+    config = golden.options("input_size", "frames", "layernorm_spatial", "unpool")
     built = import_object("gazenet_plugins.stsanet.network:STSANet")(**_arguments(config))
     prepare(built, golden)
     taps = Taps(built, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name != "map"})

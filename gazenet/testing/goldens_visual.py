@@ -16,7 +16,7 @@ from gazenet.cues.finish import FloatMap, blurred, relative, sigmoid, truncated,
 from gazenet.cues.registry import import_object
 from gazenet.media.excerpt import audio_excerpt, buffer_length, excerpt_span
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.taps import Taps, only_known
+from gazenet.testing.taps import Taps
 
 TIME_FIRST = ("unisal",)
 """Networks whose clips are ``[T, C, H, W]``; those of others are ``[C, T, H, W]``."""
@@ -24,20 +24,17 @@ TIME_FIRST = ("unisal",)
 PUBLISHED_INPUTS = {"stavis": "PUBLISHED_INPUT"}
 """Where a spec keeps the input of the released code, if that is not the one it declares."""
 
-DESCRIBED = ("network", "upstream_checkpoint")
-"""Members of a config that say what the golden is, not how the network is built or run."""
-
 
 def mobilenet(golden: Golden) -> float:
     """The encoder of UNISAL by itself."""
-    config = only_known(golden, ("net", "last_channel"))
+    config = golden.options("last_channel")
     network: Any = prepare(MobileNetV2(config["last_channel"]), golden)
     return difference(golden, network(*golden.inputs().values())._asdict())
 
 
 def unisal(golden: Golden) -> float:
     """UNISAL on a clip in one piece, or in two with the state handed over."""
-    config = only_known(golden, (*DESCRIBED, "source", "target_size", "static", "two_part"))
+    config = golden.options("source", "target_size", "static", "two_part")
     network: Any = prepare(import_object("gazenet_plugins.unisal.network:Unisal")(), golden)
     network.use(config["source"])
     clip, state, pieces = golden.inputs()["x"], None, []
@@ -54,13 +51,13 @@ def unisal(golden: Golden) -> float:
 
 def tased(golden: Golden) -> float:
     """TASED-Net and what its un-pooling layers give."""
-    only_known(golden, DESCRIBED)
+    golden.options()
     return _tapped(golden, import_object("gazenet_plugins.tased.network:TasedNet")())
 
 
 def vinet(golden: Golden) -> float:
     """ViNet for clips of a length, with the levels of its encoder that it uses."""
-    config = only_known(golden, (*DESCRIBED, "num_clips", "num_hier"))
+    config = golden.options("num_clips", "num_hier")
     return _tapped(golden, ViNet(config["num_clips"], config["num_hier"]))
 
 
@@ -75,9 +72,7 @@ def _tapped(golden: Golden, network: Any) -> float:
 
 def clip(golden: Golden) -> float:
     """Frames (BGR bytes, drawn as floats) to the clip that the released code hands to a network."""
-    config = only_known(
-        golden, ("function", "network", "size", "last_frame_number", "valid_frame_number", "frames_len")
-    )
+    config = golden.options("size", "last_frame_number", "valid_frame_number", "frames_len")
     declared = f"gazenet_plugins.{config['network']}.spec"
     wanted = import_object(f"{declared}:{PUBLISHED_INPUTS.get(config['network'], 'SPEC')}")
     wanted = getattr(wanted, "input", wanted)
@@ -91,7 +86,7 @@ def clip(golden: Golden) -> float:
 
 def finished_unisal(golden: Golden) -> float:
     """Raw scores to the map of one frame, by way of the median over time."""
-    config = only_known(golden, ("function", "median_window", "frame"))
+    config = golden.options("median_window", "frame")
     scores = golden.inputs()["saliency"][0, :, 0]
     log_density = torch.log_softmax(scores.flatten(1), 1).view_as(scores)
     median = import_object("gazenet_plugins.unisal.maps:running_median")
@@ -101,7 +96,7 @@ def finished_unisal(golden: Golden) -> float:
 
 def finished_tased(golden: Golden) -> float:
     """The smoothed map, as the platform keeps it or in the bytes of the authors' files."""
-    config = only_known(golden, ("function", "sigma"))
+    config = golden.options("sigma")
     smoothed = import_object("gazenet_plugins.tased.maps:smoothed")
     saliency = golden.inputs()["saliency"].numpy()
     if config["function"] == "post_tased":
@@ -111,13 +106,13 @@ def finished_tased(golden: Golden) -> float:
 
 def finished_avinet(golden: Golden) -> float:
     """Logits through the sigmoid of the network, then as the platform finishes the map."""
-    only_known(golden, ("function",))
+    golden.options()
     return _grey_levels(golden, 255 * twice_squashed(sigmoid(golden.inputs()["saliency"].numpy())))
 
 
 def finished_vinet(golden: Golden) -> float:
     """A map as the authors of ViNet finish it."""
-    config = only_known(golden, ("function", "out_size"))
+    config = golden.options("out_size")
     return difference(golden, {"map": blurred(golden.inputs()["saliency"].numpy(), tuple(config["out_size"]))})
 
 
@@ -131,7 +126,7 @@ def _grey_levels(golden: Golden, found: FloatMap) -> float:
 def excerpt(golden: Golden) -> float:
     """The sound of a clip in its buffer. Raises ValueError where the golden states other samples."""
     known = ("function", "rate", "fps", "n_frames", "first_frame", "last_frame", "sample_duration")
-    config = only_known(golden, (*known, "start_sample", "end_sample", "length"))
+    config = golden.options(*known, "start_sample", "end_sample", "length")
     samples = golden.inputs()["waveform"][0].numpy()
     timing = config["rate"], config["fps"]
     clip_frames = config["first_frame"], config["last_frame"]
@@ -146,7 +141,7 @@ def excerpt(golden: Golden) -> float:
 
 def avinet(golden: Golden) -> float:
     """AViNet with the fusion that the golden names, however it joins the words."""
-    config = only_known(golden, (*DESCRIBED, "fusion", "num_clips", "num_hier"))
+    config = golden.options("fusion", "num_clips", "num_hier")
     if (config.get("num_clips", 32), config.get("num_hier", 3)) != (32, 3):
         raise ValueError("AViNet takes 32 frames and three levels")
     fusion = "_".join(re.findall("[a-z]+", config["fusion"].lower()))

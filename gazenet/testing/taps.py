@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from gazenet.testing.goldens import Golden
+from gazenet.testing.goldens import Golden, difference, prepare
+
+Inputs = Sequence[Tensor]
 
 
 class Taps:
-    """Keeps what named modules take in or give out while the network runs.
+    """Keeps what named modules take in or give out from now on, call by call.
 
     Args:
         network: the one to run.
@@ -22,32 +27,55 @@ class Taps:
     """
 
     def __init__(self, network: nn.Module, names: Mapping[str, str]) -> None:
-        self.values: dict[str, Tensor] = {}
+        self.calls: defaultdict[str, list[Tensor]] = defaultdict(list)
         for wanted, place in names.items():
             module = network.get_submodule(place.removeprefix(">"))
             if place.startswith(">"):
-                module.register_forward_pre_hook(self._before(wanted))
+                module.register_forward_pre_hook(partial(_before, self.calls[wanted]))
             else:
-                module.register_forward_hook(self._after(wanted))
+                module.register_forward_hook(partial(_after, self.calls[wanted]))
 
-    def _before(self, wanted: str) -> Any:
-        def keep(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self.values[wanted] = inputs[0].clone()
-
-        return keep
-
-    def _after(self, wanted: str) -> Any:
-        def keep(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            # A copy: a later layer may work in place.
-            self.values[wanted] = output.clone()
-
-        return keep
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """The first call of each module that was called."""
+        return {name: calls[0] for name, calls in self.calls.items() if calls}
 
 
-def only_known(golden: Golden, known: Iterable[str]) -> Mapping[str, Any]:
-    """The golden's config. Raises ValueError where it holds an option beside ``known`` and what the runner handles."""
-    config: Mapping[str, Any] = golden.meta["config"]
-    unknown = sorted(config.keys() - {*known, "output_scale", "rtol"})
-    if unknown:
-        raise ValueError(f"unknown options: {', '.join(unknown)}")
-    return config
+# Copies: a later layer may work in place.
+def _before(calls: list[Tensor], _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    calls.append(inputs[0].clone())
+
+
+def _after(calls: list[Tensor], _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    calls.append(output.clone())
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, how it is called, and which modules' outputs are compared, by the name under which they are."""
+
+    network: nn.Module
+    call: Callable[[Inputs], Mapping[str, Tensor]]
+    inside: Mapping[str, str] = field(default_factory=dict)
+
+
+def run(golden: Golden, case: Case) -> float:
+    """The error of a network that is given the golden's weights and inputs.
+
+    Outputs ``raw_MODULE`` (``raw_MODULE_CALL`` of a module that is called several times) are those before
+    ``config.output_scale`` is applied.
+    """
+    scaled = golden.meta["config"].get("output_scale", {})
+    raw = Taps(case.network, {name: name for name in scaled})
+    prepare(case.network, golden)
+    inside = Taps(case.network, case.inside)
+    outputs = case.call(list(golden.inputs().values()))
+    return difference(golden, {**outputs, **inside.values, **_by_call(raw)})
+
+
+def _by_call(raw: Taps) -> dict[str, Tensor]:
+    found = {}
+    for name, values in raw.calls.items():
+        suffixes = [""] if len(values) == 1 else [f"_{k}" for k in range(len(values))]
+        found.update({f"raw_{name}{suffix}": value for suffix, value in zip(suffixes, values, strict=True)})
+    return found
