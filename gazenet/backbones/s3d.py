@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from gazenet.backbones.planar import concatenated, max_pool, without_padding
+from gazenet.backbones.sliding import Beside, Chain, Local, Moving
 
 EPS, MOMENTUM = 1e-3, 1e-3
 
@@ -63,6 +65,19 @@ class SeparableConv(nn.Module):
         """The second half: each pixel by itself."""
         return F.relu(self.bn_t(self.conv_t(x)), inplace=True)
 
+    def unpadded(self, x: Tensor) -> Tensor:
+        """The second half of cells that have all their neighbours: fewer come out than go in."""
+        return F.relu(self.bn_t(without_padding(self.conv_t, x)), inplace=True)
+
+    def moving(self) -> Moving:
+        """The second half for sliding windows."""
+        conv = self.conv_t
+        return Moving(self.unpadded, conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
+
+    def chain(self) -> Chain:
+        """Both halves for sliding windows."""
+        return Local(self.spatial), self.moving()
+
     def forward(self, x: Tensor) -> Tensor:
         return self.temporal(self.spatial(x))
 
@@ -79,7 +94,17 @@ class Mixed(nn.Module):
         self.branch3 = nn.Sequential(nn.MaxPool3d(3, 1, 1), BasicConv(inputs, out3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat((self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)), 1)
+        return concatenated((self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)))
+
+    def chain(self) -> Chain:
+        """The block for sliding windows."""
+        separable = ((Local(one[0]), *one[1].chain()) for one in (self.branch1, self.branch2))  # type: ignore[operator]
+        return (Beside(((Local(self.branch0),), *separable, (Moving(_largest, 3, 1, 1), Local(self.branch3[1])))),)
+
+
+def _largest(x: Tensor) -> Tensor:
+    """The pool of a block, without padding in time. Nothing is negative here: zeros outside change no maximum."""
+    return max_pool(x, 3, 1, (0, 1, 1))
 
 
 class Levels(NamedTuple):
@@ -95,16 +120,24 @@ class Levels(NamedTuple):
     y3: Tensor
 
 
+class Near(NamedTuple):
+    """The two levels next to the frames, as in :class:`Levels`."""
+
+    y3: Tensor
+    y2: Tensor
+
+
 def shrink(x: Tensor) -> Tensor:
     """The pool that halves height and width between the first two groups, and inside the first."""
-    return F.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+    return max_pool(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
 class Encoder(nn.Module):
     """The layers of S3D, for networks that keep its keys at their own top level and have a ``forward`` of their own.
 
     The work is cut where networks on top need it: :meth:`frame_stem` sees every frame by itself, so that what windows
-    share can be computed once; :meth:`upper` gives the three larger levels, :meth:`deepest` the last.
+    share can be computed once; :meth:`near` gives the two levels next to the frames, of which windows share most;
+    :meth:`deeper` goes on from there, by :meth:`middle` and :meth:`deepest`.
     """
 
     def __init__(self) -> None:
@@ -128,18 +161,34 @@ class Encoder(nn.Module):
 
     def levels(self, stem: Tensor) -> Levels:
         """All levels from the stem of a window's frames."""
-        y3, y2, y1 = self.upper(stem)
-        return Levels(self.deepest(y1), y1, y2, y3)
+        return self.deeper(self.near(stem))
 
-    def upper(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The levels y3, y2, y1 from the stem of a window's frames."""
+    def near(self, stem: Tensor) -> Near:
+        """The levels y3 and y2 from the stem of a window's frames."""
         y3 = self.base1[1:](self._first.temporal(stem))
-        y2 = self.base2(shrink(y3))
-        return y3, y2, self.base3(F.max_pool3d(y2, 3, 2, 1))
+        return Near(y3, self.base2(shrink(y3)))
+
+    def chains(self) -> tuple[Chain, Chain]:
+        """What :meth:`near` does, for sliding windows: to y3, and from there to y2.
+
+        Deeper down hardly a cell is free of the window's ends.
+        """
+        _, pool, point, last = self.base1
+        first = (self._first.moving(), Local(pool), Local(point), *last.chain())  # type: ignore[operator]
+        return first, (Local(shrink), *(step for block in self.base2 for step in block.chain()))  # type: ignore[operator]
+
+    def middle(self, y2: Tensor) -> Tensor:
+        """The level y1 from y2."""
+        return self.base3(max_pool(y2, 3, 2, 1))
 
     def deepest(self, y1: Tensor) -> Tensor:
         """The level y0 from y1."""
-        return self.base4(F.max_pool3d(y1, 2, 2))
+        return self.base4(max_pool(y1, 2, 2))
+
+    def deeper(self, near: Near) -> Levels:
+        """All levels from the two nearest to the frames."""
+        y1 = self.middle(near.y2)
+        return Levels(self.deepest(y1), y1, near.y2, near.y3)
 
     @property
     def _first(self) -> SeparableConv:

@@ -6,12 +6,14 @@ strides. All keys are the published ones. AViNet puts sound between the two.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.s3d import S3D, Levels
+from gazenet.backbones.planar import concatenated
+from gazenet.backbones.s3d import S3D, Levels, Near
+from gazenet.backbones.sliding import Chain
 
 CLIPS = (8, 16, 32, 48)
 """Lengths of a clip for which there is a decoder."""
@@ -45,7 +47,19 @@ class ViNet(nn.Module):
         """The map of the clip's last frame. Raises ValueError for clips of another length."""
         if clip.shape[2] != self.num_clips:
             raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {self.num_clips}")
-        return self.decoder(self.backbone(clip))
+        return self.seen(self.backbone.near(self.frame_stem(clip)))
+
+    def frame_stem(self, frames: Tensor) -> Tensor:
+        """See :meth:`gazenet.backbones.s3d.Encoder.frame_stem`."""
+        return self.backbone.frame_stem(frames)
+
+    def chains(self) -> Sequence[Chain]:
+        """What sliding windows share."""
+        return self.backbone.chains()
+
+    def seen(self, near: Sequence[Tensor]) -> Tensor:
+        """The map from the encoder's levels y3 and y2."""
+        return self.decoder(self.backbone.deeper(Near(*near)))
 
 
 class Decoder(nn.Module):
@@ -68,7 +82,7 @@ class Decoder(nn.Module):
         x = self.convtsp1(levels.y0)
         beside = (levels.y1, levels.y2, levels.y3)
         for number, layer in enumerate((self.convtsp2, self.convtsp3, self.convtsp4), 1):
-            x = layer(torch.cat((x, beside[number - 1]), 2) if number <= self.num_hier else x)
+            x = layer(concatenated((x, beside[number - 1]), 2) if number <= self.num_hier else x)
         return torch.sigmoid(x).flatten(0, 2)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import file_in
+from gazenet.backbones.sliding import SlidingNetwork, Window, declares
 from gazenet.cues.clips import (
     BUFFER,
     Method,
@@ -19,6 +20,7 @@ from gazenet.cues.clips import (
     Picture,
     Preparation,
     causal_offsets,
+    follow_each_other,
     published_offsets,
     stacked,
 )
@@ -30,12 +32,15 @@ from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import UsageError
 
+Clip = Tensor | Window
+"""The frames of a window: ``[1, 3, T, H, W]``, or the stems of a network that knows how windows slide."""
+
 
 class ClipSaliency:
     """A map for every frame from the clip that ends with it; a subclass says which network and how it is finished.
 
     Every frame is resized and normalised once; every window is computed by itself, so that no map depends on how a
-    run is cut into batches.
+    run is cut into batches. Networks that say what windows share compute that once.
 
     Args:
         mode: ``"corrected"``: the clip holds the frame and all those before it that the network takes; the first
@@ -82,15 +87,16 @@ class ClipSaliency:
         """Frames of a clip."""
         return self.spec.window.length
 
-    def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
-        """The network's map ``[1, H, W]`` of a clip ``[1, 3, T, H, W]``, that of window b."""
+    def saliency(self, clip: Clip, windows: Windows, b: int) -> Tensor:
+        """The network's map ``[1, H, W]`` of window b, of which the clip is what ``run`` takes."""
         return self.run(clip)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         path = weights_path(self._weights, self.spec.assets[0], asset_path)
         self.device, self.dtype = device, dtype
-        self.built: Any = self.build(file_in(path, self.inside())).eval().to(device, dtype)
-        self.run: Call = self.built
+        self.built: Any = self.build(file_in(path, self.inside())).eval().to(device)
+        self.run: Call = SlidingNetwork(self.built, dtype) if declares(self.built) else self.built
+        self.built.to(dtype)
 
     def heard(self) -> Mapping[str, Tensor]:
         """Examples, ``[2, ...]``, of what the network takes beside the clip, by name: nothing where it only sees."""
@@ -113,6 +119,8 @@ class ClipSaliency:
 
     def begin(self, video: VideoContext) -> None:
         self._frames.clear()
+        if isinstance(self.run, SlidingNetwork):
+            self.run.clear()
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
@@ -129,8 +137,17 @@ class ClipSaliency:
         )
 
     def _map(self, windows: Windows, b: int) -> FloatMap:
-        clip = stacked(self._frames.clip(windows, b, self.offsets(int(windows.index[b]))))
-        return self.finish(self.saliency(clip, windows, b)[0].float().cpu().numpy())
+        return self.finish(self.saliency(self._clip(windows, b), windows, b)[0].float().cpu().numpy())
+
+    def _clip(self, windows: Windows, b: int) -> Clip:
+        index = int(windows.index[b])
+        offsets = self.offsets(index)
+        frames = self._frames.clip(windows, b, offsets)
+        if not isinstance(self.run, SlidingNetwork):
+            return stacked(frames)
+        return Window(index + offsets[0] if follow_each_other(offsets) else None, frames)
 
     def _prepared(self, picture: Picture) -> Tensor:
-        return torch.from_numpy(self._prepare(picture)).to(self.device, self.dtype)
+        """What is computed of a frame by itself, ``[3, H, W]``; of networks that know windows the stem."""
+        frame = torch.from_numpy(self._prepare(picture)).to(self.device, self.dtype)
+        return self.run.stem(frame[None, :, None]) if isinstance(self.run, SlidingNetwork) else frame

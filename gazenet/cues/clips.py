@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, Literal, TypeVar
 
 import cv2
@@ -53,6 +54,11 @@ def published_offsets(frame: int, length: int, buffer: int = BUFFER, valid: int 
 def causal_offsets(length: int, step: int = 1) -> list[int]:
     """The frame and the ``length - 1`` before it, every ``step``-th, as offsets, oldest first."""
     return list(range(-(length - 1) * step, 1, step))
+
+
+def follow_each_other(offsets: Sequence[int]) -> bool:
+    """Whether a clip holds frame after frame, none twice."""
+    return all(b - a == 1 for a, b in pairwise(offsets))
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ class PerFrame(Generic[V]):
         self._memo.clear()
 
     def clip(self, windows: Windows, b: int, offsets: Sequence[int]) -> list[V]:
-        """The values of window b's frames at ``offsets`` (at most 0) from its anchor; before frame 0 that of frame 0.
+        """The values of window b's frames at ``offsets`` from its anchor; before frame 0 that of frame 0.
 
         Windows are asked for in rising order: older frames are forgotten.
         """

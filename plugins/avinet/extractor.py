@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import checked_state, read_state
-from gazenet.cues.clip_saliency import ClipSaliency
+from gazenet.cues.clip_saliency import Clip, ClipSaliency
 from gazenet.cues.exportable import fixed_size, noise
 from gazenet.cues.finish import FloatMap, blurred, twice_squashed
 from gazenet.cues.types import VideoContext, Windows
@@ -52,7 +52,7 @@ class AvinetSaliency(ClipSaliency):
         self._sound_rate = 1 if sound is None else sound.rate
         self._samples = np.zeros(0, np.float32) if sound is None else AMPLITUDE * from_video_start(sound)
 
-    def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
+    def saliency(self, clip: Clip, windows: Windows, b: int) -> Tensor:
         return self.run(clip, self._sound(windows, b))
 
     def _sound(self, windows: Windows, b: int) -> Tensor:

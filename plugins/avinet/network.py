@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from gazenet.backbones.s3d import Near
+from gazenet.backbones.sliding import Chain
 from gazenet.backbones.soundnet import SoundNet
 from gazenet.backbones.vinet import ViNet
 from gazenet_plugins.avinet.fusion import (
@@ -71,7 +73,19 @@ class AViNet(nn.Module):
         """The map of the clip's last frame. Raises ValueError for clips of another length or size."""
         if tuple(clip.shape[2:]) != (CLIP, *self.size):
             raise ValueError(f"a clip of {list(clip.shape[2:])}: the network takes {[CLIP, *self.size]}")
-        levels = self.visual_model.backbone(clip)
+        return self.seen(self.visual_model.backbone.near(self.frame_stem(clip)), audio)
+
+    def frame_stem(self, frames: Tensor) -> Tensor:
+        """See :meth:`gazenet.backbones.s3d.Encoder.frame_stem`."""
+        return self.visual_model.frame_stem(frames)
+
+    def chains(self) -> Sequence[Chain]:
+        """What sliding windows share."""
+        return self.visual_model.chains()
+
+    def seen(self, near: Sequence[Tensor], audio: Tensor) -> Tensor:
+        """The map from the encoder's levels y3 and y2, and the sound."""
+        levels = self.visual_model.backbone.deeper(Near(*near))
         fused = self.fused(levels.y0, self.audionet(audio))
         return self.visual_model.decoder(levels._replace(y0=fused))
 

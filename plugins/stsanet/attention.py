@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gazenet.backbones.planar import concatenated
 from gazenet_plugins.stsanet.unpool import Unpool, pool
 
 Layers = Mapping[str, nn.Module]
@@ -90,7 +91,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     # Unscaled products of hundreds of channels leave the range of half precision.
     logits = query.float().flatten(2).transpose(1, 2) @ key.float().flatten(2)
     weights = torch.softmax(logits, 2).to(value.dtype)
-    return (value.flatten(2) @ weights.transpose(1, 2)).unflatten(2, query.shape[2:])
+    # Positions first: the channels of each of them lie side by side, as the layers that follow like it.
+    return (weights @ value.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, query.shape[2:])
 
 
 def exchange(layers: Layers, unit: str, a: Tensor, b: Tensor) -> list[Tensor]:
@@ -109,9 +111,9 @@ def attention_level(layers: Layers, index: int, x: Tensor, unpool: Unpool) -> Te
         x = layers[f"branch{index}_pre"](x)
     f0, f1, f2, f3 = (pool(x) if pooled else x).split(1, 2)
     unit = f"branch{index}"
-    seen = torch.cat(exchange(layers, f"{unit}_0", f0, f1) + exchange(layers, f"{unit}_1", f2, f3), 2)
+    seen = concatenated(exchange(layers, f"{unit}_0", f0, f1) + exchange(layers, f"{unit}_1", f2, f3), 2)
     x = x + layers[f"ln_{index}_0"](unpool(x, seen) if pooled else seen)
     x = layers[f"{unit}_mid"](x)
     early, late = (pool(x) if pooled else x).split(2, 2)
-    seen = torch.cat(exchange(layers, f"{unit}_2", early, late), 2)
+    seen = concatenated(exchange(layers, f"{unit}_2", early, late), 2)
     return x + layers[f"ln_{index}_1"](unpool(x, seen) if pooled else seen)

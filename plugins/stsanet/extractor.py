@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gazenet.backbones.sliding import SlidingNetwork, Window, declares
 from gazenet.cues.exportable import Call, Exportable, fixed_size, free_size, noise
+from gazenet.cues.memo import FrameMemo
 from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
@@ -38,8 +40,10 @@ class STSANetSaliency:
         self._weights, self._mode = weights, checked_mode(SPEC.name, mode)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        self._network = load_stsanet(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device, dtype)
-        self._run: Call = self._network
+        self._network = load_stsanet(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device)
+        self._run: Call = SlidingNetwork(self._network, dtype) if declares(self._network) else self._network
+        self._network.to(dtype)
+        self._stems: FrameMemo[Tensor] = FrameMemo()
         assert SPEC.input is not None
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
@@ -57,24 +61,46 @@ class STSANetSaliency:
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
+        self._stems.clear()
+        if isinstance(self._run, SlidingNetwork):
+            self._run.clear()
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
         """One map ``[h, w]`` per window; records tell how many frames of its clip were ``repeated`` at an end."""
         first = windows.anchor - POSITION[self._mode]
-        saliency = self._run(self._clips(windows, first))[:, None].float()
+        saliency = self._saliency(windows, first)[:, None].float()
         maps = F.interpolate(saliency, windows.map_size, mode="bilinear", align_corners=False, antialias=True)[:, 0]
         stretched = _stretched(maps) if self._mode == "published" else _relative(maps)
         return CueMaps(stretched, _records(windows.times[:, first : first + CLIP]))
 
-    def _clips(self, windows: Windows, first: int) -> Tensor:
-        """``[B, 3, 32, H, W]`` of the size and normalisation that the weights were trained with."""
+    def _saliency(self, windows: Windows, first: int) -> Tensor:
+        """The network's maps ``[B, H, W]`` of the windows' frames from position ``first`` on."""
         assert windows.frames is not None
-        frames = windows.frames[:, first : first + CLIP].flatten(0, 1).float() / 255
+        clips = windows.frames[:, first : first + CLIP]
+        run = self._run
+        if not isinstance(run, SlidingNetwork):
+            normal = self._normalised(clips.flatten(0, 1))
+            found: Tensor = run(normal.unflatten(0, (len(windows), CLIP)).transpose(1, 2))
+            return found
+        starts = (int(index) - windows.anchor + first for index in windows.index)
+        return torch.cat([run(self._window(run, start, clip)) for start, clip in zip(starts, clips, strict=True)])
+
+    def _window(self, run: SlidingNetwork, start: int, clip: Tensor) -> Window:
+        """The stems of frames ``[32, 3, h, w]``, of which the first has the number ``start`` in the video."""
+        self._stems.forget_before(start)
+        stems = [
+            self._stems.get(start + k, (), lambda k=k: run.stem(self._normalised(clip[k : k + 1])[:, :, None]))  # type: ignore[misc]
+            for k in range(CLIP)
+        ]
+        return Window(start, stems)
+
+    def _normalised(self, frames: Tensor) -> Tensor:
+        """Frames uint8 ``[N, 3, h, w]`` in the size and normalisation that the weights were trained with."""
+        frames = frames.float() / 255
         if tuple(frames.shape[2:]) != self._network.size:
             frames = F.interpolate(frames, self._network.size, mode="bilinear", align_corners=False, antialias=True)
-        normal = ((frames - self._mean) / self._std).to(self._dtype)
-        return normal.unflatten(0, (len(windows), CLIP)).transpose(1, 2)
+        return ((frames - self._mean) / self._std).to(self._dtype)
 
 
 def _relative(maps: Tensor) -> Tensor:

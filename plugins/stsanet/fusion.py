@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gazenet.backbones.planar import concatenated
 from gazenet_plugins.stsanet.attention import FRAMES, LEVELS, Layers
 
 INCEPTIONS = ((416, 240), (240, 192), (192, 192))
@@ -81,7 +82,7 @@ def fuse(layers: Layers, step: int, coarse: Tensor, fine: Tensor) -> Tensor:
 
     The maps of ``SA`` act on the weights only, not on the result.
     """
-    both = torch.cat((coarse, fine), 1)
+    both = concatenated((coarse, fine))
     weights = layers[f"CA_{step}"](both * layers[f"SA_{step}"](both))
     of_coarse, of_fine = weights.chunk(2, 1)
     return coarse * of_coarse + fine * of_fine

@@ -6,9 +6,11 @@ coarse to fine. All keys are the published ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from gazenet.backbones.s3d import S3D, Levels
+from gazenet.backbones.s3d import S3D, Levels, Near
 from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
 from gazenet_plugins.stsanet.fusion import INCEPTIONS, fuse, fusion_layers, inception, upsampling
 from gazenet_plugins.stsanet.unpool import REPLACEMENTS, ConvolvedUpsampling
@@ -55,7 +57,11 @@ class STSANet(S3D):
         Raises ValueError for clips of another length or size than the network was made for.
         """
         self._check(clip)
-        return self.decode(super().forward(clip))
+        return self.seen(self.near(self.frame_stem(clip)))
+
+    def seen(self, near: Sequence[Tensor]) -> Tensor:
+        """The map from the encoder's levels y3 and y2."""
+        return self.decode(self.deeper(Near(*near)))
 
     def decode(self, levels: Levels) -> Tensor:
         """The map ``[B, H, W]`` from the encoder's levels."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gazenet.backbones.planar import max_pool
 from gazenet.backbones.unpool import unpool
 
 POOL = (1, 2, 2)
@@ -14,7 +15,7 @@ POOL = (1, 2, 2)
 
 def pool(x: Tensor) -> Tensor:
     """The maxima of windows of 2 x 2 pixels: ``[B, C, T, H, W]`` to ``[B, C, T, H/2, W/2]``, H and W even."""
-    return F.max_pool3d(x, POOL, POOL)
+    return max_pool(x, POOL, POOL)
 
 
 Unpool = Callable[[Tensor, Tensor], Tensor]

@@ -6,12 +6,12 @@ first to four steps, at the end to one. All keys are the published ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from gazenet.backbones.planar import max_pool
 from gazenet.backbones.s3d import EPS, MOMENTUM, Encoder
 from gazenet.backbones.unpool import unpool
 
@@ -49,13 +49,13 @@ class TasedNet(Encoder):
         """The map of the clip's last frame. Raises ValueError for clips of another length."""
         if clip.shape[2] != CLIP:
             raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {CLIP}")
-        return self.saliency(self.frame_stem(clip))
+        return self.seen(self.near(self.frame_stem(clip)))
 
-    def saliency(self, stem: Tensor) -> Tensor:
-        """The same from the stem of the clip's frames."""
-        y3, y2, y1 = self.upper(stem)
-        short1, short2, short3 = (_shortened(level) for level in (y1, y2, y3))
-        y0 = F.max_pool3d(short1, (1, 2, 2), (1, 2, 2))
+    def seen(self, near: Sequence[Tensor]) -> Tensor:
+        """The same from the encoder's levels y3 and y2."""
+        y3, y2 = near
+        short1, short2, short3 = (_shortened(level) for level in (self.middle(y2), y2, y3))
+        y0 = max_pool(short1, (1, 2, 2), (1, 2, 2))
         x = unpool(short1, self.convtsp1(self.base4(y0)))
         x = unpool(short2, self.convtsp2(x), 3)
         x = unpool(short3, self.convtsp3(x), 3)
@@ -65,7 +65,7 @@ class TasedNet(Encoder):
 def _shortened(x: Tensor) -> Tensor:
     """Maxima over time, so that four steps remain."""
     step = x.shape[2] // STEPS
-    return F.max_pool3d(x, (step, 1, 1), (step, 1, 1))
+    return max_pool(x, (step, 1, 1), (step, 1, 1))
 
 
 def _joint(convolution: nn.Conv3d | nn.ConvTranspose3d) -> list[nn.Module]:

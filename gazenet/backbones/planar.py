@@ -1,0 +1,168 @@
+"""Layers over space and time that look along one of them, computed as layers of pictures.
+
+With the channels of a cell next to each other in memory, ``[N, C, T, H, W]`` is at once a batch of N T pictures of
+H x W cells, and a batch of N pictures of T rows and H W columns. A convolution over 1 x k x k cells is one of the
+former, one over k x 1 x 1 cells one of the latter, and nothing is copied. Processors are up to three times faster at
+convolutions of pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LAST = torch.channels_last_3d
+Sides = int | tuple[int, int, int]
+"""Of a block of cells: time, height, width."""
+
+
+def as_frames(x: Tensor) -> Tensor:
+    """``[N, C, T, H, W]`` as pictures ``[N T, C, H, W]``."""
+    return x.contiguous(memory_format=LAST).transpose(1, 2).flatten(0, 1)
+
+
+def from_frames(frames: Tensor, count: int) -> Tensor:
+    """Pictures ``[N T, C, H, W]`` as ``[N, C, T, H, W]``, N the count."""
+    return frames.unflatten(0, (count, -1)).transpose(1, 2)
+
+
+class Pointwise(nn.Conv3d):
+    """A convolution over single cells: a matrix product."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        cells = x.contiguous(memory_format=LAST).permute(0, 2, 3, 4, 1)
+        return F.linear(cells, self.weight.flatten(1), self.bias).permute(0, 4, 1, 2, 3)
+
+
+class InSpace(nn.Conv3d):
+    """A convolution over 1 x h x w cells."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        return from_frames(found, len(x))
+
+
+class InTime(nn.Conv3d):
+    """A convolution over t x 1 x 1 cells."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.along(x, int(self.padding[0]))
+
+    def along(self, x: Tensor, padding: int) -> Tensor:
+        """The same with another padding."""
+        rows = x.contiguous(memory_format=LAST).flatten(3)
+        found = F.conv2d(rows, self.weight[..., 0], self.bias, (self.stride[0], 1), (padding, 0))
+        return found.unflatten(3, x.shape[3:])
+
+
+def without_padding(layer: nn.Conv3d, x: Tensor) -> Tensor:
+    """What a convolution over t x 1 x 1 cells makes of its input alone."""
+    if isinstance(layer, InTime):
+        return layer.along(x, 0)
+    return F.conv3d(x, layer.weight, layer.bias, layer.stride)
+
+
+class FoldingTime(nn.Conv3d):
+    """A convolution over t x h x w cells that makes one frame of every t: their channels lie behind each other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, _, length, height, width = x.shape
+        step = self.kernel_size[0]
+        used = x[:, :, : length // step * step]
+        groups = used.unflatten(2, (-1, step)).permute(0, 2, 4, 5, 3, 1).reshape(-1, height, width, step * x.shape[1])
+        weight = self.weight.transpose(1, 2).flatten(1, 2)
+        found = F.conv2d(groups.permute(0, 3, 1, 2), weight, self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        return from_frames(found, count)
+
+
+class TransposedInSpace(nn.ConvTranspose3d):
+    """A transposed convolution over 1 x h x w cells."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        stride, padding = self.stride[1:], self.padding[1:]
+        found = F.conv_transpose2d(as_frames(x), self.weight[:, :, 0], self.bias, stride, padding)  # type: ignore[arg-type]
+        return from_frames(found, len(x))
+
+
+class EnlargedInSpace(nn.Upsample):
+    """Rows and columns enlarged, each frame by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        factors = tuple(self.scale_factor)[1:]  # type: ignore[arg-type]
+        return from_frames(F.interpolate(as_frames(x), scale_factor=factors, mode="bilinear"), len(x))
+
+
+class PooledByAxes(nn.MaxPool3d):
+    """The largest of a block of cells: in time, then in space."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return max_pool(x, self.kernel_size, self.stride, self.padding)
+
+
+def max_pool(x: Tensor, kernel: Sides, stride: Sides, padding: Sides = 0) -> Tensor:
+    """As ``max_pool3d``; in this layout of memory the maxima in time are taken first, then those in space."""
+    if not x.is_contiguous(memory_format=LAST):
+        return F.max_pool3d(x, kernel, stride, padding)
+    (kt, *ks), (st, *ss), (pt, *ps) = (_three(one) for one in (kernel, stride, padding))
+    if kt > 1:
+        x = F.max_pool2d(x.flatten(3), (kt, 1), (st, 1), (pt, 0)).unflatten(3, x.shape[3:])
+    return from_frames(F.max_pool2d(as_frames(x), ks, ss, ps), len(x)) if max(ks) > 1 else x
+
+
+def concatenated(parts: Sequence[Tensor], axis: int = 1) -> Tensor:
+    """Parts ``[N, C, T, H, W]`` behind each other along C (1) or T (2), in their layout of memory."""
+    if not all(part.is_contiguous(memory_format=LAST) for part in parts):
+        return torch.cat(tuple(parts), axis)
+    laid = [part.permute(0, 2, 3, 4, 1) for part in parts]
+    return torch.cat(laid, 4 if axis == 1 else axis - 1).permute(0, 4, 1, 2, 3)
+
+
+def _three(sides: Sides) -> tuple[int, int, int]:
+    return (sides,) * 3 if isinstance(sides, int) else sides
+
+
+def planar(network: nn.Module) -> None:
+    """Has the layers of a network computed in this way that can be; weights keep their values, not their layout."""
+    for layer in network.modules():
+        kind = _kind(layer)
+        if kind is None:
+            continue
+        layer.__class__ = kind
+        if isinstance(layer, (nn.Conv3d, nn.ConvTranspose3d)):
+            # Cells of one time and place side by side; where time is folded, those of all times.
+            order = (0, 3, 4, 2, 1) if kind is FoldingTime else (0, 2, 3, 4, 1)
+            back = [order.index(axis) for axis in range(5)]
+            layer.weight.data = layer.weight.data.permute(order).contiguous().permute(back)
+
+
+def _kind(layer: nn.Module) -> type[nn.Module] | None:
+    if type(layer) is nn.Conv3d:
+        return _kind_of_convolution(layer)
+    if type(layer) is nn.ConvTranspose3d and layer.kernel_size[0] == layer.stride[0] == 1:
+        return TransposedInSpace
+    if type(layer) is nn.Upsample and layer.mode == "trilinear" and _keeps_time(layer):
+        return EnlargedInSpace
+    if type(layer) is nn.MaxPool3d and layer.dilation == 1 and not (layer.ceil_mode or layer.return_indices):
+        return PooledByAxes
+    return None
+
+
+def _kind_of_convolution(layer: nn.Conv3d) -> type[nn.Module] | None:
+    length, height, width = layer.kernel_size
+    if layer.groups > 1 or max(layer.dilation) > 1 or isinstance(layer.padding, str):
+        return None
+    if layer.kernel_size == layer.stride == (1, 1, 1) and layer.padding == (0, 0, 0):
+        return Pointwise
+    if length == layer.stride[0] == 1:
+        return InSpace
+    if height == width == 1 == max(layer.stride[1:]):
+        return InTime
+    return FoldingTime if length == layer.stride[0] and layer.padding[0] == 0 else None
+
+
+def _keeps_time(layer: nn.Upsample) -> bool:
+    factors = layer.scale_factor
+    return isinstance(factors, tuple) and factors[0] == 1 and not layer.align_corners
