@@ -68,7 +68,9 @@ def _placed(hits: dict[tuple[int, int], Tensor], values: Tensor, kernel: int, ro
     """What comes to rest at the pixels (2 i + ``row``, 2 j + ``column``), ``[B, C, H/2, W/2]``."""
     found = torch.zeros_like(values)
     for (a, down), (b, right) in product(_windows(kernel, row), _windows(kernel, column)):
-        hit = _moved(hits[a, b].to(values.dtype), down, right) > 0
+        hit = hits[a, b]
+        if down or right:
+            hit = _moved(hit.to(values.dtype), down, right) > 0
         found = torch.where(hit, _moved(values, down, right), found)
     return found
 

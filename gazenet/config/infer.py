@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from gazenet.config.base import DeviceText, PathText, Scalar, Settings, expand_path
 from gazenet.config.infer_data import DataInputsConfig, MetricsConfig, PublishedConfig
 from gazenet.config.realtime import RealtimeConfig
+from gazenet.config.runtime import RuntimeConfig
 
 TRAINED = "trained"
 """Integrator of a config that a training completes."""
@@ -25,7 +26,7 @@ class FacesConfig(Settings):
     mesh: bool = Field(True, description="Find the 478 landmarks of each face (head pose and gaze need them).")
 
 
-class ExtractorConfig(Settings):
+class ExtractorConfig(RuntimeConfig):
     """One social cue: a plugin and what it is told."""
 
     name: str = Field(min_length=1, description="Name of an extractor plugin, as gasp_plugins list prints it.")
@@ -33,7 +34,7 @@ class ExtractorConfig(Settings):
     stride: int | None = Field(None, ge=1, description="Run on every stride-th frame; null: as the plugin declares.")
 
 
-class IntegratorConfig(Settings):
+class IntegratorConfig(RuntimeConfig):
     """Stage two: the network that fuses the cue maps."""
 
     name: str = Field("embedded", min_length=1, description="Name of an integrator, or the path of a trained one.")

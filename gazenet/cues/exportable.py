@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from gazenet.errors import UsageError
 
 Call = Callable[..., Any]
-"""Tensors (or None) in, a tensor or a tuple of tensors out."""
+"""Tensors (or None) in; a tensor out, or a tuple of several."""
 
 
 @dataclass(frozen=True)
 class Exportable:
     """A network as another runtime needs it.
 
-    ``network``: as loaded; takes tensors (or None where an input may be missing) by position and gives a tensor or a
-    tuple of tensors. ``examples``: one tensor per input on the CPU, ``[2, ...]``. ``inputs``, ``outputs``: their
+    ``network``: as loaded; takes tensors (or None where an input may be missing) by position and gives a tensor, or a
+    tuple of several. ``examples``: one tensor per input on the CPU, ``[2, ...]``. ``inputs``, ``outputs``: their
     names in the file. ``free_batch``: whether the first axis of every input may have any length.
 
     ``use`` has the extractor call something else in the place of the network from now on: the same in, the same out.
@@ -53,6 +53,7 @@ class Selected(nn.Module):
     def __init__(self, network: nn.Module, select: Callable[[Any], Tensor | tuple[Tensor, ...]]) -> None:
         super().__init__()
         self.selected, self._select = network, select
+        self.training = network.training
 
     def forward(self, *inputs: Tensor | None) -> Tensor | tuple[Tensor, ...]:
         return self._select(self.selected(*inputs))
@@ -64,6 +65,7 @@ class Function(nn.Module):
     def __init__(self, network: nn.Module, function: Call) -> None:
         super().__init__()
         self.owner, self._function = network, function
+        self.training = network.training
 
     def forward(self, *inputs: Tensor | None) -> Any:
         return self._function(*inputs)

@@ -8,7 +8,7 @@ of the video is. Float maps are interpolated first and quantised last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +45,7 @@ class CueRunner:
         stride: replaces ``spec.window.stride``.
         chunk: C, frames per chunk.
         dtype: the floating type the extractor is asked to compute in.
+        adopt: given the loaded extractor; has it call its network elsewhere.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class CueRunner:
         stride: int | None = None,
         chunk: int = 32,
         dtype: torch.dtype = torch.float32,
+        adopt: Callable[[Extractor], None] | None = None,
     ) -> None:
         self.entry, self.spec = entry, entry.spec
         self.parameters = entry.spec.with_parameters(parameters)
@@ -66,7 +68,7 @@ class CueRunner:
         if self.stride < 1 or chunk < 1:
             raise ValueError(f"stride {self.stride} and chunk {chunk} must be at least 1")
         self.makes_pictures = entry.spec.pictures_with(self.parameters)
-        self._asset_path = asset_path
+        self._asset_path, self._adopt = asset_path, adopt
         self._extractor: Extractor | None = None
         self._builder: WindowBuilder | None = None
         self._maps: dict[int, NDArray[np.float32]] = {}
@@ -79,6 +81,8 @@ class CueRunner:
         with plugin_errors(self.spec.name, "loading"):
             extractor: Extractor = implementation(**self.parameters)
             extractor.load(self.device, self.dtype, self._asset_path)
+            if self._adopt is not None:
+                self._adopt(extractor)
         self._extractor = extractor
 
     def begin(self, video: VideoContext, map_size: tuple[int, int] | None = None) -> None:

@@ -33,12 +33,12 @@ PARAMETERS = {"Resize": (1, 2), "Upsample": (1,), "Range": (0, 1, 2), "OneHot": 
 
 LARGEST = 65504.0
 
+SMALL = 1000
+"""Values of a weight that may be the shape of something, which tells further types."""
+
 
 def halved(model: Any) -> Any:
-    """The model (an ``onnx.ModelProto``, changed in place) in half precision, and the same model returned.
-
-    Every value inside must have a declared type, as exported files have.
-    """
+    """The model (an ``onnx.ModelProto``, changed in place) in half precision, and the same model returned."""
     _Halving(model).run()
     return model
 
@@ -50,9 +50,7 @@ class _Halving:
         self._graph = model.graph
         self._single, self._half = int(TensorProto.FLOAT), int(TensorProto.FLOAT16)
         self._weights = {one.name: one for one in self._graph.initializer}
-        ends = (*self._graph.input, *self._graph.output, *self._graph.value_info)
-        declared = {one.name: one.type.tensor_type.elem_type for one in ends}
-        self._floats = {name for name, kind in declared.items() if kind == self._single}
+        self._floats = {name for name, kind in _types(model).items() if kind == self._single}
         self._floats |= {name for name, one in self._weights.items() if one.data_type == self._single}
         self._types = {one.name: self._single for one in self._graph.input}
         self._made: dict[tuple[str, int], str] = {}
@@ -61,7 +59,7 @@ class _Halving:
     def run(self) -> None:
         kept = self._kept()
         for node in list(self._graph.node):
-            self._convert(node, self._single if id(node) in kept else self._half)
+            self._convert(node, self._single if node.output[0] in kept else self._half)
         self._finish_outputs()
         used = {name for node in self._nodes for name in node.input}
         weights = [one for name, one in self._weights.items() if name in used]
@@ -69,10 +67,10 @@ class _Halving:
         self._graph.node.extend(self._nodes)
         self._graph.initializer.extend(weights)
 
-    def _kept(self) -> set[int]:
-        """Nodes that stay in single precision."""
+    def _kept(self) -> set[str]:
+        """Nodes that stay in single precision, by their first output."""
         maker = {name: node for node in self._graph.node for name in node.output}
-        kept = {id(node) for node in self._graph.node if self._is_single(node)}
+        kept = {node.output[0] for node in self._graph.node if self._is_single(node)}
         for node in self._graph.node:
             if node.op_type in ("Softmax", "LogSoftmax"):
                 kept |= _chain(maker, node.input[0], PRODUCTS)
@@ -132,21 +130,43 @@ class _Halving:
             self._cast(inner, output.name, self._single)
 
 
-def _chain(maker: dict[str, Any], name: str, ends: frozenset[str]) -> set[int]:
-    """Nodes from the value ``name`` back to the first of a kind in ``ends``, where only passing ones lie between."""
-    found: set[int] = set()
+def _types(model: Any) -> dict[str, int]:
+    """The type of every value, inferred without moving large weights about."""
+    import onnx
+
+    light = onnx.ModelProto()
+    light.CopyFrom(onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import))
+    graph = light.graph
+    graph.name = "types"
+    graph.node.extend(model.graph.node)
+    graph.input.extend(model.graph.input)
+    graph.output.extend(model.graph.output)
+    for weight in model.graph.initializer:
+        if len(weight.dims) and int(np.prod(weight.dims)) > SMALL:
+            graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
+        else:
+            graph.initializer.append(weight)
+    told = onnx.shape_inference.infer_shapes(light).graph
+    values = (*told.input, *told.output, *told.value_info)
+    weights = {one.name: one.data_type for one in model.graph.initializer}
+    return {**{one.name: one.type.tensor_type.elem_type for one in values}, **weights}
+
+
+def _chain(maker: dict[str, Any], name: str, ends: frozenset[str]) -> set[str]:
+    """First outputs of the nodes from ``name`` back to the first of a kind in ``ends``; only passing ones between."""
+    found: set[str] = set()
     for path in _paths(maker, name, ends):
         found |= path
     return found
 
 
-def _paths(maker: dict[str, Any], name: str, ends: frozenset[str], depth: int = 8) -> Iterator[set[int]]:
+def _paths(maker: dict[str, Any], name: str, ends: frozenset[str], depth: int = 8) -> Iterator[set[str]]:
     node = maker.get(name)
     if node is None or not depth:
         return
     if node.op_type in ends:
-        yield {id(node)}
+        yield {node.output[0]}
     elif node.op_type in PASSING:
         for one in node.input:
             for path in _paths(maker, one, ends, depth - 1):
-                yield {id(node)} | path
+                yield {node.output[0]} | path

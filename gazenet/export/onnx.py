@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import warnings
 from collections import Counter
@@ -120,7 +121,7 @@ def _write(
     half: bool,
     facts: Mapping[str, str],
 ) -> None:
-    free = tuple({0: torch.export.Dim("batch")} for _ in examples) if free_batch else None
+    free = _free_axes(network, len(examples)) if free_batch else None
     with _quiet(), _exporter_errors():
         program = torch.onnx.export(
             network,
@@ -140,6 +141,16 @@ def _write(
         halved(model)
     onnx.helper.set_model_props(model, dict(facts))
     onnx.save(model, str(path))
+
+
+def _free_axes(network: nn.Module, inputs: int) -> tuple[Any, ...]:
+    """A free first axis for every input, nested as the arguments of ``forward`` are."""
+    axes: tuple[Any, ...] = tuple({0: torch.export.Dim("batch")} for _ in range(inputs))
+    kinds = [one.kind for one in inspect.signature(network.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return axes
+    single = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*axes[:single], axes[single:])
 
 
 @contextlib.contextmanager

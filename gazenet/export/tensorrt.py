@@ -66,6 +66,8 @@ def build_engine(source: Path, target: Path, batch: tuple[int, int, int] = (1, 1
     _parse(trt, network, logger, source)
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
+    if hasattr(trt.BuilderFlag, "TF32"):
+        config.clear_flag(trt.BuilderFlag.TF32)  # ten bits of mantissa are not single precision
     _bound_batch(builder, network, config, batch, source)
     engine = builder.build_serialized_network(network, config)
     if engine is None:

@@ -27,17 +27,23 @@ class _Half(nn.Module):
     def __init__(self, network: Gasp) -> None:
         super().__init__()
         self.network = network
+        self.training = network.training
 
-    def with_gates(self, value: Tensor, state: State | None) -> tuple[Tensor, ...]:
+    def with_gates(self, value: Tensor, state: State | None) -> Tensor | tuple[Tensor, Tensor]:
         """The value, and the mean gates ``[N, M]`` where there are any."""
         scores = gate_scores(state, self.network.config.modalities)
-        return (value,) if scores is None else (value, scores)
+        return value if scores is None else (value, scores)
+
+
+def told_apart(found: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """What a half of a network gives: the value, and the gates where there are any."""
+    return (found, []) if isinstance(found, Tensor) else (found[0], list(found[1:]))
 
 
 class Still(_Half):
     """Maps ``[N, M * C, H, W]`` of single frames to what a static network gives for each, and its gates."""
 
-    def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         features, _, state = self.network.per_frame(maps)
         logits, state = self.network.over_time(features, state)
         return self.with_gates(self.network.finish(logits, maps), state)
@@ -46,7 +52,7 @@ class Still(_Half):
 class Frames(_Half):
     """Maps ``[N, M * C, H, W]`` to what a sequential network knows of each frame by itself, and its early gates."""
 
-    def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         features, _, state = self.network.per_frame(maps)
         return self.with_gates(features, state)
 
@@ -54,7 +60,7 @@ class Frames(_Half):
 class Over(_Half):
     """Features ``[N, T, F, H', W']`` of windows to logits ``[N, 1, H', W']`` of their last frames, and late gates."""
 
-    def forward(self, windows: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, windows: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return self.with_gates(*self.network.over_time(windows, None))
 
 

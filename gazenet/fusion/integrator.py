@@ -18,7 +18,7 @@ from gazenet.cues.types import AssetPath
 from gazenet.errors import UsageError
 from gazenet.fusion.checkpoints import BARE, SUFFIXES, open_integrator
 from gazenet.fusion.config import published
-from gazenet.fusion.exportable import Calls, exportable
+from gazenet.fusion.exportable import Calls, exportable, told_apart
 from gazenet.fusion.gasp import Gasp
 from gazenet.fusion.rendering import CueStack, network_input
 from gazenet.fusion.spec import IntegratorSpec
@@ -221,11 +221,11 @@ class FusionStream:
 
     def _fuse(self, frames: Tensor) -> tuple[Tensor, NDArray[np.float32]]:
         if self._net.config.sequential:
-            features, *gates = self._calls.frames(frames)
+            features, gates = told_apart(self._calls.frames(frames))
             logits, later = self._over_windows(features)
             logits, gates = self._net.finish(logits, frames), [*gates, *later]
         else:
-            logits, *gates = self._calls.still(frames)
+            logits, gates = told_apart(self._calls.still(frames))
         return logits, gates[-1].float().cpu().numpy() if gates else np.zeros((len(frames), 0), np.float32)
 
     def _over_windows(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -239,9 +239,10 @@ class FusionStream:
         found = []
         for start in range(0, len(features), WINDOWS):
             stop = min(start + WINDOWS, len(features))
-            found.append(self._calls.over(torch.stack([line[k : k + before + 1] for k in range(start, stop)])))
-        logits, *gates = (torch.cat(parts) for parts in zip(*found, strict=True))
-        return logits, gates
+            windows = torch.stack([line[k : k + before + 1] for k in range(start, stop)])
+            found.append(told_apart(self._calls.over(windows)))
+        gates = [torch.cat(parts) for parts in zip(*(gates for _, gates in found), strict=True)]
+        return torch.cat([logits for logits, _ in found]), gates
 
     def _settle(self, logits: Tensor) -> NDArray[np.float32]:
         """Log densities, or probabilities where the network ends in logits, ``[n, h, w]``."""

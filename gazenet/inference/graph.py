@@ -20,6 +20,7 @@ from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import Integrator, load_integrator
 from gazenet.fusion.spec import IntegratorSpec
+from gazenet.inference.elsewhere import adoption, in_precision
 from gazenet.inference.fingerprint import extractor_fingerprint, faces_fingerprint
 
 TUNABLE = ("smoothing", "sharpness", "weights")
@@ -70,6 +71,7 @@ def build_graph(config: InferConfig, idle: bool = False) -> Graph:
     integrator = tuned_integrator(config)
     if integrator is not None:
         config = completed(config, integrator.spec)
+        _adopted(integrator, config)
     entries = {one.name: (get(one.name), one) for one in config.extractors}
     order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
     stage, fingerprint, face_assets = _faces(config)
@@ -79,6 +81,16 @@ def build_graph(config: InferConfig, idle: bool = False) -> Graph:
         upstream[name] = cue.fingerprint
         cues.append(cue)
     return Graph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
+
+
+def _adopted(integrator: Integrator, config: InferConfig) -> None:
+    """Has the integrator call its network through the backend of the config."""
+    if config.integrator is None:
+        return
+    told = {"network": integrator.network.config.as_dict()}
+    adopt = adoption(config.integrator, config, integrator.spec.name, told)
+    if adopt is not None:
+        adopt(integrator)
 
 
 def tuned_integrator(config: InferConfig) -> Integrator | None:
@@ -165,12 +177,17 @@ def _cue(
 ) -> Cue:
     device = torch.device(config.device)
     size = (config.map_size, config.map_size)
-    runner = CueRunner(entry, settings.parameters, device, asset_path, size, settings.stride, config.chunk)
+    told = {"version": entry.spec.version, "parameters": entry.spec.with_parameters(settings.parameters)}
+    adopt = adoption(settings, config, entry.spec.name, told)
+    runner = CueRunner(
+        entry, settings.parameters, device, asset_path, size, settings.stride, config.chunk, adopt=adopt
+    )
     if entry.spec.window.after > config.chunk * 4:
         raise UsageError(f"extractor {entry.spec.name} looks {entry.spec.window.after} frames ahead: raise 'chunk'")
     if not idle:
         runner.load()
-    return Cue(entry, runner, extractor_fingerprint(entry, runner.parameters, runner.stride, config, upstream))
+    fingerprint = extractor_fingerprint(entry, runner.parameters, runner.stride, config, upstream)
+    return Cue(entry, runner, in_precision(fingerprint, settings))
 
 
 def in_order(specs: dict[str, ExtractorSpec]) -> list[str]:

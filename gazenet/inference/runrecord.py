@@ -10,6 +10,7 @@ from typing import Any
 
 from gazenet import __version__
 from gazenet.files import sha256_file, write_json
+from gazenet.inference.elsewhere import in_precision
 from gazenet.inference.fingerprint import asset_hashes, digest
 from gazenet.inference.graph import Graph
 
@@ -33,7 +34,8 @@ def run_fingerprint(graph: Graph, source_id: str, outputs: list[str]) -> str:
     spec = graph.integrator.spec.model_dump(exclude={"weights"}) if graph.integrator is not None else None
     cues = {cue.name: cue.fingerprint for cue in graph.cues}
     values = [__version__, source_id, cues, graph.faces_fingerprint, spec, integrator_hash(graph), sorted(outputs)]
-    return digest(values)
+    fingerprint = digest(values)
+    return fingerprint if graph.config.integrator is None else in_precision(fingerprint, graph.config.integrator)
 
 
 def integrator_hash(graph: Graph) -> str | None:

@@ -10,12 +10,11 @@ import torch
 from torch import nn
 
 from gazenet.cli import export
+from gazenet.cues.exportable import Exportable
 from gazenet.errors import UsageError
 from gazenet.export import tensorrt
-from gazenet.export.extractor import Subject, extractor_subject, integrator_subject, is_exportable
+from gazenet.export.extractor import Subject, extractor_subject, integrator_subject
 from gazenet.export.onnx import run_onnx
-from gazenet_plugins.stsanet.extractor import STSANetSaliency
-from gazenet_plugins.vinet.extractor import VinetSaliency
 
 
 @pytest.fixture
@@ -34,33 +33,35 @@ def test_the_embedded_integrator_runs_elsewhere(here: Path, capsys: pytest.Captu
     three = torch.rand(3, 5, 24, 32)
     _, (found,) = run_onnx(here / "fusion.onnx", [three.numpy()])
     with torch.inference_mode():
-        assert np.allclose(found, subject.network(three).numpy(), atol=1e-3)
+        assert np.allclose(found, subject.whole.network(three).numpy(), atol=1e-3)
 
 
 def test_half_precision_and_a_fixed_batch(here: Path) -> None:
     pytest.importorskip("onnxscript", reason="the exporter is an extra")
     assert export.main(["embedded", "--size", "24x32", "--precision", "fp16", "--batch", "1"]) == 0
-    _, (found,) = run_onnx(here / "embedded.onnx", [np.random.rand(1, 5, 24, 32).astype(np.float16)])
-    assert found.dtype == np.float16 and found.shape == (1, 1, 24, 32)
+    maps = np.random.default_rng(0).random((1, 5, 24, 32), np.float32)
+    _, (found,) = run_onnx(here / "embedded.onnx", [maps])
+    assert found.dtype == np.float32 and found.shape == (1, 1, 24, 32)
+    with torch.inference_mode():
+        wanted = integrator_subject("embedded", (24, 32)).whole.network(torch.from_numpy(maps)).numpy()
+    assert 0 < np.abs(found - wanted).max() < 0.05
     with pytest.raises(Exception, match="invalid dimensions"):
-        run_onnx(here / "embedded.onnx", [np.zeros((2, 5, 24, 32), np.float16)])
+        run_onnx(here / "embedded.onnx", [np.zeros((2, 5, 24, 32), np.float32)])
 
 
 def test_a_batch_of_any_size_repeats_the_examples() -> None:
-    subject = Subject("same", nn.Identity(), (torch.arange(2.0),)).with_batch(3)
-    assert subject.examples[0].tolist() == [0, 1, 0] and not subject.free_batch
-
-
-def test_networks_that_need_a_path_are_not_exportable() -> None:
-    assert is_exportable(STSANetSaliency) and is_exportable(STSANetSaliency())
-    assert not is_exportable(VinetSaliency)
+    lent = Exportable(nn.Identity(), (torch.arange(2.0),))
+    subject = Subject("same", lent).with_batch(3)
+    assert subject.whole.examples[0].tolist() == [0, 1, 0] and not subject.whole.free_batch
+    with pytest.raises(UsageError, match="same: takes a batch of 3 only; leave --batch out"):
+        subject.with_batch(2)
 
 
 def test_checkpoints_of_another_size_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from gazenet_plugins.deeplab_saliency import extractor as room
 
     monkeypatch.setattr(room, "load_saliency", lambda _: nn.Conv2d(3, 1, 1))
-    with pytest.raises(UsageError, match="deeplab_saliency: this checkpoint takes 216x384"):
+    with pytest.raises(UsageError, match="deeplab_saliency: its weights are made for 216x384"):
         extractor_subject("deeplab_saliency", {"weights": str(tmp_path)}, Path, (64, 96))
 
 
@@ -82,8 +83,12 @@ def test_tensorrt_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         (["embedded", "--size", "53x96"], "must be multiples of 2"),
         (["embedded", "--size", "96"], "is not HEIGHTxWIDTH"),
         (["embedded", "--batch", "0"], "neither a number from 1 nor dynamic"),
-        (["vinet"], "vinet: its network cannot be exported"),
-        (["a.pth", "--weights", "b.pth"], "is a weight file itself"),
+        (["gaze_direction"], "gaze_direction: cannot be exported: geometry without a network"),
+        (["embedded", "--opset", "16"], "opset 16 is too old"),
+        (["embedded", "--set", "mode=published"], "only extractors have parameters"),
+        (["unisal", "--set", "mode"], "is not KEY=VALUE"),
+        (["tased", "--weights", "none.pt"], "none.pt"),
+        (["a.pth", "--weights", "b.pth"], "is a file of weights itself"),
         (["none.safetensors"], "none.safetensors"),
     ],
 )

@@ -55,7 +55,7 @@ def test_set_values_are_json_or_text() -> None:
     [
         ("extractor=1", "--set: extractor: unknown key (did you mean 'extractors'?)"),
         ("faces.scor=1", "--set: faces.scor: unknown key (did you mean 'score'?); known here: detector,"),
-        ("extractors.1.nme=x", "--set: extractors.1.nme: unknown key (did you mean 'name'?); known here: name,"),
+        ("extractors.1.nme=x", "--set: extractors.1.nme: unknown key (did you mean 'name'?); known here: backend,"),
         ("faces.score=high", '--set: faces.score: input should be a valid number, not "high"'),
         ('map_size="96"', '--set: map_size: input should be a valid integer, not "96"'),
         ("threads=1.5", "not 1.5"),

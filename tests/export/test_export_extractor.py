@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from gazenet.cues.exportable import Exportable, Function, Selected, fixed_size, free_size, noise
 from gazenet.cues.registry import Entry
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath
 from gazenet.errors import UsageError
 from gazenet.export import extractor as room
-from gazenet.export.extractor import export_extractor
-from gazenet.export.onnx import run_onnx
+from gazenet.export.extractor import export_extractor, extractor_subject, weights_digest, why_not
+from gazenet.export.onnx import facts_of, run_onnx
 from gazenet.testing.fakes import entry_of
 
 
@@ -32,19 +34,26 @@ class Bright:
         self.loaded = nn.Conv2d(3, 1, 1, device=device, dtype=dtype)
         nn.init.constant_(self.loaded.weight, float(asset_path("gain").name))
         nn.init.constant_(self.loaded.bias, self.bias)
+        self.run = self.loaded
 
-    def network(self) -> tuple[nn.Module, tuple[Tensor, ...]]:
-        return self.loaded, (torch.rand(2, 3, 4, 6),)
+    def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
+        height, width = free_size("bright", size, (4, 6), 2)
+        use = partial(setattr, self, "run")
+        return Exportable(self.loaded, (noise(2, 3, height, width),), ("frame",), ("bright",), use=use)
 
 
 class Opaque(Bright):
-    network = None  # type: ignore[assignment]
+    exportable = None  # type: ignore[assignment]
+
+
+class Geometry(Opaque):
+    not_exportable = "geometry without a network"
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     def get(name: str) -> Entry[ExtractorSpec]:
-        return entry_of({"bright": Bright, "opaque": Opaque}[name])
+        return entry_of({"bright": Bright, "opaque": Opaque, "geometry": Geometry}[name])
 
     monkeypatch.setattr(room, "get", get)
 
@@ -57,13 +66,39 @@ def test_the_loaded_network_is_written(tmp_path: Path) -> None:
     assert report.worst < 1e-6
     x = torch.rand(3, 3, 4, 6)
     names, (found,) = run_onnx(path, [x.numpy()])
-    assert names == ["output"]
+    assert names == ["bright"]
     assert torch.allclose(torch.from_numpy(found), 2 * x.sum(1, keepdim=True) + 0.25, atol=1e-5)
+    facts = facts_of(path)
+    assert (facts["network"], facts["precision"]) == ("bright", "fp32")
+    again = extractor_subject("bright", {"bias": 0.25}, lambda _: Path("2"))
+    other = extractor_subject("bright", {"bias": 0.5}, lambda _: Path("2"))
+    assert facts["weights"] == weights_digest(again.whole.network) != weights_digest(other.whole.network)
 
 
 @pytest.mark.usefixtures("installed")
 def test_extractors_without_a_network_say_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="opaque: its network cannot be exported: Opaque has no method network"):
+    with pytest.raises(UsageError, match="opaque: cannot be exported: Opaque has no method exportable"):
         export_extractor("opaque", {}, tmp_path / "opaque.onnx", Path)
+    with pytest.raises(UsageError, match="geometry: cannot be exported: geometry without a network"):
+        export_extractor("geometry", {}, tmp_path / "geometry.onnx", Path)
     with pytest.raises(UsageError, match="unknown parameter 'bais'; did you mean 'bias'"):
         export_extractor("bright", {"bais": 1.0}, tmp_path / "bright.onnx", Path)
+    assert why_not(Bright) is None and why_not(Bright(0.5)) is None
+
+
+@pytest.mark.usefixtures("installed")
+def test_sizes_are_chosen_or_refused() -> None:
+    subject = extractor_subject("bright", {}, lambda _: Path("2"), (8, 2))
+    assert subject.whole.examples[0].shape == (2, 3, 8, 2)
+    with pytest.raises(UsageError, match="bright: size 7x6: height and width must be multiples of 2"):
+        extractor_subject("bright", {}, lambda _: Path("2"), (7, 6))
+    assert fixed_size("one", None, (4, 6)) == fixed_size("one", (4, 6), (4, 6)) == (4, 6)
+    with pytest.raises(UsageError, match="one: its weights are made for 4x6 "):
+        fixed_size("one", (6, 4), (4, 6))
+
+
+def test_wrapped_networks_stay_in_the_mode_they_are_in() -> None:
+    inner = nn.Dropout(0.9).eval()
+    for wrapped in (Selected(inner, lambda x: x), Function(inner, inner)):
+        assert not any(module.training for module in wrapped.modules())
+    assert Function(nn.Dropout(0.9), abs).training
