@@ -46,6 +46,7 @@ EXTRAS = {
     "tensorrt": ["tensorrt>=10"],
     "ray": ["ray>=2.9"],
     "realtime": ["sounddevice>=0.4.6"],
+    "middleware": ["wrapyfi>=0.5", "pyzmq>=25"],
     "faces": ["face-alignment>=1.4"],
     "matlab73": ["h5py>=3"],
     "sevenzip": ["py7zr>=0.22"],
@@ -128,6 +129,7 @@ setup(
             "processed = gazenet.data.cache:GroupedFrames",
         ],
         "gazenet.recipes": [
+            "stanet = gazenet_plugins.stanet.recipe:SPEC",
             "stsanet = gazenet_plugins.stsanet.recipe:SPEC",
         ],
         "gazenet.sinks": [

@@ -12,6 +12,8 @@ class TargetConfig(Settings):
 
     rate: float = Field(10.0, gt=0, le=1000, description="Targets per second, at most.")
     field_of_view: float = Field(60.0, gt=0, lt=180, description="Horizontal angle of the picture in degrees.")
+    topic: str = Field("", description="Publish targets there, for example /gazenet/target; empty: the file only.")
+    middleware: str = Field("zeromq", min_length=1, description="What carries the topic: zeromq, ros, ros2, yarp.")
 
 
 class RealtimeConfig(Settings):

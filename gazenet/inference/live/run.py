@@ -18,7 +18,7 @@ from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.live.latency import table
 from gazenet.inference.live.session import LiveSession, Told
 from gazenet.inference.live.table import LiveTable
-from gazenet.inference.live.target import TargetSink
+from gazenet.inference.live.target import TargetSink, TargetTopic
 from gazenet.inference.live.window import WindowSink
 from gazenet.inference.pipeline import prepare_threads, wanted_sinks, writable
 from gazenet.inference.results import SinkContext
@@ -95,8 +95,10 @@ def _sinks(graph: Graph) -> list[Sink]:
     if any(sink.name == "report" for sink in sinks):
         raise UsageError("outputs.report: a live session has no report; set it to false")
     sinks.append(LiveTable())
-    if settings.target is not None:
-        sinks.append(TargetSink(settings.target.rate, settings.target.field_of_view))
+    target = settings.target
+    if target is not None:
+        robots = [TargetTopic(target.topic, target.middleware)] if target.topic else []
+        sinks.append(TargetSink(target.rate, target.field_of_view, *robots))
     if settings.window:
         sinks.append(WindowSink())
     return sinks

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.cues.external.middleware import speaker
 from gazenet.inference.attention import peak
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.base import writing
@@ -76,6 +77,19 @@ class TargetFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+class TargetTopic:
+    """Publishes every target on a topic, for robots. Raises UsageError where the middleware cannot be used."""
+
+    def __init__(self, topic: str, middleware: str) -> None:
+        self._speaker = speaker(topic, middleware)
+
+    def send(self, target: dict[str, Any]) -> None:
+        self._speaker.publish(target)
+
+    def close(self) -> None:
+        self._speaker.close()
 
 
 class TargetSink:

@@ -1,0 +1,131 @@
+"""Messages between machines and robots through Wrapyfi: ZeroMQ by default; ROS, ROS 2 and YARP by its configuration.
+
+Wrapyfi's publishers and listeners carry plain objects with NumPy arrays under a topic. A first message may be lost
+while connections are made, so :class:`Asker` repeats its question until it is answered, and :func:`serve_topic`
+answers a repeated question without working on it again.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from gazenet.cues.external.serve import Answer, Batch
+from gazenet.errors import UsageError
+
+INSTALL = "install it with: pip install 'gazenet[middleware]'"
+OPTIONS: dict[str, dict[str, Any]] = {
+    # The broker of the publisher's process: threads end with it, and there is no monitor to wait for.
+    "zeromq": {
+        "proxy_broker_spawn": "thread",
+        "pubsub_monitor_listener_spawn": "thread",
+        "start_pubsub_monitor_broker": False,
+    }
+}
+PAUSE_S = 0.005
+REPEAT_S = 1.0
+
+
+class Speaker(Protocol):
+    """What Wrapyfi calls a publisher."""
+
+    def publish(self, message: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Hearer(Protocol):
+    """What Wrapyfi calls a listener; None where nothing has come."""
+
+    def listen(self) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+def speaker(topic: str, middleware: str = "zeromq", **options: Any) -> Speaker:
+    """A publisher of objects. Raises UsageError without Wrapyfi, the middleware or a topic that begins with ``/``."""
+    made: Speaker = _made("Publishers", topic, middleware, options)
+    return made
+
+
+def hearer(topic: str, middleware: str = "zeromq", **options: Any) -> Hearer:
+    """A listener to objects. Raises UsageError as :func:`speaker`."""
+    options.pop("start_proxy_broker", None)
+    made: Hearer = _made("Listeners", topic, middleware, options)
+    return made
+
+
+def _made(kind: str, topic: str, middleware: str, options: Mapping[str, Any]) -> Any:
+    if not topic.startswith("/"):
+        raise UsageError(f"topic {topic!r}: begins with '/', for example /gazenet/target")
+    try:
+        from wrapyfi.connect import listeners, publishers
+    except ImportError as error:
+        raise UsageError(f"middleware: Wrapyfi cannot be used ({error}); {INSTALL}") from None
+    registry = publishers.Publishers if kind == "Publishers" else listeners.Listeners
+    registry.scan()
+    known = sorted(key.removeprefix("NativeObject:") for key in registry.registry if key.startswith("NativeObject:"))
+    if middleware not in known:
+        raise UsageError(f"middleware {middleware!r}: not usable here; known: {', '.join(known) or 'none'}")
+    given = {**OPTIONS.get(middleware, {}), **options}
+    if kind == "Listeners":
+        given.pop("proxy_broker_spawn", None)
+    return registry.registry[f"NativeObject:{middleware}"]("gazenet", topic, should_wait=False, **given)
+
+
+class Asker:
+    """Puts questions on ``<topic>/windows`` and waits for their answers on ``<topic>/maps``."""
+
+    def __init__(self, topic: str, middleware: str = "zeromq", timeout: float = 10.0) -> None:
+        self._hearer = hearer(f"{topic}/maps", middleware)
+        self._speaker = speaker(f"{topic}/windows", middleware)
+        self._topic, self._timeout = topic, timeout
+
+    def ask(self, batch: Batch) -> Answer:
+        """The answer to a batch. Raises TimeoutError, and RuntimeError with what the other side reports."""
+        question = {"id": uuid.uuid4().hex, "facts": dict(batch.facts), "frames": batch.frames}
+        deadline, repeat = time.monotonic() + self._timeout, 0.0
+        while time.monotonic() < deadline:
+            if time.monotonic() >= repeat:
+                self._speaker.publish(question)
+                repeat = time.monotonic() + REPEAT_S
+            found = self._hearer.listen()
+            if found is None:
+                time.sleep(PAUSE_S)
+            elif found.get("id") == question["id"]:
+                if "error" in found:
+                    raise RuntimeError(found["error"])
+                maps = np.asarray(found["maps"])
+                return (maps, found["records"]) if found.get("records") is not None else maps
+        raise TimeoutError(f"nobody answers on {self._topic}/maps within {self._timeout:g} s")
+
+
+def serve_topic(
+    answer: Callable[[Batch], Answer], topic: str, middleware: str = "zeromq", stop: Callable[[], bool] = lambda: False
+) -> None:
+    """Answers questions on a topic, on any machine that the middleware reaches, until ``stop()`` is true."""
+    questions = hearer(f"{topic}/windows", middleware)
+    # The broker is the asker's: this side may come and go.
+    answers = speaker(f"{topic}/maps", middleware, start_proxy_broker=False)
+    last: dict[str, Any] = {}
+    while not stop():
+        question = questions.listen()
+        if question is None:
+            time.sleep(PAUSE_S)
+            continue
+        if question["id"] != last.get("id"):
+            last = _answered(question, answer)
+        answers.publish(last)
+
+
+def _answered(question: dict[str, Any], answer: Callable[[Batch], Answer]) -> dict[str, Any]:
+    try:
+        found = answer(Batch(np.asarray(question["frames"], np.uint8), question["facts"]))
+    except Exception as error:
+        return {"id": question["id"], "error": f"{type(error).__name__}: {error}"}
+    maps, records = found if isinstance(found, tuple) else (found, None)
+    return {"id": question["id"], "maps": maps, "records": records}
