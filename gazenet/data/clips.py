@@ -18,10 +18,11 @@ from gazenet.maps.store import MapKey, MapStore
 
 @dataclass(frozen=True)
 class CueClip:
-    """Maps uint8 ``[T, h, w]`` per cue, frame ``times`` ``[T]`` in seconds, and the item they belong to.
+    """Maps uint8 ``[T, h, w]`` (or RGB pictures ``[T, h, w, 3]``) per cue, and the item they belong to.
 
-    ``sigma``: standard deviation of the ground-truth Gaussian in pixels of the item's own frames. ``source``: which
-    entry of the training config it came from; samples are shared out between sources.
+    ``times`` ``[T]``: of the frames, in seconds. ``sigma``: standard deviation of the ground-truth Gaussian in pixels
+    of the item's own frames. ``source``: which entry of the training config it came from; samples are shared out
+    between sources.
     """
 
     dataset: str
@@ -33,7 +34,7 @@ class CueClip:
 
     def __post_init__(self) -> None:
         for cue, maps in self.maps.items():
-            if maps.ndim != 3 or len(maps) != len(self.times):
+            if maps.ndim not in (3, 4) or maps.shape[3:] not in ((), (3,)) or len(maps) != len(self.times):
                 raise ValueError(f"{self.name}: cue {cue} has maps {maps.shape} for {len(self.times)} frames")
 
     @property

@@ -26,8 +26,8 @@ from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
 
 Sample = dict[str, Tensor]
-Render = Callable[[NDArray[np.uint8]], Tensor]
-"""Maps uint8 ``[M, T, h, w]`` to the network's input ``[T, M * C, H, W]``."""
+Render = Callable[[Sequence[NDArray[np.uint8]]], Tensor]
+"""Maps uint8 ``[T, h, w]`` or pictures ``[T, h, w, 3]`` of M cues to the network's input ``[T, M * C, H, W]``."""
 Picture = Callable[[int], NDArray[np.uint8] | None]
 
 
@@ -63,6 +63,12 @@ class Geometry:
         grid = F.affine_grid(theta[None], list(stack.shape), align_corners=False)
         moved = F.grid_sample(stack, grid, align_corners=False).round().clamp(0, 255)
         return moved.to(torch.uint8).view(maps.shape).numpy()
+
+    def cue(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The same for maps ``[T, h, w]`` or pictures ``[T, h, w, 3]`` of one cue."""
+        if maps.ndim == 3:
+            return self.maps(maps[None])[0]
+        return self.maps(np.ascontiguousarray(maps.transpose(3, 0, 1, 2))).transpose(1, 2, 3, 0)
 
     def truth(self, truth: FrameFixations, frame: int) -> FrameFixations:
         """The ground truth with that of ``frame`` moved; the way it is drawn and the weights of its points stay."""
@@ -217,10 +223,10 @@ class WindowSamples(Dataset[Sample]):
         window = self.shape.frames(frame, len(clip))
         # The released training takes the last frame that has a truth at all.
         frame = next((one for one in reversed(window) if len(clip.truth[one])), window[-1])
-        maps = np.stack([np.asarray(clip.maps[cue][window]) for cue in self.cues])
+        maps = [np.asarray(clip.maps[cue][window]) for cue in self.cues]
         if blank is not None:
-            maps[blank] = 0
-        rendered = self.render(geometry.maps(maps))
+            maps = [np.zeros_like(one) if blanked else one for one, blanked in zip(maps, blank, strict=True)]
+        rendered = self.render([geometry.cue(one) for one in maps])
         salmap, fixmap = self._truth(clip, frame, geometry)
         sample = {
             "maps": rendered if self.shape.window else rendered[0],

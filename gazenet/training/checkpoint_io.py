@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from gazenet.errors import UsageError
+from gazenet.fusion.checkpoints import NETWORK
 from gazenet.fusion.config import GaspConfig
 from gazenet.learning.checkpoints import AtomicCheckpointIO as AtomicCheckpointIO
 from gazenet.learning.checkpoints import check_readable
-from gazenet.training.task import NETWORK, class_of
+from gazenet.training.task import class_of
 
 
 def check_fits(path: Path, network: GaspConfig) -> None:

@@ -102,7 +102,7 @@ def fit(
     size = min(settings.batch_size, len(training))
     per_epoch = len(training) // size if settings.drop_last else math.ceil(len(training) / size)
     try:
-        task = IntegratorTask(network, settings, per_epoch * settings.max_epochs)
+        task = IntegratorTask(network, settings, per_epoch * settings.max_epochs, declared=spec)
     except ValueError as error:
         raise UsageError(str(error)) from None
     with warnings.catch_warnings():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +13,30 @@ from numpy.typing import NDArray
 
 from gazenet.config.infer import InferConfig
 from gazenet.config.load import load_config
+from gazenet.config.stems import CAPTURED
 from gazenet.config.train import SourceConfig, TrainConfig
+from gazenet.cues.pictures import as_pictures
 from gazenet.cues.types import Face
 from gazenet.data.clips import CueClip
 from gazenet.data.density import Spread, Viewing
 from gazenet.data.splits import split_items
 from gazenet.data.types import Dataset, Item, choose, open_dataset, sigma_of
 from gazenet.errors import UsageError
+from gazenet.fusion.spec import IntegratorSpec
 
 
 @dataclass(frozen=True)
 class Extracted:
     """What the first stage says of one input.
 
-    Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds and the faces of every frame.
+    Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, the faces of every frame, and coloured pictures
+    uint8 ``[T, 3, h, w]`` (RGB planes) of the cues that have some.
     """
 
     maps: Mapping[str, NDArray[np.uint8]]
     times: NDArray[np.float64]
     faces: Sequence[tuple[Face, ...]] = ()
+    pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, Extracted]]
@@ -66,11 +71,11 @@ def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extrac
     for number, path in enumerate(paths, 1):
         known = recall(graph, source_id(path), store)
         if known is not None:
-            found[path] = Extracted(known.maps, known.times, known.faces)
+            found[path] = Extracted(known.maps, known.times, known.faces, known.pictures)
             continue
         print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
         cues = collect(graph, path, config.resolved_cache_dir)
-        found[path] = Extracted(cues.cues, cues.times, cues.faces)
+        found[path] = Extracted(cues.cues, cues.times, cues.faces, cues.pictures)
     return found
 
 
@@ -80,9 +85,12 @@ def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] 
     ``parameters`` replaces parameters of extractors, for example the weights of a learned cue that must not have seen
     the video it is tested on. Raises UsageError where the inference config lacks a cue.
     """
+    from gazenet.inference.graph import completed
+
     base = load_config("infer", config.infer_config)
     by_name = {extractor.name: extractor for extractor in base.extractors}
-    missing = [cue for cue in config.cues if cue not in by_name]
+    cues = shown_cues(config)
+    missing = [cue for cue in cues.cues if cue not in by_name and cue != CAPTURED]
     if missing:
         raise UsageError(
             f"cues: {', '.join(missing)} is not in the inference config {config.infer_config}; "
@@ -91,10 +99,21 @@ def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] 
     changed = dict(parameters or {})
     extractors = [
         extractor.model_copy(update={"parameters": {**extractor.parameters, **changed.get(extractor.name, {})}})
-        for extractor in base.extractors
+        for extractor in completed(base, cues).extractors
     ]
     update = {"extractors": tuple(extractors), "integrator": None, "cache_dir": config.cache_dir}
     return base.model_copy(update={**update, "device": config.device})
+
+
+def shown_cues(config: TrainConfig) -> IntegratorSpec:
+    """Which extractors make the cues of a config, and how each is shown. Raises UsageError."""
+    try:
+        declared = IntegratorSpec(
+            name=config.name, cues=config.cues, rendering=config.rendering, colours=config.colours
+        )
+        return declared.on_extractors()
+    except ValueError as error:
+        raise UsageError(f"cues: {error}") from None
 
 
 def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[Chosen]:
@@ -146,10 +165,12 @@ def open_clips(
     """Clips of the chosen items, their cue maps made where the cache lacks them. Raises GazenetError."""
     paths = list(dict.fromkeys(one.item.path for one in chosen))
     extracted = extract(cue_config(config, parameters), paths) if paths else {}
+    shown = shown_cues(config)
     clips = []
     for one in chosen:
         cues = extracted[one.item.path]
         sigma = truth_sigma(config, one)
-        maps = {cue: cues.maps[cue] for cue in config.cues}
+        drawn = {name: as_pictures(cues.pictures[name]) for name in shown.pictured}
+        maps = {cue: drawn.get(name, cues.maps[name]) for cue, name in zip(config.cues, shown.cues, strict=True)}
         clips.append(CueClip(one.collection.name, one.item, maps, cues.times, sigma, one.source))
     return clips

@@ -31,7 +31,7 @@ def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
 def renderer(spec: IntegratorSpec) -> Render:
     """Rendering as the integrator does it in inference."""
 
-    def render(maps: NDArray[Any]) -> torch.Tensor:
+    def render(maps: Sequence[NDArray[Any]]) -> torch.Tensor:
         return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"), spec.input_size)
 
     return render

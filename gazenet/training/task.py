@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from gazenet.config.train import TrainerConfig
+from gazenet.fusion.checkpoints import NETWORK, SPEC
 from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import build
+from gazenet.fusion.spec import IntegratorSpec
 from gazenet.learning.task import stop
 from gazenet.metrics.saliency import CC, NSS
 from gazenet.training.losses import dam_bce, logged, loss_terms
 
 Batch = Mapping[str, Tensor]
-NETWORK = "network"
-"""Key of a checkpoint under which its network stands."""
 
 
 class IntegratorTask(LightningModule):
@@ -31,7 +31,12 @@ class IntegratorTask(LightningModule):
     """
 
     def __init__(
-        self, network: GaspConfig, trainer: TrainerConfig, steps: int, warm_start: Mapping[str, Tensor] | None = None
+        self,
+        network: GaspConfig,
+        trainer: TrainerConfig,
+        steps: int,
+        warm_start: Mapping[str, Tensor] | None = None,
+        declared: IntegratorSpec | None = None,
     ) -> None:
         super().__init__()
         if trainer.loss.mode == "published" and network.head != "logits":
@@ -39,7 +44,7 @@ class IntegratorTask(LightningModule):
         self.network = build(network)
         if warm_start is not None:
             self.network.load_state_dict(warm_start)
-        self.settings, self.steps = trainer, steps
+        self.settings, self.steps, self.declared = trainer, steps, declared
         self.val_nss, self.val_cc = NSS(), CC()
         self._batch_losses: list[Tensor] = []
 
@@ -119,8 +124,10 @@ class IntegratorTask(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Checkpoints say which network they hold."""
+        """Checkpoints say which network they hold, and which cues it is for: inference can take them as they are."""
         checkpoint[NETWORK] = self.network.config.as_dict()
+        if self.declared is not None:
+            checkpoint[SPEC] = self.declared.model_dump_json()
 
     def state(self) -> dict[str, Tensor]:
         """A copy of the network's weights on the CPU."""

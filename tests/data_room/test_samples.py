@@ -38,7 +38,7 @@ def clip(seed: int, frames: int = 10, source: int = 0, people: int = 9) -> CueCl
 
 
 def plain(maps: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(maps).float().transpose(0, 1) / 255
+    return torch.from_numpy(np.stack(maps)).float().transpose(0, 1) / 255
 
 
 def samples(
@@ -208,3 +208,29 @@ def test_clips_check_lengths_and_the_store_says_what_is_missing(tmp_path: Path) 
     assert open_maps(store, {"a": key}, ["a"])["a"].shape == (3, 4, 5)
     with pytest.raises(UsageError, match="cue b"):
         open_maps(store, {"a": key}, ["a", "b"])
+
+
+def test_pictures_move_with_the_maps_beside_them() -> None:
+    one = clip(1)
+    grey = np.random.default_rng(0).integers(0, 255, (10, *SHAPE)).astype(np.uint8)
+    drawn = CueClip("made", one.item, {"a": grey, "b": np.stack([grey, grey, grey // 2], 3)}, one.times, 6.0)
+    seen: list[list[np.ndarray]] = []
+
+    def render(maps: list[np.ndarray]) -> torch.Tensor:
+        seen.append(maps)
+        return torch.zeros(1)
+
+    found = WindowSamples([drawn], ["a", "b"], SampleShape((18, 32)), render, Draws([drawn], [np.arange(10)], 0))
+    for geometry in (Geometry(), Geometry(True, (0.1, 0.05), 1.2)):
+        found.sample(0, 4, geometry, None)
+        maps, pictures = seen.pop()
+        assert pictures.shape == (1, *SHAPE, 3) and np.array_equal(pictures[..., 0], maps)
+        assert np.array_equal(pictures[..., 2], geometry.cue(grey[[4]] // 2))
+    found.sample(0, 4, Geometry(), np.array([False, True]))
+    assert seen[0][0].any() and not seen[0][1].any(), "a blanked cue is black"
+
+
+def test_what_is_neither_map_nor_picture_is_refused() -> None:
+    one = clip(1)
+    with pytest.raises(ValueError, match="cue a has maps"):
+        CueClip("made", one.item, {"a": np.zeros((10, *SHAPE, 4), np.uint8)}, one.times, 6.0)

@@ -16,7 +16,7 @@ STILL = AugmentConfig(flip=False, shift=0, scale=0)
 
 
 def plain(maps: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(maps).float().transpose(0, 1) / 255
+    return torch.from_numpy(np.stack(maps)).float().transpose(0, 1) / 255
 
 
 def config(sampling: str = "videos", stride: int = 1) -> DataConfig:
