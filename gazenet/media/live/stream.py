@@ -46,7 +46,7 @@ class NetworkStream:
         self.sound = SoundRing() if self._container.streams.audio else None
 
     def _connect(self) -> None:
-        options = {"rtsp_transport": "tcp", "fflags": "nobuffer"}
+        options = {"rtsp_transport": "tcp"}
         try:
             self._container: Any = av.open(self._url, options=options, timeout=(OPENING_S, self._stall))
         except (FFmpegError, OSError, ValueError) as error:

@@ -1,0 +1,240 @@
+"""Cameras, streams, microphones and paced files, with stand-ins for the hardware."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gazenet.errors import MediaError, UsageError
+from gazenet.media.live import camera as camera_module
+from gazenet.media.live import stream as stream_module
+from gazenet.media.live.camera import Camera
+from gazenet.media.live.microphone import Microphone
+from gazenet.media.live.open import is_live, open_live
+from gazenet.media.live.paced import PacedFile
+from gazenet.media.live.ring import RATE
+from gazenet.media.live.stream import NetworkStream
+from tests.clips import make_clip
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_paced_file_keeps_its_own_time(tmp_path: Path) -> None:
+    clock = Clock()
+    source = PacedFile(make_clip(tmp_path / "a.mp4", 10), clock=clock, sleep=clock.sleep)
+    taken = []
+    while (frame := source.read()) is not None:
+        taken.append(frame.taken)
+        if len(taken) == 5:
+            clock.now += 0.1  # the reader was busy: the next frames come at once
+    source.close()
+    assert taken[:5] == pytest.approx([100 + k / 25 for k in range(5)])
+    assert taken[5] == taken[6] == pytest.approx(100.26)
+    assert taken[9] == pytest.approx(100.36)
+
+
+def test_a_loop_goes_on_in_time_and_sound(tmp_path: Path) -> None:
+    clock = Clock()
+    path = make_clip(tmp_path / "a.mp4", 25, sound=1.0)
+    source = PacedFile(path, loop=True, clock=clock, sleep=clock.sleep)
+    taken = [source.read().taken for _ in range(60)]  # type: ignore[union-attr]
+    assert np.diff(taken) == pytest.approx(np.full(59, 0.04), abs=1e-6)
+    assert source.sound is not None
+    heard = source.sound.recent(100.2, 100.8).samples[0]
+    crossings = np.count_nonzero(np.diff(np.sign(heard)))
+    assert crossings == pytest.approx(2 * 220 * 0.6, rel=0.05), "a tone of 220 Hz"
+    assert np.abs(source.sound.recent(101.2, 101.8).samples).max() > 0.3, "and again"
+    source.close()
+
+
+class Device:
+    """An OpenCV capture: blue pictures, until it is unplugged."""
+
+    lives: list[int] = []
+    opened = 0
+
+    def __init__(self, number: int) -> None:
+        Device.opened += 1
+        self._left = Device.lives.pop(0) if Device.lives else 0
+        self.open = number == 0 and self._left >= 0
+
+    def isOpened(self) -> bool:
+        return self.open
+
+    def read(self) -> tuple[bool, Any]:
+        self._left -= 1
+        blue = np.zeros((48, 64, 3), np.uint8)
+        blue[..., 0] = 200
+        return (True, blue) if self._left >= 0 else (False, None)
+
+    def get(self, what: int) -> float:
+        return 30.0
+
+    def set(self, what: int, value: float) -> None: ...
+
+    def release(self) -> None: ...
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> type[Device]:
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", Device)
+    monkeypatch.setattr(camera_module, "PAUSE_S", 0.0)
+    Device.lives, Device.opened = [], 0
+    return Device
+
+
+def test_a_camera_gives_pictures_in_rgb(device: type[Device]) -> None:
+    device.lives = [10]
+    camera = Camera(0, max_side=32)
+    assert (camera.size, camera.rate) == ((24, 32), 30.0)
+    frame = camera.read()
+    assert frame is not None and frame.image.shape == (24, 32, 3)
+    assert frame.image[0, 0].tolist() == [0, 0, 200]
+
+
+def test_a_camera_that_fails_is_opened_again(device: type[Device]) -> None:
+    device.lives = [2, 0, 5]
+    camera = Camera(0)
+    assert all(camera.read() is not None for _ in range(4))
+    assert device.opened == 3
+
+
+def test_an_unplugged_camera_is_said(device: type[Device]) -> None:
+    device.lives = [2]
+    camera = Camera(0)
+    camera.read(), camera.read()
+    with pytest.raises(MediaError, match="camera:0: gives no picture any more"):
+        camera.read()
+
+
+def test_no_camera_and_a_blind_one(device: type[Device]) -> None:
+    with pytest.raises(UsageError, match="camera:7: no such camera"):
+        Camera(7)
+    device.lives = [0]
+    with pytest.raises(UsageError, match="gives no picture"):
+        Camera(0)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Files of the test's folder over HTTP."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}"
+        made.shutdown()
+
+
+def test_a_stream_over_the_network(server: str, tmp_path: Path) -> None:
+    make_clip(tmp_path / "a.mp4", 12, sound=0.5)
+    stream = open_live(f"{server}/a.mp4", max_side=48)
+    assert isinstance(stream, NetworkStream) and stream.size == (36, 48) and stream.rate == 25
+    frames = []
+    while (frame := stream.read()) is not None:
+        frames.append(frame)
+    stream.close()
+    assert len(frames) == 12 and frames[0].image.shape == (36, 48, 3)
+    assert stream.sound is not None
+    heard = stream.sound.recent(frames[-1].taken - 0.5, frames[-1].taken + 0.1)
+    assert np.abs(heard.samples).max() > 0.1
+
+
+def test_a_stream_that_breaks_is_opened_again_and_given_up_in_the_end(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_clip(tmp_path / "a.mp4", 6)
+    pauses: list[float] = []
+    monkeypatch.setattr(stream_module.time, "sleep", pauses.append)
+    stream = NetworkStream(f"{server}/a.mp4")
+    assert stream.read() is not None
+    stream._frames = stream_module._broken("a")
+    assert stream.read() is not None and pauses == [1.0]
+    (tmp_path / "a.mp4").unlink()
+    stream._frames = stream_module._broken("a")
+    with pytest.raises(MediaError, match="5 attempts to open it again failed"):
+        stream.read()
+    assert pauses == [1.0, 1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+def test_a_stream_without_pictures(server: str, tmp_path: Path) -> None:
+    from tests.clips import make_sound
+
+    make_sound(tmp_path / "a.mp4", 0.5)
+    with pytest.raises(MediaError, match="has no pictures"):
+        NetworkStream(f"{server}/a.mp4")
+    with pytest.raises(MediaError, match=r"secret@|cannot be opened") as caught:
+        NetworkStream("rtsp://user:secret@127.0.0.1:9/x")
+    assert "secret" not in str(caught.value), "passwords stay out of messages"
+
+
+class FakeInput:
+    """sounddevice's InputStream: hears a block when asked to."""
+
+    made: list[FakeInput] = []
+
+    def __init__(self, samplerate: int, channels: int, dtype: str, device: Any, callback: Any) -> None:
+        if device == "nothing":
+            raise ValueError("No input device matching 'nothing'")
+        assert (samplerate, channels, dtype) == (RATE, 1, "float32")
+        self.device, self.callback, self.closed = device, callback, False
+        FakeInput.made.append(self)
+
+    def start(self) -> None:
+        self.callback(np.full((RATE // 10, 1), 0.25, np.float32), RATE // 10, None, None)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def sounddevice(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = types.ModuleType("sounddevice")
+    fake.InputStream, fake.PortAudioError = FakeInput, RuntimeError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    FakeInput.made.clear()
+
+
+def test_a_microphone_fills_the_ring(sounddevice: None) -> None:
+    import time
+
+    microphone = Microphone("2")
+    now = time.monotonic()
+    assert microphone.ring.recent(now - 0.08, now - 0.05).samples == pytest.approx(0.25)
+    assert FakeInput.made[0].device == 2
+    microphone.close()
+    assert FakeInput.made[0].closed
+
+
+def test_a_missing_microphone_is_said(sounddevice: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="microphone nothing: No input device"):
+        Microphone("nothing")
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(UsageError, match=r"pip install 'gazenet\[realtime\]'"):
+        Microphone()
+
+
+@pytest.mark.parametrize(
+    ("text", "live"), [("camera:0", True), ("rtsp://host/x", True), ("film.mp4", False), ("camera.mp4", False)]
+)
+def test_what_is_live(text: str, live: bool) -> None:
+    assert is_live(text) == live
