@@ -111,7 +111,8 @@ def _integrator_assets(config: InferConfig) -> list[str]:
     if config.integrator is None or "." in Path(config.integrator.name).name or "/" in config.integrator.name:
         return []
     spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
-    return [spec.asset] if spec.asset and not spec.weights else []
+    own = spec.weights or config.integrator.parameters.get("weights")
+    return [spec.asset] if spec.asset and not own else []
 
 
 def _stage_one_assets(config: InferConfig) -> list[str]:

@@ -221,3 +221,7 @@ def test_the_published_extractors_from_pictures_to_scores(
     assert train.main([*argv, "output=runs/train/exp", "--infer_configs", "InferMetricsGASPTrain"]) == 0
     (row,) = rows(here / "runs/train/exp/infer/0/metrics.csv")
     assert row["video_id"] == "coutrot1/clip_1" and row["frames_len"] == "20"
+    shown = ["--infer_config", "InferVisualizeGASPDAMGMU1x1Conv", "--set", "data.split=mine.csv", "max_side=64"]
+    assert infer.main([*shown, "integrator.parameters.weights=runs/train/exp/last_model.pt"]) == 0
+    left = here / "runs/infer/InferVisualizeGASPDAMGMU1x1Conv/coutrot1-clip_1"
+    assert {"overlay.mp4", "saliency.mp4", "report.html", "saliency.npy"} <= {path.name for path in left.iterdir()}
