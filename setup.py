@@ -47,7 +47,6 @@ EXTRAS = {
     "ray": ["ray>=2.9"],
     "realtime": ["sounddevice>=0.4.6"],
     "middleware": ["wrapyfi>=0.5", "pyzmq>=25"],
-    "faces": ["face-alignment>=1.4"],
     "matlab73": ["h5py>=3"],
     "sevenzip": ["py7zr>=0.22"],
 }
