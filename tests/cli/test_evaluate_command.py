@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gazenet.cli import evaluate
+from gazenet.maps.published import PublishedWriter
 from gazenet.metrics import saliency
 
 SIZE, SHAPE = (36, 64), (9, 16)
@@ -97,7 +98,10 @@ def test_names_are_those_of_the_metrics() -> None:
     [
         ([], "--predictions is missing"),
         (["--predictions", "good"], "nothing to score against"),
-        (["--predictions", "good", "--dataset", "osie"], "data set osie: datasets/osie is not there; name their folder with --root DIR"),
+        (
+            ["--predictions", "good", "--dataset", "osie"],
+            "data set osie: datasets/osie is not there; name their folder with --root DIR",
+        ),
         (["--predictions", "absent", "--fixations", "f.csv"], "--predictions absent: there is no such folder"),
         (["--predictions", "x=absent", "--fixations", "f.csv"], "--predictions absent: there is no such folder"),
         (["--predictions", "good", "--fixations", "good"], "--fixations good: there is no such file"),
@@ -121,3 +125,55 @@ def test_wrong_requests(here: Path, argv: list[str], said: str, capsys: pytest.C
     assert evaluate.main(argv) == 2
     error = capsys.readouterr().err
     assert said in error and error.startswith("gasp_evaluate: ") and error.count("\n") == 1
+
+
+@pytest.fixture
+def cached(here: Path) -> Path:
+    """Predictions for two videos of a per-frame cache, and a table that lists one of them."""
+    for k, video in enumerate(("a", "b")):
+        writer = PublishedWriter(here / "cache", "diem", video, size=None)
+        spot = np.zeros(SIZE, np.uint8)
+        spot[16:20, 32 + 8 * k : 36 + 8 * k] = 255
+        for frame in range(4):
+            for picture in ("captured", "transformed_salmap", "transformed_fixmap"):
+                writer.write(frame, picture, spot)
+        write_result(here / "predicted" / f"diem-{video}", k, 0.1)
+    (here / "mine.csv").write_text("video_id,fps,scene_type,dataset\nb,30,Social,diem\n")
+    return here
+
+
+def test_videos_of_a_split_and_options_of_a_reader(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--predictions", "predicted", "--dataset", "processed", "--root", "cache", "--metrics", "nss"]
+    assert evaluate.main([*argv, "--output", "all.csv"]) == 0
+    assert [row["video"] for row in rows(cached / "all.csv")] == ["diem-a", "diem-b", "mean"]
+    assert evaluate.main([*argv, "--split", "mine.csv", "--output", "one.csv"]) == 0
+    assert [row["video"] for row in rows(cached / "one.csv")] == ["diem-b", "mean"]
+    published = ["--split", "mine.csv", "--dataset_options", "behaviour=published", "--output", "published.csv"]
+    assert evaluate.main([*argv, *published]) == 0
+    assert rows(cached / "published.csv")[0]["nss"] != rows(cached / "one.csv")[0]["nss"], "every pixel is a fixation"
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--split", "none.csv"], "--split: none.csv: cannot be read"),
+        (["--split", "ave", "--subset", "test"], "11 of 11 videos are not there below cache: coutrot1/clip_58"),
+        (["--split", "stavis_1", "--subset", "validation"], "--split: split stavis_1: has no part validation"),
+        (["--subset", "test"], "--subset: add --split, the family of tables"),
+        (["--dataset_options", "behavior=published"], "--dataset_options: data set processed: no option behavior"),
+        (["--dataset_options", "behaviour"], "--dataset_options behaviour: write key.path=value"),
+        (["--dataset_options", "behaviour=odd"], "behaviour must be corrected or published, not 'odd'"),
+    ],
+)
+def test_wrong_choices_of_videos(cached: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--predictions", "predicted", "--dataset", "processed", "--root", "cache"]
+    assert evaluate.main([*argv, *more]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and "--set" not in error
+
+
+def test_a_choice_of_videos_needs_a_data_set(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("split", "root", "dataset_options"):
+        assert evaluate.main(["--predictions", "good", "--fixations", "f.csv", f"--{option}", "x=1"]) == 2
+        assert f"--{option}: add --dataset NAME" in capsys.readouterr().err
