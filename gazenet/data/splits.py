@@ -34,7 +34,10 @@ def split_names() -> list[str]:
 
 
 def read_split(name: str | Path) -> list[SplitRow]:
-    """The rows of an installed split (``train_findwho``) or of a CSV file. Raises UsageError naming file and line."""
+    """The rows of an installed split (``train_findwho``) or of a CSV file. Raises UsageError naming file and line.
+
+    A working directory has its own copy of the installed splits, which may have been edited and is read instead.
+    """
     if isinstance(name, Path) or name.endswith(".csv"):
         try:
             return parse_split(Path(name).read_text(encoding="utf-8-sig"), str(name))
@@ -45,6 +48,9 @@ def read_split(name: str | Path) -> list[SplitRow]:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise UsageError(f"split {name}: no such split{hint}; known: {', '.join(known)}")
+    own = Path("datasets/processed") / f"{name}.csv"
+    if own.is_file():
+        return read_split(own)
     text = (resources.files("gazenet_datasets") / "splits" / f"{name}.csv").read_text(encoding="utf-8")
     return parse_split(text, f"split {name}")
 

@@ -76,8 +76,8 @@ def test_a_named_working_directory_is_laid_out_and_holds_everything(
     assert list(work.iterdir()) == []
     assert download_manager.main([*argv, "--models", "net", "--datasets", "clips"]) == 0
     made = files(work)
-    assert {"gazenet/models/net/net.bin", "datasets/clips/clips.bin", "datasets/splits/train_ave.csv"} <= set(made)
-    assert {"configs/infer/default.json", "configs/schema/infer.json"} <= set(made)
+    assert {"gazenet/models/net/net.bin", "datasets/clips/clips.bin", "datasets/processed/train_ave.csv"} <= set(made)
+    assert "gazenet/configs/infer_configs/default.json" in made
     assert (work / "logs" / "metrics").is_dir() and (work / "temp").is_dir()
     assert not any(name.endswith(".py") for name in made) and not (tmp_path / "assets").exists()
 
@@ -86,13 +86,13 @@ def test_what_the_user_edited_is_kept_and_told(tmp_path: Path, capsys: pytest.Ca
     argv = ["--working_dir", str(tmp_path)]
     assert download_manager.main(argv) == 0
     assert "kept" not in capsys.readouterr().out
-    edited = tmp_path / "datasets" / "splits" / "train_ave.csv"
+    edited = tmp_path / "datasets" / "processed" / "train_ave.csv"
     edited.write_text("mine")
-    (tmp_path / "datasets" / "splits" / "test_ave.csv").unlink()
+    (tmp_path / "datasets" / "processed" / "test_ave.csv").unlink()
     assert download_manager.main(argv) == 0
-    assert edited.read_text() == "mine" and (tmp_path / "datasets" / "splits" / "test_ave.csv").exists()
+    assert edited.read_text() == "mine" and (tmp_path / "datasets" / "processed" / "test_ave.csv").exists()
     said = capsys.readouterr().out
-    assert "kept as they are" in said and "datasets/splits/train_ave.csv (1 files)" in said
+    assert "kept as they are" in said and "datasets/processed/train_ave.csv (1 files)" in said
 
 
 def test_a_failure_is_exit_code_1_and_the_rest_is_done(
@@ -122,11 +122,14 @@ def test_list_tells_what_is_here(catalogue: Path, tmp_path: Path, capsys: pytest
         (["--models", "embeded"], "--models embeded: unknown (did you mean 'embedded'?)"),
         (["--datasets", "ave"], "--datasets ave: unknown; known: datasets, processed and "),
         (["--datasets", "findwo"], "--datasets findwo: unknown (did you mean 'findwho'?)"),
-        (["--catalogue", "absent.json", "--list"], "absent.json: no such file"),
+        (["--catalogue", "absent.json", "--list"], "/absent.json: no such file"),
         (["--working_dir", "absent", "--list"], "--working_dir absent: "),
     ],
 )
-def test_wrong_requests(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_requests(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
     assert download_manager.main(argv) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"gasp_download_manager: {said}") and error.count("\n") == 1

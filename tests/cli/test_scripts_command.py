@@ -43,7 +43,7 @@ def test_generated_configs_are_complete_and_changed_ones_are_kept(
 ) -> None:
     argv = ["--working_dir", str(tmp_path), "--scripts", "generate_config_files"]
     assert scripts.main(argv) == 0
-    path = tmp_path / "configs" / "infer" / "default.json"
+    path = tmp_path / "gazenet/configs/infer_configs/default.json"
     assert load_config("infer", path) == load_config("infer", "default")
     assert json.loads(path.read_text())["chunk"] == 32
     path.write_text('{"mine": 1}')
@@ -54,7 +54,7 @@ def test_generated_configs_are_complete_and_changed_ones_are_kept(
 
 def test_every_experiment_is_written_and_loads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert scripts.main(["--working_dir", str(tmp_path), "--scripts", "generate_config_files"]) == 0
-    folder = tmp_path / "configs" / "train"
+    folder = tmp_path / "gazenet" / "configs" / "train_configs"
     names = {path.stem for path in folder.iterdir()}
     assert names == {*config_names("train"), *experiment_names()}
     for name in sorted(names):
@@ -72,8 +72,8 @@ def test_every_experiment_is_written_and_loads_back(tmp_path: Path, capsys: pyte
 def test_named_configs_alone_are_written(tmp_path: Path) -> None:
     argv = ["--working_dir", str(tmp_path), "--scripts", "generate_config_files", "--configs", FLAGSHIP, "default"]
     assert scripts.main(argv) == 0
-    written = sorted(str(path.relative_to(tmp_path / "configs")) for path in tmp_path.rglob("*.json"))
-    assert written == ["infer/default.json", f"train/{FLAGSHIP}.json"]
+    written = sorted(str(path.relative_to(tmp_path / "gazenet" / "configs")) for path in tmp_path.rglob("*.json"))
+    assert written == ["infer_configs/default.json", f"train_configs/{FLAGSHIP}.json"]
 
 
 def test_clean_temp_empties_temp_and_nothing_else(tmp_path: Path) -> None:
