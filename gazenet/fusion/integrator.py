@@ -149,9 +149,7 @@ def _from_catalogue(spec: IntegratorSpec, asset_path: AssetPath | None) -> Path:
     try:
         return asset_path(spec.asset)
     except UsageError as error:
-        raise UsageError(
-            f"integrator {spec.name}: {error}; or take the embedded one: --set integrator.name=embedded"
-        ) from None
+        raise UsageError(f"integrator {spec.name}: {error}") from None
 
 
 def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
