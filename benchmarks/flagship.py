@@ -1,9 +1,9 @@
 """Does the trained flagship beat its cues on the video it has not seen?
 
 Scores the integrator of ``gasp_train --train_config flagship`` on the videos of the config's validation, beside each
-cue, the mean of the cues, faces, a centre prior, and the embedded integrator trained without that video. Frames,
-ground truth and grid are those of ``quality.py``; so are ``--folds`` (parameters of cues that must not have seen the
-video) and ``--work``: the embedded integrator is taken from there, or trained where ``quality.py`` has not done so.
+cue, the mean of the cues, faces, a centre prior, and ``--others``, integrators of the same cues that must not have
+seen the video either. Frames, ground truth and grid are those of ``quality.py``; so is ``--folds``, the parameters of
+cues that must not have seen it.
 
     python benchmarks/flagship.py --root DATA --weights runs/train/flagship/integrator.safetensors
 """
@@ -18,51 +18,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import FUSED, GRID, OBSERVERS, STRIDE, Maps, Parameters, fold_parameters, simple_predictors
+from quality import GRID, OBSERVERS, STRIDE, Parameters, fold_parameters, simple_predictors
 
 from gazenet.config.load import load_config
 from gazenet.config.train import TrainConfig
-from gazenet.data.clips import CueClip
 from gazenet.files import write_json
 from gazenet.fusion.integrator import load_integrator
 from gazenet.metrics.bootstrap import paired_difference
 from gazenet.metrics.evaluate import Scores, score_frames
-from gazenet.training.fit import fit
 from gazenet.training.prepare import Chosen, Extract, choose_items, cue_config, first_stage, open_clips
 from gazenet.training.run import plain
 
 METRICS = ("nss", "cc", "sim", "kld", "auc_judd")
-FLAGSHIP, EMBEDDED, MEAN = "flagship", "embedded integrator", "mean of cues"
-
-
-def embedded_maps(
-    config: TrainConfig, held: Chosen, test: CueClip, work: Path, extract: Extract, parameters: Parameters
-) -> Maps:
-    """What an integrator of ``config`` says that was trained on everything but the video, float ``[T, h, w]``."""
-    items = [one for one in choose_items(config, config.data.train) if one.item.path != held.item.path]
-    videos = open_clips(config, [one for one in items if not one.item.still], extract, parameters)
-    stills = open_clips(config, [one for one in items if one.item.still], extract)
-    where = work / held.item.name / FUSED
-    return (
-        fit(config, [*videos, *stills], [], where, resume=True, quiet=True).integrator.fuse(dict(test.maps)).saliency
-    )
+FLAGSHIP, MEAN = "flagship", "mean of cues"
 
 
 def judge(
-    config: TrainConfig,
-    other: TrainConfig | None,
-    weights: Path,
-    held: Chosen,
-    work: Path,
-    extract: Extract,
-    parameters: Parameters,
+    config: TrainConfig, integrators: Mapping[str, Path], held: Chosen, extract: Extract, parameters: Parameters
 ) -> dict[str, Scores]:
-    """Scores of every predictor on one video; ``other`` is the config of the embedded integrator, None: without it."""
+    """Scores of every predictor on one video; ``integrators`` are files that describe themselves, by name."""
     (test,) = open_clips(config, [held], extract, parameters)
     cues = extract(cue_config(config, parameters), [held.item.path])[held.item.path]
-    predictors = {FLAGSHIP: load_integrator(str(weights)).fuse(dict(test.maps)).saliency}
-    if other is not None:
-        predictors[EMBEDDED] = embedded_maps(other, held, test, work, extract, parameters)
+    predictors = {
+        name: load_integrator(str(path)).fuse(dict(test.maps)).saliency for name, path in integrators.items()
+    }
     predictors |= simple_predictors(test, cues)
     frames = test.targets(STRIDE, OBSERVERS)
     return {
@@ -103,22 +82,21 @@ def beaten(table: Mapping[str, Any]) -> bool:
 def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> int:
     """Entry point; returns 0 where the flagship beats the mean of its cues on every video, else 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", required=True, type=Path, help="folder with findwho, osie and crowd")
+    parser.add_argument("--root", required=True, type=Path, help="folder with findwho")
     parser.add_argument("--weights", type=Path, default=Path("runs/train/flagship/integrator.safetensors"))
     parser.add_argument("--train_config", default="flagship", help="its validation names the videos")
-    parser.add_argument("--embedded_config", default="embedded", help="the other integrator; an empty text: none")
+    parser.add_argument("--others", nargs="+", default=[], metavar="NAME=FILE", help="more integrators to judge")
     parser.add_argument("--folds", type=Path, help="JSON: parameters of learned cues per video left out")
-    parser.add_argument("--work", type=Path, default=Path("runs/quality"), help="checkpoints of the folds")
     parser.add_argument("--output", type=Path, default=Path("runs/train/flagship/table.json"))
     args = parser.parse_args(argv)
-    root = [f"data.root={json.dumps(str(args.root))}"]
-    config = load_config("train", args.train_config, root)
-    other = load_config("train", args.embedded_config, root) if args.embedded_config else None
+    config = load_config("train", args.train_config, [f"data.root={json.dumps(str(args.root))}"])
+    others = dict(text.split("=", 1) for text in args.others)
+    integrators = {FLAGSHIP: args.weights, **{name: Path(path) for name, path in others.items()}}
     folds: dict[str, Parameters] = json.loads(args.folds.read_text(encoding="utf-8")) if args.folds else {}
     result: dict[str, Any] = {}
     for held in choose_items(config, config.data.validation):
         parameters = fold_parameters(folds, held.item.name)
-        scores = judge(config, other, args.weights, held, args.work, extract, parameters)
+        scores = judge(config, integrators, held, extract, parameters)
         result[held.item.name] = rows(scores)
         print(show(held.item.name, result[held.item.name]), flush=True)
     args.output.parent.mkdir(parents=True, exist_ok=True)
