@@ -53,7 +53,7 @@ class Place:
     """Where and how a fit runs.
 
     ``settings``: those of this network, by default the config's ``trainer``; ``weights``: path of the state dict after
-    every epoch, counted from 1.
+    an epoch, counted from 1, or None where it is not kept.
     """
 
     config: RecipeConfig
@@ -61,7 +61,7 @@ class Place:
     resume: bool
     title: str = ""
     settings: FitConfig | None = None
-    weights: Callable[[int], Path] | None = None
+    weights: Callable[[int], Path | None] | None = None
     tell: Callable[[str], None] = print
 
     @property

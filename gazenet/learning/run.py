@@ -59,12 +59,12 @@ class Run:
         validation: Samples | None = None,
         name: str = "",
         settings: FitConfig | None = None,
-        weights: Callable[[int], Path] | None = None,
+        weights: Callable[[int], Path | None] | None = None,
     ) -> Fitted:
         """Train one network in ``<folder>/<name>``; ``make`` builds its task after the seed is set.
 
         ``settings``: where they are others than the config's ``trainer``; ``weights``: path of the state dict after
-        every epoch. Raises UsageError and GazenetError.
+        an epoch, or None where it is not kept. Raises UsageError and GazenetError.
         """
         place = Place(self.config, self.folder / name, self.resume, name, settings, weights, self.tell)
         return fit(place, make, training, validation)

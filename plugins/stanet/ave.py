@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -50,13 +51,14 @@ Numbering = Literal["files", "sorted"]
 
 @dataclass(frozen=True)
 class Video:
-    """One line of a list; ``start`` and ``end`` in whole seconds, the end outside."""
+    """One line of a list; ``start`` and ``end`` in whole seconds, the end outside; ``where``: its file and line."""
 
     category: str
     id: str
     quality: str
     start: int
     end: int
+    where: str = field(default="", compare=False)
 
 
 def categories(numbering: Numbering) -> tuple[str, ...]:
@@ -88,16 +90,49 @@ def _video(line: str, where: str) -> Video:
         raise UsageError(f"{where}: {name!r} is no id of a video: they have {ID_LENGTH} characters")
     if not (start.isdecimal() and end.isdecimal()) or int(start) >= int(end):
         raise UsageError(f"{where}: the annotated seconds {start!r} to {end!r} are no range")
-    return Video(category, name, quality, int(start), int(end))
+    return Video(category, name, quality, int(start), int(end), where)
 
 
 def class_ids(videos: Sequence[Video], names: Sequence[str]) -> list[int]:
-    """The id of each video's category. Raises UsageError for a category that is not among ``names``."""
+    """The id of each video's category. Raises UsageError naming the line whose category is not among ``names``."""
     known = {name: number for number, name in enumerate(names)}
-    strange = sorted({video.category for video in videos} - known.keys())
+    strange = [video for video in videos if video.category not in known]
     if strange:
-        raise UsageError(f"{strange[0]!r} is none of the {len(names)} known categories")
+        first = strange[0]
+        near = get_close_matches(first.category, names, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UsageError(
+            f"{first.where or first.id}: {first.category!r} is none of the {len(names)} known categories{hint}; the "
+            "class list is data.categories"
+        )
     return [known[video.category] for video in videos]
+
+
+def find_videos(folder: Path, videos: Sequence[Video]) -> dict[str, Path]:
+    """The files of listed videos by id: ``<id>.mp4`` in the folder, or in its folder of their category.
+
+    Raises UsageError where files are missing, or lie in the folder of another category than the list says.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"data.videos: {folder}: no such folder")
+    nested: dict[str, Path] = {path.stem: path for path in folder.glob("*/*.mp4")}
+    found, missing = {}, []
+    for video in videos:
+        flat, below = folder / f"{video.id}.mp4", nested.get(video.id)
+        if flat.is_file():
+            found[video.id] = flat
+        elif below is None:
+            missing.append(video)
+        elif below.parent.name != video.category:
+            raise UsageError(
+                f"{video.where}: lists {video.id} as {video.category!r}, but its file is {below}: correct one of them"
+            )
+        else:
+            found[video.id] = below
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(f"{missing[0].where}: {folder} has no {missing[0].id}.mp4{more}; take such lines out")
+    return found
 
 
 def sample_seconds(video: Video, inner: bool = False) -> range:

@@ -1,116 +1,124 @@
-"""The training chain: prepare, coarse classifiers, crops, fine classifiers, pseudo-fixations, saliency network.
+"""What the steps between the networks do: prepare videos, write class maps, cut crops, paste pseudo-fixations.
 
-Every step leaves files and is passed over where they are there already. ``python -m gazenet_plugins.stanet.train``.
+Everything they hand to each other lies in a :class:`workspace.Workspace`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from gazenet.errors import UsageError
+from gazenet.learning.samples import InOrder
 from gazenet.media import read_image
 from gazenet_plugins.stanet import maps, prepare, scam
-from gazenet_plugins.stanet.ave import Video, categories, class_ids, long_enough, sample_seconds
+from gazenet_plugins.stanet.ave import Video, class_ids, long_enough, sample_seconds
 from gazenet_plugins.stanet.classifiers import Stage
-from gazenet_plugins.stanet.fitting import BATCHES, Chain, built, moments_of, train
-from gazenet_plugins.stanet.samples import Sample
+from gazenet_plugins.stanet.recipe import StanetConfig
+from gazenet_plugins.stanet.samples import Moments, Sample
+from gazenet_plugins.stanet.tasks import BATCHES, answer, moments_of
 from gazenet_plugins.stanet.workspace import (
     BRANCHES,
     Confidence,
     Mode,
+    Workspace,
     add_confidence,
     read_box,
     read_confidences,
     write_box,
 )
 
+Parts = Mapping[str, Sequence[Video]]
 
-def run(chain: Chain, videos: Sequence[Video], folder: Path) -> Path:
-    """All steps for the videos ``folder/ID.mp4``; the state dict of the saliency network.
 
-    Raises UsageError where they hold nothing to learn from, MediaError for what is no video.
+@dataclass(frozen=True)
+class Chain:
+    """The config, the place of the files, and the listed videos by part (train, validation, test)."""
+
+    config: StanetConfig
+    files: Workspace
+    videos: Parts
+
+    def samples(self, *parts: str) -> list[Sample]:
+        """Every annotated second of the videos of some parts that has a picture and a sound.
+
+        Raises UsageError where a part has none.
+        """
+        return [one for part in parts if part in self.videos for one in self._of(part)]
+
+    def _of(self, part: str) -> list[Sample]:
+        chosen = long_enough(self.videos[part], self.config.data.longer_than)
+        numbers = class_ids(chosen, self.config.data.classes)
+        pairs = zip(chosen, numbers, strict=True)
+        every = [Sample(video.id, second, number) for video, number in pairs for second in sample_seconds(video)]
+        there = [one for one in every if self._prepared(one)]
+        if not there:
+            raise UsageError(
+                f"data.{part}: no annotated second of its {len(chosen)} videos has both a picture and a sound in "
+                f"{self.files.root}; run the step prepare, or see what the list annotates (data.longer_than)"
+            )
+        return there
+
+    def _prepared(self, one: Sample) -> bool:
+        sound, picture = self.files.sound(one.video, one.second), self.files.picture("coarse", one.video, one.second)
+        return picture.is_file() and sound.is_file()
+
+
+def prepare_video(files: Workspace, name: str, file: Path) -> int:
+    """Pictures and spectrograms of one video, passed over where they are complete; how many seconds have sound.
+
+    Raises MediaError for what is no video.
     """
-    for video in videos:
-        prepare_video(chain, video, folder / f"{video.id}.mp4")
-    samples = samples_of(chain, videos)
-    if not samples:
-        raise UsageError(
-            f"{folder}: no second of its videos has both a picture and a sound; see what the list annotates"
-        )
-    for mode in BRANCHES:
-        classify(chain, "coarse", mode, samples)
-    crop(chain, samples)
-    for mode in BRANCHES:
-        classify(chain, "fine", mode, samples)
-    paste(chain, samples)
-    return train(chain, "fine", "STA", samples)
-
-
-def prepare_video(chain: Chain, video: Video, file: Path) -> None:
-    """Pictures and spectrograms of one video."""
-    for made, folder in (
-        (prepare.prepare_frames, chain.files.pictures("coarse")),
-        (prepare.prepare_sound, chain.files.sounds),
-    ):
-        if not (folder / video.id).is_dir():
-            unfinished = folder / f"{video.id}.part"
+    for made, folder in ((prepare.prepare_frames, files.pictures("coarse")), (prepare.prepare_sound, files.sounds)):
+        if not (folder / name).is_dir():
+            unfinished = folder / f"{name}.part"
             made(file, unfinished)
-            unfinished.rename(folder / video.id)
+            unfinished.rename(folder / name)
+    return sum(1 for _ in (files.sounds / name).iterdir())
 
 
-def samples_of(chain: Chain, videos: Sequence[Video]) -> list[Sample]:
-    """Every annotated second of the videos that are long enough and have a picture and a sound there."""
-    chosen = long_enough(videos)
-    numbers = class_ids(chosen, categories(chain.numbering))
-    pairs = list(zip(chosen, numbers, strict=True))
-    every = [Sample(video.id, second, number) for video, number in pairs for second in sample_seconds(video)]
-    return [
-        one
-        for one in every
-        if chain.files.picture("coarse", one.video, one.second).is_file()
-        and chain.files.sound(one.video, one.second).is_file()
-    ]
-
-
-def classify(chain: Chain, stage: Stage, mode: Mode, samples: Sequence[Sample]) -> None:
-    """Trains one classifier and writes its class maps and confidences for every sample."""
-    weights = train(chain, stage, mode, samples)
-    last = samples[-1]
-    if chain.files.class_map(stage, last.video, last.second, mode).is_file():
-        return
-    network = built(chain, stage, mode)
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    write_class_maps(chain, stage, mode, network.eval().to(chain.device), samples)
+def loader(moments: Moments, batch: int) -> DataLoader[dict[str, torch.Tensor]]:
+    """Batches of all samples in order, with nothing random about them."""
+    # A loader asks for nothing but a length and items.
+    dataset: Dataset[dict[str, torch.Tensor]] = InOrder(moments)  # type: ignore[assignment]
+    return DataLoader(dataset, batch)
 
 
 @torch.no_grad()
-def write_class_maps(chain: Chain, stage: Stage, mode: Mode, network: nn.Module, samples: Sequence[Sample]) -> None:
-    """The map of the true class and the confidences of every sample, without jitter."""
-    moments = moments_of(chain, stage, mode, samples)
-    for item in DataLoader(moments, min(chain.recipe.batch, BATCHES[stage, mode])):
-        images = [one.to(chain.device) for one in item["images"].unbind(1)]
-        audios = [item["audios"][:, 0].to(chain.device)] if mode == "SA" else []
-        out = network(*images, *audios)
-        logits, first, fused = (out[0], out.map, out.map_all) if mode == "ST" else (out.logits1, out.map1, out.map2)
-        found = maps.class_maps(first, fused, item["class_id"].to(chain.device)).cpu().numpy()
-        for one, class_map, p in zip(item["index"].tolist(), found, logits.softmax(1).cpu(), strict=True):
+def write_class_maps(
+    chain: Chain, stage: Stage, mode: Mode, network: nn.Module, samples: Sequence[Sample]
+) -> list[Confidence]:
+    """The map of the true class and the confidences of every sample, without jitter; what the classifier thinks."""
+    config, found = chain.config, []
+    moments = moments_of(config, chain.files, stage, mode, samples)
+    for item in loader(moments, min(config.trainer.batch_size, BATCHES[stage, mode])):
+        out = answer(network, mode, {key: value.to(config.device) for key, value in item.items()})
+        assert out.logits is not None
+        seen = maps.class_maps(out.first, out.fused, item["class_id"].to(config.device)).cpu().numpy()
+        for one, class_map, p in zip(item["index"].tolist(), seen, out.logits.softmax(1).cpu(), strict=True):
             sample, best = samples[one], int(p.argmax())
-            file = chain.files.class_map(stage, sample.video, sample.second, mode)
-            told = chain.files.confidences(stage, sample.video, sample.second)
-            name, true = f"{sample.second:02d}", sample.class_id
+            told, true = chain.files.confidences(stage, sample.video, sample.second), sample.class_id
             told.parent.mkdir(parents=True, exist_ok=True)
-            add_confidence(told, Confidence(mode, name, best, float(p[best]), true, float(p[true])))
-            prepare.write_picture(file, maps.cam_image(class_map))
+            said = Confidence(mode, f"{sample.second:02d}", best, float(p[best]), true, float(p[true]))
+            add_confidence(told, said)
+            prepare.write_picture(
+                chain.files.class_map(stage, sample.video, sample.second, mode), maps.cam_image(class_map)
+            )
+            found.append(said)
+    return found
 
 
 def _seen(chain: Chain, stage: Stage, sample: Sample) -> tuple[list[maps.Image], list[float]]:
-    """The pictures of all class maps of a sample, and how far each is trusted."""
+    """The pictures of all class maps of a sample, and how far each is trusted. Raises UsageError where one lacks."""
     files = [chain.files.class_map(stage, sample.video, sample.second, mode) for mode in BRANCHES]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise UsageError(f"{missing}: no such file; run the step {stage}_maps first")
     trusted = read_confidences(chain.files.confidences(stage, sample.video, sample.second))
     return [read_image(file)[..., 0] for file in files], trusted
 
@@ -119,8 +127,6 @@ def crop(chain: Chain, samples: Sequence[Sample]) -> None:
     """Boxes around what the coarse classifiers look at, smoothed over time; the pictures cut to them."""
     for video in dict.fromkeys(sample.video for sample in samples):
         own = [sample for sample in samples if sample.video == video]
-        if all(chain.files.box(video, one.second).is_file() for one in own):
-            continue
         fused = {one.second: maps.fused(*_seen(chain, "coarse", one)) for one in own}
         boxes = scam.smoothed_boxes({second: scam.crop_box(one)[0] for second, one in fused.items()})
         for second, box in boxes.items():
@@ -135,8 +141,23 @@ def paste(chain: Chain, samples: Sequence[Sample]) -> None:
     """Pseudo-fixations of every sample, as PNG: the published JPEG adds noise."""
     for sample in samples:
         target = chain.files.target(sample.video, sample.second)
-        if target.is_file():
-            continue
         box = read_box(chain.files.box(sample.video, sample.second))
         target.parent.mkdir(parents=True, exist_ok=True)
         prepare.write_picture(target, scam.pseudo_fixations(*_seen(chain, "fine", sample), box))
+
+
+@torch.no_grad()
+def write_results(chain: Chain, network: nn.Module, samples: Sequence[Sample]) -> None:
+    """The saliency network's map of every sample, and the map over its picture, both 356x356."""
+    config = chain.config
+    moments = moments_of(config, chain.files, "fine", "STA", samples, targets=False)
+    for item in loader(moments, min(config.trainer.batch_size, BATCHES["fine", "STA"])):
+        out = answer(network, "STA", {key: value.to(config.device) for key, value in item.items()})
+        for one, found in zip(item["index"].tolist(), out.first.sigmoid()[:, 0].cpu().numpy(), strict=True):
+            sample = samples[one]
+            cam = maps.cam_image(found)
+            bgr = read_image(chain.files.picture("coarse", sample.video, sample.second))[..., ::-1]
+            plain, over = chain.files.results(sample.video, sample.second)
+            plain.parent.mkdir(parents=True, exist_ok=True)
+            prepare.write_picture(plain, cam)
+            prepare.write_picture(over, maps.saturated(maps.overlay(cam, bgr))[..., ::-1])

@@ -19,7 +19,7 @@ from gazenet.errors import UsageError
 from gazenet_plugins.stanet.classifiers import SA, ST, S, SoundPath, Stage
 from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
-from gazenet_plugins.stanet.trunks import RESNEXT, Trunk
+from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, Trunk
 
 PREFIXES = ("module.",)
 SALIENCY_FILES = ("STANet.pth", "STA.pth")
@@ -35,14 +35,21 @@ UNUSED_BY_FUSION = ("Aup.", "extra_audio_d.", "extra_convs.", "extra_bilinear.")
 """Layers that the constructor of the authors' SA makes and the comparison of sound and picture does not call."""
 
 
-def load_saliency(path: str | Path, trunk: Trunk = RESNEXT) -> STA32 | STA28:
+def load_saliency(path: str | Path, trunk: Trunk | None = None) -> STA32 | STA28:
     """The saliency network of a file, or of a folder that holds ``STANet.pth``; in evaluation mode.
+
+    ``trunk``: None for the one that the file holds.
 
     Raises UsageError for files that hold none, naming what was found where that is known.
     """
     file = file_in(path, *SALIENCY_FILES)
     state = published_state(file)
-    return _filled(_saliency_of(state, file, trunk), state, file)
+    return _filled(_saliency_of(state, file, trunk or _trunk_of(state)), state, file)
+
+
+def _trunk_of(state: State) -> Trunk:
+    """The small network has two convolutions per block, the published one three."""
+    return RESNEXT if "features2.0.conv3.weight" in state or "features2.0.conv1.weight" not in state else SMALL
 
 
 def _saliency_of(state: State, file: Path, trunk: Trunk) -> STA32 | STA28:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from gazenet.errors import UsageError
 from gazenet.media import read_image
@@ -36,30 +35,23 @@ class Sample:
     class_id: int
 
 
-class Jitter:
-    """Random brightness, contrast and saturation (0.7..1.3) and hue (-0.1..0.1 of the circle), in random order.
+def jittered(image: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """RGB ``[H, W, 3]`` in 0..1 with other colours, and so the result.
 
-    Args:
-        seed: of its random numbers.
+    Random brightness, contrast and saturation (0.7..1.3) and hue (-0.1..0.1 of the circle), in random order.
     """
-
-    def __init__(self, seed: int) -> None:
-        self._random = np.random.default_rng(seed)
-
-    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """RGB ``[H, W, 3]`` in 0..1, and so the result."""
-        for step in self._random.permutation(4):
-            factor = self._random.uniform(0.7, 1.3)
-            if step == 0:
-                image = image * np.float32(factor)
-            elif step == 3:
-                image = shifted_hue(image, self._random.uniform(-0.1, 0.1))
-            else:
-                grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
-                base = grey.mean() if step == 1 else grey
-                image = np.asarray(base + (image - base) * factor, np.float32)
-            image = np.clip(image, 0, 1)
-        return image
+    for step in random.permutation(4):
+        factor = random.uniform(0.7, 1.3)
+        if step == 0:
+            image = image * np.float32(factor)
+        elif step == 3:
+            image = shifted_hue(image, random.uniform(-0.1, 0.1))
+        else:
+            grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+            base = grey.mean() if step == 1 else grey
+            image = np.asarray(base + (image - base) * factor, np.float32)
+        image = np.clip(image, 0, 1)
+    return image
 
 
 def shifted_hue(image: NDArray[np.float32], part: float) -> NDArray[np.float32]:
@@ -69,7 +61,7 @@ def shifted_hue(image: NDArray[np.float32], part: float) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
 
 
-class Moments(Dataset[Item]):
+class Moments:
     """Items with ``images`` ``[K, 3, size, size]`` normalised, ``class_id``, ``index``; K moments per sample.
 
     With sounds ``audios`` ``[K, 81, 199]``, with targets ``targets`` ``[K, 1, size, size]`` in 0..1. Where a
@@ -82,7 +74,6 @@ class Moments(Dataset[Item]):
         size: side of the square that pictures are resized to.
         around: the moments in the order of the network's inputs.
         sounds, targets: whether to give them.
-        jitter: changes the colours; for training only.
     """
 
     def __init__(
@@ -94,20 +85,20 @@ class Moments(Dataset[Item]):
         around: Sequence[int] = ALONE,
         sounds: bool = False,
         targets: bool = False,
-        jitter: Jitter | None = None,
     ) -> None:
         self.files, self.stage, self.samples, self.size, self.around = files, stage, samples, size, around
-        self.sounds, self.targets, self.jitter = sounds, targets, jitter
+        self.sounds, self.targets = sounds, targets
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> Item:
+    def sample(self, index: int, random: np.random.Generator | None) -> Item:
+        """One item; ``random`` changes its colours, in training only."""
         sample = self.samples[index]
         item = {"class_id": torch.tensor(sample.class_id), "index": torch.tensor(index)}
         pictures = [self.files.picture(self.stage, sample.video, sample.second + k) for k in self.around]
         own = self.files.picture(self.stage, sample.video, sample.second)
-        item["images"] = torch.stack([self._image(one if one.is_file() else own) for one in pictures])
+        item["images"] = torch.stack([self._image(one if one.is_file() else own, random) for one in pictures])
         heard = [self._heard(sample, k) for k in self.around]
         if self.sounds:
             files = [self.files.sound(sample.video, second) for second in heard]
@@ -123,10 +114,10 @@ class Moments(Dataset[Item]):
         wanted += [self.files.target(sample.video, second)] if self.targets else []
         return second if all(file.is_file() for file in wanted) else sample.second
 
-    def _image(self, file: Path) -> Tensor:
+    def _image(self, file: Path, random: np.random.Generator | None) -> Tensor:
         image = resized_antialiased(read_image(file), self.size).astype(np.float32) / np.float32(255)
-        if self.jitter is not None:
-            image = self.jitter(image)
+        if random is not None:
+            image = jittered(image, random)
         return torch.from_numpy(np.ascontiguousarray(((image - MEAN) / STD).transpose(2, 0, 1), np.float32))
 
     def _target(self, file: Path) -> Tensor:

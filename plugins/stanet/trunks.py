@@ -32,6 +32,7 @@ RESNEXT = Trunk("resnext101_32x8d", (512, 1024, 2048))
 """The published one; its weights come from weakly supervised ImageNet training (WSL-Images)."""
 SMALL = Trunk("resnet18", (128, 256, 512))
 """For trying things out: no published weights."""
+TRUNKS = {trunk.name: trunk for trunk in (RESNEXT, SMALL)}
 
 
 def audio_children(pool: nn.Module | None = None) -> dict[str, nn.Module]:

@@ -72,6 +72,11 @@ class Workspace:
     def box(self, video: str, second: int) -> Path:
         return self.root / "Crop" / video / f"{second:02d}_crop_smooth.txt"
 
+    def results(self, video: str, second: int) -> tuple[Path, Path]:
+        """The saliency network's map, and the map over its picture."""
+        own = self.root / "Results" / video
+        return own / f"{second:02d}.png", own / f"{second:02d}_overlay.jpg"
+
     def weights(self, stage: Stage, mode: Mode, epoch: int) -> Path:
         """The state dict after an epoch, counted from 1."""
         return self.root / stage / mode / "model_weight" / f"AVE_{mode}_{epoch:03d}.pth"

@@ -13,17 +13,23 @@ import pytest
 import torch
 from torch import nn
 
+from gazenet.cli import train
+from gazenet.config.load import config_names
 from gazenet.errors import UsageError
+from gazenet.learning.load import load_recipe
 from gazenet.media import read_image
 from gazenet_plugins.stanet import ave, labels, prepare, pretrained
 from gazenet_plugins.stanet.checkpoints import load_saliency
 from gazenet_plugins.stanet.classifiers import SA, ST, S
-from gazenet_plugins.stanet.fitting import LOSSES, Chain, train
-from gazenet_plugins.stanet.optimise import FACTORS, Recipe, optimiser, parameter_groups, set_epoch
-from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Jitter, Moments, Sample, read_spectrogram
+from gazenet_plugins.stanet.losses import soft_margin
+from gazenet_plugins.stanet.optimise import FACTORS, factor, optimiser, parameter_groups
+from gazenet_plugins.stanet.recipe import FITS, STEPS, StanetConfig
+from gazenet_plugins.stanet.report import as_text, report
+from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Moments, Sample, jittered, read_spectrogram
 from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
-from gazenet_plugins.stanet.train import main
+from gazenet_plugins.stanet.tasks import StanetTask, answer
+from gazenet_plugins.stanet.training import NETWORKS
 from gazenet_plugins.stanet.trunks import SMALL
 from gazenet_plugins.stanet.workspace import (
     Confidence,
@@ -34,6 +40,7 @@ from gazenet_plugins.stanet.workspace import (
     write_box,
 )
 from tests.clips import make_clip
+from tests.plugins.made_up_ave import KINDS, MadeUp, made_up_ave
 
 NAME = "-abc_DEF 12"
 
@@ -78,6 +85,8 @@ def test_samples_of_a_video() -> None:
     assert ave.class_ids(videos, ave.categories("sorted")) == [4, 6]
     with pytest.raises(UsageError, match="'Cat' is none of the 1"):
         ave.class_ids(videos, ["Bark"])
+    with pytest.raises(UsageError, match=r"list.txt:4: 'Catt' .*did you mean 'Cat'.*data.categories"):
+        ave.class_ids([ave.Video("Catt", NAME, "", 0, 3, "list.txt:4")], ["Bark", "Cat"])
 
 
 def test_one_frame_stands_for_each_second() -> None:
@@ -134,12 +143,11 @@ def test_groups_of_weights_are_the_published_ones(
 
 def test_rates_of_the_groups_fall_at_the_milestones() -> None:
     network = nn.ModuleDict({"features": nn.Linear(2, 2), "extra_convs": nn.Linear(2, 2)})
-    recipe = Recipe(lr=1e-4)
-    chosen = optimiser(network, recipe)
-    for epoch, factor in ((1, 1.0), (4, 1.0), (5, 0.1), (9, 0.1), (10, 0.01), (30, 0.01)):
-        set_epoch(chosen, recipe, epoch)
-        rates = [group["lr"] for group in chosen.param_groups]
-        assert rates == pytest.approx([1e-4 * factor * one for one in FACTORS.values()])
+    chosen = optimiser(network, 1e-4, 5e-4)
+    assert [group["lr"] for group in chosen.param_groups] == pytest.approx([1e-4 * one for one in FACTORS.values()])
+    assert all(group["nesterov"] and group["weight_decay"] == 5e-4 for group in chosen.param_groups)
+    falls = {1: 1.0, 4: 1.0, 5: 0.1, 9: 0.1, 10: 0.01, 30: 0.01}
+    assert {epoch: factor(epoch, (5, 10)) for epoch in falls} == pytest.approx(falls)
 
 
 def test_the_last_line_of_a_classifier_counts(tmp_path: Path) -> None:
@@ -183,7 +191,7 @@ def test_neighbours_come_in_the_order_of_the_network(files: Workspace) -> None:
     for around in (CURRENT_FIRST, IN_ORDER):
         moments = Moments(files, "coarse", samples, 16, around, sounds=True, targets=True)
         for second in (0, 1, 2):
-            item = moments[second]
+            item = moments.sample(second, None)
             wanted = [min(max(second + k, 0), 3) for k in around]
             assert item["images"].shape == (3, 3, 16, 16)
             grey = item["images"][:, 0].mean((1, 2)) * 0.229 + 0.485
@@ -217,14 +225,12 @@ def test_spectrograms_of_the_reimplementation_are_read(tmp_path: Path) -> None:
 
 def test_jitter_changes_colours_reproducibly_and_for_training_only(files: Workspace) -> None:
     image = np.random.default_rng(0).random((6, 7, 3)).astype(np.float32)
-    first, again = Jitter(1), Jitter(1)
-    one, two = first(image), first(image)
-    assert np.array_equal(one, again(image)) and not np.array_equal(one, two)
+    one, again, other = (jittered(image, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
     assert one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1 and np.abs(one - image).max() < 0.9
-    plain = Moments(files, "coarse", [Sample(NAME, 0, 0)], 16)
-    assert torch.equal(plain[0]["images"], plain[0]["images"])
-    jittered = Moments(files, "coarse", [Sample(NAME, 0, 0)], 16, jitter=Jitter(1))
-    assert not torch.equal(plain[0]["images"], jittered[0]["images"])
+    moments = Moments(files, "coarse", [Sample(NAME, 0, 0)], 16)
+    plain, changed = moments.sample(0, None)["images"], moments.sample(0, np.random.default_rng(1))["images"]
+    assert torch.equal(plain, moments.sample(0, None)["images"]) and not torch.equal(plain, changed)
 
 
 def batch(side: int, moments: int) -> dict[str, torch.Tensor]:
@@ -247,7 +253,7 @@ def batch(side: int, moments: int) -> dict[str, torch.Tensor]:
 )
 def test_every_used_layer_learns(mode: Any, build: Callable[[], nn.Module], item: dict[str, torch.Tensor]) -> None:
     network = build().train()
-    LOSSES[mode](network, item).backward()
+    answer(network, mode, item).loss().backward()
     idle = {name.split(".")[0] for name, value in network.named_parameters() if value.grad is None}
     unused = {"extra_audio_d", "extra_gate", "extra_refineSA", "extra_conv_stafusion"}
     assert idle == (unused if mode == "STA" else set())
@@ -278,66 +284,187 @@ def test_pretrained_backbones_are_put_where_they_belong(build: Callable[[], nn.M
         pretrained.load_sound(network, tmp_path / "seen.pth")
 
 
-def made_up_set(folder: Path, videos: int, end: int = 4) -> Path:
-    lines = [ave.HEADER]
-    for k, category in zip(range(videos), ("Bark", "Flute"), strict=False):
-        name = f"-video{k:05d}"
-        make_clip(folder / f"{name}.mp4", frames=20, size=(64, 80), rate=Fraction(5), sound=4.2)
-        lines.append(f"{category}&{name}&good&0&{end}")
-    (folder / "list.txt").write_text("\n".join(lines))
-    return folder / "list.txt"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> MadeUp:
+    return made_up_ave(tmp_path_factory.mktemp("ave"), per_category=3)
 
 
-def test_a_set_without_samples_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    listed = made_up_set(tmp_path, 1, end=3)
-    assert main([str(tmp_path), str(listed), str(tmp_path / "out"), "--trunk", "resnet18"]) == 2
-    assert "no second of its videos" in capsys.readouterr().err
-    (tmp_path / "-video00000.mp4").rename(tmp_path / "other.mp4")
-    assert main([str(tmp_path), str(listed), str(tmp_path / "new"), "--trunk", "resnet18"]) == 2
-    assert "no such file" in capsys.readouterr().err
+def config_of(made: MadeUp, folder: Path, **keys: Any) -> Path:
+    """A config of a small network on the made-up set, with output ``<folder>/out``."""
+    data = {"videos": str(made.videos), "lists": str(made.lists), "validation": "valSet.txt", "categories": [*KINDS]}
+    trainer = {"max_epochs": 4, "sta_epochs": 2, "batch_size": 5, "learning_rate": 0.003, "milestones": []}
+    config = {
+        "recipe": "stanet",
+        "data": {**data, **keys.pop("data", {})},
+        "trunk": "resnet18",
+        "sound": "fusion",
+        "coarse_size": 96,
+        "fine_size": 96,
+        "trainer": {**trainer, "gradient_clip": 5.0, "save_weights_every_n_epoch": 2, **keys.pop("trainer", {})},
+        "logger": "",
+        "output": str(folder / "out"),
+    }
+    path = folder / "stanet.json"
+    path.write_text(json.dumps({**config, **keys}))
+    return path
 
 
-def test_a_classifier_learns_a_made_up_set(tmp_path: Path) -> None:
-    """Two categories that a glance tells apart: the loss falls below that of a guess among all classes."""
-    told: list[str] = []
-    made = Chain(Workspace(tmp_path), SMALL, Recipe(epochs=2, batch=4, lr=3e-4), tell=told.append)
-    for second in range(4):
-        for video, level in (("dark", 20), ("light", 230)):
-            path = made.files.picture("coarse", video, second)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            prepare.write_picture(path, np.full((32, 32, 3), level, np.uint8))
-    samples = [Sample(video, k, number) for number, video in enumerate(("dark", "light")) for k in range(4)]
-    weights = train(made, "coarse", "S", samples)
-    values = [float(line.rpartition(" ")[2]) for line in told]
-    assert values[1] < 0.8 * values[0] and values[0] < 2.2 * np.log(28)
-    assert json.loads(weights.with_name("classes.json").read_text()) == list(ave.CATEGORIES)
-    state = torch.load(weights, weights_only=True)
-    assert S(trunk=SMALL).state_dict().keys() == state.keys()
-    assert train(made, "coarse", "S", samples) == weights and len(told) == 2
+def test_every_step_has_a_config_and_one_does_all() -> None:
+    names = [name for name in config_names("train") if name.startswith("stanet")]
+    configs = {name: load_recipe(name)[1] for name in names}
+    assert sorted(names) == sorted(["stanet", *(f"stanet_{step}" for step in STEPS)])
+    for name, config in configs.items():
+        assert isinstance(config, StanetConfig)
+        assert config.steps == (STEPS if name == "stanet" else (name.removeprefix("stanet_"),))
+        assert config.output == configs["stanet"].output
+    assert set(FITS) == set(NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"coarse_size": 96, "sound": "deconvolution"}, "coarse_size must be 225 to 256 with sound deconvolution"),
+        ({"choose": {"coarse_x": 3}}, "choose: no network coarse_x; there are coarse_s,"),
+        ({"choose": {"sta": 3}}, "choose: sta has the epochs 1 to 2, not 3"),
+        ({"choose": {"fine_s": "best"}, "data": {"validation": ""}}, "data.validation, which names no list"),
+        ({"data": {"categories": ["Bark", "Bark", "Bus"]}}, "categories: 'Bark' is listed more than once"),
+        ({"data": {"categories": ["Bark", "Bus"]}}, "trainSet.txt:2: 'Violin, fiddle' is none of the 2 known"),
+        ({"data": {"train": "none.txt"}}, "none.txt: no such file; it is part of the AVE data set"),
+        ({"data": {"videos": "none"}}, "data.videos: none: no such folder"),
+        ({"visual": "none.pth"}, "visual: none.pth: no such file"),
+        ({"steps": ["coarse"]}, "steps.0: input should be 'prepare',"),
+        ({"steps": ["coarse_s"]}, "run the step prepare"),
+        ({"steps": ["fine_maps"]}, "no finished network; run the step fine_s first"),
+    ],
+)
+def test_wrong_requests(
+    keys: dict[str, Any], said: str, made: MadeUp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if keys.get("steps") == ["fine_maps"]:
+        assert train.main(["--train_config_file", str(config_of(made, tmp_path, steps=["prepare"]))]) == 0
+        capsys.readouterr()
+    assert train.main(["--train_config_file", str(config_of(made, tmp_path, **keys))]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_lists_and_folders_that_disagree(made: MadeUp, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    videos, lists = tmp_path / "videos", tmp_path / "lists"
+    lists.mkdir()
+    lines = (made.lists / "trainSet.txt").read_text().splitlines()
+    (lists / "trainSet.txt").write_text("\n".join(lines[:2]))
+    for line in lines[:2]:
+        category, name = line.split("&")[:2]
+        (videos / category).mkdir(parents=True)
+        (videos / category / f"{name}.mp4").write_bytes((made.videos / f"{name}.mp4").read_bytes())
+    own = {"videos": str(videos), "lists": str(lists), "validation": ""}
+    path = config_of(made, tmp_path, data=own, steps=["prepare"])
+    assert train.main(["--train_config_file", str(path)]) == 0
+    assert json.loads((tmp_path / "out" / "steps" / "prepare.json").read_text())["seconds"] == 10
+    capsys.readouterr()
+    for text, said in (
+        (f"{lines[0]}\nBark&-video00001&good&0&5", "trainSet.txt:2: lists -video00001 as 'Bark', but its file is"),
+        (f"{lines[0]}\nBark&-video00099&good&0&5", "trainSet.txt:2: "),
+        (f"{lines[0]}\nBark&-video00001&good", "trainSet.txt:2: 3 fields separated by &"),
+    ):
+        (lists / "trainSet.txt").write_text(text)
+        assert train.main(["--train_config_file", str(path)]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_video_without_sound_is_named_or_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    silent = made_up_ave(tmp_path / "set", per_category=2, silent=1)
+    path = config_of(silent, tmp_path, steps=["prepare"])
+    assert train.main(["--train_config_file", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "-video00001.mp4: has no second of sound (" in error and "trainSet.txt:2" in error
+    assert train.main(["--train_config_file", str(path), "--set", "data.silent=skip"]) == 0
+    done = json.loads((tmp_path / "out" / "steps" / "prepare.json").read_text())
+    assert done == {"videos": 6, "silent": ["-video00001"], "seconds": 25}
+
+
+def test_soft_margin_is_another_loss(made: MadeUp, tmp_path: Path) -> None:
+    config = load_recipe(config_of(made, tmp_path, trainer={"loss": "soft_margin"}))[1]
+    assert isinstance(config, StanetConfig)
+    task = StanetTask(config, "coarse", "S").eval()
+    item = {**batch(64, 1), "class_id": torch.tensor([0, 2])}
+    out = task.network(item["images"][:, 0])
+    want = soft_margin(out.logits1, item["class_id"]) + soft_margin(out.logits2, item["class_id"])
+    found = task.outcome(item)
+    assert torch.allclose(found.terms["class"], want) and 0 <= float(found.values["accuracy"]) <= 1
+    assert task.pictures(item)["maps"].shape == (64, 128, 3)
+
+
+def test_a_report_counts_right_answers_per_class() -> None:
+    said = [(0, 0), (0, 0), (0, 1), (1, 1), (2, 1)]
+    answers = [Confidence("S", "00", predicted, 0.5, true, 0.5) for true, predicted in said]
+    found = report(answers, ("dog", "bus", "cat", "bell"))
+    assert found["accuracy"] == 0.6
+    assert found["classes"]["dog"] == {"precision": 1.0, "recall": pytest.approx(2 / 3), "f1": 0.8, "support": 3}
+    assert found["classes"]["bus"]["precision"] == pytest.approx(1 / 3) and found["classes"]["cat"]["f1"] == 0
+    text = as_text(found)
+    assert "dog" in text and "bell" not in text and text.splitlines()[-1].split() == ["accuracy", "0.600", "5"]
+
+
+def test_a_classifier_cut_in_an_epoch_continues_to_the_same_weights(
+    made: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = {"max_epochs": 2, "milestones": [2], "save_weights_every_n_epoch": 1}
+    path = config_of(made, tmp_path, steps=["prepare", "coarse_s"], coarse_size=64, trainer=trainer)
+    argv = ["--train_config_file", str(path), "--set"]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert train.main([*argv, f"output={whole}", 'logger="tensorboard"', "trainer.val_store_image_samples=true"]) == 0
+    outcome = StanetTask.outcome
+
+    def dies(self: StanetTask, batch: Any) -> Any:
+        if self.training and self.trainer.global_step == 8:
+            raise RuntimeError("killed")
+        return outcome(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StanetTask, "outcome", dies)
+        assert train.main([*argv, f"output={cut}"]) == 1
+    assert train.main([*argv, f"output={cut}", "--resume"]) == 0
+    files = [Workspace(folder).weights("coarse", "S", 2) for folder in (whole, cut)]
+    one, other = (torch.load(file, weights_only=True) for file in files)
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert S(3, SMALL).state_dict().keys() == one.keys()
+    assert json.loads(files[0].with_name("classes.json").read_text()) == list(KINDS)
+    assert sorted(file.name for file in files[0].parent.glob("*.pth")) == ["AVE_S_001.pth", "AVE_S_002.pth"]
+    assert (whole / "coarse_s" / "samples" / "epoch-001_maps.png").exists()
+    (events,) = (whole / "coarse_s" / "log").glob("events*")
+    assert b"maps" in events.read_bytes()
 
 
 @pytest.mark.slow
-def test_the_whole_chain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    listed = made_up_set(tmp_path, 1)
-    command = [str(tmp_path), str(listed), str(tmp_path / "out"), "--trunk", "resnet18", "--epochs", "1"]
-    assert main([*command, "--batch", "4", "--numbering", "sorted"]) == 0
+def test_the_whole_chain_finds_the_object_and_resumes_at_the_step_where_it_stopped(
+    made: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config_of(made, tmp_path, choose={"coarse_s": "best", "fine_sa": 2}, data={"test": "valSet.txt"})
+    with monkeypatch.context() as patched:
+        patched.setattr("gazenet_plugins.stanet.training.crop", lambda *_: 1 / 0)
+        assert train.main(["--train_config_file", str(path)]) == 1
+    capsys.readouterr()
+    assert train.main(["--train_config_file", str(path), "--resume"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[:5] == [f"{step}: done before" for step in STEPS[:5]] and not told[5].endswith("before")
     files = Workspace(tmp_path / "out")
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[:-1]] == [
-        f"{stage} {mode} epoch 1 of 1" for stage in ("coarse", "fine") for mode in ("S", "SA", "ST")
-    ] + ["fine STA epoch 1 of 1"]
-    for second in range(4):
-        top, bottom, left, right = read_box(files.box("-video00000", second))
-        assert read_image(files.picture("fine", "-video00000", second)).shape == (
-            bottom - top + 1,
-            right - left + 1,
-            3,
-        )
-        target = read_image(files.target("-video00000", second))[..., 0].copy()
+    seconds = {file: (file.parent.name, int(file.stem)) for file in sorted(files.targets.glob("*/*.png"))}
+    assert len(seconds) == 9 * 5
+    pointed = [made.hit(*second, read_image(file)[..., 0]) for file, second in seconds.items()]
+    assert np.mean(pointed) >= 2 * made.chance
+    for file, (video, second) in seconds.items():
+        top, bottom, left, right = read_box(files.box(video, second))
+        crop = read_image(files.picture("fine", video, second))
+        assert crop.shape == (bottom - top + 1, right - left + 1, 3)
+        target = read_image(file)[..., 0].copy()
         assert target.shape == (356, 356) and target.max() >= 254
         target[top : bottom + 1, left : right + 1] = 0
         assert not target.any()
-        assert len(read_confidences(files.confidences("fine", "-video00000", second))) == 3
-    network = load_saliency(files.weights("fine", "STA", 1), SMALL)
-    assert isinstance(network, STA32)
-    assert main([*command, "--batch", "4", "--numbering", "sorted"]) == 0
-    assert capsys.readouterr().out.count("\n") == 1  # nothing is done twice
+        assert len(read_confidences(files.confidences("fine", video, second))) == 3
+    assert "Violin, fiddle" in (tmp_path / "out" / "coarse" / "S" / "report_train.txt").read_text()
+    assert any((tmp_path / "out" / "coarse" / "SA").glob("*_train.png"))
+    plain, over = files.results("-video00006", 2)
+    assert read_image(plain).shape == read_image(over).shape == (356, 356, 3)
+    network = load_saliency(files.weights("fine", "STA", 2))
+    assert isinstance(network, STA32) and network.extra_linearv.in_features == SMALL.channels[2]
