@@ -9,6 +9,7 @@ convolutions of pictures.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,19 @@ Sides = int | tuple[int, int, int]
 
 def as_frames(x: Tensor) -> Tensor:
     """``[N, C, T, H, W]`` as pictures ``[N T, C, H, W]``."""
-    return x.contiguous(memory_format=LAST).transpose(1, 2).flatten(0, 1)
+    count, channels, length, height, width = x.shape
+    return _pictures(x, (count * length, height, width, channels))
+
+
+def as_rows(x: Tensor) -> Tensor:
+    """``[N, C, T, H, W]`` as pictures of T rows, ``[N, C, T, H W]``."""
+    count, channels, length, height, width = x.shape
+    return _pictures(x, (count, length, height * width, channels))
+
+
+def _pictures(x: Tensor, sides: tuple[int, int, int, int]) -> Tensor:
+    # A view of the flat memory: strides of axes of length one would otherwise hide the layout from some layers.
+    return x.contiguous(memory_format=LAST).permute(0, 2, 3, 4, 1).view(sides).permute(0, 3, 1, 2)
 
 
 def from_frames(frames: Tensor, count: int) -> Tensor:
@@ -53,8 +66,7 @@ class InTime(nn.Conv3d):
 
     def along(self, x: Tensor, padding: int) -> Tensor:
         """The same with another padding."""
-        rows = x.contiguous(memory_format=LAST).flatten(3)
-        found = F.conv2d(rows, self.weight[..., 0], self.bias, (self.stride[0], 1), (padding, 0))
+        found = F.conv2d(as_rows(x), self.weight[..., 0], self.bias, (self.stride[0], 1), (padding, 0))
         return found.unflatten(3, x.shape[3:])
 
 
@@ -87,6 +99,17 @@ class TransposedInSpace(nn.ConvTranspose3d):
         return from_frames(found, len(x))
 
 
+class MirroredInSpace(nn.ConvTranspose3d):
+    """A transposed convolution over 1 x h x w cells without a stride: a plain one with its kernel turned around.
+
+    Its weights are laid out as those of a plain one.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        padding = [k - 1 - int(p) for k, p in zip(self.kernel_size[1:], self.padding[1:], strict=True)]
+        return from_frames(F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, 1, padding), len(x))
+
+
 class EnlargedInSpace(nn.Upsample):
     """Rows and columns enlarged, each frame by itself."""
 
@@ -107,9 +130,16 @@ def max_pool(x: Tensor, kernel: Sides, stride: Sides, padding: Sides = 0) -> Ten
     if not x.is_contiguous(memory_format=LAST):
         return F.max_pool3d(x, kernel, stride, padding)
     (kt, *ks), (st, *ss), (pt, *ps) = (_three(one) for one in (kernel, stride, padding))
-    if kt > 1:
-        x = F.max_pool2d(x.flatten(3), (kt, 1), (st, 1), (pt, 0)).unflatten(3, x.shape[3:])
+    x = _largest_in_time(x, kt, st, pt) if kt > 1 else x
     return from_frames(F.max_pool2d(as_frames(x), ks, ss, ps), len(x)) if max(ks) > 1 else x
+
+
+def _largest_in_time(x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+    if padding:
+        outside = torch.full_like(x[:, :, :padding], -torch.inf)
+        x = concatenated((outside, x, outside), 2)
+    reach = (x.shape[2] - kernel) // stride * stride + 1
+    return reduce(torch.maximum, [x[:, :, k : k + reach : stride] for k in range(kernel)])
 
 
 def concatenated(parts: Sequence[Tensor], axis: int = 1) -> Tensor:
@@ -125,24 +155,30 @@ def _three(sides: Sides) -> tuple[int, int, int]:
 
 
 def planar(network: nn.Module) -> None:
-    """Has the layers of a network computed in this way that can be; weights keep their values, not their layout."""
+    """Has the layers of a network computed in this way that can be; the layout of their weights changes."""
     for layer in network.modules():
         kind = _kind(layer)
-        if kind is None:
-            continue
-        layer.__class__ = kind
-        if isinstance(layer, (nn.Conv3d, nn.ConvTranspose3d)):
-            # Cells of one time and place side by side; where time is folded, those of all times.
-            order = (0, 3, 4, 2, 1) if kind is FoldingTime else (0, 2, 3, 4, 1)
-            back = [order.index(axis) for axis in range(5)]
-            layer.weight.data = layer.weight.data.permute(order).contiguous().permute(back)
+        if kind is not None:
+            layer.__class__ = kind
+            _lay_out(layer)
+
+
+def _lay_out(layer: nn.Module) -> None:
+    """Weights as the layers read them. Others may share them: only mirrored ones are replaced."""
+    if isinstance(layer, MirroredInSpace):
+        layer.weight = nn.Parameter(layer.weight.transpose(0, 1).flip(3, 4), requires_grad=False)
+    if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d):
+        # Channels of one cell side by side; where time is folded, those of all times.
+        order = (0, 3, 4, 2, 1) if isinstance(layer, FoldingTime) else (0, 2, 3, 4, 1)
+        back = [order.index(axis) for axis in range(5)]
+        layer.weight.data = layer.weight.data.permute(order).contiguous().permute(back)
 
 
 def _kind(layer: nn.Module) -> type[nn.Module] | None:
     if type(layer) is nn.Conv3d:
         return _kind_of_convolution(layer)
     if type(layer) is nn.ConvTranspose3d and layer.kernel_size[0] == layer.stride[0] == 1:
-        return TransposedInSpace
+        return TransposedInSpace if max(layer.stride) > 1 else MirroredInSpace
     if type(layer) is nn.Upsample and layer.mode == "trilinear" and _keeps_time(layer):
         return EnlargedInSpace
     if type(layer) is nn.MaxPool3d and layer.dilation == 1 and not (layer.ceil_mode or layer.return_indices):
