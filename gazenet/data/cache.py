@@ -89,7 +89,7 @@ class CachedVideo:
         """Raises UsageError for the first of ``pictures`` that no frame has, saying what makes it."""
         for picture in pictures:
             if picture not in self.reader.pictures:
-                raise UsageError(f"{self.path}: no frame has {picture}_1.jpg; {_remedy(picture)}")
+                raise UsageError(f"{self.path}: no frame has {picture}_1.jpg; {maker(picture)}")
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
         """The drawn ground truth of the first ``len(times)`` frames; points are counted as observers.
@@ -150,7 +150,8 @@ class GroupedFrames(Collection):
         return [CachedVideo(name, root, self.behaviour) for name in names]
 
 
-def _remedy(picture: str) -> str:
+def maker(picture: str) -> str:
+    """What makes the pictures of a name, in words."""
     if picture.startswith(CUE_PREFIX):
         short = picture.removeprefix(CUE_PREFIX)
         return f"run the first stage with the extractor {EXTRACTORS.get(short, short)}, or download the cache again"

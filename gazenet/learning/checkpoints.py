@@ -22,7 +22,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write ``checkpoint`` to ``path``; OSError (disk full) leaves what was there."""
-        save_whole(checkpoint, Path(path))
+        try:
+            save_whole(checkpoint, Path(path))
+        except OSError as error:
+            remedy = "make room, then --resume continues at the checkpoint before"
+            raise OSError(error.errno, f"{error.strerror}: {remedy}", str(path)) from None
 
 
 def save_whole(content: Any, path: Path) -> None:
@@ -30,7 +34,11 @@ def save_whole(content: Any, path: Path) -> None:
     with atomic_write(path) as file:
         # In blocks, but never as a whole in memory: networks and their optimisers take gigabytes.
         buffered = io.BufferedWriter(cast(io.RawIOBase, file), BLOCK)
-        torch.save(content, buffered)
+        try:
+            torch.save(content, buffered)
+        except RuntimeError:
+            buffered.flush()  # where the disk is full this says so; torch does not
+            raise
         buffered.flush()
         buffered.detach()
 

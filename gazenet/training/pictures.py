@@ -20,7 +20,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gazenet.config.stems import CAPTURED, SALIENCY, saliency_stem
 from gazenet.config.train import DataConfig, SourceConfig
+from gazenet.data.cache import maker
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.samples import Draws, Sample, SampleShape
@@ -192,6 +194,9 @@ def open_pictures(
             clip = PictureClip(reader, dataset, video, tuple(cues), config.targets, input_size, position)
             _check(clip)
             clips.append(clip)
+    for cue in cues:
+        if clips and not any(cue in clip.reader.pictures for clip in clips):
+            raise UsageError(f"{root}: no frame of any video has {cue}_1.jpg; {maker(cue)}")
     return clips
 
 
@@ -226,7 +231,9 @@ def _videos(root: Path, source: SourceConfig) -> list[tuple[str, str]]:
 
 
 def _check(clip: PictureClip) -> None:
-    """A cue may be missing in frames; one that no frame of a video has is shown as absent, but not the first."""
-    if clip.cues[0] not in clip.reader.pictures:
-        there = ", ".join(clip.reader.pictures) or "none"
-        raise CacheError(f"{clip.reader.folder}: no frame has {clip.cues[0]}; there are {there}")
+    """A cue about people may be missing in a whole video: nobody is seen. What every video has may not."""
+    always = {CAPTURED, *map(saliency_stem, SALIENCY), clip.cues[0]}
+    for cue in clip.cues:
+        if cue in always and cue not in clip.reader.pictures:
+            there = ", ".join(clip.reader.pictures) or "none"
+            raise CacheError(f"{clip.reader.folder}: no frame has {cue}; there are {there}; {maker(cue)}")
