@@ -202,7 +202,7 @@ def test_the_command_equals_the_release_step_by_step(
         [
             "--input", str(clip), "--output_dir", str(tmp_path / "out"),
             "--set", f"extractors={extractors}", "--set", f"integrator.name={name}",
-            "--set", f"integrator.parameters.weights={tmp_path / 'last_model.pt'}", "--set", "chunk=2",
+            "--set", f"integrator.parameters.weights={tmp_path / 'last_model.pt'}", "--set", "chunk=3",
             "--set", "faces.stride=1", "--set", "outputs.overlay=false",
         ]
     )  # fmt: skip
