@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gazenet.assets.store import installed_catalogue, is_verified, local_path
+from gazenet.assets.store import installed_catalogue, is_verified, local_path, state
 from gazenet.cli.common import FAILED, OK, USAGE
 from gazenet.config.infer import InferConfig
 from gazenet.errors import GazenetError, UsageError
@@ -34,7 +34,10 @@ def print_plan(config: InferConfig) -> int:
         except GazenetError as error:
             print(f"input {path}: cannot be used: {error}")
             code = FAILED
-    for extractor in config.extractors:
+    stored = config.data is not None and config.data.maps == "stored"
+    if stored:
+        print("cue maps are the stored pictures, no extractor runs")
+    for extractor in () if stored else config.extractors:
         stride = f", every {extractor.stride}. frame" if extractor.stride else ""
         print(f"extractor {extractor.name}{stride}")
     print(f"integrator {config.integrator.name if config.integrator else 'none, cue maps only'}")
@@ -59,7 +62,7 @@ def print_plan(config: InferConfig) -> int:
 def check_weights(config: InferConfig) -> None:
     """Raise UsageError, with one command for all of them, where weights of the config are not here."""
     assets = map(installed_catalogue().get, wanted_assets(config))
-    missing = [one.id for one in assets if not is_verified(one, local_path(one))]
+    missing = [one.id for one in assets if state(one, local_path(one)) not in ("present", "not published")]
     if missing:
         raise UsageError(
             f"weights are missing; run: gasp_download_manager --models {' '.join(missing)}; or, without any download, "
