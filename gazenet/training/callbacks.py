@@ -14,7 +14,6 @@ from PIL import Image
 from torch import Tensor
 
 from gazenet.files import write_bytes
-from gazenet.learning.callbacks import StepSeed as StepSeed
 from gazenet.learning.loggers import show_picture
 from gazenet.training.task import IntegratorTask
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from gazenet.errors import UsageError
 from gazenet.fusion.checkpoints import NETWORK
 from gazenet.fusion.config import GaspConfig
-from gazenet.learning.checkpoints import AtomicCheckpointIO as AtomicCheckpointIO
 from gazenet.learning.checkpoints import check_readable
 from gazenet.training.task import class_of
 

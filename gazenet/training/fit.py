@@ -21,9 +21,11 @@ from gazenet.errors import UsageError
 from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.integrator import Integrator
 from gazenet.fusion.spec import IntegratorSpec
-from gazenet.training.callbacks import StepSeed, StoreImages
-from gazenet.training.checkpoint_io import AtomicCheckpointIO, check_fits
-from gazenet.training.loggers import make_logger
+from gazenet.learning.callbacks import StepSeed
+from gazenet.learning.checkpoints import AtomicCheckpointIO
+from gazenet.learning.loggers import make_logger
+from gazenet.training.callbacks import StoreImages
+from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.sampling import Clip, make_samples
 from gazenet.training.task import IntegratorTask, network_config
 

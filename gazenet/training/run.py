@@ -18,13 +18,13 @@ from gazenet.files import write_bytes, write_json
 from gazenet.fusion.checkpoints import save_integrator
 from gazenet.fusion.integrator import Integrator
 from gazenet.learning.curves import CURVE
+from gazenet.learning.loggers import check_logger
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.curve import write_curve
 from gazenet.training.fit import LAST, checked_network, declaration, fit, log_folders
 from gazenet.training.gather import find
-from gazenet.training.loggers import check_logger
 from gazenet.training.measure import measure, measure_with
 from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip

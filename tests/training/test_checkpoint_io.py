@@ -10,7 +10,8 @@ import torch
 from gazenet import files
 from gazenet.errors import UsageError
 from gazenet.fusion.config import GaspConfig, published
-from gazenet.training.checkpoint_io import AtomicCheckpointIO, check_fits
+from gazenet.learning.checkpoints import AtomicCheckpointIO
+from gazenet.training.checkpoint_io import check_fits
 
 
 @pytest.mark.parametrize("operation", ["_os_write", "_os_fsync", "_os_replace"])

@@ -15,8 +15,8 @@ import pytest
 from made_up_cache import fake_extract, make_config
 
 from gazenet.errors import UsageError
+from gazenet.learning.loggers import make_logger
 from gazenet.training import callbacks
-from gazenet.training.loggers import make_logger
 from gazenet.training.run import train
 
 
