@@ -97,6 +97,38 @@ def test_generator_pictures_training_and_scores(here: Path, capsys: pytest.Captu
     assert "mean" in said.out and "center_bias_bw.jpg is not there: fixations of the other videos" in said.err
 
 
+def test_a_training_on_videos_completes_the_template_with_its_own_cues(here: Path) -> None:
+    cues = {"extractors": [{"name": name} for name in CUES], "integrator": None, "map_size": 16, "chunk": 8}
+    (here / "cues.json").write_text(json.dumps({**cues, "faces": {"detector": "somebody", "mesh": False}}))
+    sources = [{"dataset": "coutrot1", "root": "datasets/ave/database1", "split": "all.csv"}]
+    config = {
+        "network": {"order": ["gmu"], "in_channels": 1, "latent": 4, "encoder": "Light", "head": "density"},
+        "cues": CUES,
+        "input_size": [12, 16],
+        "data": {"train": sources, "test": sources, "augment": {"flip": False, "shift": 0.0, "scale": 0.0}},
+        "infer_config": "cues.json",
+        "trainer": {"max_epochs": 1, "batch_size": 4},
+        "logger": "",
+        "output": "out",
+    }
+    (here / "videos.json").write_text(json.dumps(config))
+    assert train.main(["--train_config_file", "videos.json", "--infer_configs", "InferMetricsGASPTrain"]) == 0
+    first, second = rows(here / "out/infer/0/metrics.csv")
+    assert (first["video_id"], first["dataset"], second["video_id"]) == ("clip_1", "coutrot1", "clip_2")
+    assert list(first)[3:] == ["aucj", "aucs", "cc", "nss", "sim"] and float(first["nss"]) == float(first["nss"])
+
+
+def test_a_test_with_other_cues_than_the_training(here: Path) -> None:
+    assert generate() == 0
+    path = tiny_training(here, "all.csv")
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "test_cues": [STEMS[0], STEMS[2], STEMS[1]]}))
+    argv = ["--train_config_file", str(path), "--infer_configs", "InferMetricsGASPTrain"]
+    assert train.main(argv) == 0
+    gates = rows(here / "runs/train/tiny/infer/0/metrics_gate_scores.csv")
+    assert list(gates[0])[3:] == [STEMS[0], STEMS[2], STEMS[1]]
+
+
 def test_what_is_finished_stays_and_what_is_gone_is_made_again(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert generate("mine.csv", "on_error=fail") == 0
     picture = here / FRAMES / "coutrot1" / "clip_1" / "7" / "captured_1.jpg"
