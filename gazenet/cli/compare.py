@@ -16,7 +16,9 @@ from gazenet.errors import UsageError
 if TYPE_CHECKING:
     from gazenet.export.compare import FrameDifference
 
-DESCRIPTION = """Compare two runs frame by frame: result folders of gasp_infer, folders of grey pictures, or .npy maps.
+DESCRIPTION = """Compare two runs frame by frame: result folders of gasp_infer, folders of grey pictures, grey videos, or
+.npy maps
+(a video or .npy with either of the two).
 
 MAE is in grey levels of 0..255, after maps of another size are brought to the size of B. The peak offset is between
 the first brightest pixels, the focal offset between the centroids of the blobs above 0.8 of the maximum that hold
@@ -27,6 +29,7 @@ exit codes: 0 done; 2 the request is wrong"""
 
 EXAMPLES = """  gasp_compare runs/clip other/clip
   gasp_compare pth/ trt/ --output comparison --worst 5
+  gasp_compare runs/clip/saliency.mp4 other/clip/saliency.mp4
   gasp_compare pth/ trt/ --definitions port"""
 
 MEASURES = {
@@ -39,7 +42,7 @@ RANKED_BY = {"own": "blob", "port": "mae"}
 def build_parser() -> Parser:
     """The options of ``gasp_compare``."""
     parser = Parser("gasp_compare", DESCRIPTION, EXAMPLES)
-    parser.add_argument("reference", metavar="A", type=Path, help="the reference: a folder or a .npy file")
+    parser.add_argument("reference", metavar="A", type=Path, help="the reference: a folder, a video or a .npy file")
     parser.add_argument("other", metavar="B", type=Path, help="what is compared with it")
     parser.add_argument("--output", metavar="DIR", type=Path, help="also write frames.csv, frames.png, worst_*.png")
     parser.add_argument(

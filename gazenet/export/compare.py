@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from gazenet.errors import UsageError
 
 Map = NDArray[np.uint8]
+
+VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
 
 BLOB = 0.8
 """A blob is what is at least this fraction of the maximum and hangs together with the brightest pixel."""
@@ -118,9 +121,10 @@ def compare_sequences(reference: Path, other: Path) -> Iterator[FrameDifference]
 def pairs(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
     """Name and both maps, uint8 ``[h, w]``, of every frame that two runs have in common.
 
-    Each is a folder of grey pictures (paired by file name; frames that only one has are left out) or a ``.npy`` file
-    of maps ``[T, h, w]``, uint8 or 0..1; a folder that holds ``saliency.npy`` stands for that file. Raises UsageError
-    for what cannot be read, for one of each, for files of another length, and for folders without common names.
+    Each is a folder of grey pictures (paired by file name; frames that only one has are left out), a grey video, or a
+    ``.npy`` file of maps ``[T, h, w]``, uint8 or 0..1; a folder that holds ``saliency.npy`` stands for that file.
+    Raises UsageError for what cannot be read, for a folder with a file, for files of another length, and for folders
+    without common names; MediaError for videos that cannot be decoded.
     """
     first, second = _result(reference), _result(other)
     if first.is_dir() != second.is_dir():
@@ -152,11 +156,21 @@ def _grey(path: Path) -> Map:
 
 
 def _files(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
-    first, second = _maps(reference), _maps(other)
-    if len(first) != len(second):
-        raise UsageError(f"{reference} has {len(first)} frames, {other} {len(second)}")
-    both = enumerate(zip(first, second, strict=True))
-    return ((str(index), _eight_bit(a), _eight_bit(b)) for index, (a, b) in both)
+    first, second = _sequence(reference), _sequence(other)
+    for index, (a, b) in enumerate(zip_longest(first, second)):
+        if a is None or b is None:
+            shorter, longer = (reference, other) if a is None else (other, reference)
+            raise UsageError(f"{shorter} has {index} frames, {longer} has more: compare runs over the same frames")
+        yield str(index), a, b
+
+
+def _sequence(path: Path) -> Iterator[Map]:
+    """The maps of a file, one after the other."""
+    if path.suffix.lower() not in VIDEOS:
+        return (_eight_bit(one) for one in _maps(path))
+    from gazenet.media.decode import VideoReader
+
+    return (np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY), np.uint8) for frame in VideoReader(path))
 
 
 def _maps(path: Path) -> NDArray[np.generic]:

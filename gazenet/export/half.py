@@ -2,12 +2,12 @@
 
 Weights and most values become float16. What overflows or loses too much there stays float32: normalisations and sums
 over whole maps, the products that a softmax turns into attention, softmax itself, and what makes a probability of the
-result. Inputs and outputs of the graph stay float32, so that a file takes the place of its single-precision form.
+result. What attention gives to a normalisation stays, too: it varies little around a mean that is taken away. Inputs
+and outputs of the graph stay float32, so that a file takes the place of its single-precision form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,12 @@ SINGLE = frozenset(
 SQUASHING = frozenset({"Sigmoid", "Tanh", "Softplus"})
 PRODUCTS = frozenset({"MatMul", "Gemm", "Einsum"})
 PASSING = frozenset(
-    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Mul", "Div", "Add", "Sub", "Where"}
+    {
+        *("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Concat", "Where"),
+        *("Mul", "Div", "Add", "Sub"),
+    }
 )
-"""Operators between a product and the softmax of it, or between a squashing and the end of the graph."""
+"""Operators between a product and the softmax or normalisation of it, or between a squashing and the graph's end."""
 
 PARAMETERS = {"Resize": (1, 2), "Upsample": (1,), "Range": (0, 1, 2), "OneHot": (2,)}
 """Inputs that the standard wants in their own type, by position."""
@@ -72,7 +75,7 @@ class _Halving:
         maker = {name: node for node in self._graph.node for name in node.output}
         kept = {node.output[0] for node in self._graph.node if self._is_single(node)}
         for node in self._graph.node:
-            if node.op_type in ("Softmax", "LogSoftmax"):
+            if node.op_type in ("Softmax", "LogSoftmax", "LayerNormalization"):
                 kept |= _chain(maker, node.input[0], PRODUCTS)
         for output in self._graph.output:
             kept |= _chain(maker, output.name, SQUASHING)
@@ -155,18 +158,20 @@ def _types(model: Any) -> dict[str, int]:
 def _chain(maker: dict[str, Any], name: str, ends: frozenset[str]) -> set[str]:
     """First outputs of the nodes from ``name`` back to the first of a kind in ``ends``; only passing ones between."""
     found: set[str] = set()
-    for path in _paths(maker, name, ends):
-        found |= path
+    known: dict[str, bool] = {}
+
+    def reaches(value: str) -> bool:
+        node = maker.get(value)
+        if node is None:
+            return False
+        key = node.output[0]
+        if key not in known:
+            known[key] = False  # graphs have no circles; what is asked twice was answered
+            reached = [reaches(one) for one in node.input] if node.op_type in PASSING else []
+            known[key] = any(reached) or node.op_type in ends
+            if known[key]:
+                found.add(key)
+        return known[key]
+
+    reaches(name)
     return found
-
-
-def _paths(maker: dict[str, Any], name: str, ends: frozenset[str], depth: int = 8) -> Iterator[set[str]]:
-    node = maker.get(name)
-    if node is None or not depth:
-        return
-    if node.op_type in ends:
-        yield {node.output[0]}
-    elif node.op_type in PASSING:
-        for one in node.input:
-            for path in _paths(maker, one, ends, depth - 1):
-                yield {node.output[0]} | path

@@ -22,11 +22,19 @@ from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.jobs import Ended, Engine, Job
 from gazenet.inference.progress import Progress
 from gazenet.inference.results import ChunkResult, Failure, RunResult, SinkContext, VideoSummary
-from gazenet.inference.runrecord import as_text, finished, run_fingerprint, versions, weight_hashes, write_record
+from gazenet.inference.runrecord import (
+    NAME,
+    as_text,
+    finished,
+    run_fingerprint,
+    versions,
+    weight_hashes,
+    write_record,
+)
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.sources import identity, open_frames
 from gazenet.inference.stored import StoredPass, stored_graph, stored_maps
-from gazenet.inference.timing import Timings
+from gazenet.inference.timing import Timings, network_text
 from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
 from gazenet.media.source import display_name
@@ -218,7 +226,7 @@ def _work(
         print(f"{display_name(path)}: {line}", file=sys.stderr)
     print(
         f"{display_name(path)}: {job.frames} frames in {told['wall_s']:.1f} s, {told['frames_per_s']:.1f} frames/s; "
-        f"results in {display_name(folder)}",
+        f"{network_text(told)}; results in {display_name(folder)}: {', '.join([*files, NAME])}",
         file=sys.stderr,
         flush=True,
     )

@@ -227,7 +227,8 @@ class VideoPass:
                 k = state.next_block
                 if not self._computable(state, k):
                     return False
-                with self._timings.stage(state.cue.name, network=bool(state.cue.spec.assets)):
+                calls = len(runner.anchors(k, self._last))
+                with self._timings.stage(state.cue.name, network=bool(calls and state.cue.spec.assets), calls=calls):
                     runner.compute_block(k, self._last, self._view(state))
                 state.next_block += 1
         except PluginError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 
 from gazenet.errors import UsageError
 from gazenet.export.compare import blob_centre, compare_maps, compare_sequences, peak, summary
+from gazenet.media.encode import VideoWriter
 
 
 def spot(row: int, column: int, value: int = 200, size: tuple[int, int] = (30, 40)) -> np.ndarray:
@@ -92,7 +94,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.zeros(4))
     (tmp_path / "empty").mkdir()
     cases = [
-        ("two.npy", "three.npy", "two.npy has 2 frames, .*three.npy 3"),
+        ("two.npy", "three.npy", "two.npy has 2 frames, .*three.npy has more"),
         ("two.npy", "flat.npy", r"flat.npy: has shape \[4\]"),
         ("two.npy", "none.npy", "none.npy: not a readable"),
         ("two.npy", "empty", "two folders or two files"),
@@ -101,3 +103,19 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     for first, second, message in cases:
         with pytest.raises(UsageError, match=message):
             list(compare_sequences(tmp_path / first, tmp_path / second))
+
+
+def test_videos_of_maps(tmp_path: Path) -> None:
+    """Compression costs a grey level or two; the spot stays where it is."""
+    maps = np.stack([cv2.GaussianBlur(spot(15, 10 + 3 * k, 255, (32, 48)), (0, 0), 3) for k in range(4)])
+    maps = np.round(maps / maps.max((1, 2), keepdims=True) * 255).astype(np.uint8)
+    np.save(tmp_path / "maps.npy", maps)
+    with VideoWriter(tmp_path / "maps.mp4", 48, 32, Fraction(25)) as writer:
+        for k, one in enumerate(maps):
+            writer.write(np.repeat(one[..., None], 3, 2), k / 25)
+    found = list(compare_sequences(tmp_path / "maps.npy", tmp_path / "maps.mp4"))
+    assert [one.name for one in found] == ["0", "1", "2", "3"]
+    assert max(one.mae for one in found) < 4 and max(one.blob for one in found) < 1
+    np.save(tmp_path / "maps.npy", maps[:3])
+    with pytest.raises(UsageError, match=r"maps\.npy has 3 frames, .*maps\.mp4 has more"):
+        list(compare_sequences(tmp_path / "maps.npy", tmp_path / "maps.mp4"))

@@ -25,7 +25,7 @@ from gazenet.inference.claim import claimed
 from gazenet.inference.graph import tuned_integrator
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.runrecord import as_text, finished, run_fingerprint, write_record
-from gazenet.inference.timing import Timings
+from gazenet.inference.timing import Timings, network_text
 from tests.clips import make_clip
 from tests.inference.toy_graph import Bright, toy_graph
 
@@ -136,6 +136,20 @@ def test_spans_that_overlap_count_once() -> None:
     assert told["network_busy_s"] == pytest.approx(0.4, abs=0.12)
     assert told["overhead"] == pytest.approx(1 - told["network_busy_s"] / told["wall_s"], abs=0.01)
     assert told["frames_per_s"] == pytest.approx(50 / told["wall_s"], rel=0.01)
+
+
+def test_networks_are_told_in_one_line() -> None:
+    timings = Timings()
+    for calls in (3, 2):
+        with timings.stage("saliency", network=True, calls=calls):
+            time.sleep(0.05)
+    with timings.stage("decode"):
+        time.sleep(0.01)
+    told: Any = timings.summary(5)
+    assert told["calls"] == {"saliency": 5}
+    told["stages_s"]["saliency"], told["network_busy_s"] = 0.1, 0.1
+    assert network_text(told) == "networks 0.1 s: saliency 5 x 20 ms"
+    assert network_text({"network_busy_s": 0.0, "calls": {}}) == "networks 0.0 s: none ran, all is from the cache"
 
 
 def test_a_span_that_fails_is_counted_and_ends() -> None:
