@@ -128,6 +128,7 @@ setup(
             "processed = gazenet.data.cache:GroupedFrames",
         ],
         "gazenet.recipes": [
+            "st_abn = gazenet_plugins.st_abn.recipe:SPEC",
             "stanet = gazenet_plugins.stanet.recipe:SPEC",
             "stsanet = gazenet_plugins.stsanet.recipe:SPEC",
         ],

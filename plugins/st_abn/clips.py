@@ -1,0 +1,91 @@
+"""Clips of action videos as the network wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gazenet.learning.samples import Sample
+from gazenet.media.decode import resized
+from gazenet_plugins.st_abn.colour import jitter
+from gazenet_plugins.st_abn.recipe import ActionData
+from gazenet_plugins.st_abn.videos import ActionVideo
+
+MEAN = np.array([103.53, 116.28, 123.675], np.float32)
+STD = np.array([57.375, 57.12, 58.395], np.float32)
+"""Published, in BGR, of values 0..255."""
+
+
+def evaluation_starts(length: int, frames: int, clips: int) -> list[int]:
+    """First frames of clips spread evenly over a video, each in the middle of its share, as published."""
+    if length < frames:
+        return [0] * clips
+    tick = (length - frames + 1) / clips
+    return [int(tick / 2 + tick * k) for k in range(clips)]
+
+
+def frame_numbers(start: int, frames: int, length: int, beyond: str) -> list[int]:
+    """The frames of a clip; those that the video does not have are stood in for by the clip's first or its last."""
+    fill = start if beyond == "first" else length - 1
+    return [k if k < length else fill for k in range(start, start + frames)]
+
+
+def normalised(clip: NDArray[np.floating]) -> Tensor:
+    """``[T, H, W, 3]`` BGR 0..255 as the network's input ``[3, T, H, W]``."""
+    return torch.from_numpy(np.ascontiguousarray(((clip - MEAN) / STD).transpose(3, 0, 1, 2), np.float32))
+
+
+class ActionClips:
+    """Samples of videos: ``clips`` ``[K, 3, T, S, S]`` and ``label`` ``[]``; one random clip in training, K even ones
+    in validation.
+
+    A picture smaller than the crop is enlarged to it.
+    """
+
+    def __init__(self, videos: Sequence[ActionVideo], data: ActionData) -> None:
+        self.videos, self.data = videos, data
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def sample(self, index: int, random: np.random.Generator | None) -> Sample:
+        """One video. Raises MediaError."""
+        video, data = self.videos[index], self.data
+        if random is None:
+            starts = evaluation_starts(video.count, data.frames, data.clips)
+            clips = [normalised(self.picture(video, start, None)) for start in starts]
+        else:
+            start = int(random.integers(0, max(video.count - data.frames, 0) + 1))
+            clips = [normalised(self._varied(self.picture(video, start, random), random))]
+        return {"clips": torch.stack(clips), "label": torch.tensor(video.label)}
+
+    def picture(self, video: ActionVideo, start: int, random: np.random.Generator | None) -> NDArray[np.float32]:
+        """The cropped clip ``[T, S, S, 3]`` BGR 0..255 that begins at a frame; the crop is random or in the middle."""
+        data = self.data
+        numbers = frame_numbers(start, data.frames, video.count, data.beyond)
+        frames = [_scaled(frame, data) for frame in video.frames(numbers)]
+        height, width = frames[0].shape[:2]
+        size = data.size
+        if random is None:
+            top, left = int(height / 2 - size / 2), int(width / 2 - size / 2)
+        else:
+            top, left = int(random.integers(0, height - size + 1)), int(random.integers(0, width - size + 1))
+        crop = np.stack(frames)[:, top : top + size, left : left + size]
+        return crop[..., ::-1].astype(np.float32)
+
+    def _varied(self, clip: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+        if self.data.flip != "none" and random.random() < 0.5:
+            clip = np.flip(clip, 2 if self.data.flip == "horizontal" else 1)
+        return jitter(clip, random) if self.data.colour else clip
+
+
+def _scaled(frame: NDArray[np.uint8], data: ActionData) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    side = data.shorter_side or min(height, width)
+    side = max(side, data.size)
+    scale = side / min(height, width)
+    return resized(frame, max(data.size, round(height * scale)), max(data.size, round(width * scale)))

@@ -1,0 +1,53 @@
+"""The attention drawn over the video: where as colours, when as a bar above, whose colour is the weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.media.encode import VideoWriter
+
+BAR = 20
+"""Height of the bar in pixels."""
+FRAME, MAP = 0.6, 0.4
+Picture = NDArray[np.uint8]
+
+
+def drawn(frame: Picture, spatial: NDArray[np.float32], temporal: float) -> Picture:
+    """One frame ``[S, S, 3]`` RGB with its spatial map ``[h, w]`` 0..1 and temporal weight 0..1; BAR rows higher."""
+    height, width = frame.shape[:2]
+    # The coloured map is enlarged, not the map: so it was published.
+    colours = cv2.applyColorMap(np.clip(spatial * 255, 0, 255).astype(np.uint8), cv2.COLORMAP_JET)
+    large = cv2.resize(colours, (width, height), interpolation=cv2.INTER_LINEAR)[..., ::-1]
+    blended = np.clip(FRAME * frame.astype(np.float32) + MAP * large, 0, 255).astype(np.uint8)
+    weight = np.full((1, 1), np.clip(temporal * 255, 0, 255), np.uint8)
+    colour = cv2.applyColorMap(weight, cv2.COLORMAP_JET)[0, 0, ::-1]
+    bar = np.broadcast_to(colour, (BAR, width, 3))
+    return np.asarray(np.concatenate([bar, blended]), np.uint8)
+
+
+def grid(pictures: Iterable[Picture], columns: int = 8) -> Picture:
+    """Pictures of one size in rows, the last row filled up with black."""
+    tiles = list(pictures)
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
+    return np.asarray(np.concatenate(rows), np.uint8)
+
+
+def write_film(pictures: Iterable[Picture], path: Path, rate: int = 12) -> None:
+    """Pictures as a film, slow enough to look at. Raises MediaError."""
+    shown = [even(one) for one in pictures]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with VideoWriter(path, shown[0].shape[1], shown[0].shape[0], Fraction(rate)) as writer:
+        for index, picture in enumerate(shown):
+            writer.write(picture, index / rate)
+
+
+def even(picture: Picture) -> Picture:
+    """Without a last odd row or column, which the codec does not take."""
+    return picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]

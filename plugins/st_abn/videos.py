@@ -1,0 +1,152 @@
+"""Videos with one class each: from a label file or from folders named like classes; frames from pictures or films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.errors import MediaError, UsageError
+from gazenet.media.decode import VideoReader, probe
+from gazenet.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from gazenet.media.still import read_image
+from gazenet_plugins.st_abn.recipe import ActionSet
+
+FILMS = (*VIDEO_SUFFIXES, ".webm")
+
+
+@dataclass(frozen=True)
+class ActionVideo:
+    """One video: a folder of pictures (``files`` in order) or a film (``files`` holds it alone), and its class."""
+
+    name: str
+    files: tuple[Path, ...]
+    label: int
+    count: int
+
+    def frames(self, numbers: Sequence[int]) -> NDArray[np.uint8]:
+        """Frames by their numbers, ``[n, H, W, 3]`` RGB. Raises MediaError, also for unequal sizes."""
+        found = self._film(numbers) if self._is_film else {k: read_image(self.files[k]) for k in set(numbers)}
+        sizes = sorted({one.shape for one in found.values()})
+        if len(sizes) > 1:
+            text = " and ".join(f"{width}x{height}" for height, width, _ in sizes[:2])
+            raise MediaError(f"{self.files[0].parent}: frames of unequal size ({text})")
+        return np.stack([found[k] for k in numbers])
+
+    @property
+    def _is_film(self) -> bool:
+        return self.files[0].suffix.lower() in FILMS
+
+    def _film(self, numbers: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        wanted, found = set(numbers), {}
+        with VideoReader(self.files[0]) as reader:
+            for frame in reader:
+                if frame.index in wanted:
+                    found[frame.index] = frame.image
+                if frame.index >= max(wanted):
+                    break
+        missing = wanted - found.keys()
+        if missing:
+            raise MediaError(f"{self.files[0]}: ends before frame {min(missing)}")
+        return found
+
+
+def read_classes(path: str | Path | None) -> list[str] | None:
+    """Class names in order; None without a list. Raises UsageError for empty and repeated names."""
+    if path is None:
+        return None
+    try:
+        names = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"data.classes: {path}: cannot be read ({error})") from None
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not names or twice:
+        raise UsageError(f"data.classes: {path}: " + (f"names {twice[0]!r} twice" if twice else "names no class"))
+    return names
+
+
+def read_videos(source: ActionSet, classes: Sequence[str] | None, key: str) -> tuple[list[ActionVideo], list[str]]:
+    """The videos of a set and all class names.
+
+    Raises UsageError naming the line or folder: a malformed row, a class that the list does not have, a video that is
+    not there or has fewer frames than its row says.
+    """
+    root = Path(source.root)
+    if not root.is_dir():
+        raise UsageError(f"{key}.root: {root}: no such folder")
+    if source.labels is None:
+        return _from_folders(root, classes, key)
+    rows = _rows(Path(source.labels), key)
+    highest = max(label for _, _, label, _ in rows)
+    names = list(classes) if classes is not None else [str(k) for k in range(highest + 1)]
+    videos = []
+    for name, told, label, line in rows:
+        where = f"{source.labels}, line {line}"
+        if label >= len(names):
+            raise UsageError(f"{where}: class {label}, but data.classes names {len(names)} (0 to {len(names) - 1})")
+        video = _video(root / name, name, label, where)
+        if told is not None and video.count < told:
+            raise UsageError(f"{where}: {told} frames, but {root / name} holds {video.count}")
+        videos.append(video)
+    return videos, names
+
+
+def _rows(path: Path, key: str) -> list[tuple[str, int | None, int, int]]:
+    """(id, number of frames, class, line) of every row."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{key}.labels: {path}: cannot be read ({error})") from None
+    rows = []
+    for number, line in enumerate(lines, 1):
+        parts = line.split()
+        if not parts:
+            continue
+        if len(parts) not in (2, 3) or not all(part.isdigit() for part in parts[1:]) or ".." in Path(parts[0]).parts:
+            raise UsageError(f"{path}, line {number}: {line!r} is not '<video id> <number of frames> <class>'")
+        rows.append((parts[0], int(parts[1]) if len(parts) == 3 else None, int(parts[-1]), number))
+    if not rows:
+        raise UsageError(f"{key}.labels: {path}: names no video")
+    return rows
+
+
+def _from_folders(root: Path, classes: Sequence[str] | None, key: str) -> tuple[list[ActionVideo], list[str]]:
+    folders = sorted(one.name for one in root.iterdir() if one.is_dir())
+    names = list(classes) if classes is not None else folders
+    stray = [name for name in folders if name not in names]
+    missing = [name for name in names if name not in folders]
+    if stray or missing:
+        told = f"the folder {stray[0]!r} is no class" if stray else f"the class {missing[0]!r} has no folder"
+        raise UsageError(f"{key}.root: {root}: data.classes and folders disagree: {told}")
+    videos = []
+    for label, name in enumerate(names):
+        entries = sorted(one for one in (root / name).iterdir() if one.is_dir() or one.suffix.lower() in FILMS)
+        videos += [_video(one, f"{name}/{one.stem}", label, str(one)) for one in entries]
+    if not videos:
+        raise UsageError(f"{key}.root: {root}: holds no videos")
+    return videos, names
+
+
+def _video(place: Path, name: str, label: int, where: str) -> ActionVideo:
+    if place.is_dir():
+        files = tuple(sorted(one for one in place.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES))
+        if not files:
+            raise UsageError(f"{where}: {place} holds no pictures")
+        return ActionVideo(name, files, label, len(files))
+    films = [place] if place.suffix.lower() in FILMS else [place.with_name(place.name + suffix) for suffix in FILMS]
+    for film in films:
+        if film.is_file():
+            return ActionVideo(name, (film,), label, _length(film))
+    raise UsageError(f"{where}: there is neither a folder nor a film {place}")
+
+
+def _length(film: Path) -> int:
+    """Frames of a film; counted where the container does not tell."""
+    declared = probe(film).declared_frames
+    if declared:
+        return declared
+    with VideoReader(film) as reader:
+        return sum(1 for _ in reader)
