@@ -87,7 +87,7 @@ def _check_file(owner: Owner, lent: Exportable, settings: RuntimeConfig, weights
         return
     facts = facts_of(path)
     if facts.get("network") != owner.name or facts.get("weights") != weights:
-        made = f"of {facts['network']} with other weights" if "network" in facts else "not written by gasp_export"
+        made = f"of {facts['network']}, of other weights" if "network" in facts else "not written by gasp_export"
         raise UsageError(f"{owner.name}: file {path} is {made}; write it with gasp_export {owner.name}")
     if facts.get("precision") != settings.precision:
         raise UsageError(f"{owner.name}: file {path} is {facts.get('precision')}, not {settings.precision}")
