@@ -139,8 +139,10 @@ class CueRunner:
             self._compute(self._extractor, self._builder, anchors[start : start + self.spec.batch], last_frame, source)
         self._builder.forget()
 
-    def newest(self, anchor: int, source: WindowSource) -> tuple[NDArray[np.float32], Record]:
-        """Live: the map ``[h, w]`` and the record of one frame, after which there is none yet.
+    def newest(
+        self, anchor: int, source: WindowSource
+    ) -> tuple[NDArray[np.float32], Record, NDArray[np.uint8] | None]:
+        """Live: map ``[h, w]``, record and coloured picture, if any, of one frame, after which there is none yet.
 
         Nothing is kept; frames after ``anchor`` are stood in for by it. Raises PluginError.
         """
@@ -151,7 +153,8 @@ class CueRunner:
         with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
             output = self._extractor.extract(windows)
         maps, records = checked_output(self.spec.name, windows, output, self.device)
-        return maps[0], {} if records is None else records[0]
+        picture = taken(checked_pictures(self.spec.name, windows, output)[0]) if self.makes_pictures else None
+        return maps[0], {} if records is None else records[0], picture
 
     def ready(self, k: int, last_frame: int | None) -> bool:
         """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it rests on are known."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from gazenet.errors import UsageError
 from gazenet.fusion.spec import MEAN, PICTURE, STD, IntegratorSpec
 
 CueStack = Mapping[str, NDArray[np.uint8]]
@@ -21,7 +22,8 @@ def network_input(
     """Maps uint8 ``[n, h, w]`` (or coloured ``[n, h, w, 3]`` RGB) per cue to float ``[n, M * C, H, W]``.
 
     Bytes travel to the device; colouring, resizing and normalisation happen there. ``size`` (H, W) replaces the size
-    that follows from the spec: training batches hold maps of several aspect ratios.
+    that follows from the spec: training batches hold maps of several aspect ratios. Raises UsageError for maps of a
+    cue of which the spec asks for pictures.
     """
     parts = [_one(torch.from_numpy(np.array(maps[cue])).to(device), spec, k, size) for k, cue in enumerate(spec.cues)]
     return torch.cat(parts, 1)
@@ -35,7 +37,9 @@ def _one(cue: Tensor, spec: IntegratorSpec, position: int, size: tuple[int, int]
         from gazenet.maps.colours import colourise_tensor
 
         how = spec.renderings[position]
-        cue = colourise_tensor(cue, "jet" if how == PICTURE else how)
+        if how == PICTURE:
+            raise UsageError(f"integrator {spec.name} takes coloured pictures of {spec.cues[position]}, not its maps")
+        cue = colourise_tensor(cue, how)
         picture = _resize(cue.permute(0, 3, 1, 2).float() / 255, size or spec.input_size)
     else:
         # The released inference resizes pictures without smoothing.

@@ -21,12 +21,16 @@ MARGIN = 64
 
 @dataclass(frozen=True)
 class Known:
-    """The newest map uint8 ``[h, w]`` of a cue, with its record; it was made for the frame ``index`` at ``time``."""
+    """The newest map uint8 ``[h, w]`` of a cue, with its record; it was made for the frame ``index`` at ``time``.
+
+    ``picture``: uint8 ``[3, h, w]`` (RGB planes) of a cue that gives coloured pictures.
+    """
 
     map: NDArray[np.uint8]
     record: Record
     index: int
     time: float
+    picture: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

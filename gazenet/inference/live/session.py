@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.cues.pictures import TAKEN, as_pictures
 from gazenet.cues.runner import neutral_map
 from gazenet.cues.types import Record, VideoContext
 from gazenet.errors import MediaError
@@ -234,7 +235,7 @@ class LiveSession:
         maps, records = self._cues(known, now)
         saliency, gates = np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32)
         if stream is not None:
-            fused = stream.push(maps)
+            fused = stream.push({**maps, **self._pictures(known)})
             saliency, gates = self._smoother.push(fused.saliency[0], now)[None], fused.gates
         result = ChunkResult(index, [frame.image], np.array([now]), saliency, gates, [people], maps, records)
         for sink in self._sinks:
@@ -259,6 +260,13 @@ class LiveSession:
             maps[cue.name] = found.map[None]
             records[cue.name] = [{**found.record, "age_s": round(age, 3)}]
         return maps, records
+
+    def _pictures(self, known: dict[str, Known]) -> dict[str, NDArray[np.uint8]]:
+        """The newest coloured pictures ``[1, h, w, 3]`` of the cues that the integrator takes them of, or black."""
+        assert self._graph.integrator is not None
+        planes = {cue: known[cue].picture if cue in known else None for cue in self._graph.integrator.spec.pictured}
+        empty = np.zeros((3, *TAKEN), np.uint8)
+        return {cue: as_pictures(empty if one is None else one)[None] for cue, one in planes.items()}
 
     def status(self, elapsed: float) -> str:
         """One line: rate, what was dropped, delays, how old the cues are, how far the pace is stretched."""

@@ -135,8 +135,8 @@ class CueWork:
         elif not self._begun:
             runner.begin(self._context, self._map_size)
             self._begun = True
-        found, record = runner.newest(anchor, view)
-        self._history.made(self._cue.name, Known(quantise(found), record, anchor, now))
+        found, record, picture = runner.newest(anchor, view)
+        self._history.made(self._cue.name, Known(quantise(found), record, anchor, now, picture))
 
 
 def as_text(error: Exception) -> str:
