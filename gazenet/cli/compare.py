@@ -16,8 +16,8 @@ from gazenet.errors import UsageError
 if TYPE_CHECKING:
     from gazenet.export.compare import FrameDifference
 
-DESCRIPTION = """Compare two runs frame by frame: result folders of gasp_infer, folders of grey pictures, or files: grey
-videos and .npy maps, also one with the other.
+DESCRIPTION = """Compare two runs frame by frame: result folders of gasp_infer, folders of grey pictures, or files:
+grey videos and .npy maps, also one with the other.
 
 MAE is in grey levels of 0..255, after maps of another size are brought to the size of B. The peak offset is between
 the first brightest pixels, the focal offset between the centroids of the blobs above 0.8 of the maximum that hold
