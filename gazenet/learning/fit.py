@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import signal
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from lightning import Callback, Trainer, seed_everything
+from lightning import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from gazenet.data.module import data_module
@@ -90,10 +91,20 @@ def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validat
         for text in NOISE:
             warnings.filterwarnings("ignore", message=text)
         trainer = _trainer(place, validation is not None, start is not None, len(training), table)
-        trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
+        optimise(trainer, task, data, start)
     draw_curve(place.folder, table.rows, place.title or place.config.recipe)
     _take_best(settings, task)
     return Fitted(task, table.rows)
+
+
+def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule, start: str | None) -> None:
+    """Lightning's fit from the checkpoint ``start``, if any. An interrupt stays one: raises KeyboardInterrupt."""
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
+    except SystemExit:
+        # Lightning turns an interrupt into an exit of its own, after which nothing can be interrupted any more.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
 
 
 def _start(place: Place) -> str | None:

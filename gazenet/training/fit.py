@@ -23,6 +23,7 @@ from gazenet.fusion.integrator import Integrator
 from gazenet.fusion.spec import IntegratorSpec
 from gazenet.learning.callbacks import StepSeed
 from gazenet.learning.checkpoints import AtomicCheckpointIO
+from gazenet.learning.fit import optimise
 from gazenet.learning.loggers import make_logger
 from gazenet.training.callbacks import StoreImages
 from gazenet.training.checkpoint_io import check_fits
@@ -111,7 +112,7 @@ def fit(
         for text in NOISE:
             warnings.filterwarnings("ignore", message=text)
         trainer = _trainer(config, folder, bool(validation), start is not None, quiet, per_epoch)
-        trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
+        optimise(trainer, task, data, start)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     _take_best(config, trainer, task)
     return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)

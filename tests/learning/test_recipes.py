@@ -167,6 +167,21 @@ def test_a_loss_that_is_not_finite_ends_the_run(write_config: Write, capsys: pyt
     assert kept["x"].shape == (4, 1) and not (path.with_suffix("") / "first.pth").exists()
 
 
+def test_an_interrupt_is_told_as_one_and_leaves_others_possible(
+    write_config: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = write_config("own")
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.learning.line_recipe.LineTask.outcome", interrupted)
+        assert train.main(["--train_config_file", str(path)]) == 130
+    assert "the same command continues" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert train.main(["--train_config_file", str(path), "--resume"]) == 0
+
+
 def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own() -> None:
     points = Points(LineData())
     drawn = Drawn(points, seed=5)

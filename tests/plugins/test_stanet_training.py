@@ -437,6 +437,7 @@ def test_a_classifier_cut_in_an_epoch_continues_to_the_same_weights(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_whole_chain_finds_the_object_and_resumes_at_the_step_where_it_stopped(
     made: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

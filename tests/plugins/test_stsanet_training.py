@@ -259,6 +259,7 @@ def test_best_needs_something_to_validate_on(mine: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_network_itself_learns_and_the_extractor_takes_it(mine: Path, tmp_path: Path) -> None:
     from gazenet_plugins.stsanet.checkpoint import load_stsanet
 
