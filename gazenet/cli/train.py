@@ -116,11 +116,7 @@ def resolve_config(
     args: argparse.Namespace, sets: Sequence[str], placeholders: Mapping[str, str | None]
 ) -> TrainConfig:
     """The integrator's config with every option of the command line applied. Raises UsageError."""
-
-    def change(data: Mapping[str, Any]) -> dict[str, Any]:
-        bare = {key: value for key, value in data.items() if key != "recipe"}
-        return on_embedded_cues(bare) if args.embedded_cues else bare
-
+    change = on_embedded_cues if args.embedded_cues else None
     return load_config("train", config_name(args), sets, placeholders, change)
 
 

@@ -150,8 +150,11 @@ class TrainerConfig(Settings):
 
 
 class TrainConfig(Settings):
-    """Everything a run of ``gasp_train`` needs to know."""
+    """Everything a run of ``gasp_train`` needs to know to train an integrator."""
 
+    recipe: Literal["gasp"] = Field(
+        default="gasp", description="Kind of network that is trained: the integrator; others have their own configs."
+    )
     summary: str = Field(default="", description="One sentence, shown by --list.")
     experiment: str = Field(default="", description="Published name of the experiment this is, or empty.")
     network: dict[str, JsonValue] = Field(
