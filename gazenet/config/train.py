@@ -172,7 +172,11 @@ class TrainConfig(Settings):
         description="scalar: one channel per cue; published: coloured as the released weights expect.",
     )
     input_size: Size = Field(default=(54, 96), description="[height, width] of the maps given to the network.")
-    colours: tuple[str, ...] = Field(default=(), description="With rendering published: a colour map per cue.")
+    colours: tuple[str, ...] = Field(
+        default=(),
+        description="With rendering published: per cue a colour map, or 'picture', the coloured picture that the "
+        "extractor itself draws; empty: pictures of published stems, jet for all others.",
+    )
     smoothing: int = Field(default=0, ge=0, description="Frames on either side averaged by the finished integrator.")
     sharpness: float = Field(default=1.0, gt=0, description="Exponent on the density of the finished integrator.")
     name: str = Field(default="trained", pattern="^[a-z][a-z0-9_]*$", description="Name of the finished integrator.")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.cues.pictures import TAKEN, rgb, taken
+from gazenet.cues.pictures import TAKEN, coloured, rgb, rounded_down, taken
 from gazenet.cues.runner import CueRunner
 from gazenet.cues.spec import ExtractorSpec, WindowSpec
 from gazenet.cues.types import CueMaps, VideoContext, Windows
@@ -119,3 +119,12 @@ def test_pictures_are_asked_for_before_the_maps() -> None:
     runner.begin(video.context())
     with pytest.raises(ValueError, match="chunk 0 is not ready"):
         runner.pictures(0, 15)
+
+
+def test_saliency_is_coloured_by_rounding_down_before_it_is_stretched() -> None:
+    levels = np.array([[0, 1], [254, 255]])
+    for values in ((levels / 255).astype(np.float32), (np.minimum(levels + 0.9, 255) / 255).astype(np.float32)):
+        assert np.array_equal(rounded_down(values), levels)
+    (picture,) = coloured([np.array([[0.0, 1.0]], np.float32)], (1, 4))
+    assert picture[0, 0].tolist() == [0, 0, 128] and picture[0, 3].tolist() == [128, 0, 0], "RGB of jet's ends"
+    assert picture[0, 1].tolist() == [32, 0, 96], "colours are mixed, not levels"
