@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TypeVar, cast
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -19,14 +20,18 @@ NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 def lean(network: M) -> M:
     """A copy of a network in evaluation mode, equal to it within rounding, that shares the weights it does not change.
 
-    Batch norms are folded into the convolutions before them, and layers over time *or* space are computed as layers
-    of pictures. A norm must be declared right behind its convolution, as in all networks here whose norms follow
-    convolutions.
+    Batch norms are folded into the convolutions before them, layers over time *or* space are computed as layers of
+    pictures, and the channels of a cell lie side by side. A norm must be declared right behind its convolution, as in
+    all networks here whose norms follow convolutions; of one that chooses among several (it has a method ``chosen``)
+    the one that works now is taken for good.
     """
     shared = {id(one): one for one in (*network.parameters(), *network.buffers())}
     made = copy.deepcopy(network, cast("dict[int, object]", shared)).eval()
     fold(made)
     planar(made)
+    for layer in made.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
     return made
 
 
@@ -34,7 +39,8 @@ def fold(network: nn.Module) -> None:
     """Folds every batch norm that is declared right behind a convolution into it."""
     for parent in [*network.modules()]:
         before: tuple[str, nn.Module] | None = None
-        for name, layer in [*parent.named_children()]:
+        for name, found in [*parent.named_children()]:
+            layer = found.chosen() if hasattr(found, "chosen") else found
             if isinstance(layer, NORMS) and before is not None and isinstance(before[1], CONVOLUTIONS):
                 transposed = isinstance(before[1], nn.ConvTranspose3d)
                 parent._modules[before[0]] = fuse_conv_bn_eval(before[1], layer, transposed)

@@ -24,5 +24,10 @@ class DomainNorm(nn.Module):
         for name in domains:
             self.add_module(f"bn_{name}", nn.BatchNorm2d(channels, momentum=0.1 if name == STILL else 0.01))
 
+    def chosen(self) -> nn.Module:
+        """The batch norm that works."""
+        return self.get_submodule(f"bn_{self.domain}")
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.get_submodule(f"bn_{self.domain}")(x)
+        found: Tensor = self.chosen()(x)
+        return found

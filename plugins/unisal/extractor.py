@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import file_in, load_published
+from gazenet.backbones.lean import lean
 from gazenet.cues.clips import Method, PerFrame, Picture, Preparation, causal_offsets, published_offsets
 from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
 from gazenet.cues.finish import FloatMap, relative, resized_map
@@ -80,11 +81,12 @@ class UnisalSaliency:
         load_published(network, file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT))
         network.use(self._domain)
         self._device, self._dtype = device, dtype
-        self._network = network.eval().to(device, dtype)
-
-        self._encode: Call = Function(network, network.encode)
-        self._remember: Call = network.rnn
-        self._read: Call = Reading(network, self._sizes)
+        self._network = network.eval().to(device)
+        quick = lean(network).to(dtype)
+        self._network.to(dtype)
+        self._encode: Call = Function(quick, quick.encode)
+        self._remember: Call = quick.rnn
+        self._read: Call = Reading(quick, self._sizes)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
         """The network, from normalised clips ``[N, 12, 3, H, W]`` to log-probabilities of their last frames.

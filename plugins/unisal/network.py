@@ -19,8 +19,11 @@ from gazenet.backbones.mobilenet_v2 import InvertedResidual, MobileNetV2
 from gazenet_plugins.unisal.domains import DOMAINS, STILL, DomainNorm
 from gazenet_plugins.unisal.gru import MobileGRU, Norm
 from gazenet_plugins.unisal.priors import COUNT, centred_kernel, initial, prior_maps
+from gazenet_plugins.unisal.smoothing import smoothed
 
 CHANNELS = 256
+CELL = 8
+"""Pixels of a picture per cell of the decoder's map."""
 
 
 class Encoded(NamedTuple):
@@ -151,7 +154,10 @@ class Unisal(nn.Module):
         """The smoothed map ``[N, 1, *size]`` of a decoder's output."""
         name = self.domain.lower()
         coarse = self.get_submodule(f"adaptation_{name}")(decoded)
-        return self.get_submodule(f"smoothing_{name}")(F.interpolate(coarse, tuple(size), mode="nearest"))
+        smoothing = self.get_submodule(f"smoothing_{name}")
+        if [side * CELL for side in coarse.shape[-2:]] == list(size):
+            return smoothed(coarse, smoothing.get_parameter("weight"), CELL)
+        return smoothing(F.interpolate(coarse, tuple(size), mode="nearest"))
 
     @staticmethod
     def log_density(logits: Tensor, target_size: tuple[int, int] | None = None) -> Tensor:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from torch.nn import functional as F
 
+from gazenet.backbones.lean import lean
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, filled, judge
@@ -21,6 +23,7 @@ from gazenet_plugins.unisal.extractor import Sizes, UnisalSaliency
 from gazenet_plugins.unisal.maps import running_median
 from gazenet_plugins.unisal.network import Unisal
 from gazenet_plugins.unisal.priors import centred_kernel, initial, prior_maps
+from gazenet_plugins.unisal.smoothing import smoothed
 
 NAMES = ("unisal_dhf1k_dynamic", "unisal_salicon_static", "unisal_ucfsports_two_part", "clip_unisal", "post_unisal")
 
@@ -163,3 +166,22 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
 def test_parameters_that_make_no_sense_are_refused(given: dict, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         UnisalSaliency(**given)
+
+
+@pytest.mark.parametrize(("scale", "side"), [(8, 41), (8, 5), (4, 41), (2, 3)])
+def test_smoothing_of_cells_equals_that_of_pixels(scale: int, side: int) -> None:
+    coarse, kernel = torch.randn(2, 1, 5, 7).double(), torch.rand(1, 1, side, side).double()
+    large = F.interpolate(coarse, scale_factor=scale, mode="nearest")
+    want = F.conv2d(F.pad(large, (side // 2,) * 4, mode="replicate"), kernel)
+    torch.testing.assert_close(smoothed(coarse, kernel, scale), want)
+
+
+def test_what_the_extractor_calls_equals_the_network(network: Unisal) -> None:
+    frames = torch.randn(1, 3, 64, 32)
+    for domain in DOMAINS:
+        network.use(domain)
+        quick = lean(network)
+        with torch.inference_mode():
+            for found, want in zip(quick.encode(frames), network.encode(frames), strict=True):
+                torch.testing.assert_close(found, want, rtol=1e-3, atol=1e-4)
+    network.use(DOMAINS[0])
