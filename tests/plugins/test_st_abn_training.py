@@ -18,10 +18,9 @@ from gazenet.cli.train import main
 from gazenet.errors import MediaError, UsageError
 from gazenet.media.encode import VideoWriter
 from gazenet_plugins.st_abn import colour
-from gazenet_plugins.st_abn.checkpoint import load_st_abn
-from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, frame_numbers, normalised
+from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, frame_numbers
 from gazenet_plugins.st_abn.drawing import BAR, drawn, grid
-from gazenet_plugins.st_abn.motion_set import CLASSES, RADIUS, film, read_places, write_set
+from gazenet_plugins.st_abn.motion_set import CLASSES, TRAVEL, film, read_places, write_set
 from gazenet_plugins.st_abn.network import STABN
 from gazenet_plugins.st_abn.recipe import ActionConfig, ActionSet
 from gazenet_plugins.st_abn.training import ActionTask, ActionTraining, hits, load_start, scores
@@ -86,6 +85,13 @@ def test_colours_change_as_they_should() -> None:
     assert changed.shape == clip.shape and changed.dtype == np.float32
     assert np.array_equal(changed, colour.jitter(clip, np.random.default_rng(3)))
     assert len({one.tobytes() for one in changed}) > 1, "frames of a clip get different changes"
+
+
+def test_places_of_the_motion_set(motions: Path) -> None:
+    places = read_places(motions / "train")
+    for name, way in zip(sorted(places), CLASSES.values(), strict=True):
+        moved = places[name][-1] - places[name][0]
+        assert moved == pytest.approx(np.array(way) * TRAVEL * 64), "folders are in the order of classes"
 
 
 def test_samples_are_crops_in_bgr(motions: Path) -> None:
@@ -275,7 +281,7 @@ def test_a_plain_network_through_the_command(motions: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_it_learns_which_way_things_move_and_looks_at_what_moves(tmp_path: Path) -> None:
+def test_it_learns_which_way_things_move(tmp_path: Path) -> None:
     write_set(tmp_path / "train", 14)
     write_set(tmp_path / "validation", 6, seed=1)
     config = settings(tmp_path, trainer={"max_epochs": 6, "batch_size": 8, "lr_steps": [5]}, drawings=1)
@@ -285,22 +291,3 @@ def test_it_learns_which_way_things_move_and_looks_at_what_moves(tmp_path: Path)
     told = json.loads((tmp_path / "run/result_val/accuracy_num_segment_1.json").read_text())
     assert told["top-1_accuracy"]["per"] >= 0.95
     assert list((tmp_path / "run/attention").glob("*.mp4"))
-    found, chance = pointing(tmp_path, config)
-    assert found > 2 * chance, "the attention lies on what moves"
-
-
-def pointing(folder: Path, config: ActionConfig) -> tuple[float, float]:
-    """How often the peak of the attention lies within a cell of the moving disc; and how often any cell does."""
-    network = load_st_abn(folder / "run")
-    places = read_places(folder / "validation")
-    samples = ActionClips(read_videos(config.data.validation or config.data.train, None, "x")[0], config.data)
-    near, cells = [], []
-    for video in samples.videos:
-        with torch.inference_mode():
-            found = network.attention(normalised(samples.picture(video, 0, None))[None])
-        for spatial, (x, y) in zip(found.spatial[0, 0].numpy(), places[video.name], strict=True):
-            rows, columns = np.mgrid[: spatial.shape[0], : spatial.shape[1]] * 16 + 8
-            close = np.hypot(columns - x, rows - y) < RADIUS * 64 + 8
-            near.append(close.flat[spatial.argmax()])
-            cells.append(close.mean())
-    return float(np.mean(near)), float(np.mean(cells))
