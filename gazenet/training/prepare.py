@@ -69,13 +69,16 @@ def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extrac
     store = default_store(config.resolved_cache_dir)
     found: dict[Path, Extracted] = {}
     for number, path in enumerate(paths, 1):
-        known = recall(graph, source_id(path), store)
+        identity = source_id(path)
+        known = recall(graph, identity, store)
+        if known is None:
+            print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
+            made = collect(graph, path, config.resolved_cache_dir)
+            found[path] = Extracted(made.cues, made.times, made.faces, made.pictures)
+            # Then from the cache, memory-mapped: the pictures of many videos need not fit into memory.
+            known = recall(graph, identity, store)
         if known is not None:
             found[path] = Extracted(known.maps, known.times, known.faces, known.pictures)
-            continue
-        print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
-        cues = collect(graph, path, config.resolved_cache_dir)
-        found[path] = Extracted(cues.cues, cues.times, cues.faces, cues.pictures)
     return found
 
 
