@@ -40,7 +40,8 @@ def fold(network: nn.Module) -> None:
     for parent in [*network.modules()]:
         before: tuple[str, nn.Module] | None = None
         for name, found in [*parent.named_children()]:
-            layer = found.chosen() if hasattr(found, "chosen") else found
+            choice = getattr(found, "chosen", None)
+            layer: nn.Module = found if choice is None else choice()
             if isinstance(layer, NORMS) and before is not None and isinstance(before[1], CONVOLUTIONS):
                 transposed = isinstance(before[1], nn.ConvTranspose3d)
                 parent._modules[before[0]] = fuse_conv_bn_eval(before[1], layer, transposed)

@@ -106,7 +106,9 @@ class MirroredInSpace(nn.ConvTranspose3d):
     """
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        padding = [k - 1 - int(p) for k, p in zip(self.kernel_size[1:], self.padding[1:], strict=True)]
+        _, height, width = self.kernel_size
+        _, above, beside = (int(side) for side in self.padding)
+        padding = height - 1 - above, width - 1 - beside
         return from_frames(F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, 1, padding), len(x))
 
 

@@ -112,9 +112,10 @@ class SlidingNetwork:
 
     def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
         # Folded first: the weights are exact only before they are rounded.
-        self._network: Any = lean(network).to(dtype)
-        self._shared = Sliding(self._network.chains())
-        self.stem: Function = self._network.frame_stem
+        made: Any = lean(network).to(dtype)
+        self._network = made
+        self._shared = Sliding(made.chains())
+        self.stem: Function = made.frame_stem
 
     def clear(self) -> None:
         """Another video begins."""

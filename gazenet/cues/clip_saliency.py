@@ -87,7 +87,7 @@ class ClipSaliency:
         """Frames of a clip."""
         return self.spec.window.length
 
-    def saliency(self, clip: Clip, windows: Windows, b: int) -> Tensor:
+    def saliency(self, clip: Any, windows: Windows, b: int) -> Tensor:
         """The network's map ``[1, H, W]`` of window b, of which the clip is what ``run`` takes."""
         return self.run(clip)
 
