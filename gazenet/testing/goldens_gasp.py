@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from gazenet.fusion import alstm, attention, encoders, gmu
-from gazenet.fusion.config import published
+from gazenet.fusion.config import GaspConfig, published
 from gazenet.fusion.gasp import build
 from gazenet.testing.goldens import Golden, difference, prepare
 
@@ -15,12 +16,30 @@ ROOMS = (alstm, attention, encoders, gmu)
 
 NOT_ARGUMENTS = ("input_size",)
 """Published arguments that ours do without: the zero state follows the input."""
+NETWORK = ("modalities", "sequence_len", "sequence_norm", "encoder", "in_channels")
+DEFAULTS = {"modalities": 4, "sequence_len": 16}
+"""Arguments that shape a published network, and what the release takes where nothing is said."""
+TRAINING = ("learning_rate", "batch_size", "num_workers", "loss_weights", "dam_loss_weight")
+SIZES = ("trg_img_height", "trg_img_width", "inp_img_height", "inp_img_width")
+EVALUATION = ("eval_human_infinite", "eval_extra_metrics", "val_store_image_samples")
+
+
+def member(config: Mapping[str, Any]) -> GaspConfig:
+    """The network of a golden's class and published arguments.
+
+    Those of training and evaluation, and the sizes of pictures, which follow the input, do not shape it. Raises
+    ValueError for an argument that nothing here answers to.
+    """
+    given = dict(config.get("kwargs", {}))
+    unknown = given.keys() - {*NETWORK, *TRAINING, *SIZES, *EVALUATION, "out_channels"}
+    if unknown or given.get("out_channels", 1) != 1:
+        raise ValueError(f"arguments that nothing answers to: {', '.join(sorted(unknown)) or 'out_channels'}")
+    return published(config["class"], **{**DEFAULTS, **{name: given[name] for name in NETWORK if name in given}})
 
 
 def integrator(golden: Golden) -> float:
     """A published GASP class; outputs saliency, dam, hidden, gates."""
-    config = golden.meta["config"]
-    network = prepare(build(published(config["class"], **config.get("kwargs", {}))), golden)
+    network = prepare(build(member(golden.meta["config"])), golden)
     inputs = golden.inputs()
     before = {name: value.clone() for name, value in inputs.items()}
     saliency, dam, state = network(*inputs.values())
@@ -33,7 +52,9 @@ def integrator(golden: Golden) -> float:
 def part(golden: Golden) -> float:
     """A building block; its outputs in the golden's order."""
     config = golden.meta["config"]
-    kwargs = {k: v for k, v in config.get("kwargs", {}).items() if k not in NOT_ARGUMENTS}
+    kwargs = {k: v for k, v in config.get("kwargs", {}).items() if k not in NOT_ARGUMENTS and v is not None}
+    if config["class"].endswith("Conv2d"):
+        kwargs.setdefault("padding", 0)  # as released; inside the networks it is always given
     kind = next(getattr(room, config["class"]) for room in ROOMS if hasattr(room, config["class"]))
     values = _flat(prepare(kind(**kwargs), golden)(*golden.inputs().values()))
     return difference(golden, dict(zip(golden.meta["outputs"], values, strict=False)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gazenet.config.train import LossConfig, TrainerConfig
-from gazenet.fusion.config import published
 from gazenet.fusion.gasp import build
 from gazenet.metrics.functional.original import auc_judd_training
 from gazenet.testing.goldens import Golden, prepare
+from gazenet.testing.goldens_gasp import member
 from gazenet.testing.recipes import made
 from gazenet.training.losses import PUBLISHED, TERMS, corrected, dam_bce, logged, loss_terms, published_kld_pixels
 
@@ -38,8 +38,8 @@ def losses(golden: Golden) -> float:
     drawn = {name: torch.from_numpy(made(recipe).astype(np.float32)) for name, recipe in golden.meta["inputs"].items()}
     data = {
         "x": drawn["logits"],
-        "s": drawn["salmap"][:, None],
-        "f": drawn["fixations"][:, None] / 255,
+        "s": _single(drawn["salmap"]),
+        "f": _single(drawn["fixations"]) / 255,
         "dam": drawn["seq_logits"],
         "seq": drawn["seq_salmap"].view_as(drawn["seq_logits"]),
     }
@@ -93,8 +93,12 @@ def _weights(text: str) -> LossConfig:
     """``weights_0.1_2_1_0.5_0.25``: those of cross entropy, correlation, NSS, divergence and likelihood."""
     if text == "default_weights":
         return WEIGHTS
-    numbers = [float(part) for part in text.removeprefix("weights_").split("_")]
-    return LossConfig(mode="published", **dict(zip(TERMS, numbers, strict=True)))
+    return _loss([float(part) for part in text.removeprefix("weights_").split("_")])
+
+
+def _loss(weights: Sequence[float], dam: float = 0.5) -> LossConfig:
+    """Published losses with weights in the published order."""
+    return LossConfig(mode="published", **dict(zip(TERMS, weights, strict=True)), dam=dam)
 
 
 def _total_gradient(parts: tuple[str, ...], want: Want, data: Data) -> float:
@@ -171,29 +175,30 @@ def steps(golden: Golden) -> float:
     from gazenet.training.task import IntegratorTask
 
     config = golden.meta["config"]
-    kwargs = {key: value for key, value in config["kwargs"].items() if key != "batch_size"}
-    batch_size = config["kwargs"]["batch_size"]
-    member = published(config["class"], **kwargs)
+    kwargs, network = config.get("kwargs", {}), member(config)
+    batch_size = kwargs.get("batch_size", 8)
+    loss = _loss(kwargs.get("loss_weights", (0.5, 2, 1, 0, 0)), kwargs.get("dam_loss_weight", 0.5))
     trainer = TrainerConfig(
         optimizer="adam",
         learning_rate=_learning_rate(golden.meta["optimizer"]),
         weight_decay=0,
         schedule="constant",
         batch_size=batch_size,
-        loss=WEIGHTS,
+        loss=loss,
     )
-    start = prepare(build(member), golden).state_dict()
-    task = IntegratorTask(member, trainer, len(golden.meta["steps"]), start).train()
+    start = prepare(build(network), golden).state_dict()
+    task = IntegratorTask(network, trainer, len(golden.meta["steps"]), start).train()
     optimizer, worst = task.configure_optimizers(), 0.0
     for recipe, want in zip(golden.meta["inputs"], golden.meta["steps"], strict=True):
         with torch.enable_grad():
             optimizer.zero_grad()
             terms = task.terms(_batch(recipe))
             _sum(terms).backward()  # type: ignore[no-untyped-call]
-        found = logged(terms, WEIGHTS, batch_size)
+        # The release logs an attention module's loss for every network.
+        found = {"dam_bce_loss": 0.0, **logged(terms, loss, batch_size)}
         errors = [_error(_sum(terms).detach(), want["loss"])]
         names = {name: name.removeprefix("train_") for name in want["logged"]}
-        errors += [_error(found.get(ours, 0.0), want["logged"][name]) for name, ours in names.items()]
+        errors += [_error(found[ours], want["logged"][name]) for name, ours in names.items()]
         worst = max(worst, *errors, _gradient_error(task.network, want))
         optimizer.step()
     return worst
@@ -211,13 +216,18 @@ def _batch(recipe: Mapping[str, Any]) -> dict[str, Tensor]:
     modules, density, fixations = (
         torch.from_numpy(made(recipe[name]).astype(np.float32)) for name in ("modules", "seq_salmap", "fixations")
     )
-    sequence = density.view(len(modules), -1, 1, *density.shape[-2:])
+    sequence = density.reshape(len(modules), -1, 1, *density.shape[-2:])
     return {
         "maps": modules,
         "salmap": sequence[:, -1],
         "seq_salmap": sequence,
-        "fixmap": fixations[:, None] / 255,
+        "fixmap": _single(fixations) / 255,
     }
+
+
+def _single(maps: Tensor) -> Tensor:
+    """Maps of a batch, or the only one, as ``[N, 1, H, W]``."""
+    return maps.reshape(-1, 1, *maps.shape[-2:])
 
 
 def _gradient_error(network: torch.nn.Module, want: Want) -> float:
