@@ -28,7 +28,8 @@ else:
 
 MAP_SIZE = (120, 120)
 MEAN_LIMIT = 16.0
-"""Largest mean difference in steps of 255; where points lie on each other the search takes any of their depths, ours their mean."""
+"""Largest mean difference in steps of 255: where points lie on each other, plain takes any of their depths, ours the
+mean."""
 
 Clouds = Sequence[NDArray[np.int64]]
 

@@ -174,6 +174,12 @@ def works_on_hard_faces(entry: Extractor) -> None:
     assert len(run(entry, MadeUpVideo(frames=4, hard=True))[0]) == 4
 
 
+def works_on_a_crowd(entry: Extractor) -> None:
+    """A hundred faces in a frame get their one map."""
+    if entry.spec.needs.faces:
+        assert len(run(entry, MadeUpVideo(frames=1, people=100))[0]) == 1
+
+
 def is_neutral_without_faces(entry: Extractor) -> None:
     """Where nobody is there an extractor of faces gives its neutral map; others simply work."""
     maps, _ = run(entry, MadeUpVideo(frames=4, people=0))
@@ -251,6 +257,7 @@ CHECKS: Sequence[Callable[[Extractor], None]] = (
     works_on_one_frame,
     works_on_blank_pictures,
     works_on_hard_faces,
+    works_on_a_crowd,
     is_neutral_without_faces,
     works_without_sound,
     survives_a_second_video,

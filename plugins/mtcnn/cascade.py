@@ -39,10 +39,10 @@ class Faces:
 class Cascade(nn.Module):
     """A picture to faces."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
         self.pnet, self.rnet, self.onet = PNet(), RNet(), ONet()
-        self.settings = settings
+        self.settings = settings or Settings()
 
     @torch.inference_mode()
     def forward(self, image: NDArray[np.uint8]) -> Faces:

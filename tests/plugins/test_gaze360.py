@@ -59,6 +59,7 @@ def entry_with(weights: Path, **parameters: object) -> Entry:
 
 
 LONG = (
+    "works_on_a_crowd",
     "looks_at_its_window_only",
     "does_not_depend_on_the_batch",
     "works_without_sound",

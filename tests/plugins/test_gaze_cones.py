@@ -15,7 +15,7 @@ def test_the_picture_is_that_of_interpolated_points(faces: int, size: tuple[int,
     plain, ours = scattered(some, size), transformed(some, size)
     assert plain.shape == ours.shape == MAP_SIZE
     assert 255 * np.abs(plain - ours).mean() < MEAN_LIMIT
-    assert np.corrcoef(plain.ravel(), ours.ravel())[0, 1] > 0.95
+    assert np.corrcoef(plain.ravel(), ours.ravel())[0, 1] > 0.9
 
 
 @pytest.mark.slow

@@ -118,6 +118,17 @@ class NeedsMesh(Sound):
         return super().extract(windows)
 
 
+class FixedSeats(Sound):
+    """Has room for twelve people."""
+
+    def extract(self, windows: Any) -> CueMaps:
+        seats = np.zeros(12)
+        for frames in windows.faces:
+            for seat, _ in enumerate(frames[windows.anchor]):
+                seats[seat] = 1
+        return super().extract(windows)
+
+
 class BrightWithoutPeople(Sound):
     def extract(self, windows: Any) -> CueMaps:
         found = super().extract(windows)
@@ -192,6 +203,7 @@ FOUND_BY: list[tuple[type[Sound], str]] = [
     (WantsTwo, "works_on_one_frame"),
     (Stretched, "works_on_blank_pictures"),
     (NeedsMesh, "works_on_hard_faces"),
+    (FixedSeats, "works_on_a_crowd"),
     (BrightWithoutPeople, "is_neutral_without_faces"),
     (NeedsSound, "works_without_sound"),
     (NeedsLoudness, "works_without_sound"),
