@@ -1,6 +1,7 @@
 """MVVA, multiple-face videos with visual and audio cues (Liu, Qiao, Xu, Li, Hu, Borji, ECCV 2020).
 
-Expected below ``root``: ``our_database_video/raw_videos/NNN.mp4`` and ``all_videos_all_frames_fixation/NNN.npy``.
+Expected below ``root``: ``our_database_video/raw_videos/NNN.mp4`` (or ``.avi``, as in the archive) and
+``all_videos_all_frames_fixation/NNN.npy``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Mvva(Collection):
 
     @cached_property
     def _items(self) -> list[FrameVideo]:
-        videos = videos_in(self.root / "our_database_video" / "raw_videos", ".mp4")
+        found = videos_in(self.root / "our_database_video" / "raw_videos", ".avi", ".mp4")
+        # Of a video that is there in both forms the MP4, which comes later by name.
+        videos = list({video.stem: video for video in found}.values())
         folder = require(self.root / "all_videos_all_frames_fixation", "the folder of fixations")
         sources = {video: folder / f"{video.stem}.npy" for video in videos}
         leave_out([video.stem for video in videos if not sources[video].is_file()], f"no NNN.npy in {folder}")

@@ -115,6 +115,16 @@ def test_mvva(behaviour: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert sigma_of(data, item) == (66.0 if behaviour == "published" else pytest.approx(40 * 64 / 1280))
 
 
+def test_mvva_takes_avi_and_rather_mp4(tmp_path: Path) -> None:
+    videos = raw.mvva(tmp_path) / "our_database_video" / "raw_videos"
+    (videos / "002.mp4").unlink()
+    (videos / "001.avi").write_bytes((videos / "001.mp4").read_bytes())
+    assert [item.path.name for item in Mvva(tmp_path).items()] == ["001.mp4"]
+    (videos / "001.mp4").unlink()
+    (item,) = Mvva(tmp_path).items()
+    assert (item.name, item.path.name) == ("001", "001.avi")
+
+
 def test_mvva_files_that_are_none(tmp_path: Path) -> None:
     item = Mvva(raw.mvva(tmp_path)).items()[0]
     source = tmp_path / "all_videos_all_frames_fixation" / "001.npy"
