@@ -18,7 +18,7 @@ from gazenet.files import atomic_path, write_bytes, write_text
 from gazenet.metrics.comparison import Comparison, Judged
 
 COLUMNS = ("stimulus", "n", "x", "y")
-README = """Frames that were judged, for pysaliency (https://github.com/matthias-k/pysaliency):
+README = """Frames that were judged, for pysaliency (pip install pysaliency):
 
     from pathlib import Path
     import numpy as np
