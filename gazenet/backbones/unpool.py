@@ -48,7 +48,7 @@ def _first_maxima(x: Tensor, kernel: int) -> dict[tuple[int, int], Tensor]:
     padding = (kernel - 1) // 2
     if padding:
         x = F.pad(x, (padding, padding, padding, padding), value=LOWEST)
-    places = list(product(range(kernel), repeat=2))
+    places = [(row, column) for row in range(kernel) for column in range(kernel)]
     slots = [x[..., a : a + height - 1 : 2, b : b + width - 1 : 2] for a, b in places]
     hits: dict[tuple[int, int], Tensor] = {}
     taken: Tensor | None = None

@@ -136,6 +136,7 @@ def _write(
         )
     import onnx
 
+    assert program is not None
     model = program.model_proto
     if half:
         halved(model)

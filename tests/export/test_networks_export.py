@@ -20,11 +20,12 @@ pytest.importorskip("onnxscript", reason="the exporter is an extra: pip install 
 FAST = ("esr9", "active_speaker")
 FAST_CLASSES = ("GASPDAMEncGMUConv", "SequenceGASPDAMEncALSTMGMUConv")
 
-EXACT = 2e-3
-"""Of the largest value, in single precision: weights that follow from keys amplify rounding."""
+EXACT, LOOSE = 2e-3, {"binauraldave_published": 1e-2}
+"""Of the largest value, in single precision: weights that follow from keys amplify rounding, and normalisation by the
+few values of a small clip does so again."""
 
-ROUGH = {"tased": 0.3, "stsanet": 0.3}
-"""In half precision: rounding moves single maxima, and what is put back there with them."""
+ROUGH = {"tased": 0.3, "stsanet": 0.3, "binauraldave_published": 0.5, "stavis_published": 0.5}
+"""In half precision: rounding also moves single maxima, and what is put back there with them."""
 
 
 def networks() -> list[object]:
@@ -41,10 +42,10 @@ def write(lent: Exportable, path: Path) -> ExportReport:
     )
 
 
-def check(lent: Exportable, path: Path, rough: float) -> None:
+def check(lent: Exportable, path: Path, rough: float, exact: float = EXACT) -> None:
     """The file in both precisions, and in TensorRT's parser where that is installed."""
     report = write(lent, path)
-    assert report.worst < EXACT, str(report)
+    assert report.worst < exact, str(report)
     assert report.unfit == () and [one.output for one in report.differences] == list(lent.outputs)
     assert all(np.isfinite(one.largest) for one in report.differences)
     parse(path)
@@ -71,7 +72,7 @@ def parse(path: Path) -> None:
 @pytest.mark.parametrize("name", networks())
 def test_networks_of_extractors(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lent = NETWORKS[name](tmp_path, monkeypatch)
-    check(lent, tmp_path / f"{name}.onnx", ROUGH.get(name, 0.05))
+    check(lent, tmp_path / f"{name}.onnx", ROUGH.get(name, 0.05), LOOSE.get(name, EXACT))
     for part, one in lent.parts.items():
         assert one.use is not None
         check(one, tmp_path / f"{name}_{part}.onnx", 0.05)
