@@ -153,7 +153,8 @@ def rows(golden: Golden) -> float:
     _require(config, "rate_target", (48_000,))
     _require(config, "resampler", RESAMPLERS)
     sound = golden.inputs()["waveform"].numpy()
-    _require(config, "fps", (len(sound),))
+    if abs(config["rate"] / config["fps"] - sound.shape[1]) >= 1:
+        raise ValueError(f"{sound.shape[1]} samples a frame are not {config['rate']} Hz at {config['fps']} frames/s")
     return difference(golden, {"windowed": windowed(sound, config["rate"])})
 
 
