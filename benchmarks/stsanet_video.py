@@ -205,14 +205,14 @@ class FirstFrames:
         return islice(iter(self._source), self._count)
 
 
-def ready_graph(name: str, network: nn.Module | None, folder: Path) -> Graph:
+def ready_graph(name: str, network: nn.Module | None, folder: Path, chunk: int) -> Graph:
     """Our pipeline with this extractor alone, its weights loaded; without faces."""
     given: dict[str, object] = {}
     if network is not None:
         torch.save(network.state_dict(), folder / "weights.pth")
         given["weights"] = str(folder / "weights.pth")
     settings = {"extractors": [{"name": name, "parameters": given, "stride": 1}], "integrator": None}
-    config = InferConfig.model_validate({**settings, "max_side": 4096})
+    config = InferConfig.model_validate({**settings, "max_side": 4096, "chunk": chunk})
     prepare_threads(config)
     return replace(build_graph(config), faces=None)
 
@@ -280,6 +280,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--network", choices=sorted(WINDOWS), default="stsanet")
     parser.add_argument("--frames", type=int, default=40, help="frames of the video that are used")
     parser.add_argument("--size", type=int, nargs=2, default=UNISAL_SIZE, metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--chunk", type=int, default=32, help="frames that the pipeline works on at a time")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tflops", type=float, default=790, help="what the graphics card reaches in fp16")
     args = parser.parse_args(argv)
@@ -293,7 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         places = [Path(folder) / name for name in ("loop", "ours")]
         for place in places:
             place.mkdir()
-        graph = ready_graph(args.network, network, Path(folder))
+        graph = ready_graph(args.network, network, Path(folder), args.chunk)
         torch.set_num_threads(args.threads)
         loop = plain_loop(args.video, places[0], args.network, network, args)
         ours = pipeline(args.video, places[1], graph, args.frames)
