@@ -47,6 +47,8 @@ EXTRAS = {
     "ray": ["ray>=2.9"],
     "realtime": ["sounddevice>=0.4.6"],
     "middleware": ["wrapyfi>=0.5", "pyzmq>=25"],
+    # S3FD and BlazeFace are written here; with the package their tests compare them with its own.
+    "faces": ["face-alignment>=1.4"],
     "matlab73": ["h5py>=3"],
     "sevenzip": ["py7zr>=0.22"],
 }
