@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
 
 PREFIXES = ("module.", "model.", "network.")
@@ -101,7 +102,7 @@ def checked_state(network: nn.Module, state: Mapping[str, Tensor], path: str | P
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
     told = "; ".join(f"{len(keys)} keys {what} ({', '.join(keys[:3])})" for what, keys in faults.items() if keys)
     if told:
-        raise UsageError(f"{path}: is not a checkpoint of {type(network).__name__}: {told}")
+        raise UsageError(f"{path}: is not a checkpoint of {type(network).__name__}{belongs(state, wanted)}: {told}")
     return {key: value.to(wanted[key].dtype) for key, value in state.items()}
 
 

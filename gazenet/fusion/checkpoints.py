@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_state
+from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
 from gazenet.files import atomic_path
 from gazenet.fusion.config import GaspConfig
@@ -86,7 +87,7 @@ def _open_published(path: Path, declared: IntegratorSpec | None) -> tuple[Gasp, 
     try:
         network = build(config or recognise(state, len(spec.cues)))
     except ValueError as error:
-        raise UsageError(f"{path}: is not a checkpoint of the GASP family ({error})") from None
+        raise UsageError(f"{path}: is not a checkpoint of the GASP family{belongs(state)} ({error})") from None
     network.load_state_dict(checked_state(network, state, path))
     return network.eval(), spec, {}
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gazenet.backbones.checkpoint import checked_state, file_in, read_state
 from gazenet.backbones.resnet3d import COUNTS, expansion
+from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.network import STABN
 
@@ -26,7 +27,9 @@ def load_st_abn(path: str | Path) -> STABN:
     state = read_state(path)
     depth = _depth(state)
     if depth is None or not {"conv_temp_att2.0.weight", "fc.weight"} <= state.keys():
-        raise UsageError(f"{path}: is not a checkpoint of ST-ABN: its stages or attention layers are not those")
+        raise UsageError(
+            f"{path}: is not a checkpoint of ST-ABN{belongs(state)}: its stages or attention layers are not those"
+        )
     # Without memory of its own the network takes the tensors of the file as they are.
     with torch.device("meta"):
         network = STABN(depth, len(state["conv_temp_att2.0.weight"]), len(state["fc.weight"]))

@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeVar
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import checked_state, file_in, read_state
+from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
 from gazenet_plugins.stanet.classifiers import SA, ST, S, SoundPath, Stage
 from gazenet_plugins.stanet.sta import STA28, STA32
@@ -61,7 +62,9 @@ def _saliency_of(state: State, file: Path, trunk: Trunk) -> STA32 | STA28:
         return STA28(switched, _outputs(state, "extra_video_d2.weight", file), trunk=trunk)
     if "extra_proja.weight" in state:
         raise UsageError(f"{file}: holds a network of STANet+, which is not supported; take one of STANet")
-    raise UsageError(f"{file}: holds no saliency network of STANet (neither extra_out0 nor extra_predict4)")
+    raise UsageError(
+        f"{file}: holds no saliency network of STANet{belongs(state)}: neither extra_out0 nor extra_predict4"
+    )
 
 
 def load_spatial(path: str | Path, trunk: Trunk = RESNEXT) -> S:

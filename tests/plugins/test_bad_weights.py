@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from gazenet.backbones.signatures import owner
 from gazenet.cues.faces.spec import FaceModelSpec
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
@@ -68,6 +69,23 @@ def test_a_checkpoint_of_another_network_is_refused_by_name(name: str, tmp_path:
     told = str(refusal.value)
     assert told.startswith(str(file)) and "\n" not in told
     assert NAMED.get(name, class_of(RELEASES[name])) in told
+
+
+OTHER = dict(zip(RELEASES, [*list(RELEASES)[1:], "gaze360"], strict=True))
+
+
+@pytest.mark.parametrize(("name", "other"), OTHER.items())
+def test_both_networks_are_named(name: str, other: str, tmp_path: Path) -> None:
+    file, release = tmp_path / first_file(RELEASES[name]), RELEASES[other]
+    with torch.device("meta"):
+        network = part_of(release, release.build())
+    values = network.state_dict().items()
+    torch.save({"state_dict": {key: torch.zeros(()).expand(value.shape) for key, value in values}}, file)
+    with pytest.raises(UsageError) as refusal:
+        load(name, file)
+    told = str(refusal.value)
+    assert NAMED.get(name, class_of(RELEASES[name])) in told
+    assert owner(dict(values)) and f"but of {owner(dict(values))}" in told
 
 
 @pytest.mark.parametrize("name", RELEASES)
