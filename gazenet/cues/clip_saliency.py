@@ -70,6 +70,7 @@ class ClipSaliency:
         method: Method = "opencv" if self.published else self.resampling
         self._prepare = Preparation(self.size, wanted.mean, wanted.std, method)
         self._frames: PerFrame[Tensor] = PerFrame(self._prepared)
+        self.run: Call = _not_loaded
 
     def build(self, path: Path) -> nn.Module:
         """The network with the weights of a checkpoint."""
@@ -95,7 +96,7 @@ class ClipSaliency:
         path = weights_path(self._weights, self.spec.assets[0], asset_path)
         self.device, self.dtype = device, dtype
         self.built: Any = self.build(file_in(path, self.inside())).eval().to(device)
-        self.run: Call = SlidingNetwork(self.built, dtype) if declares(self.built) else self.built
+        self.run = SlidingNetwork(self.built, dtype) if declares(self.built) else self.built
         self.built.to(dtype)
 
     def heard(self) -> Mapping[str, Tensor]:
@@ -151,3 +152,7 @@ class ClipSaliency:
         """What is computed of a frame by itself, ``[3, H, W]``; of networks that know windows the stem."""
         frame = torch.from_numpy(self._prepare(picture)).to(self.device, self.dtype)
         return self.run.stem(frame[None, :, None]) if isinstance(self.run, SlidingNetwork) else frame
+
+
+def _not_loaded(*clip: Tensor) -> Tensor:
+    raise RuntimeError("load comes before extract")
