@@ -46,7 +46,7 @@ def save_whole(content: Any, path: Path) -> None:
 def check_readable(path: Path) -> dict[str, Any]:
     """The content of a checkpoint of this project. Raises UsageError where it cannot be read."""
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         content["state_dict"], content["epoch"]
     except Exception as error:
         raise UsageError(f"{path}: is no readable checkpoint ({error}); delete it to start anew") from None

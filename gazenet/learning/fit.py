@@ -100,7 +100,7 @@ def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validat
 def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule, start: str | None) -> None:
     """Lightning's fit from the checkpoint ``start``, if any. An interrupt stays one: raises KeyboardInterrupt."""
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=False)
+        trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
     except SystemExit:
         # Lightning turns an interrupt into an exit of its own, after which nothing can be interrupted any more.
         signal.signal(signal.SIGINT, signal.default_int_handler)

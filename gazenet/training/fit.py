@@ -208,5 +208,5 @@ def _take_best(config: TrainConfig, trainer: Trainer, task: IntegratorTask) -> N
     kept = [one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor]
     if not kept or not kept[0].best_model_path:
         raise UsageError("trainer.keep is best, but no checkpoint was kept: set trainer.checkpoint_save_n_top")
-    content = torch.load(kept[0].best_model_path, map_location="cpu", weights_only=False)
+    content = torch.load(kept[0].best_model_path, map_location="cpu", weights_only=True)
     task.load_state_dict(content["state_dict"])
