@@ -133,6 +133,7 @@ def test_the_whole_of_stsanet_agrees(norms: str, tmp_path: Path) -> None:
                 state[key].fill_(float(key.endswith("weight")))
         state["readout_2.4.weight"] *= 0.05  # keeps the sigmoid from saturating
     network.load_state_dict(state)
+    network.eval()
     path = tmp_path / "stsanet.onnx"
     report = export_onnx(network, [torch.randn(2, 3, 32, 64, 96)], path, inputs=("clip",), outputs=("map",))
     assert report.unfit == () and report.worst < 5e-3

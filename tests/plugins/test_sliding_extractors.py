@@ -72,4 +72,4 @@ def test_maps_are_those_of_windows_by_themselves(frames: int, batches: list[list
         assert np.ptp(want.numpy()) > 0.02, "a map that shows nothing proves nothing"
         # Where two maxima differ by rounding only, un-pooling moves a value to the next pixel.
         difference = (found - want).abs()
-        assert difference.max() < 1e-2 and difference.mean() < 5e-5
+        assert difference.max() < 1e-2 and difference.mean() < 2e-4
