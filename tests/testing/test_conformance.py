@@ -341,6 +341,8 @@ def test_the_pytest_plugin_runs_over_what_is_installed(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("one", CHECKS, ids=lambda one: one.__name__)
 def test_what_is_installed_conforms(one: Callable[[Entry], None], gazenet_extractor: Entry) -> None:
+    if gazenet_extractor.name == "external":
+        pytest.skip("it is nothing without a program; its own tests bring some")
     for asset in gazenet_extractor.spec.assets:
         try:
             asset_path(asset)
