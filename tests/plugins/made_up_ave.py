@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import torch
 
 from gazenet.media.encode import VideoWriter
 from gazenet_plugins.stanet.ave import HEADER
@@ -95,3 +96,12 @@ def _tone(path: Path, tone: float, rng: np.random.Generator, rate: int = 16_000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def batch(side: int, moments: int) -> dict[str, torch.Tensor]:
+    return {
+        "images": torch.rand(2, moments, 3, side, side),
+        "audios": torch.rand(2, moments, 81, 199),
+        "targets": torch.rand(2, moments, 1, side, side),
+        "class_id": torch.tensor([0, 2]),
+    }
