@@ -148,7 +148,7 @@ def chosen_engine(args: argparse.Namespace) -> Iterator[Engine | None]:
 
 
 def run_realtime(config: InferConfig) -> int:
-    """A live session. Raises UsageError unless there is exactly one input."""
+    """A live run. Raises UsageError unless there is exactly one input."""
     if len(config.inputs) != 1:
         raise UsageError(f"--realtime takes one --input (camera:0, rtsp://..., a file), not {len(config.inputs)}")
     from gazenet.inference.live.run import run_live

@@ -1,4 +1,4 @@
-"""Live sessions: pace, what is dropped, what is kept when things go wrong."""
+"""Live runs: pace, what is dropped, what is kept when things go wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gazenet.inference.live.governor import MOST, Governor
 from gazenet.inference.live.history import MARGIN, History
 from gazenet.inference.live.latency import Latency
 from gazenet.inference.live.latest import Ended, Latest, Stalled
-from gazenet.inference.live.session import LiveSession
+from gazenet.inference.live.loop import LiveLoop
 from gazenet.inference.live.smooth import Smoother
 from gazenet.inference.live.target import angles, find_target
 from gazenet.inference.results import ChunkResult
@@ -85,8 +85,8 @@ BROKEN = "raise RuntimeError('boom')"
 
 
 @pytest.fixture
-def session(plugin, embedded_weights):
-    """Makes a session with one made-up cue and without an integrator."""
+def loop(plugin, embedded_weights):
+    """Makes a loop with one made-up cue and without an integrator."""
 
     def make(body: str, source: MadeUpSource, keeper: Keeper, on_error: str = "fail", **realtime: object):
         plugin(body)
@@ -98,7 +98,7 @@ def session(plugin, embedded_weights):
             "faces": {"mesh": False},
             "realtime": realtime,
         }
-        return LiveSession(build_graph(InferConfig.model_validate(data)), source, [keeper], None)  # type: ignore[list-item]
+        return LiveLoop(build_graph(InferConfig.model_validate(data)), source, [keeper], None)  # type: ignore[list-item]
 
     return make
 
@@ -107,9 +107,9 @@ def shown(keeper: Keeper) -> list[int]:
     return [chunk.start for chunk in keeper.chunks]
 
 
-def test_every_frame_is_shown_where_there_is_time(session) -> None:
+def test_every_frame_is_shown_where_there_is_time(loop) -> None:
     source, keeper = MadeUpSource(40, rate=40), Keeper()
-    told = session(GREY, source, keeper, adaptive=False).run()
+    told = loop(GREY, source, keeper, adaptive=False).run()
     assert told.counts.captured == 40 == told.counts.shown + told.counts.dropped
     assert told.counts.shown >= 10
     assert shown(keeper) == list(range(told.counts.shown)), "frames that were dropped leave no gap"
@@ -117,9 +117,9 @@ def test_every_frame_is_shown_where_there_is_time(session) -> None:
     assert source.closed
 
 
-def test_a_slow_sink_drops_old_frames_and_every_one_is_counted(session) -> None:
+def test_a_slow_sink_drops_old_frames_and_every_one_is_counted(loop) -> None:
     source, keeper = MadeUpSource(60, rate=100), Keeper(pause=0.05)
-    told = session(GREY, source, keeper, adaptive=False).run()
+    told = loop(GREY, source, keeper, adaptive=False).run()
     assert told.counts.captured == 60
     assert told.counts.dropped == 60 - len(keeper.chunks) > 5
     last = int(keeper.chunks[-1].images[0][0, 0, 0])
@@ -127,9 +127,9 @@ def test_a_slow_sink_drops_old_frames_and_every_one_is_counted(session) -> None:
     assert told.latency.percentile(95) < 0.5
 
 
-def test_a_slow_cue_repeats_its_latest_map_with_its_age(session) -> None:
+def test_a_slow_cue_repeats_its_latest_map_with_its_age(loop) -> None:
     keeper = Keeper()
-    told = session(SLOW, MadeUpSource(60, rate=50), keeper, adaptive=False).run()
+    told = loop(SLOW, MadeUpSource(60, rate=50), keeper, adaptive=False).run()
     records = [chunk.records["odd"][0] for chunk in keeper.chunks]
     known = [record for record in records if record]
     assert records[0] == {} and len(known) > 10
@@ -139,45 +139,45 @@ def test_a_slow_cue_repeats_its_latest_map_with_its_age(session) -> None:
     assert told.counts.shown > told.runs["odd"].count
 
 
-def test_the_target_rate_is_held_from_above(session) -> None:
+def test_the_target_rate_is_held_from_above(loop) -> None:
     keeper = Keeper()
-    told = session(GREY, MadeUpSource(100, rate=100), keeper, target_rate=10, adaptive=False).run()
+    told = loop(GREY, MadeUpSource(100, rate=100), keeper, target_rate=10, adaptive=False).run()
     assert 4 <= told.counts.shown <= 10 * told.counts.seconds + 3, "a busy machine takes longer, at the same rate"
 
 
-def test_a_failing_cue_ends_the_session_and_what_was_shown_is_kept(session) -> None:
+def test_a_failing_cue_ends_the_run_and_what_was_shown_is_kept(loop) -> None:
     keeper = Keeper()
-    live = session(BROKEN, MadeUpSource(500), keeper)
+    live = loop(BROKEN, MadeUpSource(500), keeper)
     with pytest.raises(PluginError, match=r"odd: frame 0: .*boom"):
         live.run()
     assert live.told.counts.seconds < 9
 
 
-def test_a_failing_cue_can_be_skipped(session) -> None:
+def test_a_failing_cue_can_be_skipped(loop) -> None:
     keeper = Keeper()
-    told = session(BROKEN, MadeUpSource(20), keeper, on_error="skip").run()
+    told = loop(BROKEN, MadeUpSource(20), keeper, on_error="skip").run()
     assert told.counts.shown > 5
     assert any("skipped cue odd" in note for note in told.notes)
     assert keeper.chunks[-1].records["odd"][0]["skipped"] is True
 
 
 @pytest.mark.parametrize(("fault", "said"), [({"stall_at": 5}, "no frame for 0.3 s"), ({"break_at": 5}, "unplugged")])
-def test_a_lost_source_is_said(session, fault: dict[str, int], said: str) -> None:
+def test_a_lost_source_is_said(loop, fault: dict[str, int], said: str) -> None:
     keeper, source = Keeper(), MadeUpSource(50, **fault)
     with pytest.raises(MediaError, match=said):
-        session(GREY, source, keeper, stall_s=0.3).run()
+        loop(GREY, source, keeper, stall_s=0.3).run()
     assert keeper.chunks
     assert source.closed
 
 
-def test_it_stops_when_asked(session) -> None:
-    live = session(GREY, MadeUpSource(10_000), Keeper())
+def test_it_stops_when_asked(loop) -> None:
+    live = loop(GREY, MadeUpSource(10_000), Keeper())
     threading.Timer(0.5, live.stop).start()
     assert live.run().counts.seconds < 9
 
 
-def test_it_stops_when_the_time_is_over(session) -> None:
-    told = session(GREY, MadeUpSource(10_000), Keeper(), seconds=0.5).run()
+def test_it_stops_when_the_time_is_over(loop) -> None:
+    told = loop(GREY, MadeUpSource(10_000), Keeper(), seconds=0.5).run()
     assert 0.4 < told.counts.seconds < 9
 
 

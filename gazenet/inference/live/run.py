@@ -1,4 +1,4 @@
-"""``gasp_infer --realtime``: opens the source, the sinks and the sound, runs one session, leaves a record."""
+"""``gasp_infer --realtime``: opens the source, the sinks and the sound, runs one live run, leaves a record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.live.latency import table
-from gazenet.inference.live.session import LiveSession, Told
+from gazenet.inference.live.loop import LiveLoop, Told
 from gazenet.inference.live.table import LiveTable
 from gazenet.inference.live.target import TargetSink, TargetTopic
 from gazenet.inference.live.window import WindowSink
@@ -34,10 +34,10 @@ from gazenet.media.types import VideoInfo
 
 
 def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
-    """One session on ``camera:N``, a URL or a file at its own pace; its results are in a folder of its own.
+    """One live run on ``camera:N``, a URL or a file at its own pace; its results are in a folder of its own.
 
     The folder ``<output_dir>/<name>-<date>-<time>`` gets ``live.csv``, ``live.json`` and what the config's outputs
-    and ``realtime.target`` say. Ctrl-C ends the session as wished; a second one breaks it off.
+    and ``realtime.target`` say. Ctrl-C ends the run as wished; a second one breaks it off.
 
     Raises UsageError for a wrong request, MediaError or PluginError for what fails on the way; results until then
     are kept.
@@ -54,20 +54,20 @@ def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
         stem = Path(source.name).stem
         folder = writable(output_dir / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         sinks = _opened(_sinks(graph), _context(graph, source, folder), stack)
-        session = LiveSession(graph, source, sinks, sound)
-        session.told.notes += notes
+        loop = LiveLoop(graph, source, sinks, sound)
+        loop.told.notes += notes
         failure: GazenetError | None = None
-        with _interrupts(session):
+        with _interrupts(loop):
             try:
-                session.run()
+                loop.run()
             except GazenetError as error:
                 failure = error
-        _close(sinks, session.told, folder, config, failure)
+        _close(sinks, loop.told, folder, config, failure)
         stack.pop_all()
-    _print(session.told, folder)
+    _print(loop.told, folder)
     if failure is not None:
         raise failure
-    return session.told
+    return loop.told
 
 
 def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str], stack: ExitStack) -> SoundRing | None:
@@ -93,7 +93,7 @@ def _sinks(graph: Graph) -> list[Sink]:
     settings = graph.config.realtime
     sinks: list[Sink] = list(wanted_sinks(graph.config, graph.integrator is not None))
     if any(sink.name == "report" for sink in sinks):
-        raise UsageError("outputs.report: a live session has no report; set it to false")
+        raise UsageError("outputs.report: a live run has no report; set it to false")
     sinks.append(LiveTable())
     target = settings.target
     if target is not None:
@@ -124,15 +124,15 @@ def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[S
 
 
 @contextmanager
-def _interrupts(session: LiveSession) -> Iterator[None]:
-    """The first Ctrl-C (or a polite kill) ends the session, the second is as rude as ever."""
+def _interrupts(loop: LiveLoop) -> Iterator[None]:
+    """The first Ctrl-C (or a polite kill) ends the run, the second is as rude as ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, frame: object) -> None:
         signal.signal(number, previous[number])
-        session.stop()
+        loop.stop()
 
     previous = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in previous:

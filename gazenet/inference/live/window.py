@@ -16,7 +16,7 @@ class Closed(Exception):
 
 
 class WindowSink(OverlaySink):
-    """Shows every frame. Closing the window, or ``q``, ends the session. Raises UsageError without a display."""
+    """Shows every frame. Closing the window, or ``q``, ends the run. Raises UsageError without a display."""
 
     name = "window"
     files: tuple[str, ...] = ()  # a window leaves nothing behind

@@ -1,4 +1,4 @@
-"""One live session: frames in, the newest one through all stages, results out, until somebody says stop.
+"""One live run: frames in, the newest one through all stages, results out, until somebody says stop.
 
 ::
 
@@ -57,7 +57,7 @@ class Counts:
 
 @dataclass
 class Told:
-    """How a session went. ``latency``: from the moment a frame was there until its results had left."""
+    """How a live run went. ``latency``: from the moment a frame was there until its results had left."""
 
     counts: Counts = field(default_factory=Counts)
     latency: Latency = field(default_factory=Latency)
@@ -80,7 +80,7 @@ class Told:
         }
 
 
-class LiveSession:
+class LiveLoop:
     """Runs a loaded graph on a live source.
 
     Args:
@@ -105,7 +105,7 @@ class LiveSession:
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """Ends the session after the frame at hand; safe to call from a signal handler or another thread."""
+        """Ends the run after the frame at hand; safe to call from a signal handler or another thread."""
         self._stop.set()
 
     def run(self) -> Told:
