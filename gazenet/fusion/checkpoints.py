@@ -13,7 +13,7 @@ from torch import Tensor
 from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_state
 from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
-from gazenet.files import atomic_path
+from gazenet.files import atomic_write
 from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.recognise import recognise
@@ -31,7 +31,7 @@ NETWORK, SPEC = "network", "spec"
 
 def save_integrator(path: str | Path, network: Gasp, spec: IntegratorSpec, facts: Mapping[str, Any]) -> None:
     """Writes float16 weights whose header holds the network's config, the spec and ``facts`` (command, scores)."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {k: _stored(v) for k, v in network.state_dict().items()}
     header = {
@@ -39,8 +39,9 @@ def save_integrator(path: str | Path, network: Gasp, spec: IntegratorSpec, facts
         "spec": spec.model_dump_json(),
         "facts": json.dumps(dict(facts)),
     }
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+    # Not save_file: what it makes only its owner may read, and a run may be anybody's.
+    with atomic_write(path) as file:
+        file.write(save(tensors, metadata=header))
 
 
 def _stored(value: Tensor) -> Tensor:

@@ -56,6 +56,8 @@ def test_a_file_describes_itself(tmp_path: Path) -> None:
     first = made(light(), smoothing=1)
     path = tmp_path / "toy.safetensors"
     save_integrator(path, first.network, first.spec, {"command": ["x"], "nss": 4.5})
+    (plain := tmp_path / "plain").touch()
+    assert path.stat().st_mode == plain.stat().st_mode, "readable by whom other files are"
     again = load_integrator(str(path))
     assert again.spec == first.spec and again.facts["nss"] == 4.5
     maps = cue_maps(4)
