@@ -20,7 +20,7 @@ from gazenet.cues.interpolate import interpolate, quantise
 from gazenet.cues.pictures import taken
 from gazenet.cues.registry import Entry
 from gazenet.cues.spec import ExtractorSpec
-from gazenet.cues.types import AssetPath, Extractor, Record, VideoContext
+from gazenet.cues.types import AssetPath, Extractor, Record, VideoContext, Windows
 from gazenet.cues.windows import WindowBuilder, WindowSource
 
 __all__ = ["CueRunner", "WindowSource", "neutral_map"]
@@ -150,11 +150,8 @@ class CueRunner:
             raise RuntimeError("begin comes before newest")
         windows = self._builder.build([anchor], anchor, source)
         self._builder.forget()
-        with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
-            output = self._extractor.extract(windows)
-        maps, records = checked_output(self.spec.name, windows, output, self.device)
-        picture = taken(checked_pictures(self.spec.name, windows, output)[0]) if self.makes_pictures else None
-        return maps[0], {} if records is None else records[0], picture
+        maps, records, pictures = self._extracted(self._extractor, windows)
+        return maps[0], {} if records is None else records[0], pictures[0] if pictures else None
 
     def ready(self, k: int, last_frame: int | None) -> bool:
         """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it rests on are known."""
@@ -193,16 +190,23 @@ class CueRunner:
         source: WindowSource,
     ) -> None:
         windows = builder.build(anchors, last_frame, source)
-        with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
-            output = extractor.extract(windows)
-        maps, records = checked_output(self.spec.name, windows, output, self.device)
-        if self.makes_pictures:
-            found = checked_pictures(self.spec.name, windows, output)
-            self._pictures.update((anchor, taken(one)) for anchor, one in zip(anchors, found, strict=True))
+        maps, records, pictures = self._extracted(extractor, windows)
+        if pictures:
+            self._pictures.update(zip(anchors, pictures, strict=True))
         for row, anchor in enumerate(anchors):
             # A copy: a view would keep the whole batch alive as long as its last anchor.
             self._maps[anchor] = maps[row].copy()
             self._records[anchor] = None if records is None else records[row]
+
+    def _extracted(
+        self, extractor: Extractor, windows: Windows
+    ) -> tuple[NDArray[np.float32], list[Record] | None, list[NDArray[np.uint8]]]:
+        """Checked maps ``[B, h, w]``, records, and a coloured picture per window (none where none are made)."""
+        with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
+            output = extractor.extract(windows)
+        maps, records = checked_output(self.spec.name, windows, output, self.device)
+        found = checked_pictures(self.spec.name, windows, output) if self.makes_pictures else ()
+        return maps, records, [taken(one) for one in found]
 
     def _anchor_before(self, frame: int) -> int:
         """The last anchor at or before a frame."""

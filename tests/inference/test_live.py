@@ -215,6 +215,31 @@ def test_a_file_at_its_own_pace_through_the_command(film: Path, tmp_path: Path, 
     assert "50 frames came" in printed and "p95" in printed
 
 
+class Ear:
+    """A microphone that hears nothing."""
+
+    made: list[Ear] = []
+
+    def __init__(self, device: str = "") -> None:
+        self.ring, self.device, self.closed = SoundRing(), device, False
+        Ear.made.append(self)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.usefixtures("embedded_weights")
+def test_a_microphone_is_let_go_and_the_results_stay(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gazenet.inference.live.run.Microphone", Ear)
+    Ear.made.clear()
+    assert live(film, tmp_path / "out", "realtime.microphone=desk", "realtime.seconds=0.5") == 0
+    assert [(ear.device, ear.closed) for ear in Ear.made] == [("desk", True)]
+    (folder,) = (tmp_path / "out").glob("film-*")
+    assert {path.name for path in folder.iterdir()} >= {"overlay.mp4", "attention.csv", "live.csv", "live.json"}
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("embedded_weights")
 def test_half_a_minute_with_bounded_delay(film: Path, tmp_path: Path) -> None:

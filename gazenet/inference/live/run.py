@@ -63,7 +63,6 @@ def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
             except GazenetError as error:
                 failure = error
         _close(sinks, loop.told, folder, config, failure)
-        stack.pop_all()
     _print(loop.told, folder)
     if failure is not None:
         raise failure
