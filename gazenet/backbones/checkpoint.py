@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -80,11 +82,23 @@ def _safetensors(path: str | Path) -> dict[str, Tensor]:
 
 def _unpickled(path: str | Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles that were never written by torch
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: not a readable checkpoint ({error.strerror or error})") from None
     except Exception as error:
-        raise UsageError(f"{path}: not a readable checkpoint ({first_line(error)}); download it again") from None
+        raise UsageError(f"{path}: not a readable checkpoint ({_unread(error)}") from None
+
+
+def _unread(error: Exception) -> str:
+    """Cause and remedy in a few words: what torch says fills a page and advises to run code from the file."""
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    if found is None:
+        return "damaged, or not written by torch.save); download it again"
+    return f"it asks for {found[1]}, and code in files is never run); save the network's state_dict() instead"
 
 
 def _without_prefix(key: str, prefixes: Sequence[str]) -> str:

@@ -121,6 +121,11 @@ def find_subject(args: argparse.Namespace) -> Subject:
         if args.set:
             raise UsageError(f"--set {args.set[0][0]}: only extractors have parameters, and {args.name} is none")
         return integrator_subject(args.name, args.size, args.weights or "", asset_path)
+    if args.name not in discover().found and Path(args.name).exists():
+        raise UsageError(
+            f"{args.name}: is no file of an integrator ({', '.join(SUFFIXES)}); name one, or an installed network "
+            "(gasp_export --list)"
+        )
     parameters = dict(args.set) | ({"weights": args.weights} if args.weights else {})
     return extractor_subject(args.name, parameters, asset_path, args.size)
 

@@ -17,6 +17,7 @@ class Captured:
     """The picture is the frame; the map, for whoever wants one channel, is its luminance."""
 
     spec = SPEC
+    not_exportable = "the frame itself, without a network"
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         self._weights = torch.tensor(LUMINANCE, device=device).view(1, 3, 1, 1)

@@ -83,6 +83,9 @@ def test_tensorrt_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         (["embedded", "--size", "53x96"], "must be multiples of 2"),
         (["embedded", "--size", "96"], "is not HEIGHTxWIDTH"),
         (["embedded", "--batch", "0"], "neither a number from 1 nor dynamic"),
+        ([__file__], "test_export_command.py: is no file of an integrator (.safetensors, .pt, .pth, .ckpt); name one"),
+        (["captured"], "captured: cannot be exported: the frame itself"),
+        (["external"], "external: cannot be exported: its maps are made by a program"),
         (["gaze_direction"], "gaze_direction: cannot be exported: geometry without a network"),
         (["embedded", "--opset", "16"], "opset 16 is too old"),
         (["embedded", "--set", "mode=published"], "only extractors have parameters"),
@@ -101,6 +104,22 @@ def test_refusals(here: Path, arguments: list[str], message: str, capsys: pytest
     error = capsys.readouterr().err
     assert code == 2 and message in error and error.count("\n") == 1, error
     assert list(here.iterdir()) == []
+
+
+def test_a_file_that_is_no_checkpoint_is_named_in_one_short_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise, pickled = tmp_path / "noise.pth", tmp_path / "network.pt"
+    noise.write_bytes(bytes(range(256)) * 20)
+    torch.save(nn.Linear(2, 2), pickled)
+    for file, cause, remedy in (
+        (noise, "damaged, or not written by torch.save", "download it again"),
+        (pickled, "it asks for torch.nn.modules.linear.Linear", "save the network's state_dict() instead"),
+    ):
+        for arguments in ([str(file)], ["tased", "--weights", str(file)]):
+            assert export.main(arguments) == 2
+            told = capsys.readouterr().err.removeprefix(f"gasp_export: {file}: ")
+            assert cause in told and remedy in told and told.count("\n") == 1 and len(told) < 160, told
 
 
 def test_missing_tensorrt_is_one_line(

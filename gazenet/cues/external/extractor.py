@@ -39,6 +39,7 @@ class External:
     """
 
     spec: ClassVar[ExtractorSpec]
+    not_exportable = "its maps are made by a program, whose network is not known here"
 
     def __init__(self, command: str, files: str = "", timeout: float = 10.0, restarts: int = 2) -> None:
         if timeout <= 0 or restarts < 0:
