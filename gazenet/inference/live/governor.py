@@ -17,10 +17,14 @@ class Governor:
     Args:
         target: frames per second to hold.
         adaptive: false leaves the factor at 1.
+
+    Attributes:
+        slower, faster: how often the factor grew and fell.
     """
 
     def __init__(self, target: float, adaptive: bool = True) -> None:
         self.target, self.factor = target, 1.0
+        self.slower = self.faster = 0
         self._adaptive, self._good = adaptive, 0
 
     def observe(self, rate: float) -> None:
@@ -28,10 +32,17 @@ class Governor:
         if not self._adaptive:
             return
         if rate < SHORT * self.target:
-            self.factor, self._good = min(MOST, self.factor * SLOWER), 0
+            self._good = 0
+            self._step(min(MOST, self.factor * SLOWER))
         elif rate >= ENOUGH * self.target:
             self._good += 1
             if self._good >= PATIENCE:
-                self.factor, self._good = max(1.0, self.factor * FASTER), 0
+                self._good = 0
+                self._step(max(1.0, self.factor * FASTER))
         else:
             self._good = 0
+
+    def _step(self, factor: float) -> None:
+        self.slower += factor > self.factor
+        self.faster += factor < self.factor
+        self.factor = factor

@@ -125,6 +125,11 @@ class History:
             self._maps[name] = known
             self._changed.notify_all()
 
+    def held(self) -> int:
+        """How many frames are held."""
+        with self._changed:
+            return len(self._frames)
+
     def has(self, names: Sequence[str]) -> bool:
         """Whether each of these cues has made a map."""
         with self._changed:

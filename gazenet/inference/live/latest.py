@@ -25,6 +25,11 @@ class Latest(Generic[T]):
         self._ended, self._error = False, None  # type: bool, BaseException | None
         self.put_in, self.dropped = 0, 0
 
+    def counted(self) -> tuple[int, int, int]:
+        """At one moment: what was put in, what of it was dropped, what waits (0 or 1); the rest was taken."""
+        with self._changed:
+            return self.put_in, self.dropped, int(self._item is not None)
+
     def put(self, item: T) -> None:
         with self._changed:
             self.put_in += 1

@@ -8,7 +8,7 @@
                         History <──> faces, cues: a thread each, at its own pace (Governor)
 
 The main loop never waits for a cue. What bounds the delay: one frame in ``Latest``, one in the loop. What bounds the
-memory: ``History``, the sound ring, histograms of durations.
+memory: ``History``, the sound ring, histograms of durations; a row of figures per minute is all that grows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,10 @@ from gazenet.errors import MediaError
 from gazenet.inference.graph import Cue, Graph
 from gazenet.inference.live.governor import Governor
 from gazenet.inference.live.history import History, Known
-from gazenet.inference.live.latency import Latency
 from gazenet.inference.live.latest import Ended, Latest, Stalled
 from gazenet.inference.live.smooth import Smoother
 from gazenet.inference.live.stages import CueWork, Stage, as_text, face_work
+from gazenet.inference.live.told import ROW_S, Durations, Rows, Told
 from gazenet.inference.live.window import Closed
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sinks.base import Sink
@@ -45,41 +45,6 @@ PATIENCE_S = 5.0
 """Seconds a stage is given to end."""
 
 
-@dataclass
-class Counts:
-    """What happened to the frames: ``captured`` = ``shown`` + ``dropped`` (+ one in flight)."""
-
-    captured: int = 0
-    shown: int = 0
-    dropped: int = 0
-    seconds: float = 0.0
-
-
-@dataclass
-class Told:
-    """How a live run went. ``latency``: from the moment a frame was there until its results had left."""
-
-    counts: Counts = field(default_factory=Counts)
-    latency: Latency = field(default_factory=Latency)
-    ages: dict[str, Latency] = field(default_factory=dict)
-    runs: dict[str, Latency] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    highest_factor: float = 1.0
-
-    def summary(self) -> dict[str, Any]:
-        """For ``live.json``; times in milliseconds."""
-        counts = self.counts
-        return {
-            "frames": vars(counts) | {"seconds": round(counts.seconds, 2)},
-            "frames_per_s": round(counts.shown / counts.seconds, 2) if counts.seconds else 0.0,
-            "latency_ms": self.latency.summary(),
-            "cue_age_ms": {name: age.summary() for name, age in self.ages.items()},
-            "stage_ms": {name: run.summary() for name, run in self.runs.items()},
-            "highest_pace_factor": round(self.highest_factor, 2),
-            "notes": self.notes,
-        }
-
-
 class LiveLoop:
     """Runs a loaded graph on a live source.
 
@@ -88,9 +53,12 @@ class LiveLoop:
         source: where frames come from; closed at the end.
         sinks: opened already; each gets chunks of one frame, records with ``age_s`` per cue.
         sound: what is heard beside the pictures, if anything.
+        row_s: seconds of a row of ``told.rows``.
     """
 
-    def __init__(self, graph: Graph, source: LiveSource, sinks: Sequence[Sink], sound: SoundRing | None) -> None:
+    def __init__(
+        self, graph: Graph, source: LiveSource, sinks: Sequence[Sink], sound: SoundRing | None, row_s: float = ROW_S
+    ) -> None:
         self._graph, self._source, self._sinks, self._sound = graph, source, sinks, sound
         self._settings = graph.config.realtime
         self._map_size = map_size(source.size, graph.config.map_size)
@@ -101,7 +69,9 @@ class LiveLoop:
         self._latest: Latest[LiveFrame] = Latest()
         self._smoother = Smoother(self._settings.smoothing_s)
         self._failure: Exception | None = None
-        self.told = Told(ages={cue.name: Latency() for cue in graph.cues})
+        self._cut_off = 0
+        self.told = Told(Durations(cue.name for cue in graph.cues))
+        self._rows = Rows(self.told, self._governor, row_s)
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -130,10 +100,17 @@ class LiveLoop:
             self.told.notes += [f"{name} did not end within {PATIENCE_S:g} s and was left behind" for name in slow]
             grabber.join(PATIENCE_S)
             self.told.runs = {stage.name: stage.latency for stage in stages}
-            counts = self.told.counts
-            counts.captured, counts.dropped = self._latest.put_in, self._latest.put_in - counts.shown
-            counts.seconds = time.monotonic() - self._began
+            self._count(last=True)
         return self.told
+
+    def _count(self, last: bool = False) -> float:
+        """Brings the counts up to this moment, in which no frame is at hand; seconds since the beginning."""
+        counts = self.told.counts
+        counts.captured, counts.replaced, waiting = self._latest.counted()
+        counts.unfinished = self._cut_off + waiting
+        counts.seconds = time.monotonic() - self._began
+        self._rows.observe(counts.seconds, {"waiting": waiting, "history": self._history.held()}, last)
+        return counts.seconds
 
     def _grab(self) -> None:
         """Reads the source as fast as it gives; closes it."""
@@ -190,17 +167,20 @@ class LiveLoop:
             now = frame.taken - self._began
             # A frame that comes a little early is not worth dropping: half a period of grace.
             if now < due - pace / 2:
+                self.told.counts.early += 1
                 continue
             due = max(due, now - pace) + pace
+            self._cut_off = 1
             try:
                 self._show(frame, now, stream)
             except Closed:
                 break
+            self._cut_off = 0
             elapsed = time.monotonic() - self._began
             if elapsed >= second:
                 shown = self.told.counts.shown
                 self._governor.observe((shown - shown_then) / (elapsed - second + 1))
-                self.told.highest_factor = max(self.told.highest_factor, self._governor.factor)
+                self._count()
                 second, shown_then = elapsed + 1, shown
             if elapsed >= status:
                 status += self._settings.status_s
@@ -240,8 +220,7 @@ class LiveLoop:
         result = ChunkResult(index, [frame.image], np.array([now]), saliency, gates, [people], maps, records)
         for sink in self._sinks:
             sink.write(result)
-        self.told.latency.add(time.monotonic() - frame.taken)
-        self.told.counts.shown += 1
+        self._rows.shown(time.monotonic() - frame.taken)
 
     def _cues(
         self, known: dict[str, Known], now: float
@@ -256,7 +235,7 @@ class LiveLoop:
                 records[cue.name] = [{}]
                 continue
             age = now - found.time
-            self.told.ages[cue.name].add(age)
+            self._rows.age(cue.name, age)
             maps[cue.name] = found.map[None]
             records[cue.name] = [{**found.record, "age_s": round(age, 3)}]
         return maps, records
@@ -270,9 +249,9 @@ class LiveLoop:
 
     def status(self, elapsed: float) -> str:
         """One line: rate, what was dropped, delays, how old the cues are, how far the pace is stretched."""
-        told, latency = self.told, self.told.latency
-        dropped = max(0, self._latest.put_in - told.counts.shown - 1)
-        ages = ", ".join(f"{name} {1000 * age.percentile(50):.0f}" for name, age in told.ages.items())
+        told, latency = self.told, self.told.whole.latency
+        dropped = self._latest.counted()[1] + told.counts.early
+        ages = ", ".join(f"{name} {1000 * age.percentile(50):.0f}" for name, age in told.whole.ages.items())
         stretched = f", cues at 1/{self._governor.factor:.1f} of their pace" if self._governor.factor > 1 else ""
         return (
             f"{elapsed:.0f} s: {told.counts.shown / elapsed:.1f} of {self._governor.target:.1f} frames/s, "

@@ -16,9 +16,10 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.live.latency import table
-from gazenet.inference.live.loop import LiveLoop, Told
+from gazenet.inference.live.loop import LiveLoop
 from gazenet.inference.live.table import LiveTable
 from gazenet.inference.live.target import TargetSink, TargetTopic
+from gazenet.inference.live.told import Told
 from gazenet.inference.live.window import WindowSink
 from gazenet.inference.pipeline import prepare_threads, wanted_sinks, writable
 from gazenet.inference.results import SinkContext
@@ -160,10 +161,11 @@ def _print(told: Told, folder: Path) -> None:
     rate = counts.shown / counts.seconds if counts.seconds else 0.0
     print(
         f"{counts.captured} frames came in {counts.seconds:.1f} s, {counts.shown} shown ({rate:.1f} frames/s), "
-        f"{counts.dropped} dropped; results in {display_name(folder)}"
+        f"{counts.dropped} dropped ({counts.replaced} for newer ones, {counts.early} ahead of the target rate, "
+        f"{counts.unfinished} unfinished at the end); results in {display_name(folder)}"
     )
-    rows = {"delay": told.latency}
-    rows |= {f"age of {name}": age for name, age in told.ages.items()}
+    rows = {"delay": told.whole.latency}
+    rows |= {f"age of {name}": age for name, age in told.whole.ages.items()}
     rows |= {f"one run of {name}": run for name, run in told.runs.items()}
     lines = table(rows)
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
