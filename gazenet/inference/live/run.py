@@ -54,7 +54,7 @@ def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
         sound = _sound(config, name, source, notes, stack)
         stem = Path(source.name).stem
         folder = writable(output_dir / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-        sinks = _opened(_sinks(graph), _context(graph, source, folder), stack)
+        sinks = _opened(_sinks(graph), live_context(graph, source, folder), stack)
         loop = LiveLoop(graph, source, sinks, sound)
         loop.told.notes += notes
         failure: GazenetError | None = None
@@ -104,7 +104,8 @@ def _sinks(graph: Graph) -> list[Sink]:
     return sinks
 
 
-def _context(graph: Graph, source: LiveSource, folder: Path) -> SinkContext:
+def live_context(graph: Graph, source: LiveSource, folder: Path) -> SinkContext:
+    """What the sinks of a live run are told."""
     config = graph.config
     height, width = source.size
     rate = Fraction(source.rate).limit_denominator(1001)
