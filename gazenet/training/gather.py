@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gazenet.config.train import TrainConfig
 from gazenet.training.pictures import open_pictures
-from gazenet.training.prepare import Extract, choose_items, open_clips
+from gazenet.training.prepare import Extract, check_cues, choose_items, open_clips
 from gazenet.training.sampling import Clip
 
 
@@ -31,6 +31,7 @@ def find(config: TrainConfig) -> Callable[[Extract], Clips]:
         training, held = (open_pictures(data, found, config.cues, size) for found in (data.train, data.validation))
         pictures = Clips(training, held, open_pictures(data, data.test, test_cues, size))
         return lambda extract: pictures
+    check_cues(config)
     chosen, validating, tested = (choose_items(config, part) for part in (data.train, data.validation, data.test))
 
     def opened(extract: Extract) -> Clips:

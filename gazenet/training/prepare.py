@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.config.infer import InferConfig
-from gazenet.config.load import load_config
+from gazenet.config.load import load_config, suggest
 from gazenet.config.stems import CAPTURED
 from gazenet.config.train import SourceConfig, TrainConfig
 from gazenet.cues.pictures import as_pictures
+from gazenet.cues.registry import get
 from gazenet.cues.types import Face
 from gazenet.data.clips import CueClip
 from gazenet.data.density import Spread, Viewing
@@ -96,8 +97,8 @@ def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] 
     missing = [cue for cue in cues.cues if cue not in by_name and cue != CAPTURED]
     if missing:
         raise UsageError(
-            f"cues: {', '.join(missing)} is not in the inference config {config.infer_config}; "
-            f"it has {', '.join(by_name)}"
+            f"cues: {', '.join(missing)} is not in the inference config {config.infer_config}"
+            f"{suggest(missing[0], by_name)}; it has {', '.join(by_name)}"
         )
     changed = dict(parameters or {})
     extractors = [
@@ -106,6 +107,13 @@ def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] 
     ]
     update = {"extractors": tuple(extractors), "integrator": None, "cache_dir": config.cache_dir}
     return base.model_copy(update={**update, "device": config.device})
+
+
+def check_cues(config: TrainConfig) -> None:
+    """Raises UsageError or PluginError naming a cue of the training or its test that nothing installed can make."""
+    for cues in (config.cues, config.test_cues or config.cues):
+        for extractor in cue_config(config.model_copy(update={"cues": cues})).extractors:
+            get(extractor.name)
 
 
 def shown_cues(config: TrainConfig) -> IntegratorSpec:

@@ -15,6 +15,7 @@ from gazenet.data.findwho import FindWho
 from gazenet.errors import UsageError
 from gazenet.training import prepare
 from gazenet.training.prepare import choose_items, truth_sigma
+from gazenet.training.run import train
 
 
 def sigma(root: Path, view: float | None = None, **data: Any) -> float:
@@ -53,3 +54,25 @@ def test_degrees_by_what_the_reader_knows(data_root: Path, monkeypatch: pytest.M
     assert sigma(data_root, 40.0, sigma=1.5, sigma_unit="degrees") == pytest.approx(
         Viewing.spanning(40).pixels(1.5, 1280)
     )
+
+
+@pytest.mark.parametrize("key", ["cues", "test_cues"])
+def test_unknown_cues_are_named_before_anything_is_done(data_root: Path, tmp_path: Path, key: str) -> None:
+    def forbidden(*_: object) -> Any:
+        raise AssertionError("cues were made")
+
+    asked = {key: json.dumps(["saliency", "activ_speaker"])}
+    config = make_config(data_root, tmp_path / "out", **asked)
+    with pytest.raises(UsageError, match=r"activ_speaker is not in .* default \(did you mean 'active_speaker'\?\)"):
+        train(config, extract=forbidden)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cue_whose_extractor_is_not_installed_is_named_before_anything_is_done(
+    data_root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "infer.json").write_text(json.dumps({"extractors": [{"name": "saliency"}, {"name": "spoken_to"}]}))
+    asked = {"cues": json.dumps(["saliency", "spoken_to"]), "infer_config": str(tmp_path / "infer.json")}
+    with pytest.raises(UsageError, match="unknown extractor 'spoken_to'"):
+        train(make_config(data_root, tmp_path / "out", **asked))
+    assert not (tmp_path / "out").exists()
