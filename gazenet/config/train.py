@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from gazenet.config.base import DeviceText, PathText, Settings
+from gazenet.config.base import PathText, Settings
+from gazenet.config.fit import FitConfig, RunConfig
 
 Size = tuple[int, int]
 
@@ -118,7 +119,7 @@ class LossConfig(Settings):
     dam: float = 0.5
 
 
-class TrainerConfig(Settings):
+class TrainerConfig(FitConfig):
     """The optimisation."""
 
     max_epochs: int = Field(default=20, ge=1, description="Passes of samples_per_epoch samples.")
@@ -128,34 +129,24 @@ class TrainerConfig(Settings):
     batch_size: int = Field(default=16, ge=1, description="Samples per step, shared out between the devices.")
     drop_last: bool = Field(default=True, description="Whether an incomplete last batch of an epoch is left out.")
     optimizer: Literal["adam", "adamw"] = Field(default="adamw", description="adam is the published one.")
-    learning_rate: float = Field(default=1e-3, gt=0)
     schedule: Literal["constant", "one_cycle", "cosine"] = Field(
         default="one_cycle", description="Course of the rate."
     )
     weight_decay: float = Field(default=1e-2, ge=0)
     gradient_clip: float | None = Field(default=1.0, gt=0, description="Largest gradient norm; null: no clipping.")
     loss: LossConfig = LossConfig()
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    workers: int = Field(default=0, ge=0, description="Processes that make samples; 0: in the training process.")
-    devices: int = Field(default=1, ge=1, description="How many processes or GPUs train together.")
-    threads: int | None = Field(default=None, ge=1, description="Threads of the numeric libraries; null: as they are.")
-    check_val_every_n_epoch: int = Field(default=1, ge=1)
-    checkpoint_save_every_n_epoch: int = Field(default=1, ge=1)
-    checkpoint_save_n_top: int = Field(default=1, ge=0, description="How many of the best checkpoints are kept.")
     checkpoint_monitor: str = Field(default="val_loss", min_length=1, description="Value that says which is best.")
     val_store_image_samples: bool = Field(
         default=False, description="Store pictures of a tenth of the validation batches in <output>/samples/."
     )
-    keep: Literal["last", "best"] = Field(default="last", description="Which weights are exported.")
 
 
-class TrainConfig(Settings):
+class TrainConfig(RunConfig):
     """Everything a run of ``gasp_train`` needs to know to train an integrator."""
 
     recipe: Literal["gasp"] = Field(
         default="gasp", description="Kind of network that is trained: the integrator; others have their own configs."
     )
-    summary: str = Field(default="", description="One sentence, shown by --list.")
     experiment: str = Field(default="", description="Published name of the experiment this is, or empty.")
     network: dict[str, JsonValue] = Field(
         description="Fields of the integrator's network (gazenet.fusion.config.GaspConfig); 'class' begins with a "
@@ -185,28 +176,17 @@ class TrainConfig(Settings):
         default="default", min_length=1, description="Inference config that says how cues are made."
     )
     cache_dir: PathText = Field(default="runs/.cache", description="Home of the cue maps, as in inference.")
-    device: DeviceText = "cpu"
     folds: Literal["video"] | None = Field(
         default=None,
         description="video: besides the final network, one per training video that has not seen it, scored on it.",
     )
     trainer: TrainerConfig = TrainerConfig()
-    logger: str = Field(default="csv", description="csv, tensorboard, comet, or empty for none.")
-    project: str = Field(default="gasp_runs", min_length=1, description="Project name for loggers.")
-    output: PathText = Field(default="runs/train", description="Folder of checkpoints, logs and the exported network.")
 
     @field_validator("input_size")
     @classmethod
     def _even(cls, value: Size) -> Size:
         if min(value) < 8 or value[0] % 2 or value[1] % 2:
             raise ValueError("input_size must be [height, width], both even and at least 8")
-        return value
-
-    @field_validator("logger")
-    @classmethod
-    def _known_logger(cls, value: str) -> str:
-        if value not in ("", "csv", "tensorboard", "comet"):
-            raise ValueError("logger must be csv, tensorboard, comet or an empty text")
         return value
 
     @model_validator(mode="after")
@@ -221,11 +201,6 @@ class TrainConfig(Settings):
             raise ValueError(f"test_cues: {len(self.test_cues)} cues, but the network takes {len(self.cues)}")
         if self.data.frames_root is not None and self.rendering != "published":
             raise ValueError("data.frames_root holds coloured pictures: set rendering to published")
-        if self.trainer.batch_size % self.trainer.devices:
-            raise ValueError(
-                f"trainer.batch_size {self.trainer.batch_size} cannot be shared out evenly between "
-                f"{self.trainer.devices} devices"
-            )
         if self.trainer.keep == "best" and not self.data.validation:
             raise ValueError("trainer.keep is best, but data.validation is empty: add a source or keep the last")
         return self
@@ -235,3 +210,7 @@ class TrainConfig(Settings):
         """Frames in a window of the network; 1 where it takes single frames."""
         length = self.network.get("sequence_len", 1)
         return length if isinstance(length, int) else 1
+
+    def may_change(self) -> frozenset[str]:
+        """Without a schedule, more epochs continue what fewer began."""
+        return self.free | ({"trainer.max_epochs"} if self.trainer.schedule == "constant" else set())

@@ -49,6 +49,8 @@ class EpochTable(Callback):
         row: Row = {"epoch": trainer.current_epoch + 1}
         row |= {name: float(found.get(f"{name}_epoch", found.get(name, torch.nan))) for name in names}
         self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
         write_table(self.folder, self.rows)
         shown = ", ".join(f"{name} {row[name]:.4f}" for name in ("train_loss", "val_loss") if name in row)
         self.tell(f"epoch {row['epoch']} of {trainer.max_epochs}: {shown}")
@@ -69,7 +71,7 @@ class EpochWeights(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, RecipeTask)
         path = self.place(trainer.current_epoch + 1)
-        if path is not None:
+        if path is not None and trainer.is_global_zero:
             save_whole(pl_module.state(), path)
 
 
@@ -89,7 +91,7 @@ class StorePictures(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         assert isinstance(pl_module, RecipeTask)
-        if batch_idx:
+        if batch_idx or not trainer.is_global_zero:
             return
         epoch = trainer.current_epoch + 1
         with torch.no_grad():
@@ -101,7 +103,7 @@ class StorePictures(Callback):
 
 
 def write_png(path: Path, image: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
-    """A picture uint8 ``[H, W, 3]`` as a file that appears whole."""
+    """A picture uint8 ``[H, W, 3]``, or grey ``[H, W]``, as a file that appears whole."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "png")
     write_bytes(path, buffer.getvalue())

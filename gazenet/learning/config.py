@@ -2,87 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from gazenet.config.base import DeviceText, PathText, Settings
+from gazenet.config.fit import FitConfig, RunConfig
 from gazenet.config.train import SourceConfig
 
-__all__ = ["DeviceText", "FitConfig", "PathText", "RecipeConfig", "Settings", "SourceConfig", "differing"]
+__all__ = ["DeviceText", "FitConfig", "PathText", "RecipeConfig", "Settings", "SourceConfig"]
 
 
-class FitConfig(Settings):
-    """How long one network is trained, in which portions, and what is kept. Recipes inherit to add their optimiser."""
-
-    max_epochs: int = Field(default=20, ge=1, description="Passes over the training samples.")
-    batch_size: int = Field(default=8, ge=1, description="Samples per step.")
-    drop_last: bool = Field(default=False, description="Whether an incomplete last batch of an epoch is left out.")
-    learning_rate: float = Field(default=1e-3, gt=0)
-    gradient_clip: float | None = Field(default=None, gt=0, description="Largest gradient norm; null: no clipping.")
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    workers: int = Field(default=0, ge=0, description="Processes that make samples; 0: in the training process.")
-    threads: int | None = Field(default=None, ge=1, description="Threads of the numeric libraries; null: as they are.")
-    check_val_every_n_epoch: int = Field(default=1, ge=1)
-    checkpoint_save_every_n_epoch: int = Field(default=1, ge=1)
-    checkpoint_save_n_top: int = Field(default=1, ge=0, description="How many of the best checkpoints are kept.")
-    checkpoint_monitor: str = Field(
-        default="val_loss", min_length=1, description="Value that says which epoch is best; the least is."
-    )
-    val_store_image_samples: bool = Field(
-        default=False, description="Pictures of every validation in samples/, and in TensorBoard where that is on."
-    )
-    keep: Literal["last", "best"] = Field(default="last", description="Which weights the network has in the end.")
-
-
-class RecipeConfig(Settings):
+class RecipeConfig(RunConfig):
     """Base of the config of a recipe. ``recipe`` is narrowed to the recipe's name by each of them."""
 
-    free: ClassVar[frozenset[str]] = frozenset(
-        {
-            "summary",
-            "device",
-            "logger",
-            "project",
-            "output",
-            "trainer.workers",
-            "trainer.threads",
-            "trainer.check_val_every_n_epoch",
-            "trainer.checkpoint_save_every_n_epoch",
-            "trainer.checkpoint_save_n_top",
-            "trainer.checkpoint_monitor",
-            "trainer.val_store_image_samples",
-        }
-    )
-    """Dotted keys that a resumed run may change: the weights it ends in do not depend on them."""
+    one_device: ClassVar[bool] = False
+    """Whether the recipe trains on one device only: set where it fits several networks one after the other."""
 
     recipe: str = Field(description="Name of the recipe (gasp_train --list).")
-    summary: str = Field(default="", description="One sentence, shown by --list.")
-    trainer: FitConfig = FitConfig()
-    device: DeviceText = "cpu"
-    logger: str = Field(default="csv", description="csv, tensorboard, comet, or empty for none.")
-    project: str = Field(default="gasp_runs", min_length=1, description="Project name for loggers.")
-    output: PathText = Field(default="runs/train", description="Folder of checkpoints, logs and finished weights.")
 
-    @field_validator("logger")
-    @classmethod
-    def _known_logger(cls, value: str) -> str:
-        if value not in ("", "csv", "tensorboard", "comet"):
-            raise ValueError("logger must be csv, tensorboard, comet or an empty text")
-        return value
-
-
-def differing(before: RecipeConfig, now: RecipeConfig) -> list[str]:
-    """The dotted keys that two configs of a recipe tell apart, those that are free to change left out."""
-    one, other = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
-    keys = [*one, *(key for key in other if key not in one)]
-    return [key for key in keys if key not in now.free and one.get(key) != other.get(key)]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        found |= _flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
-    return found
+    @model_validator(mode="after")
+    def _devices_fit(self) -> RecipeConfig:
+        if self.one_device and self.trainer.devices > 1:
+            raise ValueError(f"trainer.devices: the recipe {self.recipe} trains on one device")
+        return self

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from gazenet.config.load import read_file, validate
+from gazenet.config.load import read_file
 from gazenet.cues.registry import Entry
-from gazenet.errors import PluginError, UsageError
+from gazenet.errors import PluginError
 from gazenet.files import write_json
-from gazenet.learning.config import FitConfig, RecipeConfig, differing
+from gazenet.learning.config import FitConfig, RecipeConfig
 from gazenet.learning.fit import Fitted, Place, fit
-from gazenet.learning.loggers import check_logger
+from gazenet.learning.request import check_request, remember
 from gazenet.learning.samples import Samples
 from gazenet.learning.spec import RecipeSpec
 from gazenet.learning.task import RecipeTask
+from gazenet.learning.trainer import first_process
 
-CONFIG, RESULT, STEPS = "train_config.json", "result.json", "steps"
+RESULT, STEPS = "result.json", "steps"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Recipe(Protocol):
 
     def train(self, run: Run) -> Finished:
         """Do the work in ``run.folder``. Raises GazenetError."""
+
+
+class OnlyTrains(Exception):
+    """Ends a process that has helped another one to train; what is made of the network is that one's work."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,10 @@ class Run:
         an epoch, or None where it is not kept. Raises UsageError and GazenetError.
         """
         place = Place(self.config, self.folder / name, self.resume, name, settings, weights, self.tell)
-        return fit(place, make, training, validation)
+        made = fit(place, make, training, validation)
+        if not first_process():
+            raise OnlyTrains
+        return made
 
     def step(self, name: str, action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Do a step of several and keep its values; on a resume a finished one is passed over.
@@ -84,13 +92,12 @@ class Run:
         return values
 
 
-def train_recipe(entry: Entry[RecipeSpec], config: RecipeConfig, resume: bool = False) -> Finished:
+def train_recipe(entry: Entry[RecipeSpec], config: RecipeConfig, resume: bool = False) -> Finished | None:
     """Run a recipe in ``config.output``, which then holds ``train_config.json`` and ``result.json`` beside its files.
 
-    Raises GazenetError.
+    None in the other processes of a training on several devices. Raises GazenetError.
     """
-    check_cuda(config.device)
-    check_logger(config.logger)
+    check_request(config)
     made = entry.load()(config)
     if not callable(getattr(made, "train", None)):
         raise PluginError(f"recipe {entry.name}: {entry.spec.implementation} has no method train(run)")
@@ -99,30 +106,11 @@ def train_recipe(entry: Entry[RecipeSpec], config: RecipeConfig, resume: bool = 
     remember(config, folder, resume)
     run = Run(config, folder, resume)
     recipe: Recipe = made
-    finished = recipe.train(run)
+    try:
+        finished = recipe.train(run)
+    except OnlyTrains:
+        return None
     facts = {"recipe": entry.name, "weights": str(finished.weights), "values": finished.values}
     write_json(folder / RESULT, {**facts, "command": sys.argv, "config": config.model_dump(mode="json")})
     run.tell(f"{entry.name}: {finished.weights}")
     return finished
-
-
-def remember(config: RecipeConfig, folder: Path, resume: bool) -> None:
-    """Keeps the config; a resume under another one is refused, since it could not end in the same network."""
-    path = folder / CONFIG
-    if resume and path.exists():
-        before = validate(type(config), read_file(path), str(path))
-        changed = differing(before, config)
-        if changed:
-            raise UsageError(
-                f"--resume: {', '.join(changed)} differs from {path}: use the same values or another output"
-            )
-    write_json(path, config.model_dump(mode="json"))
-
-
-def check_cuda(device: str) -> None:
-    """Raises UsageError where ``device`` (``cpu`` or ``cuda:N``) is not there."""
-    import torch
-
-    index = device.partition(":")[2]
-    if index and int(index) >= torch.cuda.device_count():
-        raise UsageError(f"device {device}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import torch
 from lightning import LightningModule
-from lightning.pytorch.callbacks import ModelCheckpoint
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gazenet.errors import GazenetError
 from gazenet.learning.checkpoints import save_whole
+from gazenet.learning.trainer import best_checkpoint
 
 Batch = Mapping[str, Tensor]
 DIVERGED = "diverged_batch.pt"
@@ -61,14 +61,16 @@ class RecipeTask(LightningModule):
         named = {**found.terms, **found.values} if len(found.terms) > 1 else found.values
         shown = {prefix + name: value for name, value in {**named, "loss": total}.items()}
         size = len(next(iter(batch.values())))
-        self.log_dict(shown, on_step=prefix == "train_", on_epoch=True, batch_size=size)
+        # Every process validates everything, but trains on its share.
+        training = prefix == "train_"
+        several = training and self.trainer.world_size > 1
+        self.log_dict(shown, on_step=training, on_epoch=True, batch_size=size, sync_dist=several)
         return total
 
     @property
     def best(self) -> str:
         """The checkpoint of the best epoch so far, by ``trainer.checkpoint_monitor``; empty where there is none."""
-        kept = [one for one in self.trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor]
-        return kept[0].best_model_path if kept else ""
+        return best_checkpoint(self.trainer)
 
     def state(self) -> dict[str, Tensor]:
         """A copy of the network's weights on the CPU."""

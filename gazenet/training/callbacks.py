@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
-from PIL import Image
 from torch import Tensor
 
-from gazenet.files import write_bytes
+from gazenet.learning.callbacks import write_png
 from gazenet.learning.loggers import show_picture
 from gazenet.training.task import IntegratorTask
 
@@ -47,10 +45,7 @@ class StoreImages(Callback):
             predicted = pl_module.shown(pl_module(batch["maps"][:1]))[0, 0].float()
         row = [_peak_one(one) for one in (predicted, batch["salmap"][0, 0], batch["fixmap"][0, 0])]
         path = self.folder / f"epoch-{epoch:02d}_batch-{batch_idx:02d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        Image.fromarray(np.concatenate(row, 1)).save(buffer, "png")
-        write_bytes(path, buffer.getvalue())
+        write_png(path, np.concatenate(row, 1))
         show_picture(trainer, f"validation/batch-{batch_idx:02d}", path, epoch)
 
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gazenet.errors import UsageError
-from gazenet.files import write_bytes
-
-Points = Sequence[tuple[float, float]]
-"""(optimiser step, value)."""
+from gazenet.learning.curves import Points, draw_panels
 
 PANELS = {"loss": "loss (weighted sum)", "cc": "CC", "nss": "NSS (standard deviations)"}
 """Logged name, without ``train_`` or ``val_``, to the label of its axis."""
@@ -60,21 +55,4 @@ def curves(log: Mapping[str, Points]) -> dict[str, dict[str, Points]]:
 
 def write_curve(files: Sequence[Path], path: Path) -> None:
     """Draw the logs ``files`` of one run into the PNG ``path``. Raises UsageError for a file that is no log."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    found = curves(read_log(files))
-    figure = Figure(figsize=(6, 0.6 + 2.2 * len(found)), layout="tight")
-    FigureCanvasAgg(figure)
-    rows: list[Any] = list(figure.subplots(len(found), 1, sharex=True, squeeze=False)[:, 0]) if found else []
-    for axes, (label, named) in zip(rows, found.items(), strict=True):
-        for name, points in named.items():
-            axes.plot(*zip(*points, strict=True), label=name, linewidth=0.6 if name == "training" else 1.6)
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-    if rows:
-        rows[0].legend()
-        rows[-1].set_xlabel("optimiser steps")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
-    write_bytes(path, buffer.getvalue())
+    draw_panels(path, curves(read_log(files)), "optimiser steps")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,37 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from gazenet.config.infer import InferConfig
-from gazenet.config.load import load_config
 from gazenet.config.train import TrainConfig
 from gazenet.errors import UsageError
 from gazenet.files import write_bytes, write_json
 from gazenet.fusion.checkpoints import save_integrator
 from gazenet.fusion.integrator import Integrator
+from gazenet.learning.checkpoints import LAST
 from gazenet.learning.curves import CURVE
-from gazenet.learning.loggers import check_logger
+from gazenet.learning.request import check_request, remember
+from gazenet.learning.trainer import first_process, log_folders
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.curve import write_curve
-from gazenet.training.fit import LAST, checked_network, declaration, fit, log_folders
+from gazenet.training.fit import checked_network, declaration, fit
 from gazenet.training.gather import find
 from gazenet.training.measure import measure, measure_with
 from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
 
-CONFIG, WEIGHTS, SCORES = "train_config.json", "integrator.safetensors", "scores.json"
+WEIGHTS, SCORES = "integrator.safetensors", "scores.json"
 BARE, LOG = "last_model.pt", "metrics.csv"
-_FREE_TO_CHANGE = ("device", "logger", "project", "output", "summary")
-_FREE_IN_TRAINER = (
-    "check_val_every_n_epoch",
-    "checkpoint_save_every_n_epoch",
-    "checkpoint_save_n_top",
-    "checkpoint_monitor",
-    "val_store_image_samples",
-    "workers",
-    "threads",
-)
-"""What a resumed run may do otherwise: the weights it ends in do not depend on these."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +64,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if resume and (folder / LAST).exists():
         check_fits(folder / LAST, network)
-    _remember(config, folder, resume)
+    remember(config, folder, resume)
     clips = open_all(extract)
     values: dict[str, Any] = {}
     if config.folds == "video":
@@ -98,11 +87,6 @@ def train(
     elif compute_metrics:
         measure(fitted.integrator, config, clips)
     return result
-
-
-def first_process() -> bool:
-    """Whether this is the process that writes results; the others of a distributed run only train."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 
 def _save_bare(integrator: Integrator, path: Path) -> None:
@@ -154,41 +138,8 @@ def _folds(config: TrainConfig, clips: Sequence[Clip], folder: Path, resume: boo
     return summary(scores)
 
 
-def _remember(config: TrainConfig, folder: Path, resume: bool) -> None:
-    """Keeps the config; a resume under another one is refused, since it could not end in the same network."""
-    path = folder / CONFIG
-    now = config.model_dump(mode="json")
-    if resume and path.exists():
-        before = load_config("train", path).model_dump(mode="json")
-        differing = [key for key in now if key not in (*_FREE_TO_CHANGE, "trainer") and before[key] != now[key]]
-        # Without a schedule, more epochs continue what fewer began.
-        free = (*_FREE_IN_TRAINER, *(["max_epochs"] if config.trainer.schedule == "constant" else []))
-        trainer = now["trainer"]
-        differing += [
-            f"trainer.{key}" for key in trainer if key not in free and before["trainer"][key] != trainer[key]
-        ]
-        if differing:
-            raise UsageError(
-                f"--resume: {', '.join(differing)} differs from {path}: use the same values or another output"
-            )
-    write_json(path, now)
-
-
 def _check_request(config: TrainConfig, measured: bool) -> None:
     """Raises UsageError for what would fail only after hours."""
-    _check_devices(config.device, config.trainer.devices)
-    check_logger(config.logger)
+    check_request(config)
     if measured and not (config.data.validation or config.data.test):
         raise UsageError("--compute_metrics: data.validation and data.test are empty: name a source of videos")
-
-
-def _check_devices(device: str, count: int) -> None:
-    import torch
-
-    if device == "cpu":
-        return
-    # Several are taken from the first one on.
-    needed, there = (count if count > 1 else int(device.partition(":")[2]) + 1), torch.cuda.device_count()
-    if needed > there:
-        wanted = f"trainer.devices {count}" if count > 1 else f"device {device}"
-        raise UsageError(f"{wanted}: this machine has {there} CUDA devices; use cpu")

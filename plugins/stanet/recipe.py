@@ -88,6 +88,7 @@ class StanetConfig(RecipeConfig):
     """What ``"recipe": "stanet"`` knows."""
 
     free = RecipeConfig.free | {"steps", "trainer.save_weights_every_n_epoch", "choose", "gallery"}
+    one_device = True
 
     recipe: Literal["stanet"] = "stanet"
     steps: tuple[Step, ...] = Field(default=STEPS, min_length=1, description="What to do, in this order.")

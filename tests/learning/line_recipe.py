@@ -34,6 +34,7 @@ class LineConfig(RecipeConfig):
     recipe: Literal["line"] = "line"
     data: LineData = LineData()
     trainer: LineFit = LineFit()
+    dropout: float = 0.2
     steps: tuple[str, ...] = ("first",)
 
 
@@ -60,7 +61,7 @@ class Points:
 
 class LineTask(RecipeTask):
     def __init__(self, config: LineConfig) -> None:
-        super().__init__(nn.Sequential(nn.Dropout(0.2), nn.Linear(1, 1)))
+        super().__init__(nn.Sequential(nn.Dropout(config.dropout), nn.Linear(1, 1)))
         self.config = config
 
     def outcome(self, batch: Batch) -> Outcome:

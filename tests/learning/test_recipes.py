@@ -17,8 +17,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from gazenet.cli import train
+from gazenet.config.fit import differing
 from gazenet.errors import UsageError
-from gazenet.learning.config import differing
 from gazenet.learning.load import load_recipe, recipe_of
 from gazenet.learning.samples import Drawn, InOrder
 from gazenet.learning.spec import RecipeSpec
@@ -106,6 +106,28 @@ def test_killed_in_the_second_of_two_steps_it_continues_to_the_same_weights(
         assert tables[0] == tables[1], name
 
 
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(
+    write_config: Write, command: Callable[..., subprocess.Popen[str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (write_config(str(n), trainer={"devices": n, "threads": 1}, dropout=0.0) for n in (1, 2))
+    assert train.main(["--train_config_file", str(one)]) == 0
+    process = command("--train_config_file", str(two))
+    out, err = process.communicate(timeout=280)
+    assert process.returncode == 0, err[-2000:]
+    # The second process trains and leaves everything else to the first.
+    assert [line for line in out.splitlines() if line.startswith("first epoch")] == [
+        line for line in capfd.readouterr().out.splitlines() if line.startswith("first epoch")
+    ]
+    alone, together = (weights(path.with_suffix("")) for path in (one, two))
+    assert all(torch.allclose(alone[key], together[key], atol=1e-5) for key in alone)
+    tables = [list(csv.DictReader((path.with_suffix("") / "first" / "epochs.csv").open())) for path in (one, two)]
+    for mine, other in zip(*tables, strict=True):
+        assert {key: float(value) for key, value in other.items()} == pytest.approx(
+            {key: float(value) for key, value in mine.items()}, abs=1e-4
+        )
+
+
 @pytest.mark.parametrize(
     ("keys", "argv", "said"),
     [
@@ -117,7 +139,9 @@ def test_killed_in_the_second_of_two_steps_it_continues_to_the_same_weights(
         ({}, ["--set", "recipe=other"], "--set: recipe: input should be 'line'"),
         ({"data": {"noise": -1.0}}, [], "data.noise: must not be negative"),
         ({}, ["--gpus", "99"], "device cuda:99: "),
-        ({}, ["--gpus", "0,1"], "--set: trainer.devices: unknown key"),
+        ({}, ["--gpus", "0,98"], "--gpus 0,98: name one GPU"),
+        ({}, ["--gpus", ",".join(map(str, range(4)))], "device cuda:0: "),
+        ({"trainer": {"devices": 3}}, [], "trainer: batch_size 4 cannot be shared out evenly between 3 devices"),
         ({}, ["--compute_metrics"], "--compute_metrics: is for the integrator; the recipe line has no such thing"),
         ({}, ["--embedded_cues"], "--embedded_cues: is for the integrator"),
     ],

@@ -23,6 +23,7 @@ from gazenet.fusion.integrator import load_integrator
 from gazenet.inference import pipeline
 from gazenet.inference.results import Failure, RunResult
 from gazenet.learning.curves import CURVE
+from gazenet.learning.trainer import log_folders
 from gazenet.training import fit as fitting
 from gazenet.training.curve import read_log
 from gazenet.training.run import train
@@ -105,12 +106,12 @@ def test_a_resumed_sequence_training_ends_in_the_same_weights(
     resumed = train(cut, resume=True, extract=fake_extract)
     first, second = load_file(whole.weights), load_file(resumed.weights)
     assert all(torch.equal(first[key], second[key]) for key in first)
-    logs = [[path / "log" / "metrics.csv" for path in fitting.log_folders(root)] for root in (whole_root, cut_root)]
+    logs = [[path / "log" / "metrics.csv" for path in log_folders(root)] for root in (whole_root, cut_root)]
     assert [len(files) for files in logs] == [1, 2]
     assert read_log(logs[0]) == read_log(logs[1])
     assert (whole_root / CURVE).read_bytes() == (cut_root / CURVE).read_bytes()
     train(cut, extract=fake_extract)
-    assert fitting.log_folders(cut_root) == [cut_root]
+    assert log_folders(cut_root) == [cut_root]
 
 
 def test_more_epochs_continue_fewer_where_no_schedule_runs(data_root: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from gazenet.config.train import TrainConfig
 from gazenet.cues.pictures import as_pictures
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import load_integrator
-from gazenet.training.fit import LAST
+from gazenet.learning.checkpoints import LAST
 from gazenet.training.prepare import Extracted, cue_config
 from gazenet.training.run import train
 

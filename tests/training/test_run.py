@@ -15,8 +15,9 @@ from gazenet.config.train import TrainConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.checkpoints import open_integrator
 from gazenet.fusion.integrator import load_integrator
+from gazenet.learning.request import CONFIG
 from gazenet.training import fit as fitting
-from gazenet.training.run import CONFIG, TrainResult, train
+from gazenet.training.run import TrainResult, train
 
 
 def run(config: TrainConfig, resume: bool = False) -> TrainResult:

@@ -1,0 +1,44 @@
+"""What a training checks before it writes anything, and what it remembers for a resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gazenet.config.fit import RunConfig, differing
+from gazenet.config.load import read_file, validate
+from gazenet.errors import UsageError
+from gazenet.files import write_json
+from gazenet.learning.loggers import check_logger
+
+CONFIG = "train_config.json"
+
+
+def check_request(config: RunConfig) -> None:
+    """Raises UsageError for a device or the package of a logger that is not there."""
+    check_devices(config.device, config.trainer.devices)
+    check_logger(config.logger)
+
+
+def check_devices(device: str, count: int = 1) -> None:
+    """Raises UsageError where ``device`` (``cpu`` or ``cuda:N``), or ``count`` of its kind, are not there."""
+    import torch
+
+    if device == "cpu":
+        return
+    # Several are taken from the first one on.
+    needed, there = (count if count > 1 else int(device.partition(":")[2]) + 1), torch.cuda.device_count()
+    if needed > there:
+        wanted = f"trainer.devices {count}" if count > 1 else f"device {device}"
+        raise UsageError(f"{wanted}: this machine has {there} CUDA devices; use cpu")
+
+
+def remember(config: RunConfig, folder: Path, resume: bool) -> None:
+    """Keeps the config; a resume under another one is refused, since it could not end in the same network."""
+    path = folder / CONFIG
+    if resume and path.exists():
+        changed = differing(validate(type(config), read_file(path), str(path)), config)
+        if changed:
+            raise UsageError(
+                f"--resume: {', '.join(changed)} differs from {path}: use the same values or another output"
+            )
+    write_json(path, config.model_dump(mode="json"))
