@@ -130,6 +130,7 @@ setup(
             "processed = gazenet.data.cache:GroupedFrames",
         ],
         "gazenet.recipes": [
+            "deeplab_saliency = gazenet_plugins.deeplab_saliency.recipe:SPEC",
             "st_abn = gazenet_plugins.st_abn.recipe:SPEC",
             "stanet = gazenet_plugins.stanet.recipe:SPEC",
             "stsanet = gazenet_plugins.stsanet.recipe:SPEC",

@@ -4,22 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
+from pydantic import ValidationError
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import checked_state, load_published, read_state
+from gazenet.backbones.checkpoint import checked_state, read_state
 from gazenet.errors import UsageError
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
+from gazenet_plugins.deeplab_saliency.trunks import ThinResNet
+from gazenet_plugins.deeplab_saliency.variant import PUBLISHED, Variant
 
 RENAMED = {"backbone.": "backbone.", "classifier.0.": "aspp."}
 """Prefixes of a DeepLabV3 for segmentation, and what they are here; its classifiers are left out."""
 
 
+VARIANT = "variant"
+"""Key beside ``state_dict`` that says which network a checkpoint is of; without it, of the published one."""
+
+
 def load_saliency(path: str | Path) -> DeepLabSaliency:
     """The network of a checkpoint, in evaluation mode. Raises UsageError for other files."""
-    network = DeepLabSaliency()
-    load_published(network, path)
+    state = read_state(path)
+    network = DeepLabSaliency(variant=declared(path))
+    network.load_state_dict(checked_state(network, state, path))
     return network.eval()
+
+
+def container(state: Mapping[str, Tensor], variant: Variant) -> dict[str, Any]:
+    """The content of a checkpoint; that of the published network declares nothing."""
+    own = {} if variant == PUBLISHED else {VARIANT: variant.model_dump()}
+    return {**own, "state_dict": dict(state)}
+
+
+def declared(path: str | Path) -> Variant:
+    """Which network a readable checkpoint is of. Raises UsageError for a declaration that is unknown here."""
+    if Path(path).suffix == ".safetensors":
+        return PUBLISHED
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return Variant.model_validate(content.get(VARIANT, {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, (VARIANT, *first["loc"])))
+        raise UsageError(f"{path}: {place}: {first['msg']}; made by a newer version?") from None
+
+
+def begin_with(network: DeepLabSaliency, path: str | Path) -> None:
+    """Weights to start a training from; what the file lacks beside the trunk keeps its values.
+
+    A DeepLabV3 for segmentation gives trunk and pyramid, ``open_nsfw.onnx`` the thin trunk, a checkpoint of this
+    network, of any variant with the same trunk, all that both have. Raises UsageError for other files.
+    """
+    if Path(path).suffix == ".onnx":
+        if not isinstance(network.backbone, ThinResNet):
+            raise UsageError(f"{path}: fits network.trunk resnet50_thin, not {network.variant.trunk}")
+        network.backbone.load_onnx(path)
+        return
+    state = read_state(path)
+    if any(key.startswith("classifier.") for key in state):
+        load_segmentation(network, path)
+        return
+    own = network.state_dict()
+    rest = {key: value for key, value in own.items() if not key.startswith("backbone.")}
+    optional = tuple(f"{name}." for name in ("skip4", "skip8", "window"))
+    given = {key: value for key, value in state.items() if key in own or not key.startswith(optional)}
+    network.load_state_dict(checked_state(network, {**rest, **given}, path))
 
 
 def load_segmentation(network: DeepLabSaliency, path: str | Path) -> None:

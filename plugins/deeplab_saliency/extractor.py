@@ -28,13 +28,16 @@ class DeepLabSaliencyMaps:
         self._weights = weights
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        self._network = load_saliency(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device, dtype)
+        network = load_saliency(weights_path(self._weights, SPEC.assets[0], asset_path))
+        self._variant = network.variant
+        self._network = network.to(device, dtype)
         self._run: Call = self._network
         self._dtype = dtype
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
         """The network, from normalised frames ``[N, 3, H, W]`` to maps. Raises UsageError for another size."""
-        frames = noise(2, 3, *fixed_size(SPEC.name, size, SIZE))
+        window = () if self._variant.frames == 1 else (self._variant.frames,)
+        frames = noise(2, *window, 3, *fixed_size(SPEC.name, size, SIZE))
         return Exportable(self._network, (frames,), ("frame",), ("saliency",), use=partial(setattr, self, "_run"))
 
     def begin(self, video: VideoContext) -> None:
@@ -42,8 +45,14 @@ class DeepLabSaliencyMaps:
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window from its anchor frame."""
+        """One map ``[h, w]`` per window from its anchor frame, and, as the weights want, some before it."""
         assert windows.frames is not None
-        maps = self._run(normalised(windows.frames[:, windows.anchor]).to(self._dtype)).float()
+        maps = self._run(normalised(self._seen(windows.frames, windows.anchor)).to(self._dtype)).float()
         maps = F.interpolate(maps, windows.map_size, mode="bilinear", align_corners=False, antialias=True)
         return CueMaps(to_maximum(maps)[:, 0].clamp(0, 1))
+
+    def _seen(self, frames: torch.Tensor, anchor: int) -> torch.Tensor:
+        """The frames ``[N, 3, H, W]`` or ``[N, frames, 3, H, W]`` that the network wants of ``[N, L, 3, H, W]``."""
+        if self._variant.frames == 1:
+            return frames[:, anchor]
+        return frames[:, anchor - self._variant.before : anchor + 1 : self._variant.spacing]

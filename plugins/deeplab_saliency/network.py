@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.backbones.resnet2d import resnet
+from gazenet_plugins.deeplab_saliency.trunks import ThinResNet, WindowFusion
+from gazenet_plugins.deeplab_saliency.variant import PUBLISHED, Variant
 
 SIZE = 216, 384
 """Height and width of the frames it was trained on; both sides must be divisible by ``STRIDE``."""
@@ -56,43 +58,94 @@ class PyramidPooling(nn.Module):
         return self.project(torch.cat([view(x) for view in self.convs], 1))
 
 
+class SkipConnection(nn.Module):
+    """A stage of the trunk, projected to the channels of a place in the decoder and added there."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.project = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor, stage: Tensor) -> Tensor:
+        """``x`` ``[N, outputs, h, w]``, ``stage`` ``[N, inputs, h, w]``."""
+        return x + torch.relu(self.project(stage))
+
+
 class DeepLabSaliency(nn.Module):
-    """One frame to where people look in it.
+    """One frame, or a short window of frames, to where people look in the (last) frame.
 
     Args:
         rates: dilations of the pyramid.
         upsample: the filter by which the decoder enlarges.
         align_corners: whether corner pixels keep their places, for filters that know the difference.
+        variant: what is added to the published network.
     """
 
     def __init__(
-        self, rates: Sequence[int] = (12, 24, 36), upsample: Enlargement = "bilinear", align_corners: bool = False
+        self,
+        rates: Sequence[int] = (12, 24, 36),
+        upsample: Enlargement = "bilinear",
+        align_corners: bool = False,
+        variant: Variant = PUBLISHED,
     ) -> None:
         super().__init__()
         if upsample not in ("bilinear", "bicubic", "nearest"):
             raise ValueError(f"{upsample!r}: enlarge by bilinear, bicubic or nearest")
         self._upsample, self._align = upsample, None if upsample == "nearest" else align_corners
-        self.backbone = resnet("resnet50", classes=0, output_stride=STRIDE)
+        self.variant = variant
+        thin = variant.trunk == "resnet50_thin"
+        self.backbone = ThinResNet(MEAN, STD) if thin else resnet("resnet50", classes=0, output_stride=STRIDE)
         self.aspp = PyramidPooling(self.backbone.features, rates)
         self.conv1 = nn.Sequential(*_conv(WIDTH, 128, 3))
         self.conv2 = nn.Sequential(*_conv(128, 64, 3))
         self.conv3 = nn.Sequential(*_conv(64, 32, 3))
         self.conv4 = nn.Conv2d(32, 1, 3, padding=1)
+        quarter, eighth = ThinResNet.levels if thin else (256, 512)
+        self.skip8 = SkipConnection(eighth, WIDTH) if variant.skips else None
+        self.skip4 = SkipConnection(quarter, 128) if variant.skips else None
+        self.window = WindowFusion(self.backbone.features, variant.frames) if variant.frames > 1 else None
+        self.dropout = nn.Dropout2d(variant.dropout) if variant.dropout else None
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised RGB ``[N, 3, H, W]`` to maps ``[N, 1, H, W]`` in 0..1."""
+        """Normalised RGB ``[N, 3, H, W]`` to maps ``[N, 1, H, W]`` in 0..1.
+
+        A network of windows takes ``[N, frames, 3, H, W]``; a frame by itself is a window of its copies.
+        """
         return torch.sigmoid(self.logits(image))
 
     def logits(self, image: Tensor) -> Tensor:
         """The maps ``[N, 1, H, W]`` before the sigmoid. Raises ValueError for sides that 8 does not divide."""
-        if image.shape[2] % STRIDE or image.shape[3] % STRIDE:
+        if image.shape[-2] % STRIDE or image.shape[-1] % STRIDE:
             raise ValueError(
-                f"pictures of {image.shape[2]}x{image.shape[3]}: both sides must be divisible by {STRIDE}"
+                f"pictures of {image.shape[-2]}x{image.shape[-1]}: both sides must be divisible by {STRIDE}"
             )
-        x = self.aspp(self.backbone(image))
-        for stage in (self.conv1, self.conv2, self.conv3):
-            x = F.interpolate(stage(x), scale_factor=2, mode=self._upsample, align_corners=self._align)
-        return self.conv4(x)
+        features, stages = self._features(image)
+        x = self.aspp(features)
+        if self.skip8 is not None:
+            x = self.skip8(x, stages[1])
+        x = x if self.dropout is None else self.dropout(x)
+        x = self._larger(self.conv1(x))
+        if self.skip4 is not None:
+            x = self.skip4(x, stages[0])
+        return self.conv4(self._larger(self.conv3(self._larger(self.conv2(x)))))
+
+    def _features(self, image: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """The trunk's last stage, fused over a window; and, with skip connections, the stages of the last frame."""
+        if self.window is None:
+            return self._trunk(image)
+        if image.dim() == 4:
+            image = image[:, None].expand(-1, self.window.frames, -1, -1, -1)
+        features, stages = self._trunk(image.flatten(0, 1))
+        last = [stage.unflatten(0, image.shape[:2])[:, -1] for stage in stages]
+        return self.window(features.unflatten(0, image.shape[:2])), last
+
+    def _trunk(self, image: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        if self.skip8 is None:
+            return self.backbone(image), ()
+        stages = self.backbone.stages(image)
+        return stages[-1], stages
+
+    def _larger(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2, mode=self._upsample, align_corners=self._align)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> list[nn.Module]:
@@ -103,7 +156,7 @@ def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> list[nn.
 
 
 def normalised(images: Tensor) -> Tensor:
-    """uint8 RGB ``[N, 3, H, W]`` as the network wants it."""
+    """uint8 RGB ``[..., 3, H, W]`` as the network wants it."""
     mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (MEAN, STD))
     return (images.float() / 255 - mean) / std
 

@@ -1,12 +1,14 @@
 """DeepLab saliency: data only."""
 
-from gazenet.cues.spec import ExtractorSpec, InputSpec
+from gazenet.cues.spec import ExtractorSpec, InputSpec, WindowSpec
+from gazenet_plugins.deeplab_saliency.variant import REACH
 
 SPEC = ExtractorSpec(
     name="deeplab_saliency",
     summary="Where people look in a single frame: DeepLabV3 with a decoder, tuned from segmentation",
     cue="saliency",
     implementation="gazenet_plugins.deeplab_saliency.extractor:DeepLabSaliencyMaps",
+    window=WindowSpec(before=REACH),
     input=InputSpec(height=216, width=384, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     assets=("deeplab_saliency",),
     batch=8,

@@ -21,6 +21,7 @@ from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency, load_segm
 from gazenet_plugins.deeplab_saliency.losses import divergence
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
 from gazenet_plugins.deeplab_saliency.spec import SPEC
+from gazenet_plugins.deeplab_saliency.variant import PUBLISHED
 
 GOLDENS = sorted(find([Path(__file__).parents[1] / "data" / "goldens" / "deeplab"]), key=lambda golden: golden.name)
 
@@ -140,6 +141,8 @@ def test_the_evaluator_says_what_is_missing(tmp_path: Path, capsys: pytest.Captu
 
 class Bright(nn.Module):
     """Stands in for the network: the brightness of its input."""
+
+    variant = PUBLISHED
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return torch.sigmoid(image.mean(1, keepdim=True))

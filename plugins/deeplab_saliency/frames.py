@@ -1,0 +1,126 @@
+"""Frames, or short windows of them, with the density and the fixations of the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gazenet.errors import UsageError
+from gazenet.learning.fixated import FixatedVideo
+from gazenet.learning.samples import Sample
+from gazenet_plugins.deeplab_saliency.network import normalised
+from gazenet_plugins.deeplab_saliency.variant import Variant
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is random about a training sample: ``flip`` left and right; ``photometric``: see :func:`recoloured`."""
+
+    flip: bool = False
+    photometric: float = 0.0
+
+    def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
+        """A changed sample; the frames of a window change alike."""
+        frames = sample["frames"]
+        if self.photometric:
+            brightness, contrast, saturation = (1 + self.photometric * random.uniform(-1, 1, 3)).tolist()
+            sample = {**sample, "frames": recoloured(frames, brightness, contrast, saturation)}
+        if self.flip and random.random() < 0.5:
+            sample = {name: value.flip(-1) for name, value in sample.items()}
+        return sample
+
+
+def recoloured(frames: Tensor, brightness: float, contrast: float, saturation: float) -> Tensor:
+    """uint8 ``[..., 3, h, w]`` with brightness, contrast (about the mean grey) and saturation times these factors."""
+    pixels = frames.float() * brightness
+    grey = (pixels * torch.tensor(LUMA).view(3, 1, 1)).sum(-3, keepdim=True)
+    pixels = grey + saturation * (pixels - grey)
+    middle = grey.mean()
+    return (middle + contrast * (pixels - middle)).round().clamp(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video or picture whose frames ``targets`` (ascending) somebody looked at; ``size`` is that of the labels."""
+
+    video: FixatedVideo
+    targets: NDArray[np.int64]
+    size: tuple[int, int]
+    variant: Variant
+
+    def sample(self, frame: int) -> Sample:
+        """``frames`` uint8 ``[3, h, w]``, of windows ``[frames, 3, h, w]``; ``density``, ``fixations`` ``[h, w]``.
+
+        Before a video begins its first frame is repeated.
+        """
+        before = self.variant.before
+        window = self.video.clip(frame - before, before + 1)[:: self.variant.spacing]
+        seen = torch.from_numpy(np.moveaxis(window, -1, 1).copy())
+        labels = self.video.density(frame, *self.size), self.video.fixation_map(frame, *self.size)
+        density, fixations = (torch.from_numpy(np.ascontiguousarray(one, np.float32)) for one in labels)
+        return {"frames": seen[0] if self.variant.frames == 1 else seen, "density": density, "fixations": fixations}
+
+
+def sources(
+    videos: Sequence[FixatedVideo], size: tuple[int, int], variant: Variant, min_observers: int, part: str
+) -> list[Source]:
+    """Those of the videos that so many people looked at. Raises UsageError naming ``part`` where there is none."""
+    found = [Source(video, video.targets(min_observers), size, variant) for video in videos]
+    found = [one for one in found if len(one.targets)]
+    if not found:
+        raise UsageError(f"data.{part}: no frame that {min_observers} or more people looked at")
+    return found
+
+
+def _prepared(sample: Sample) -> Sample:
+    return {**sample, "frames": normalised(sample["frames"])}
+
+
+class RandomFrames:
+    """For training: of every video ``repeats`` random frames in an epoch, every picture once.
+
+    With ``draws`` an epoch is so many frames instead, each of a video or picture that is drawn as well.
+    """
+
+    def __init__(self, given: Sequence[Source], changes: Changes, repeats: int, draws: int | None = None) -> None:
+        self.places = [one for one in given for _ in range(1 if one.video.still else repeats)]
+        self.changes, self.draws = changes, draws
+
+    def __len__(self) -> int:
+        return self.draws or len(self.places)
+
+    def sample(self, index: int, random: np.random.Generator | None) -> Sample:
+        """As :meth:`Source.sample`, ``frames`` normalised."""
+        draw = random or np.random.default_rng(index)
+        source = self.places[int(draw.integers(len(self.places))) if self.draws else index]
+        frame = int(source.targets[draw.integers(len(source.targets))])
+        return _prepared(self.changes(source.sample(frame), draw))
+
+
+class FixedFrames:
+    """For validation: every picture, and of every video the frames that somebody looked at, ``stride`` apart."""
+
+    def __init__(self, given: Sequence[Source], stride: int) -> None:
+        self.places = [(one, frame) for one in given for frame in _apart(one.targets, stride)]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def sample(self, index: int, random: np.random.Generator | None) -> Sample:
+        """As :meth:`Source.sample`, ``frames`` normalised."""
+        source, frame = self.places[index]
+        return _prepared(source.sample(frame))
+
+
+def _apart(targets: NDArray[np.int64], stride: int) -> list[int]:
+    """The first target of every stretch of ``stride`` frames."""
+    _, firsts = np.unique(targets // stride, return_index=True)
+    return targets[firsts].tolist()

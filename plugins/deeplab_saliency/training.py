@@ -1,0 +1,109 @@
+"""Training of the DeepLab saliency and of its variants on installed data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import Adam, AdamW
+
+from gazenet.errors import UsageError
+from gazenet.learning.checkpoints import save_whole
+from gazenet.learning.config import SourceConfig
+from gazenet.learning.fixated import open_videos
+from gazenet.learning.run import Finished, Run
+from gazenet.learning.scores import map_scores
+from gazenet.learning.task import Batch, Outcome, RecipeTask
+from gazenet_plugins.deeplab_saliency.checkpoint import begin_with, container
+from gazenet_plugins.deeplab_saliency.frames import Changes, FixedFrames, RandomFrames, Source, sources
+from gazenet_plugins.deeplab_saliency.losses import decorrelation, divergence, missed_fixations
+from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
+from gazenet_plugins.deeplab_saliency.recipe import DeeplabConfig, LossWeights
+
+WEIGHTS = "deeplab_saliency.pth"
+
+
+class DeeplabTask(RecipeTask):
+    """The network with its loss. A frozen trunk neither learns nor counts what its batch norms see."""
+
+    network: DeepLabSaliency
+
+    def __init__(self, config: DeeplabConfig) -> None:
+        super().__init__(DeepLabSaliency(variant=config.network))
+        self.config = config
+        if config.backbone:
+            begin_with(self.network, config.backbone)
+        if config.freeze:
+            self.network.backbone.requires_grad_(False)
+
+    def outcome(self, batch: Batch) -> Outcome:
+        if self.config.freeze:
+            self.network.backbone.eval()
+        prediction = self.network(batch["frames"])[:, 0]
+        found = weighted(prediction, batch["density"], batch["fixations"], self.config.loss)
+        if self.training:
+            return Outcome(found)
+        return Outcome(found, map_scores(prediction.float(), batch["density"], batch["fixations"]))
+
+    def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
+        """Prediction, density and fixations of the first frame in a row."""
+        row = [self.network(batch["frames"][:1])[0, 0], batch["density"][0], batch["fixations"][0]]
+        grey = [(255 * one / one.max().clamp(min=1e-12)).clamp(0, 255).to(torch.uint8).cpu().numpy() for one in row]
+        return {"map": np.repeat(np.concatenate(grey, 1)[..., None], 3, 2)}
+
+    def configure_optimizers(self) -> Any:
+        settings = self.config.trainer
+        learned = [one for one in self.network.parameters() if one.requires_grad]
+        if settings.optimizer == "adam":
+            return Adam(learned, lr=settings.learning_rate)
+        return AdamW(learned, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def weighted(prediction: Tensor, density: Tensor, fixations: Tensor, weights: LossWeights) -> dict[str, Tensor]:
+    """The terms of the loss, times their weights, of maps ``[N, h, w]``; those of weight 0 are left out."""
+    found: dict[str, Tensor] = {}
+    if weights.kld:
+        found["loss_kld"] = weights.kld * divergence(prediction, density)
+    if weights.cc:
+        found["loss_cc"] = weights.cc * decorrelation(prediction, density)
+    if weights.nss:
+        found["loss_nss"] = weights.nss * missed_fixations(prediction, fixations)
+    return found
+
+
+class DeeplabTraining:
+    """The recipe ``deeplab_saliency``. Raises UsageError where weights to begin with are not there."""
+
+    def __init__(self, config: DeeplabConfig) -> None:
+        self.config = config
+        if config.backbone and not Path(config.backbone).is_file():
+            raise UsageError(f"backbone: {config.backbone}: no such file")
+        if config.trainer.keep == "best" and not config.data.validation:
+            raise UsageError("trainer.keep is best, but data.validation names nothing")
+
+    def train(self, run: Run) -> Finished:
+        """Fits the network and writes ``deeplab_saliency.pth``, which the extractor takes as ``weights``."""
+        config, data = self.config, self.config.data
+        changes = Changes(data.flip, data.photometric)
+        training = RandomFrames(self._sources("train", data.train), changes, data.frames_per_video, data.draws)
+        least = config.trainer.batch_size
+        if len(training) < least:
+            raise UsageError(
+                f"data.train: {len(training)} frames an epoch are no batch of {least} (trainer.batch_size)"
+            )
+        validation = None
+        if data.validation:
+            validation = FixedFrames(self._sources("validation", data.validation), data.validation_stride)
+        made = run.fit(lambda: DeeplabTask(config), training, validation)
+        save_whole(container(made.task.state(), config.network), run.folder / WEIGHTS)
+        return Finished(run.folder / WEIGHTS, made.values)
+
+    def _sources(self, part: str, named: Sequence[SourceConfig]) -> list[Source]:
+        config = self.config
+        videos = open_videos(named, config.data.root, config.input_size, config.cache_dir)
+        return sources(videos, config.input_size, config.network, config.data.min_observers, part)

@@ -1,0 +1,45 @@
+"""Which network a config asks for and a checkpoint holds: data only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gazenet.learning.config import Settings
+
+REACH = 8
+"""How many frames before its own a map may depend on."""
+
+
+class Variant(Settings):
+    """What is added to the published network; as it stands, nothing."""
+
+    trunk: Literal["resnet50", "resnet50_thin"] = Field(
+        default="resnet50",
+        description="The features: of a dilated ResNet-50, or of one of half the width (open_nsfw.onnx fits it).",
+    )
+    skips: bool = Field(
+        default=False, description="Whether the decoder also sees the trunk's first two stages, projected and added."
+    )
+    frames: int = Field(default=1, ge=1, description="Length of the window of frames whose features are fused.")
+    spacing: int = Field(default=1, ge=1, description="Frames from one of the window to the next.")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Chance that a channel of the pyramid's result is blanked in training."
+    )
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> Variant:
+        if self.before > REACH:
+            raise ValueError(
+                f"a window of {self.frames} frames {self.spacing} apart: it may reach {REACH} frames back"
+            )
+        return self
+
+    @property
+    def before(self) -> int:
+        """How many frames before the last one the window begins."""
+        return (self.frames - 1) * self.spacing
+
+
+PUBLISHED = Variant()
