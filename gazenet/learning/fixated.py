@@ -67,6 +67,7 @@ def open_videos(
     """
     found = []
     for source in sources:
+        _check(source)
         folder = Path(source.root) if source.root else Path(root) / source.dataset
         collection = open_dataset(source.dataset, folder, **source.options)
         names: Sequence[str] | None = source.items
@@ -84,6 +85,13 @@ def open_videos(
         truth, sigma = item.fixations(frames.times), sigma_of(collection, item)
         videos.append(FixatedVideo(f"{collection.name}/{item.name}", frames, truth, sigma, item.still))
     return videos
+
+
+def _check(source: SourceConfig) -> None:
+    """Raises UsageError for keys of a source that only the integrator's training acts on."""
+    for key in ("weight", "field_of_view"):
+        if getattr(source, key) != SourceConfig.model_fields[key].default:
+            raise UsageError(f"data set {source.dataset}: {key} is for the integrator's training; leave it out here")
 
 
 def normalised(

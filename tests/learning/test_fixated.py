@@ -67,6 +67,8 @@ def test_wrong_sources_are_named_before_anything_is_decoded(root: Path, tmp_path
         ({"exclude": ["001"]}, "no item is left"),
         ({"split": "train_ave"}, "no Social row"),
         ({"root": str(tmp_path / "none")}, "is not there"),
+        ({"weight": 2.0}, "weight is for the integrator's training"),
+        ({"field_of_view": 40.0}, "field_of_view is for the integrator's training"),
     ):
         with pytest.raises(UsageError, match=message):
             open_videos([source(**given)], root, (18, 32), tmp_path / "cache")
