@@ -66,7 +66,8 @@ def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str]
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted; the same command continues where it stopped", file=sys.stderr)
+        again = "the same command" + (" with --resume" if hasattr(args, "resume") and not args.resume else "")
+        print(f"{parser.prog}: interrupted; {again} continues where it stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) left: be quiet, and keep Python's last flush of stdout quiet too.

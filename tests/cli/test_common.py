@@ -46,6 +46,19 @@ def test_errors_become_one_line_and_a_code(
 
 
 @pytest.mark.parametrize(
+    ("argv", "said"), [([], "the same command with --resume continues"), (["--resume"], "the same command continues")]
+)
+def test_an_interrupt_says_how_to_go_on(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(args: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    made = parser()
+    made.add_argument("--resume", action="store_true")
+    assert execute(made, interrupt, argv) == 130
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("argv", "said"),
     [
         (["--nubmer", "3"], "unrecognised argument --nubmer (did you mean '--number'?)"),
