@@ -15,13 +15,14 @@ from gazenet.config.load import Kind, suggest
 from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
 from gazenet.files import write_text
+from gazenet.learning.load import installed_recipes
 
 DESCRIPTION = """Chores around a working directory.
 
 clean_temp             delete and recreate temp/
 generate_config_files  write every installed and every published config, complete with all defaults, to
                        gazenet/configs/<kind>_configs/NAME.json; --configs NAME ... writes these alone
-generate_schemas       write the JSON schemas of the config files to configs/schema/ (for editors)
+generate_schemas       write the JSON schemas of the config files, recipes included, to configs/schema/ (for editors)
 postprocess_get_from_stavis
                        put the ground truth in datasets/stavis_preprocessed/ into datasets/processed/Grouped_frames/"""
 
@@ -65,14 +66,20 @@ def _write_config(kind: Kind, name: str) -> None:
 
 
 def generate_schemas() -> None:
-    """Write ``configs/schema/{infer,train,catalogue}.json``."""
-    for name, text in all_schemas().items():
+    """Write ``configs/schema/{infer,train,catalogue}.json``, and ``train_NAME.json`` of every installed recipe."""
+    for name, text in {**all_schemas(), **recipe_schemas()}.items():
         _write(Path("configs") / "schema" / name, text)
 
 
 def all_schemas() -> dict[str, str]:
-    """File name to text of every schema that is generated."""
+    """File name to text of every schema of the platform itself."""
     return {**config_schemas(), "catalogue.json": render(CatalogueFile, "gazenet asset catalogue")}
+
+
+def recipe_schemas() -> dict[str, str]:
+    """File name to text of the schemas of the training configs that installed recipes take."""
+    found = installed_recipes().found
+    return {f"train_{name}.json": render(one.spec.config, f"gazenet recipe {name}") for name, one in found.items()}
 
 
 def _write(path: Path, text: str) -> None:

@@ -35,7 +35,10 @@ def test_schemas_describe_every_key_and_refuse_others() -> None:
 def test_generate_schemas_writes_them(tmp_path: Path) -> None:
     assert scripts.main(["--working_dir", str(tmp_path), "--scripts", "generate_schemas"]) == 0
     written = {path.name: path.read_text() for path in (tmp_path / "configs" / "schema").iterdir()}
-    assert written == scripts.all_schemas()
+    assert written == {**scripts.all_schemas(), **scripts.recipe_schemas()}
+    recipe = json.loads(written["train_stanet.json"])
+    assert recipe["properties"]["recipe"]["const"] == "stanet"
+    assert "sta_epochs" in recipe["$defs"]["StanetFit"]["properties"]
 
 
 def test_generated_configs_are_complete_and_changed_ones_are_kept(
