@@ -128,6 +128,7 @@ setup(
             "fairplay = gazenet.data.fairplay:FairPlay",
             "wtmsimgaze = gazenet.data.wtmsimgaze:WtmSimGaze",
             "processed = gazenet.data.cache:GroupedFrames",
+            "sequences = gazenet.data.sequences:Sequences",
         ],
         "gazenet.recipes": [
             "deeplab_saliency = gazenet_plugins.deeplab_saliency.recipe:SPEC",

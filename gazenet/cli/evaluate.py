@@ -35,13 +35,16 @@ DESCRIPTION = """Score the maps that gasp_infer left behind against human fixati
 One row per video and their mean; for several predictions of the same videos also a comparison: means with 95 %
 bootstrap intervals over videos, ordered by the mean place over NSS, SIM and CC. A CSV of your own has the columns
 video, subject, start_ms, duration_ms, x, y (pixels of the full frame); video is the stem of the file that was
-predicted. The shuffled AUC takes the fixations of the other videos, or the bright half of --baseline.
+predicted. With --dataset sequences (--root DIR: DIR/VIDEO/frames, maps, fixations) predictions may also be folders of
+grey pictures, one of each frame's name and size. The shuffled AUC takes the fixations of the other videos, or the
+bright half of --baseline.
 
 exit codes: 0 done; 1 something cannot be scored; 2 the request is wrong"""
 
 EXAMPLES = """  gasp_evaluate --predictions runs --fixations fixations.csv
   gasp_evaluate --predictions runs --dataset findwho --root ~/findwho --output scores.csv
   gasp_evaluate --predictions runs --dataset diem --split ave --subset test --dataset_options behaviour=published
+  gasp_evaluate --predictions mine=maps theirs=others --dataset sequences --root data --metrics nss sim cc
   gasp_evaluate --predictions mine=runs theirs=others --fixations fixations.csv --output_dir scores --pictures 3"""
 
 NAMES = (
@@ -68,7 +71,7 @@ def build_parser() -> Parser:
         nargs="+",
         action="extend",
         default=[],
-        help="output folders of gasp_infer; several are compared",
+        help="output folders of gasp_infer, or folders of pictures; several are compared",
     )
     truth = parser.add_mutually_exclusive_group()
     truth.add_argument("--dataset", metavar="NAME", help="an installed data set reader")
@@ -249,7 +252,8 @@ def show(found: Comparison) -> None:
     print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
     if several:
         over = "videos" if len(found.videos) > 1 else "frames of the only video"
-        print(f"\nmean place over NSS, SIM, CC; 95 % intervals over {over}")
+        ranked = ", ".join(metric.upper() for metric in found.ranked)
+        print(f"\nmean place over {ranked}; 95 % intervals over {over}")
         print_table(comparison_table(found))
 
 

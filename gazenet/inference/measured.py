@@ -28,7 +28,7 @@ from gazenet.inference.results import RunResult, VideoSummary
 from gazenet.inference.sources import identity
 from gazenet.inference.video import default_store
 from gazenet.metrics import saliency
-from gazenet.metrics.evaluate import Predicted, read_predicted, score_frames
+from gazenet.metrics.evaluate import Maps, Predicted, read_predicted, score_frames
 from gazenet.metrics.truth import Elsewhere, all_points, elsewhere, from_picture
 
 SHORT = {ours: published for published, ours in METRICS.items()}
@@ -167,7 +167,7 @@ def _others(metrics: MetricsConfig, truths: Sequence[FrameFixations], shape: Siz
     return Elsewhere(found.prior > 0, found.prior) if metrics.definitions == "original" else found
 
 
-def shape_of(maps: NDArray[np.generic], grid: int | None) -> Size:
+def shape_of(maps: Maps, grid: int | None) -> Size:
     """Height and width at which maps ``[T, h, w]`` are judged."""
     height, width = maps.shape[1:3]
     longer = max(height, width)

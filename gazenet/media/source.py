@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -43,8 +44,20 @@ def checked_file(path: str | Path) -> Path:
     return Path(path)
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, by their endings, sorted by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+
+
 def source_id(path: str | Path) -> str:
-    """The first 32 hex digits of the SHA-256 of the content. Raises MediaError where it cannot be read."""
+    """The first 32 hex digits of the SHA-256 of the content; of a folder of pictures, of their names and contents.
+
+    Raises MediaError where it cannot be read.
+    """
+    files = pictures_in(Path(path)) if Path(path).is_dir() else []
+    if files:
+        told = "".join(f"{one.name} {source_id(one)}\n" for one in files)
+        return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     file = checked_file(path)
     try:
         return sha256_file(file)[:32]

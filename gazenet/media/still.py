@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from gazenet.errors import MediaError
 from gazenet.media.source import checked_file, display_name
 
+ORIENTATION, LYING = 274, 5
+"""EXIF's tag of how a picture is turned, and the first of its values that swap width and height."""
+
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
     """A picture as RGB uint8 ``[H, W, 3]``, upright by its EXIF orientation; of several pictures the first.
@@ -34,3 +37,24 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         cause = "of an unknown format" if "identify" in str(error) else " ".join(str(error).split())
         raise MediaError(f"{name}: not a readable picture ({cause or 'damaged'})") from None
+
+
+def read_grey(path: str | Path) -> NDArray[np.uint8]:
+    """A picture as grey uint8 ``[H, W]``, as :func:`read_image` reads it. Raises MediaError."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) of a picture, upright, of which only the beginning is read. Raises MediaError."""
+    from PIL import Image
+
+    file = checked_file(path)
+    try:
+        with Image.open(file) as opened:
+            width, height = opened.size
+            turned = opened.getexif().get(ORIENTATION, 1) >= LYING
+    except (OSError, ValueError, SyntaxError) as error:
+        raise MediaError(f"{display_name(file)}: not a readable picture ({error})") from None
+    return (width, height) if turned else (height, width)

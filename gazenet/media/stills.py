@@ -1,4 +1,4 @@
-"""Where frames come from: a video, or a still picture as a video of one frame."""
+"""Where frames come from: a video, a still picture as a video of one frame, or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from gazenet.media.decode import VideoReader, resized
-from gazenet.media.source import IMAGE_SUFFIXES
+from gazenet.media.sequences import SequenceReader
+from gazenet.media.source import IMAGE_SUFFIXES, pictures_in
 from gazenet.media.still import read_image
 from gazenet.media.types import Frame, VideoInfo
 
@@ -47,7 +48,9 @@ class StillReader:
 
 
 def open_source(path: str | Path, max_side: int | None = None) -> FrameSource:
-    """A reader for a video or, by its suffix, a picture. Raises MediaError."""
+    """A reader for a video or, by its suffix, a picture, or for a folder of pictures. Raises MediaError."""
+    if Path(path).is_dir() and pictures_in(Path(path)):
+        return SequenceReader(path, max_side)
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return StillReader(path, max_side)
     return VideoReader(path, max_side)

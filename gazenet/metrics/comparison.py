@@ -14,6 +14,7 @@ from gazenet.data.fixations import FrameFixations
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
 from gazenet.metrics.evaluate import METRICS, Predicted, Scores, read_predicted, score_frames
+from gazenet.metrics.pictures import pictured
 from gazenet.metrics.saliency import Mode
 from gazenet.metrics.truth import Elsewhere, VideoTruth, elsewhere, from_picture, looks_of
 
@@ -98,22 +99,31 @@ class Comparison:
 
         Predictors of equal score share the mean of their places.
         """
-        names = list(self.judged)
-        ranked = [metric for metric in RANKED if metric in self.metrics] or list(self.metrics)
-        found = np.zeros(len(names))
-        for metric in ranked:
-            scores = np.array([self.intervals(name)[metric].mean for name in names])
-            scores = scores if saliency.METRICS[metric].higher_is_better else -scores
-            scores = np.nan_to_num(scores, nan=-np.inf)
-            found += [1 + (scores > one).sum() + ((scores == one).sum() - 1) / 2 for one in scores]
-        return dict(zip(names, (found / len(ranked)).tolist(), strict=True))
+        each = [self.places_by(metric) for metric in self.ranked]
+        return {name: sum(places[name] for places in each) / len(each) for name in self.judged}
+
+    @property
+    def ranked(self) -> list[str]:
+        """The metrics that decide over places."""
+        return [metric for metric in RANKED if metric in self.metrics] or list(self.metrics)
+
+    def places_by(self, metric: str) -> dict[str, float]:
+        """The place of each predictor by one metric."""
+        scores = np.array([self.intervals(name)[metric].mean for name in self.judged])
+        scores = scores if saliency.METRICS[metric].higher_is_better else -scores
+        scores = np.nan_to_num(scores, nan=-np.inf)
+        places = [1 + (scores > one).sum() + ((scores == one).sum() - 1) / 2 for one in scores]
+        return dict(zip(self.judged, map(float, places), strict=True))
 
     def overall(self) -> list[Row]:
-        """A row for each predictor, best place first: counts, then mean and interval of each metric."""
+        """A row for each predictor, best place first: places, counts, then mean and interval of each metric."""
         rows: list[Row] = []
+        by_metric = {f"place_{metric}": self.places_by(metric) for metric in self.ranked}
         for name, place in sorted(self.places().items(), key=lambda pair: pair[1]):
             each = self.judged[name].values()
-            row: Row = {"predictions": name, "mean_place": place, "videos": len(each)}
+            row: Row = {"predictions": name, "mean_place": place}
+            row.update({column: places[name] for column, places in by_metric.items()})
+            row["videos"] = len(each)
             row["frames"] = sum(len(one.scores.frames) for one in each)
             row["invalid"] = sum(_invalid(one.scores) for one in each)
             for metric, interval in self.intervals(name).items():
@@ -149,13 +159,16 @@ class Comparison:
 def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], options: Options) -> Comparison:
     """Score the output folders of ``gasp_infer`` on the videos that are in all of them and have fixations.
 
-    Raises CacheError for a broken output folder, UsageError for a bad baseline; empty where no video is common.
+    Of a data set of sequences, folders ``<video>/<frame>.png`` of grey pictures are predictions as well. Raises
+    CacheError for a broken output folder, UsageError for a bad baseline; empty where no video is common.
     """
     found = {name: _with_truth(folder, truths) for name, folder in predictions.items()}
     everywhere = set.intersection(*(set(folders) for folders in found.values()))
-    somewhere = sorted(set().union(*found.values()) - everywhere)
+    # Whoever is judged on sequences is judged on all of them: one that nobody predicted is told, too.
+    expected = {name for name, truth in truths.items() if truth.frame_names}
+    somewhere = sorted(expected.union(*found.values()) - everywhere)
     opened = {
-        name: {video: read_predicted(folders[video], truths[video].size()) for video in sorted(everywhere)}
+        name: {video: _opened(folders[video], truths[video]) for video in sorted(everywhere)}
         for name, folders in found.items()
     }
     shown = {video: _frames(opened, truths[video], video) for video in sorted(everywhere)}
@@ -168,10 +181,25 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
 
 
 def _with_truth(folder: Path, truths: Mapping[str, VideoTruth]) -> dict[str, Path]:
-    """Folders of predicted videos that somebody fixated."""
+    """Folders of predicted videos that somebody fixated: results of ``gasp_infer``, or of sequences pictures."""
     return {
-        one.name: one for one in sorted(folder.iterdir()) if (one / "saliency.npy").exists() and one.name in truths
+        one.name: one
+        for one in sorted(folder.iterdir())
+        if one.name in truths and one.is_dir() and (_computed(one) or truths[one.name].frame_names)
     }
+
+
+def _computed(folder: Path) -> bool:
+    return (folder / "saliency.npy").exists()
+
+
+def _opened(folder: Path, truth: VideoTruth) -> Predicted:
+    if _computed(folder):
+        return read_predicted(folder, truth.size())
+    names, size = truth.frame_names, truth.size()
+    assert size is not None
+    # Pictures have no times; the ground truth of sequences counts them only.
+    return Predicted(folder.name, pictured(folder, names, size), np.arange(len(names), dtype=np.float64), size)
 
 
 def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> FrameFixations:

@@ -18,10 +18,12 @@ from gazenet.data.fixations import Fixations, FrameFixations, per_frame
 from gazenet.errors import CacheError
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean
+from gazenet.metrics.pictures import PictureMaps
 from gazenet.metrics.saliency import Mode
 from gazenet.metrics.truth import SIGMA_FRACTION
 
 METRICS = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform", "auc_shuffled")
+Maps = NDArray[Any] | PictureMaps
 BATCH = 16
 """Frames that are judged at once."""
 
@@ -64,7 +66,7 @@ def evaluate_maps(
 
 
 def score_frames(
-    predictions: NDArray[Any],
+    predictions: Maps,
     truth: FrameFixations,
     frames: NDArray[np.int64],
     sigma: float,
@@ -99,7 +101,7 @@ def score_frames(
 
 
 def _batch(
-    predictions: NDArray[Any], truth: FrameFixations, frames: NDArray[np.int64], sigma: float, grid: int | None
+    predictions: Maps, truth: FrameFixations, frames: NDArray[np.int64], sigma: float, grid: int | None
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Maps ``[n, h, w]``, fixated cells and densities of some frames."""
     p = _enlarged(torch.from_numpy(np.stack([np.asarray(predictions[k], np.float64) for k in frames])), grid)
@@ -119,10 +121,13 @@ def _enlarged(p: torch.Tensor, grid: int | None) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What an output folder of ``gasp_infer`` says of one video."""
+    """What an output folder of ``gasp_infer`` says of one video.
+
+    ``maps`` ``[T, h, w]``: an array, or what is indexed like one by frame and has its ``shape``.
+    """
 
     name: str
-    maps: NDArray[Any]
+    maps: Maps
     times: NDArray[np.float64]
     size: Size
     media: Path | None = None

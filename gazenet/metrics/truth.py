@@ -26,6 +26,7 @@ class VideoTruth:
 
     ``frames``: those of the frames shown at given times, of a video of given size. ``size`` (height, width) is None
     where only the video itself knows it. ``points`` ``[n, 2]``: all of them, where that is known without the video.
+    ``frame_names``: of a video that is a folder of frames, what they are called; predictions of it may be pictures.
     """
 
     name: str
@@ -33,6 +34,7 @@ class VideoTruth:
     size: Callable[[], Size | None]
     sigma: Callable[[Size], float]
     points: Points | None
+    frame_names: tuple[str, ...] = ()
 
 
 def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[str, VideoTruth]:
@@ -70,6 +72,7 @@ def truth_of(name: str, item: Item, sigma: float) -> VideoTruth:
         lambda: item.size,
         lambda size: sigma,
         None if looks is None else looks.points,
+        tuple(getattr(item, "frame_names", ())),
     )
 
 
