@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gazenet.config.infer import InferConfig
 from gazenet.config.load import load_config
 from gazenet.errors import UsageError
 from tests.clips import make_clip
+from tests.inference.calls import BODY, Calls
 
 EMBEDDED = ("centerface", "face_landmarks", "expression_manifest", "expression_weights", "open_nsfw", "silero_vad")
 
@@ -81,3 +83,25 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
         monkeypatch.delitem(sys.modules, "odd_cue", raising=False)
 
     return install
+
+
+@pytest.fixture
+def odd(plugin: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Installs an extractor that notes what it computes, here and in processes that are started from here."""
+    plugin(BODY)
+    site = tmp_path / "site"
+    module = site / "odd_cue.py"
+    module.write_text(
+        module.read_text().replace(
+            "def begin(self, video): pass", "def begin(self, video): self.source = video.source_id"
+        )
+    )
+    monkeypatch.setenv("ODD_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path.cwd())]))
+    return Calls(tmp_path / "log")
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[Path]:
+    """Three short videos without faces."""
+    return [make_clip(tmp_path / f"clip{k}.mp4", 20 + k, (48, 64)) for k in range(3)]

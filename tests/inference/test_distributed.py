@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gazenet.cli.infer import device_names
-from gazenet.config.infer import InferConfig
+from gazenet.cli.infer import device_names, main
 from gazenet.cues.spec import ExtractorSpec, Needs
 from gazenet.errors import GazenetError, UsageError
 from gazenet.inference.devices import DevicesEngine
@@ -25,15 +26,13 @@ from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit
 from gazenet.inference.jobs import Ended, Job
 from gazenet.inference.pipeline import run
 from tests.clips import make_clip
+from tests.inference.calls import CHUNK, cached, settings
 
-LOGGED = """
-        import os, time
-        light = windows.frames.float().mean((1, 2, 3, 4)) / 255
-        time.sleep(float(os.environ.get('ODD_PAUSE', '0')) * n)
-        with open(os.environ['ODD_LOG'], 'a') as log:
-            log.writelines(f'{self.source} {k}\\n' for k in windows.index)
-        return CueMaps(light[:, None, None].expand(n, *size))
-"""
+
+@pytest.fixture(autouse=True)
+def _told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of a cluster that is there already learn where to note their calls."""
+    monkeypatch.setattr(cluster, "ENVIRONMENT", (*cluster.ENVIRONMENT, "ODD_LOG", "ODD_PAUSE"))
 
 
 def spec(name: str, *maps: str) -> ExtractorSpec:
@@ -84,43 +83,6 @@ def test_after_a_failure_only_the_last_unit_is_left() -> None:
     assert last.unit == RESULTS
 
 
-@pytest.fixture
-def odd(plugin: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter[str]]:
-    """Installs an extractor that logs what it computes; tells how often each frame of each video was computed."""
-    plugin(LOGGED)
-    site, log = tmp_path / "site", tmp_path / "log"
-    module = site / "odd_cue.py"
-    module.write_text(
-        module.read_text().replace(
-            "def begin(self, video): pass", "def begin(self, video): self.source = video.source_id"
-        )
-    )
-    log.touch()
-    monkeypatch.setenv("ODD_LOG", str(log))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path.cwd())]))
-    monkeypatch.setattr(cluster, "ENVIRONMENT", (*cluster.ENVIRONMENT, "ODD_LOG", "ODD_PAUSE"))
-    return lambda: Counter(log.read_text().splitlines())
-
-
-@pytest.fixture
-def clips(tmp_path: Path) -> list[Path]:
-    return [make_clip(tmp_path / f"clip{k}.mp4", 20 + k, (48, 64)) for k in range(3)]
-
-
-def config(folder: Path, **more: Any) -> InferConfig:
-    outputs = {"maps": False, "overlay": False, "attention": False, "report": True}
-    data = {"extractors": [{"name": "odd"}, {"name": "facial_expression"}], "integrator": None, "chunk": 4}
-    data |= {"output_dir": str(folder), "faces": {"mesh": False}, "outputs": outputs, "map_size": 32, "threads": 1}
-    return InferConfig.model_validate(data | more)
-
-
-def cached(folder: Path) -> dict[str, bytes]:
-    """What a run left in its cache."""
-    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob(".cache/**/maps.npy")}
-    assert found
-    return found
-
-
 class InThisProcess:
     """The units one after the other, without Ray."""
 
@@ -137,8 +99,8 @@ class InThisProcess:
 @pytest.mark.usefixtures("embedded_weights")
 def test_units_leave_the_bytes_of_a_whole_run(clips: list[Path], odd, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run(config(whole), clips, whole).exit_code == 0
-    assert run(config(parts), clips, parts, engine=InThisProcess()).exit_code == 0
+    assert run(settings(whole), clips, whole).exit_code == 0
+    assert run(settings(parts), clips, parts, engine=InThisProcess()).exit_code == 0
     assert cached(whole) == cached(parts)
     assert set(odd().values()) == {2}, "each frame once in either run"
 
@@ -148,8 +110,8 @@ def test_several_devices_side_by_side(clips: list[Path], odd, tmp_path: Path) ->
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a film" * 100)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run(config(whole), clips, whole)
-    result = run(config(parts), [clips[0], broken, *clips[1:]], parts, engine=DevicesEngine(["cpu", "cpu"]))
+    run(settings(whole), clips, whole)
+    result = run(settings(parts), [clips[0], broken, *clips[1:]], parts, engine=DevicesEngine(["cpu", "cpu"]))
     assert [one.path for one in result.finished] == clips, "in the order given"
     assert [one.path for one in result.failures] == [broken]
     assert cached(whole) == cached(parts)
@@ -164,15 +126,9 @@ def test_devices_are_numbers(text: str) -> None:
 
 @pytest.mark.usefixtures("embedded_weights")
 def test_storage_that_is_not_shared_is_said(clips: list[Path], odd, tmp_path: Path) -> None:
-    worker = UnitWorker(config(tmp_path).model_dump(mode="json"), FACES, str(tmp_path / "not here"))
+    worker = UnitWorker(settings(tmp_path).model_dump(mode="json"), FACES, str(tmp_path / "not here"))
     with pytest.raises(GazenetError, match=r"not on machine .* storage that all machines share"):
         worker.work(Job(0, clips[0], tmp_path / "a"), True)
-
-
-def test_without_ray_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(UsageError, match=r"pip install 'gazenet\[ray\]'"):
-        cluster.import_ray()
 
 
 @pytest.fixture(scope="module")
@@ -195,19 +151,18 @@ def test_a_lost_machine_costs_no_finished_work(
     nodes: Any, clips: list[Path], odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, spread = tmp_path / "whole", tmp_path / "spread"
-    assert run(config(whole), clips, whole).exit_code == 0
+    assert run(settings(whole), clips, whole).exit_code == 0
     before = odd()
     monkeypatch.setenv("ODD_PAUSE", "0.1")
 
     def lose_a_machine() -> None:
-        while sum(odd().values()) < sum(before.values()) + 8:
-            time.sleep(0.05)
+        odd.wait_for(8)
         nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
 
     killer = threading.Thread(target=lose_a_machine)
     killer.start()
     with cluster.RayEngine(nodes.address, workers=2) as engine:
-        result = run(config(spread), clips, spread, engine=engine)
+        result = run(settings(spread), clips, spread, engine=engine)
     killer.join()
     assert result.exit_code == 0
     assert [one.path for one in result.finished] == clips, "in the order given"
@@ -220,20 +175,73 @@ def test_a_lost_machine_costs_no_finished_work(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("embedded_weights")
+def test_a_lost_process_costs_the_chunk_that_it_was_at(
+    nodes: Any, clips: list[Path], odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, spread = tmp_path / "whole", tmp_path / "spread"
+    assert run(settings(whole), clips, whole).exit_code == 0
+    before = odd()
+    monkeypatch.setenv("ODD_PAUSE", "0.1")
+    lost: list[int] = []
+
+    def kill() -> None:
+        odd.wait_for(8)
+        lost.append(odd.processes()[-1])
+        os.kill(lost[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with cluster.RayEngine(nodes.address, workers=2) as engine:
+        result = run(settings(spread), clips, spread, engine=engine)
+    killer.join()
+    assert result.exit_code == 0 and lost[0] != os.getpid()
+    assert cached(whole) == cached(spread)
+    again = odd() - before
+    assert set(again) == set(before)
+    assert sum(count - 1 for count in again.values()) <= CHUNK, "only the chunk that was at hand is repeated"
+    assert odd.processes()[-1] != lost[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("embedded_weights")
 def test_a_broken_video_does_not_stop_the_others(nodes: Any, clips: list[Path], odd, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a film" * 100)
     with cluster.RayEngine(nodes.address) as engine:
-        result = run(config(tmp_path / "out"), [clips[0], broken, clips[1]], tmp_path / "out", engine=engine)
+        result = run(settings(tmp_path / "out"), [clips[0], broken, clips[1]], tmp_path / "out", engine=engine)
     assert result.exit_code == 1
     assert [one.path for one in result.finished] == clips[:2]
     assert "broken.mp4" in result.failures[0].reason and "\n" not in result.failures[0].reason
 
 
-def test_an_address_without_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_another_version_is_said(nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("ray.__version__", "1.2.3")
+        with pytest.raises(UsageError, match=r"Version mismatch: .* Ray: 2\..* Ray: 1\.2\.3") as caught:
+            cluster.RayEngine(nodes.address)
+    assert "\n" not in str(caught.value)
+    with cluster.RayEngine(nodes.address):
+        pass
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "no-such-host.invalid:6379", "127.0.0.1", "nonsense"])
+def test_an_address_without_a_cluster(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
-    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
-    with pytest.raises(UsageError, match="--ray_address auto"):
-        cluster.RayEngine("auto")
+    begun = time.monotonic()
+    arguments = ["--engine", "ray", "--ray_address", address, "--output_dir", str(tmp_path)]
+    assert main(["--input", str(make_clip(tmp_path / "a.mp4", 2)), *arguments]) == 2
+    told = capsys.readouterr().err
+    assert f"--ray_address {address}: " in told and len(told.strip().splitlines()) == 1
+    assert time.monotonic() - begun < 60, "Ray itself would try for minutes"
+
+
+def test_no_workers_and_no_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
     with pytest.raises(UsageError, match="--workers 0"):
         cluster.RayEngine("local", workers=0)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["--input", str(make_clip(tmp_path / "a.mp4", 2)), "--engine", "ray"]) == 2
+    assert capsys.readouterr().err.strip().endswith("install it with: pip install 'gazenet[ray]'")

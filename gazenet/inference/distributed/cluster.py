@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ RESTARTS = 8
 """How often a lost process is started again and given the work that it had."""
 AHEAD = 2
 """Videos under way per worker: one at the networks, one at the ends."""
+ANSWER_S = 5.0
+"""Seconds that the machine of a cluster has to answer."""
 ENVIRONMENT = ("PYTHONPATH", "GAZENET_ASSETS", "GASP_CWD")
 """Variables of the driver that its processes need as well."""
 
@@ -64,6 +67,7 @@ class RayEngine:
     def _connect(self, address: str) -> None:
         if self._ray.is_initialized():
             return
+        _reach(address)
         where: dict[str, Any] = {"address": address}
         if address == "local":
             where |= {"include_dashboard": False, "num_cpus": max(os.cpu_count() or 1, 2)}
@@ -84,6 +88,20 @@ class RayEngine:
     def __call__(self, graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
         """Each job with its summary or its error, as they end."""
         return _Run(self._ray, graph, jobs, resume, self._workers).ended()
+
+
+def _reach(address: str) -> None:
+    """Raises UsageError where nobody listens at ``host:port``: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or "/" in address or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        text = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"--ray_address {address}: nobody answers there ({text}); start a cluster with: ray start --head"
+        ) from None
 
 
 class _Run:
