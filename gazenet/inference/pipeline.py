@@ -98,7 +98,9 @@ def run_graph(
 ) -> RunResult:
     """As :func:`run`, with a graph that is loaded already."""
     names = {path: one.name for path, one in known.items()}
-    folders = result_folders(expand(inputs), output_dir, names)
+    # A folder of pictures that a data set calls a video is one.
+    files = [file for path in inputs for file in ([path] if path in known else expand([path]))]
+    folders = result_folders(files, output_dir, names)
     jobs = [Job(index, path, folder, known.get(path)) for index, (path, folder) in enumerate(folders.items())]
     for job in jobs:
         if job.folder.name != names.get(job.path, job.path.stem):
