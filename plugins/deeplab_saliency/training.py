@@ -82,7 +82,7 @@ class DeeplabTraining:
     def __init__(self, config: DeeplabConfig) -> None:
         self.config = config
         if config.backbone and not Path(config.backbone).is_file():
-            raise UsageError(f"backbone: {config.backbone}: no such file")
+            raise UsageError(f"backbone: {config.backbone}: no such file; name weights to begin with, or none")
         if config.trainer.keep == "best" and not config.data.validation:
             raise UsageError("trainer.keep is best, but data.validation names nothing")
 
