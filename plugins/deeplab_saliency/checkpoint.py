@@ -13,7 +13,7 @@ from torch import Tensor
 from gazenet.backbones.checkpoint import checked_state, read_state
 from gazenet.errors import UsageError
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
-from gazenet_plugins.deeplab_saliency.trunks import ThinResNet
+from gazenet_plugins.deeplab_saliency.trunks import ThinResNet, load_onnx
 from gazenet_plugins.deeplab_saliency.variant import PUBLISHED, Variant
 
 RENAMED = {"backbone.": "backbone.", "classifier.0.": "aspp."}
@@ -60,7 +60,7 @@ def begin_with(network: DeepLabSaliency, path: str | Path) -> None:
     if Path(path).suffix == ".onnx":
         if not isinstance(network.backbone, ThinResNet):
             raise UsageError(f"{path}: fits network.trunk resnet50_thin, not {network.variant.trunk}")
-        network.backbone.load_onnx(path)
+        load_onnx(network.backbone, path)
         return
     state = read_state(path)
     if any(key.startswith("classifier.") for key in state):

@@ -65,10 +65,6 @@ class ThinResNet(nn.Module):
         """The last stage, ``[N, 1024, H/8, W/8]``."""
         return self.stages(x)[-1]
 
-    def load_onnx(self, path: str | Path) -> None:
-        """The weights of ``open_nsfw.onnx``. Raises UsageError for another file."""
-        self.load_state_dict(_converted(self, _kernels(Path(path)), path))
-
 
 class WindowFusion(nn.Module):
     """Features of the frames of a window to those of its last frame: per channel, a weighted sum over time.
@@ -88,6 +84,11 @@ class WindowFusion(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[N, frames, C, h, w]`` to ``[N, C, h, w]``."""
         return self.mix(x.transpose(1, 2))[:, :, 0]
+
+
+def load_onnx(trunk: ThinResNet, path: str | Path) -> None:
+    """The weights of ``open_nsfw.onnx``. Raises UsageError for another file."""
+    trunk.load_state_dict(_converted(trunk, _kernels(Path(path)), path))
 
 
 def _kernels(path: Path) -> list[list[NDArray[np.float32]]]:

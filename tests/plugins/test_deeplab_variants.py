@@ -16,7 +16,7 @@ from gazenet.errors import UsageError
 from gazenet_plugins.deeplab_saliency.checkpoint import begin_with, container, load_saliency
 from gazenet_plugins.deeplab_saliency.extractor import DeepLabSaliencyMaps
 from gazenet_plugins.deeplab_saliency.network import MEAN, STD, DeepLabSaliency, normalised
-from gazenet_plugins.deeplab_saliency.trunks import ThinResNet, WindowFusion
+from gazenet_plugins.deeplab_saliency.trunks import ThinResNet, WindowFusion, load_onnx
 from gazenet_plugins.deeplab_saliency.variant import PUBLISHED, REACH, Variant
 
 TAPS = ("/Relu_21_output_0", "/Relu_39_output_0", "/Relu_48_output_0")
@@ -151,14 +151,14 @@ def test_the_graph_of_another_network_is_refused(tmp_path: Path) -> None:
     trunk = ThinResNet(MEAN, STD)
     one = [np.zeros((64, 3, 7, 7)), *(np.zeros((1, 1, 1, 64)) for _ in range(4))]
     with pytest.raises(UsageError, match=r"few\.onnx: is no thin ResNet-50"):
-        trunk.load_onnx(graph_file(tmp_path / "few.onnx", [one, one]))
+        load_onnx(trunk, graph_file(tmp_path / "few.onnx", [one, one]))
     with pytest.raises(UsageError, match=r"same\.onnx: is not a checkpoint of ThinResNet"):
-        trunk.load_onnx(graph_file(tmp_path / "same.onnx", [one] * 53))
+        load_onnx(trunk, graph_file(tmp_path / "same.onnx", [one] * 53))
     (tmp_path / "text.onnx").write_text("no graph")
     with pytest.raises(UsageError, match=r"text\.onnx: is no"):
-        trunk.load_onnx(tmp_path / "text.onnx")
+        load_onnx(trunk, tmp_path / "text.onnx")
     with pytest.raises(UsageError, match=r"none\.onnx: no such file"):
-        trunk.load_onnx(tmp_path / "none.onnx")
+        load_onnx(trunk, tmp_path / "none.onnx")
 
 
 def test_the_thin_trunk_computes_what_its_graph_does() -> None:
@@ -168,7 +168,7 @@ def test_the_thin_trunk_computes_what_its_graph_does() -> None:
     except UsageError as error:
         pytest.skip(str(error))
     trunk = ThinResNet(MEAN, STD).eval()
-    trunk.load_onnx(path)
+    load_onnx(trunk, path)
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     theirs = (image[..., ::-1] - np.array([104, 117, 123], np.float32))[None]
     wanted = OnnxNetwork(path, free={0: (1, 2)}, outputs=TAPS)(theirs)
