@@ -2,8 +2,9 @@
 
 Weights and most values become float16. What overflows or loses too much there stays float32: normalisations and sums
 over whole maps, the products that a softmax turns into attention, softmax itself, and what makes a probability of the
-result. What attention gives to a normalisation stays, too: it varies little around a mean that is taken away. Inputs
-and outputs of the graph stay float32, so that a file takes the place of its single-precision form.
+result. What attention gives to a normalisation stays, too: it varies little around a mean that is taken away. And all
+that comparisons decide by stays, back to the input: rounded values tie, and un-pooling then puts values elsewhere.
+Inputs and outputs of the graph stay float32, so that a file takes the place of its single-precision form.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
+from gazenet.export.steady import is_steady
+from gazenet.export.values import described
 
 SINGLE = frozenset(
     {
@@ -31,13 +35,12 @@ PASSING = frozenset(
 )
 """Operators between a product and the softmax or normalisation of it, or between a squashing and the graph's end."""
 
+COMPARISONS = frozenset({"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"})
+
 PARAMETERS = {"Resize": (1, 2), "Upsample": (1,), "Range": (0, 1, 2), "OneHot": (2,)}
 """Inputs that the standard wants in their own type, by position."""
 
 LARGEST = 65504.0
-
-SMALL = 1000
-"""Values of a weight that may be the shape of something, which tells further types."""
 
 
 def halved(model: Any) -> Any:
@@ -53,7 +56,7 @@ class _Halving:
         self._graph = model.graph
         self._single, self._half = int(TensorProto.FLOAT), int(TensorProto.FLOAT16)
         self._weights = {one.name: one for one in self._graph.initializer}
-        self._floats = {name for name, kind in _types(model).items() if kind == self._single}
+        self._floats = {name for name, one in described(model).items() if one.kind == self._single}
         self._floats |= {name for name, one in self._weights.items() if one.data_type == self._single}
         self._types = {one.name: self._single for one in self._graph.input}
         self._made: dict[tuple[str, int], str] = {}
@@ -75,15 +78,16 @@ class _Halving:
         maker = {name: node for node in self._graph.node for name in node.output}
         kept = {node.output[0] for node in self._graph.node if self._is_single(node)}
         for node in self._graph.node:
-            if node.op_type in ("Softmax", "LogSoftmax", "LayerNormalization"):
+            if node.op_type in ("Softmax", "LogSoftmax", "LayerNormalization") or is_steady(node):
                 kept |= _chain(maker, node.input[0], PRODUCTS)
         for output in self._graph.output:
             kept |= _chain(maker, output.name, SQUASHING)
-        return kept
+        compared = [name for node in self._graph.node if node.op_type in COMPARISONS for name in node.input]
+        return kept | _before(maker, compared)
 
     def _is_single(self, node: Any) -> bool:
         """Of a kind that stays, or without float inputs: a constant."""
-        return node.op_type in SINGLE or not any(name in self._floats for name in node.input)
+        return node.op_type in SINGLE or is_steady(node) or not any(name in self._floats for name in node.input)
 
     def _convert(self, node: Any, wanted: int) -> None:
         fixed = PARAMETERS.get(node.op_type, ())
@@ -133,26 +137,15 @@ class _Halving:
             self._cast(inner, output.name, self._single)
 
 
-def _types(model: Any) -> dict[str, int]:
-    """The type of every value, inferred without moving large weights about."""
-    import onnx
-
-    light = onnx.ModelProto()
-    light.CopyFrom(onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import))
-    graph = light.graph
-    graph.name = "types"
-    graph.node.extend(model.graph.node)
-    graph.input.extend(model.graph.input)
-    graph.output.extend(model.graph.output)
-    for weight in model.graph.initializer:
-        if len(weight.dims) and int(np.prod(weight.dims)) > SMALL:
-            graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
-        else:
-            graph.initializer.append(weight)
-    told = onnx.shape_inference.infer_shapes(light).graph
-    values = (*told.input, *told.output, *told.value_info)
-    weights = {one.name: one.data_type for one in model.graph.initializer}
-    return {**{one.name: one.type.tensor_type.elem_type for one in values}, **weights}
+def _before(maker: dict[str, Any], names: list[str]) -> set[str]:
+    """First outputs of all nodes that values follow from."""
+    found: set[str] = set()
+    while names:
+        node = maker.get(names.pop())
+        if node is not None and node.output[0] not in found:
+            found.add(node.output[0])
+            names = [*names, *node.input]
+    return found
 
 
 def _chain(maker: dict[str, Any], name: str, ends: frozenset[str]) -> set[str]:

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from gazenet.errors import UsageError
 from gazenet.export.half import halved
+from gazenet.export.steady import steadied
+from gazenet.export.values import products
 from gazenet.files import atomic_path
 
 OPSET = 18
@@ -53,7 +55,8 @@ class Difference:
 class ExportReport:
     """What was written and how well it agrees with the network in PyTorch.
 
-    ``unfit`` says what a stricter runtime would refuse; empty where nothing speaks against the file.
+    ``unfit`` says what a stricter runtime would refuse; empty where nothing speaks against the file. ``half``: share
+    of the multiplications that are done in half precision, 0..1.
     """
 
     path: Path
@@ -62,6 +65,7 @@ class ExportReport:
     size: int
     differences: tuple[Difference, ...]
     unfit: tuple[str, ...]
+    half: float = 0.0
 
     @property
     def worst(self) -> float:
@@ -71,6 +75,8 @@ class ExportReport:
     def __str__(self) -> str:
         """The file in one line, then one line per output and one per fault."""
         head = f"{self.path}: opset {self.opset}, {self.nodes} nodes, {self.size / 1e6:.1f} MB"
+        if self.half:
+            head += f", {self.half:.0%} of the multiplications in half precision"
         return "\n".join([head, *map(str, self.differences), *(f"unfit: {fault}" for fault in self.unfit)])
 
 
@@ -107,7 +113,7 @@ def export_onnx(
         _write(network, examples, made, inputs, outputs, free_batch, opset, half, facts or {})
         found = inspect_onnx(made)
         differences = compare_onnx(network, examples, made)
-    return ExportReport(path, found.opset, found.nodes, path.stat().st_size, differences, found.unfit)
+    return ExportReport(path, found.opset, found.nodes, path.stat().st_size, differences, found.unfit, found.half)
 
 
 def _write(
@@ -140,6 +146,7 @@ def _write(
     model = program.model_proto
     if half:
         halved(model)
+    steadied(model)
     onnx.helper.set_model_props(model, dict(facts))
     onnx.save(model, str(path))
 
@@ -183,11 +190,15 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """An ONNX graph in numbers, and what stricter runtimes than onnxruntime refuse in it."""
+    """An ONNX graph in numbers, and what stricter runtimes than onnxruntime refuse in it.
+
+    ``half``: share of the multiplications in half precision.
+    """
 
     opset: int
     nodes: int
     unfit: tuple[str, ...]
+    half: float
 
 
 def inspect_onnx(path: Path) -> GraphFacts:
@@ -208,7 +219,9 @@ def inspect_onnx(path: Path) -> GraphFacts:
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
     if opset < LEAST_OPSET:
         unfit.append(f"opset {opset}: {LEAST_OPSET} is the oldest in which a LayerNorm is one operator")
-    return GraphFacts(opset, len(model.graph.node), tuple(unfit))
+    done = products(model)
+    half = done["float16"] / max(1, done.total())
+    return GraphFacts(opset, len(model.graph.node), tuple(unfit), half)
 
 
 def read_onnx(path: Path) -> Any:
