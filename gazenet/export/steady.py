@@ -1,9 +1,8 @@
 """Large LayerNorms of ONNX graphs, written so that no runtime's way of adding up spoils them.
 
 A LayerNorm over a whole block of features is one operator, and onnxruntime 1.31 adds the millions of values and of
-squares of such a block one after the other in single precision: the result is wrong in the third or fourth digit, where
-PyTorch is right in the seventh. Taken along one axis after the other, and of squares when the mean is gone, no sum is
-long.
+squares of such a block one after the other in single precision: of the result three or four digits are right, in
+PyTorch seven. Taken along one axis after the other, and of squares when the mean is gone, no sum is long.
 """
 
 from __future__ import annotations
