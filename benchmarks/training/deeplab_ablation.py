@@ -253,9 +253,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with osie/ and findwho/")
     parser.add_argument("--output", type=Path, default=Path("runs/deeplab_ablation"))
-    parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], help="which to train; all by default")
+    parser.add_argument(
+        "--rows", nargs="+", choices=[row.name for row in ROWS], help="which to train, in this order; all by default"
+    )
     parser.add_argument("--steps", type=int, default=40, help="steps of every row that trains its trunk")
     parser.add_argument("--frozen_steps", type=int, default=100, help="steps of every row with frozen features")
+    parser.add_argument("--video_steps", type=int, default=100, help="steps of every row on videos")
     parser.add_argument("--full_steps", type=int, default=60, help="steps of the row at 216x384")
     parser.add_argument("--readout", type=Path, help="weights of the embedded saliency; those installed by default")
     parser.add_argument("--table", action="store_true", help="print what is there, train nothing")
@@ -265,12 +268,17 @@ def main() -> None:
     if not options.table:
         if options.data is None:
             parser.error("--data is needed to train")
-        frozen = options.frozen_steps
-        steps = {"scratch": options.steps, "transfer": frozen, "video": frozen, "full": options.full_steps}
+        steps = {
+            "scratch": options.steps,
+            "transfer": options.frozen_steps,
+            "video": options.video_steps,
+            "full": options.full_steps,
+        }
         bench = Bench(options.data, options.output, steps, options.readout)
         torch.set_num_threads(1)
+        by_name = {row.name: row for row in ROWS}
         jobs: dict[str, Callable[[], Any]] = {
-            row.name: lambda row=row: bench.train(row) for row in ROWS if row.name in (options.rows or [row.name])
+            name: lambda name=name: bench.train(by_name[name]) for name in options.rows or by_name
         }
         for dataset in ("osie", "findwho"):
             jobs[f"references_{dataset}"] = lambda dataset=dataset: bench.references(dataset)
