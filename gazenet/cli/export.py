@@ -1,4 +1,4 @@
-"""``gasp_export``: the network of an extractor or integrator as an ONNX file or a TensorRT engine."""
+"""``gasp_export``: the network of an extractor or integrator as an ONNX file, a TensorRT engine or a Python file."""
 
 from __future__ import annotations
 
@@ -25,15 +25,21 @@ NAME is an installed extractor or integrator, or the weight file of an integrato
 file cannot be made or run. Inputs and outputs are float32 whatever the precision; fp16 halves weights and most values
 inside and keeps in float32 what would overflow.
 
+--format standalone writes a folder: one Python file with the network and all it needs of gazenet, which is not needed
+to run it, and the weights beside it.
+
 exit codes: 0 done; 1 failed; 2 the request is wrong or something is missing"""
 
 EXAMPLES = """  gasp_export --list
   gasp_export embedded --format onnx --output fusion.onnx
   gasp_export tased --weights TASED_updated.pt --size 256x320
   gasp_export unisal --weights model.pth --set domain=SALICON
-  gasp_export stsanet --format tensorrt --precision fp16 --batch 1 --weights STSANet_DHF1K.pth"""
+  gasp_export stsanet --format tensorrt --precision fp16 --batch 1 --weights STSANet_DHF1K.pth
+  gasp_export deeplab_saliency --format standalone --weights mine.pth --output handed_in"""
 
-SUFFIX = {"onnx": ".onnx", "tensorrt": ".engine"}
+STANDALONE = "standalone"
+SUFFIX = {"onnx": ".onnx", "tensorrt": ".engine", STANDALONE: ""}
+"""Of what is written, by format."""
 INTEGRATORS = "gazenet.integrators"
 DYNAMIC = (1, 2, 8)
 """Smallest, usual and largest batch of an engine whose batch is dynamic."""
@@ -49,7 +55,9 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--size", metavar="HxW", type=size, help="height and width of the input")
     parser.add_argument("--batch", metavar="N|dynamic", type=batch, default=0, help="default: dynamic")
-    parser.add_argument("--output", metavar="FILE", type=Path, help="default: NAME.onnx or NAME.engine")
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="default: NAME.onnx, NAME.engine or the folder NAME"
+    )
     parser.add_argument("--weights", metavar="FILE", help="a checkpoint of your own")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], type=parameter, help="a parameter of the extractor"
@@ -93,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         return list_known()
     if not args.name:
         raise UsageError("name an extractor or integrator (gasp_export --list shows them)")
+    if args.format == STANDALONE:
+        return write_file_and_weights(args)
     if args.format == "tensorrt":
         from gazenet.export.tensorrt import check_builder
 
@@ -107,6 +117,29 @@ def run(args: argparse.Namespace) -> int:
         show(subject.write(target))
         return OK
     return write_engine(subject, target, args.batch)
+
+
+def write_file_and_weights(args: argparse.Namespace) -> int:
+    """An extractor as a Python file with its weights beside it. Raises UsageError for options of networks in files."""
+    from gazenet.assets.store import asset_path
+    from gazenet.cues.registry import discover
+    from gazenet.export.standalone import write_standalone
+    from gazenet.fusion.spec import IntegratorSpec
+
+    given = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
+    strange = [option for option, value in given.items() if value]
+    if strange:
+        raise UsageError(f"--{strange[0]}: is for onnx and tensorrt; --format standalone has no such thing")
+    if args.name in discover(INTEGRATORS, IntegratorSpec).found:
+        raise UsageError(f"{args.name}: is an integrator; --format standalone writes extractors")
+    for path in write_standalone(args.name, parameters_of(args), args.output or Path(args.name), asset_path):
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    return OK
+
+
+def parameters_of(args: argparse.Namespace) -> dict[str, object]:
+    """What the command line says of an extractor's parameters."""
+    return dict(args.set) | ({"weights": args.weights} if args.weights else {})
 
 
 def find_subject(args: argparse.Namespace) -> Subject:
@@ -126,8 +159,7 @@ def find_subject(args: argparse.Namespace) -> Subject:
             f"{args.name}: is no file of an integrator ({', '.join(SUFFIXES)}); name one, or an installed network "
             "(gasp_export --list)"
         )
-    parameters = dict(args.set) | ({"weights": args.weights} if args.weights else {})
-    return extractor_subject(args.name, parameters, asset_path, args.size)
+    return extractor_subject(args.name, parameters_of(args), asset_path, args.size)
 
 
 def show(report: ExportReport) -> None:

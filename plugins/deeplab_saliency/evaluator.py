@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from gazenet.cues.windows import resize
-from gazenet.errors import GazenetError, MediaError
+from gazenet.errors import GazenetError
 from gazenet.files import write_bytes
-from gazenet.media import read_image
-from gazenet.media.source import IMAGE_SUFFIXES
+from gazenet.media.sequences import sequences
+from gazenet.media.still import read_image
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
 from gazenet_plugins.deeplab_saliency.network import SIZE, normalised, to_maximum
 
@@ -32,67 +33,57 @@ class SaliencyEvaluator:
     """Maps of frames that lie in folders, one folder per video.
 
     Args:
-        weights: the checkpoint.
-        device: where the network runs.
+        weights: the checkpoint; None: ``saliency.pth`` beside this file.
+        device: where the network runs; None: the GPU where there is one.
     """
 
-    def __init__(self, weights: str | Path, device: torch.device | str = "cpu") -> None:
-        self._device = torch.device(device)
-        self._network = load_saliency(weights).to(self._device)
-
-    @torch.inference_mode()
-    def predict(self, frame: Image) -> Image:
-        """The map uint8 ``[H, W]`` of an RGB frame ``[H, W, 3]``, its own maximum at 255."""
-        pixels = torch.from_numpy(resize(frame, SIZE)).permute(2, 0, 1)[None].to(self._device)
-        maps = self._network(normalised(pixels))
-        if frame.shape[:2] != SIZE:
-            maps = F.interpolate(maps, frame.shape[:2], mode="bilinear", align_corners=False)
-        return (to_maximum(maps)[0, 0] * 255).round().byte().cpu().numpy()
+    def __init__(self, weights: str | Path | None = None, device: torch.device | str | None = None) -> None:
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._network = load_saliency(weights or Path(__file__).with_name("saliency.pth")).to(self._device)
 
     def evaluate(self, frames: str | Path, maps: str | Path) -> int:
         """Writes ``maps/VIDEO/FRAME.png`` (8-bit grey) for every picture ``frames/VIDEO/FRAME.*``; their number.
 
-        Frames of one video may differ in size. Raises MediaError where there are no frames or one is unreadable.
+        Frames may also lie in ``frames/VIDEO/frames`` or ``images``, and those of one video may differ in size. Raises
+        MediaError where there are no frames or one is unreadable.
         """
         count = 0
-        for video, frame in found_frames(Path(frames)):
-            _, data = cv2.imencode(".png", self.predict(read_image(frame)))
+        for video, files in sequences(frames).items():
             folder = Path(maps) / video
             folder.mkdir(parents=True, exist_ok=True)
-            write_bytes(folder / f"{frame.stem}.png", data.tobytes())
-            count += 1
+            for file, found in zip(files, self.predict(map(read_image, files)), strict=True):
+                write_bytes(folder / f"{file.stem}.png", cv2.imencode(".png", found)[1].tobytes())
+                count += 1
         return count
 
+    def predict(self, frames: Iterator[Image]) -> Iterator[Image]:
+        """The map uint8 ``[H, W]`` of every RGB frame ``[H, W, 3]`` of a video, its own maximum at 255.
 
-def found_frames(folder: Path) -> list[tuple[str, Path]]:
-    """(video, file) of all pictures in the folders of a folder, sorted by name.
+        A network that sees a window of frames sees the first one again before the video begins.
+        """
+        length, spacing = self._network.variant.frames, self._network.variant.spacing
+        seen: deque[Tensor] = deque(maxlen=(length - 1) * spacing + 1)
+        for frame in frames:
+            seen.append(torch.from_numpy(resize(frame, SIZE)).permute(2, 0, 1))
+            window = [seen[max(0, len(seen) - 1 - spacing * back)] for back in reversed(range(length))]
+            yield self._map(window, (frame.shape[0], frame.shape[1]))
 
-    Raises MediaError where there are none, and for two pictures of one folder that would share a map.
-    """
-    if not folder.is_dir():
-        raise MediaError(f"{folder}: no such folder")
-    videos = sorted(path for path in folder.iterdir() if path.is_dir())
-    found = {video.name: _pictures(video) for video in videos}
-    if not any(found.values()):
-        raise MediaError(f"{folder}: holds no folder with pictures; expected one folder of frames per video")
-    return [(video, frame) for video, frames in found.items() for frame in frames]
-
-
-def _pictures(video: Path) -> list[Path]:
-    frames = sorted(path for path in video.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-    name, count = Counter(path.stem for path in frames).most_common(1)[0] if frames else ("", 0)
-    if count > 1:
-        raise MediaError(f"{video}: {count} pictures are named {name}; keep one of them")
-    return frames
+    @torch.inference_mode()
+    def _map(self, window: Sequence[Tensor], size: tuple[int, int]) -> Image:
+        pixels = torch.stack(list(window)).to(self._device)
+        maps = self._network(normalised(pixels if len(window) == 1 else pixels[None]))
+        if size != SIZE:
+            maps = F.interpolate(maps, size, mode="bilinear", align_corners=False)
+        return (to_maximum(maps)[0, 0] * 255).round().byte().cpu().numpy()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line where a file or folder is not what it should be."""
-    parser = argparse.ArgumentParser(prog="python -m gazenet_plugins.deeplab_saliency.evaluator", description=__doc__)
+    parser = argparse.ArgumentParser(description="Writes a map of where people look for every frame of some videos.")
     parser.add_argument("frames", type=Path, help="folder with one folder of frames per video")
     parser.add_argument("maps", type=Path, help="folder for the maps")
-    parser.add_argument("--weights", type=Path, required=True, help="checkpoint of the network")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda:0")
+    parser.add_argument("--weights", type=Path, help="checkpoint of the network (default: saliency.pth beside it)")
+    parser.add_argument("--device", help="cpu or cuda:0 (default: the GPU where there is one)")
     options = parser.parse_args(argv)
     try:
         count = SaliencyEvaluator(options.weights, options.device).evaluate(options.frames, options.maps)

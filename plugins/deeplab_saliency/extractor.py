@@ -9,10 +9,12 @@ from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
 from gazenet.cues.parameters import weights_path
+from gazenet.cues.standalone import Standalone
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
 from gazenet_plugins.deeplab_saliency.network import SIZE, normalised, to_maximum
 from gazenet_plugins.deeplab_saliency.spec import SPEC
+from gazenet_plugins.deeplab_saliency.standalone import standalone
 
 
 class DeepLabSaliencyMaps:
@@ -39,6 +41,10 @@ class DeepLabSaliencyMaps:
         window = () if self._variant.frames == 1 else (self._variant.frames,)
         frames = noise(2, *window, 3, *fixed_size(SPEC.name, size, SIZE))
         return Exportable(self._network, (frames,), ("frame",), ("saliency",), use=partial(setattr, self, "_run"))
+
+    def standalone(self) -> Standalone:
+        """The evaluator of sequences with this network."""
+        return standalone(self._network)
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""

@@ -59,8 +59,11 @@ def test_a_batch_of_any_size_repeats_the_examples() -> None:
 
 def test_checkpoints_of_another_size_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from gazenet_plugins.deeplab_saliency import extractor as room
+    from gazenet_plugins.deeplab_saliency.variant import Variant
 
-    monkeypatch.setattr(room, "load_saliency", lambda _: nn.Conv2d(3, 1, 1))
+    network = nn.Conv2d(3, 1, 1)
+    monkeypatch.setattr(network, "variant", Variant(), raising=False)
+    monkeypatch.setattr(room, "load_saliency", lambda _: network)
     with pytest.raises(UsageError, match="deeplab_saliency: its weights are made for 216x384"):
         extractor_subject("deeplab_saliency", {"weights": str(tmp_path)}, Path, (64, 96))
 

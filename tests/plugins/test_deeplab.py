@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,7 +14,7 @@ from gazenet.cues.registry import Entry
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet_plugins.deeplab_saliency import evaluator, extractor
+from gazenet_plugins.deeplab_saliency import extractor
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency, load_segmentation
 from gazenet_plugins.deeplab_saliency.losses import divergence
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
@@ -108,35 +106,6 @@ def test_the_divergence_is_that_of_each_map_by_itself() -> None:
     assert float(divergence(flat, target)) == pytest.approx(float((q * (q * 20).log()).sum(1).mean()), rel=1e-4)
     scaled = target * torch.tensor([1.0, 50.0]).view(2, 1, 1, 1)
     assert float(divergence(flat, scaled)) == pytest.approx(float(divergence(flat, target)), rel=1e-4)
-
-
-def test_the_evaluator_writes_a_map_for_every_frame(checkpoint: Path, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    for name, size in (("one/0002.jpg", (216, 384)), ("two/a.png", (50, 61))):
-        (tmp_path / "in" / name).parent.mkdir(parents=True)
-        cv2.imwrite(str(tmp_path / "in" / name), rng.integers(0, 256, (*size, 3), dtype=np.uint8))
-    (tmp_path / "in" / "two" / "notes.txt").write_text("no picture")
-    (tmp_path / "in" / "readme.txt").write_text("no folder")
-    arguments = [str(tmp_path / "in"), str(tmp_path / "out"), "--weights", str(checkpoint)]
-    assert evaluator.main(arguments) == 0
-    found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
-    assert found == ["one/0002.png", "two/a.png"]
-    for name, size in (("one/0002.png", (216, 384)), ("two/a.png", (50, 61))):
-        written = cv2.imread(str(tmp_path / "out" / name), cv2.IMREAD_UNCHANGED)
-        assert written.shape == size and written.dtype == np.uint8 and written.max() == 255
-
-
-def test_the_evaluator_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert evaluator.main([str(tmp_path), str(tmp_path), "--weights", str(tmp_path / "no.pth")]) == 2
-    assert "no.pth: no such file" in capsys.readouterr().err
-    for faulty, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no folder with pictures")):
-        with pytest.raises(evaluator.MediaError, match=message):
-            evaluator.found_frames(faulty)
-    (tmp_path / "video").mkdir()
-    for name in ("1.png", "1.jpg"):
-        (tmp_path / "video" / name).touch()
-    with pytest.raises(evaluator.MediaError, match="2 pictures are named 1"):
-        evaluator.found_frames(tmp_path)
 
 
 class Bright(nn.Module):

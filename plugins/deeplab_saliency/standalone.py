@@ -1,0 +1,48 @@
+"""The evaluator as a file that is handed in: its weights lie beside it, plainly."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import torch
+
+from gazenet.cues.standalone import Standalone
+from gazenet.errors import UsageError
+from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
+from gazenet_plugins.deeplab_saliency.variant import Variant
+
+ROOM = "gazenet_plugins.deeplab_saliency"
+FILE, WEIGHTS = "saliency.py", "saliency.pth"
+SUMMARY = """Where people look in every frame of some videos.
+
+    python saliency.py FRAMES MAPS
+
+FRAMES holds one folder of pictures per video; MAPS gets the same folders with one grey picture per frame, its maximum
+at 255. From Python: SaliencyEvaluator().evaluate(FRAMES, MAPS). The weights lie beside this file."""
+
+
+def standalone(network: DeepLabSaliency) -> Standalone:
+    """The evaluator with this network."""
+    buffer = io.BytesIO()
+    torch.save({"variant": network.variant.model_dump(), "state_dict": network.state_dict()}, buffer)
+    return Standalone(
+        FILE,
+        SUMMARY,
+        offered=(f"{ROOM}.evaluator:SaliencyEvaluator", f"{ROOM}.evaluator:__main__"),
+        beside={WEIGHTS: buffer.getvalue()},
+        replaced={
+            f"{ROOM}.checkpoint:load_saliency": f"{ROOM}.standalone:load_saliency",
+            f"{ROOM}.variant:Variant": "types:SimpleNamespace",
+        },
+    )
+
+
+def load_saliency(path: str | Path) -> DeepLabSaliency:
+    """The network of a file that :func:`standalone` made, in evaluation mode. Raises UsageError without the file."""
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: no such file; the weights belong there, or name them")
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    network = DeepLabSaliency(variant=Variant(**content["variant"]))
+    network.load_state_dict(content["state_dict"])
+    return network.eval()
