@@ -27,12 +27,17 @@ def lean(network: M) -> M:
     """
     shared = {id(one): one for one in (*network.parameters(), *network.buffers())}
     made = copy.deepcopy(network, cast("dict[int, object]", shared)).eval()
-    fold(made)
-    planar(made)
-    for layer in made.modules():
+    slim(made)
+    return made
+
+
+def slim(network: nn.Module) -> None:
+    """What :func:`lean` does, to a network itself."""
+    fold(network)
+    planar(network)
+    for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
-    return made
 
 
 def fold(network: nn.Module) -> None:

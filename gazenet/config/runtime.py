@@ -16,8 +16,10 @@ class RuntimeConfig(Settings):
         "torch",
         description="What runs the network; others than torch write it as a file once, in <cache_dir>/networks.",
     )
-    precision: Literal["fp32", "fp16"] = Field(
-        "fp32", description="fp16: half precision inside the network's file; not with backend torch."
+    precision: Literal["fp32", "fp16", "bf16"] = Field(
+        "fp32",
+        description="fp16: half precision inside the network's file, not with backend torch; bf16: convolutions in "
+        "bfloat16, with backend torch on processors that have it.",
     )
     file: PathText | None = Field(
         None,
@@ -27,8 +29,10 @@ class RuntimeConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_the_backend(self) -> RuntimeConfig:
-        if self.backend == "torch" and self.precision != "fp32":
-            raise ValueError(f"precision {self.precision} needs backend onnxruntime or tensorrt")
+        if self.backend == "torch" and self.precision == "fp16":
+            raise ValueError("precision fp16 needs backend onnxruntime or tensorrt; backend torch has bf16")
+        if self.backend != "torch" and self.precision == "bf16":
+            raise ValueError(f"precision bf16 needs backend torch; backend {self.backend} has fp16")
         wanted = {"torch": None, "onnxruntime": ".onnx", "tensorrt": ".engine"}[self.backend]
         if self.file is not None and (wanted is None or not self.file.endswith(wanted)):
             raise ValueError(f"file {self.file}: backend {self.backend} takes {wanted or 'no file'}")

@@ -31,6 +31,8 @@ class Exportable:
     ``use`` has the extractor call something else in the place of the network from now on: the same in, the same out.
     An extractor that calls its network in pieces, so that windows share work, gives those as ``parts``, each with a
     ``use`` of its own, and the whole, as files hold it, without.
+
+    ``single``: how the names of layers in ``network`` begin that keep single precision where others work in bfloat16.
     """
 
     network: nn.Module
@@ -40,6 +42,7 @@ class Exportable:
     free_batch: bool = True
     use: Callable[[Call], None] | None = None
     parts: Mapping[str, Exportable] = field(default_factory=dict)
+    single: tuple[str, ...] = ()
 
     @property
     def callables(self) -> Mapping[str, Exportable]:

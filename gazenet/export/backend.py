@@ -1,4 +1,4 @@
-"""Networks run by another library than PyTorch, in the place where an extractor or an integrator calls them.
+"""Networks run by another library than PyTorch or in another precision, where an extractor or integrator calls them.
 
 A graph is written when a network is first called, for the sizes it is called with; its name holds a hash of all that
 it depends on, so that it is written once, and again where anything changes.
@@ -21,6 +21,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from gazenet import __version__
+from gazenet.backbones.bfloat16 import has_bfloat16, in_bfloat16
 from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.exportable import Exportable
 from gazenet.errors import UsageError
@@ -48,17 +49,21 @@ class Owner:
 
 
 def adopt(owner: Owner, subject: object, settings: RuntimeConfig, cache: Path, device: torch.device) -> None:
-    """Has a loaded extractor or integrator call its network through the backend of its config.
+    """Has a loaded extractor or integrator call its network through the backend, or in the precision, of its config.
 
     Raises UsageError naming the owner where its network cannot be exported, the backend is not installed or cannot
-    run here, and for a file that is not of this network.
+    run here, for a file that is not of this network, and for bfloat16 where the device has none.
     """
-    if settings.backend == "torch":
+    if settings.backend == "torch" and settings.precision == "fp32":
         return
+    _check_installed(owner, settings, device)
     if reason := why_not(subject):
-        raise UsageError(f"{owner.name}: backend {settings.backend}: cannot be exported: {reason}")
-    _check_installed(settings, device)
+        wanted = settings.precision if settings.backend == "torch" else f"backend {settings.backend}"
+        raise UsageError(f"{owner.name}: {wanted}: cannot be exported: {reason}")
     lent: Exportable = subject.exportable()  # type: ignore[attr-defined]
+    if settings.backend == "torch":
+        _lower(lent)
+        return
     weights = weights_digest(lent.network)
     if settings.file is not None:
         _check_file(owner, lent, settings, weights)
@@ -67,7 +72,22 @@ def adopt(owner: Owner, subject: object, settings: RuntimeConfig, cache: Path, d
         one.use(Elsewhere(owner, part, one, settings, cache / FOLDER, device, weights))
 
 
-def _check_installed(settings: RuntimeConfig, device: torch.device) -> None:
+def _lower(lent: Exportable) -> None:
+    """Whole windows go through the network, which shares nothing between them: what does that is in float32."""
+    for one in lent.callables.values():
+        assert one.use is not None
+        in_bfloat16(one.network, one.single)
+        one.use(one.network)
+
+
+def _check_installed(owner: Owner, settings: RuntimeConfig, device: torch.device) -> None:
+    if settings.backend == "torch":
+        if not has_bfloat16(device):
+            raise UsageError(
+                f"{owner.name}: precision bf16: {device} has no instructions for it (AVX512-BF16 or AMX; on GPUs "
+                "Ampere or later), it would be slower than fp32; leave precision out"
+            )
+        return
     if find_spec("onnxscript") is None and settings.file is None:
         raise UsageError(f"backend {settings.backend} needs onnxscript: pip install 'gazenet[export]'")
     if settings.backend == "tensorrt":

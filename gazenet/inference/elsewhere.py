@@ -1,7 +1,7 @@
-"""The backends of a config, put between extractors or integrators and their networks.
+"""The backends and precisions of a config, put between extractors or integrators and their networks.
 
 Maps made by different libraries in single precision differ by rounding, as those of two devices do: they are one entry
-of the cache. Half precision is another.
+of the cache. Half precision and bfloat16 are others.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from gazenet.inference.fingerprint import digest
 def adoption(
     settings: RuntimeConfig, config: InferConfig, name: str, told: Mapping[str, object]
 ) -> Callable[[object], None] | None:
-    """Has what is loaded call its network through its backend; None where that is torch.
+    """Has what is loaded call its network through its backend; None where that is torch, in single precision.
 
     ``told``: what the network follows from beside its weights. Calling it raises UsageError as
     :func:`gazenet.export.backend.adopt` does.
     """
-    if settings.backend == "torch":
+    if settings.backend == "torch" and settings.precision == "fp32":
         return None
     from gazenet.export.backend import Owner, adopt
 

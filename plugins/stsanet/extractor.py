@@ -15,7 +15,7 @@ from gazenet.cues.memo import FrameMemo
 from gazenet.cues.parameters import checked_mode, weights_path
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
-from gazenet_plugins.stsanet.network import CLIP, TARGET
+from gazenet_plugins.stsanet.network import CLIP, DECISIVE, TARGET
 from gazenet_plugins.stsanet.spec import SPEC
 
 POSITION = {"corrected": TARGET, "published": CLIP - 1}
@@ -57,7 +57,8 @@ class STSANetSaliency:
         own = free_size(SPEC.name, size, self._network.size)
         own = fixed_size(SPEC.name, own, self._network.size, f"its LayerNorms ({self._network.norms()}) are")
         clips = noise(2, 3, CLIP, *own)
-        return Exportable(self._network, (clips,), ("clip",), ("saliency",), use=partial(setattr, self, "_run"))
+        use = partial(setattr, self, "_run")
+        return Exportable(self._network, (clips,), ("clip",), ("saliency",), use=use, single=DECISIVE)
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""

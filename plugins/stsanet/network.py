@@ -23,6 +23,9 @@ TARGET = 15
 
 PUBLISHED_SIZE = (224, 384)
 
+DECISIVE = ("base1.", "branch0_pre.", "branch0_0_", "branch0_1_", "branch0_mid.")
+"""How the names of the layers begin that say where values are put back: rounded, they put them elsewhere."""
+
 
 class STSANet(S3D):
     """Saliency of the frame at position 15 of 32.

@@ -168,6 +168,7 @@ def test_what_is_missing_is_named(toy: Toy, tmp_path: Path, monkeypatch: pytest.
     ("fields", "message"),
     [
         ({"precision": "fp16"}, "precision fp16 needs backend onnxruntime or tensorrt"),
+        ({"backend": "onnxruntime", "precision": "bf16"}, "precision bf16 needs backend torch; backend onnxruntime"),
         ({"file": "a.onnx"}, "backend torch takes no file"),
         ({"backend": "tensorrt", "file": "a.onnx"}, "backend tensorrt takes .engine"),
         ({"backend": "openvino"}, "onnxruntime"),
