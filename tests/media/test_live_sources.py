@@ -6,11 +6,13 @@ import functools
 import http.server
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -176,6 +178,59 @@ def test_a_stream_that_breaks_is_opened_again_and_given_up_in_the_end(
     assert pauses == [1.0, 1.0, 2.0, 4.0, 8.0, 16.0]
 
 
+class Stalling(http.server.BaseHTTPRequestHandler):
+    """Serves most of a file, then keeps the line and says nothing."""
+
+    data = b""
+    requests = 0
+    over = threading.Event()
+
+    def do_GET(self) -> None:
+        Stalling.requests += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.data)))
+        self.end_headers()
+        self.wfile.write(self.data[: len(self.data) // 2])
+        self.wfile.flush()
+        Stalling.over.wait(60)
+
+    def log_message(self, *said: object) -> None: ...
+
+
+@pytest.fixture
+def stalling(tmp_path: Path) -> Iterator[str]:
+    """The URL of a transport stream that stops in its middle."""
+    clip = make_clip(tmp_path / "a.mp4", 200, (180, 320))
+    with av.open(str(clip)) as source, av.open(str(tmp_path / "a.ts"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    Stalling.data, Stalling.requests = (tmp_path / "a.ts").read_bytes(), 0
+    Stalling.over.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as made:
+        made.daemon_threads = True
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}/a.ts"
+        Stalling.over.set()
+        made.shutdown()
+
+
+def test_a_stream_that_stalls_is_opened_again(stalling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module.time, "sleep", lambda seconds: None)
+    stream = NetworkStream(stalling, stall_s=1.0)
+    opened = Stalling.requests
+    begun = time.monotonic()
+    frames = 0
+    while Stalling.requests == opened:
+        assert stream.read() is not None
+        frames += 1
+        assert time.monotonic() - begun < 60
+    stream.close()
+    assert frames > 10 and time.monotonic() - begun > 0.9, "after a second without data, not before"
+
+
 def test_a_stream_without_pictures(server: str, tmp_path: Path) -> None:
     from tests.clips import make_sound
 
@@ -215,8 +270,6 @@ def sounddevice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_microphone_fills_the_ring(sounddevice: None) -> None:
-    import time
-
     microphone = Microphone("2")
     now = time.monotonic()
     assert microphone.ring.recent(now - 0.08, now - 0.05).samples == pytest.approx(0.25)
