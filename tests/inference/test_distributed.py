@@ -83,6 +83,19 @@ def test_after_a_failure_only_the_last_unit_is_left() -> None:
     assert last.unit == RESULTS
 
 
+@given(st.integers(1, 64), st.integers(1, 500))
+def test_all_processes_fit_on_the_gpus(graphics: int, processes: int) -> None:
+    part = cluster.share(float(graphics), processes)
+    assert 0 < part <= 1
+    assert graphics * int(1 / part + 1e-9) >= processes, "nobody waits for ever"
+    assert part == 1 or processes > graphics
+
+
+def test_a_cluster_without_gpus_is_said() -> None:
+    with pytest.raises(UsageError, match="no machine of the cluster has a GPU"):
+        cluster.share(0.0, 3)
+
+
 class InThisProcess:
     """The units one after the other, without Ray."""
 

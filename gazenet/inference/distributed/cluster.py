@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
@@ -114,10 +115,17 @@ class _Run:
         self._pools = {unit: Pool(unit, workers) for unit in needs}
         self._config = _told(graph.config)
         self._under_way: dict[Any, tuple[Task, Any]] = {}
-        self._networks = {FACES, *(f"cue {cue.name}" for cue in graph.cues if cue.assets)}
+        self._networks = {FACES, *(f"cue {cue.name}" for cue in graph.cues if cue.assets), RESULTS}
+        self._graphics = 0.0
+        if graph.config.device != "cpu":
+            graphics = ray.cluster_resources().get("GPU", 0.0)
+            self._graphics = share(graphics, len(self._networks) * min(workers, max(len(jobs), 1)))
 
     def ended(self) -> Iterator[Ended]:
         try:
+            # Processes take seconds to start: one of every unit does so while the first video is looked at.
+            for pool in self._pools.values() if self._jobs else ():
+                self._grow(pool)
             while not self._schedule.finished:
                 self._start()
                 (reference,), _ = self._ray.wait(list(self._under_way), num_returns=1)
@@ -134,17 +142,20 @@ class _Run:
         for task in self._schedule.ready():
             pool = self._pools[task.unit]
             if not pool.idle and pool.started < pool.most:
-                pool.started += 1
-                pool.idle.append(self._actor(task.unit))
+                self._grow(pool)
             if pool.idle:
                 actor = pool.idle.pop()
                 self._schedule.started(task)
                 reference = actor.work.remote(self._jobs[task.video], self._resume)
                 self._under_way[reference] = task, actor
 
+    def _grow(self, pool: Pool) -> None:
+        pool.started += 1
+        pool.idle.append(self._actor(pool.unit))
+
     def _actor(self, unit: str) -> Any:
         """A process for a unit; Ray starts it again where it is lost, and gives it the work that it had."""
-        graphics = 1 if self._config["device"] != "cpu" and unit in {*self._networks, RESULTS} else 0
+        graphics = self._graphics if unit in self._networks else 0
         # Stages wait for each other, so their processes share the machines' cores rather than own one each.
         options = {"num_cpus": 0, "num_gpus": graphics, "scheduling_strategy": "SPREAD"}
         options |= {"max_restarts": RESTARTS, "max_task_retries": RESTARTS}
@@ -178,6 +189,19 @@ class _Run:
         # The last unit meets the same fault, and does what the config's on_error says: as in one process.
         self._schedule.forget(task)
         self._schedule.skip_to_end(task.video)
+
+
+def share(graphics: float, processes: int) -> float:
+    """The part of a GPU that each of so many processes gets where the cluster has ``graphics`` of them.
+
+    At most one; less where there are not enough, for a process that waits for one would wait for ever. Raises
+    UsageError where there are none.
+    """
+    if graphics < 1:
+        raise UsageError("--engine ray: no machine of the cluster has a GPU; leave --gpu and the config's device out")
+    if processes <= graphics:
+        return 1.0
+    return 1.0 / math.ceil(processes / math.floor(graphics))
 
 
 def _told(config: InferConfig) -> dict[str, Any]:
