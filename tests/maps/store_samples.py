@@ -19,8 +19,17 @@ def write(writer: MapWriter, index: int) -> None:
     writer.write(index, MAPS[part], RECORDS[part])
 
 
+def write_all(writer: MapWriter) -> None:
+    for index in range(3):
+        write(writer, index)
+
+
+def opened(store: MapStore, key: MapKey = KEY) -> MapWriter:
+    return store.writer(key, HEIGHT, WIDTH, CHUNK)
+
+
 def fill(store: MapStore, key: MapKey = KEY) -> list[str]:
-    with store.writer(key, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store, key) as writer:
         for index in range(3):
             if not writer.has(index):
                 write(writer, index)

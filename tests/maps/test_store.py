@@ -23,7 +23,9 @@ from tests.maps.store_samples import (
     assert_whole,
     fill,
     folder,
+    opened,
     write,
+    write_all,
 )
 
 
@@ -90,12 +92,12 @@ def test_the_header_always_has_its_size(shape: tuple[int, int, int], dtype: str)
 
 def test_an_unfinished_entry_is_resumed(tmp_path: Path) -> None:
     store = MapStore(tmp_path)
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store) as writer:
         write(writer, 0)
         write(writer, 1)
         assert writer.done == {0, 1} and not writer.complete
     assert store.reader(KEY) is None
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store) as writer:
         assert writer.done == {0, 1} and writer.has(1) and not writer.has(2) and writer.notes == []
         maps, records = writer.part(1)
         assert np.array_equal(maps, MAPS[4:8]) and records == RECORDS[4:8]
@@ -111,7 +113,7 @@ def test_a_finished_entry_needs_no_work(tmp_path: Path) -> None:
     store = MapStore(tmp_path)
     fill(store)
     before = {path.name: path.stat().st_mtime_ns for path in folder(store).iterdir()}
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store) as writer:
         assert writer.complete and writer.done == {0, 1, 2}
         assert writer.finish(FRAMES).records == RECORDS
         with pytest.raises(CacheError, match="finished with 11 maps, not 12"):
@@ -123,7 +125,7 @@ def test_a_finished_entry_needs_no_work(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["frames", "missing", "none"])
 def test_publishing_needs_every_chunk(tmp_path: Path, what: str) -> None:
-    with MapStore(tmp_path).writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(MapStore(tmp_path)) as writer:
         for index in {"frames": (0, 1, 2), "missing": (0, 2), "none": ()}[what]:
             write(writer, index)
         frames = {"frames": FRAMES + 1, "missing": FRAMES, "none": 0}[what]
@@ -135,9 +137,8 @@ def test_publishing_needs_every_chunk(tmp_path: Path, what: str) -> None:
 
 def test_chunks_beyond_the_end_are_dropped(tmp_path: Path) -> None:
     store = MapStore(tmp_path)
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
-        for index in range(3):
-            write(writer, index)
+    with opened(store) as writer:
+        write_all(writer)
         writer.finish(8)
     reader = store.reader(KEY, verify=True)
     assert reader is not None and np.array_equal(reader.maps, MAPS[:8]) and reader.records == RECORDS[:8]
@@ -157,7 +158,7 @@ def test_chunks_beyond_the_end_are_dropped(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path, maps: np.ndarray, records: list) -> None:
-    with MapStore(tmp_path).writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(MapStore(tmp_path)) as writer:
         write(writer, 0)
         with pytest.raises(ValueError, match="chunk 0"):
             writer.write(0, maps, records)

@@ -29,7 +29,9 @@ from tests.maps.store_samples import (
     assert_whole,
     fill,
     folder,
+    opened,
     write,
+    write_all,
 )
 
 
@@ -93,12 +95,11 @@ def test_damaged_maps_are_never_handed_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["maps.partial", "chunks.log"])
 def test_a_damaged_unfinished_entry_loses_only_that_chunk(tmp_path: Path, name: str) -> None:
     store = MapStore(tmp_path)
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
-        for index in range(3):
-            write(writer, index)
+    with opened(store) as writer:
+        write_all(writer)
     size = (folder(store) / name).stat().st_size
     _flip(folder(store) / name, size - 3)
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store) as writer:
         assert writer.done == {0, 1} and "made again" in writer.notes[0]
         write(writer, 2)
         writer.finish(FRAMES)
@@ -142,7 +143,7 @@ def test_the_second_run_waits_and_finds_the_work_done(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=second)
     thread.start()
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store) as writer:
         write(writer, 0)
         entered.set()
         thread.join(0.2)
@@ -156,7 +157,7 @@ def test_the_second_run_waits_and_finds_the_work_done(tmp_path: Path) -> None:
 
 def test_waiting_ends_with_the_name_of_the_entry(tmp_path: Path) -> None:
     store = MapStore(tmp_path)
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK):
+    with opened(store):
         with (
             pytest.raises(CacheError, match=r"gaze_direction-1\.2-f+: another run .* more than 0\.1 seconds"),
             store.writer(KEY, HEIGHT, WIDTH, CHUNK, timeout=0.1),
@@ -169,7 +170,7 @@ def test_waiting_ends_with_the_name_of_the_entry(tmp_path: Path) -> None:
 
 def test_a_writer_may_be_left_by_another_thread(tmp_path: Path) -> None:
     store = MapStore(tmp_path)
-    writer = store.writer(KEY, HEIGHT, WIDTH, CHUNK)
+    writer = opened(store)
     writer.__enter__()
     thread = threading.Thread(target=writer.close)
     thread.start()
@@ -198,7 +199,7 @@ def test_without_locks_the_result_is_right_or_made_again(
     monkeypatch.setattr(writer_module, "FileLock", _NoLock)
     store = MapStore(tmp_path)
     values = [MAPS, MAPS if same else 255 - MAPS]
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as one, store.writer(KEY, HEIGHT, WIDTH, CHUNK) as two:
+    with opened(store) as one, opened(store) as two:
         assert "no locks" in one.notes[0]
         for index in range(3):
             part = slice(index * CHUNK, (index + 1) * CHUNK)
@@ -227,7 +228,7 @@ def test_a_full_disk_is_told_and_writing_can_be_tried_again(tmp_path: Path, monk
     def full(descriptor: int, offset: int, length: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store) as writer:
         write(writer, 0)
         with monkeypatch.context() as patch:
             patch.setattr(files, "_os_fallocate", full)
@@ -268,5 +269,5 @@ def test_a_finished_entry_is_read_where_nothing_can_be_written(
     fill(store)
     (folder(store) / "lock").unlink(missing_ok=True)
     monkeypatch.setattr(writer_module, "FileLock", _NoLock)
-    with store.writer(KEY, HEIGHT, WIDTH, CHUNK) as writer:
+    with opened(store) as writer:
         assert writer.complete and writer.notes == []  # the lock that nobody has was never asked for
