@@ -2,8 +2,8 @@
 
 - A frame of 640x360 to a program on this machine and its map back (``External``, over pipes), alone and in batches.
 - The same to a program that listens on a topic (Wrapyfi, ZeroMQ), where Wrapyfi is installed.
-- What the extractors of the embedded default leave in the cache, in bytes per frame: the map and the records (least and
-  most of the videos), for the videos named, else the demo clip.
+- What the extractors of the embedded default leave in the cache, bytes per frame: map and records (least and most of
+  the videos), for the videos named, else the demo clip.
 
 The programs answer at once; what is measured is the way.
 """
