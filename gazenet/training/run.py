@@ -28,6 +28,7 @@ from gazenet.training.gather import find
 from gazenet.training.measure import measure, measure_with
 from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
+from gazenet.training.through import check_cues_through
 
 WEIGHTS, SCORES = "integrator.safetensors", "scores.json"
 BARE, LOG = "last_model.pt", "metrics.csv"
@@ -61,6 +62,8 @@ def train(
     declaration(config, network)
     _check_request(config, compute_metrics or bool(infer_configs))
     open_all, folder = find(config), Path(config.output)
+    for one in infer_configs:
+        check_cues_through(one, config)
     folder.mkdir(parents=True, exist_ok=True)
     if resume and (folder / LAST).exists():
         check_fits(folder / LAST, network)

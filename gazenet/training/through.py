@@ -8,12 +8,13 @@ from gazenet.config.infer import TRAINED, InferConfig, IntegratorConfig, Outputs
 from gazenet.config.infer_data import DataInputsConfig, MetricsConfig
 from gazenet.config.train import TrainConfig
 from gazenet.data.selection import result_name
-from gazenet.errors import GazenetError
+from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.checkpoints import open_integrator, save_integrator
+from gazenet.inference import graph
 from gazenet.inference.collection import Known, choose
 from gazenet.inference.measured import Row, run_collection
 from gazenet.training.pictures import open_pictures
-from gazenet.training.prepare import choose_items, cue_config, truth_sigma
+from gazenet.training.prepare import choose_items, cue_config, shown_cues, truth_sigma
 
 
 def measure_through(infer: InferConfig, config: TrainConfig, weights: Path, folder: Path) -> list[Row]:
@@ -37,8 +38,7 @@ def completed(infer: InferConfig, config: TrainConfig, weights: Path, folder: Pa
     the pictures of its test videos; after one on videos, a config that names no integrator of its own takes the
     training's extractors. Raises UsageError where the training's inference config lacks a cue.
     """
-    template = infer.integrator is not None and infer.integrator.name == TRAINED
-    base = cue_config(config) if template and config.data.frames_root is None else infer
+    base = cue_config(config) if _takes_training_cues(infer) and config.data.frames_root is None else infer
     metrics = infer.metrics or MetricsConfig()
     update = {
         "inputs": (),
@@ -51,6 +51,20 @@ def completed(infer: InferConfig, config: TrainConfig, weights: Path, folder: Pa
         "device": config.device,
     }
     return base.model_copy(update=update)
+
+
+def check_cues_through(infer: InferConfig, config: TrainConfig) -> None:
+    """Raises UsageError where an inference config lacks a cue that the test of a training on videos takes."""
+    if config.data.frames_root is not None or (infer.metrics is not None and _takes_training_cues(infer)):
+        return
+    try:
+        graph.completed(infer, shown_cues(config.model_copy(update={"cues": config.test_cues or config.cues})))
+    except UsageError as error:
+        raise UsageError(f"--infer_configs: {error}") from None
+
+
+def _takes_training_cues(infer: InferConfig) -> bool:
+    return infer.integrator is not None and infer.integrator.name == TRAINED
 
 
 def _pictures(infer: InferConfig, config: TrainConfig) -> DataInputsConfig | None:

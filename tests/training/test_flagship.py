@@ -169,8 +169,12 @@ def test_metrics_through_inference_configs(data_root: Path, tmp_path: Path, monk
         return RunResult()
 
     monkeypatch.setattr(pipeline, "run", fake_run)
-    infer = InferConfig(extractors=[{"name": "saliency"}], output_dir="elsewhere")
     config = flagship(data_root, tmp_path / "out", trainer__max_epochs=1)
+    infer = InferConfig(extractors=[{"name": cue} for cue in config.cues], output_dir="elsewhere")
+    lacking = InferConfig(extractors=[{"name": "saliency"}])
+    with pytest.raises(UsageError, match=r"--infer_configs: integrator .* needs the cues .*active_speaker"):
+        train(config, extract=fake_extract, infer_configs=[infer, lacking])
+    assert not (tmp_path / "out").exists()
     train(config, extract=fake_extract, infer_configs=[infer, infer])
     assert len(asked) == 2 and asked[0].cache_dir == config.cache_dir
     rows = list(csv.DictReader((tmp_path / "out" / "infer" / "1" / "metrics.csv").open()))
