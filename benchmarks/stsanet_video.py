@@ -138,8 +138,8 @@ def plain_loop(video: Path, folder: Path, name: str, network: nn.Module | None, 
     """Frame after frame, everything in turn; a map as soon as a window is full."""
     prepare, call = plain_network(name, network, args.size)
     window: deque[Any] = deque(maxlen=WINDOWS[name])
-    capture, writer, maps, busy = cv2.VideoCapture(str(video)), None, 0, 0.0
     begin, cpu = time.perf_counter(), time.process_time()
+    capture, writer, maps, busy = cv2.VideoCapture(str(video)), None, 0, 0.0
     for index in range(args.frames):
         read, frame = capture.read()
         if not read:

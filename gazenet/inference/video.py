@@ -17,6 +17,7 @@ from gazenet.cues.runner import WindowSource, neutral_map
 from gazenet.cues.types import Record, VideoContext
 from gazenet.errors import PluginError
 from gazenet.fusion.integrator import FusedChunk
+from gazenet.inference.behind import Behind
 from gazenet.inference.buffer import FrameBuffer, WithCrops
 from gazenet.inference.faces import FaceFeed
 from gazenet.inference.graph import Cue, Graph
@@ -118,6 +119,7 @@ class VideoPass:
         config = self._graph.config
         writers = self._open_writers(stack)
         self._clock = writers[frames_key(self._source_id)]
+        self._behind = stack.enter_context(Behind())  # left before the writers are closed
         tracker = FaceTracker()
         self._buffer = FrameBuffer(tracker if self._graph.faces else None, self._chunk)
         self._feed: FaceFeed | None = None
@@ -180,8 +182,7 @@ class VideoPass:
     def _note_times(self, k: int, count: int) -> None:
         if not self._clock.has(k):
             times = [{"time": self._buffer.time(k * self._chunk + step)} for step in range(count)]
-            with self._timings.stage("cache"):
-                self._clock.write(k, np.zeros((count, 1, 1), np.uint8), times)
+            self._store_behind(self._clock, k, np.zeros((count, 1, 1), np.uint8), times)
 
     def _start(self, states: list[CueState]) -> list[Callable[[], None]]:
         return [self._pool.submit(self._step, state).result for state in states]
@@ -201,6 +202,7 @@ class VideoPass:
         self._rest(self._waves)
         if self._stream is not None:
             self._send(self._stream.finish())
+        self._behind.finish()
         for state in self._states:
             if not self._unfit(state):
                 for writer in state.writers:
@@ -299,8 +301,16 @@ class VideoPass:
     def _write(self, state: CueState, writer: MapWriter, k: int, values: np.ndarray, records: list[Record]) -> None:
         """What is there already would be the same: of maps and pictures, one may have got further than the other."""
         if not self._unfit(state) and not writer.has(k):
+            self._store_behind(writer, k, values, records)
+
+    def _store_behind(self, writer: MapWriter, k: int, values: np.ndarray, records: list[Record]) -> None:
+        """Networks need not wait for the disk."""
+
+        def store() -> None:
             with self._timings.stage("cache"):
                 writer.write(k, values, records)
+
+        self._behind.do(store)
 
     def _count(self, k: int) -> int:
         """Frames of chunk k."""
