@@ -23,13 +23,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gazenet.backbones.bfloat16 import has_bfloat16, in_bfloat16
 from gazenet.cues.clips import Preparation, stacked
 from gazenet.export.compare import FrameDifference, Map, compare_maps, summary
 from gazenet.export.half import halved
 from gazenet.export.onnx import export_onnx, open_session, read_onnx
+from gazenet.export.values import products
 from gazenet.media.stills import open_source
 from gazenet.testing.goldens import filled
-from gazenet_plugins.stsanet.network import CLIP, STSANet
+from gazenet_plugins.stsanet.network import CLIP, DECISIVE, STSANet
 from gazenet_plugins.stsanet.spec import SPEC
 
 if __package__:
@@ -52,7 +54,11 @@ class Limits:
     peak: float
 
 
-LIMITS = {"fp32": Limits(0.05, 0.1, 0.1, 2.0), "fp16": Limits(0.5, np.inf, 1.0, np.inf)}
+LIMITS = {
+    "fp32": Limits(0.05, 0.1, 0.1, 2.0),
+    "fp16": Limits(0.5, np.inf, 1.0, np.inf),
+    "bf16": Limits(np.inf, np.inf, np.inf, np.inf),
+}
 
 
 def first_window(video: Path, size: tuple[int, int]) -> Tensor:
@@ -123,14 +129,15 @@ def judged(label: str, precision: str, found: Sequence[FrameDifference]) -> bool
     return all(value <= limit for _, value, limit in rows)
 
 
+def eager(made: STSANet, window: Tensor) -> NDArray[np.float32]:
+    """The map ``[h, w]`` of one window by PyTorch."""
+    with torch.inference_mode():
+        return np.asarray(made(window)[0].numpy())
+
+
 def faster(label: str, made: STSANet, session: Any, window: Tensor) -> bool:
     """Print how many times faster a file is than its network, in turns; whether that is enough."""
-
-    def eager() -> None:
-        with torch.inference_mode():
-            made(window)
-
-    plain, ours = compare(eager, lambda: one(session, window), 3)
+    plain, ours = compare(lambda: eager(made, window), lambda: one(session, window), 3)
     ratio = plain.cpu / ours.cpu
     told = f"PyTorch {plain.cpu:.2f} s, onnxruntime {ours.cpu:.2f} s of the processor"
     verdict = "ok" if ratio >= SPEED else "BELOW"
@@ -142,8 +149,7 @@ def one_fill(switched_on: bool, windows: Sequence[Tensor], size: tuple[int, int]
     """Export with one set of weights, compare, time; whether all is within the limits."""
     label = "switched on" if switched_on else "as filled"
     made = network(size, switched_on, windows[0])
-    with torch.inference_mode():
-        wanted = [stored(made(window)[0].numpy()) for window in windows]
+    wanted = [stored(eager(made, window)) for window in windows]
     path = folder / "stsanet.onnx"
     export_onnx(made, [windows[0]], path, inputs=("clip",), outputs=("saliency",), free_batch=False)
     gc.collect()
@@ -151,9 +157,17 @@ def one_fill(switched_on: bool, windows: Sequence[Tensor], size: tuple[int, int]
     pairs = zip(wanted, maps_of(session, windows), strict=True)
     good = judged(f"{label}, onnxruntime fp32", "fp32", [compare_maps(a, b) for a, b in pairs])
     good = faster(label, made, session, windows[0]) and good
+    if has_bfloat16(torch.device("cpu")):
+        in_bfloat16(made, DECISIVE)
+        pairs = zip(wanted, (stored(eager(made, window)) for window in windows), strict=True)
+        judged(f"{label}, PyTorch bf16", "bf16", [compare_maps(a, b) for a, b in pairs])
     del made, session
     gc.collect()
-    path.write_bytes(halved(read_onnx(path)).SerializeToString())
+    half = halved(read_onnx(path))
+    share = products(half)["float16"] / products(half).total()
+    print(f"{label}, onnxruntime fp16: {share:.0%} of the multiplications in half precision")
+    path.write_bytes(half.SerializeToString())
+    del half
     gc.collect()
     pairs = zip(wanted, maps_of(open_session(path), windows), strict=True)
     return judged(f"{label}, onnxruntime fp16", "fp16", [compare_maps(a, b) for a, b in pairs]) and good
