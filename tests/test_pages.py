@@ -1,0 +1,49 @@
+"""Pages for readers: their links lead somewhere, and what they say to type exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from gazenet.config.infer import InferConfig
+from gazenet.config.load import config_summaries, validate
+from gazenet.cues.registry import discover
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+PAGES += [path for folder in ("docs", "plugins", "datasets", "configs") for path in (ROOT / folder).rglob("*.md")]
+OF_NETWORKS = {"deeplab": "deeplab_saliency", "st_abn": "st_abn", "stanet": "stanet"}
+
+
+def anchors(page: Path) -> set[str]:
+    """What headings of a page are called in links."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if "://" not in link and (not target.exists() or (anchor and anchor not in anchors(target))):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize(("name", "extractor"), OF_NETWORKS.items())
+def test_the_page_of_a_network_runs_it_beside_others(name: str, extractor: str) -> None:
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    config = validate(InferConfig, json.loads(block), f"docs/{name}.md")
+    names = [one.name for one in config.extractors]
+    assert extractor in names and len(names) > 1 and set(names) <= set(discover().found)
+    for one in config.extractors:
+        discover().found[one.name].spec.with_parameters(one.parameters)
+    used = re.findall(r"--train_config (\w+)", text)
+    assert used and set(used) <= {*config_summaries("train"), "stanet_"}
+    assert f"(docs/{name}.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
