@@ -49,12 +49,15 @@ def _value(told: Any) -> Value:
 
 
 def products(model: Any) -> Counter[str]:
-    """Multiplications in the convolutions and matrix products of a model, by type: ``float32``, ``float16``, ..."""
+    """Multiplications in the convolutions and matrix products of a model, by type: ``float32``, ``float16``, ...
+
+    Those whose sizes cannot be told are left out.
+    """
     import onnx
 
     values, found = described(model), Counter[str]()
     for node in model.graph.node:
-        if node.op_type in PRODUCTS:
+        if node.op_type in PRODUCTS and values.keys() >= {*node.input[:2], node.output[0]}:
             kind = onnx.helper.tensor_dtype_to_np_dtype(values[node.output[0]].kind)
             found[kind.name] += _multiplications(node, values)
     return found

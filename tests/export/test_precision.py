@@ -103,3 +103,5 @@ def test_products_are_counted_by_type() -> None:
     assert products(model(gemm, a=[7, 5], b=[7, 2], y=[5, 2])) == {"float32": 70}
     product = node("MatMul", ["a", "b"], ["y"])
     assert products(model(product, a=["batch", 5, 7], b=[7, 2], y=["batch", 5, 2])) == {"float32": 70}
+    unknown = node("Mystery", ["a"], ["x"], domain="elsewhere"), node("MatMul", ["x", "b"], ["y"])
+    assert products(model(*unknown, a=[5, 7], b=[7, 2], y=[5, 2])) == {}
