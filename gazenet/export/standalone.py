@@ -37,9 +37,12 @@ def write_standalone(name: str, parameters: Mapping[str, object], folder: Path, 
     extractor.load(torch.device("cpu"), torch.float32, asset_path)
     lent: Standalone = extractor.standalone()
     text = python_file(lent)
-    for file, content in lent.beside.items():
-        write_bytes(folder / file, content)
-    write_text(folder / lent.file, text)
+    try:
+        for file, content in lent.beside.items():
+            write_bytes(folder / file, content)
+        write_text(folder / lent.file, text)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written ({error.strerror}); choose another --output") from None
     return [folder / lent.file, *(folder / file for file in lent.beside)]
 
 

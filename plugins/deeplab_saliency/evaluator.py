@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gazenet.cues.windows import resize
-from gazenet.errors import GazenetError
+from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_bytes
 from gazenet.media.sequences import sequences
 from gazenet.media.still import read_image
@@ -38,7 +38,7 @@ class SaliencyEvaluator:
     """
 
     def __init__(self, weights: str | Path | None = None, device: torch.device | str | None = None) -> None:
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._network = load_saliency(weights or Path(__file__).with_name("saliency.pth")).to(self._device)
 
     def evaluate(self, frames: str | Path, maps: str | Path) -> int:
@@ -75,6 +75,14 @@ class SaliencyEvaluator:
         if size != SIZE:
             maps = F.interpolate(maps, size, mode="bilinear", align_corners=False)
         return (to_maximum(maps)[0, 0] * 255).round().byte().cpu().numpy()
+
+
+def usable(device: torch.device | str) -> torch.device:
+    """The device. Raises UsageError where it is not there."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError):
+        raise UsageError(f"device {device}: not there; use cpu") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -39,10 +39,13 @@ def standalone(network: DeepLabSaliency) -> Standalone:
 
 
 def load_saliency(path: str | Path) -> DeepLabSaliency:
-    """The network of a file that :func:`standalone` made, in evaluation mode. Raises UsageError without the file."""
+    """The network of a file that :func:`standalone` made, in evaluation mode. Raises UsageError for other files."""
     if not Path(path).is_file():
         raise UsageError(f"{path}: no such file; the weights belong there, or name them")
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    network = DeepLabSaliency(variant=Variant(**content["variant"]))
-    network.load_state_dict(content["state_dict"])
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        network = DeepLabSaliency(variant=Variant(**content["variant"]))
+        network.load_state_dict(content["state_dict"])
+    except Exception:  # of whatever is in the file
+        raise UsageError(f"{path}: holds no weights for this; take the file that was written with it") from None
     return network.eval()

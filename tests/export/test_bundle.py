@@ -129,6 +129,7 @@ def test_what_cannot_be_one_file_is_said(offered: str, said: str) -> None:
         (["deeplab_saliency", "--precision", "fp16"], "--precision: is for onnx and tensorrt"),
         (["deeplab_saliency", "--weights", "none.pth"], "none.pth: no such file"),
         (["deeplab_saliency", "--output", "file"], "file: is a file; --format standalone writes a folder"),
+        (["gaze_direction"], "gaze_direction: has no standalone form"),
         (["deeplab"], "unknown extractor 'deeplab'"),
     ],
 )

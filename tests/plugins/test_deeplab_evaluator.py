@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from gazenet.cli import export
-from gazenet_plugins.deeplab_saliency import evaluator
+from gazenet.errors import UsageError
+from gazenet_plugins.deeplab_saliency import evaluator, standalone
 from gazenet_plugins.deeplab_saliency.checkpoint import container, load_saliency
 from gazenet_plugins.deeplab_saliency.network import SIZE, DeepLabSaliency
 from gazenet_plugins.deeplab_saliency.variant import Variant
@@ -113,6 +114,22 @@ def test_the_file_handed_in_writes_the_same_bytes_without_gazenet(
     assert {"DeepLabSaliency", "SaliencyEvaluator"} <= classes and "Variant" not in classes
 
 
+def test_weights_beside_the_file_that_are_none_are_named(windowed: Path, tmp_path: Path) -> None:
+    assert all(not module.training for module in standalone.load_saliency(packed(windowed, tmp_path)).modules())
+    (tmp_path / "text.pth").write_text("no weights")
+    torch.save({"variant": {"rooms": 3}, "state_dict": {}}, tmp_path / "other.pth")
+    for name, said in (("none", "no such file"), ("text", "holds no weights"), ("other", "holds no weights")):
+        with pytest.raises(UsageError, match=rf"{name}\.pth: {said}"):
+            standalone.load_saliency(tmp_path / f"{name}.pth")
+
+
+def packed(weights: Path, folder: Path) -> Path:
+    """The weights as they lie beside the file."""
+    (name, content), *_ = standalone.standalone(load_saliency(weights)).beside.items()
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
 @pytest.mark.slow
 def test_the_published_network_handed_in_writes_the_same_bytes(frames: Path, tmp_path: Path) -> None:
     compared(checkpoint_of(tmp_path, Variant()), frames, tmp_path)
@@ -136,6 +153,8 @@ def test_what_is_missing_is_said(
         return error
 
     assert "no.pth: no such file" in told(frames, tmp_path / "no.pth")
+    assert evaluator.main([str(frames), str(tmp_path / "out"), "--weights", str(windowed), "--device", "cuda:99"]) == 2
+    assert "device cuda:99: not there; use cpu" in capsys.readouterr().err
     assert "nowhere: no such folder" in told(tmp_path / "nowhere")
     assert "one: holds no folder" in told(frames / "one")
     (frames / "two" / "images" / "a.png").touch()
