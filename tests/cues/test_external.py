@@ -240,6 +240,14 @@ def test_wrong_requests(tmp_path: Path, settings: dict[str, object], said: str) 
         Probe(**settings).load(torch.device("cpu"), torch.float32, lambda name: tmp_path)  # type: ignore[arg-type]
 
 
+def test_one_that_is_not_ready_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gazenet.cues.external.extractor.LOADING_S", 0.3)
+    begun = time.monotonic()
+    with pytest.raises(UsageError, match=r"probe: sleep did not answer within 0\.3 s") as caught:
+        Probe(command="sleep 60", restarts=9).load(torch.device("cpu"), torch.float32, lambda name: tmp_path)
+    assert time.monotonic() - begun < 15 and "\n" not in str(caught.value)
+
+
 def test_a_program_that_does_not_read_is_noticed() -> None:
     program = Program("sleep 30")
     with pytest.raises(ProgramError, match="did not read within"):

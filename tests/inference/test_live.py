@@ -293,9 +293,9 @@ def test_ctrl_c_ends_it_cleanly(film: Path, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("embedded_weights")
-def test_what_cannot_be_opened(arguments: list[str], said: str, tmp_path: Path, capsys) -> None:
+def test_what_cannot_be_opened(arguments: list[str], said: str, tmp_path: Path, capfd) -> None:
     code = main(["--infer_config", "InferRealtime", "--realtime", "--output_dir", str(tmp_path), *arguments])
     assert code in (1, 2)
-    told = capsys.readouterr().err
-    assert said in told
-    assert "Traceback" not in told
+    told = capfd.readouterr().err
+    (line,) = [line for line in told.splitlines() if "XNNPACK" not in line]
+    assert said in line

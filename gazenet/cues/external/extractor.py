@@ -52,12 +52,13 @@ class External:
         self._introduced, self._requests = False, 0
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        """Starts the program. Raises UsageError where it does not become ready."""
+        """Starts the program. Raises UsageError where it does not become ready: what fails at once fails again."""
         self._device = device
         try:
-            self._persist(self._running)
-        except PluginError as error:
-            raise UsageError(str(error)) from None
+            self._running()
+        except ProgramError as error:
+            self._end()
+            raise UsageError(f"{self.spec.name}: {error}") from None
 
     def begin(self, video: VideoContext) -> None:
         size = {"height": video.height, "width": video.width}
@@ -109,15 +110,18 @@ class External:
                 raise ProgramError(f"the program answered hello with {message}, expected ready, protocol {PROTOCOL}")
         return self._program
 
+    def _end(self) -> None:
+        if self._program is not None:
+            self._program.close()
+            self._program = None
+
     def _persist(self, work: Callable[[], Done]) -> Done:
         """Does ``work``, with another start of the program after each failure while there are starts left."""
         while True:
             try:
                 return work()
             except ProgramError as error:
-                if self._program is not None:
-                    self._program.close()
-                    self._program = None
+                self._end()
                 if not self._left:
                     raise PluginError(f"{self.spec.name}: {error}; no restarts are left") from None
                 self._left -= 1

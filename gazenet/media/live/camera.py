@@ -41,7 +41,12 @@ class Camera:
         self.rate = declared if 1 <= declared <= 240 else 25.0
 
     def _opened(self) -> Any:
-        device = cv2.VideoCapture(self._number)
+        # What OpenCV says to a missing camera is said by us, in one line.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            device = cv2.VideoCapture(self._number)
+        finally:
+            cv2.utils.logging.setLogLevel(level)
         if not device.isOpened():
             device.release()
             return None
