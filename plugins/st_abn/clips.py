@@ -57,11 +57,15 @@ class ActionClips:
         video, data = self.videos[index], self.data
         if random is None:
             starts = evaluation_starts(video.count, data.frames, data.clips)
-            clips = [normalised(self.picture(video, start, None)) for start in starts]
+            clips = [self.clip(video, start) for start in starts]
         else:
             start = int(random.integers(0, max(video.count - data.frames, 0) + 1))
             clips = [normalised(self._varied(self.picture(video, start, random), random))]
         return {"clips": torch.stack(clips), "label": torch.tensor(video.label)}
+
+    def clip(self, video: ActionVideo, start: int) -> Tensor:
+        """The network's input ``[3, T, S, S]`` from the middle of the frames that begin here."""
+        return normalised(self.picture(video, start, None))
 
     def picture(self, video: ActionVideo, start: int, random: np.random.Generator | None) -> NDArray[np.float32]:
         """The cropped clip ``[T, S, S, 3]`` BGR 0..255 that begins at a frame; the crop is random or in the middle."""
@@ -71,7 +75,7 @@ class ActionClips:
         height, width = frames[0].shape[:2]
         size = data.size
         if random is None:
-            top, left = int(height / 2 - size / 2), int(width / 2 - size / 2)
+            top, left = _middle(height, size), _middle(width, size)
         else:
             top, left = int(random.integers(0, height - size + 1)), int(random.integers(0, width - size + 1))
         crop = np.stack(frames)[:, top : top + size, left : left + size]
@@ -83,9 +87,27 @@ class ActionClips:
         return jitter(clip, random) if self.data.colour else clip
 
 
+def in_the_crop(points: NDArray[np.float64], height: int, width: int, data: ActionData) -> NDArray[np.float64]:
+    """Points ``[..., 2]`` (x, y) of a frame of this size, in pixels of the crop in its middle."""
+    tall, broad = _enlarged(height, width, data)
+    corner = np.array([_middle(broad, data.size), _middle(tall, data.size)])
+    return points * np.array([broad / width, tall / height]) - corner
+
+
+def enlargement(height: int, width: int, data: ActionData) -> float:
+    """How many pixels of the crop a pixel of the frame becomes."""
+    return max(data.shorter_side or min(height, width), data.size) / min(height, width)
+
+
+def _middle(length: int, size: int) -> int:
+    return int(length / 2 - size / 2)
+
+
+def _enlarged(height: int, width: int, data: ActionData) -> tuple[int, int]:
+    scale = enlargement(height, width, data)
+    return max(data.size, round(height * scale)), max(data.size, round(width * scale))
+
+
 def _scaled(frame: NDArray[np.uint8], data: ActionData) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
-    side = data.shorter_side or min(height, width)
-    side = max(side, data.size)
-    scale = side / min(height, width)
-    return resized(frame, max(data.size, round(height * scale)), max(data.size, round(width * scale)))
+    return resized(frame, *_enlarged(height, width, data))

@@ -1,4 +1,8 @@
-"""The attention drawn over the video: where as colours, when as a bar above, whose colour is the weight."""
+"""The attention drawn over the video: where as colours, when as a bar above, whose colour is the weight.
+
+Beyond what was published, small pictures are enlarged, the weight is written on its bar and a ring marks the brightest
+place.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from gazenet.media.encode import VideoWriter
 
 BAR = 20
 """Height of the bar in pixels."""
+LEAST = 224
+"""Pixels that the shorter side of a frame has at least when it is drawn on."""
 FRAME, MAP = 0.6, 0.4
 Picture = NDArray[np.uint8]
 
@@ -31,9 +37,29 @@ def drawn(frame: Picture, spatial: NDArray[np.float32], temporal: float) -> Pict
     return np.asarray(np.concatenate([bar, blended]), np.uint8)
 
 
+def enlarged(frame: Picture) -> Picture:
+    """A frame whose pixels are whole numbers of pixels large, so that its shorter side has ``LEAST`` of them."""
+    times = -(-LEAST // min(frame.shape[:2]))
+    return np.asarray(frame.repeat(times, 0).repeat(times, 1), np.uint8)
+
+
+def marked(picture: Picture, spatial: NDArray[np.float32], temporal: float) -> Picture:
+    """What ``drawn`` made, with the weight as a number and a ring around the brightest cell."""
+    canvas = picture.copy()
+    row, column = np.unravel_index(int(spatial.argmax()), spatial.shape)
+    high, wide = (canvas.shape[0] - BAR) / spatial.shape[0], canvas.shape[1] / spatial.shape[1]
+    centre = (round((column + 0.5) * wide), BAR + round((row + 0.5) * high))
+    for colour, stroke in ((0, 2), (255, 1)):
+        cv2.circle(canvas, centre, round(min(high, wide) / 2), (colour,) * 3, stroke, cv2.LINE_AA)
+        place, font = (4, BAR - 5), cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(canvas, f"{temporal:.2f}", place, font, 0.5, (colour,) * 3, stroke, cv2.LINE_AA)
+    return canvas
+
+
 def grid(pictures: Iterable[Picture], columns: int = 8) -> Picture:
-    """Pictures of one size in rows, the last row filled up with black."""
+    """Pictures of one size in rows of at most ``columns``, the last row filled up with black."""
     tiles = list(pictures)
+    columns = min(columns, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
     return np.asarray(np.concatenate(rows), np.uint8)

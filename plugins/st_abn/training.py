@@ -24,8 +24,9 @@ from gazenet.learning.samples import InOrder
 from gazenet.learning.task import Batch, Outcome, RecipeTask
 from gazenet_plugins.st_abn.checkpoint import BEST_FILE
 from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, normalised
-from gazenet_plugins.st_abn.drawing import drawn, grid, write_film
+from gazenet_plugins.st_abn.drawing import drawn, enlarged, grid, marked, write_film
 from gazenet_plugins.st_abn.network import ATTENTION_CLASSES, STABN
+from gazenet_plugins.st_abn.pointing import pointing, read_places
 from gazenet_plugins.st_abn.recipe import ActionConfig
 from gazenet_plugins.st_abn.videos import ActionVideo, read_classes, read_videos
 
@@ -137,6 +138,9 @@ class ActionTraining:
         if config.trainer.keep == "best" and not self._held:
             raise UsageError("trainer.keep is best, but data.validation names nothing to validate on")
         self.classes = names
+        self._places = None
+        if data.validation is not None and config.network == "st_abn":
+            self._places = read_places(data.validation, self._held)
 
     def train(self, run: Run) -> Finished:
         """Fits the network, writes ``checkpoint-best.pt``, scores and drawings of the validation set."""
@@ -155,9 +159,19 @@ class ActionTraining:
         network.to(config.device).eval()
         accuracy = evaluate(network, held, config)
         write_json(run.folder / "result_val" / f"accuracy_num_segment_{config.data.clips}.json", accuracy)
+        run.tell(", ".join(f"{name}: {percent(values)}" for name, values in accuracy.items()))
+        values: dict[str, dict[str, float]] = accuracy
         if isinstance(network, STABN):
             draw(network, held, config, run.folder / "attention")
-        return Finished(weights, accuracy)
+            if self._places is not None:
+                values = {**accuracy, "pointing": pointing(network, held, self._places, config.device)}
+                run.tell(f"brightest cell of the attention: {percent(values['pointing'])}")
+        return Finished(weights, values)
+
+
+def percent(values: Mapping[str, float]) -> str:
+    """Shares in words."""
+    return " ".join(f"{name} {share:.1%}" for name, share in values.items())
 
 
 @torch.inference_mode()
@@ -186,7 +200,10 @@ def draw(network: STABN, held: ActionClips, config: ActionConfig, folder: Path) 
         found = network.attention(normalised(clip)[None].to(config.device))
         spatial, temporal = found.spatial[0, 0].float().cpu().numpy(), found.temporal.flatten().tolist()
         frames = np.clip(clip[..., ::-1], 0, 255).astype(np.uint8)
-        pictures = [drawn(*one) for one in zip(frames, spatial, temporal, strict=True)]
+        pictures = [
+            marked(drawn(enlarged(frame), where, when), where, when)
+            for frame, where, when in zip(frames, spatial, temporal, strict=True)
+        ]
         name = video.name.replace("/", "_")
         write_film(pictures, folder / f"{name}.mp4")
         with atomic_write(folder / f"{name}.png") as file:

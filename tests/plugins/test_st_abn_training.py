@@ -19,8 +19,8 @@ from gazenet.errors import MediaError, UsageError
 from gazenet.media.encode import VideoWriter
 from gazenet_plugins.st_abn import colour
 from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, frame_numbers
-from gazenet_plugins.st_abn.drawing import BAR, drawn, grid
-from gazenet_plugins.st_abn.motion_set import CLASSES, TRAVEL, film, read_places, write_set
+from gazenet_plugins.st_abn.drawing import BAR, LEAST, drawn, enlarged, grid, marked
+from gazenet_plugins.st_abn.motion_set import CLASSES, film, scene, write_set
 from gazenet_plugins.st_abn.network import STABN
 from gazenet_plugins.st_abn.recipe import ActionConfig, ActionSet
 from gazenet_plugins.st_abn.training import ActionTask, ActionTraining, hits, load_start, scores
@@ -30,8 +30,8 @@ from gazenet_plugins.st_abn.videos import read_classes, read_videos
 @pytest.fixture(scope="module")
 def motions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("motions")
-    write_set(folder / "train", 1)
-    write_set(folder / "validation", 1, seed=1)
+    write_set(folder / "train", 1, 64, 8)
+    write_set(folder / "validation", 1, 64, 8, seed=1)
     return folder
 
 
@@ -87,13 +87,6 @@ def test_colours_change_as_they_should() -> None:
     assert len({one.tobytes() for one in changed}) > 1, "frames of a clip get different changes"
 
 
-def test_places_of_the_motion_set(motions: Path) -> None:
-    places = read_places(motions / "train")
-    for name, way in zip(sorted(places), CLASSES.values(), strict=True):
-        moved = places[name][-1] - places[name][0]
-        assert moved == pytest.approx(np.array(way) * TRAVEL * 64), "folders are in the order of classes"
-
-
 def test_samples_are_crops_in_bgr(motions: Path) -> None:
     config = settings(motions, data={"size": 48, "clips": 3})
     videos, names = read_videos(config.data.train, read_classes(config.data.classes), "data.train")
@@ -122,13 +115,13 @@ def test_small_pictures_are_enlarged_and_flips_are_chosen(motions: Path) -> None
 def test_films_and_folders_are_videos(tmp_path: Path) -> None:
     for label, (name, way) in enumerate(CLASSES.items()):
         (tmp_path / name).mkdir()
-        pictures, _ = film(way, 6, 32, np.random.default_rng(label))
-        with VideoWriter(tmp_path / name / "a.mp4", 32, 32, Fraction(25)) as writer:
+        pictures, _ = film(way, 6, scene(6, 64, np.random.default_rng(label)))
+        with VideoWriter(tmp_path / name / "a.mp4", 64, 64, Fraction(25)) as writer:
             for k, picture in enumerate(pictures):
                 writer.write(picture, k / 25)
     videos, names = read_videos(ActionSet(root=str(tmp_path)), None, "data.train")
     assert names == sorted(CLASSES) and [video.count for video in videos] == [6] * 4
-    assert videos[0].frames([5, 0, 5]).shape == (3, 32, 32, 3)
+    assert videos[0].frames([5, 0, 5]).shape == (3, 64, 64, 3)
     labels = tmp_path / "labels.txt"
     labels.write_text("left/a 0\nright/a 1\n")
     found, _ = read_videos(ActionSet(root=str(tmp_path), labels=str(labels)), None, "data.train")
@@ -241,7 +234,21 @@ def test_the_drawing_is_the_published_one() -> None:
     assert picture.shape == (32 + BAR, 64, 3)
     assert picture[0, 0].tolist() == [128, 0, 0], "the weight 1 in JET, RGB"
     assert picture[-1, -1].tolist() == [60, 60, 60 + int(0.4 * 128)], "0.6 of the frame and 0.4 of JET's blue"
-    assert grid([frame] * 9).shape == (64, 8 * 64, 3)
+    assert grid([frame] * 9).shape == (64, 8 * 64, 3) and grid([frame] * 3).shape == (32, 3 * 64, 3)
+
+
+def test_drawings_are_large_and_marked() -> None:
+    frame = np.arange(64 * 80 * 3, dtype=np.uint8).reshape(64, 80, 3)
+    large = enlarged(frame)
+    assert large.shape == (4 * 64, 4 * 80, 3) and np.array_equal(large[::4, ::4], frame)
+    assert enlarged(large).shape == large.shape and min(large.shape[:2]) >= LEAST
+    spatial = np.zeros((4, 5), np.float32)
+    spatial[1, 2] = 1
+    plain = drawn(large, spatial, 0.5)
+    changed = (marked(plain, spatial, 0.5) != plain).any(-1)
+    assert changed[:BAR].any(), "the weight is written on its bar"
+    rows, columns = np.nonzero(changed[BAR:])
+    assert rows.min() >= 60 and rows.max() <= 132 and columns.min() >= 124 and columns.max() <= 196, "the ring"
 
 
 @pytest.mark.parametrize(
@@ -277,17 +284,3 @@ def test_a_plain_network_through_the_command(motions: Path, tmp_path: Path) -> N
     path.write_text(json.dumps({**again, "output": str(tmp_path / "again")}))
     assert main(["--train_config_file", str(path)]) == 0
     assert json.loads((tmp_path / "again/result_val/accuracy_num_segment_2.json").read_text()) == told
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_it_learns_which_way_things_move(tmp_path: Path) -> None:
-    write_set(tmp_path / "train", 14)
-    write_set(tmp_path / "validation", 6, seed=1)
-    config = settings(tmp_path, trainer={"max_epochs": 6, "batch_size": 8, "lr_steps": [5]}, drawings=1)
-    path = tmp_path / "config.json"
-    path.write_text(config.model_dump_json())
-    assert main(["--train_config_file", str(path)]) == 0
-    told = json.loads((tmp_path / "run/result_val/accuracy_num_segment_1.json").read_text())
-    assert told["top-1_accuracy"]["per"] >= 0.95
-    assert list((tmp_path / "run/attention").glob("*.mp4"))

@@ -1,0 +1,115 @@
+"""Whether spatial attention lies on what moves: pointing accuracy, beside what places without attention would score.
+
+``places.json`` stands beside the label file (without one: in the folder of the set) and says, in pixels of a frame,
+``{"radius": 7, "videos": {ID: {"moving": [[x, y] of every frame], "resting": [[x, y] of every thing at rest]}}}``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gazenet.errors import UsageError
+from gazenet_plugins.st_abn.clips import ActionClips, enlargement, evaluation_starts, frame_numbers, in_the_crop
+from gazenet_plugins.st_abn.network import STABN
+from gazenet_plugins.st_abn.recipe import ActionSet
+from gazenet_plugins.st_abn.videos import ActionVideo
+
+PLACES = "places.json"
+CELL = 16
+"""Pixels of the crop to a cell of the attention."""
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things of one ``radius`` are, by video, in pixels: ``moving`` ``[T, 2]``, ``resting`` ``[n, 2]``."""
+
+    radius: float
+    moving: dict[str, Points]
+    resting: dict[str, Points]
+
+
+def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> Places | None:
+    """The places of a set's videos; None where nobody wrote them down.
+
+    Raises UsageError for a file of another form, and where it lacks a video or frames of one.
+    """
+    path = (Path(source.labels).parent if source.labels is not None else Path(source.root)) / PLACES
+    if not path.is_file():
+        return None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        moving = {name: _points(video["moving"]) for name, video in told["videos"].items()}
+        resting = {name: _points(video.get("resting", [])) for name, video in told["videos"].items()}
+        places = Places(float(told["radius"]), moving, resting)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        form = '{"radius": R, "videos": {ID: {"moving": [[x, y], ...]}}}'
+        raise UsageError(f"{path}: is not of the form {form} ({type(error).__name__}: {error})") from None
+    for video in videos:
+        if len(moving.get(video.name, ())) < video.count:
+            raise UsageError(f"{path}: does not say where things are in the {video.count} frames of {video.name}")
+    return places
+
+
+def _points(told: object) -> Points:
+    return np.array(told, np.float64).reshape(-1, 2)
+
+
+def hit(points: Points, target: Points, tolerance: float) -> NDArray[np.bool_]:
+    """Whether points lie within ``tolerance`` of targets, all in pixels; ``[..., 2]`` each, broadcast."""
+    return np.asarray(np.hypot(*np.moveaxis(points - target, -1, 0)) <= tolerance)
+
+
+def cells(size: int) -> Points:
+    """Centres ``[n, 2]`` (x, y) of all cells of a square crop, row by row."""
+    centres = (np.arange(size // CELL) + 0.5) * CELL
+    return np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 2)
+
+
+@torch.inference_mode()
+def pointing(network: STABN, held: ActionClips, places: Places, device: torch.device | str) -> dict[str, float]:
+    """How often the brightest cell of the spatial attention is on the moving thing: shares of all frames of all clips.
+
+    A cell is on a thing when its centre is no further from the thing's than its radius and half a cell. Beside
+    ``moving``: ``resting``, the same for something at rest (mean over all such); ``chance``, a cell drawn at random;
+    ``centre``, the middle of the picture.
+    """
+    size, found = held.data.size, defaultdict[str, list[NDArray[np.bool_]]](list)
+    grid, middle = cells(size), np.full(2, size / 2)
+    for video in held.videos:
+        moving, resting, tolerance = _seen(video, held, places)
+        for start in evaluation_starts(video.count, held.data.frames, held.data.clips):
+            peaks = grid[_brightest(network, held, video, start, device)]
+            target = moving[frame_numbers(start, held.data.frames, video.count, held.data.beyond)]
+            found["moving"].append(hit(peaks, target, tolerance))
+            found["resting"].append(hit(peaks[:, None], resting, tolerance).ravel())
+            found["chance"].append(hit(grid, target[:, None], tolerance).ravel())
+            found["centre"].append(hit(middle, target, tolerance))
+    told = {name: np.concatenate(parts) for name, parts in found.items()}
+    return {name: float(one.mean()) for name, one in told.items() if len(one)}
+
+
+def _seen(video: ActionVideo, held: ActionClips, places: Places) -> tuple[Points, Points, float]:
+    """Moving and resting things in pixels of the crop, and how far from their centres still counts."""
+    height, width = video.frames([0]).shape[1:3]
+    moving, resting = (
+        in_the_crop(points[video.name], height, width, held.data) for points in (places.moving, places.resting)
+    )
+    return moving, resting, places.radius * enlargement(height, width, held.data) + CELL / 2
+
+
+def _brightest(
+    network: STABN, held: ActionClips, video: ActionVideo, start: int, device: torch.device | str
+) -> NDArray[np.int64]:
+    """Index of the brightest cell in every frame of a clip."""
+    clip: Tensor = held.clip(video, start)[None].to(device)
+    return np.asarray(network.attention(clip).spatial[0, 0].flatten(1).argmax(1).cpu().numpy(), np.int64)
