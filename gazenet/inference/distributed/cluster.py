@@ -157,7 +157,7 @@ class _Run:
         """A process for a unit; Ray starts it again where it is lost, and gives it the work that it had."""
         graphics = self._graphics if unit in self._networks else 0
         # Stages wait for each other, so their processes share the machines' cores rather than own one each.
-        options = {"num_cpus": 0, "num_gpus": graphics, "scheduling_strategy": "SPREAD"}
+        options: dict[str, Any] = {"num_cpus": 0, "num_gpus": graphics, "scheduling_strategy": "SPREAD"}
         options |= {"max_restarts": RESTARTS, "max_task_retries": RESTARTS}
         options["runtime_env"] = {"env_vars": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
         return self._ray.remote(UnitWorker).options(**options).remote(self._config, unit, os.getcwd())
