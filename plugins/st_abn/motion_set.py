@@ -1,9 +1,9 @@
 """A small generated data set: which way does the disc go? ``python -m gazenet_plugins.st_abn.motion_set FOLDER``.
 
 Every film shows three discs of one look on a quiet noise; two rest, the third moves left, right, up or down. The
-middle of its path and everything that rests are drawn before the way is chosen: neither a single frame nor a place
-tells the class. ``places.json`` says where the discs are. They have their size in pixels: a larger picture has more
-places where nothing happens.
+middle of its path and everything that rests are drawn before the way is chosen: the frame in the middle says nothing
+of the class, any single one little. ``places.json`` says where the discs are. They have their size in pixels: a larger
+picture has more places where nothing happens.
 """
 
 from __future__ import annotations
