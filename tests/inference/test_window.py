@@ -105,6 +105,7 @@ def test_a_key_ends_it(display: str, tmp_path: Path) -> None:
     assert shown_on(display, "-c", MADE_UP + CLOSE, str(tmp_path), display, "key") == "closed\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("embedded_weights")
 def test_a_live_run_in_a_window(display: str, face: np.ndarray, tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mp4", 25, (128, 160), image=face)
