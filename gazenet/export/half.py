@@ -82,12 +82,25 @@ class _Halving:
                 kept |= _chain(maker, node.input[0], PRODUCTS)
         for output in self._graph.output:
             kept |= _chain(maker, output.name, SQUASHING)
-        compared = [name for node in self._graph.node if node.op_type in COMPARISONS for name in node.input]
-        return kept | _before(maker, compared)
+        deciding = [node for node in self._graph.node if node.op_type in COMPARISONS and self._has_floats(node)]
+        return kept | self._before(maker, [node.output[0] for node in deciding])
+
+    def _before(self, maker: dict[str, Any], names: list[str]) -> set[str]:
+        """First outputs of the nodes that make some values, and of all that make the floats that these follow from."""
+        found: set[str] = set()
+        while names:
+            node = maker.get(names.pop())
+            if node is not None and node.output[0] not in found:
+                found.add(node.output[0])
+                names += [name for name in node.input if name in self._floats]
+        return found
+
+    def _has_floats(self, node: Any) -> bool:
+        return any(name in self._floats for name in node.input)
 
     def _is_single(self, node: Any) -> bool:
         """Of a kind that stays, or without float inputs: a constant."""
-        return node.op_type in SINGLE or is_steady(node) or not any(name in self._floats for name in node.input)
+        return node.op_type in SINGLE or is_steady(node) or not self._has_floats(node)
 
     def _convert(self, node: Any, wanted: int) -> None:
         fixed = PARAMETERS.get(node.op_type, ())
@@ -135,17 +148,6 @@ class _Halving:
                         if name == output.name:
                             names[place] = inner
             self._cast(inner, output.name, self._single)
-
-
-def _before(maker: dict[str, Any], names: list[str]) -> set[str]:
-    """First outputs of all nodes that values follow from."""
-    found: set[str] = set()
-    while names:
-        node = maker.get(names.pop())
-        if node is not None and node.output[0] not in found:
-            found.add(node.output[0])
-            names = [*names, *node.input]
-    return found
 
 
 def _chain(maker: dict[str, Any], name: str, ends: frozenset[str]) -> set[str]:

@@ -15,7 +15,7 @@ class Behind:
     Leaving it after an error drops what has not begun. ``most``: calls that wait; a further one waits for the oldest.
     """
 
-    def __init__(self, most: int = 4) -> None:
+    def __init__(self, most: int = 16) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gazenet-behind")
         self._waiting: deque[Future[None]] = deque()
         self._most, self._lock = most, threading.Lock()
