@@ -94,7 +94,8 @@ def test_products_are_counted_by_type() -> None:
     def model(*nodes: object, **sizes: list[int]) -> object:
         ends = [onnx.helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in sizes.items()]
         graph = onnx.helper.make_graph(list(nodes), "g", ends[:-1], ends[-1:])
-        return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+        domains = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("elsewhere", 1)]
+        return onnx.helper.make_model(graph, opset_imports=domains)
 
     node = onnx.helper.make_node
     transposed = node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2])
