@@ -202,7 +202,7 @@ def test_an_interrupt_is_told_as_one_and_leaves_others_possible(
     with monkeypatch.context() as patched:
         patched.setattr("tests.learning.line_recipe.LineTask.outcome", interrupted)
         assert train.main(["--train_config_file", str(path)]) == 130
-    assert "the same command continues" in capsys.readouterr().err
+    assert "the same command with --resume continues" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert train.main(["--train_config_file", str(path), "--resume"]) == 0
 
