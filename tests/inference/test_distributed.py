@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -157,30 +157,35 @@ def nodes() -> Iterator[Any]:
     made.shutdown()
 
 
+def work_beside(
+    disturb: Callable[[], None], nodes: Any, clips: list[Path], odd: Any, folder: Path
+) -> tuple[Counter[str], Counter[str]]:
+    """Calls by frame, of an undisturbed run here and of one on the cluster beside ``disturb``, which left the same."""
+    whole, spread = folder / "whole", folder / "spread"
+    assert run(settings(whole), clips, whole).exit_code == 0
+    before = odd()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ODD_PAUSE", "0.1")
+        beside = threading.Thread(target=disturb)
+        beside.start()
+        with cluster.RayEngine(nodes.address, workers=2) as engine:
+            result = run(settings(spread), clips, spread, engine=engine)
+        beside.join()
+    assert result.exit_code == 0
+    assert [one.path for one in result.finished] == clips, "in the order given"
+    assert cached(whole) == cached(spread)
+    return before, odd() - before
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("embedded_weights")
-def test_a_lost_machine_costs_no_finished_work(
-    nodes: Any, clips: list[Path], odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, spread = tmp_path / "whole", tmp_path / "spread"
-    assert run(settings(whole), clips, whole).exit_code == 0
-    before = odd()
-    monkeypatch.setenv("ODD_PAUSE", "0.1")
-
+def test_a_lost_machine_costs_no_finished_work(nodes: Any, clips: list[Path], odd, tmp_path: Path) -> None:
     def lose_a_machine() -> None:
         odd.wait_for(8)
         nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
 
-    killer = threading.Thread(target=lose_a_machine)
-    killer.start()
-    with cluster.RayEngine(nodes.address, workers=2) as engine:
-        result = run(settings(spread), clips, spread, engine=engine)
-    killer.join()
-    assert result.exit_code == 0
-    assert [one.path for one in result.finished] == clips, "in the order given"
-    assert cached(whole) == cached(spread)
-    again = {frame: count - before[frame] for frame, count in odd().items()}
+    _, again = work_beside(lose_a_machine, nodes, clips, odd, tmp_path)
     repeated = Counter(frame.split()[0] for frame, count in again.items() if count > 1)
     assert all(count <= 4 for count in repeated.values()), "no more than the chunk that was lost with the machine"
 
@@ -188,13 +193,7 @@ def test_a_lost_machine_costs_no_finished_work(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("embedded_weights")
-def test_a_lost_process_costs_the_chunk_that_it_was_at(
-    nodes: Any, clips: list[Path], odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, spread = tmp_path / "whole", tmp_path / "spread"
-    assert run(settings(whole), clips, whole).exit_code == 0
-    before = odd()
-    monkeypatch.setenv("ODD_PAUSE", "0.1")
+def test_a_lost_process_costs_the_chunk_that_it_was_at(nodes: Any, clips: list[Path], odd, tmp_path: Path) -> None:
     lost: list[int] = []
 
     def kill() -> None:
@@ -202,14 +201,8 @@ def test_a_lost_process_costs_the_chunk_that_it_was_at(
         lost.append(odd.processes()[-1])
         os.kill(lost[0], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with cluster.RayEngine(nodes.address, workers=2) as engine:
-        result = run(settings(spread), clips, spread, engine=engine)
-    killer.join()
-    assert result.exit_code == 0 and lost[0] != os.getpid()
-    assert cached(whole) == cached(spread)
-    again = odd() - before
+    before, again = work_beside(kill, nodes, clips, odd, tmp_path)
+    assert lost[0] != os.getpid()
     assert set(again) == set(before)
     assert sum(count - 1 for count in again.values()) <= CHUNK, "only the chunk that was at hand is repeated"
     assert odd.processes()[-1] != lost[0]
