@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.density import Size
-from gazenet.data.fixations import FrameFixations
+from gazenet.data.fixations import FrameFixations, clock_note
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
 from gazenet.metrics.evaluate import METRICS, Predicted, Scores, read_predicted, score_frames
@@ -58,13 +58,14 @@ class Comparison:
     """``judged[predictor][video]``: the videos that every predictor predicted, in the same order.
 
     ``left_out``: names of videos that only some predicted. ``unavailable``: metrics that needed other videos'
-    fixations where there are none.
+    fixations where there are none. ``notes``: on which clock fixations were taken where clocks differ, in plain lines.
     """
 
     judged: Mapping[str, Mapping[str, Judged]]
     metrics: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def videos(self) -> list[str]:
@@ -177,7 +178,12 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
         name: {video: _judge(one, truths, shown, usable) for video, one in videos.items()}
         for name, videos in opened.items()
     }
-    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable)
+    notes = [
+        clock_note(video, next(iter(opened.values()))[video].times, clock)
+        for video in sorted(everywhere)
+        if (clock := truths[video].clock) is not None
+    ]
+    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, tuple(filter(None, notes)))
 
 
 def _with_truth(folder: Path, truths: Mapping[str, VideoTruth]) -> dict[str, Path]:

@@ -177,3 +177,25 @@ def test_a_choice_of_videos_needs_a_data_set(here: Path, capsys: pytest.CaptureF
     for option in ("split", "root", "dataset_options"):
         assert evaluate.main(["--predictions", "good", "--fixations", "f.csv", f"--{option}", "x=1"]) == 2
         assert f"--{option}: add --dataset NAME" in capsys.readouterr().err
+
+
+def test_the_clock_of_a_table_and_a_picture_that_begins_late(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody looks at the right place exactly while the frames are shown, on the clock that players show."""
+    late = here / "good" / "a" / "attention.csv"
+    late.write_text("frame,time_s\n" + "".join(f"{k},{1 + k / 10:.4f}\n" for k in range(4)))
+    table = "video,subject,start_ms,duration_ms,x,y\na,1,0,1000,2,2\na,1,1000,400,33,17\n"
+    (here / "own.csv").write_text(table)
+    argv = ["--predictions", "good", "--fixations", "own.csv", "--metrics", "nss", "--output", "scores.csv"]
+    found = {}
+    for clock in ("container", "first_frame", "frame_index"):
+        assert evaluate.main([*argv, *(["--clock", clock] if clock != "container" else [])]) == 0
+        found[clock] = float(rows(here / "scores.csv")[0]["nss"])
+        note = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("note: a:"))
+        assert f"on the clock {clock}" in note and "1.000 s of the container" in note
+    assert found["container"] > 5 and found["first_frame"] < 0 and found["frame_index"] < 0
+
+
+def test_a_data_set_declares_its_own_clock(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--predictions", "good", "--dataset", "findwho", "--root", ".", "--clock", "first_frame"]
+    assert evaluate.main(argv) == 2
+    assert "--dataset_options clock=first_frame" in capsys.readouterr().err
