@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from gazenet.backbones.formats import is_safetensors, something_else
 from gazenet.backbones.harmless import RefusedName, load_other_forms, plain_values
 from gazenet.backbones.signatures import belongs
-from gazenet.backbones.unwrap import BATCHES, aligned, is_wrapper, matched, plain_keys, state_dicts
+from gazenet.backbones.unwrap import BATCHES, aligned, is_wrapper, joined_parts, matched, plain_keys, state_dicts
 from gazenet.errors import UsageError
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def load_published(network: nn.Module, path: str | Path) -> None:
     and the first missing, unexpected or misshapen keys.
     """
     content, wanted = read_content(path), network.state_dict()
-    for state in state_dicts(content).values():
+    for state in (*state_dicts(content).values(), joined_parts(content)):
         fitting = matched(state, wanted) or matched(plain_keys(state), wanted)
         if fitting is not None:
             network.load_state_dict(checked_state(network, fitting, path))

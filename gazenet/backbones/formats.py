@@ -104,7 +104,7 @@ def _of_tar(path: Path) -> tuple[str, str] | None:
     names = [member.name for member in members]
     if set(names) >= _FIRST_CONTAINER and len(names) == len(set(names)) and all(m.isreg() for m in members):
         return None
-    return _archive("tar", names)
+    return _archive("tar", names) if names else None
 
 
 def _archive(kind: str, names: Iterable[str]) -> tuple[str, str]:
@@ -129,7 +129,7 @@ def _of_text(start: bytes) -> tuple[str, str] | None:
         return None
     if not all(letter.isprintable() or letter in "\t\r\n" for letter in text):
         return None
-    if re.match(r"\(?([dl]p?\d*\n|c\S+\n\S+\n)", text):
+    if re.match(r"\(?([dl]p?\d*\n|c\S+\n\S+\n|L\d+L\n)", text):
         return None
     if low[:1] in (b"{", b"["):
         return _of_json(text), "give the weights, not their description"

@@ -200,7 +200,10 @@ def load_other_forms(path: Path) -> Any:
                 raise
             except Exception:
                 file.seek(0)
-                return load(file)
+                content = load(file)
+                if not isinstance(content, dict | list | tuple):  # the first number of a container that ends early
+                    raise
+                return content
 
 
 def load(file: IO[bytes], **options: Any) -> Any:
@@ -302,6 +305,8 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         if module in ("torch", "torch.cuda", "torch.storage"):
             if name.endswith("Storage") and hasattr(torch, name):
                 return torch.serialization.StorageType(name)
+            if name.endswith("Tensor"):  # named beside its storage in torch's first container
+                return Aside
             kind = getattr(torch, name, None) if name.isidentifier() else None
             if isinstance(kind, torch.dtype):
                 return kind

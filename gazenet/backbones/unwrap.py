@@ -48,13 +48,14 @@ State = dict[str, Tensor]
 def state_dicts(content: object) -> dict[str, State]:
     """Every state dict in the content of a checkpoint by where it stands (``model.state_dict``), the likeliest first.
 
-    Bare ones, those in the wrappers of trainings and in lists, and parts of a network in dictionaries of their own.
+    Bare ones, and those in the wrappers of trainings and in lists.
     """
-    found = dict(_search(content, "", _DEPTH))
-    if found:
-        return found
-    parts = _flattened(content, "", _DEPTH)
-    return {"": parts} if parts else {}
+    return dict(_search(content, "", _DEPTH))
+
+
+def joined_parts(content: object) -> State:
+    """One state dict of a network's parts that are in dictionaries of their own; empty where that is not so."""
+    return _flattened(content, "", _DEPTH)
 
 
 def is_wrapper(place: str) -> bool:

@@ -37,37 +37,26 @@ def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def save_as_tar(state: dict[str, Tensor], path: Path) -> None:
     """Writes the container of torch 0.1: a tar of storages, tensors and a pickle that refers to them."""
 
-    class Pickler(pickle.Pickler):
-        def persistent_id(self, value: Any) -> Any:
-            return str(id(value)) if isinstance(value, Tensor) else None
-
-    values = [value.contiguous().float() for value in state.values()]
+    values = {key: value.contiguous().float() for key, value in state.items()}
     storages, tensors, main = io.BytesIO(), io.BytesIO(), io.BytesIO()
     pickle.dump(len(values), storages, protocol=2)
     pickle.dump(len(values), tensors, protocol=2)
-    for value in values:
-        key = id(value)
-        storages.write(_with_class(("K", "cpu", "C"), key, b"ctorch\nFloatStorage\n"))
+    for number, value in enumerate(values.values()):
+        pickle.dump((number, "cpu", torch.FloatStorage), storages, protocol=2)
         storages.write(struct.pack("<q", value.numel()) + value.numpy().tobytes())
-        tensors.write(_with_class(("K", "S", "C"), key, b"ctorch\nFloatTensor\n", key + 1_000_000))
+        pickle.dump((1000 + number, number, torch.FloatTensor), tensors, protocol=2)
         tensors.write(struct.pack("<i", value.ndim) + bytes(4))
-        tensors.write(struct.pack(f"<{value.ndim}q", *value.shape) + struct.pack(f"<{value.ndim}q", *value.stride()))
-        tensors.write(struct.pack("<q", 0))
+        tensors.write(struct.pack(f"<{2 * value.ndim}q", *value.shape, *value.stride()) + struct.pack("<q", 0))
     pickle.dump([], storages, protocol=2)
-    pickler = Pickler(main, protocol=2)
-    pickler.dump(collections.OrderedDict(zip(state, values, strict=True)))
+    keys = {id(value): str(1000 + number) for number, value in enumerate(values.values())}
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value: Any) -> Any:
+            return keys[id(value)] if isinstance(value, Tensor) else None
+
+    Pickler(main, protocol=2).dump(collections.OrderedDict(values))
     with tarfile.open(path, "w:") as archive:
-        for name, content in (("sys_info", b""), ("pickle", main.getvalue()), ("tensors", tensors.getvalue())):
-            _add(archive, name, content)
-        _add(archive, "storages", storages.getvalue())
-
-
-def _with_class(parts: tuple[str, ...], key: int, name: bytes, second: int = 0) -> bytes:
-    """A pickled tuple of a key, a device or the storage's key, and a class, which is only named."""
-    raise NotImplementedError
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    archive.addfile(info, io.BytesIO(content))
+        for name, content in (("pickle", main), ("tensors", tensors), ("storages", storages)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content.getvalue())
+            archive.addfile(info, io.BytesIO(content.getvalue()))
