@@ -152,13 +152,25 @@ def _fetch(asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: 
     )
     part = downloads / f"{file.save_as}.part"
     tools.display.say(f"{asset.id}: fetching {addresses[0]}")
+    _warn_of(addresses[0], asset, file, tools)
     try:
         address = download(addresses, part, wanted, tools.display.meter(file.save_as), tools.stop)
     except GazenetError as error:
         raise GazenetError(f"{error}; {_instructions(file, by_hand)}" if file.manual else str(error)) from None
+    if address != addresses[0]:
+        _warn_of(address, asset, file, tools)
     sync_file(part)
     publish(part, target)
     return seen_files[-1].model_copy(update={"address": address})
+
+
+def _warn_of(address: str, asset: PublishedAsset, file: PublishedFile, tools: Tools) -> None:
+    """Say that nothing protects a file on its way, where that is so."""
+    if address.startswith("http://") and file.sha256 is None:
+        tools.display.say(
+            f"{asset.id}: warning: {address} is not protected (plain http) and nobody published the hash of "
+            f"{file.save_as}: what comes is taken as it is, and its hash recorded"
+        )
 
 
 def _addresses(asset: PublishedAsset, file: PublishedFile, mirror: str) -> list[str]:

@@ -75,6 +75,18 @@ def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_pat
     assert sum(server.asked.values()) == 2
 
 
+def test_a_plain_address_without_a_hash_is_warned_of_by_name(server: Server, tmp_path: Path) -> None:
+    said: list[str] = []
+    fetch([asset(server)], lambda one: store.local_path(one, tmp_path), Lines(said.append))
+    (warning,) = [text for text in said if "warning" in text]
+    assert f"{server.base}/good/w.pt is not protected (plain http)" in warning and "w.pt" in warning
+    source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
+    known = {"save_as": "w.pt", "sources": [source], "sha256": sha256_file(tmp_path / "net" / "w.pt")}
+    said.clear()
+    fetch([asset(server, id="known", files=[known])], lambda one: store.local_path(one, tmp_path), Lines(said.append))
+    assert not [text for text in said if "warning" in text]
+
+
 def test_a_changed_file_is_seen_and_replaced(server: Server, tmp_path: Path) -> None:
     wanted = asset(server)
     get(wanted, tmp_path)
