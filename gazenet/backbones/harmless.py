@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 import torch
@@ -173,7 +173,7 @@ _OWN = ("builtins.set", "collections.Counter", "builtins.bytearray", "builtins.c
 @contextmanager
 def plain_values() -> Iterator[None]:
     """Within the block torch's restricted reader takes the plain values; one thread at a time, for its list is one."""
-    given = [(stand_in, name) for name, stand_in in PLAIN.items() if name not in _OWN]
+    given: list[Any] = [(stand_in, name) for name, stand_in in PLAIN.items() if name not in _OWN]
     with _LOCK, torch.serialization.safe_globals(given):
         yield
 
@@ -229,9 +229,7 @@ def _zipped(path: Path) -> Any:
                 kept[key] = numbers.untyped_storage()
             return torch.storage.TypedStorage(wrap_storage=kept[key], dtype=kind.dtype, _internal=True)
 
-        unpickler = Unpickler(io.BytesIO(archive.read(place)), encoding="latin1")
-        unpickler.persistent_load = storage
-        return unpickler.load()
+        return Unpickler(io.BytesIO(archive.read(place)), storage=storage).load()
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
@@ -290,10 +288,18 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
     The one in Python, not that in C: what a pickle may set on objects is decided here.
     """
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    stack: list[Any]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
 
-    def __init__(self, file: IO[bytes], **options: Any) -> None:
-        super().__init__(file, encoding=options.get("encoding", "latin1"))
+    def __init__(self, file: IO[bytes], encoding: str = "latin1", storage: Callable[[Any], Any] | None = None) -> None:
+        super().__init__(file, encoding=encoding)
+        self._storage = storage
+
+    def persistent_load(self, pid: Any) -> Any:
+        """What a reference to the numbers beside the pickle stands for."""
+        if self._storage is None:
+            raise pickle.UnpicklingError("refers to something outside of the file")
+        return self._storage(pid)
 
     def find_class(self, module: str, name: str) -> Any:
         """What stands for a name. Raises RefusedName."""
