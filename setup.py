@@ -44,7 +44,8 @@ EXTRAS = {
     "comet": ["comet-ml>=3.40"],
     "export": ["onnx>=1.16", "onnxscript>=0.3"],
     "tensorrt": ["tensorrt>=10"],
-    "ray": ["ray>=2.9"],
+    # From 2.52 on a cluster can ask for a token (RAY_AUTH_MODE=token).
+    "ray": ["ray>=2.52"],
     "realtime": ["sounddevice>=0.4.6"],
     "middleware": ["wrapyfi>=0.5", "pyzmq>=25"],
     # S3FD and BlazeFace are written here; with the package their tests compare them with its own.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gazenet.assets.http import SNIFF_BYTES, Answer, Interrupted, Refused, Stale, ask, looks_like_page
+from gazenet.assets.space import reserve, told_when_full
 from gazenet.errors import GazenetError
-from gazenet.files import write_json
+from gazenet.files import write_all, write_json
 
 TRIES = 5
 PAUSE_SECONDS = 1.0
@@ -65,6 +65,8 @@ def download(
         try:
             _persist(address, part, wanted, meter, stop)
         except (Refused, Interrupted) as error:
+            if not _size(part):
+                discard(part)
             reasons.append(f"{address}: {error}")
             continue
         try:
@@ -134,19 +136,20 @@ def _receive(answer: Answer, address: str, part: Path, wanted: Wanted, meter: Me
         raise Refused(f"offers {total} bytes, the catalogue says {wanted.size}: not the published file")
     if total is None and not answer.bounded and not (wanted.hashed or wanted.self_checking):
         raise Refused("does not tell how long the file is, so that a broken connection could not be noticed")
-    if total is not None and total - answer.start > shutil.disk_usage(part.parent).free:
-        raise GazenetError(f"{part.parent}: {total / 1e6:.1f} MB do not fit on the disk: make room and run again")
+    if total is not None:
+        reserve(part.parent, total - answer.start, part.stem)
     write_json(_state_file(part), {"address": address, "validator": answer.validator, "total": total})
     done = answer.start
-    with part.open("r+b" if answer.start else "wb") as file:
+    with part.open("r+b" if answer.start else "wb", buffering=0) as file:
         file.seek(answer.start)
         while block := answer.body.read(_BLOCK):
             if done == 0 and looks_like_page(block[:SNIFF_BYTES]):
                 raise Refused("answers with a web page instead of the file")
-            done += len(block)
-            if total is not None and done > total:
+            if total is not None and done + len(block) > total:
                 raise Refused(f"sends more than {total} bytes: not the published file")
-            file.write(block)
+            with told_when_full(part.parent, None if total is None else total - done, part.stem):
+                write_all(file.fileno(), block)
+            done += len(block)
             meter(done, total)
             if stop.is_set():
                 raise GazenetError("interrupted; run again to continue")

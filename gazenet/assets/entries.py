@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
@@ -19,6 +20,7 @@ Address = Annotated[str, Field(pattern=r"^(https?|file)://\S+$")]
 PackageName = Annotated[str, Field(pattern=r"^(@[a-z0-9._-]+/)?[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Version = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+-]*$")]
 Role = Literal["model", "dataset"]
+_BRANCH = re.compile(r"/(?:raw|archive|blob|resolve)/(?:refs/heads/)?(?:master|main|HEAD)\b")
 
 
 class PackageMember(Settings):
@@ -64,6 +66,11 @@ class _Asset(Settings):
         return None
 
     @property
+    def trust(self) -> str:
+        """What is known of the files before they come: ``hash``, or what stands for it."""
+        return "hash"
+
+    @property
     def size_text(self) -> str:
         """The size in words."""
         return "size not published" if self.known_size is None else f"{self.known_size / 1e6:.1f} MB"
@@ -90,6 +97,16 @@ class HttpSource(Settings):
 
     kind: Literal["http"]
     url: Address
+
+    @property
+    def plain(self) -> bool:
+        """Whether what comes from there may be changed on its way."""
+        return self.url.startswith("http://")
+
+    @property
+    def moving(self) -> bool:
+        """Whether it is the newest state of a branch, which its authors may change."""
+        return _BRANCH.search(self.url) is not None
 
 
 class DriveSource(Settings):
@@ -162,6 +179,17 @@ class PublishedAsset(_Asset):
         return f"{'datasets' if self.role == 'dataset' else 'gazenet/models'}/{self.id}"
 
     @property
+    def trust(self) -> str:
+        unknown = [file for file in self.files if file.sha256 is None]
+        if not unknown:
+            return "hash"
+        sources = [source for file in unknown for source in file.sources if isinstance(source, HttpSource)]
+        words = ["first use"]
+        words += ["plain http"] if any(source.plain for source in sources) else []
+        words += ["moving branch"] if any(source.moving for source in sources) else []
+        return ", ".join(words)
+
+    @property
     def known_size(self) -> int | None:
         sizes = [file.size for file in self.files]
         return sum(size for size in sizes if size) if all(sizes) else None
@@ -171,6 +199,10 @@ class UnpublishedAsset(_Asset):
     """Something that is named in publications and cannot be had; ``notes`` say what to do instead."""
 
     kind: Literal["unpublished"]
+
+    @property
+    def trust(self) -> str:
+        return "-"
 
 
 Asset = RegistryPackage | PublishedAsset | UnpublishedAsset

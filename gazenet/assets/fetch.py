@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import shutil
 import tempfile
@@ -17,7 +16,8 @@ from gazenet.assets.archives import read_member
 from gazenet.assets.clients import download_package
 from gazenet.assets.display import Quiet
 from gazenet.assets.entries import Asset, PublishedAsset, RegistryPackage, UnpublishedAsset
-from gazenet.assets.install import Display, Tools, install
+from gazenet.assets.install import Display, Tools, install, staging_of
+from gazenet.assets.space import NoRoom, is_full, reserve
 from gazenet.assets.store import is_verified, local_path
 from gazenet.errors import GazenetError
 from gazenet.files import write_bytes
@@ -60,6 +60,8 @@ def fetch(
     for asset in assets:
         if is_verified(asset, home(asset)):
             shown.say(f"{asset.id}: present")
+            # Left by a run that ended between its last two steps.
+            shutil.rmtree(staging_of(home(asset)), ignore_errors=True)
         else:
             wanted.append(asset)
     stop = threading.Event()
@@ -106,8 +108,8 @@ def _gather(futures: dict[Future[None], _Job], home: Home) -> list[Failure]:
 def _reason(error: GazenetError | OSError, folder: Path) -> str:
     if not isinstance(error, OSError):
         return str(error)
-    if error.errno == errno.ENOSPC:
-        return f"{folder}: disk full"
+    if is_full(error):
+        return str(NoRoom(folder, None))
     return f"{error.filename or folder}: {error.strerror or error}"
 
 
@@ -116,15 +118,9 @@ def _refuse(asset: Asset) -> None:
 
 
 def _install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
-    need, free = asset.known_size or 0, shutil.disk_usage(_existing(folder)).free
-    if need > free:
-        raise OSError(errno.ENOSPC, "no space")
+    reserve(folder.parent, asset.known_size or 0)
     install(asset, folder, tools)
     tools.display.say(f"{asset.id}: ok, {folder}")
-
-
-def _existing(folder: Path) -> Path:
-    return folder if folder.exists() else _existing(folder.parent)
 
 
 def _fetch_package(assets: Sequence[RegistryPackage], home: Home, display: Display) -> None:

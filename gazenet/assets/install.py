@@ -19,9 +19,17 @@ from gazenet.assets.archives import read_member
 from gazenet.assets.clients import download_package
 from gazenet.assets.download import Meter, Wanted, download
 from gazenet.assets.drive import drive_address
-from gazenet.assets.entries import DriveSource, HttpSource, PackageSource, PublishedAsset, PublishedFile
+from gazenet.assets.entries import (
+    DriveSource,
+    HttpSource,
+    ManualSource,
+    PackageSource,
+    PublishedAsset,
+    PublishedFile,
+)
 from gazenet.assets.locks import Lock, Seen, absent_results, completed, examine, is_complete, read_lock, write_lock
 from gazenet.assets.steps import run_steps
+from gazenet.assets.unpack import Unusable
 from gazenet.errors import GazenetError
 from gazenet.files import publish, sync_file, write_bytes
 
@@ -47,16 +55,17 @@ def install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
     """Put ``asset`` into ``folder``. Raises GazenetError and OSError; then nothing new is in place, and what was
     fetched is kept in ``.<folder>.fetch`` beside it for the next run.
     """
-    staging = folder.parent / f".{folder.name}.fetch"
+    staging = staging_of(folder)
     downloads, tree = staging / "downloads", staging / "tree"
     downloads.mkdir(parents=True, exist_ok=True)
     with _alone(staging, tools.stop):
         if is_complete(asset, folder):  # Another process was quicker.
             return
         files = _fetch_all(asset, folder, downloads, tools)
+        _prepare(asset, folder, downloads, tree, tools)
+        # Only now: a hash that nobody published is worth recording when the file has proved to be right.
         lock = read_lock(folder)
-        write_lock(folder, Lock(id=asset.id, files={**(lock.files if lock else {}), **files}))
-        _prepare(asset, downloads, tree, tools)
+        write_lock(folder, Lock(id=asset.id, files={**(lock.files if lock else {}), **files}, unpacked=True))
         _place(tree, folder)
         write_lock(folder, completed(asset, folder, files))
         shutil.rmtree(downloads)
@@ -64,6 +73,11 @@ def install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
             if file.sha256 is None:
                 digest = files[file.save_as].sha256[:16]
                 tools.display.say(f"{asset.id}: {file.save_as}: no published hash; sha256 {digest} recorded")
+
+
+def staging_of(folder: Path) -> Path:
+    """The private folder in which an asset is made."""
+    return folder.parent / f".{folder.name}.fetch"
 
 
 @contextmanager
@@ -118,7 +132,9 @@ def _fetch(asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: 
     """One file, complete and examined, in ``downloads``."""
     target = downloads / file.save_as
     if target.exists():
-        return examine(target, file, folder)
+        with suppress(GazenetError):  # damaged since, or let through by an earlier version
+            return examine(target, file, folder)
+        _put_away(file, target, folder)
     by_hand = folder / file.save_as
     if file.manual is not None and by_hand.is_file():
         seen = examine(by_hand, file, folder, file.manual.url)
@@ -136,13 +152,25 @@ def _fetch(asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: 
     )
     part = downloads / f"{file.save_as}.part"
     tools.display.say(f"{asset.id}: fetching {addresses[0]}")
+    _warn_of(addresses[0], asset, file, tools)
     try:
         address = download(addresses, part, wanted, tools.display.meter(file.save_as), tools.stop)
     except GazenetError as error:
         raise GazenetError(f"{error}; {_instructions(file, by_hand)}" if file.manual else str(error)) from None
+    if address != addresses[0]:
+        _warn_of(address, asset, file, tools)
     sync_file(part)
     publish(part, target)
     return seen_files[-1].model_copy(update={"address": address})
+
+
+def _warn_of(address: str, asset: PublishedAsset, file: PublishedFile, tools: Tools) -> None:
+    """Say that nothing protects a file on its way, where that is so."""
+    if address.startswith("http://") and file.sha256 is None:
+        tools.display.say(
+            f"{asset.id}: warning: {address} is not protected (plain http) and nobody published the hash of "
+            f"{file.save_as}: what comes is taken as it is, and its hash recorded"
+        )
 
 
 def _addresses(asset: PublishedAsset, file: PublishedFile, mirror: str) -> list[str]:
@@ -164,20 +192,42 @@ def _instructions(file: PublishedFile, target: Path) -> str:
     return f"by hand: open {page.url} in a browser{note}, save the file as {target.absolute()} and run this again"
 
 
-def _prepare(asset: PublishedAsset, downloads: Path, tree: Path, tools: Tools) -> None:
-    """Run the steps afresh in ``tree`` and look for the results."""
+def _prepare(asset: PublishedAsset, folder: Path, downloads: Path, tree: Path, tools: Tools) -> None:
+    """Run the steps afresh in ``tree`` and look for the results; without them, nothing is left of either.
+
+    Archives of which nobody published a hash are what is wrong then, and are put away: kept, they would fail again.
+    """
     if tree.exists():
         shutil.rmtree(tree)
     tree.mkdir()
-    for file in asset.files:
-        if file.save_as not in asset.archives:
-            _link(downloads / file.save_as, tree / file.save_as)
-    if asset.steps:
-        tools.display.say(f"{asset.id}: unpacking")
-    run_steps(asset.steps, downloads, tree, tools.display.say)
-    absent = absent_results(asset, tree)
-    if absent:
-        raise GazenetError(f"{', '.join(absent)} not among what was fetched: the publication has changed")
+    try:
+        for file in asset.files:
+            if file.save_as not in asset.archives:
+                _link(downloads / file.save_as, tree / file.save_as)
+        if asset.steps:
+            tools.display.say(f"{asset.id}: unpacking")
+        run_steps(asset.steps, downloads, tree, tools.display.say)
+        absent = absent_results(asset, tree)
+        if absent:
+            raise Unusable(f"{', '.join(absent)} not among what was fetched: the publication has changed")
+    except BaseException as error:
+        shutil.rmtree(tree, ignore_errors=True)
+        if isinstance(error, Unusable):
+            suspects = [file for file in asset.files if file.save_as in asset.archives and file.sha256 is None]
+            told = [_put_away(file, downloads / file.save_as, folder) for file in suspects]
+            raise GazenetError("; ".join([str(error), *told])) from None
+        raise
+
+
+def _put_away(file: PublishedFile, path: Path, folder: Path) -> str:
+    """Throw a file away that is not the right one, or set it aside where a person fetched it; what was done."""
+    if any(not isinstance(source, ManualSource) for source in file.sources):
+        path.unlink(missing_ok=True)
+        return f"{file.save_as} was thrown away: run again to fetch it anew"
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f"{file.save_as}.refused"
+    path.replace(aside)
+    return f"it was set aside as {aside}: fetch it again ({_instructions(file, folder / file.save_as)})"
 
 
 def _link(source: Path, target: Path) -> None:

@@ -15,9 +15,13 @@ from pydantic import ValidationError
 
 from gazenet.assets.entries import PublishedAsset, PublishedFile
 from gazenet.assets.http import SNIFF_BYTES, looks_like_page
+from gazenet.backbones.formats import something_else
 from gazenet.config.base import Settings
 from gazenet.errors import GazenetError
 from gazenet.files import sha256_file, write_text
+
+CHECKPOINTS = (".pt", ".pth", ".pth.tar", ".ckpt")
+"""What names of PyTorch checkpoints end in."""
 
 
 class Seen(Settings):
@@ -37,12 +41,16 @@ class Kept(Settings):
 
 
 class Lock(Settings):
-    """The record of one asset. ``kept`` is filled for weights; of data sets the results are looked for."""
+    """The record of one asset. ``kept`` is filled for weights; of data sets the results are looked for.
+
+    ``unpacked``: every file has proved to be what it should be, so that its hash counts from then on.
+    """
 
     id: str
     files: dict[str, Seen] = {}
     kept: dict[str, Kept] = {}
     complete: bool = False
+    unpacked: bool = False
 
 
 def lock_path(folder: Path) -> Path:
@@ -75,15 +83,25 @@ def examine(path: Path, file: PublishedFile, folder: Path, address: str = "") ->
             f"{file.size or 'any number of'} bytes, {(file.sha256 or 'unknown')[:16]}...; nothing was kept"
         )
     lock = read_lock(folder)
-    known = lock.files.get(file.save_as) if lock and not file.sha256 else None
+    proved = lock is not None and (lock.complete or lock.unpacked)
+    known = lock.files.get(file.save_as) if lock and proved and not file.sha256 else None
     if known is not None and known.sha256 != seen.sha256:
         raise GazenetError(
             f"{file.save_as}: is another file than the one first seen (sha256 {known.sha256[:16]}...): if its authors "
             f"replaced it, delete {lock_path(folder)} and run again"
         )
     if not file.sha256:
-        _check_zip(path, file.save_as)
+        _check_form(path, file.save_as)
     return seen
+
+
+def _check_form(path: Path, name: str) -> None:
+    """Raises GazenetError for a file that cannot be what its name says, as far as that shows without reading it."""
+    _check_zip(path, name)
+    if name.endswith(CHECKPOINTS):
+        other = something_else(path)
+        if other is not None:
+            raise GazenetError(f"{name}: {other[0]}; {other[1]}")
 
 
 def _check_zip(path: Path, name: str) -> None:
@@ -159,4 +177,4 @@ def completed(asset: PublishedAsset, folder: Path, files: dict[str, Seen]) -> Lo
     """The record of an asset that is in place; of weights, every file that the results name is hashed."""
     names = {path.relative_to(folder).as_posix() for pattern in asset.result for path in folder.glob(pattern)}
     plain = sorted(name for name in names if (folder / name).is_file()) if asset.role == "model" else []
-    return Lock(id=asset.id, files=files, kept=kept_files(folder, plain), complete=True)
+    return Lock(id=asset.id, files=files, kept=kept_files(folder, plain), complete=True, unpacked=True)

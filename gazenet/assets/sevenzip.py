@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from gazenet.assets.space import told_when_full
 from gazenet.errors import GazenetError
 
 
@@ -23,7 +24,8 @@ def unpack_7z(archive: Path, gate: Gate) -> None:
     try:
         import py7zr  # type: ignore[import-not-found]
     except ImportError:
-        raise gate.refusal("7z archives need py7zr: pip install 'gazenet[sevenzip]', then run again") from None
+        remedy = "7z archives need py7zr: pip install 'gazenet[sevenzip]', then run again"
+        raise GazenetError(f"{archive.name}: {remedy}") from None
     try:
         with py7zr.SevenZipFile(archive, "r") as opened:
             members = opened.list()
@@ -32,7 +34,8 @@ def unpack_7z(archive: Path, gate: Gate) -> None:
                 kind = "file" if member.is_file else "folder" if member.is_directory else "link or device"
                 if gate.checked(member.filename, kind) != member.filename.rstrip("/"):
                     raise gate.refusal("7z archives are unpacked whole: leave 'only' and 'strip' out of the catalogue")
-            opened.extractall(gate.folder)
+            with told_when_full(gate.folder, None, archive.name):
+                opened.extractall(gate.folder)
     except (py7zr.exceptions.ArchiveError, EOFError, ValueError) as error:
         raise gate.refusal(f"damaged archive: {str(error) or type(error).__name__}") from None
     _only_plain(gate, members={member.filename: member.uncompressed for member in members if member.is_file})

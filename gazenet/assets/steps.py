@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from gazenet.assets.unpack import Limits, Selection, unpack
+from gazenet.assets.unpack import Limits, Selection, Unusable, unpack
 from gazenet.config.base import Settings
 from gazenet.errors import GazenetError
 
@@ -96,7 +96,7 @@ def run_steps(steps: Sequence[Step], downloads: Path, tree: Path, say: Say) -> N
 def _found(tree: Path, pattern: str) -> list[Path]:
     paths = sorted(tree.glob(pattern))
     if not paths:
-        raise GazenetError(f"nothing is called {pattern} in what was fetched: the publication has changed")
+        raise Unusable(f"nothing is called {pattern} in what was fetched: the publication has changed")
     return paths
 
 
@@ -116,7 +116,7 @@ def _move(paths: Sequence[Path], folder: Path) -> None:
             continue
         target = folder / path.name
         if target.exists():
-            raise GazenetError(f"{path.name}: is there twice: the publication has changed")
+            raise Unusable(f"{path.name}: is there twice: the publication has changed")
         path.rename(target)
 
 

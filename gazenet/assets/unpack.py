@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import shutil
 import stat
 import tarfile
 import zipfile
@@ -17,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from gazenet.assets.space import reserve, told_when_full
 from gazenet.errors import GazenetError
+from gazenet.files import write_all
 
 _BLOCK = 1 << 20
 _DAMAGE = (
@@ -30,6 +31,10 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
 )
+
+
+class Unusable(GazenetError):
+    """An archive is damaged, hostile or beyond the limits: it is not the published one, however often it is tried."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,16 @@ class _Member:
 def unpack(archive: Path, folder: Path, selection: Selection, limits: Limits) -> None:
     """Unpack a tar (any compression), zip or 7z archive into ``folder``, which is made.
 
-    Raises GazenetError naming the archive and the member for anything hostile, damaged or beyond the limits; what was
-    written until then stays in ``folder``, which must therefore be a private one.
+    Raises Unusable naming the archive and the member for anything hostile, damaged or beyond the limits, NoRoom and
+    other GazenetErrors for what this machine lacks; what was written until then stays in ``folder``, which must
+    therefore be a private one.
     """
     try:
         _unpack(archive, folder, selection, limits)
     except _DAMAGE as error:
-        raise GazenetError(f"{archive.name}: damaged archive: {str(error) or type(error).__name__}") from None
+        raise Unusable(f"{archive.name}: damaged archive: {str(error) or type(error).__name__}") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise GazenetError(f"{archive.name}: {error.filename}: is both a file and a folder") from None
+        raise Unusable(f"{archive.name}: {error.filename}: is both a file and a folder") from None
 
 
 def _unpack(archive: Path, folder: Path, selection: Selection, limits: Limits) -> None:
@@ -90,12 +96,13 @@ def _unpack(archive: Path, folder: Path, selection: Selection, limits: Limits) -
         with tarfile.open(archive, "r:*") as opened_tar:
             for member in _tar_members(opened_tar):
                 writer.take(member, lambda handle: opened_tar.extractfile(handle))
+            _check_end(opened_tar)
     elif _is_7z(archive):
         from gazenet.assets.sevenzip import unpack_7z
 
         unpack_7z(archive, writer)
     else:
-        raise GazenetError(f"{archive.name}: is not a tar, zip or 7z archive")
+        raise Unusable(f"{archive.name}: is not a tar, zip or 7z archive")
 
 
 def _is_7z(archive: Path) -> bool:
@@ -118,6 +125,14 @@ def _tar_members(opened: tarfile.TarFile) -> Iterator[_Member]:
         yield _Member(info.name, info.size, kind, info)
 
 
+def _check_end(opened: tarfile.TarFile) -> None:
+    """Raises ReadError where a tar was cut between two members: tarfile takes that for its end."""
+    assert opened.fileobj is not None  # it is open
+    opened.fileobj.seek(opened.offset)
+    if len(opened.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it ends early")
+
+
 class _Writer:
     """Writes members below a folder and keeps count."""
 
@@ -130,9 +145,7 @@ class _Writer:
     def announce(self, total: int, members: int) -> None:
         """Check what an archive says of itself. Raises GazenetError."""
         self._within(total, members)
-        free = shutil.disk_usage(self.folder).free
-        if total > free:
-            raise self.refusal(f"needs {total / 1e9:.1f} GB unpacked, {free / 1e9:.1f} GB are free: make room first")
+        reserve(self.folder, total, f"{self.archive}, unpacked")
 
     def _within(self, total: int, members: int) -> None:
         if total > self.limits.total_bytes:
@@ -152,7 +165,7 @@ class _Writer:
             path.mkdir(parents=True, exist_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with opener(member.handle) as content, path.open("xb") as file:
+        with opener(member.handle) as content, path.open("xb", buffering=0) as file:
             self._copy(content, file, member)
 
     def checked(self, name: str, kind: str) -> str | None:
@@ -171,9 +184,9 @@ class _Writer:
             self._names.add(target)
         return target
 
-    def refusal(self, why: str) -> GazenetError:
+    def refusal(self, why: str) -> Unusable:
         """The error that names this archive."""
-        return GazenetError(f"{self.archive}: {why}")
+        return Unusable(f"{self.archive}: {why}")
 
     def _copy(self, content: IO[bytes], file: IO[bytes], member: _Member) -> None:
         written = 0
@@ -181,7 +194,8 @@ class _Writer:
             written += len(block)
             if self._bytes + written > self.limits.total_bytes:  # The declared size may lie.
                 raise self.refusal(f"more than {self.limits.total_bytes} bytes unpacked")
-            file.write(block)
+            with told_when_full(self.folder, member.size - written + len(block), f"{self.archive}: {member.name}"):
+                write_all(file.fileno(), block)
         if written != member.size:
             raise self.refusal(f"member {member.name!r} has {written} bytes instead of {member.size}")
         self._bytes += written

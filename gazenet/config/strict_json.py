@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 
 from gazenet.errors import UsageError
 
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|NaN|-?Infinity|[{}\[\]]|-?\d[\d.eE+-]*')
+_TOKEN = re.compile(r'(?P<string>"(?:\\.|[^"\\])*")(?P<colon>[ \t\r\n]*:)?|NaN|-?Infinity|[{}\[\]]|-?\d[\d.eE+-]*')
+MAX_DEPTH = 100
+"""Objects and lists inside each other: no config needs more, and what follows walks them by recursion."""
 
 
 def parse(text: str, where: str) -> Any:
@@ -59,17 +61,25 @@ def _explain(text: str, where: str, error: json.JSONDecodeError) -> NoReturn:
 
 
 def _check_tokens(text: str, where: str) -> None:
-    """Find what :mod:`json` lets pass: doubled keys and numbers that are no finite numbers. ``text`` is valid."""
-    stack: list[set[str] | None] = []
+    """Find what :mod:`json` lets pass: doubled keys, numbers that are no finite numbers, deep nesting.
+
+    ``text`` is valid. One pass: every character is looked at a bounded number of times.
+    """
+    keys: list[set[str]] = []  # of the objects around a token; those of a list stay empty
     for token in _TOKEN.finditer(text):
         word = token.group()
         if word in "{[":
-            stack.append(set() if word == "{" else None)
+            if len(keys) == MAX_DEPTH:
+                _fail(text, where, token.start(), f"nested too deeply: more than {MAX_DEPTH} levels")
+            keys.append(set())
         elif word in "}]":
-            stack.pop()
-        elif word[0] == '"':
-            _check_key(text, where, token, stack)
-        elif word[-1] in "Ny" or math.isinf(_number(word)):
+            keys.pop()
+        elif token["colon"]:
+            key = json.loads(token["string"])
+            if key in keys[-1]:
+                _fail(text, where, token.start(), f"key '{key}' stands twice in this object: keep one")
+            keys[-1].add(key)
+        elif word[0] != '"' and (word[-1] in "Ny" or math.isinf(_number(word))):
             _fail(text, where, token.start(), f"{word} is not a finite number")
 
 
@@ -78,13 +88,3 @@ def _number(word: str) -> float:
         return float(word)
     except OverflowError:
         return math.inf
-
-
-def _check_key(text: str, where: str, token: re.Match[str], stack: list[set[str] | None]) -> None:
-    keys = stack[-1] if stack else None
-    if keys is None or not text[token.end() :].lstrip().startswith(":"):
-        return
-    key = json.loads(token.group())
-    if key in keys:
-        _fail(text, where, token.start(), f"key '{key}' stands twice in this object: keep one")
-    keys.add(key)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_state
+from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_content, state_in
+from gazenet.backbones.formats import is_safetensors, something_else
 from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
 from gazenet.files import atomic_write
@@ -60,7 +60,7 @@ def open_integrator(
     path = Path(path)
     if not path.is_file():
         raise UsageError(f"{path}: no such integrator file")
-    if path.suffix != ".safetensors":
+    if not _describes_itself(path, declared):
         return _open_published(path, declared)
     header, tensors = _read_safetensors(path)
     try:
@@ -74,9 +74,26 @@ def open_integrator(
     return network.eval(), spec, facts
 
 
+def _describes_itself(path: Path, declared: IntegratorSpec | None) -> bool:
+    """Whether a file is, or is called, one by :func:`save_integrator`. Raises UsageError, also for other files.
+
+    By content: weights of safetensors without a description are as good as others where they are ``declared``.
+    """
+    try:
+        if is_safetensors(path):
+            return declared is None or "config" in _read_safetensors(path)[0]
+        other = something_else(path)
+    except OSError as error:
+        raise UsageError(f"{path}: not an integrator file ({error.strerror or error})") from None
+    if path.suffix == ".safetensors" and other is not None:
+        raise UsageError(f"{path}: not an integrator file ({other[0]}); {other[1]}")
+    return False
+
+
 def _open_published(path: Path, declared: IntegratorSpec | None) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
-    state = read_state(path)
-    config, stored = _described(path)
+    content = read_content(path)
+    state = state_in(content, path)
+    config, stored = _described(content, path)
     spec = declared or stored
     if spec is None:
         beside = path.with_name(DESCRIBED)
@@ -93,9 +110,8 @@ def _open_published(path: Path, declared: IntegratorSpec | None) -> tuple[Gasp, 
     return network.eval(), spec, {}
 
 
-def _described(path: Path) -> tuple[GaspConfig | None, IntegratorSpec | None]:
+def _described(content: object, path: Path) -> tuple[GaspConfig | None, IntegratorSpec | None]:
     """Network and declaration in a checkpoint of a training; None where it does not say. Raises UsageError."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
     network, spec = (content.get(key) if isinstance(content, Mapping) else None for key in (NETWORK, SPEC))
     try:
         config = GaspConfig.from_dict(network) if isinstance(network, dict) else None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.exportable import Call, Exportable, noise
 from gazenet.cues.rendering import Canvas, brightest
 from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
@@ -35,12 +36,10 @@ class ActiveSpeaker:
         self._weights = Path(weights) if weights else WEIGHTS
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        from safetensors.torch import load_file
-
         self._device = device
         self._vad = asset_path("silero_vad")
         self._net = SpeakerNet()
-        self._net.load_state_dict({key: value.float() for key, value in load_file(self._weights).items()})
+        load_published(self._net, self._weights)
         self._run: Call = self._net.eval()
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:

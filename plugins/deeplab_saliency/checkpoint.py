@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import checked_state, read_content, read_state, state_in
 from gazenet.errors import UsageError
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
 from gazenet_plugins.deeplab_saliency.trunks import ThinResNet, load_onnx
@@ -26,8 +25,9 @@ VARIANT = "variant"
 
 def load_saliency(path: str | Path) -> DeepLabSaliency:
     """The network of a checkpoint, in evaluation mode. Raises UsageError for other files."""
-    state = read_state(path)
-    network = DeepLabSaliency(variant=declared(path))
+    content = read_content(path)
+    state = state_in(content, path)
+    network = DeepLabSaliency(variant=declared(content, path))
     network.load_state_dict(checked_state(network, state, path))
     return network.eval()
 
@@ -38,13 +38,10 @@ def container(state: Mapping[str, Tensor], variant: Variant) -> dict[str, Any]:
     return {**own, "state_dict": dict(state)}
 
 
-def declared(path: str | Path) -> Variant:
-    """Which network a readable checkpoint is of. Raises UsageError for a declaration that is unknown here."""
-    if Path(path).suffix == ".safetensors":
-        return PUBLISHED
-    content = torch.load(path, map_location="cpu", weights_only=True)
+def declared(content: object, path: str | Path) -> Variant:
+    """Which network a checkpoint is of, by its content. Raises UsageError for a declaration that is unknown here."""
     try:
-        return Variant.model_validate(content.get(VARIANT, {}))
+        return Variant.model_validate(content.get(VARIANT, {}) if isinstance(content, Mapping) else {})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, (VARIANT, *first["loc"])))
@@ -78,7 +75,7 @@ def load_segmentation(network: DeepLabSaliency, path: str | Path) -> None:
 
     The decoder keeps its values. Raises UsageError where the file lacks a part of either.
     """
-    found = renamed(read_state(path, prefixes=("module.",)))
+    found = renamed(read_state(path))
     if not found:
         raise UsageError(f"{path}: holds no DeepLabV3 for segmentation (keys backbone.*, classifier.0.*)")
     decoder = {

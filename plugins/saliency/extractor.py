@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.saliency.backbone import Backbone
@@ -31,12 +32,10 @@ class ImageSaliency:
         self._weights = Path(weights) if weights else WEIGHTS
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        from safetensors.torch import load_file
-
         self._device = device
         self._backbone = Backbone(asset_path("open_nsfw"))
         self._readout = SaliencyReadout()
-        self._readout.load_state_dict({key: value.float() for key, value in load_file(self._weights).items()})
+        load_published(self._readout, self._weights)
         self._readout.eval().to(device)
         self._run: Call = self._by_levels()
 

@@ -1,20 +1,20 @@
 """Networks from published files. Which of several versions a file holds is told by its keys.
 
-Files: state dicts, bare or in ``state_dict`` (``model_state_dict``: VGGSound), with or without the prefix ``module.``.
+Files: state dicts, bare or in ``state_dict`` (``model_state_dict``: VGGSound), with or without prefixes.
 """
 
 from __future__ import annotations
 
-import pickletools
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import checked_state, file_in, read_state
+from gazenet.backbones.harmless import classes_named
 from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
 from gazenet_plugins.stanet.classifiers import SA, ST, S, SoundPath, Stage
@@ -23,14 +23,12 @@ from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
 from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, Trunk
 
 PREFIXES = ("module.",)
+"""What published files have before their keys."""
 SALIENCY_FILES = ("STANet.pth", "STA.pth")
 """What the saliency network is called in a folder of weights."""
 
 State = Mapping[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
-
-PICKLES = 4
-"""Files older than torch 1.6 hold a magic number, a version and facts of the machine before their content."""
 
 UNUSED_BY_FUSION = ("Aup.", "extra_audio_d.", "extra_convs.", "extra_bilinear.")
 """Layers that the constructor of the authors' SA makes and the comparison of sound and picture does not call."""
@@ -128,7 +126,7 @@ def load_vggsound(path: str | Path) -> VGGSound:
 def published_state(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a file by key, without ``module.``. Raises UsageError, also for pickled networks."""
     try:
-        return read_state(path, prefixes=PREFIXES)
+        return read_state(path)
     except UsageError:
         if holds_a_network(Path(path)):
             name = Path(path).name
@@ -143,26 +141,8 @@ def published_state(path: str | Path) -> dict[str, Tensor]:
 def holds_a_network(path: Path) -> bool:
     """Whether a file holds a pickled module of torch; nothing of it is run."""
     with suppress(OSError, zipfile.BadZipFile):
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if name.endswith("data.pkl")]
-                return any(_names_a_module(archive.open(name)) for name in names)  # type: ignore[arg-type]
-        with path.open("rb") as file:
-            return _names_a_module(file)
+        return any(name.startswith("torch.nn.modules") for name in classes_named(path))
     return False
-
-
-def _names_a_module(file: BinaryIO) -> bool:
-    return any(name.startswith("torch.nn.modules") for name in _classes(file))
-
-
-def _classes(file: BinaryIO) -> Iterator[str]:
-    """The classes that the pickles of a file name, one pickle after the other."""
-    with suppress(ValueError, IndexError, UnicodeDecodeError):  # what is no pickle ends the search
-        for _ in range(PICKLES):
-            for operation, argument, _ in pickletools.genops(file):
-                if operation.name == "GLOBAL":
-                    yield str(argument)
 
 
 def _outputs(state: State, key: str, file: Path, axis: int = 0) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
+from gazenet.backbones.checkpoint import load_published
 from gazenet.errors import UsageError
 from gazenet.files import write_json
 from gazenet.learning.run import Finished, Run
@@ -154,7 +154,7 @@ def restored(chain: Chain, stage: Stage, mode: Mode) -> nn.Module:
     path = chosen_weights(chain, stage, mode)
     bare = chain.config.model_copy(update={"visual": "", "audio": ""})
     network = built(bare, stage, mode)
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    load_published(network, path)
     return network.eval().to(chain.config.device)
 
 

@@ -197,3 +197,25 @@ def test_licence_and_origin_of_every_asset_are_told() -> None:
         for file in asset.files if isinstance(asset, PublishedAsset) else ():
             urls = [source.url for source in file.sources if isinstance(source, HttpSource)]
             assert len(urls) == len(set(urls)) and not any(url.startswith("file:") for url in urls)
+
+
+def test_what_stands_for_a_hash_is_marked() -> None:
+    """Downloads: https and hashes where they are known; the others are marked, and warned of when they are fetched."""
+    catalogue = load_catalogue()
+    assert catalogue.get("silero_vad").trust == catalogue.get("vgg16").trust == "hash"
+    assert catalogue.get("fairplay").trust == "first use"
+    assert catalogue.get("findwho").trust == "first use, moving branch"
+    assert catalogue.get("stavis_preprocessed").trust == "first use, plain http"
+    assert catalogue.get("saliency_prediction/unisal/checkpoints/pretrained_unisal_orig").trust.endswith("branch")
+    assert catalogue.get("diem_original").trust == "-"
+
+
+def test_plain_addresses_are_those_of_hosts_not_known_to_have_https() -> None:
+    without = {"antoinecoutrot.magix.net", "cvsp.cs.ntua.gr", "videogazefollow.csail.mit.edu", "gaze360.csail.mit.edu"}
+    for asset in load_catalogue():
+        for file in getattr(asset, "files", ()):
+            addresses = [source.url for source in file.sources if getattr(source, "url", "").startswith("http")]
+            for address in addresses:
+                assert address.startswith("https://") or address.split("/")[2] in without, address
+            plain = [address for address in addresses if address.startswith("http://")]
+            assert addresses[len(addresses) - len(plain) :] == plain, "the protected address is asked first"

@@ -19,8 +19,7 @@ import pytest
 from scripted_server import DATA, PAGE, Server, serving
 from test_archives import make_zip
 
-from gazenet.assets import drive, steps, store
-from gazenet.assets import fetch as fetch_module
+from gazenet.assets import drive, space, steps, store
 from gazenet.assets import install as install_module
 from gazenet.assets.catalogue import Catalogue, CatalogueFile
 from gazenet.assets.display import Lines
@@ -76,6 +75,18 @@ def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_pat
     assert sum(server.asked.values()) == 2
 
 
+def test_a_plain_address_without_a_hash_is_warned_of_by_name(server: Server, tmp_path: Path) -> None:
+    said: list[str] = []
+    fetch([asset(server)], lambda one: store.local_path(one, tmp_path), Lines(said.append))
+    (warning,) = [text for text in said if "warning" in text]
+    assert f"{server.base}/good/w.pt is not protected (plain http)" in warning and "w.pt" in warning
+    source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
+    known = {"save_as": "w.pt", "sources": [source], "sha256": sha256_file(tmp_path / "net" / "w.pt")}
+    said.clear()
+    fetch([asset(server, id="known", files=[known])], lambda one: store.local_path(one, tmp_path), Lines(said.append))
+    assert not [text for text in said if "warning" in text]
+
+
 def test_a_changed_file_is_seen_and_replaced(server: Server, tmp_path: Path) -> None:
     wanted = asset(server)
     get(wanted, tmp_path)
@@ -92,7 +103,7 @@ def test_another_file_than_the_first_seen_is_refused(server: Server, tmp_path: P
     wanted = asset(server)
     get(wanted, tmp_path)
     (tmp_path / "net" / "w.pt").unlink()
-    server.files["w.pt"] = b"replaced" * 100
+    server.files["w.pt"] = b"\xffreplaced" * 100
     (failure,) = get(wanted, tmp_path)
     assert "w.pt: is another file than the one first seen" in failure.message
     assert f"delete {lock_path(tmp_path / 'net')} and run again" in failure.message
@@ -310,9 +321,13 @@ def test_several_come_at_the_same_time_and_failures_stay_apart(server: Server, t
 def test_no_space_is_seen_before_the_download(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
     wanted = asset(server, files=[{"save_as": "w.pt", "sources": [source], "size": len(DATA)}])
-    monkeypatch.setattr(fetch_module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
     (failure,) = get(wanted, tmp_path)
-    assert failure.message == f"{tmp_path}: disk full" and server.asked == {}
+    assert failure.message == (
+        f"{tmp_path}: disk full: {len(DATA)} bytes more are needed, 10 are free; what came is kept: make room and run "
+        "again to continue"
+    )
+    assert server.asked == {}
 
 
 def test_convert_needs_ffmpeg_unless_it_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import stat
@@ -12,9 +13,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
 
-from gazenet.assets import unpack as module
+from gazenet.assets import space
+from gazenet.assets.space import NoRoom
 from gazenet.assets.unpack import Limits, Selection, unpack
 from gazenet.errors import GazenetError
 
@@ -135,8 +138,10 @@ def test_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
 
 def test_room_is_looked_for_before_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "a.zip", [("x", bytes(5000))])
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=4000))
-    with pytest.raises(GazenetError, match="are free: make room first"):
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=4000))
+    with pytest.raises(
+        GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 bytes more .*, 4000 are free"
+    ):
         unpack(path, tmp_path / "out", Selection(), LIMITS)
 
 
@@ -147,6 +152,31 @@ def test_damage_is_told(tmp_path: Path, ending: str, keep: int) -> None:
     path = make(tmp_path / f"a.{ending}", [("x", noise)])
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(GazenetError, match=rf"a\.{ending}: (damaged archive|is not a tar, zip or 7z archive)"):
+        unpack(path, tmp_path / "out", Selection(), LIMITS)
+
+
+@pytest.mark.parametrize("ending", ["tar", "gz"])
+def test_a_tar_that_ends_between_two_members_is_damaged(tmp_path: Path, ending: str) -> None:
+    """The end of a tar is written in it; Python's reader takes any end of the file for it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:") as archive:
+        for name in ("x", "y"):
+            info = tarfile.TarInfo(name)
+            info.size = 512
+            archive.addfile(info, io.BytesIO(bytes(512)))
+    cut = buffer.getvalue()[:1024]
+    (tmp_path / f"a.{ending}").write_bytes(gzip.compress(cut) if ending == "gz" else cut)
+    with pytest.raises(GazenetError, match=r"damaged archive: it ends early"):
+        unpack(tmp_path / f"a.{ending}", tmp_path / "out", Selection(), LIMITS)
+
+
+@pytest.mark.parametrize("ending", ["zip", "gz"])
+def test_a_disk_that_becomes_full_is_told_with_what_is_needed(tmp_path: Path, ending: str) -> None:
+    path = make(tmp_path / f"a.{ending}", [("x", bytes(3000)), ("y", bytes(5000))])
+    with (
+        faults.inject(at=2, mode="torn"),
+        pytest.raises(NoRoom, match=r": y\): 5000 bytes more are needed, \d+ are free"),
+    ):
         unpack(path, tmp_path / "out", Selection(), LIMITS)
 
 

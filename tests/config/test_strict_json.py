@@ -27,6 +27,8 @@ BAD = [
     ("", "is empty"),
     ('{"a": "x}', "line 1 column 7: not JSON: unterminated string"),
     ("[" * 200_000, "nested too deeply"),
+    ("[" * 101 + "]" * 101, "line 1 column 101: nested too deeply: more than 100 levels"),
+    ('{"a":' * 101 + "1" + "}" * 101, "line 1 column 501: nested too deeply"),
     ("1" * 5000, "5000 digits"),
 ]
 
@@ -44,6 +46,35 @@ def test_refusal_names_place_and_fault(text: str, expected: str) -> None:
 def test_words_inside_strings_are_left_alone() -> None:
     data = {"a": 'NaN // { } "x": 1e999, ]', "b": ["a", "a"], "c": {"a": -1.5e-3}}
     assert parse(json.dumps(data), "f") == data
+
+
+class _Counted(str):
+    """Text that counts the characters that are copied out of it."""
+
+    copied = 0
+
+    def __getitem__(self, key: object) -> str:
+        part = super().__getitem__(key)  # type: ignore[index]
+        _Counted.copied += len(part)
+        return part
+
+
+def test_the_work_grows_with_the_text_and_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of the rest of the text for every key made 280,000 keys a matter of minutes."""
+    monkeypatch.setattr(_Counted, "copied", 0)
+    text = _Counted("{" + ", ".join(f'"key {k}" : {k}' for k in range(2000)) + "}")
+    assert len(parse(text, "f.json")) == 2000
+    assert _Counted.copied <= 10 * len(text)
+
+
+def test_many_keys_take_a_moment() -> None:
+    text = "{" + ",\n".join(f'"key {k}": [{k}, "value"]' for k in range(280_000)) + ', "key 7": 1}'
+    with pytest.raises(UsageError, match=r"line 280000 column 34: key 'key 7' stands twice"):
+        parse(text, "f.json")
+
+
+def test_nesting_within_the_limit_is_read() -> None:
+    assert parse("[" * 100 + "]" * 100, "f.json")
 
 
 _JSON = st.recursive(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gazenet.cues.external import middleware
 from gazenet.errors import UsageError
 
 ASKER = """
@@ -168,3 +169,76 @@ def test_without_wrapyfi_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "wrapyfi.connect", None)
     with pytest.raises(UsageError, match=r"pip install 'gazenet\[middleware\]'"):
         speaker("/gazenet/target")
+
+
+SENDER = """
+import pathlib, sys, time
+import pandas, wrapyfi.plugins.pandas_data as plugin
+from gazenet.cues.external.middleware import speaker
+class Runs:
+    def __reduce__(self):
+        return pathlib.Path.touch, (pathlib.Path(sys.argv[1]),)
+_, message = plugin.PandasData().encode(Runs())
+message["__wrapyfi__"] = list(message["__wrapyfi__"])
+mouth = speaker("/gazenet/hostile")
+for k in range(300):
+    mouth.publish({"value": message})
+    mouth.publish({"value": pandas.DataFrame({"a": [1]})})
+    mouth.publish({"value": "plain", "pair": (1, 2)})
+    time.sleep(0.05)
+"""
+HEARER = """
+import sys, time
+import wrapyfi.plugins.pandas_data  # with its decoder registered
+from wrapyfi.utils.core_utils import PluginRegistrar
+assert "PandasData" in PluginRegistrar.decoder_registry
+from gazenet.cues.external.middleware import hearer
+ear = hearer("/gazenet/hostile")
+end, told = time.monotonic() + 40, []
+while time.monotonic() < end and len(told) < 3:
+    heard = ear.listen()
+    if heard is not None:
+        told.append(heard)
+    time.sleep(0.002)
+print(told)
+"""
+AS_WRAPYFI_DOES = """
+import pathlib, sys
+import wrapyfi.plugins.pandas_data as plugin
+from wrapyfi.utils.serialization_encoders import JsonDecodeHook
+class Runs:
+    def __reduce__(self):
+        return pathlib.Path.touch, (pathlib.Path(sys.argv[1]),)
+_, message = plugin.PandasData().encode(Runs())
+JsonDecodeHook().object_hook(message)
+"""
+
+
+def test_a_message_with_a_pickle_is_not_unpickled(start, tmp_path: Path) -> None:
+    """No code from data: what another machine sends is never run, although Wrapyfi would."""
+    pytest.importorskip("pandas")
+    ran = tmp_path / "ran"
+    lines(start(AS_WRAPYFI_DOES, str(ran)))
+    assert ran.exists(), "such a message runs where Wrapyfi decodes it"
+    ran.unlink()
+    sender = start(SENDER, str(ran))
+    (heard,) = lines(start(HEARER))
+    sender.kill()
+    assert heard == str([{"value": "plain", "pair": (1, 2)}] * 3) and not ran.exists()
+
+
+def test_only_plain_values_are_decoded() -> None:
+    import base64
+    import io
+
+    def message(array: np.ndarray) -> dict:
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=True)
+        return {"__wrapyfi__": ["numpy.ndarray", base64.b64encode(buffer.getvalue()).decode(), "0"]}
+
+    assert middleware.decoded({"a": 1}) == {"a": 1}
+    assert middleware.decoded({"__wrapyfi__": ["tuple", [1, 2]]}) == (1, 2)
+    assert middleware.decoded(message(np.arange(3))).tolist() == [0, 1, 2]
+    for hostile in (message(np.array([print], object)), {"__wrapyfi__": ["PandasData", "x"]}, {"__wrapyfi__": []}):
+        with pytest.raises(ValueError):
+            middleware.decoded(hostile)

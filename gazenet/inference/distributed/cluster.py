@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 from gazenet.config.infer import InferConfig
 from gazenet.errors import GazenetError, UsageError
@@ -25,6 +28,9 @@ AHEAD = 2
 """Videos under way per worker: one at the networks, one at the ends."""
 ANSWER_S = 5.0
 """Seconds that the machine of a cluster has to answer."""
+LOOPBACK = "127.0.0.1"
+SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Whether Ray may make clusters of several machines; off by default on these systems, and off here for ``local``."""
 ENVIRONMENT = ("PYTHONPATH", "GAZENET_ASSETS", "GASP_CWD")
 """Variables of the driver that its processes need as well."""
 
@@ -72,8 +78,10 @@ class RayEngine:
         where: dict[str, Any] = {"address": address}
         if address == "local":
             where |= {"include_dashboard": False, "num_cpus": max(os.cpu_count() or 1, 2)}
+            where |= {"_node_ip_address": LOOPBACK}
         try:
-            self._ray.init(**where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+            with this_machine_alone() if address == "local" else contextlib.nullcontext():
+                self._ray.init(**where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
             text = " ".join(str(error).split())[:300]
             raise UsageError(f"--ray_address {address}: {text or type(error).__name__}") from None
@@ -89,6 +97,22 @@ class RayEngine:
     def __call__(self, graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
         """Each job with its summary or its error, as they end."""
         return _Run(self._ray, graph, jobs, resume, self._workers).ended()
+
+
+@contextmanager
+def this_machine_alone() -> Iterator[None]:
+    """Within the block a new cluster of Ray listens on loopback alone: whoever reaches its ports runs code here.
+
+    Ray puts the address of the machine in the place of 127.0.0.1 where clusters of several machines are possible; its
+    switch for that is read from the environment by its processes, and once by this one.
+    """
+    from ray._private import ray_constants
+
+    with (
+        mock.patch.dict(os.environ, {SWITCH: "0"}),
+        mock.patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False, create=True),
+    ):
+        yield
 
 
 def _reach(address: str) -> None:

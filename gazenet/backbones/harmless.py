@@ -1,0 +1,355 @@
+"""What a checkpoint may hold beside its tensors, and reading it without running anything that the file names.
+
+Pickles name functions and classes. Those of tensors are known to torch's restricted reader. The names below are of
+plain values that trainings put beside the weights (scores as NumPy numbers, command lines, dates, paths): each is
+answered by a stand-in of this module that keeps nothing or numbers alone, so that not even the named class is
+imported. Any other name is refused, whatever it is.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+import sys
+import threading
+import warnings
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ZIP_START = b"PK\x03\x04"
+_NESTED = 8
+"""Storages that hold pickles of their own, one in the other: plain ``pickle.dump`` of tensors makes one level."""
+_PICKLES = 4
+"""Files older than torch 1.6 hold a magic number, a version and facts of the machine before their content."""
+_LOCK = threading.Lock()
+
+
+class RefusedName(pickle.UnpicklingError):
+    """The file asks for something that is no plain value; ``name`` says for what."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"GLOBAL {name} is not among the plain values of a checkpoint")
+        self.name = name
+
+
+class Aside:
+    """Stands for a value beside the weights; nothing of it is kept."""
+
+    def __new__(cls, *values: Any, **named: Any) -> Aside:
+        return super().__new__(cls)
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        """Takes what the real class would take."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Takes what the real class would take."""
+
+
+class AsideDict:
+    """Makes a plain dictionary in the place of one with a default or with attributes."""
+
+    def __new__(cls, *values: Any, **named: Any) -> Any:
+        return dict(values[0]) if values and isinstance(values[0], dict) else {}
+
+
+class AsideList:
+    """Makes a plain list in the place of a queue."""
+
+    def __new__(cls, *values: Any) -> Any:
+        return list(values[0]) if values and isinstance(values[0], list | tuple) else []
+
+
+class Kind:
+    """Stands for a NumPy dtype: its code and byte order."""
+
+    def __init__(self, code: Any = "", *rest: Any) -> None:
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">"):
+            self.order = state[1]
+
+
+class Array:
+    """Stands for a NumPy array or number: shape, kind and bytes, not yet looked at."""
+
+    def __init__(self, *made: Any) -> None:
+        self.shape: Any = ()
+        self.kind: Any = made[0] if made else None
+        self.raw: Any = made[1] if len(made) > 1 else b""
+        self.fortran: Any = False
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, tuple) and len(state) == 5:
+            _, self.shape, self.kind, self.fortran, self.raw = state
+
+    def tensor(self) -> Tensor | None:
+        """The values; None for what is no array of numbers."""
+        raw = self.raw.encode("latin1", "replace") if isinstance(self.raw, str) else self.raw  # of Python 2
+        if not isinstance(self.kind, Kind) or not isinstance(raw, bytes | bytearray):
+            return None
+        try:
+            kind = np.dtype(self.kind.code)
+            if kind.kind not in "biuf" or kind.hasobject:
+                return None
+            stored = np.frombuffer(raw, kind.newbyteorder(self.kind.order))
+            # A copy, for the bytes belong to the pickle, and in this machine's order.
+            values = stored.reshape(self.shape, order="F" if self.fortran else "C").astype(kind.newbyteorder("="))
+            return torch.from_numpy(np.ascontiguousarray(values).reshape(self.shape))
+        except (TypeError, ValueError):
+            return None
+
+
+def _from_buffer(raw: Any, kind: Any = None, shape: Any = (), order: Any = "C") -> Array:
+    array = Array()
+    array.__setstate__((1, shape, kind, order == "F", raw))
+    return array
+
+
+def _empty_array(*made: Any) -> Array:
+    return Array()
+
+
+def _names(module: str, words: str, stand_in: Any) -> dict[str, Any]:
+    return {f"{module}.{word}": stand_in for word in words.split()}
+
+
+_PATHS = "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath"
+_NUMPY_CLASSES = (
+    "bool_ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 longdouble str_ bytes_ "
+    "ndarray"
+)
+_NUMPY_KINDS = (
+    "BoolDType Int8DType Int16DType Int32DType Int64DType UInt8DType UInt16DType UInt32DType UInt64DType Float16DType "
+    "Float32DType Float64DType"
+)
+PLAIN: dict[str, Any] = {
+    **_names("argparse", "Namespace", Aside),
+    **_names("types", "SimpleNamespace", Aside),
+    **_names("builtins", "int float bool str bytes bytearray complex list tuple dict slice range object", Aside),
+    **_names("builtins", "set frozenset", frozenset),
+    **_names("collections", "defaultdict Counter", AsideDict),
+    **_names("collections", "deque", AsideList),
+    **_names("datetime", "date datetime time timedelta timezone", Aside),
+    **_names("decimal", "Decimal", Aside),
+    **_names("fractions", "Fraction", Aside),
+    **_names("uuid", "UUID", Aside),
+    **_names("pathlib", _PATHS, Aside),
+    **_names("pathlib._local", _PATHS, Aside),
+    **_names("numpy", _NUMPY_CLASSES, Aside),
+    **_names("numpy", "dtype", Kind),
+    **_names("numpy.dtypes", _NUMPY_KINDS, Kind),
+    **{
+        f"numpy.{core}.{name}": stand_in
+        for core in ("core", "_core")
+        for name, stand_in in {
+            "multiarray.scalar": Array,
+            "multiarray._reconstruct": _empty_array,
+            "numeric._frombuffer": _from_buffer,
+        }.items()
+    },
+    **_names("torch.torch_version", "TorchVersion", Aside),
+    **_names("torch", "contiguous_format channels_last preserve_format strided", Aside),
+    **_names("lightning.fabric.utilities.data", "AttributeDict", AsideDict),
+    **_names("lightning_fabric.utilities.data", "AttributeDict", AsideDict),
+    **_names("lightning.pytorch.utilities.parsing", "AttributeDict", AsideDict),
+    **_names("pytorch_lightning.utilities.parsing", "AttributeDict", AsideDict),
+}
+"""What stands for each plain value, by the name that pickles give it."""
+
+_OWN = ("builtins.set", "collections.Counter", "builtins.bytearray", "builtins.complex", "torch.strided")
+"""Names that torch's restricted reader answers itself."""
+
+
+@contextmanager
+def plain_values() -> Iterator[None]:
+    """Within the block torch's restricted reader takes the plain values; one thread at a time, for its list is one."""
+    given: list[Any] = [(stand_in, name) for name, stand_in in PLAIN.items() if name not in _OWN]
+    with _LOCK, torch.serialization.safe_globals(given):
+        yield
+
+
+def load_other_forms(path: Path) -> Any:
+    """The content of a pickle in a form that torch's restricted reader does not know.
+
+    Pickle protocols 0, 1 and 3 to 5 within torch's containers, torch's first container (tar), pickles by
+    ``pickle.dump``. Raises RefusedName, and any error of damaged files.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(ZIP_START))
+        file.seek(0)
+        if start == ZIP_START:
+            return _zipped(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                # Not torch's own unpickler but the one of this module, which is as restricted: torch reads its
+                # containers around it. A zip never comes here, so nothing is handed to TorchScript.
+                own = sys.modules[__name__]
+                return torch.load(file, "cpu", pickle_module=own, weights_only=False, encoding="latin1")
+            except RefusedName:
+                raise
+            except Exception:
+                file.seek(0)
+                content = load(file)
+                if not isinstance(content, dict | list | tuple):  # the first number of a container that ends early
+                    raise
+                return content
+
+
+def load(file: IO[bytes], **options: Any) -> Any:
+    """One pickle of a file; called by torch too."""
+    return Unpickler(file, **options).load()
+
+
+def _zipped(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        (place,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+        folder = place.removesuffix("data.pkl")
+        if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+            raise pickle.UnpicklingError("its numbers are in big-endian order")
+        kept: dict[str, torch.UntypedStorage] = {}
+
+        def storage(saved: Any) -> torch.storage.TypedStorage:
+            word, kind, key, *_ = saved
+            if word != "storage" or not isinstance(kind, torch.serialization.StorageType):
+                raise pickle.UnpicklingError("refers to something that is no storage of numbers")
+            if key not in kept:
+                raw = bytearray(archive.read(f"{folder}data/{key}"))
+                numbers = torch.frombuffer(raw, dtype=torch.uint8) if raw else torch.empty(0, dtype=torch.uint8)
+                kept[key] = numbers.untyped_storage()
+            return torch.storage.TypedStorage(wrap_storage=kept[key], dtype=kind.dtype, _internal=True)
+
+        return Unpickler(io.BytesIO(archive.read(place)), storage=storage).load()
+
+
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
+    """A tensor over a storage; whether it wants gradients, and its hooks, are left out."""
+    return torch._utils._rebuild_tensor(storage, offset, size, stride)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _parameter(data: Any, *rest: Any) -> Any:
+    return data
+
+
+_depth = threading.local()
+
+
+def _nested(raw: Any) -> Any:
+    """A storage that was pickled by itself, as a file of torch's within the file."""
+    level = getattr(_depth, "level", 0)
+    if level >= _NESTED:
+        raise pickle.UnpicklingError("nested too deeply")
+    _depth.level = level + 1
+    try:
+        with plain_values() if not level else _nothing():
+            return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    finally:
+        _depth.level = level
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _bytes(text: Any, encoding: Any = "latin1") -> bytes:
+    """What pickles of old protocols say instead of bytes."""
+    if encoding not in ("latin1", "latin-1") or not isinstance(text, str):
+        raise pickle.UnpicklingError("holds bytes in an encoding of its own")
+    return text.encode("latin1")
+
+
+_TENSORS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": OrderedDict,
+    "_codecs.encode": _bytes,
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch.nn.parameter.Parameter": _parameter,
+    "torch.storage._load_from_bytes": _nested,
+    "torch.Size": Aside,
+    "torch.device": Aside,
+}
+
+
+class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+    """Reads pickles of every protocol and answers names by the tables of this module alone.
+
+    The one in Python, not that in C: what a pickle may set on objects is decided here.
+    """
+
+    stack: list[Any]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+
+    def __init__(self, file: IO[bytes], encoding: str = "latin1", storage: Callable[[Any], Any] | None = None) -> None:
+        super().__init__(file, encoding=encoding)
+        self._storage = storage
+
+    def persistent_load(self, pid: Any) -> Any:
+        """What a reference to the numbers beside the pickle stands for."""
+        if self._storage is None:
+            raise pickle.UnpicklingError("refers to something outside of the file")
+        return self._storage(pid)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name. Raises RefusedName."""
+        full = f"{module.replace('__builtin__', 'builtins')}.{name}"
+        if full in PLAIN:
+            return PLAIN[full]
+        if full in _TENSORS:
+            return _TENSORS[full]
+        if module in ("torch", "torch.cuda", "torch.storage"):
+            if name.endswith("Storage") and hasattr(torch, name):
+                return torch.serialization.StorageType(name)
+            if name.endswith("Tensor"):  # named beside its storage in torch's first container
+                return Aside
+            kind = getattr(torch, name, None) if name.isidentifier() else None
+            if isinstance(kind, torch.dtype):
+                return kind
+        raise RefusedName(full)
+
+    def load_build(self) -> None:
+        """Gives a stand-in its state; what torch and OrderedDict keep beside their content is dropped."""
+        state = self.stack.pop()
+        target = self.stack[-1]
+        if isinstance(target, Aside | Kind | Array):
+            target.__setstate__(state)
+        elif not isinstance(target, dict | Tensor):
+            raise pickle.UnpicklingError(f"sets the state of a {type(target).__name__}")
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+def classes_named(path: Path) -> list[str]:
+    """Classes and functions that the pickles of a file name, in order, each once; nothing is made of them."""
+    found: list[str] = []
+    with path.open("rb") as opened:
+        file: IO[bytes] = opened
+        if opened.read(len(ZIP_START)) == ZIP_START:
+            with zipfile.ZipFile(path) as archive:
+                name = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
+                file = io.BytesIO(archive.read(name) if name else b"")
+        file.seek(0)
+        texts: list[str] = []
+        try:
+            for _ in range(_PICKLES):
+                for operation, argument, _ in pickletools.genops(file):
+                    if operation.name in ("GLOBAL", "INST"):
+                        found.append(str(argument).replace(" ", "."))
+                    elif operation.name == "STACK_GLOBAL" and len(texts) > 1:
+                        found.append(".".join(texts[-2:]))
+                    elif isinstance(argument, str):
+                        texts.append(argument)
+        except (ValueError, IndexError, UnicodeDecodeError):
+            pass
+    return list(dict.fromkeys(found))
