@@ -97,3 +97,11 @@ def test_the_signal_is_told_whatever_a_library_makes_of_it(
     assert execute(Parser("gasp_test", ""), work, []) == 143
     assert capsys.readouterr().err.startswith("gasp_test: ended by SIGTERM; ")
     assert signal.getsignal(signal.SIGTERM) is before, "a call from another program leaves its handlers"
+
+
+def test_an_interrupt_while_a_command_imports_is_quiet(tmp_path: Path) -> None:
+    code = "import gazenet.cli.infer, os, signal; os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(9)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+    fault = subprocess.run([sys.executable, "-c", "import gazenet.cli; 1/0"], capture_output=True, text=True)
+    assert "ZeroDivisionError" in fault.stderr
