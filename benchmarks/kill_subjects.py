@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from gazenet.files import write_json
 from gazenet.media.encode import VideoWriter
@@ -66,7 +67,7 @@ POINTS = {
 }
 FRAMES, SIZE = 40, (90, 160)
 VIDEOS = ("001", "002")
-CUES = ["saliency", "gaze_direction"]
+CUES = ("det_transformed_dave", "det_transformed_esr9")
 EVERY_RUN = ("log", "wall_s", "timings", "frames_per_s", "versions")
 
 
@@ -139,26 +140,25 @@ class Infer(Subject):
 
 
 class Train(Subject):
-    """``gasp_train``: the integrator on two made-up videos with their fixations, cues and all."""
+    """``gasp_train``: the integrator on made-up pictures of two cues."""
 
     name, module = "train", "gazenet.cli.train"
 
     def __init__(self, inputs: Path) -> None:
         super().__init__(inputs)
-        make_findwho(inputs / "data" / "findwho")
+        make_pictures(inputs / "frames" / "diem")
         config = {
             "network": {"order": ["gmu"], "in_channels": 1, "latent": 4, "encoder": "Light", "head": "density"},
-            "cues": CUES,
+            "cues": list(CUES),
             "input_size": [18, 32],
             "data": {
-                "root": str(inputs / "data"),
-                "train": [{"dataset": "findwho", "items": ["001"]}],
-                "validation": [{"dataset": "findwho", "items": ["002"]}],
-                "frame_stride": 2,
+                "frames_root": str(inputs / "frames"),
+                "train": [{"dataset": "diem", "items": [VIDEOS[0]]}],
+                "validation": [{"dataset": "diem", "items": [VIDEOS[1]]}],
+                "frame_stride": 1,
                 "validation_min_observers": 1,
             },
-            "trainer": {"max_epochs": 6, "batch_size": 2, "samples_per_epoch": 24, "threads": 1},
-            "cache_dir": "cache",
+            "trainer": {"max_epochs": 8, "batch_size": 2, "samples_per_epoch": 64, "threads": 1},
             "output": "out",
         }
         write_json(inputs / "train.json", config)
@@ -166,15 +166,11 @@ class Train(Subject):
         self.arguments = ["--train_config_file", str(inputs / "train.json"), "--resume"]
 
     def outcome(self, folder: Path) -> Files:
-        return read(folder, "out/integrator.safetensors", "out/last_model.pt", "out/scores.json", "cache/**/maps.npy")
+        return read(folder, "out/integrator.safetensors", "out/last_model.pt", "out/scores.json")
 
     def reported(self, folder: Path, said: str) -> Files:
-        """Weights appear last and whole; of the cues, all but the one that was announced last are done."""
-        done = read(folder, "out/integrator.safetensors")
-        announced = len(re.findall(r"^cues \d+/\d+ ", said, re.MULTILINE))
-        entries = sorted(folder.glob("cache/maps/*/*/*/maps.npy"), key=lambda path: path.stat().st_mtime_ns)
-        complete = entries[: max(0, announced - 1) * len(CUES)]
-        return done | {str(path.relative_to(folder)): path.read_bytes() for path in complete}
+        """Weights and scores appear last and whole."""
+        return self.outcome(folder) if (folder / "out" / "scores.json").exists() else {}
 
 
 class Download(Subject):
@@ -229,18 +225,19 @@ def make_clip(path: Path, seed: int) -> Path:
     return path
 
 
-def make_findwho(folder: Path) -> None:
-    """Two videos and what nine people looked at in them."""
-    (folder / "raw_videos").mkdir(parents=True)
-    lines = ["video,subject,start_ms,duration_ms,x,y"]
-    random = np.random.default_rng(7)
-    for seed, name in enumerate(VIDEOS):
-        make_clip(folder / "raw_videos" / f"{name}.mp4", seed)
-        for frame in range(FRAMES):
-            for subject in range(9):
-                x, y = 8 * (25 + 2 * frame) + 40 * random.normal(), 8 * 45 + 40 * random.normal()
-                lines.append(f"{name},{subject},{40 * frame + 10},10,{x:.1f},{y:.1f}")
-    (folder / "fixations.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def make_pictures(folder: Path) -> None:
+    """A bright spot that wanders, in the published layout of map pictures, in each of ``VIDEOS``."""
+    rows, columns = np.mgrid[:36, :64]
+    for start, name in enumerate(VIDEOS):
+        for frame in range(20):
+            distance = (columns - 10 - 20 * start - 2 * frame) ** 2 + (rows - 18) ** 2
+            spot = (255 * np.exp(-distance / 60)).astype(np.uint8)
+            pictures = {"transformed_salmap": spot, "transformed_fixmap": np.uint8(255) * (spot > 220)}
+            pictures |= {CUES[0]: np.stack([spot] * 3, -1), CUES[1]: np.stack([255 - spot] * 3, -1)}
+            home = folder / name / str(frame + 1)
+            home.mkdir(parents=True)
+            for stem, picture in pictures.items():
+                Image.fromarray(picture).save(home / f"{stem}_1.jpg", quality=95)
 
 
 def make_integrator(path: Path, cues: tuple[str, ...]) -> None:

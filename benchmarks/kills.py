@@ -30,7 +30,7 @@ else:
 
 COMMANDS = ("infer", "train", "download")
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
-PATIENCE_S = 180.0
+PATIENCE_S = 600.0
 """Seconds that a command has to end after a signal, or to finish once it is started again."""
 STRAYS = ("**/.*.tmp*", "**/.gazenet-probe-*", "**/.fetch-*", "**/package-*", "**/*.part", "**/.owner")
 MARK = "GAZENET_KILLS"

@@ -22,6 +22,7 @@ def parser() -> Parser:
     return made
 
 
+@pytest.mark.promise("errors have an owner")
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [

@@ -165,6 +165,7 @@ def test_odd_sizes(tmp_path: Path, settings: Settings, size: tuple[int, int]) ->
     assert go(settings(*QUICK), make_clip(tmp_path / "odd.mp4", 3, size)).exit_code == 0
 
 
+@pytest.mark.promise("a failure stays with its input")
 def test_one_bad_input_does_not_stop_the_others(
     clip: Path, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,6 +237,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.promise("errors have an owner")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_plugin_is_named(
     fault: str, clip: Path, settings: Settings, plugin: Callable[[str], None], tmp_path: Path
@@ -250,6 +252,7 @@ def test_a_bad_plugin_is_named(
     assert not (tmp_path / "out" / "clip" / "report.html").exists()
 
 
+@pytest.mark.promise("nothing is skipped silently")
 def test_a_skipped_cue_is_neutral_and_said_so(
     clip: Path, settings: Settings, plugin: Callable[[str], None], tmp_path: Path
 ) -> None:
