@@ -148,13 +148,15 @@ class Train(Subject):
         super().__init__(inputs)
         make_pictures(inputs / "frames" / "diem")
         config = {
-            "network": {"order": ["gmu"], "in_channels": 1, "latent": 4, "encoder": "Light", "head": "density"},
+            "network": {"order": ["gmu"], "in_channels": 3, "latent": 4, "encoder": "Light", "head": "density"},
             "cues": list(CUES),
+            "rendering": "published",
             "input_size": [18, 32],
             "data": {
                 "frames_root": str(inputs / "frames"),
                 "train": [{"dataset": "diem", "items": [VIDEOS[0]]}],
                 "validation": [{"dataset": "diem", "items": [VIDEOS[1]]}],
+                "augment": {"flip": False, "shift": 0, "scale": 0},
                 "frame_stride": 1,
                 "validation_min_observers": 1,
             },

@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import signal
 
+QUOTED = 60
+"""Characters of somebody's value that a message repeats."""
+
+
+def quoted(value: str) -> str:
+    """A value as a message shows it: in quotes, only its beginning where it is long."""
+    return repr(value) if len(value) <= QUOTED else f"{value[:QUOTED]!r}... ({len(value)} characters)"
+
 
 class GazenetError(Exception):
     """Work on one input failed; a command goes on with the others and ends with exit code 1."""

@@ -124,7 +124,7 @@ def _of_the_system(error: OSError) -> str:
     """An error of the system, with the file and, where the working directory is the reason, the remedy."""
     text = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     if error.errno in (errno.ENOENT, errno.ESTALE) and working_dir_is_gone():
-        text += " (the working directory was deleted: change to another one and run again)"
+        text += " (the working directory was deleted: change to one that exists and run again)"
     return text
 
 
@@ -184,9 +184,15 @@ def working_dir_is_gone() -> bool:
 
 
 def enter_working_dir(working_dir: str | None) -> None:
-    """Change to ``working_dir``, else to ``$GASP_CWD`` where that is set. Raises UsageError when there is no such."""
+    """Change to ``working_dir``, else to ``$GASP_CWD`` where that is set.
+
+    Raises UsageError where there is no such folder, and where the current one was deleted: numeric libraries end a
+    process that has none.
+    """
     folder, source = working_dir or os.environ.get("GASP_CWD"), "--working_dir" if working_dir else "GASP_CWD"
     if not folder:
+        if working_dir_is_gone():
+            raise UsageError("the working directory was deleted: change to one that exists and run again")
         return
     try:
         os.chdir(os.path.expanduser(folder))

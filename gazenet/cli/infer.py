@@ -126,7 +126,7 @@ def device_names(text: str | None) -> list[str]:
     if text is None:
         return []
     numbers = [part.strip() for part in text.split(",")]
-    if not all(number.isdigit() for number in numbers):
+    if not all(number.isascii() and number.isdecimal() for number in numbers):
         raise UsageError(f"--devices {text}: GPUs are named by their numbers, for example 0,1")
     return [f"cuda:{number}" for number in numbers]
 

@@ -157,18 +157,25 @@ def test_a_warning_is_one_line_without_a_path(
     assert warnings.showwarning is shown
 
 
-def test_a_deleted_working_directory_is_the_reason(
+def test_a_deleted_working_directory_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
-    gone.rmdir()
-    assert execute(parser(), lambda args: Path("made").mkdir() or 0, []) == 1
-    assert capsys.readouterr().err == (
-        "gasp_test: made: No such file or directory "
-        "(the working directory was deleted: change to another one and run again)\n"
-    )
+    monkeypatch.delenv("GASP_CWD", raising=False)
+
+    def deleted_on_the_way(args: argparse.Namespace) -> int:
+        gone.rmdir()
+        Path("made").mkdir()
+        return 0
+
+    remedy = "the working directory was deleted: change to one that exists and run again"
+    assert execute(parser(), deleted_on_the_way, []) == 1
+    assert capsys.readouterr().err == f"gasp_test: made: No such file or directory ({remedy})\n"
+    assert execute(parser(), lambda args: 0, []) == 2
+    assert capsys.readouterr().err == f"gasp_test: {remedy}\n"
+    assert execute(parser(), lambda args: 0, ["--working_dir", str(tmp_path)]) == 0
 
 
 def test_absent_gpu_is_one_line() -> None:
