@@ -160,7 +160,7 @@ class Train(Subject):
                 "frame_stride": 1,
                 "validation_min_observers": 1,
             },
-            "trainer": {"max_epochs": 8, "batch_size": 2, "samples_per_epoch": 64, "threads": 1},
+            "trainer": {"max_epochs": 5, "batch_size": 2, "samples_per_epoch": 16, "threads": 1},
             "output": "out",
         }
         write_json(inputs / "train.json", config)
@@ -231,7 +231,7 @@ def make_pictures(folder: Path) -> None:
     """A bright spot that wanders, in the published layout of map pictures, in each of ``VIDEOS``."""
     rows, columns = np.mgrid[:36, :64]
     for start, name in enumerate(VIDEOS):
-        for frame in range(20):
+        for frame in range(10):
             distance = (columns - 10 - 20 * start - 2 * frame) ** 2 + (rows - 18) ** 2
             spot = (255 * np.exp(-distance / 60)).astype(np.uint8)
             pictures = {"transformed_salmap": spot, "transformed_fixmap": np.uint8(255) * (spot > 220)}
