@@ -62,7 +62,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def private_mounts() -> bool:
     """Whether a process here may have file systems of its own."""
     try:
-        done = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
+        command = ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]
+        done = subprocess.run(command, capture_output=True, check=False)
     except OSError:
         return False
     return done.returncode == 0
@@ -112,6 +113,19 @@ def test_in_a_process_that_was_not_forked(method: str, bench: Bench, tmp_path: P
     done = bench.run(tmp_path, f"start() {{{{ python=$1; shift; $python {script} $@; }}}}; start {{run}}")
     assert done.returncode == 0, done.stderr
     assert bench.outcome(tmp_path) == bench.wanted
+
+
+def test_while_the_clock_jumps(bench: Bench, tmp_path: Path) -> None:
+    """Every look at the clock finds it days before or after the one before."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import itertools, time\nreal, looks = time.time, itertools.count()\n"
+        "def jumping():\n    k = next(looks)\n    return real() + 86400 * (k if k % 2 else -k)\n"
+        "time.time = jumping\n"
+    )
+    line = f"PYTHONPATH={tmp_path}:$PYTHONPATH {{run}}"
+    assert bench.run(tmp_path, line).returncode == 0
+    assert bench.outcome(tmp_path) == bench.wanted
+    assert "finished before" in bench.run(tmp_path, line).stderr
 
 
 @needs_mounts
