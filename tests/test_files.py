@@ -32,6 +32,7 @@ def _operations(folder: Path) -> int:
     return len(counted.seen)
 
 
+@pytest.mark.promise("publish by rename")
 @pytest.mark.parametrize("mode", faults.MODES)
 def test_old_or_new_content_whichever_operation_fails(tmp_path: Path, mode: str) -> None:
     for k in range(1, _operations(tmp_path) + 1):

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gazenet.errors import UsageError
+
+
+def read_graph(path: Path) -> Any:
+    """The ``onnx.ModelProto`` of a file that holds all of its weights.
+
+    Raises UsageError for what is no ONNX file, and for one whose weights lie in other files: a network that was
+    fetched must not say which files of this machine are read.
+    """
+    import onnx
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except Exception:  # whatever the decoder of protocol buffers raises
+        raise UsageError(f"{path}: not an ONNX file") from None
+    if not model.graph.node:
+        raise UsageError(f"{path}: not an ONNX file")
+    elsewhere = next(_locations(model), None)
+    if elsewhere is not None:
+        raise UsageError(
+            f"{path}: its weights lie in another file ({elsewhere[:100]!r}), which is not read: save it as one file "
+            "(onnx.save_model(model, path, save_as_external_data=False))"
+        )
+    return model
+
+
+def _locations(message: Any) -> Iterator[str]:
+    """Where tensors anywhere in a message, in sub-graphs and functions too, say that their data is."""
+    from onnx import TensorProto
+
+    if isinstance(message, TensorProto):
+        if message.data_location == TensorProto.EXTERNAL or message.external_data:
+            yield next((one.value for one in message.external_data if one.key == "location"), "")
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                if hasattr(part, "ListFields"):
+                    yield from _locations(part)
 
 
 def free_sizes(value: Any, axes: Sequence[int]) -> None:
@@ -55,10 +99,9 @@ class OnnxNetwork:
         outputs: Sequence[str] | None = None,
         threads: int = 1,
     ) -> None:
-        import onnx
         import onnxruntime
 
-        model = onnx.load(str(path))
+        model = read_graph(path)
         for position, axes in (free or {}).items():
             free_sizes(model.graph.input[position], axes)
             for value in model.graph.output:

@@ -14,7 +14,6 @@ from gazenet.cli.common import OK, Parser, cell, check_device, execute, print_ta
 from gazenet.config.infer import TRAINED, InferConfig
 from gazenet.config.infer_experiments import FAMILIES, infer_families
 from gazenet.config.load import config_summaries, load_config
-from gazenet.config.placeholders import take
 from gazenet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ Configs may name a data set instead of videos ('data'), write the published per-
 score what was predicted ('metrics'); the published ones are in --list.
 --@NAME VALUE puts VALUE in the place of @NAME in the texts of the config.
 
-exit codes: 0 done; 1 some input failed, the others are done; 2 the request is wrong; 130 interrupted"""
+exit codes: 0 done; 1 some input failed, the others are done; 2 the request is wrong; 130 interrupted;
+143 ended by SIGTERM"""
 
 EXAMPLES = """  gasp_infer --input party.mp4
   gasp_infer --input a.mp4 b.mp4 --output_dir results --gpu 0
@@ -43,7 +43,7 @@ EXAMPLES = """  gasp_infer --input party.mp4
 
 def build_parser() -> Parser:
     """The options of ``gasp_infer``."""
-    parser = Parser("gasp_infer", DESCRIPTION, EXAMPLES)
+    parser = Parser("gasp_infer", DESCRIPTION, EXAMPLES, placeholders=True)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--infer_config", metavar="NAME", default="default", help="an installed config (see --list)")
     which.add_argument("--infer_config_file", metavar="FILE", help="a JSON config of your own")
@@ -96,11 +96,11 @@ def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | No
     return config
 
 
-def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None = None) -> int:
+def run(args: argparse.Namespace) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
     if args.list:
         return list_known()
-    config = resolve_config(args, placeholders)
+    config = resolve_config(args, args.placeholders)
     check_inputs(config)
     for name in device_names(args.devices) or [config.device]:
         check_device(name)
@@ -126,7 +126,7 @@ def device_names(text: str | None) -> list[str]:
     if text is None:
         return []
     numbers = [part.strip() for part in text.split(",")]
-    if not all(number.isdigit() for number in numbers):
+    if not all(number.isascii() and number.isdecimal() for number in numbers):
         raise UsageError(f"--devices {text}: GPUs are named by their numbers, for example 0,1")
     return [f"cuda:{number}" for number in numbers]
 
@@ -204,8 +204,7 @@ def list_known() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    rest, placeholders = take(sys.argv[1:] if argv is None else argv)
-    return execute(build_parser(), lambda args: run(args, placeholders), rest)
+    return execute(build_parser(), run, argv)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from gazenet.config.experiment_data import on_embedded_cues
 from gazenet.config.experiments import FAMILIES, families
 from gazenet.config.infer import InferConfig
 from gazenet.config.load import config_summaries, load_config
-from gazenet.config.placeholders import take
 from gazenet.config.train import TrainConfig
 from gazenet.errors import UsageError
 from gazenet.learning.load import installed_recipes, load_recipe, recipe_of
@@ -57,7 +56,7 @@ INTEGRATOR_FLAGS = ("embedded_cues", "compute_metrics", "infer_configs", "infer_
 
 def build_parser() -> Parser:
     """The options of ``gasp_train``."""
-    parser = Parser("gasp_train", DESCRIPTION, EXAMPLES)
+    parser = Parser("gasp_train", DESCRIPTION, EXAMPLES, placeholders=True)
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--train_config", metavar="NAME", default=DEFAULT, help=f"a config of --list (default: {DEFAULT})"
@@ -131,11 +130,11 @@ def infer_configs(args: argparse.Namespace) -> list[InferConfig]:
     return [load_config("infer", name) for name in names]
 
 
-def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None = None) -> int:
+def run(args: argparse.Namespace) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
     if args.list:
         return list_known()
-    given, sets = placeholders or {}, flag_sets(args)
+    given, sets = args.placeholders, flag_sets(args)
     if recipe_of(config_name(args), given) != INTEGRATOR:
         return run_recipe(args, sets, given)
     config = resolve_config(args, sets, given)
@@ -184,8 +183,7 @@ def list_known() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    rest, placeholders = take(sys.argv[1:] if argv is None else argv)
-    return execute(build_parser(), lambda args: run(args, placeholders), rest)
+    return execute(build_parser(), run, argv)
 
 
 if __name__ == "__main__":

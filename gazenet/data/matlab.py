@@ -1,11 +1,15 @@
 """MATLAB files as plain trees: structs become dictionaries, cells lists, texts strings, numbers arrays.
 
-Files up to version 7 are read through scipy. Version 7.3 files are HDF5 and need the optional package h5py.
+Files up to version 7 are read through scipy. Version 7.3 files are HDF5 and need the optional package h5py. A file may
+say that it holds anything: what would take too much memory, and what lies in other files, is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,22 +24,71 @@ if TYPE_CHECKING:
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_AT = (0, 512)
 _LISTED = 8
+LIMIT = 4 << 30
+"""Bytes that the variables of one file may take in memory."""
+_DEPTH = 50
+"""Levels of structs and cells within each other."""
+_NODE = 1024
+"""Bytes that a variable takes beside its numbers."""
+_RATIO = 1100
+"""More than what zlib can make of a byte."""
 
 
 def load_mat(path: Path) -> dict[str, Any]:
     """The variables of a MATLAB file by name.
 
-    Raises UsageError naming the file where it is missing, cut off, no MATLAB file, or of version 7.3 without h5py.
+    Raises UsageError naming the file where it is missing, cut off, no MATLAB file, too large once it is unpacked,
+    partly in other files, or of version 7.3 without h5py.
     """
     if _is_hdf5(path):
         return _load_hdf5(path)
     import scipy.io
 
     try:
+        _check_size(path, scipy.io.whosmat(path))
         raw = scipy.io.loadmat(path)
+    except UsageError:
+        raise
     except Exception as error:  # scipy raises whatever its parsers stumble over
         raise _unreadable(path, error) from None
     return {name: _plain(value) for name, value in raw.items() if not name.startswith("__")}
+
+
+def _too_large(path: Path) -> UsageError:
+    return UsageError(f"{path}: its variables take more than {LIMIT >> 30} GB of memory: check where it comes from")
+
+
+def _check_size(path: Path, variables: Sequence[tuple[str, tuple[int, ...], str]]) -> None:
+    """Raises UsageError where the named variables, by their declared shapes or unpacked, are beyond ``LIMIT``."""
+    if sum(8 * math.prod(map(int, shape)) for _, shape, kind in variables if kind != "sparse") > LIMIT:
+        raise _too_large(path)
+    if path.stat().st_size * _RATIO > LIMIT:
+        left = LIMIT
+        for piece in _packed(path):
+            left -= _unpacked_size(piece, left)
+            if left < 0:
+                raise _too_large(path)
+
+
+def _packed(path: Path) -> Iterator[bytes]:
+    """The compressed elements of a file of version 7 (128 bytes of header, then a type and a size before each)."""
+    with path.open("rb") as file:
+        order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:], "")
+        while order and len(head := file.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", head)
+            if kind == 15:
+                yield file.read(size)
+            else:
+                file.seek(size, 1)
+
+
+def _unpacked_size(piece: bytes, most: int) -> int:
+    """Bytes that a compressed element unpacks to; counting ends beyond ``most``."""
+    unpacker, size = zlib.decompressobj(), 0
+    while piece and size <= most:
+        size += len(unpacker.decompress(piece, 1 << 20))
+        piece = unpacker.unconsumed_tail
+    return size
 
 
 def lookup(tree: Mapping[str, Any], name: str, path: Path) -> Any:
@@ -127,24 +180,59 @@ def _load_hdf5(path: Path) -> dict[str, Any]:
         ) from None
     try:
         with h5py.File(path, "r") as file:
-            return {name: _from_hdf5(file[name], file) for name in file if not name.startswith("#")}
+            tree = _Tree(file, path)
+            return {name: tree.child(file, name) for name in file if not name.startswith("#")}
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise _unreadable(path, error) from None
 
 
-def _from_hdf5(node: Any, file: h5py.File) -> Any:
-    kind = node.attrs.get("MATLAB_class", b"")
-    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
-    if hasattr(node, "keys"):
-        return {name: _from_hdf5(node[name], file) for name in node}
+class _Tree:
+    """Reads what is in an HDF5 file, and nothing else; ``left`` bytes may still be taken."""
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self.file, self.path, self.left = file, path, LIMIT
+
+    def child(self, group: Any, name: str, depth: int = 0) -> Any:
+        """The member ``name`` of a group. Raises UsageError for what lies in another file."""
+        import h5py
+
+        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+            raise self._elsewhere(name)
+        return self.value(group[name], name, depth)
+
+    def value(self, node: Any, name: str, depth: int) -> Any:
+        """What a group or data set holds. Raises UsageError where it is too large or deep, or in another file."""
+        group = hasattr(node, "keys")
+        self.left -= _NODE + (0 if group else (node.size or 0) * node.dtype.itemsize)
+        if self.left < 0:
+            raise _too_large(self.path)
+        if depth > _DEPTH:
+            raise UsageError(f"{self.path}: variable {name} is nested deeper than {_DEPTH} levels")
+        if group:
+            return {key: self.child(node, key, depth + 1) for key in node}
+        if node.external or node.is_virtual:
+            raise self._elsewhere(name)
+        kind = node.attrs.get("MATLAB_class", b"")
+        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        if node.dtype == object:
+            references = np.asarray(node).ravel()
+            cells = [self.value(self.file[reference], name, depth + 1) for reference in references]
+            return cells if kind == "cell" or len(cells) != 1 else cells[0]
+        return [] if kind == "cell" else _array(node, kind)
+
+    def _elsewhere(self, name: str) -> UsageError:
+        return UsageError(f"{self.path}: variable {name} lies in another file, which is not read: save it whole")
+
+
+def _array(node: Any, kind: str) -> Any:
     empty = bool(node.attrs.get("MATLAB_empty", 0))
-    if node.dtype == object:
-        cells = [_from_hdf5(file[reference], file) for reference in np.asarray(node).ravel()]
-        return cells if kind == "cell" or len(cells) != 1 else cells[0]
-    if kind == "cell":
-        return []
     # MATLAB keeps the first axis closest together, HDF5 the last one.
     array = np.asarray(node).T
     if kind == "char":
         return "" if empty else "".join(chr(code) for code in array.ravel(order="F"))
-    return np.empty(tuple(int(side) for side in np.asarray(node).ravel())) if empty else array
+    if not empty:
+        return array
+    sides = [int(side) for side in array.ravel()]
+    if 0 not in sides:
+        raise ValueError(f"an empty array of {sides}")
+    return np.empty(tuple(sides))

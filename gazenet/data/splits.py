@@ -11,10 +11,12 @@ from importlib import resources
 from pathlib import Path
 
 from gazenet.data.types import installed_datasets
-from gazenet.errors import UsageError
+from gazenet.errors import QUOTED, UsageError, quoted
 
 COLUMNS = ("video_id", "fps", "scene_type", "dataset")
 SCENES = ("Social", "Nature", "Other", "SocialEXCLUDE")
+RATE_DIGITS = 9
+"""Of the longest number that is taken for a rate; Python refuses to convert thousands of digits."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,14 @@ def _row(row: dict[str, str | None], where: str, known: Collection[str]) -> Spli
     video, fps, scene, dataset = (str(row[column] or "").strip() for column in COLUMNS)
     if not video or not dataset:
         raise UsageError(f"{where}: video_id and dataset must not be empty")
-    if not (fps.isascii() and fps.isdecimal()) or int(fps) == 0:
-        raise UsageError(f"{where}: fps must be a positive whole number, not {fps!r}")
+    if not (fps.isascii() and fps.isdecimal()) or len(fps) > RATE_DIGITS or int(fps) == 0:
+        raise UsageError(f"{where}: fps must be a positive whole number, not {quoted(fps)}")
     if scene not in SCENES:
-        raise UsageError(f"{where}: scene_type must be one of {', '.join(SCENES)}, not {scene!r}")
+        raise UsageError(f"{where}: scene_type must be one of {', '.join(SCENES)}, not {quoted(scene)}")
     if dataset not in known:
-        near = difflib.get_close_matches(dataset, known, n=1)
+        near = difflib.get_close_matches(dataset[:QUOTED], known, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"{where}: dataset {dataset!r} has no reader{hint}; known: {', '.join(sorted(known))}")
+        raise UsageError(f"{where}: dataset {quoted(dataset)} has no reader{hint}; known: {', '.join(sorted(known))}")
     return SplitRow(video, int(fps), scene, dataset)
 
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gazenet.backbones.onnx_graph import read_graph
 from gazenet.errors import UsageError
 from gazenet.export.half import halved
 from gazenet.export.steady import steadied
@@ -206,7 +207,7 @@ def inspect_onnx(path: Path) -> GraphFacts:
 
     Raises UsageError for what is no ONNX file.
     """
-    model = read_onnx(path)
+    model = read_graph(path)
     counts = Counter(node.op_type for node in model.graph.node)
     unfit = [f"{kind} ({counts[kind]} times)" for kind in UNFIT if counts[kind]]
     unfit += [
@@ -224,24 +225,9 @@ def inspect_onnx(path: Path) -> GraphFacts:
     return GraphFacts(opset, len(model.graph.node), tuple(unfit), half)
 
 
-def read_onnx(path: Path) -> Any:
-    """The ``onnx.ModelProto`` of a file. Raises UsageError for what is no ONNX file."""
-    import onnx
-
-    try:
-        model = onnx.load(str(path), load_external_data=False)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except Exception:  # whatever the decoder of protocol buffers raises
-        raise UsageError(f"{path}: not an ONNX file") from None
-    if not model.graph.node:
-        raise UsageError(f"{path}: not an ONNX file")
-    return model
-
-
 def facts_of(path: Path) -> dict[str, str]:
-    """What a file that :func:`export_onnx` wrote says of itself. Raises UsageError as :func:`read_onnx` does."""
-    return {one.key: one.value for one in read_onnx(path).metadata_props}
+    """What a file that :func:`export_onnx` wrote says of itself. Raises UsageError as :func:`read_graph` does."""
+    return {one.key: one.value for one in read_graph(path).metadata_props}
 
 
 def _is_int64(value: Any) -> bool:
@@ -285,6 +271,7 @@ def open_session(path: Path, device: torch.device | None = None) -> Any:
         if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
             raise UsageError("this onnxruntime knows no CUDA: pip install onnxruntime-gpu, or device cpu")
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
+    read_graph(path)  # The session would read what the file names.
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's own types have no common base

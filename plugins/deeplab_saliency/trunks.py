@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import checked_state
+from gazenet.backbones.onnx_graph import read_graph
 from gazenet.backbones.resnet2d import DEEP, Bottleneck
 from gazenet.errors import UsageError
 
@@ -93,15 +94,9 @@ def load_onnx(trunk: ThinResNet, path: str | Path) -> None:
 
 def _kernels(path: Path) -> list[list[NDArray[np.float32]]]:
     """Of every convolution in order: kernel, bias, and what is subtracted, multiplied and added after it."""
-    import onnx
     from onnx import numpy_helper
 
-    try:
-        graph: Any = onnx.load(str(path)).graph
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except Exception:
-        raise UsageError(f"{path}: is no ONNX file") from None
+    graph: Any = read_graph(path).graph
     kept = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     kept |= {node.output[0]: kept[node.input[0]] for node in graph.node if node.input and node.input[0] in kept}
     after = {name: node for node in reversed(graph.node) for name in node.input}

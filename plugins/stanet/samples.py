@@ -125,10 +125,14 @@ class Moments:
         return torch.from_numpy(grey.astype(np.float32) / 255)[None]
 
 
+MOST_SOUND = 1 << 24
+"""Numbers of the largest spectrogram that is read."""
+
+
 def read_spectrogram(path: Path) -> NDArray[np.float32]:
     """``[81, 199]`` from ``.npy``, or from the HDF5 files (``dataset``) that the re-implementation writes.
 
-    Raises UsageError for the latter without the package h5py.
+    Raises UsageError for the latter without the package h5py, and for what is no such file.
     """
     if path.suffix != ".h5":
         return np.asarray(np.load(path), np.float32)
@@ -136,8 +140,16 @@ def read_spectrogram(path: Path) -> NDArray[np.float32]:
         import h5py
     except ImportError:
         raise UsageError(f"{path}: is an HDF5 file, which needs the package h5py; run: pip install h5py") from None
-    with h5py.File(path, "r") as file:
-        return np.asarray(file["dataset"], np.float32)
+    try:
+        with h5py.File(path, "r") as file:
+            elsewhere = isinstance(file.get("dataset", getlink=True), h5py.ExternalLink)
+            node = None if elsewhere else file["dataset"]
+            # A file may declare any size, and say that its numbers lie in any other file.
+            if node is None or node.external or node.is_virtual or not 0 < node.size <= MOST_SOUND:
+                raise UsageError(f"{path}: is no spectrogram: make it again")
+            return np.asarray(node, np.float32)
+    except (OSError, KeyError, AttributeError, TypeError) as error:
+        raise UsageError(f"{path}: is no spectrogram ({error}): make it again") from None
 
 
 def resized_antialiased(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

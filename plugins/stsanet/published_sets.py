@@ -5,6 +5,7 @@ File numbers count from 1: the clip that starts at s takes the files s + 1 to s 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from gazenet_plugins.stsanet.network import CLIP, TARGET
 from gazenet_plugins.stsanet.recipe import Layout, PublishedSet
 
 IMAGES = (".png", ".jpg")
+MOST_PIXELS = 1 << 28
+"""Of the variables of one file of fixations."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,13 @@ def moved(fixations: NDArray[np.generic], height: int, width: int) -> NDArray[np
 def _fixations(path: Path) -> NDArray[np.generic]:
     if path.suffix != ".mat":
         return read_image(path)[..., 0]
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     try:
-        return np.asarray(loadmat(path)["eyeMap"])
+        sizes = {name: math.prod(map(int, shape)) for name, shape, _ in whosmat(path)}
+        if max(sizes.values(), default=0) > MOST_PIXELS:
+            raise ValueError("it declares more pixels than any frame has")
+        return np.asarray(loadmat(path, variable_names=["eyeMap"])["eyeMap"])
     except (OSError, KeyError, ValueError, NotImplementedError) as error:
         raise UsageError(f"{path}: holds no variable eyeMap that can be read ({error})") from None
 

@@ -36,6 +36,7 @@ def begun(part: Path, address: str, data: bytes = DATA[:1000], tag: str = "") ->
     return part
 
 
+@pytest.mark.promise("downloads are verified")
 @pytest.mark.parametrize("wanted", [KNOWN, UNKNOWN], ids=["known", "unknown"])
 @pytest.mark.parametrize("kind", ["good", "plain", "cut", "stall", "busy", "moved", "unranged", "chunked"])
 def test_faults_that_pass_end_with_the_right_file(server: Server, tmp_path: Path, kind: str, wanted: Wanted) -> None:

@@ -99,6 +99,7 @@ def test_a_changed_file_is_seen_and_replaced(server: Server, tmp_path: Path) -> 
     assert get(wanted, tmp_path) == [] and path.read_bytes() == DATA
 
 
+@pytest.mark.promise("downloads are verified")
 def test_another_file_than_the_first_seen_is_refused(server: Server, tmp_path: Path) -> None:
     wanted = asset(server)
     get(wanted, tmp_path)

@@ -115,6 +115,7 @@ def test_a_name_twice_is_refused(tmp_path: Path, ending: str) -> None:
         unpack(path, tmp_path / "out", Selection(), LIMITS)
 
 
+@pytest.mark.promise("downloads are verified")
 @pytest.mark.parametrize("ending", ["zip", "gz"])
 def test_bombs_are_refused(tmp_path: Path, ending: str) -> None:
     path = make(tmp_path / f"a.{ending}", [("big", bytes(2_000_000))])

@@ -6,6 +6,7 @@ import argparse
 import errno
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def parser() -> Parser:
     return made
 
 
+@pytest.mark.promise("errors have an owner")
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
@@ -28,6 +30,10 @@ def parser() -> Parser:
         (MediaError("a.mp4: not\na video"), 1, "gasp_test: a.mp4: not a video\n"),
         (OSError(errno.ENOSPC, "No space left on device", "f"), 1, "No space left on device"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(errno.ENOSPC, "No space left on device", "f"), 1, "gasp_test: f: No space left on device\n"),
+        (SystemExit(0), 1, "gasp_test: internal error: SystemExit: 0 (--debug shows where)\n"),
+        (GeneratorExit(), 1, "gasp_test: internal error: GeneratorExit (--debug shows where)\n"),
+        (UsageError("9" * 5000), 2, "9 ... 9"),
         (ZeroDivisionError("by zero"), 1, "internal error: ZeroDivisionError: by zero (--debug shows where)"),
     ],
 )
@@ -128,6 +134,48 @@ def test_closed_pipe_is_quiet() -> None:
     assert process.stderr.read() == b""
     assert process.wait() == 0
     process.stderr.close()
+
+
+def test_a_warning_is_one_line_without_a_path(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, category, place, *more: places.append(place))
+
+    def warn(args: argparse.Namespace) -> int:
+        warnings.warn("divide by zero\nencountered", RuntimeWarning, stacklevel=1)
+        return 0
+
+    shown = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert execute(parser(), warn, []) == 0
+        assert capsys.readouterr().err == "gasp_test: warning: divide by zero encountered\n"
+        assert places == []
+        assert execute(parser(), warn, ["--debug"]) == 0
+        assert places == [__file__]
+    assert warnings.showwarning is shown
+
+
+def test_a_deleted_working_directory_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    monkeypatch.delenv("GASP_CWD", raising=False)
+
+    def deleted_on_the_way(args: argparse.Namespace) -> int:
+        gone.rmdir()
+        Path("made").mkdir()
+        return 0
+
+    remedy = "the working directory was deleted: change to one that exists and run again"
+    assert execute(parser(), deleted_on_the_way, []) == 1
+    assert capsys.readouterr().err == f"gasp_test: made: No such file or directory ({remedy})\n"
+    assert execute(parser(), lambda args: 0, []) == 2
+    assert capsys.readouterr().err == f"gasp_test: {remedy}\n"
+    assert execute(parser(), lambda args: 0, ["--working_dir", str(tmp_path)]) == 0
 
 
 def test_absent_gpu_is_one_line() -> None:

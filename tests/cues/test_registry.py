@@ -84,6 +84,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.promise("plugins are guarded")
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_plugin_is_told_and_hides_nobody(install: Install, kind: str) -> None:
     source, reason = BROKEN[kind]

@@ -313,6 +313,7 @@ WRONG: dict[str, tuple[Callable[[Any, Windows], Any], str]] = {
 }
 
 
+@pytest.mark.promise("plugins are guarded")
 @pytest.mark.parametrize("fault", WRONG)
 def test_nothing_wrong_passes_the_border(fault: str) -> None:
     extract, reason = WRONG[fault]

@@ -11,6 +11,7 @@ import pytest
 import raw_collections as raw
 import scipy.io
 
+from gazenet.data import matlab
 from gazenet.data.coutrot import Coutrot1
 from gazenet.data.matlab import load_mat, lookup, numbers, texts
 from gazenet.errors import UsageError
@@ -129,3 +130,59 @@ def test_a_reader_does_not_mind_the_version(tmp_path: Path) -> None:
     after = Coutrot1(root).items()[0].fixations(times)
     assert [a.tolist() for a in after] == [b.tolist() for b in before]
     assert lookup(load_mat(root / "coutrot_database1.mat"), "Coutrot_Database1", root)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(
+    nested: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mat"
+    data = np.zeros((2000, 2000))
+    scipy.io.savemat(path, {"a": {"b": data} if nested else data}, do_compression=True)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(matlab, "LIMIT", 31_000_000)
+    with pytest.raises(UsageError, match=r"a\.mat: its variables take more than .* memory: check where it comes from"):
+        load_mat(path)
+    monkeypatch.setattr(matlab, "LIMIT", 33_000_000)
+    found = load_mat(path)["a"]
+    assert np.array_equal(found["b"] if nested else found, data)
+
+
+def test_an_array_of_which_nothing_is_stored_is_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a/b", (1_000_000, 1_000_000), "f8", chunks=(1000, 1000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UsageError, match=r"a\.mat: its variables take more than 4 GB of memory"):
+        load_mat(path)
+
+
+@pytest.mark.parametrize("way", ["link", "external", "virtual"])
+def test_variables_in_other_files_are_refused(way: str, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    secret, path = tmp_path / "secret.h5", tmp_path / "a.mat"
+    with h5py.File(secret, "w") as file:
+        file["b"] = np.arange(3.0)
+    with h5py.File(path, "w") as file:
+        if way == "link":
+            file["b"] = h5py.ExternalLink(str(secret), "b")
+        elif way == "external":
+            file.create_dataset("b", (3,), "f8", external=[(str(secret), 0, 24)])
+        else:
+            layout = h5py.VirtualLayout((3,), "f8")
+            layout[:] = h5py.VirtualSource(str(secret), "b", (3,))
+            file.create_virtual_dataset("b", layout)
+    with pytest.raises(UsageError, match=r"a\.mat: variable b lies in another file, which is not read"):
+        load_mat(path)
+
+
+def test_cells_that_hold_themselves_are_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        node = file.create_dataset("a", (1, 2), h5py.ref_dtype)
+        node.attrs["MATLAB_class"] = np.bytes_("cell")
+        node[...] = np.array([[node.ref, node.ref]], h5py.ref_dtype)
+    with pytest.raises(UsageError, match=r"a\.mat: variable a is nested deeper than 50 levels"):
+        load_mat(path)

@@ -51,6 +51,14 @@ def test_bad_tables(text: str, message: str) -> None:
         parse_split(text, "mine.csv")
 
 
+@pytest.mark.parametrize("cells", ["v,{},Social,ave", "v,25,{},ave", "v,25,Social,{}"])
+def test_a_long_cell_is_told_in_a_short_line(cells: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_split(f"video_id,fps,scene_type,dataset\n{cells.format('9' * 5000)}\n", "mine.csv")
+    assert str(caught.value).startswith("mine.csv: line 2: ") and "(5000 characters)" in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
 def test_unknown_names_and_files(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'train_findwho'"):
         read_split("train_findwo")

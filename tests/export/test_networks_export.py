@@ -9,9 +9,10 @@ import pytest
 import torch
 from lent_networks import NETWORKS, gasp
 
+from gazenet.backbones.onnx_graph import read_graph
 from gazenet.cues.exportable import Exportable
 from gazenet.export.half import halved
-from gazenet.export.onnx import ExportReport, compare_onnx, export_onnx, read_onnx
+from gazenet.export.onnx import ExportReport, compare_onnx, export_onnx
 from gazenet.fusion.config import PUBLISHED_CLASSES
 
 onnx = pytest.importorskip("onnx")
@@ -49,7 +50,7 @@ def check(lent: Exportable, path: Path, rough: float, exact: float = EXACT) -> N
     assert report.unfit == () and [one.output for one in report.differences] == list(lent.outputs)
     assert all(np.isfinite(one.largest) for one in report.differences)
     parse(path)
-    onnx.save(halved(read_onnx(path)), path)
+    onnx.save(halved(read_graph(path)), path)
     errors = compare_onnx(lent.network, lent.examples, path)
     assert max(one.relative for one in errors) < rough, [str(one) for one in errors]
     parse(path)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gazenet.backbones.onnx_graph import read_graph
 from gazenet.backbones.unpool import unpool
 from gazenet.export.half import halved
-from gazenet.export.onnx import compare_onnx, export_onnx, read_onnx, run_onnx
+from gazenet.export.onnx import compare_onnx, export_onnx, run_onnx
 from gazenet.export.steady import LONG, is_steady
 from gazenet.export.values import described, products
 
@@ -41,7 +42,7 @@ def test_a_large_norm_is_as_exact_as_in_pytorch(tmp_path: Path) -> None:
     path, layer = tmp_path / "norm.onnx", norm(*BLOCK)
     report = export_onnx(layer, [blocks(2)], path)
     assert report.worst < 2e-6, str(report)
-    kinds = {node.op_type for node in read_onnx(path).graph.node}
+    kinds = {node.op_type for node in read_graph(path).graph.node}
     assert "LayerNormalization" not in kinds and "ReduceMean" in kinds
     (found,) = run_onnx(path, [blocks(3).numpy()])[1]
     assert np.allclose(found, layer(blocks(3)).detach().numpy(), atol=1e-5)
@@ -49,7 +50,7 @@ def test_a_large_norm_is_as_exact_as_in_pytorch(tmp_path: Path) -> None:
 
 def test_an_ordinary_norm_stays_one_operator(tmp_path: Path) -> None:
     export_onnx(norm(LONG), [torch.randn(2, LONG)], tmp_path / "norm.onnx")
-    assert [node.op_type for node in read_onnx(tmp_path / "norm.onnx").graph.node] == ["LayerNormalization"]
+    assert [node.op_type for node in read_graph(tmp_path / "norm.onnx").graph.node] == ["LayerNormalization"]
 
 
 class Decides(nn.Module):
@@ -68,7 +69,7 @@ def test_what_decides_and_what_norms_stays_single(tmp_path: Path) -> None:
     torch.manual_seed(6)
     network, clip, path = Decides().eval(), torch.randn(2, 3, 4, 40, 60), tmp_path / "half.onnx"
     report = export_onnx(network, [clip], path, half=True)
-    model = read_onnx(path)
+    model = read_graph(path)
     kinds = {name: one.kind for name, one in described(model).items()}
     convolutions = {node.input[1]: kinds[node.output[0]] for node in model.graph.node if node.op_type == "Conv"}
     assert convolutions == {"where.weight": FLOAT, "what.weight_half": HALF}
@@ -85,8 +86,8 @@ def test_a_file_in_single_precision_halves_to_the_same(tmp_path: Path) -> None:
     at_once, later = tmp_path / "half.onnx", tmp_path / "single.onnx"
     report = export_onnx(network, [clip], at_once, half=True)
     assert export_onnx(network, [clip], later).half == 0
-    onnx.save(halved(read_onnx(later)), later)
-    assert products(read_onnx(later)) == products(read_onnx(at_once))
+    onnx.save(halved(read_graph(later)), later)
+    assert products(read_graph(later)) == products(read_graph(at_once))
     assert compare_onnx(network, [clip], later) == report.differences
 
 

@@ -165,6 +165,7 @@ def test_odd_sizes(tmp_path: Path, settings: Settings, size: tuple[int, int]) ->
     assert go(settings(*QUICK), make_clip(tmp_path / "odd.mp4", 3, size)).exit_code == 0
 
 
+@pytest.mark.promise("a failure stays with its input")
 def test_one_bad_input_does_not_stop_the_others(
     clip: Path, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,6 +204,21 @@ def test_equal_stems_do_not_meet(tmp_path: Path, settings: Settings) -> None:
     assert len(folders) == 2 and {one.frames for one in result.finished} == {2, 3}
 
 
+@pytest.mark.promise("keys are content")
+def test_another_video_under_the_same_name_is_another_video(settings: Settings, tmp_path: Path) -> None:
+    shared = f"cache_dir={tmp_path / 'cache'}"
+    maps = []
+    for run_number, left in enumerate((0, 40)):
+        image = np.zeros((72, 96, 3), np.uint8)
+        image[20:40, left : left + 30] = 255
+        video = make_clip(tmp_path / "same.mp4", 3, image=image)
+        for name, cache in (("shared", shared), ("fresh", f"cache_dir={tmp_path / f'fresh{run_number}'}")):
+            folder = tmp_path / f"{name}{run_number}"
+            assert go(settings(*QUICK, "outputs.maps=true", cache, f"output_dir={folder}"), video).exit_code == 0
+            maps.append((folder / "same" / "saliency.npy").read_bytes())
+    assert maps[0] == maps[1] != maps[2] == maps[3]
+
+
 def test_two_runs_on_one_folder(clip: Path, settings: Settings, tmp_path: Path) -> None:
     from filelock import FileLock
 
@@ -236,6 +252,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.promise("errors have an owner")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_plugin_is_named(
     fault: str, clip: Path, settings: Settings, plugin: Callable[[str], None], tmp_path: Path
@@ -250,6 +267,7 @@ def test_a_bad_plugin_is_named(
     assert not (tmp_path / "out" / "clip" / "report.html").exists()
 
 
+@pytest.mark.promise("nothing is skipped silently")
 def test_a_skipped_cue_is_neutral_and_said_so(
     clip: Path, settings: Settings, plugin: Callable[[str], None], tmp_path: Path
 ) -> None:

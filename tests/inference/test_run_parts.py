@@ -58,6 +58,7 @@ with claimed(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.promise("one writer")
 def test_the_other_run_is_named_and_its_death_frees_the_folder(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "clip")], stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"mine\n"
@@ -103,6 +104,7 @@ def test_any_file_name_fits_into_the_record() -> None:
     assert as_text(Path(os.fsdecode(b"\xff.mp4"))) == r"\udcff.mp4"
 
 
+@pytest.mark.promise("keys are content")
 def test_what_a_result_depends_on() -> None:
     graph = toy_graph(fuse=False)
     first = run_fingerprint(graph, "video", ["maps"])

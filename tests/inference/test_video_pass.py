@@ -36,6 +36,7 @@ def test_without_an_integrator_cues_come_alone(tmp_path: Path) -> None:
     assert all(len(chunk.saliency) == 0 and chunk.faces[0] == () for chunk in chunks)
 
 
+@pytest.mark.promise("the same again")
 @pytest.mark.parametrize("workers", [1, 4])
 def test_results_do_not_depend_on_threads_or_cache(tmp_path: Path, workers: int) -> None:
     _, chunks = work(toy_graph(workers=2), Frames(41), tmp_path / "one")

@@ -80,6 +80,7 @@ def test_the_same_seed_gives_the_same_network_and_the_best_can_be_kept(write_con
     assert same(weights(folder / "d"), torch.load(folder / "d" / "first" / "weights" / f"{best:03d}.pth"))
 
 
+@pytest.mark.promise("training resumes exactly")
 def test_killed_in_the_second_of_two_steps_it_continues_to_the_same_weights(
     write_config: Write, command: Callable[..., subprocess.Popen[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,6 +86,7 @@ def _unmarked(root: Path) -> None:
 STARTS = {"new": lambda root: None, "damaged": _damage_head, "half": _half, "unmarked": _unmarked}
 
 
+@pytest.mark.promise("the log of the cache is the truth")
 @pytest.mark.parametrize("mode", faults.MODES)
 @pytest.mark.parametrize("start", STARTS)
 def test_every_fault_point(memory: Path, start: str, mode: str) -> None:
@@ -168,6 +169,7 @@ def _child(root: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", CHILD, str(root)], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.promise("the log of the cache is the truth")
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_sigkill_between_any_two_instructions(tmp_path: Path, seed: int) -> None:

@@ -191,6 +191,7 @@ class _NoLock:
         pass
 
 
+@pytest.mark.promise("one writer")
 @pytest.mark.parametrize("order", ["first", "second"])
 @pytest.mark.parametrize("same", [True, False])
 def test_without_locks_the_result_is_right_or_made_again(

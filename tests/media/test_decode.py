@@ -243,6 +243,7 @@ def noise(k: int, height: int, width: int) -> np.ndarray:
     return np.random.RandomState(k).randint(0, 256, (height, width, 3)).astype(np.uint8)
 
 
+@pytest.mark.promise("nothing is skipped silently")
 def test_flipped_bytes_are_reported(tmp_path: Path) -> None:
     def flip(data: bytearray) -> None:
         rng = np.random.RandomState(0)

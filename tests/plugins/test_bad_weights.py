@@ -109,6 +109,7 @@ def test_keys_that_are_missing_or_too_many_are_told(name: str, tmp_path: Path) -
     assert "1 keys unexpected (surplus.bias)" in told and ours not in told
 
 
+@pytest.mark.promise("no code from data")
 @pytest.mark.parametrize("name", RELEASES)
 def test_a_pickle_with_code_is_refused_and_does_not_run(name: str, tmp_path: Path) -> None:
     file, ran = tmp_path / first_file(RELEASES[name]), tmp_path / "ran"

@@ -264,3 +264,22 @@ def test_pretrained_backbones_are_put_where_they_belong(build: Callable[[], nn.M
     assert torch.equal(network.state_dict()[f"{part}.8.centroids"], heard.audnet.avgpool.centroids)
     with pytest.raises(UsageError, match="missing"):
         pretrained.load_sound(network, tmp_path / "seen.pth")
+
+
+@pytest.mark.parametrize("way", ["elsewhere", "huge", "absent", "text"])
+def test_a_spectrogram_is_read_from_its_own_file_alone(way: str, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path, secret = tmp_path / "a.h5", tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["dataset"] = np.zeros((81, 199))
+    if way == "text":
+        path.write_text("no file of numbers")
+    else:
+        with h5py.File(path, "w") as file:
+            if way == "elsewhere":
+                file["dataset"] = h5py.ExternalLink(str(secret), "dataset")
+            elif way == "huge":
+                file.create_dataset("dataset", (1_000_000, 1_000_000), chunks=(1000, 1000))
+    with pytest.raises(UsageError, match=r"a\.h5: is no spectrogram"):
+        read_spectrogram(path)
+    assert read_spectrogram(secret).shape == (81, 199)

@@ -14,6 +14,7 @@ from gazenet.learning.checkpoints import AtomicCheckpointIO
 from gazenet.training.checkpoint_io import check_fits
 
 
+@pytest.mark.promise("publish by rename")
 @pytest.mark.parametrize("operation", ["_os_write", "_os_fsync", "_os_replace"])
 def test_a_failed_write_keeps_the_previous_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str

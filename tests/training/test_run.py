@@ -59,6 +59,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.promise("training resumes exactly")
 @pytest.mark.parametrize("samples", [16, "null"])
 def test_resume_ends_in_the_same_weights(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: object

@@ -1,0 +1,107 @@
+"""A signal ends a command in order, a second one at once, and neither leaves a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gazenet.cli.common import Parser, execute
+from gazenet.errors import GazenetError, Terminated
+
+WORK = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from gazenet.cli.common import Parser, execute
+def work(args):
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            {slow}
+            print("ready", flush=True)
+            time.sleep(60)
+        finally:
+            Path("cleaned").touch()
+            print("cleaning", flush=True)
+            {cleaning}
+    return 0
+sys.exit(execute(Parser("gasp_test", ""), work))
+"""
+
+
+def started(folder: Path, slow: str = "pass", cleaning: str = "pass", before: str = "") -> subprocess.Popen[str]:
+    code = WORK.format(slow=slow, cleaning=cleaning)
+    command = [sys.executable, "-c", code]
+    if before:
+        command = ["sh", "-c", f'{before}; exec "$@"', "sh", *command]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    assert child.stdout is not None and child.stdout.readline() == "ready\n"
+    return child
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "ended by SIGTERM"),
+        (signal.SIGHUP, 129, "ended by SIGHUP"),
+    ],
+)
+def test_a_signal_cleans_up_and_has_its_code(number: int, code: int, word: str, tmp_path: Path) -> None:
+    child = started(tmp_path)
+    child.send_signal(number)
+    _, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (code, f"gasp_test: {word}; the same command continues where it stopped\n")
+    assert (tmp_path / "cleaned").exists()
+
+
+@pytest.mark.parametrize("slow", ["pass", "pool.submit(time.sleep, 60)"], ids=["cleaning", "threads"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once_without_a_traceback(number: int, slow: str, tmp_path: Path) -> None:
+    child = started(tmp_path, slow, cleaning="time.sleep(60)" if slow == "pass" else "pass")
+    child.send_signal(number)
+    assert child.stdout is not None and child.stdout.readline() == "cleaning\n"
+    child.send_signal(number)
+    _, said = child.communicate(timeout=30)
+    assert (child.returncode, said) == (128 + number, "")
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    child = started(tmp_path, before="trap '' HUP INT")
+    child.send_signal(signal.SIGHUP)
+    child.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.5)
+    child.terminate()
+    child.communicate(timeout=60)
+    assert child.returncode == 143
+
+
+@pytest.mark.parametrize("made_of_it", [RuntimeError("a worker is gone"), SystemExit(1), GazenetError("no frames")])
+def test_the_signal_is_told_whatever_a_library_makes_of_it(
+    made_of_it: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(args: object) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Terminated as error:
+            assert error.signal == signal.SIGTERM
+            raise made_of_it from None
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert execute(Parser("gasp_test", ""), work, []) == 143
+    assert capsys.readouterr().err.startswith("gasp_test: ended by SIGTERM; ")
+    assert signal.getsignal(signal.SIGTERM) is before, "a call from another program leaves its handlers"
+
+
+def test_an_interrupt_while_a_command_imports_is_quiet(tmp_path: Path) -> None:
+    code = "import gazenet.cli.infer, os, signal; os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(9)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+    fault = subprocess.run([sys.executable, "-c", "import gazenet.cli; 1/0"], capture_output=True, text=True)
+    assert "ZeroDivisionError" in fault.stderr
