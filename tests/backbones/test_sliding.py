@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from gazenet.backbones.s3d import S3D
 from gazenet.backbones.sliding import Beside, Local, Moving, Sliding, SlidingNetwork, Window, declares
 from gazenet.backbones.vinet import ViNet
 from gazenet.testing.goldens import filled
+from gazenet.testing.rounding import assert_as_exact
 
 
 def with_weights(network: nn.Module) -> nn.Module:
@@ -37,15 +40,27 @@ def window(stems: list[Tensor], first: int, length: int = 32) -> Window:
     return Window(first, [stems[min(max(k, 0), len(stems) - 1)] for k in range(first, first + length)])
 
 
-def assert_equal_to_windows(network: S3D, frames: list[Tensor], firsts: list[int]) -> None:
+@pytest.fixture(scope="module")
+def doubled(encoder: S3D, frames: list[Tensor]) -> tuple[S3D, list[Tensor]]:
+    """The encoder in double precision, and its first layers of every frame."""
+    network = copy.deepcopy(encoder).double()
     with torch.inference_mode():
-        stems = [network.frame_stem(frame) for frame in frames]
-        sliding = Sliding(network.chains())
+        return network, [network.frame_stem(frame.double()) for frame in frames]
+
+
+def assert_equal_to_windows(
+    made: S3D, plain: S3D, doubled: tuple[S3D, list[Tensor]], frames: list[Tensor], firsts: list[int]
+) -> None:
+    """What slides adds up in another order: it is as exact as the plain network on one window by itself."""
+    exact, exact_stems = doubled
+    with torch.inference_mode():
+        stems, plain_stems = ([network.frame_stem(frame) for frame in frames] for network in (made, plain))
+        sliding = Sliding(made.chains())
         for first in firsts:
-            one = window(stems, first)
-            wanted = network.near(torch.cat(one.frames, 2))
-            for found, want in zip(sliding(one), wanted, strict=True):
-                torch.testing.assert_close(found, want, rtol=1e-4, atol=1e-5, msg=lambda text, k=first: f"{k}: {text}")
+            wanted = plain.near(torch.cat(window(plain_stems, first).frames, 2))
+            best = exact.near(torch.cat(window(exact_stems, first).frames, 2))
+            for level, values in enumerate(zip(sliding(window(stems, first)), wanted, best, strict=True)):
+                assert_as_exact(*values, what=f"level {level} of the window at {first}")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +69,17 @@ def assert_equal_to_windows(network: S3D, frames: list[Tensor], firsts: list[int
     ids=["one after the other", "before the video", "behind the video", "jumps", "back"],
 )
 @pytest.mark.parametrize("made", [lean, lambda network: network], ids=["lean", "plain"])
-def test_a_sliding_encoder_gives_what_each_window_gives(made, firsts, encoder: S3D, frames: list[Tensor]) -> None:
-    assert_equal_to_windows(made(encoder), frames, firsts)
+def test_a_sliding_encoder_gives_what_each_window_gives(made, firsts, encoder: S3D, doubled, frames) -> None:
+    assert_equal_to_windows(made(encoder), encoder, doubled, frames, firsts)
+
+
+def test_a_sliding_encoder_with_a_weight_that_is_off_by_a_hundredth_is_found(encoder: S3D, doubled, frames) -> None:
+    wrong = copy.deepcopy(encoder)
+    kernels = [value for value in wrong.parameters() if value.ndim == 5]
+    with torch.no_grad():
+        kernels[len(kernels) // 2][0, 0] *= 1.01
+    with pytest.raises(AssertionError, match=r"level \d of the window at 0 is"):
+        assert_equal_to_windows(wrong, encoder, doubled, frames, [0])
 
 
 def test_what_windows_share_is_computed_once() -> None:
