@@ -35,7 +35,7 @@ MARKS = "not slow and not network and not gpu and not browser"
 NEAR = 0.3
 """Share of a tolerance from which on a golden is named."""
 
-_GOLDEN = re.compile(r"(pass|fail|skipped) +(\S+)  (\S+) ?(.*)")
+_GOLDEN = re.compile(r"(pass|fail|skipped) +(\S+)  (\S+) *(.*)")
 _FAILED = re.compile(r"(?:FAILED|ERROR) (\S.*)")
 
 

@@ -134,12 +134,12 @@ def test_a_cell_does_not_depend_on_the_windows_before(encoder: S3D, frames: list
 
 
 def test_frames_that_do_not_follow_each_other_share_nothing(frames: list[Tensor]) -> None:
-    network = with_weights(ViNet(16))
+    network = with_weights(ViNet(16)).double()
     run = SlidingNetwork(network)
-    clip = [frames[k] for k in (3, 3, *range(4, 10), *[9] * 8)]
+    clip = [frames[k].double() for k in (3, 3, *range(4, 10), *[9] * 8)]
     with torch.inference_mode():
         found = run(Window(None, [run.stem(frame) for frame in clip]))
-        torch.testing.assert_close(found, network(torch.cat(clip, 2)), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found, network(torch.cat(clip, 2)))
     assert not any(run._shared._known.values())
 
 
@@ -164,13 +164,13 @@ LAYERS = [
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(("layer", "kind"), LAYERS, ids=lambda one: one.__name__ if isinstance(one, type) else "")
 def test_layers_of_pictures_equal_those_over_space_and_time(layer: nn.Module, kind: type | None, batch: int) -> None:
-    x = torch.randn(batch, 6, 7, 8, 10)
+    x, layer = torch.randn(batch, 6, 7, 8, 10).double(), copy.deepcopy(layer).double()
     with torch.inference_mode():
         want = layer(x)
         made = lean(nn.Sequential(layer))
         assert type(made[0]) is not type(layer) and (kind is None or type(made[0]) is kind)
         for given in (x, x.contiguous(memory_format=torch.channels_last_3d)):
-            torch.testing.assert_close(made(given), want, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(made(given), want)
         torch.testing.assert_close(layer(x), want, msg="the layer it was made of has changed")
 
 
@@ -183,12 +183,12 @@ def test_norms_are_folded_and_weights_shared() -> None:
     network = nn.Sequential(nn.Conv3d(3, 4, 1, bias=False), nn.BatchNorm3d(4), nn.ReLU(), nn.Conv3d(4, 2, 1))
     network[1].running_mean.uniform_()
     network[1].running_var.uniform_(0.5, 2)
-    network.eval()
+    network.double().eval()
     made = lean(network)
     assert isinstance(made[1], nn.Identity) and made[3].weight is network[3].weight
-    x = torch.randn(2, 3, 4, 5, 6)
+    x = torch.randn(2, 3, 4, 5, 6).double()
     with torch.inference_mode():
-        torch.testing.assert_close(made(x), network(x), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(made(x), network(x))
 
 
 def test_pools_and_joints_keep_the_layout_they_find() -> None:

@@ -80,7 +80,7 @@ class Recurrent(nn.Module):
         for frame in x[:, None]:
             gate = torch.softmax(60 * self.onward(state), 1)
             state = torch.tanh(3 * self.onward(state) + self.inward(frame)) * gate * 4
-        return torch.sin(500 * state)
+        return torch.sin(60 * state)
 
 
 def tied(side: int = 64, windows: int = 4) -> Tensor:
