@@ -38,7 +38,7 @@ WIDEST = 1e-2
 """Tolerances beyond this share of an output's largest magnitude say nothing: such values hang on a near tie."""
 
 IN_DOUBT = 0.01
-"""The largest share of an output's values that may hang on near ties."""
+"""The largest share of an output's values that may hang on near ties; of a short output one value."""
 
 DRAWS = (3, 12)
 """Disturbed computations: as many at first, as many at most. Each misses a near tie with a chance of a half."""
@@ -212,13 +212,13 @@ def _judged(
     fault, widest, in_doubt, outside = "", 0.0, 0, 0.0
     for name, exact in spread.exact.items():
         tolerance = spread.tolerance(name, limit * scales[name])
-        doubtful = tolerance > WIDEST * scales[name]
+        doubtful = tolerance > max(WIDEST, limit) * scales[name]
         error = np.max([np.abs(values[name] - exact) for values in given], axis=0)
         wrong = ~(error <= tolerance)
         in_doubt += int(doubtful.sum())
         widest = max(widest, float(spread.reach[name][~doubtful].max(initial=0)) / scales[name])
         outside = max(outside, float(wrong.mean()))
-        if doubtful.mean() > IN_DOUBT:
+        if doubtful.sum() > max(1, IN_DOUBT * doubtful.size):
             fault = fault or f"{name}: {doubtful.mean():.1%} of the values hang on near ties, too many to compare"
         elif wrong.any():
             worst = float((error[wrong] / scales[name]).max())

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from gazenet.testing import adapters
 from gazenet.testing.adapters import TABLE, Adapter
 from gazenet.testing.goldens import Golden, Verdict, difference, draw, judge, prepare
-from gazenet.testing.rounding import Disturbed, Spread, assert_as_exact, in_double
+from gazenet.testing.rounding import Disturbed, Spread, assert_as_exact, explain, in_double
 
 LIMIT = 1e-4
 
@@ -181,6 +181,22 @@ def test_too_many_near_ties_are_no_comparison(golden) -> None:
     other = elsewhere(network, x)
     verdict = golden(network, x, lambda _: other)
     assert verdict.state == "fail" and "too many to compare" in verdict.reason
+
+
+def test_a_decision_by_one_number_may_hang_on_a_near_tie() -> None:
+    """A threshold that is met exactly: either decision is right, and the score beside it is compared as ever."""
+
+    def compute() -> dict[str, np.ndarray]:
+        score = torch.full((1, 30), 0.1).double() @ torch.full((30, 1), 1 / 3).double()
+        threshold = torch.full((1, 30), 0.1).double().sum().div(3)
+        return {"score": score.numpy().ravel(), "switch": (score > threshold).double().numpy().ravel()}
+
+    exact = {name: float(value[0]) for name, value in compute().items()}
+    scales = {"score": 1.0, "switch": 1.0}
+    other = {"score": np.array([exact["score"] + 1e-7]), "switch": np.array([1 - exact["switch"]])}
+    assert not explain(compute, [other], scales, 1e-6).fault
+    wrong = {**other, "score": np.array([exact["score"] * 1.01])}
+    assert "score: 1 of 1 values" in explain(compute, [wrong], scales, 1e-6).fault
 
 
 def test_a_result_that_is_not_finite_is_not_explained(golden) -> None:
