@@ -13,7 +13,7 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from gazenet.testing.rounding import Explanation, explain
 
 Outputs = Mapping[str, Any]
 
@@ -38,10 +40,16 @@ HANDLED = frozenset({*SELECTORS, "output_scale", "params", "rtol", "upstream_che
 
 @dataclass(frozen=True)
 class Golden:
-    """One golden: its description and its reference values."""
+    """One golden: its description and its reference values.
+
+    ``dtype``: in what its networks compute. ``found``: what :func:`difference` has compared, flattened, with the
+    strides of the reference.
+    """
 
     path: Path
     meta: Mapping[str, Any]
+    dtype: torch.dtype = torch.float32
+    found: dict[str, NDArray[np.float64]] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -53,7 +61,7 @@ class Golden:
 
     def inputs(self) -> dict[str, Tensor]:
         """The input tensors, drawn from their seeds."""
-        return {name: draw(**fields) for name, fields in self.meta.get("inputs", {}).items()}
+        return {name: draw(**fields).to(self.dtype) for name, fields in self.meta.get("inputs", {}).items()}
 
     def options(self, *known: str) -> Mapping[str, Any]:
         """The config. Raises ValueError for a member that is neither ``known`` to the runner nor :data:`HANDLED`."""
@@ -115,7 +123,7 @@ def prepare(network: torch.nn.Module, golden: Golden) -> torch.nn.Module:
     network.load_state_dict({key: filled(key, value) for key, value in state.items()})
     for name, factor in config.get("output_scale", {}).items():
         network.get_submodule(name).register_forward_hook(_scaled_by(factor))
-    return network.eval()
+    return network.to(golden.dtype).eval()
 
 
 def _scaled_by(factor: float) -> Callable[[torch.nn.Module, Any, Tensor], Tensor]:
@@ -134,12 +142,16 @@ def difference(golden: Golden, outputs: Outputs) -> float:
         value = np.asarray(outputs[key].detach().cpu() if isinstance(outputs[key], Tensor) else outputs[key])
         if list(value.shape) != list(facts["shape"]):
             raise ValueError(f"output {key} is {list(value.shape)}, the golden {facts['shape']}")
-        got = value.astype(np.float32).ravel()[:: facts["stride"]].astype(np.float64)
-        want = reference[key]
-        scale = 1.0 if "atol" in golden.meta else max(1e-12, float(np.abs(want).max(initial=0)))
-        error = float(np.abs(got - want).max(initial=0)) / scale
+        got = value.ravel()[:: facts["stride"]].astype(np.float64)
+        golden.found[key] = got
+        error = float(np.abs(got - reference[key]).max(initial=0)) / _scale(golden, reference[key])
         worst = max(worst, error if np.isfinite(error) else float("inf"))
     return worst
+
+
+def _scale(golden: Golden, want: NDArray[Any]) -> float:
+    """To what errors of an output are relative."""
+    return 1.0 if "atol" in golden.meta else max(1e-12, float(np.abs(want).max(initial=0)))
 
 
 def reference_error(found: float, want: float) -> float:
@@ -157,9 +169,14 @@ def find(folders: Sequence[Path]) -> Iterator[Golden]:
 
 
 def judge(golden: Golden, rtol: float) -> Verdict:
-    """Runs one golden. A tolerance of its own (``rtol``, ``atol``), then one of its kind, stand above the argument."""
+    """Runs one golden. A tolerance of its own (``rtol``, ``atol``), then one of its kind, stand above the argument.
+
+    An error beyond it passes only where the computation itself says that rounding makes it, on this processor or on
+    that of the reference (:mod:`gazenet.testing.rounding`).
+    """
     from gazenet.testing.adapters import adapter_of
 
+    golden = replace(golden, found={})
     try:
         adapter = adapter_of(golden)
         limit = _limit(golden.meta, rtol if adapter.limit is None else adapter.limit)
@@ -169,9 +186,33 @@ def judge(golden: Golden, rtol: float) -> Verdict:
         return Verdict(golden.name, "skipped", None, str(reason))
     except Exception as fault:
         return Verdict(golden.name, "fail", None, f"{type(fault).__name__}: {fault}")
+    note = adapter.leaves_out and f"left out: {adapter.leaves_out}"
     if error <= limit:
-        return Verdict(golden.name, "pass", error, adapter.leaves_out and f"left out: {adapter.leaves_out}")
-    return Verdict(golden.name, "fail", error, f"> {limit:g}")
+        return Verdict(golden.name, "pass", error, note)
+    explanation = _explanation(golden, adapter.load(), limit)
+    reasons = "; ".join(text for text in (f"> {limit:g}", str(explanation or ""), note) if text)
+    passed = explanation is not None and not explanation.fault
+    return Verdict(golden.name, "pass" if passed else "fail", error, reasons)
+
+
+def _explanation(golden: Golden, runner: Callable[[Golden], float], limit: float) -> Explanation | None:
+    """What rounding explains of an error. None where there is nothing to repeat in double precision."""
+    reference = golden.reference() if golden.found else {}
+    if not golden.found or not all(np.isfinite(value).all() for value in golden.found.values()):
+        return None
+
+    def compute() -> dict[str, NDArray[np.float64]]:
+        doubled = replace(golden, dtype=torch.float64, found={})
+        runner(doubled)
+        return doubled.found
+
+    scales = {key: _scale(golden, reference[key]) for key in golden.found}
+    given = (golden.found, {key: reference[key].astype(np.float64) for key in golden.found})
+    try:
+        with torch.no_grad():
+            return explain(compute, given, scales, limit)
+    except Exception as fault:
+        return Explanation(f"not comparable in double precision: {type(fault).__name__}: {fault}", 0.0, 0, 0)
 
 
 def _limit(meta: Mapping[str, Any], otherwise: float) -> float:

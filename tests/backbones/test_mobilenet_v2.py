@@ -27,17 +27,17 @@ def test_sizes() -> None:
 
 @pytest.mark.parametrize(("outputs", "residual"), [(8, True), (8, False), (12, True)])
 def test_the_input_is_added_only_where_nothing_changes(outputs: int, residual: bool) -> None:
-    block = InvertedResidual(8, outputs, 6, residual=residual).eval()
-    x = torch.randn(1, 8, 5, 7)
+    block = InvertedResidual(8, outputs, 6, residual=residual).double().eval()
+    x = torch.randn(1, 8, 5, 7).double()
     with torch.no_grad():
         added = block(x) - block.conv(x)
-    expected = x if outputs == 8 and residual else torch.zeros(1, outputs, 5, 7)
-    torch.testing.assert_close(added, expected, rtol=1e-4, atol=1e-5)
+    expected = x if outputs == 8 and residual else torch.zeros(1, outputs, 5, 7).double()
+    torch.testing.assert_close(added, expected)
 
 
 def test_strides_are_taken_after_the_block() -> None:
-    network = MobileNetV2(None).eval()
-    picture = torch.randn(1, 3, 64, 64)
+    network = MobileNetV2(None).double().eval()
+    picture = torch.randn(1, 3, 64, 64).double()
     with torch.no_grad():
         features = network(picture)
         rest = features.feat_2x[..., ::2, ::2]

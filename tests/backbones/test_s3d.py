@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -36,10 +38,10 @@ def test_blocks_follow_each_other(name: str) -> None:
 
 
 def test_stems_of_single_frames_make_up_that_of_a_window(network: S3D) -> None:
-    clip = torch.randn(1, 3, 8, 32, 32)
+    network, clip = copy.deepcopy(network).double(), torch.randn(1, 3, 8, 32, 32).double()
     with torch.no_grad():
         stems = torch.cat([network.frame_stem(clip[:, :, t : t + 1]) for t in range(8)], 2)
-        torch.testing.assert_close(network.levels(stems).y0, network(clip).y0, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(network.levels(stems).y0, network(clip).y0)
 
 
 def test_keys_of_the_kinetics_weights_are_translated(network: S3D) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from gazenet.backbones.s3d import S3D
 from gazenet.backbones.sliding import Beside, Local, Moving, Sliding, SlidingNetwork, Window, declares
 from gazenet.backbones.vinet import ViNet
 from gazenet.testing.goldens import filled
+from gazenet.testing.rounding import assert_as_exact
 
 
 def with_weights(network: nn.Module) -> nn.Module:
@@ -37,15 +40,27 @@ def window(stems: list[Tensor], first: int, length: int = 32) -> Window:
     return Window(first, [stems[min(max(k, 0), len(stems) - 1)] for k in range(first, first + length)])
 
 
-def assert_equal_to_windows(network: S3D, frames: list[Tensor], firsts: list[int]) -> None:
+@pytest.fixture(scope="module")
+def doubled(encoder: S3D, frames: list[Tensor]) -> tuple[S3D, list[Tensor]]:
+    """The encoder in double precision, and its first layers of every frame."""
+    network = copy.deepcopy(encoder).double()
     with torch.inference_mode():
-        stems = [network.frame_stem(frame) for frame in frames]
-        sliding = Sliding(network.chains())
+        return network, [network.frame_stem(frame.double()) for frame in frames]
+
+
+def assert_equal_to_windows(
+    made: S3D, plain: S3D, doubled: tuple[S3D, list[Tensor]], frames: list[Tensor], firsts: list[int]
+) -> None:
+    """What slides adds up in another order: it is as exact as the plain network on one window by itself."""
+    exact, exact_stems = doubled
+    with torch.inference_mode():
+        stems, plain_stems = ([network.frame_stem(frame) for frame in frames] for network in (made, plain))
+        sliding = Sliding(made.chains())
         for first in firsts:
-            one = window(stems, first)
-            wanted = network.near(torch.cat(one.frames, 2))
-            for found, want in zip(sliding(one), wanted, strict=True):
-                torch.testing.assert_close(found, want, rtol=1e-4, atol=1e-5, msg=lambda text, k=first: f"{k}: {text}")
+            wanted = plain.near(torch.cat(window(plain_stems, first).frames, 2))
+            best = exact.near(torch.cat(window(exact_stems, first).frames, 2))
+            for level, values in enumerate(zip(sliding(window(stems, first)), wanted, best, strict=True)):
+                assert_as_exact(*values, what=f"level {level} of the window at {first}")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +69,17 @@ def assert_equal_to_windows(network: S3D, frames: list[Tensor], firsts: list[int
     ids=["one after the other", "before the video", "behind the video", "jumps", "back"],
 )
 @pytest.mark.parametrize("made", [lean, lambda network: network], ids=["lean", "plain"])
-def test_a_sliding_encoder_gives_what_each_window_gives(made, firsts, encoder: S3D, frames: list[Tensor]) -> None:
-    assert_equal_to_windows(made(encoder), frames, firsts)
+def test_a_sliding_encoder_gives_what_each_window_gives(made, firsts, encoder: S3D, doubled, frames) -> None:
+    assert_equal_to_windows(made(encoder), encoder, doubled, frames, firsts)
+
+
+def test_a_sliding_encoder_with_a_weight_that_is_off_by_a_hundredth_is_found(encoder: S3D, doubled, frames) -> None:
+    wrong = copy.deepcopy(encoder)
+    first = next(value for value in wrong.parameters() if value.ndim == 5)
+    with torch.no_grad():
+        first[:, 0] *= 1.01
+    with pytest.raises(AssertionError, match=r"level \d of the window at 0 is"):
+        assert_equal_to_windows(wrong, encoder, doubled, frames, [0])
 
 
 def test_what_windows_share_is_computed_once() -> None:
@@ -110,12 +134,12 @@ def test_a_cell_does_not_depend_on_the_windows_before(encoder: S3D, frames: list
 
 
 def test_frames_that_do_not_follow_each_other_share_nothing(frames: list[Tensor]) -> None:
-    network = with_weights(ViNet(16))
+    network = with_weights(ViNet(16)).double()
     run = SlidingNetwork(network)
-    clip = [frames[k] for k in (3, 3, *range(4, 10), *[9] * 8)]
+    clip = [frames[k].double() for k in (3, 3, *range(4, 10), *[9] * 8)]
     with torch.inference_mode():
         found = run(Window(None, [run.stem(frame) for frame in clip]))
-        torch.testing.assert_close(found, network(torch.cat(clip, 2)), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found, network(torch.cat(clip, 2)))
     assert not any(run._shared._known.values())
 
 
@@ -140,13 +164,13 @@ LAYERS = [
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(("layer", "kind"), LAYERS, ids=lambda one: one.__name__ if isinstance(one, type) else "")
 def test_layers_of_pictures_equal_those_over_space_and_time(layer: nn.Module, kind: type | None, batch: int) -> None:
-    x = torch.randn(batch, 6, 7, 8, 10)
+    x, layer = torch.randn(batch, 6, 7, 8, 10).double(), copy.deepcopy(layer).double()
     with torch.inference_mode():
         want = layer(x)
         made = lean(nn.Sequential(layer))
         assert type(made[0]) is not type(layer) and (kind is None or type(made[0]) is kind)
         for given in (x, x.contiguous(memory_format=torch.channels_last_3d)):
-            torch.testing.assert_close(made(given), want, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(made(given), want)
         torch.testing.assert_close(layer(x), want, msg="the layer it was made of has changed")
 
 
@@ -159,12 +183,12 @@ def test_norms_are_folded_and_weights_shared() -> None:
     network = nn.Sequential(nn.Conv3d(3, 4, 1, bias=False), nn.BatchNorm3d(4), nn.ReLU(), nn.Conv3d(4, 2, 1))
     network[1].running_mean.uniform_()
     network[1].running_var.uniform_(0.5, 2)
-    network.eval()
+    network.double().eval()
     made = lean(network)
     assert isinstance(made[1], nn.Identity) and made[3].weight is network[3].weight
-    x = torch.randn(2, 3, 4, 5, 6)
+    x = torch.randn(2, 3, 4, 5, 6).double()
     with torch.inference_mode():
-        torch.testing.assert_close(made(x), network(x), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(made(x), network(x))
 
 
 def test_pools_and_joints_keep_the_layout_they_find() -> None:

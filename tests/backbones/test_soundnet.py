@@ -39,11 +39,11 @@ def test_lengths(samples: int, steps: int) -> None:
 
 @torch.no_grad()
 def test_both_layouts_compute_the_same() -> None:
-    named, row = SoundNet().eval(), numbered(last_pool=1).eval()
+    named, row = SoundNet().double().eval(), numbered(last_pool=1).double().eval()
     for k, (conv, norm) in enumerate(zip(CONVOLUTIONS, NORMS, strict=True), 1):
         first = named.get_submodule(f"conv{k}")
         row[conv].weight.copy_(first.weight.transpose(2, 3))
         row[conv].bias.copy_(first.bias)
         row[norm].load_state_dict(named.get_submodule(f"batchnorm{k}").state_dict())
-    sound = torch.randn(1, 1, 12_000, 1)
+    sound = torch.randn(1, 1, 12_000, 1).double()
     torch.testing.assert_close(row(sound.transpose(2, 3)), named(sound).transpose(2, 3))

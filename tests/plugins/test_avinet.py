@@ -58,8 +58,8 @@ def test_a_clip_of_another_size_is_refused() -> None:
 
 
 def test_the_contraction_is_the_bilinear_layer() -> None:
-    layer = Bilinear(6, 3, 5)
-    a, b = torch.randn(2, 4, 6), torch.randn(2, 4, 3)
+    layer = Bilinear(6, 3, 5).double()
+    a, b = torch.randn(2, 4, 6).double(), torch.randn(2, 4, 3).double()
     torch.testing.assert_close(layer(a, b), nn.Bilinear.forward(layer, a, b))
 
 
@@ -80,8 +80,8 @@ def test_sound_is_laid_beside_every_place() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_sound_changes_what_is_decoded_for_its_own_clip_only(fusion: str) -> None:
-    network = AViNet(fusion, SIZE).eval()
-    seen, heard = torch.rand(2, 1024, 4, 1, 2), torch.rand(2, 1024, 3, 1)
+    network = AViNet(fusion, SIZE).double().eval()
+    seen, heard = torch.rand(2, 1024, 4, 1, 2).double(), torch.rand(2, 1024, 3, 1).double()
     other = torch.stack((heard[0], heard[1] + 1))
     first, second = network.fused(seen, heard), network.fused(seen, other)
     assert first.shape == seen.shape

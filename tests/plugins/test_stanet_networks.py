@@ -183,10 +183,10 @@ def test_attention_weights_sum_to_one_for_each_key() -> None:
 
 
 def test_vlad_describes_each_sample_by_itself_with_length_one() -> None:
-    vlad, x = blocks.NetVLAD(4, 6), torch.rand(3, 6, 2, 5)
+    vlad, x = blocks.NetVLAD(4, 6).double(), torch.rand(3, 6, 2, 5).double()
     found = vlad(x)
     assert found.shape == (3, 24)
-    torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(3).double())
     torch.testing.assert_close(found[1:2], vlad(x[1:2]))
 
 
@@ -207,9 +207,9 @@ def test_sound_networks_run_in_every_form(sound: Any) -> None:
 
 
 def test_sequences_run_in_every_form() -> None:
-    images = torch.rand(3, 1, 3, 96, 96)
+    images = torch.rand(3, 1, 3, 96, 96).double()
     for options in ({}, {"activated": True}, {"transposed": True}):
-        network = ST(4, trunk=SMALL, **options).eval()
+        network = ST(4, trunk=SMALL, **options).double().eval()
         with torch.no_grad():
             found = network(*images)
         assert found.map.shape == (1, 4, 3, 3)

@@ -62,8 +62,8 @@ def test_published_size_and_output() -> None:
 
 
 def test_the_contraction_is_the_bilinear_layer() -> None:
-    fusion = Fusion()
-    seen, heard = torch.randn(2, TRUNK[2], 3, 4), torch.randn(2, 1024)
+    fusion = Fusion().double()
+    seen, heard = torch.randn(2, TRUNK[2], 3, 4).double(), torch.randn(2, 1024).double()
     places = fusion.affine_rgb(seen.permute(0, 2, 3, 1)).relu()
     sound = fusion.affine_audio(heard).relu()[:, None, None].expand(2, 3, 4, -1)
     layer = nn.Bilinear.forward(fusion.w_a_rgb, places.contiguous(), sound.contiguous())
@@ -90,10 +90,11 @@ def test_side_branches_enlarge_bilinearly_and_do_not_overflow() -> None:
 def test_each_clip_of_a_batch_hears_its_own_sound() -> None:
     network = StavisNet().eval()
     network.load_state_dict({key: filled(key, value) for key, value in network.state_dict().items()})
-    sound = torch.randn(2, 1, 1, 35_280)
-    level = torch.rand(2, TRUNK[2], 4, 4, 4)
+    network.double()
+    sound = torch.randn(2, 1, 1, 35_280).double()
+    level = torch.rand(2, TRUNK[2], 4, 4, 4).double()
     both = network._fused(level, sound, (32, 32))
-    torch.testing.assert_close(both[1:], network._fused(level[1:], sound[1:], (32, 32)), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(both[1:], network._fused(level[1:], sound[1:], (32, 32)))
     assert not torch.allclose(both[1:], network._fused(level[1:], sound[:1], (32, 32)))
 
 
