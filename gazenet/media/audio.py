@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -16,7 +17,8 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from gazenet.media.container import audio_stream, open_container, origin, reason, stream_end
+from gazenet.media.clock import Clock, clock_of, packets_of
+from gazenet.media.container import audio_stream, open_container, reason, stream_end
 from gazenet.media.logmel import log_mel
 from gazenet.media.resample import Resampler, resample
 from gazenet.media.types import Waveform
@@ -25,7 +27,6 @@ __all__ = ["log_mel", "read_audio", "resample"]
 
 GAP = 0.03
 """Seconds between time stamp and count of samples beyond which silence is put in or samples are dropped."""
-TOLERATED_ERRORS = 20
 TOLERATED_SHORTAGE = 0.25
 """Seconds."""
 _SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
@@ -53,15 +54,20 @@ def read_audio(
         stream = audio_stream(container)
         if stream is None:
             return None
-        track = _Track(mono, rate, _longest(container))
-        for frame in _frames(container, stream, remarks):
-            track.add(frame, origin(container))
-        return track.finish(remarks, _declared_end(container, stream))
+        clock = clock_of(path)
+        zero = clock.origin(container)
+        longest = max(clock.seconds.values()) + 1 if clock.jumps else _longest(container)
+        track = _Track(mono, rate, longest)
+        for frame in _frames(container, stream, clock, remarks):
+            track.add(frame, zero)
+        if not container.streams.video:  # otherwise the pictures' reader says it, of both
+            remarks += clock.remarks()
+        return track.finish(remarks, None if clock.jumps else _declared_end(stream, zero))
 
 
-def _declared_end(container: InputContainer, stream: AudioStream) -> float | None:
+def _declared_end(stream: AudioStream, zero: Fraction) -> float | None:
     end = stream_end(stream)
-    return None if end is None else float(end - origin(container))
+    return None if end is None else float(end - zero)
 
 
 def _longest(container: InputContainer) -> float:
@@ -69,27 +75,29 @@ def _longest(container: InputContainer) -> float:
     return container.duration / av.time_base + 1 if container.duration else float("inf")
 
 
-def _frames(container: InputContainer, stream: AudioStream, notes: list[str]) -> Iterator[AudioFrame]:
-    """Decoded frames; damaged packets are passed over and counted."""
-    errors, in_a_row, last = 0, 0, ""
-    while in_a_row < TOLERATED_ERRORS:
+def _frames(container: InputContainer, stream: AudioStream, clock: Clock, notes: list[str]) -> Iterator[AudioFrame]:
+    """Decoded frames, their clock corrected; damaged packets are passed over and counted."""
+    errors: Counter[str] = Counter()
+
+    def failed(error: BaseException) -> None:
+        errors[reason(error)] += 1
+
+    correct = clock.correction(stream)
+    for packet in packets_of(container, [stream], failed):
+        correct(packet)
         try:
-            for packet in container.demux(stream):
-                try:
-                    decoded = stream.decode(packet)
-                except (FFmpegError, ValueError) as error:
-                    errors, last = errors + 1, reason(error)
-                    continue
-                in_a_row = 0
-                yield from decoded
-            break
+            decoded = stream.decode(packet)
         except (FFmpegError, ValueError) as error:
-            errors, in_a_row, last = errors + 1, in_a_row + 1, reason(error)
-    else:
-        with suppress(FFmpegError, ValueError):
-            yield from stream.decode(None)
+            failed(error)
+            continue
+        yield from decoded
+    with suppress(FFmpegError, ValueError):
+        yield from stream.decode(None)
     if errors:
-        notes.append(f"{errors} pieces of the sound could not be decoded ({last}): silence stands in for them")
+        cause = errors.most_common(1)[0][0]
+        notes.append(
+            f"{errors.total()} pieces of the sound could not be decoded ({cause}): silence stands in for them"
+        )
 
 
 class _Track:

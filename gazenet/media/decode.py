@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.container import audio_stream, open_container, origin, stream_end, video_stream
+from gazenet.media.clock import Clock, clock_of
+from gazenet.media.container import audio_stream, open_container, stream_end, video_stream
 from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
 from gazenet.media.packets import FrameDecoder, frame_rate
 from gazenet.media.source import display_name
@@ -36,13 +38,38 @@ def probe(path: str | Path) -> VideoInfo:
     return _inspect(path)[0]
 
 
-def _inspect(path: str | Path) -> tuple[VideoInfo, VideoFrame]:
+def counted(path: str | Path) -> VideoInfo:
+    """As :func:`probe`, with the frames counted where the container does not declare them, or declares a wrong clock.
+
+    Reads the whole file without decoding it. Raises MediaError.
+    """
+    info, _, stream = _inspect(path)
+    clock = clock_of(path)
+    count = clock.packets.get(stream)
+    if not info.declared_frames and count:
+        info = replace(info, declared_frames=count)
+    return _on_clock(info, clock, stream)
+
+
+def _on_clock(info: VideoInfo, clock: Clock, stream: int) -> VideoInfo:
+    """The description of a video whose clock jumps: without the time of the jumps."""
+    seconds, count = clock.seconds.get(stream, 0.0), clock.packets.get(stream, 0)
+    if not clock.jumps or not seconds or not count:
+        return info
+    rate = Fraction(count / seconds).limit_denominator(1001)
+    # The declared rate stays where it is right but for rounding; an average over the jumps is not.
+    close = abs(info.rate - rate) <= rate / 20
+    return replace(info, duration=seconds, rate=info.rate if close else rate or info.rate)
+
+
+def _inspect(path: str | Path) -> tuple[VideoInfo, VideoFrame, int]:
+    """What is declared, the first frame, and the index of its stream."""
     with open_container(path) as container:
         stream = video_stream(container, path)
         first = next(FrameDecoder(container, stream).frames(), None)
         if first is None:
             raise MediaError(f"{display_name(path)}: no frame can be decoded; the file is damaged or incomplete")
-        return _describe(Path(path), container, stream, first), first
+        return _describe(Path(path), container, stream, first), first, stream.index
 
 
 def _describe(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
@@ -94,7 +121,8 @@ class VideoReader:
         if max_side is not None and max_side < 2:
             raise ValueError("max_side must be at least 2")
         self._path = Path(path)
-        self.info, first = _inspect(path)
+        declared, first, stream = _inspect(path)
+        self.info = _on_clock(declared, clock_of(path), stream)
         width, height = fit_size(self.info.width, self.info.height, max_side)
         self.size = (height, width)
         self._orientation: Orientation = orientation_of(first)
@@ -132,9 +160,11 @@ class VideoReader:
         self._container = container
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
-        decoder, stamps = FrameDecoder(container, stream), Stamps(float(1 / self.info.rate))
-        zero = origin(container)
-        end = _declared_end(container, stream, zero)
+        clock = clock_of(self._path)
+        decoder, stamps = FrameDecoder(container, stream, clock), Stamps(float(1 / self.info.rate))
+        zero = clock.origin(container)
+        end = None if clock.jumps else _declared_end(container, stream, zero)
+        self.warnings += clock.remarks()
         if stream_end(stream) is None and (sound := audio_stream(container)) is not None:
             decoder.watch(sound)
         waiting: deque[NDArray[np.uint8]] = deque()

@@ -14,11 +14,10 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from gazenet.media.clock import Clock, is_end, packets_of
 from gazenet.media.container import reason
 
 FALLBACK_RATE = Fraction(25)
-TOLERATED_ERRORS = 20
-"""Reading ends after this many failures in a row: behind a cut, every further read fails."""
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
@@ -30,15 +29,15 @@ def frame_rate(stream: VideoStream) -> Fraction:
 
 
 class FrameDecoder:
-    """Packets to frames; what cannot be read or decoded is counted and passed over.
+    """Packets to frames; what cannot be read or decoded is counted and passed over, jumps of the clock are closed.
 
     Attributes:
         errors, last_error: how many reads or packets failed, and why the last one did.
         end: when the last frame decoded (or packet watched) ends, in seconds of the container's own clock.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._container, self._stream = container, stream
+    def __init__(self, container: InputContainer, stream: VideoStream, clock: Clock | None = None) -> None:
+        self._container, self._stream, self._clock = container, stream, clock or Clock()
         self._streams: list[Stream] = [stream]
         # Frames that leave the decoder at the end of the file carry no time base of their own.
         self._time_base = stream.time_base or Fraction(1)
@@ -75,21 +74,15 @@ class FrameDecoder:
         return frame
 
     def _packets(self) -> Iterator[Packet[Any]]:
-        failures = 0
-        while failures < TOLERATED_ERRORS:
-            try:
-                for packet in self._container.demux(self._streams):
-                    failures = 0
-                    if packet.size == 0 and packet.pts is None and packet.dts is None:
-                        continue  # the demuxer's sign of the end: the decoder is emptied once, by the caller
-                    if packet.stream_index == self._stream.index:
-                        yield packet
-                    else:
-                        self._follow(packet)
-                return
-            except (FFmpegError, ValueError) as error:
-                failures += 1
-                self._note(error)
+        corrections = {stream.index: self._clock.correction(stream) for stream in self._streams}
+        for packet in packets_of(self._container, self._streams, self._note):
+            if is_end(packet):
+                continue  # the decoder is emptied once, by the caller
+            corrections[packet.stream_index](packet)
+            if packet.stream_index == self._stream.index:
+                yield packet
+            else:
+                self._follow(packet)
 
     def _note(self, error: BaseException) -> None:
         self.errors += 1

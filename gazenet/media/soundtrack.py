@@ -13,7 +13,8 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from gazenet.media.container import audio_stream, open_container, origin, reason
+from gazenet.media.clock import Clock, clock_of
+from gazenet.media.container import audio_stream, open_container, reason
 
 COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
 """Codecs that MP4 holds and browsers or players of today read."""
@@ -27,17 +28,23 @@ def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> Soun
     if stream is None:
         source.close()
         return None
-    return SoundTrack(source, stream, target, warnings)
+    return SoundTrack(source, stream, target, warnings, clock_of(path))
 
 
 class SoundTrack:
     """Feeds sound packets beside the pictures, so that the file is well mixed and nothing piles up in memory."""
 
     def __init__(
-        self, source: InputContainer, stream: AudioStream, target: OutputContainer, warnings: list[str]
+        self,
+        source: InputContainer,
+        stream: AudioStream,
+        target: OutputContainer,
+        warnings: list[str],
+        clock: Clock,
     ) -> None:
         self._source, self._stream, self._target, self._warnings = source, stream, target, warnings
-        self._zero = origin(source)
+        self._zero = clock.origin(source)
+        self._correct = clock.correction(stream)
         self._until = 0.0
         self._pending: Packet[Any] | None = None
         copied = stream.codec_context.name in COPIED
@@ -75,7 +82,9 @@ class SoundTrack:
 
     def _demuxed(self) -> Iterator[Packet[Any]]:
         try:
-            yield from self._source.demux(self._stream)
+            for packet in self._source.demux(self._stream):
+                self._correct(packet)
+                yield packet
         except (FFmpegError, ValueError) as error:
             self._warnings.append(f"the sound could not be read to its end ({reason(error)})")
 
