@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
+import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -28,6 +29,21 @@ def frame_rate(stream: VideoStream) -> Fraction:
     return average or nominal or FALLBACK_RATE
 
 
+WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders for codecs whose usual decoder leaves transparency out."""
+
+
+def decoding_with_alpha(stream: VideoStream) -> Callable[[Packet[Any] | None], list[VideoFrame]]:
+    """What decodes packets of a stream, with its transparency where the container says that there is some."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    name = WITH_ALPHA.get(stream.codec_context.codec.canonical_name)
+    if tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return stream.decode
+    context: Any = av.CodecContext.create(name, "r")
+    context.extradata = stream.codec_context.extradata
+    return cast("Callable[[Packet[Any] | None], list[VideoFrame]]", context.decode)
+
+
 class FrameDecoder:
     """Packets to frames; what cannot be read or decoded is counted and passed over, jumps of the clock are closed.
 
@@ -39,6 +55,7 @@ class FrameDecoder:
     def __init__(self, container: InputContainer, stream: VideoStream, clock: Clock | None = None) -> None:
         self._container, self._stream, self._clock = container, stream, clock or Clock()
         self._streams: list[Stream] = [stream]
+        self._decode = decoding_with_alpha(stream)
         # Frames that leave the decoder at the end of the file carry no time base of their own.
         self._time_base = stream.time_base or Fraction(1)
         self.errors = 0
@@ -53,13 +70,13 @@ class FrameDecoder:
     def frames(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
             try:
-                decoded = self._stream.decode(packet)
+                decoded = self._decode(packet)
             except (FFmpegError, ValueError) as error:
                 self._note(error)
                 continue
             yield from map(self._seen, decoded)
         with suppress(FFmpegError, ValueError):
-            yield from map(self._seen, self._stream.decode(None))
+            yield from map(self._seen, self._decode(None))
 
     def time_of(self, frame: VideoFrame) -> Fraction | None:
         """When a frame is to be shown, in seconds of the container's own clock."""
