@@ -39,6 +39,15 @@ def probe(path: str | Path) -> VideoInfo:
     return _inspect(path)[0]
 
 
+def is_film(path: str | Path) -> bool:
+    """Whether a file is a video that can be decoded, by its content, whatever it is called."""
+    try:
+        probe(path)
+    except MediaError:
+        return False
+    return True
+
+
 def counted(path: str | Path) -> VideoInfo:
     """As :func:`probe`, with the frames counted where the container does not declare them, or declares a wrong clock.
 
