@@ -151,7 +151,9 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def _grey(path: Path) -> Map:
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    # Read here: a name that is not UTF-8 kills OpenCV.
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if picture is None:
         raise UsageError(f"{path}: not a readable picture")
     return np.asarray(picture, np.uint8)

@@ -57,7 +57,7 @@ def read_audio(
         clock = clock_of(path)
         zero = clock.origin(container)
         longest = max(clock.seconds.values()) + 1 if clock.jumps else _longest(container)
-        track = _Track(mono, rate, longest)
+        track = _Track(mono, rate, longest, clock.seconds.get(stream.index, 0.0) + 1)
         for frame in _frames(container, stream, clock, remarks):
             track.add(frame, zero)
         if not container.streams.video:  # otherwise the pictures' reader says it, of both
@@ -100,12 +100,48 @@ def _frames(container: InputContainer, stream: AudioStream, clock: Clock, notes:
         )
 
 
-class _Track:
-    """Collects decoded frames into one waveform."""
+class _Samples:
+    """Sound that grows block by block in one piece of memory: kept as blocks, it would need twice its size in the end.
 
-    def __init__(self, mono: bool, rate: int | None, longest: float) -> None:
-        self._mono, self._wanted, self._longest = mono, rate, longest
-        self._blocks: list[NDArray[np.float32]] = []
+    Args:
+        expected: samples that are likely to come.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._expected, self._count = max(1, expected), 0
+        self._held: NDArray[np.float32] | None = None
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Appends float32 ``[channels, n]``."""
+        channels, count = block.shape
+        if self._held is None:
+            self._held = np.empty((channels, max(self._expected, count)), np.float32)
+        if self._count + count > self._held.shape[1]:
+            larger = np.empty((channels, (self._count + count) * 5 // 4), np.float32)
+            larger[:, : self._count] = self._held[:, : self._count]
+            self._held = larger
+        self._held[:, self._count : self._count + count] = block
+        self._count += count
+
+    def all(self) -> NDArray[np.float32]:
+        """Float32 ``[channels, n]``, contiguous."""
+        if self._held is None:
+            return np.zeros((1, 0), np.float32)
+        return np.ascontiguousarray(self._held[:, : self._count])
+
+
+class _Track:
+    """Collects decoded frames into one waveform.
+
+    Args:
+        mono, rate: as :func:`read_audio` takes them.
+        longest: seconds that the sound can last at most, as far as the file is to be believed.
+        seconds: how long it is likely to be.
+    """
+
+    def __init__(self, mono: bool, rate: int | None, longest: float, seconds: float) -> None:
+        self._mono, self._wanted, self._longest, self._seconds = mono, rate, longest, seconds
+        self._samples = _Samples(0)
         self._start: Fraction | None = None
         self._rate = self._channels = self._count = self._foreign = self._invalid = 0
         self._resampler: Resampler | None = None
@@ -126,6 +162,7 @@ class _Track:
         self._channels = 1 if self._mono else len(frame.layout.channels)
         if frame.pts is not None and frame.time_base is not None:
             self._start = frame.pts * frame.time_base - zero
+        self._samples = _Samples(round(self._seconds * (self._wanted or self._rate)))
         if self._wanted not in (None, self._rate):
             self._resampler = Resampler(self._rate, int(self._wanted or 0))
 
@@ -156,7 +193,7 @@ class _Track:
 
     def _keep(self, samples: NDArray[np.float32]) -> None:
         self._count += samples.shape[1]
-        self._blocks.append(samples if self._resampler is None else self._resampler.push(samples))
+        self._samples.add(samples if self._resampler is None else self._resampler.push(samples))
 
     def finish(self, notes: list[str], declared: float | None) -> Waveform | None:
         if not self._count:
@@ -170,5 +207,5 @@ class _Track:
         if self._invalid:
             notes.append(f"{self._invalid} samples of the sound are not finite numbers; they are silent")
         if self._resampler is not None:
-            self._blocks.append(self._resampler.flush())
-        return Waveform(np.concatenate(self._blocks, axis=1), self._wanted or self._rate, float(self._start or 0))
+            self._samples.add(self._resampler.flush())
+        return Waveform(self._samples.all(), self._wanted or self._rate, float(self._start or 0))

@@ -10,7 +10,7 @@ they stay together, and every reader of the file gets the same shifts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from gazenet.media.container import COVER, audio_stream, open_container, origin
-from gazenet.media.stretches import Stretches
+from gazenet.media.stretches import Stretches, Track
 
 TOLERATED_ERRORS = 20
 """Reading ends after this many failures in a row: behind a cut, every further read fails."""
@@ -162,7 +162,7 @@ def _decided(stretches: Stretches, start: Fraction) -> Clock:
     """The clock of a container that starts at ``start``, once its packets have been seen."""
     shifts, tracks = stretches.shifts(), stretches.tracks
     if all(len(track.changes) < 2 for track in tracks.values()) and not any(shifts):
-        return Clock(packets={index: track.count for index, track in tracks.items()})
+        return Clock(packets=_counts(tracks), seconds=_lengths(tracks))
     zero = None
     if any(track.changes and track.changes[0][1] for track in tracks.values()):  # streams whose clocks never met
         spans = ((shifts[k], span) for k, one in enumerate(stretches.found) for span in one.spans.values())
@@ -170,10 +170,18 @@ def _decided(stretches: Stretches, start: Fraction) -> Clock:
     return Clock(
         {index: tuple((number, shifts[k]) for number, k in track.changes) for index, track in tracks.items()},
         _jumps(stretches, shifts, start if zero is None else zero),
-        {index: track.count for index, track in tracks.items()},
-        {index: track.length + track.step for index, track in tracks.items()},
+        _counts(tracks),
+        _lengths(tracks),
         zero,
     )
+
+
+def _counts(tracks: Mapping[int, Track]) -> dict[int, int]:
+    return {index: track.count for index, track in tracks.items()}
+
+
+def _lengths(tracks: Mapping[int, Track]) -> dict[int, float]:
+    return {index: track.length + track.step for index, track in tracks.items()}
 
 
 def _jumps(stretches: Stretches, shifts: Sequence[Fraction], zero: Fraction) -> tuple[Jump, ...]:
