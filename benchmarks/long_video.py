@@ -117,7 +117,7 @@ def watched(video: Path, folder: Path, sets: Sequence[str] = ()) -> list[Sample]
         assert run.stderr is not None
         for line in run.stderr:
             lines = [*lines[-20:], line]
-            if (told := PROGRESS.search(line)) and " in " not in line:
+            if told := PROGRESS.search(line):
                 samples.append(Sample(int(told[1]), resident_mb(run.pid), time.monotonic() - start))
                 print(
                     f"minute {samples[-1].minute:7.2f}: {samples[-1].resident_mb:7.0f} MB resident, "
