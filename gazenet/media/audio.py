@@ -145,13 +145,26 @@ class _Track:
         self._start: Fraction | None = None
         self._rate = self._channels = self._count = self._foreign = self._invalid = 0
         self._resampler: Resampler | None = None
+        self._converters: dict[tuple[str, str, int], av.AudioResampler] = {}
 
     def add(self, frame: AudioFrame, zero: Fraction) -> None:
         if not self._rate:
             self._begin(frame, zero)
-        if frame.sample_rate != self._rate:
-            self._foreign += 1
+        if frame.sample_rate == self._rate:
+            self._take(frame, zero)
             return
+        self._foreign += 1
+        for converted in self._at_rate(frame):
+            self._take(converted, zero)
+
+    def _at_rate(self, frame: AudioFrame) -> list[AudioFrame]:
+        """A frame of another sampling rate at that of the first; its time stamp stays."""
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form not in self._converters:
+            self._converters[form] = av.AudioResampler(frame.format, frame.layout, self._rate)
+        return list(self._converters[form].resample(frame))
+
+    def _take(self, frame: AudioFrame, zero: Fraction) -> None:
         samples = self._to_float(frame)
         if frame.pts is not None and frame.time_base is not None and self._start is not None:
             samples = self._aligned(samples, frame.pts * frame.time_base - zero - self._start)
@@ -203,7 +216,8 @@ class _Track:
         if declared is not None and declared - end > TOLERATED_SHORTAGE:
             notes.append(f"the file declares sound until {declared:.2f} s, it ends at {end:.2f} s")
         if self._foreign:
-            notes.append(f"the sound changes its sampling rate; {self._foreign} pieces at another rate are left out")
+            foreign = f"{self._foreign} pieces are brought to that of the first"
+            notes.append(f"the sound changes its sampling rate; {foreign}")
         if self._invalid:
             notes.append(f"{self._invalid} samples of the sound are not finite numbers; they are silent")
         if self._resampler is not None:

@@ -244,6 +244,45 @@ def test_sound_encoded_again_has_no_jump(tmp_path: Path) -> None:
     assert np.abs(found.samples[0, : found.rate * 9 // 10]).reshape(-1, 160).max(1).min() > 0.1
 
 
+def test_sound_encoded_again_keeps_its_gaps(tmp_path: Path) -> None:
+    def change(kind: str, time: float, packet: Any) -> None:
+        if time > 0.5:
+            later(packet, 7.0)
+
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        track: Any = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for piece in tone(16_000):
+            container.mux(track.encode(piece))
+    path, target = remuxed(tmp_path / "a.mkv", tmp_path / "v.mkv", change), tmp_path / "overlay.mp4"
+    with VideoWriter(target, 64, 48, Fraction(25), path) as writer:
+        for k in range(250):
+            writer.write(np.zeros((48, 64, 3), np.uint8), k / 25)
+    assert sounding(path)[0] == pytest.approx([0.0, 7.5], abs=0.1)
+    assert sounding(target)[0] == pytest.approx([0.0, 7.5], abs=0.15)
+
+
+def test_parts_with_another_sampling_rate_keep_their_sound(tmp_path: Path) -> None:
+    """The tone of the second part, at 16 kHz, is still of 440 Hz and still sounds with its picture."""
+    with av.open(str(tmp_path / "a.ts"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        track: Any = container.add_stream("aac", rate=48_000, layout="mono")
+        for k in range(30):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 30, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+            for piece in tone(1920, 1920 * k, 48_000):
+                container.mux(track.encode(quiet(piece)))
+        container.mux(stream.encode(None))
+        container.mux(track.encode(None))
+    path = joined(tmp_path / "v.ts", tmp_path / "a.ts", part(tmp_path / "b.ts"))
+    times, white, _ = read(path)
+    notes: list[str] = []
+    sound = read_audio(path, notes=notes)
+    assert sound is not None and sound.rate == 48_000 and "changes its sampling rate" in notes[0]
+    assert len(times) == 60 and sounding(path)[0] == pytest.approx(white, abs=0.1)
+
+
 def test_what_is_told_of_the_file_leaves_the_jump_out(tmp_path: Path) -> None:
     path = joined(tmp_path / "v.ts", part(tmp_path / "a.ts"), part(tmp_path / "b.ts", 20 * HOURS))
     info = counted(path)
