@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO, cast
 
 _NAME_BYTES = 60  # of the final name inside the temporary one: file systems end a name at 255 bytes
 _SUFFIX_BYTES = 16
+_NUMBER = re.compile("([0-9]+)")
 
 
 def _os_write(descriptor: int, data: bytes | memoryview) -> int:
@@ -174,6 +176,19 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Writes JSON atomically, indented, with a final newline. NaN is refused: it is not JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def natural_order(path: str | Path) -> tuple[object, ...]:
+    """A key that sorts paths as people count: ``2.png`` before ``10.png``.
+
+    Runs of digits count as numbers, everything else as text, folder by folder. Names that only differ in leading zeros
+    follow each other, the one with more zeros first.
+    """
+    parts = Path(path).parts
+    numbers = tuple(
+        tuple(int(piece) if piece.isdecimal() else piece for piece in _NUMBER.split(part)) for part in parts
+    )
+    return numbers, parts
 
 
 def sha256_file(path: str | Path) -> str:

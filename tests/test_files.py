@@ -25,6 +25,13 @@ def _replace_file(path: Path) -> None:
         file.write(b"content")
 
 
+def test_natural_order_counts_as_people_do() -> None:
+    names = ["10.png", "2.png", "1.png", "01.png", "b2/9", "b10/1", "b2/10", "a", "frame_2b", "frame_10a", "\udcff3"]
+    ordered = ["01.png", "1.png", "2.png", "10.png", "a", "b2/9", "b2/10", "b10/1", "frame_2b", "frame_10a", "\udcff3"]
+    assert sorted(names, key=files.natural_order) == ordered
+    assert sorted(map(Path, reversed(names)), key=files.natural_order) == [Path(name) for name in ordered]
+
+
 def _operations(folder: Path) -> int:
     with faults.inject() as counted:
         _replace_file(folder / "counted")

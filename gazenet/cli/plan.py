@@ -10,7 +10,7 @@ from gazenet.cli.common import FAILED, OK, USAGE
 from gazenet.config.infer import InferConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.inference.sizes import map_size
-from gazenet.media.decode import probe
+from gazenet.media.decode import counted
 from gazenet.media.source import IMAGE_SUFFIXES
 from gazenet.media.types import VideoInfo
 
@@ -73,7 +73,10 @@ def check_weights(config: InferConfig) -> None:
 def planned_inputs(config: InferConfig) -> dict[Path, str]:
     """The inputs of a run and the names of their results. Raises UsageError for data that is not there."""
     if config.inputs or config.data is None:
-        return {Path(path): Path(path).stem for path in config.inputs}
+        from gazenet.inference.inputs import expand, result_folders
+
+        files = expand([Path(path) for path in config.inputs], print)
+        return {path: folder.name for path, folder in result_folders(files, Path(config.output_dir)).items()}
     from gazenet.inference.collection import choose
 
     return {one.path: one.name for one in choose(config.data)}
@@ -95,7 +98,7 @@ def describe_input(path: Path, config: InferConfig, name: str) -> str:
 
 def _info(path: Path) -> VideoInfo:
     if not path.is_dir() and path.suffix.lower() not in IMAGE_SUFFIXES:
-        return probe(path)
+        return counted(path)
     from gazenet.inference.sources import open_frames
 
     return open_frames(path).info

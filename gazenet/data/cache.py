@@ -22,6 +22,7 @@ from gazenet.data.drawing import PictureFixations
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 from gazenet.maps.published import Picture, PublishedReader
 
 SALMAP, FIXMAP, CAPTURED = "transformed_salmap", "transformed_fixmap", "captured"
@@ -144,7 +145,8 @@ class GroupedFrames(Collection):
         root = require(self.root, "the per-frame cache")
         below = root / "Grouped_frames"
         root = below if below.is_dir() else root
-        names = [f"{video.parent.name}/{video.name}" for video in sorted(root.glob("*/*")) if video.is_dir()]
+        folders = sorted((path for path in root.glob("*/*") if path.is_dir()), key=natural_order)
+        names = [f"{video.parent.name}/{video.name}" for video in folders]
         if not names:
             raise UsageError(f"{root}: holds no <dataset>/<video> folder; the data set's README says what is expected")
         return [CachedVideo(name, root, self.behaviour) for name in names]

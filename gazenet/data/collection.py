@@ -10,6 +10,7 @@ from gazenet.data.density import Size, Spread
 from gazenet.data.fixations import Clock
 from gazenet.data.types import Behaviour, Item, check_behaviour, check_clock
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 
 
 class Collection:
@@ -61,7 +62,8 @@ def videos_in(folder: Path, *endings: str) -> list[Path]:
     """The videos of a folder by name. Raises UsageError where the folder or any video is missing."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: the folder of videos is not there; the data set's README says which files")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and path.is_file())
+    videos = (path for path in folder.iterdir() if path.suffix.lower() in endings and path.is_file())
+    found = sorted(videos, key=natural_order)
     if not found:
         raise UsageError(f"{folder}: holds no {' or '.join(endings)} file")
     return found

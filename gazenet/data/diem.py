@@ -20,6 +20,7 @@ from gazenet.data.fixations import Clock
 from gazenet.data.framewise import FrameTable, FrameVideo, leave_out, shifted
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 
 Eye = Literal["left", "right"]
 
@@ -67,10 +68,14 @@ class Diem(Collection):
     @cached_property
     def _items(self) -> list[FrameVideo]:
         root = require(self.root, "the folder of DIEM")
-        folders = [folder for folder in sorted(root.iterdir()) if (folder / "video" / f"{folder.name}.mp4").is_file()]
+        entries = sorted(root.iterdir(), key=natural_order)
+        folders = [folder for folder in entries if (folder / "video" / f"{folder.name}.mp4").is_file()]
         if not folders:
             raise UsageError(f"{root}: holds no ID/video/ID.mp4; the data set's README says which files are expected")
-        tables = {folder: sorted((folder / "event_data").glob(f"*{folder.name}.txt")) for folder in folders}
+        tables = {
+            folder: sorted((folder / "event_data").glob(f"*{folder.name}.txt"), key=natural_order)
+            for folder in folders
+        }
         leave_out([folder.name for folder in folders if not tables[folder]], "no event_data/*.txt")
         return [self._item(folder, observers) for folder, observers in tables.items() if observers]
 

@@ -22,6 +22,7 @@ from gazenet.data.fixations import FrameFixations, nobody
 from gazenet.data.framewise import leave_out
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import MediaError, UsageError
+from gazenet.files import natural_order
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class FairPlay(Collection):
         videos = videos_in(self.root / "videos", ".mp4")
         folder = require(self.root / "maps", "the folder of sound maps")
         # The id is the text before the first underscore; of several maps the first by name counts.
-        maps = {path.name.split("_")[0]: path for path in sorted(folder.glob("*_*.png"), reverse=True)}
+        pictures = sorted(folder.glob("*_*.png"), key=natural_order, reverse=True)
+        maps = {path.name.split("_")[0]: path for path in pictures}
         leave_out([video.stem for video in videos if video.stem not in maps], f"no ID_*.png in {folder}")
         sounds = self.root / "binaural_audios"
         return [

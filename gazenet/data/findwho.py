@@ -23,6 +23,7 @@ from gazenet.data.framewise import within
 from gazenet.data.matlab import load_mat, lookup, numbers, texts
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 
 SIZE: Size = (720, 1280)
 _FIELDS = (
@@ -103,7 +104,7 @@ class FindWho(Collection):
     @cached_property
     def _items(self) -> list[FindWhoVideo]:
         folder = require(self.root / "raw_videos", "the folder of FindWho videos")
-        paths = sorted(folder.glob("*.mp4"))
+        paths = sorted(folder.glob("*.mp4"), key=natural_order)
         if not paths:
             raise UsageError(f"{folder}: holds no .mp4 file")
         tables, rates, sizes = self._tables(), self._rates(paths), self._sizes()

@@ -16,6 +16,7 @@ from gazenet.data.density import Size
 from gazenet.data.fixations import Fixations, FrameFixations, constant, read_table
 from gazenet.data.types import require
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ class _Stills:
     def _items(self) -> list[Still]:
         folder = require(self.root / self.folder, f"the folder of {self.name} pictures")
         tables = read_table(require(self.root / "fixations.csv", "the table of fixations"), key="image", timed=False)
-        sizes = self._sizes(sorted(tables))
+        names = sorted(tables, key=natural_order)
+        sizes = self._sizes(names)
         found = []
-        for name, table in sorted(tables.items()):
+        for name in names:
+            table = tables[name]
             points = Fixations(table.subject, table.start, table.duration, table.points + self.offset)
             found.append(Still(name, require(folder / name, "a picture of the table"), sizes[name], points))
         return found

@@ -20,6 +20,7 @@ from gazenet.data.cache import FIXMAP, SALMAP
 from gazenet.data.matlab import load_mat, numbers
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 from gazenet.maps.entry import disk_errors
 from gazenet.maps.published import frame_file
 
@@ -89,7 +90,7 @@ def fixation_picture(matrix: Path, behaviour: Behaviour) -> bytes:
 
 
 def _frames(cache: Path) -> Iterator[tuple[str, str, int]]:
-    for video in sorted(path for path in cache.glob("*/*") if path.is_dir()):
+    for video in sorted((path for path in cache.glob("*/*") if path.is_dir()), key=natural_order):
         numbers_there = sorted(int(frame.name) for frame in video.iterdir() if frame.name.isdecimal())
         yield from ((video.parent.name, video.name, number) for number in numbers_there if number > 0)
 

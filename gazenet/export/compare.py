@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 
 Map = NDArray[np.uint8]
 
@@ -138,7 +139,8 @@ def _result(path: Path) -> Path:
 
 
 def _folders(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
-    names = sorted({path.name for path in _pictures(reference)} & {path.name for path in _pictures(other)})
+    common = {path.name for path in _pictures(reference)} & {path.name for path in _pictures(other)}
+    names = sorted(common, key=natural_order)
     if not names:
         raise UsageError(f"{reference} and {other}: no picture is in both under the same name")
     return ((name, _grey(reference / name), _grey(other / name)) for name in names)
@@ -149,7 +151,9 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def _grey(path: Path) -> Map:
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    # Read here: a name that is not UTF-8 kills OpenCV.
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if picture is None:
         raise UsageError(f"{path}: not a readable picture")
     return np.asarray(picture, np.uint8)

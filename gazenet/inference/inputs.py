@@ -4,25 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gazenet.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from gazenet.files import natural_order
+from gazenet.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES, display_name
 
 RESERVED = ("run.json", ".cache", ".", "..")
 MOST_BYTES = 200
+LISTED = 5
+"""Names that a line about what is passed over holds."""
 
 
-def expand(inputs: Sequence[Path]) -> list[Path]:
-    """Files as they are; a folder stands for the videos and pictures inside it, sorted by name."""
+def expand(inputs: Sequence[Path], say: Callable[[str], object] | None = None) -> list[Path]:
+    """Files as they are; a folder stands for the videos and pictures inside it, in natural order (1, 2, 10).
+
+    Those are told by their endings, files with other endings by their content. ``say`` receives a line about what is
+    passed over in a folder; by default it goes to stderr.
+    """
     files: list[Path] = []
     for path in inputs:
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES + IMAGE_SUFFIXES)
-            files += inside or [path]
-        else:
-            files.append(path)
+        inside = sorted(path.iterdir(), key=natural_order) if path.is_dir() else []
+        usable = [one for one in inside if _usable(one)]
+        files += usable or [path]
+        passed_over = [one for one in inside if one not in usable]
+        if usable and passed_over:
+            names = ", ".join(display_name(one.name) + ("/" if one.is_dir() else "") for one in passed_over[:LISTED])
+            more = len(passed_over) - LISTED
+            line = f"{display_name(path)}: passed over, no video and no picture: {names}"
+            line += f" and {more} more" if more > 0 else ""
+            print(line, file=sys.stderr) if say is None else say(line)
     return files
+
+
+def _usable(path: Path) -> bool:
+    """Whether an entry of a folder is to be worked on: a video or a picture, not hidden."""
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    if path.suffix.lower() in VIDEO_SUFFIXES + IMAGE_SUFFIXES:
+        return True
+    from gazenet.media.decode import is_film
+
+    return is_film(path)
 
 
 def result_folders(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gazenet import files
 from gazenet.errors import CacheError
+from gazenet.files import natural_order
 from gazenet.maps.entry import disk_errors
 
 QUALITY = 95
@@ -190,7 +191,7 @@ class PublishedReader:
         self._numbers: set[int] = set()
         if not self.folder.is_dir():
             raise CacheError(f"{self.folder}: no such folder of frames")
-        for folder in sorted(self.folder.iterdir()):
+        for folder in sorted(self.folder.iterdir(), key=natural_order):
             if not folder.is_dir() or not _FRAME.fullmatch(folder.name):
                 stray.append(folder.name)
                 continue

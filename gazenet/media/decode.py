@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +21,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.container import audio_stream, open_container, origin, stream_end, video_stream
+from gazenet.media.clock import Clock, clock_of
+from gazenet.media.container import audio_stream, open_container, stream_end, video_stream
 from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
 from gazenet.media.packets import FrameDecoder, frame_rate
+from gazenet.media.pixels import over_black
 from gazenet.media.source import display_name
 from gazenet.media.stamps import DEPTH, Stamps
 from gazenet.media.types import Frame, VideoInfo
@@ -36,13 +39,47 @@ def probe(path: str | Path) -> VideoInfo:
     return _inspect(path)[0]
 
 
-def _inspect(path: str | Path) -> tuple[VideoInfo, VideoFrame]:
+def is_film(path: str | Path) -> bool:
+    """Whether a file is a video that can be decoded, by its content, whatever it is called."""
+    try:
+        probe(path)
+    except MediaError:
+        return False
+    return True
+
+
+def counted(path: str | Path) -> VideoInfo:
+    """As :func:`probe`, with the frames counted where the container does not declare them, or declares a wrong clock.
+
+    Reads the whole file without decoding it. Raises MediaError.
+    """
+    info, _, stream = _inspect(path)
+    clock = clock_of(path)
+    count = clock.packets.get(stream)
+    if not info.declared_frames and count:
+        info = replace(info, declared_frames=count)
+    return _on_clock(info, clock, stream)
+
+
+def _on_clock(info: VideoInfo, clock: Clock, stream: int) -> VideoInfo:
+    """The description of a video whose clock jumps: without the time of the jumps."""
+    seconds, count = clock.seconds.get(stream, 0.0), clock.packets.get(stream, 0)
+    if not clock.jumps or not seconds or not count:
+        return info
+    rate = Fraction(count / seconds).limit_denominator(1001)
+    # The declared rate stays where it is right but for rounding; an average over the jumps is not.
+    close = abs(info.rate - rate) <= rate / 20
+    return replace(info, duration=seconds, rate=info.rate if close else rate or info.rate)
+
+
+def _inspect(path: str | Path) -> tuple[VideoInfo, VideoFrame, int]:
+    """What is declared, the first frame, and the index of its stream."""
     with open_container(path) as container:
         stream = video_stream(container, path)
         first = next(FrameDecoder(container, stream).frames(), None)
         if first is None:
             raise MediaError(f"{display_name(path)}: no frame can be decoded; the file is damaged or incomplete")
-        return _describe(Path(path), container, stream, first), first
+        return _describe(Path(path), container, stream, first), first, stream.index
 
 
 def _describe(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
@@ -82,8 +119,9 @@ class VideoReader:
 
     Attributes:
         info: what the container declares.
-        size: (height, width) of the delivered frames: as displayed, and even where scaled. A change of resolution in
-            mid-stream does not change it.
+        size: (height, width) of the delivered frames: as displayed, and even where scaled. A change of resolution,
+            shape or turn in mid-stream does not change it: later frames are fitted in, with black at two sides where
+            their shape is another.
         decoded, corrupt_frames: frames delivered so far, and how many of them the decoder calls damaged.
         warnings: what users should know, in plain lines; complete after the last frame.
 
@@ -94,11 +132,13 @@ class VideoReader:
         if max_side is not None and max_side < 2:
             raise ValueError("max_side must be at least 2")
         self._path = Path(path)
-        self.info, first = _inspect(path)
+        declared, first, stream = _inspect(path)
+        self.info = _on_clock(declared, clock_of(path), stream)
         width, height = fit_size(self.info.width, self.info.height, max_side)
         self.size = (height, width)
         self._orientation: Orientation = orientation_of(first)
         self._stored_size = (first.width, first.height)
+        self._aspect: Fraction | None = None
         self._container: InputContainer | None = None
         self._lock = threading.Lock()
         self._reset()
@@ -106,7 +146,7 @@ class VideoReader:
     def _reset(self) -> None:
         self.decoded = self.corrupt_frames = 0
         self.warnings: list[str] = []
-        self._resized = 0
+        self._fitted, self._changed = 0, "orientation"
 
     def __enter__(self) -> VideoReader:
         return self
@@ -132,9 +172,12 @@ class VideoReader:
         self._container = container
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
-        decoder, stamps = FrameDecoder(container, stream), Stamps(float(1 / self.info.rate))
-        zero = origin(container)
-        end = _declared_end(container, stream, zero)
+        self._aspect = stream.sample_aspect_ratio
+        clock = clock_of(self._path)
+        decoder, stamps = FrameDecoder(container, stream, clock), Stamps(float(1 / self.info.rate))
+        zero = clock.origin(container)
+        end = None if clock.jumps else _declared_end(container, stream, zero)
+        self.warnings += clock.remarks()
         if stream_end(stream) is None and (sound := audio_stream(container)) is not None:
             decoder.watch(sound)
         waiting: deque[NDArray[np.uint8]] = deque()
@@ -167,10 +210,20 @@ class VideoReader:
 
     def _rgb(self, raw: VideoFrame) -> NDArray[np.uint8]:
         self.corrupt_frames += bool(raw.is_corrupt)
-        self._resized += (raw.width, raw.height) != self._stored_size
-        height, width = self.size[::-1] if self._orientation.swap else self.size
-        image = raw.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
-        return self._orientation.apply(image.astype(np.uint8, copy=False))
+        orientation = orientation_of(raw)
+        same = (raw.width, raw.height) == self._stored_size and orientation == self._orientation
+        if not same:
+            self._fitted += 1
+            self._changed = "resolution" if (raw.width, raw.height) != self._stored_size else self._changed
+        height, width = self.size if same else self._fitting(raw, orientation)
+        image = orientation.apply(_pixels(raw, *((width, height) if orientation.swap else (height, width))))
+        return image if same else _centred(image, *self.size)
+
+    def _fitting(self, raw: VideoFrame, orientation: Orientation) -> tuple[int, int]:
+        """(height, width) of a frame of another shape than the first, as large as fits into the size of that."""
+        width, height = display_size(raw.width, raw.height, self._aspect, orientation)
+        scale = min(self.size[0] / height, self.size[1] / width)
+        return max(1, min(self.size[0], round(height * scale))), max(1, min(self.size[1], round(width * scale)))
 
     def _frame(self, image: NDArray[np.uint8], stamps: Stamps) -> Frame:
         self.decoded += 1
@@ -187,8 +240,11 @@ class VideoReader:
             found.append(f"{decoder.errors} pieces could not be decoded ({decoder.last_error}): frames may be missing")
         if self.corrupt_frames:
             found.append(f"{self.corrupt_frames} of {self.decoded} frames are damaged")
-        if self._resized:
-            found.append(f"the resolution changes; {self._resized} frames were scaled to the size of the first")
+        if self._fitted:
+            found.append(
+                f"the {self._changed} changes; {self._fitted} frames were fitted into the size of the first, "
+                f"{self.size[1]} x {self.size[0]}"
+            )
         if _identity(self._path) not in (identity, None):
             found.append("the file changed while it was read; results may belong to neither version")
         self.warnings += found + stamps.remarks(float(self.info.rate))
@@ -202,6 +258,25 @@ class VideoReader:
             f"the file declares {declared:.2f} s, its frames end at {end:.2f} s (about {missing} missing): "
             "it may be truncated"
         ]
+
+
+def _pixels(raw: VideoFrame, height: int, width: int) -> NDArray[np.uint8]:
+    """A decoded frame at a size, RGB; where it is transparent, over black."""
+    if not (raw.format.has_palette or any(one.is_alpha for one in raw.format.components)):
+        image = raw.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
+        return image.astype(np.uint8, copy=False)
+    # Scaled only then: otherwise hidden colours would run into those beside them.
+    return resized(over_black(raw.to_ndarray(format="rgba").astype(np.uint8, copy=False)), height, width)
+
+
+def _centred(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """An image in the middle of a black one of a size that it fits into."""
+    if image.shape[:2] == (height, width):
+        return image
+    whole = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
+    whole[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return whole
 
 
 def _declared_end(container: InputContainer, stream: VideoStream, zero: Fraction) -> float | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
+import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -14,11 +15,10 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from gazenet.media.clock import Clock, is_end, packets_of
 from gazenet.media.container import reason
 
 FALLBACK_RATE = Fraction(25)
-TOLERATED_ERRORS = 20
-"""Reading ends after this many failures in a row: behind a cut, every further read fails."""
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
@@ -29,17 +29,33 @@ def frame_rate(stream: VideoStream) -> Fraction:
     return average or nominal or FALLBACK_RATE
 
 
+WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders for codecs whose usual decoder leaves transparency out."""
+
+
+def decoding_with_alpha(stream: VideoStream) -> Callable[[Packet[Any] | None], list[VideoFrame]]:
+    """What decodes packets of a stream, with its transparency where the container says that there is some."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    name = WITH_ALPHA.get(stream.codec_context.codec.canonical_name)
+    if tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return stream.decode
+    context: Any = av.CodecContext.create(name, "r")
+    context.extradata = stream.codec_context.extradata
+    return cast("Callable[[Packet[Any] | None], list[VideoFrame]]", context.decode)
+
+
 class FrameDecoder:
-    """Packets to frames; what cannot be read or decoded is counted and passed over.
+    """Packets to frames; what cannot be read or decoded is counted and passed over, jumps of the clock are closed.
 
     Attributes:
         errors, last_error: how many reads or packets failed, and why the last one did.
         end: when the last frame decoded (or packet watched) ends, in seconds of the container's own clock.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._container, self._stream = container, stream
+    def __init__(self, container: InputContainer, stream: VideoStream, clock: Clock | None = None) -> None:
+        self._container, self._stream, self._clock = container, stream, clock or Clock()
         self._streams: list[Stream] = [stream]
+        self._decode = decoding_with_alpha(stream)
         # Frames that leave the decoder at the end of the file carry no time base of their own.
         self._time_base = stream.time_base or Fraction(1)
         self.errors = 0
@@ -54,13 +70,13 @@ class FrameDecoder:
     def frames(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
             try:
-                decoded = self._stream.decode(packet)
+                decoded = self._decode(packet)
             except (FFmpegError, ValueError) as error:
                 self._note(error)
                 continue
             yield from map(self._seen, decoded)
         with suppress(FFmpegError, ValueError):
-            yield from map(self._seen, self._stream.decode(None))
+            yield from map(self._seen, self._decode(None))
 
     def time_of(self, frame: VideoFrame) -> Fraction | None:
         """When a frame is to be shown, in seconds of the container's own clock."""
@@ -75,21 +91,15 @@ class FrameDecoder:
         return frame
 
     def _packets(self) -> Iterator[Packet[Any]]:
-        failures = 0
-        while failures < TOLERATED_ERRORS:
-            try:
-                for packet in self._container.demux(self._streams):
-                    failures = 0
-                    if packet.size == 0 and packet.pts is None and packet.dts is None:
-                        continue  # the demuxer's sign of the end: the decoder is emptied once, by the caller
-                    if packet.stream_index == self._stream.index:
-                        yield packet
-                    else:
-                        self._follow(packet)
-                return
-            except (FFmpegError, ValueError) as error:
-                failures += 1
-                self._note(error)
+        corrections = {stream.index: self._clock.correction(stream) for stream in self._streams}
+        for packet in packets_of(self._container, self._streams, self._note):
+            if is_end(packet):
+                continue  # the decoder is emptied once, by the caller
+            corrections[packet.stream_index](packet)
+            if packet.stream_index == self._stream.index:
+                yield packet
+            else:
+                self._follow(packet)
 
     def _note(self, error: BaseException) -> None:
         self.errors += 1

@@ -1,4 +1,4 @@
-"""Videos that are folders of pictures, one picture per frame, in the order of their names."""
+"""Videos that are folders of pictures, one picture per frame, in the natural order of their names (1, 2, 10)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from gazenet.errors import MediaError
+from gazenet.files import natural_order
 from gazenet.media.decode import resized
 from gazenet.media.source import display_name, pictures_in
 from gazenet.media.still import read_image
@@ -27,7 +28,8 @@ def sequences(root: str | Path) -> dict[str, list[Path]]:
     root = Path(root)
     if not root.is_dir():
         raise MediaError(f"{display_name(root)}: no such folder")
-    videos = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    videos = sorted(folders, key=natural_order)
     if not videos:
         raise MediaError(
             f"{display_name(root)}: holds no folder with pictures; expected one folder of frames per video"
@@ -36,7 +38,7 @@ def sequences(root: str | Path) -> dict[str, list[Path]]:
 
 
 def frames_of_video(video: Path) -> list[Path]:
-    """The pictures of one video, sorted by name.
+    """The pictures of one video, in the natural order of their names.
 
     Raises MediaError where it has none, and for two pictures that only differ in their ending.
     """

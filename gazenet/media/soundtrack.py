@@ -13,10 +13,13 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from gazenet.media.container import audio_stream, open_container, origin, reason
+from gazenet.media.clock import Clock, clock_of
+from gazenet.media.container import audio_stream, open_container, reason
 
 COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
 """Codecs that MP4 holds and browsers or players of today read."""
+GAP = Fraction(1, 10)
+"""Seconds between time stamp and count of samples beyond which encoded sound has a gap, or overlaps."""
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 
 
@@ -27,17 +30,23 @@ def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> Soun
     if stream is None:
         source.close()
         return None
-    return SoundTrack(source, stream, target, warnings)
+    return SoundTrack(source, stream, target, warnings, clock_of(path))
 
 
 class SoundTrack:
     """Feeds sound packets beside the pictures, so that the file is well mixed and nothing piles up in memory."""
 
     def __init__(
-        self, source: InputContainer, stream: AudioStream, target: OutputContainer, warnings: list[str]
+        self,
+        source: InputContainer,
+        stream: AudioStream,
+        target: OutputContainer,
+        warnings: list[str],
+        clock: Clock,
     ) -> None:
         self._source, self._stream, self._target, self._warnings = source, stream, target, warnings
-        self._zero = origin(source)
+        self._zero = clock.origin(source)
+        self._correct = clock.correction(stream)
         self._until = 0.0
         self._pending: Packet[Any] | None = None
         copied = stream.codec_context.name in COPIED
@@ -75,7 +84,9 @@ class SoundTrack:
 
     def _demuxed(self) -> Iterator[Packet[Any]]:
         try:
-            yield from self._source.demux(self._stream)
+            for packet in self._source.demux(self._stream):
+                self._correct(packet)
+                yield packet
         except (FFmpegError, ValueError) as error:
             self._warnings.append(f"the sound could not be read to its end ({reason(error)})")
 
@@ -93,34 +104,71 @@ class SoundTrack:
             yield packet
 
     def _encoded(self) -> Iterator[Packet[Any]]:
-        """AAC of the decoded sound, from its own start on."""
+        """AAC of the decoded sound, each piece at its own time."""
         context = self._output.codec_context
-        resampler = av.AudioResampler(context.format, context.layout, context.rate, frame_size=1024)
-        start: int | None = None
-        count = 0
-        for piece in self._pieces(resampler):
-            if start is None:
-                start = round(piece[1] * context.rate)
-            frame = piece[0]
-            frame.pts, frame.time_base = start + count, Fraction(1, context.rate)
-            count += frame.samples
-            yield from self._output.encode(frame)
+        earliest: int | None = None
+        for piece, time in self._pieces(context):
+            at = round(time * context.rate)
+            piece.pts, piece.time_base = at if earliest is None else max(at, earliest), Fraction(1, context.rate)
+            earliest = piece.pts + piece.samples
+            yield from self._output.encode(piece)
         yield from self._output.encode(None)
 
-    def _pieces(self, resampler: Any) -> Iterator[tuple[Any, Fraction]]:
-        start, errors = None, 0
+    def _pieces(self, context: Any) -> Iterator[tuple[Any, Fraction]]:
+        """The sound in the form that the encoder takes, and when each piece begins, in seconds."""
+        run: _Run | None = None
+        for frame in self._decoded():
+            begin = (run.end if run else Fraction(0)) if frame.pts is None else self._time(frame)
+            if run is not None and run.continues(frame, begin):
+                yield from run.convert(frame)
+                continue
+            if run is not None:
+                yield from run.convert(None)
+                if begin + Fraction(frame.samples, frame.sample_rate) <= run.end:
+                    continue  # it overlaps with what is there
+            run = _Run(context, frame, begin)
+            yield from run.convert(frame)
+        if run is not None:
+            yield from run.convert(None)
+
+    def _time(self, frame: Any) -> Fraction:
+        return Fraction(frame.pts * frame.time_base) - self._zero
+
+    def _decoded(self) -> Iterator[Any]:
+        errors = 0
         for packet in self._demuxed():
             try:
                 frames = packet.decode()
             except (FFmpegError, ValueError):
                 errors += 1
                 continue
-            for frame in frames:
-                if start is None:
-                    start = (frame.pts or 0) * (frame.time_base or Fraction(0)) - self._zero
-                for piece in resampler.resample(frame):
-                    yield piece, start
-        for piece in resampler.resample(None):
-            yield piece, start or Fraction(0)
+            yield from frames
         if errors:
             self._warnings.append(f"{errors} pieces of the sound could not be decoded and are left out")
+
+
+class _Run:
+    """Sound of one form without a gap, on its way to the encoder; ``end``: when what was taken ends, in seconds."""
+
+    def __init__(self, context: Any, first: Any, begin: Fraction) -> None:
+        self._resampler = av.AudioResampler(context.format, context.layout, context.rate, frame_size=1024)
+        self._form, self._rate = self._of(first), context.rate
+        self._begin, self._given = begin, 0
+        self.end = begin
+
+    @staticmethod
+    def _of(frame: Any) -> tuple[str, str, int]:
+        return frame.format.name, frame.layout.name, frame.sample_rate
+
+    def continues(self, frame: Any, begin: Fraction) -> bool:
+        """Whether a frame that begins at a time follows without a gap, in the same form."""
+        return self._of(frame) == self._form and abs(begin - self.end) <= GAP
+
+    def convert(self, frame: Any | None) -> Iterator[tuple[Any, Fraction]]:
+        """Pieces that are ready, with their times; the last ones for None."""
+        if frame is not None:
+            self.end += Fraction(frame.samples, frame.sample_rate)
+        for piece in self._resampler.resample(frame):
+            time = self._begin + Fraction(self._given, self._rate)
+            self._given += piece.samples
+            yield piece, time

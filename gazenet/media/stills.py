@@ -1,4 +1,4 @@
-"""Where frames come from: a video, a still picture as a video of one frame, or a folder of pictures."""
+"""Where frames come from: a video, a picture as a video of one frame or of several, or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+from gazenet.media.animated import AnimatedReader, pictures_of
 from gazenet.media.decode import VideoReader, resized
 from gazenet.media.sequences import SequenceReader
 from gazenet.media.source import IMAGE_SUFFIXES, pictures_in
@@ -28,9 +29,9 @@ class FrameSource(Protocol):
 
 
 class StillReader:
-    """A picture as a video of one frame at time 0."""
+    """A picture as a video of one frame at time 0; of several pictures in one file the first, and a line says so."""
 
-    def __init__(self, path: str | Path, max_side: int | None = None) -> None:
+    def __init__(self, path: str | Path, max_side: int | None = None, further: int = 0) -> None:
         image = read_image(path)
         height, width = image.shape[:2]
         self.info = VideoInfo(Path(path), width, height, Fraction(25), None, 1, 0, False, None, None)
@@ -39,6 +40,8 @@ class StillReader:
         self.size = (self._image.shape[0], self._image.shape[1])
         self.corrupt_frames = 0
         self.warnings: list[str] = []
+        if further:
+            self.warnings.append(f"the file holds {further + 1} pictures that are no frames; the first is taken")
 
     def __iter__(self) -> Iterator[Frame]:
         yield Frame(0, 0.0, self._image)
@@ -52,5 +55,6 @@ def open_source(path: str | Path, max_side: int | None = None) -> FrameSource:
     if Path(path).is_dir() and pictures_in(Path(path)):
         return SequenceReader(path, max_side)
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
-        return StillReader(path, max_side)
+        frames, further = pictures_of(path)
+        return AnimatedReader(path, max_side) if frames > 1 else StillReader(path, max_side, further)
     return VideoReader(path, max_side)

@@ -52,7 +52,9 @@ class Waveform:
         return self.samples.shape[1] / self.rate
 
     def mono(self) -> Waveform:
-        """The mean over channels, ``[1, N]``."""
+        """The mean over channels, ``[1, N]``; of one channel the same memory."""
+        if self.samples.shape[0] == 1:
+            return self
         return Waveform(self.samples.mean(axis=0, keepdims=True), self.rate, self.start)
 
 

@@ -28,6 +28,7 @@ from gazenet.data.fixations import FrameFixations
 from gazenet.data.samples import Draws, Sample, SampleShape
 from gazenet.data.splits import read_split, social
 from gazenet.errors import CacheError, UsageError
+from gazenet.files import natural_order
 from gazenet.fusion.spec import MEAN, STD
 from gazenet.maps.published import SIZE, PublishedReader
 
@@ -222,7 +223,8 @@ def _videos(root: Path, source: SourceConfig) -> list[tuple[str, str]]:
         folder = Path(source.root or root) / source.dataset
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder of videos; data.frames_root holds one folder per data set")
-        found = [(source.dataset, path.name) for path in sorted(folder.iterdir()) if path.is_dir()]
+        videos = sorted((path for path in folder.iterdir() if path.is_dir()), key=natural_order)
+        found = [(source.dataset, path.name) for path in videos]
     kept = [row for row in found if source.items is None or row[1] in source.items]
     chosen = [row for row in kept if row[1] not in source.exclude]
     if not chosen:

@@ -16,6 +16,8 @@ BLOCK, CONTEXT = 512, 64
 """Samples silero-vad sees at once, and how many of the block before it wants repeated."""
 
 LEVEL_STEP = 400
+SPAN = 4096 * LEVEL_STEP
+"""Samples whose loudness is worked out together: of hours of sound in double precision, one moment's worth."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,15 @@ def voice_track(sound: Waveform | None, weights: Path) -> VoiceTrack:
     )
     voice = np.concatenate([voice[:1], voice, voice[-1:]])
     starts = np.arange(0, len(samples), LEVEL_STEP)
-    power = np.add.reduceat(samples.astype(np.float64) ** 2, starts) / LEVEL_STEP
+    power = np.concatenate([_power(samples[k : k + SPAN]) for k in range(0, len(samples), SPAN)])
     level = 0.5 * np.log(power + 1e-8)
     level = (level - level.mean()) / (level.std() + 1e-6)
     return VoiceTrack(voice_times, voice, sound.start + (starts + LEVEL_STEP / 2) / RATE, level)
+
+
+def _power(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    starts = np.arange(0, len(samples), LEVEL_STEP)
+    return np.asarray(np.add.reduceat(samples.astype(np.float64) ** 2, starts) / LEVEL_STEP)
 
 
 def _at_rate(sound: Waveform) -> NDArray[np.float32]:

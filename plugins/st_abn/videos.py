@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError, UsageError
+from gazenet.files import natural_order
 from gazenet.media.decode import VideoReader, probe
-from gazenet.media.source import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from gazenet.media.source import VIDEO_SUFFIXES, pictures_in
 from gazenet.media.still import read_image
 from gazenet_plugins.st_abn.recipe import ActionSet
 
@@ -114,6 +115,7 @@ def _rows(path: Path, key: str) -> list[tuple[str, int | None, int, int]]:
 
 
 def _from_folders(root: Path, classes: Sequence[str] | None, key: str) -> tuple[list[ActionVideo], list[str]]:
+    # Plain order of text: it numbers the classes of weights that exist.
     folders = sorted(one.name for one in root.iterdir() if one.is_dir())
     names = list(classes) if classes is not None else folders
     stray = [name for name in folders if name not in names]
@@ -123,8 +125,9 @@ def _from_folders(root: Path, classes: Sequence[str] | None, key: str) -> tuple[
         raise UsageError(f"{key}.root: {root}: data.classes and folders disagree: {told}")
     videos = []
     for label, name in enumerate(names):
-        entries = sorted(one for one in (root / name).iterdir() if one.is_dir() or one.suffix.lower() in FILMS)
-        videos += [_video(one, f"{name}/{one.stem}", label, str(one)) for one in entries]
+        entries = (one for one in (root / name).iterdir() if one.is_dir() or one.suffix.lower() in FILMS)
+        ordered = sorted(entries, key=natural_order)
+        videos += [_video(one, f"{name}/{one.stem}", label, str(one)) for one in ordered]
     if not videos:
         raise UsageError(f"{key}.root: {root}: holds no videos")
     return videos, names
@@ -132,7 +135,7 @@ def _from_folders(root: Path, classes: Sequence[str] | None, key: str) -> tuple[
 
 def _video(place: Path, name: str, label: int, where: str) -> ActionVideo:
     if place.is_dir():
-        files = tuple(sorted(one for one in place.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES))
+        files = tuple(pictures_in(place))
         if not files:
             raise UsageError(f"{where}: {place} holds no pictures")
         return ActionVideo(name, files, label, len(files))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.errors import UsageError
+from gazenet.files import natural_order
 from gazenet.media import read_image
 from gazenet_plugins.stsanet.network import CLIP, TARGET
 from gazenet_plugins.stsanet.recipe import Layout, PublishedSet
@@ -124,7 +125,7 @@ def _dhf1k(root: Path, part: str) -> list[Path]:
 def _folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; see the table of data sets in docs/training.md")
-    return sorted(path for path in folder.iterdir() if path.is_dir())
+    return sorted((path for path in folder.iterdir() if path.is_dir()), key=natural_order)
 
 
 def _ucf_stem(video: Path) -> str:

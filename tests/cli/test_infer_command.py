@@ -15,7 +15,9 @@ import pytest
 from gazenet.cli import infer
 from gazenet.config.infer_experiments import infer_names
 from gazenet.errors import MediaError
+from gazenet.inference.inputs import expand, result_folders
 from gazenet.media.types import VideoInfo
+from tests.clips import make_clip
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def fake_probe(path: Path) -> VideoInfo:
 @pytest.fixture
 def decode(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("gazenet.media.decode")
-    module.probe = fake_probe  # type: ignore[attr-defined]
+    module.counted = fake_probe  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gazenet.media.decode", module)
     monkeypatch.delitem(sys.modules, "gazenet.cli.plan", raising=False)
 
@@ -139,3 +141,24 @@ def test_list_names_configs_and_extractors(capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr().out
     assert re.search(r"  default +Embedded default", said) and "gaze_direction" in said
     assert "published, generators:" in said and all(f"  {name} " in said for name in infer_names())
+
+
+def test_a_dry_run_on_a_folder_plans_what_a_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("gazenet.assets.store.is_verified", lambda asset, path: True)
+    monkeypatch.delitem(sys.modules, "gazenet.cli.plan", raising=False)  # other tests leave one with a false decoder
+    films = tmp_path / "films"
+    films.mkdir()
+    make_clip(films / "a2.mp4", frames=5)
+    (films / "a10.MP4").write_bytes((films / "a2.mp4").read_bytes())
+    (films / "a2.mov").write_bytes((films / "a2.mp4").read_bytes())
+    (films / "notes.txt").write_text("text")
+    argv = ["--dry_run", "--input", str(films), "--output_dir", str(tmp_path / "out")]
+    assert infer.main([*argv, "--set", 'extractors=[{"name": "gaze_direction"}]']) == 0
+    said = capsys.readouterr().out
+    assert f"{films}: passed over, no video and no picture: notes.txt" in said
+    planned = re.findall(r"^input (.*?): 96x72, 25.000 fps, 5 frames declared.*writes (.*?)/", said, re.M)
+    folders = result_folders(expand([films], lambda line: None), tmp_path / "out")
+    assert planned == [(str(path), folder.name) for path, folder in folders.items()] and len(planned) == 3
+    assert [Path(path).name for path, _ in planned] == ["a2.mov", "a2.mp4", "a10.MP4"]

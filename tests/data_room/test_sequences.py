@@ -15,7 +15,7 @@ from gazenet.data.sequences import Sequences, bright_points
 from gazenet.data.types import open_dataset
 from gazenet.errors import MediaError, UsageError
 from gazenet.media import open_source, source_id
-from gazenet.media.sequences import sequences
+from gazenet.media.sequences import SequenceReader, sequences
 from gazenet.media.still import picture_size
 
 SIZE, FRAMES = (24, 32), 3
@@ -233,3 +233,15 @@ def test_the_size_of_a_picture_is_that_it_is_shown_at(tmp_path: Path) -> None:
     Image.new("RGB", (30, 20)).save(tmp_path / "turned.jpg", exif=turned)
     Image.new("RGB", (30, 20)).save(tmp_path / "plain.jpg")
     assert picture_size(tmp_path / "turned.jpg") == (30, 20) and picture_size(tmp_path / "plain.jpg") == (20, 30)
+
+
+def test_frames_without_leading_zeros_are_in_natural_order(tmp_path: Path) -> None:
+    for k in range(1, 13):
+        frame = np.zeros(SIZE, np.uint8)
+        frame[:, 2 * k : 2 * k + 2] = 255
+        write(tmp_path / "data" / "video10" / "frames" / f"{k}.png", frame)
+        write(tmp_path / "data" / "video9" / f"f{k}.png", frame)
+    assert list(sequences(tmp_path / "data")) == ["video9", "video10"]
+    for video in (tmp_path / "data" / "video10", tmp_path / "data" / "video9"):
+        bars = [int(frame.image[0, :, 0].argmax()) // 2 for frame in SequenceReader(video)]
+        assert bars == list(range(1, 13))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -78,6 +79,16 @@ def test_folders_are_paired_by_name(tmp_path: Path) -> None:
     (tmp_path / "b" / "1.png").write_bytes(b"no picture")
     with pytest.raises(UsageError, match=r"1\.png: not a readable picture"):
         list(compare_sequences(tmp_path / "a", tmp_path / "b"))
+
+
+def test_names_that_are_not_utf_8_and_natural_order(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for name in (b"10.png", b"9.png", b"11\xff.png"):
+            data = cv2.imencode(".png", spot(5, 5))[1].tobytes()
+            (tmp_path / folder / os.fsdecode(name)).write_bytes(data)
+    found = [one.name for one in compare_sequences(tmp_path / "a", tmp_path / "b")]
+    assert found == ["9.png", "10.png", os.fsdecode(b"11\xff.png")]
 
 
 def test_files_hold_bytes_or_fractions(tmp_path: Path) -> None:

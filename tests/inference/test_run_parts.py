@@ -38,6 +38,23 @@ def test_a_folder_stands_for_what_is_in_it(tmp_path: Path) -> None:
     assert expand([tmp_path / "empty"]) == [tmp_path / "empty"]
 
 
+def test_what_can_be_decoded_in_a_folder_is_taken_and_the_rest_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = make_clip(tmp_path / "clip.mp4", frames=3).read_bytes()
+    films = tmp_path / "films"
+    (films / "sub").mkdir(parents=True)
+    usable = ["a.mp4", "b.GIF", "c.MP4", "d.flv", "e.m2ts", "f.3gp", "g1.webp", "g2.avif", "g10.tif", "h.unknown", "i"]
+    for name in usable:
+        (films / name).write_bytes(data)
+    for name in ("notes.txt", "x.json", "maps.npy", ".hidden.mp4", "empty"):
+        (films / name).write_text("{}" if name != "empty" else "")
+    assert [path.name for path in expand([films])] == usable
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith(f"{films}: passed over, no video and no picture: ")
+    assert said.strip().endswith(".hidden.mp4, empty, maps.npy, notes.txt, sub/ and 1 more")
+
+
 def test_no_two_inputs_share_a_folder() -> None:
     names = ["x/a.mp4", "y/a.mp4", "y/A.mov", "run.json.mp4", ".cache.mp4", "ä" * 150 + ".mp4", "x/a.mp4"]
     folders = result_folders([Path(name) for name in names], Path("out"))

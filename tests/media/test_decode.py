@@ -179,6 +179,57 @@ def test_a_change_of_resolution_keeps_the_first_size(tmp_path: Path) -> None:
     assert any("resolution changes" in line for line in reader.warnings)
 
 
+def test_frames_of_another_shape_are_fitted_in(tmp_path: Path) -> None:
+    first = video(tmp_path / "a.ts", 10, size=(48, 96))
+    video(tmp_path / "b.ts", 10, size=(96, 48), start=10)
+    (tmp_path / "ab.ts").write_bytes(first.read_bytes() + (tmp_path / "b.ts").read_bytes())
+    frames, reader = read(tmp_path / "ab.ts")
+    assert {frame.image.shape for frame in frames} == {(48, 96, 3)}
+    tall = frames[15].image
+    assert not tall[:, :34].any() and not tall[:, 62:].any() and tall[:, 37:59].min() > 30
+    assert "the resolution changes; 10 frames were fitted into the size of the first, 96 x 48" in reader.warnings
+
+
+def test_a_change_of_pixel_format_is_no_change(tmp_path: Path) -> None:
+    first = video(tmp_path / "a.ts", 10)
+    video(tmp_path / "b.ts", 10, start=10, pix_fmt="yuv444p")
+    (tmp_path / "ab.ts").write_bytes(first.read_bytes() + (tmp_path / "b.ts").read_bytes())
+    frames, reader = read(tmp_path / "ab.ts")
+    assert numbers(frames[10:]) == list(range(10))
+    assert not any("changes" in line for line in reader.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("a.mov", "prores_ks", "yuva444p10le"),
+        ("a.mov", "qtrle", "argb"),
+        ("a.mov", "png", "rgba"),
+        ("a.mkv", "ffv1", "bgra"),
+        ("a.webm", "libvpx-vp9", "yuva420p"),
+        ("a.webm", "libvpx", "yuva420p"),
+    ],
+)
+def test_what_is_transparent_in_a_video_is_black(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no {codec}")
+    white = np.full((48, 64, 4), 255, np.uint8)
+    white[:, :32, 3] = 0
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        if name.endswith("webm"):
+            stream.options, stream.metadata["alpha_mode"] = {"auto-alt-ref": "0"}, "1"
+        for k in range(3):
+            frame = av.VideoFrame.from_ndarray(white, format="rgba").reformat(format=pix_fmt)
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    frames, _ = read(tmp_path / name)
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.04, 0.08], abs=1e-3)
+    assert all(frame.image[:, :28].max() < 20 and frame.image[:, 36:].min() > 235 for frame in frames)
+
+
 def with_cover(path: Path, moving: bool) -> Path:
     """A file whose first video stream is a cover picture."""
     with av.open(str(path), "w") as container:
