@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.errors import UsageError
+from gazenet.npy import open_npy
 
 Map = NDArray[np.uint8]
 
@@ -175,7 +176,7 @@ def _sequence(path: Path) -> Iterator[Map]:
 
 def _maps(path: Path) -> NDArray[np.generic]:
     try:
-        maps = np.load(path, mmap_mode="r", allow_pickle=False)
+        maps = open_npy(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a readable .npy file ({error})") from None
     if maps.ndim != 3:
