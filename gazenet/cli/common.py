@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 some input failed, the others are done; 2 the request is w
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 from gazenet.config.load import suggest
 from gazenet.errors import GazenetError, UsageError
+from gazenet.records import ESCAPING, without_secrets
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
 Action = Callable[[argparse.Namespace], int]
@@ -49,7 +51,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and one line."""
-        self.exit(USAGE, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help shows all options)\n")
+        line = without_secrets(" ".join(message.split()))
+        self.exit(USAGE, f"{self.prog}: {line} ({self.prog} --help shows all options)\n")
 
 
 def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str] | None = None) -> int:
@@ -58,6 +61,7 @@ def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str]
     Errors of the project become one line on stderr; a traceback is shown only with ``--debug``. ``GASP_CWD`` is the
     working directory unless the command line names one (an option called ``--working_dir``).
     """
+    print_any_name()
     args = parser.parse_args(argv)
     debug = bool(getattr(args, "debug", False))
     try:
@@ -84,9 +88,16 @@ def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str]
 
 def _report(prog: str, error: object, code: int, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
-    print(f"{prog}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+    print(f"{prog}: {without_secrets(' '.join(str(error).split()))}", file=sys.stderr)
     return code
+
+
+def print_any_name() -> None:
+    """Let every text be printed, whatever the terminal's encoding: what it lacks is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ESCAPING)
 
 
 def enter_working_dir(working_dir: str | None) -> None:

@@ -150,7 +150,8 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def _grey(path: Path) -> Map:
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    data = np.frombuffer(path.read_bytes(), np.uint8)  # not by name: OpenCV ends the process on names beyond UTF-8
+    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if len(data) else None
     if picture is None:
         raise UsageError(f"{path}: not a readable picture")
     return np.asarray(picture, np.uint8)

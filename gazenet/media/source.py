@@ -9,15 +9,15 @@ from pathlib import Path
 
 from gazenet.errors import MediaError
 from gazenet.files import sha256_file
+from gazenet.records import one_line
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def display_name(path: str | Path) -> str:
-    """The path on one printable line: control characters and undecodable bytes are escaped."""
-    name = str(path)
-    return name if name.isprintable() else name.encode("unicode_escape", "backslashreplace").decode("ascii")
+    """The path on one printable line: control characters and undecodable bytes escaped, credentials hidden."""
+    return one_line(path)
 
 
 def checked_file(path: str | Path) -> Path:

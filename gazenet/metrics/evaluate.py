@@ -22,6 +22,7 @@ from gazenet.metrics.pictures import PictureMaps
 from gazenet.metrics.saliency import Mode
 from gazenet.metrics.truth import SIGMA_FRACTION
 from gazenet.npy import open_npy
+from gazenet.records import original
 
 METRICS = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform", "auc_shuffled")
 Maps = NDArray[Any] | PictureMaps
@@ -152,7 +153,7 @@ def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
     times = np.array([by_frame[frame] for frame in sorted(by_frame)])
     if maps.ndim != 3 or len(maps) != len(times):
         raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
-    return Predicted(folder.name, maps, times, size, Path(record["input"]) if "input" in record else None)
+    return Predicted(folder.name, maps, times, size, Path(original(record["input"])) if "input" in record else None)
 
 
 def _saliency(path: Path) -> NDArray[np.generic]:
@@ -175,5 +176,5 @@ def _frame_size(record: Mapping[str, Any]) -> Size:
         return int(video["height"]), int(video["width"])
     from gazenet.media.decode import probe
 
-    info = probe(Path(record["input"]))
+    info = probe(Path(original(record["input"])))
     return info.height, info.width

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,32 @@ from gazenet.inference.stored import picture_of
 from gazenet.inference.truth_pictures import truth_pictures
 from gazenet.maps.colours import colourise
 from gazenet.maps.published import Picture, PublishedWriter, frame_file
+from gazenet.records import original, recorded
 
 OWN = "videos"
 """Folder of videos that are from no data set."""
 PREDICTED = "det_transformed_gasp"
 TAKEN_OVER = (CAPTURED, SALMAP, FIXMAP)
 """Pictures that a source in the same layout has already."""
+
+
+def pictures_digest(place: Path, told: Mapping[str, Any]) -> tuple[int, str]:
+    """Bytes and SHA-256 of the ``pictures`` of a video's ``frames``; hashed only where ``told`` agrees on the bytes.
+
+    Raises OSError.
+    """
+    names = [
+        f"{index}/{picture}_1.jpg" for index in range(1, told["frames"] + 1) for picture in sorted(told["pictures"])
+    ]
+    # One that is black all over has no file.
+    sizes = {name: (place / name).stat().st_size for name in names if (place / name).exists()}
+    total, digest = sum(sizes.values()), hashlib.sha256()
+    if told.get("bytes", total) != total:
+        return total, ""
+    for name, size in sizes.items():
+        digest.update(f"{name} {size} ".encode())
+        digest.update((place / name).read_bytes())
+    return total, digest.hexdigest()
 
 
 class PublishedSink:
@@ -110,9 +132,10 @@ class PublishedSink:
                     self._put(index, picture, image)
         with writing(self._final):
             self._publish()
-            told = {"folder": str(self._final.absolute()), "frames": len(self._times)}
-            target = self._context.folder / self.files[0]
-            files.write_json(target, {**told, "pictures": sorted(self._pictures)})
+            told = {"folder": recorded(self._final.absolute()), "frames": len(self._times)}
+            told |= {"pictures": sorted(self._pictures)}
+            told |= dict(zip(("bytes", "sha256"), pictures_digest(self._final, told), strict=True))
+            files.write_json(self._context.folder / self.files[0], told)
         self.abort()
 
     def _take_over(self) -> None:
@@ -159,10 +182,13 @@ class PublishedSink:
         files.sync_folder(self._final)
 
     def kept(self, folder: Path) -> bool:
-        """Whether the pictures that ``published.json`` in a result folder tells of are still there."""
+        """Whether the pictures that ``published.json`` in a result folder tells of are still there, as written."""
         try:
             told = json.loads((folder / self.files[0]).read_text(encoding="utf-8"))
-            return (Path(told["folder"]) / str(told["frames"])).is_dir()
+            place = Path(original(told["folder"]))
+            if "sha256" not in told:  # as older versions wrote it
+                return (place / str(told["frames"])).is_dir()
+            return pictures_digest(place, told) == (told["bytes"], told["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
