@@ -27,6 +27,7 @@ from gazenet.inference.runrecord import run_fingerprint, versions, weight_hashes
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.sources import identity, open_frames
 from gazenet.inference.stored import StoredPass, stored_graph, stored_maps
+from gazenet.inference.targets import check_targets
 from gazenet.inference.timing import Timings, network_text
 from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
@@ -98,6 +99,9 @@ def run_graph(
     content = partial(identity, pictures=stored_maps(graph.config))
     folders = result_folders(files, output_dir, names, content)
     jobs = [Job(index, path, folder, known.get(path)) for index, (path, folder) in enumerate(folders.items())]
+    sinks = wanted_sinks(graph.config, graph.integrator is not None)
+    made = [name for sink in sinks for name in sink.files]
+    check_targets(graph.config, jobs, made, output_dir, progress_log_file)
     for job in jobs:
         if job.folder.name != names.get(job.path, job.path.stem):
             told = f"results go to {display_name(job.folder)}, a name that no other input has"

@@ -9,15 +9,20 @@ from gazenet.config.load import read_file, validate
 from gazenet.errors import UsageError
 from gazenet.files import write_json
 from gazenet.learning.loggers import check_logger
+from gazenet.overwriting import Target, named_files, refuse_overwriting
 from gazenet.records import recorded
 
 CONFIG = "train_config.json"
+WRITTEN = (CONFIG, "result.json", "scores.json", "integrator.safetensors", "last_model.pt", "metrics.csv", "curve.png")
+"""What trainings leave in the folder ``output``."""
 
 
 def check_request(config: RunConfig) -> None:
     """Raises UsageError for a device or the package of a logger that is not there."""
     check_devices(config.device, config.trainer.devices)
     check_logger(config.logger)
+    written = [Target(Path(config.output) / name, "output") for name in WRITTEN]
+    refuse_overwriting(written, named_files(config.model_dump(mode="json"), leave_out=("output",)))
 
 
 def check_devices(device: str, count: int = 1) -> None:

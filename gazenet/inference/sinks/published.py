@@ -18,6 +18,7 @@ from gazenet.config.infer_data import PublishedConfig
 from gazenet.cues.pictures import as_pictures
 from gazenet.data.cache import CAPTURED, FIXMAP, SALMAP
 from gazenet.errors import GazenetError
+from gazenet.inference.collection import Known
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.base import writing
 from gazenet.inference.sources import is_frame_folder
@@ -32,6 +33,16 @@ OWN = "videos"
 PREDICTED = "det_transformed_gasp"
 TAKEN_OVER = (CAPTURED, SALMAP, FIXMAP)
 """Pictures that a source in the same layout has already."""
+
+
+def place_of(known: Known | None, folder: Path) -> tuple[str, str]:
+    """Where the pictures of a video stand in the layout: data set and video."""
+    return known.place if known is not None else (OWN, folder.name)
+
+
+def collected_in(root: Path) -> Path:
+    """The folder in which pictures are collected before they go to ``root``."""
+    return root.with_name(root.name + ".part")
 
 
 def pictures_digest(place: Path, told: Mapping[str, Any]) -> tuple[int, str]:
@@ -73,11 +84,12 @@ class PublishedSink:
     def open(self, context: SinkContext) -> None:
         """Raises GazenetError where another run writes the same video, or nothing can be written."""
         self._context, self._config = context, PublishedConfig.model_validate(context.config["outputs"]["published"])
-        known = context.known
-        self._place = known.place if known is not None else (OWN, context.folder.name)
+        self._place = place_of(context.known, context.folder)
         root = Path(self._config.root)
-        self._final, parts = root.joinpath(*self._place), root.with_name(root.name + ".part")
+        self._final, parts = root.joinpath(*self._place), collected_in(root)
         self._same_layout = is_frame_folder(context.source)
+        stored = (context.config.get("data") or {}).get("maps") == "stored"
+        self._read_here = stored and context.source.resolve() == self._final.resolve()
         self._times: list[float] = []
         self._pictures: set[str] = set()
         with writing(self._final):
@@ -103,9 +115,9 @@ class PublishedSink:
                 self._put(chunk.start + k, picture, image)
 
     def _drawn(self, chunk: ChunkResult, k: int) -> dict[str, Picture]:
-        """The pictures of the chunk's k-th frame by name."""
+        """The pictures of the chunk's k-th frame by name; none of those that were read from this very place."""
         found: dict[str, Picture] = {} if self._same_layout else {CAPTURED: chunk.images[k]}
-        for cue, maps in chunk.cues.items():
+        for cue, maps in chunk.cues.items() if not self._read_here else ():
             picture = picture_of(cue)
             if picture not in (*found, CAPTURED):
                 planes = chunk.pictures.get(cue)
