@@ -200,7 +200,8 @@ def check_outputs(args: argparse.Namespace, folders: Iterable[Path]) -> None:
     inputs = [*named_files([args.fixations, args.baseline, args.split])]
     inputs += [file for folder in folders for name in RESULTS for file in folder.glob(f"*/{name}")]
     # What lies among the files of a data set is theirs, unless it is a table of ours.
-    inputs += [one.path for one in targets if args.root and is_below(one.path, Path(args.root)) and not is_ours(one.path)]
+    root = Path(args.root) if args.root else None
+    inputs += [one.path for one in targets if root and is_below(one.path, root) and not is_ours(one.path)]
     refuse_overwriting(targets, inputs)
 
 

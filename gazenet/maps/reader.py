@@ -82,6 +82,8 @@ class MapReader:
         """Compares every chunk with its CRC, once per reader. Raises CacheError naming the first damaged chunk."""
         if self._lines is not None:
             return
+        if (self.folder / LOG).is_dir():
+            raise self._damaged(f"{LOG} is a folder")
         found = scan_log(self.folder)
         if found.head != self.layout.head(self.key):
             raise self._damaged("its log has no valid head")
@@ -122,4 +124,4 @@ class MapReader:
             raise self._damaged(f"the records of chunk {index}: {error}") from None
 
     def _damaged(self, what: str) -> CacheError:
-        return CacheError(f"{self.folder / MAPS}: damaged cache entry: {what}")
+        return CacheError(f"{self.folder / MAPS}: damaged cache entry of {self.key.extractor}: {what}")
