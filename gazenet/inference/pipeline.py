@@ -183,9 +183,9 @@ def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
             return _work(graph, job, content, sinks, files, fingerprint, notes)
         wrong = faults(folder, done, files)
         again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not getattr(sink, "kept", _kept)(folder)]
-        for name in [name for sink in again for name in sink.files]:
-            line = f"{display_name(folder / name)}: {wrong.get(name, 'is incomplete')}; made again"
-            print(f"{display_name(path)}: {line}", file=sys.stderr)
+        incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
+        for name, fault in {**wrong, **dict.fromkeys(incomplete, "what it tells of is incomplete or changed")}.items():
+            print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
         if again:
             return _work(graph, job, content, again, files, fingerprint, notes, done)
         place = display_name(folder)
