@@ -39,10 +39,13 @@ def refuse_overwriting(targets: Iterable[Target], inputs: Iterable[Path]) -> Non
     read = [path for path in dict.fromkeys(inputs) if os.path.lexists(path)]
     if not read:
         return
-    by_identity = {identity: path for path in read for identity in _identities(path)}
+    themselves = {identity: path for path in read for identity in _identities(path)}
+    around = {identity: path for path in read for folder in _folders(path) for identity in _identities(folder)}
+    unfinished = [path for path in read if fnmatch.fnmatch(path.name, TEMPORARY)]
+    beside = {identity: path for path in unfinished for identity in _identities(Path(os.path.abspath(path)).parent)}
     for target in targets:
-        hit = next((by_identity[one] for one in _identities(target.path) if one in by_identity), None)
-        hit = hit or _inside(target, read)
+        gone = [themselves, *([around] if target.whole else []), *([beside] if target.cleared else [])]
+        hit = next((found[one] for one in _identities(target.path) for found in gone if one in found), None)
         if hit is not None:
             raise UsageError(
                 f"{target.key}: {one_line(target.path)} would replace the input {one_line(hit)}: choose another place "
@@ -86,16 +89,7 @@ def _identities(path: Path) -> Iterator[object]:
         yield status.st_dev, status.st_ino
 
 
-def _inside(target: Target, read: Sequence[Path]) -> Path | None:
-    if not (target.whole or target.cleared) or not target.path.is_dir():
-        return None
-    (home, *own) = _identities(target.path)
-    for path in read:
-        parents = [Path(os.path.abspath(path)).parent, *Path(os.path.abspath(path)).parents]
-        parents += Path(os.path.realpath(path)).parents
-        if target.whole and any(one in (home, *own) for parent in parents for one in _identities(parent)):
-            return path
-        removed = target.cleared and fnmatch.fnmatch(path.name, TEMPORARY)
-        if removed and any(one in (home, *own) for one in _identities(Path(os.path.abspath(path)).parent)):
-            return path
-    return None
+def _folders(path: Path) -> Iterator[Path]:
+    """The folders that a path lies in, by its name and with links followed."""
+    yield from Path(os.path.abspath(path)).parents
+    yield from Path(os.path.realpath(path)).parents

@@ -48,15 +48,16 @@ def finished(folder: Path, fingerprint: str, files: Iterable[str] = ()) -> dict[
 
 
 def digests(folder: Path, files: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of results, as they stand in the record under ``digests``. Raises OSError."""
-    return {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)} for name in files}
+    """Size and SHA-256 of results, as they stand in a record under ``digests``; folders have none. Raises OSError."""
+    found = {name: folder / name for name in files if (folder / name).is_file()}
+    return {name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for name, path in found.items()}
 
 
 def faults(folder: Path, record: Mapping[str, Any], files: Iterable[str]) -> dict[str, str]:
     """What is wrong with finished results, by name: gone, of another size, changed.
 
-    Sizes are compared first; a file is only read where they agree. Of a record without digests, as older versions
-    wrote it, results need only be there.
+    Sizes are compared first; a file is only read where they agree. What has no digest, and all results of a record of
+    an older version, need only be there.
     """
     known = record.get("digests")
     found = {name: _fault(folder / name, known.get(name) if isinstance(known, Mapping) else None) for name in files}
@@ -66,10 +67,10 @@ def faults(folder: Path, record: Mapping[str, Any], files: Iterable[str]) -> dic
 def _fault(path: Path, wanted: Any) -> str:
     try:
         size = path.stat().st_size
-        if not path.is_file():
-            return "is not a file"
         if wanted is None:
             return ""
+        if not path.is_file():
+            return "is not a file"
         if size != wanted["bytes"]:
             return f"has {size} bytes instead of {wanted['bytes']}"
         return "" if sha256_file(path) == wanted["sha256"] else "has been changed"

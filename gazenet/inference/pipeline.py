@@ -247,7 +247,8 @@ def _work(
     told = timings.summary(done.frames)
     summary = VideoSummary(path, folder, done.frames, warnings, counts, told)
     made = [name for sink in sinks for name in sink.files]
-    known = {**before.get("digests", {}), **digests(folder, made)}
+    kept = before.get("digests")
+    known = {**(kept if isinstance(kept, dict) else {}), **digests(folder, made)}
     record = _record(graph, summary, source.info, content, fingerprint, files)
     write_record(folder, {**record, "digests": {name: known[name] for name in files if name in known}})
     for line in warnings:

@@ -26,8 +26,8 @@ def check_targets(
     named = list(named_files(config.model_dump(mode="json"), leave_out=WRITTEN))
     inputs = [*(job.path for job in jobs), *named]
     refuse_overwriting(_targets(config, jobs, files, output_dir, log), inputs)
-    for job in jobs:
-        refuse_overwriting(_published(config, job), [path for path in inputs if not _is(path, job)])
+    # A folder of frames in the published layout gets pictures beside those that are read.
+    refuse_overwriting(_published(config, jobs), [path for path in inputs if not path.is_dir()])
 
 
 def _targets(
@@ -46,14 +46,11 @@ def _targets(
             yield Target(file, "metrics.file")
 
 
-def _published(config: InferConfig, job: Job) -> Iterator[Target]:
-    """The folder of a video's pictures, and the one in which they are collected."""
-    if config.outputs.published is not None:
-        root, place = Path(config.outputs.published.root), place_of(job.known, job.folder)
+def _published(config: InferConfig, jobs: Sequence[Job]) -> Iterator[Target]:
+    """The folders of the videos' pictures, and those in which they are collected."""
+    if config.outputs.published is None:
+        return
+    root = Path(config.outputs.published.root)
+    for job in jobs:
         for home in (root, collected_in(root)):
-            yield Target(home.joinpath(*place), "outputs.published.root", whole=True)
-
-
-def _is(path: Path, job: Job) -> bool:
-    """Whether an input is the job's own folder of frames: it gets pictures beside those that are read."""
-    return path == job.path and path.is_dir()
+            yield Target(home.joinpath(*place_of(job.known, job.folder)), "outputs.published.root", whole=True)

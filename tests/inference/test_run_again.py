@@ -98,8 +98,10 @@ def test_records_without_digests_count_by_what_is_there(tmp_path: Path) -> None:
     assert faults(tmp_path, {"outputs": ["a.csv"]}, ["a.csv"]) == {}
     assert faults(tmp_path, {}, ["b.csv"]) == {"b.csv": "is gone"}
     assert faults(tmp_path, {"digests": {"a.csv": {}}}, ["a.csv"]) == {}
-    (tmp_path / "c.csv").mkdir()
-    assert faults(tmp_path, {}, ["c.csv"]) == {"c.csv": "is not a file"}
+    (tmp_path / "c").mkdir()
+    known = digests(tmp_path, ["a.csv", "c", "missing"])
+    assert list(known) == ["a.csv"] and faults(tmp_path, {"digests": known}, ["a.csv", "c"]) == {}
+    assert faults(tmp_path, {"digests": {"c": known["a.csv"]}}, ["c"]) == {"c": "is not a file"}
 
 
 # ---- other inputs of the same name
