@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from gazenet.records import ESCAPING, recorded
+
 _NAME_BYTES = 60  # of the final name inside the temporary one: file systems end a name at 255 bytes
 _SUFFIX_BYTES = 16
 _NUMBER = re.compile("([0-9]+)")
@@ -169,13 +171,27 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a UTF-8 text file atomically."""
-    write_bytes(path, text.encode("utf-8"))
+    """Writes a UTF-8 text file atomically; what is not text in names is escaped (:mod:`gazenet.records`)."""
+    write_bytes(path, text.encode("utf-8", ESCAPING))
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Writes JSON atomically, indented, with a final newline. NaN is refused: it is not JSON."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Writes JSON atomically, indented, with a final newline. NaN is refused: it is not JSON.
+
+    Names that are not UTF-8 are escaped (:mod:`gazenet.records`).
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if not _is_text(text):
+        text = json.dumps(recorded(value), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def natural_order(path: str | Path) -> tuple[object, ...]:

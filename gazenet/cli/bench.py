@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gazenet.cli.common import OK, Parser, execute
+from gazenet.overwriting import Target, refuse_overwriting
 
 EXAMPLES = """  gasp_bench pipeline --input my.mp4
   gasp_bench pipeline --input my.mp4 --frames 300 --output bench.json --set faces.stride=1"""
@@ -33,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{clip}: no such clip; name one with --input, or make the demo clip with 'make demo'")
     if args.frames < 1:
         raise UsageError("--frames must be at least 1")
+    if args.output:
+        refuse_overwriting([Target(args.output, "--output")], [clip])
     from gazenet.files import write_json
     from gazenet.inference.bench import pipeline, table
 

@@ -22,6 +22,7 @@ from gazenet.cli.streams import Streams, lasting_streams
 from gazenet.config.load import suggest
 from gazenet.config.placeholders import take
 from gazenet.errors import GazenetError, UsageError
+from gazenet.records import without_secrets
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
 LONGEST = 2000
@@ -71,7 +72,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and one line."""
-        self.exit(USAGE, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help shows all options)\n")
+        line = without_secrets(" ".join(message.split()))
+        self.exit(USAGE, f"{self.prog}: {line} ({self.prog} --help shows all options)\n")
 
 
 def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str] | None = None) -> int:
@@ -137,8 +139,8 @@ def _said(prog: str, streams: Streams, code: int | str | None) -> int | str | No
 
 def _report(prog: str, error: object, code: int, debug: bool = False) -> int:
     if debug:
-        traceback.print_exc()
-    print(f"{prog}: {one_line(error)}", file=sys.stderr)
+        print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+    print(f"{prog}: {without_secrets(one_line(error))}", file=sys.stderr)
     return code
 
 

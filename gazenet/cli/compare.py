@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gazenet.cli.common import OK, Parser, execute, print_table
 from gazenet.errors import UsageError
+from gazenet.overwriting import Target, refuse_overwriting
 
 if TYPE_CHECKING:
     from gazenet.export.compare import FrameDifference
@@ -58,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{path}: there is no such file or folder")
     if args.worst < 0:
         raise UsageError("--worst must be at least 0")
+    if args.output:
+        check_output(args.output, args.reference, args.other)
     from gazenet.export.compare import compare_sequences
 
     frames = list(compare_sequences(args.reference, args.other))
@@ -67,6 +70,19 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         write(args, frames)
     return OK
+
+
+def check_output(output: Path, *compared: Path) -> None:
+    """Raise UsageError where the tables and pictures would replace what is compared, or become part of it."""
+    inside = [file for path in compared if path.is_dir() for file in path.iterdir()]
+    refuse_overwriting([Target(output, "--output")], [path for path in compared if not is_result(path)])
+    places = [output / "frames.csv", output / "frames.png", *(output.glob("worst_*.png") if output.is_dir() else ())]
+    refuse_overwriting([Target(place, "--output") for place in places], [*compared, *inside])
+
+
+def is_result(path: Path) -> bool:
+    """Whether a folder holds results of a run: pictures that are put beside them are none of them."""
+    return (path / "saliency.npy").is_file()
 
 
 def show(frames: Sequence[FrameDifference], definitions: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from gazenet.config.load import suggest, validate
 from gazenet.config.overrides import parse_set
 from gazenet.errors import UsageError
 from gazenet.files import write_text
+from gazenet.overwriting import Target, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
     from gazenet.metrics.comparison import Comparison
@@ -60,6 +61,10 @@ NAMES = (
     "information_gain",
 )
 CLOCKS = ("container", "first_frame", "frame_index")
+TABLES = ("videos", "overall", "frames", "differences")
+"""What --output_dir receives."""
+RESULTS = ("saliency.npy", "saliency_sums.npy", "attention.csv", "run.json")
+"""What is read of a prediction."""
 USUAL = tuple(name for name in NAMES if name not in ("auc_borji", "information_gain"))
 Row = Mapping[str, object]
 
@@ -118,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
     folders = check(args)
     metrics = chosen_metrics(args)
+    check_outputs(args, folders.values())
     from gazenet.metrics.comparison import Options, compare
 
     known = ground_truth(args)
@@ -191,6 +197,33 @@ def check(args: argparse.Namespace) -> dict[str, Path]:
     if args.pictures and not args.output_dir:
         raise UsageError("--pictures: add --output_dir DIR, where they are written")
     return folders
+
+
+def check_outputs(args: argparse.Namespace, folders: Iterable[Path]) -> None:
+    """Raise UsageError where tables or pictures would replace predictions, ground truth or a baseline."""
+    home = args.output_dir and Path(args.output_dir)
+    tables = [Path(args.output)] if args.output else []
+    tables += [home / f"{name}.csv" for name in TABLES] if home else []
+    targets = [Target(path, "--output_dir" if path.parent == home else "--output") for path in tables]
+    if args.pysaliency:
+        targets += [Target(Path(args.pysaliency) / name, "--pysaliency") for name in ("fixations.csv", "README")]
+    inputs = [*named_files([args.fixations, args.baseline, args.split])]
+    inputs += [file for folder in folders for name in RESULTS for file in folder.glob(f"*/{name}")]
+    # What lies among the files of a data set is theirs, unless it is a table of ours.
+    root = Path(args.root) if args.root else None
+    inputs += [one.path for one in targets if root and is_below(one.path, root) and not is_ours(one.path)]
+    refuse_overwriting(targets, inputs)
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether a file is there and lies somewhere in a folder."""
+    return path.is_file() and folder.resolve() in path.resolve().parents
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a table that this command wrote."""
+    with path.open("rb") as file:
+        return file.read(12) == b"predictions,"
 
 
 def check_choice(args: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gazenet.cli.common import OK, Parser, execute, print_table
 from gazenet.errors import UsageError
+from gazenet.overwriting import Target, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
     from gazenet.export.extractor import Subject
@@ -113,10 +114,18 @@ def run(args: argparse.Namespace) -> int:
     if args.batch:
         subject = subject.with_batch(args.batch)
     target = args.output or Path(subject.name + SUFFIX[args.format])
+    check_output(args, target)
     if args.format == "onnx":
         show(subject.write(target))
         return OK
     return write_engine(subject, target, args.batch)
+
+
+def check_output(args: argparse.Namespace, target: Path) -> None:
+    """Raise UsageError where what is written would replace a file that is read."""
+    inputs = named_files({"name": args.name, "weights": args.weights, "set": dict(args.set)})
+    targets = [target, target.with_name(target.name + ".data")]
+    refuse_overwriting([Target(one, "--output") for one in targets], inputs)
 
 
 def write_file_and_weights(args: argparse.Namespace) -> int:

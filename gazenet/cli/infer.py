@@ -15,6 +15,7 @@ from gazenet.config.infer import TRAINED, InferConfig
 from gazenet.config.infer_experiments import FAMILIES, infer_families
 from gazenet.config.load import config_summaries, load_config
 from gazenet.errors import UsageError
+from gazenet.overwriting import Target, refuse_overwriting
 
 if TYPE_CHECKING:
     from gazenet.inference.jobs import Engine
@@ -111,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
     if args.realtime:
         return run_realtime(config)
     log = Path(args.progress_log_file) if args.progress_log_file else None
+    check_config_file(args, config, log)
     with chosen_engine(args) as engine:
         if not config.inputs:
             return run_data(config, args.resume, log, engine)
@@ -119,6 +121,15 @@ def run(args: argparse.Namespace) -> int:
         inputs = [Path(path) for path in config.inputs]
         told = {"resume": args.resume, "progress_log_file": log, "engine": engine}
         return run_pipeline(config, inputs, Path(config.output_dir), **told).exit_code
+
+
+def check_config_file(args: argparse.Namespace, config: InferConfig, log: Path | None) -> None:
+    """Raise UsageError where something that is written would take the place of the config."""
+    targets = [Target(Path(config.output_dir) / "run.json", "output_dir")]
+    targets += [Target(log, "--progress_log_file")] if log else []
+    if config.metrics is not None and config.metrics.file:
+        targets.append(Target(Path(config.metrics.file), "metrics.file"))
+    refuse_overwriting(targets, [Path(args.infer_config_file)] if args.infer_config_file else [])
 
 
 def device_names(text: str | None) -> list[str]:

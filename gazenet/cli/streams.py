@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gazenet.records import ESCAPING
+
 NAMES = {1: "stdout", 2: "stderr"}
 
 
@@ -137,7 +139,7 @@ def _text(writer: LastingWriter, like: Any) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         writer,
         encoding,
-        "backslashreplace",
+        ESCAPING,
         line_buffering=bool(getattr(like, "line_buffering", True)),
         write_through=bool(getattr(like, "write_through", False)),
     )

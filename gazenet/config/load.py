@@ -22,6 +22,7 @@ from gazenet.config.legacy import convert, is_legacy
 from gazenet.config.overrides import apply, parse_set
 from gazenet.config.placeholders import substitute
 from gazenet.config.strict_json import parse
+from gazenet.config.undecodable import hidden, shown
 from gazenet.errors import UsageError
 
 if typing.TYPE_CHECKING:
@@ -224,7 +225,10 @@ def validate(model: type[_Model], data: dict[str, Any], where: str, sets: Sequen
 
 def _check(model: type[_Model], data: dict[str, Any]) -> _Model:
     # Strict JSON mode: a list becomes a tuple, but "640" never becomes a number.
-    return model.model_validate_json(json.dumps(data), strict=True)
+    text = json.dumps(data, ensure_ascii=False)
+    safe = hidden(text)
+    checked = model.model_validate_json(safe, strict=True)
+    return checked if safe == text else shown(checked)
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, set_keys: Iterable[str] = ()) -> str:

@@ -18,6 +18,7 @@ from gazenet.data.density import Size, Spread
 from gazenet.data.framewise import FrameTable, FrameVideo, from_grid, leave_out
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
+from gazenet.npy import read_npy
 
 
 class Mvva(Collection):
@@ -58,7 +59,7 @@ class Mvva(Collection):
 
 def _looks(source: Path, size: Size) -> FrameTable:
     try:
-        grid = np.load(source, allow_pickle=False)
+        grid = read_npy(source)
     except (OSError, ValueError, EOFError) as error:
         cause = " ".join(str(error).split())
         raise UsageError(f"{source}: cannot be read ({cause}); it may be incomplete: download it again") from None

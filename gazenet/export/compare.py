@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
+from gazenet.npy import open_npy
 
 Map = NDArray[np.uint8]
 
@@ -179,7 +180,7 @@ def _sequence(path: Path) -> Iterator[Map]:
 
 def _maps(path: Path) -> NDArray[np.generic]:
     try:
-        maps = np.load(path, mmap_mode="r", allow_pickle=False)
+        maps = open_npy(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a readable .npy file ({error})") from None
     if maps.ndim != 3:

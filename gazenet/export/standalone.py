@@ -14,6 +14,7 @@ from gazenet.cues.types import AssetPath
 from gazenet.errors import UsageError
 from gazenet.export.bundle import Bundle
 from gazenet.files import write_bytes, write_text
+from gazenet.overwriting import Target, named_files, refuse_overwriting
 
 
 def write_standalone(name: str, parameters: Mapping[str, object], folder: Path, asset_path: AssetPath) -> list[Path]:
@@ -37,6 +38,8 @@ def write_standalone(name: str, parameters: Mapping[str, object], folder: Path, 
     extractor.load(torch.device("cpu"), torch.float32, asset_path)
     lent: Standalone = extractor.standalone()
     text = python_file(lent)
+    written = [Target(folder / file, "--output") for file in (lent.file, *lent.beside)]
+    refuse_overwriting(written, named_files(parameters))
     try:
         for file, content in lent.beside.items():
             write_bytes(folder / file, content)

@@ -8,38 +8,33 @@ import traceback
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gazenet.config.infer import InferConfig
 from gazenet.cues.registry import get
 from gazenet.errors import GazenetError, UsageError
-from gazenet.files import write_json
 from gazenet.inference.claim import claimed
 from gazenet.inference.collection import Known
+from gazenet.inference.earlier import NAME, digests, faults, finished, is_of, now, read_record, write_overview
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.jobs import Ended, Engine, Job
 from gazenet.inference.progress import Progress
 from gazenet.inference.results import ChunkResult, Failure, RunResult, SinkContext, VideoSummary
-from gazenet.inference.runrecord import (
-    NAME,
-    as_text,
-    finished,
-    run_fingerprint,
-    versions,
-    weight_hashes,
-    write_record,
-)
+from gazenet.inference.runrecord import run_fingerprint, versions, weight_hashes, write_record
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.sources import identity, open_frames
 from gazenet.inference.stored import StoredPass, stored_graph, stored_maps
+from gazenet.inference.targets import check_targets
 from gazenet.inference.timing import Timings, network_text
 from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
 from gazenet.media.source import display_name
 from gazenet.media.stills import FrameSource
 from gazenet.media.types import VideoInfo
+from gazenet.records import message
 
 WITHOUT_INTEGRATOR = ("report", "published")
 """Sinks that show cues."""
@@ -97,14 +92,20 @@ def run_graph(
     engine: Engine | None = None,
 ) -> RunResult:
     """As :func:`run`, with a graph that is loaded already."""
+    began = now()
     names = {path: one.name for path, one in known.items()}
     # A folder of pictures that a data set calls a video is one.
     files = [file for path in inputs for file in ([path] if path in known else expand([path]))]
-    folders = result_folders(files, output_dir, names)
+    content = partial(identity, pictures=stored_maps(graph.config))
+    folders = result_folders(files, output_dir, names, content)
     jobs = [Job(index, path, folder, known.get(path)) for index, (path, folder) in enumerate(folders.items())]
+    sinks = wanted_sinks(graph.config, graph.integrator is not None)
+    made = [name for sink in sinks for name in sink.files]
+    check_targets(graph.config, jobs, made, output_dir, progress_log_file)
     for job in jobs:
         if job.folder.name != names.get(job.path, job.path.stem):
-            print(f"{display_name(job.path)}: results go to {display_name(job.folder)}", file=sys.stderr)
+            told = f"results go to {display_name(job.folder)}, a name that no other input has"
+            print(f"{display_name(job.path)}: {told}", file=sys.stderr)
     result = RunResult()
     for job, ended in (engine or one_after_the_other)(graph, jobs, resume):
         if isinstance(ended, UsageError):
@@ -118,17 +119,26 @@ def run_graph(
     order = {job.path: job.index for job in jobs}
     result.finished.sort(key=lambda one: order[one.path])
     result.failures.sort(key=lambda one: order[one.path])
-    _write_overview(output_dir, graph.config, result)
+    write_overview(output_dir, _overview(graph.config, result), began)
     return result
+
+
+def _overview(config: InferConfig, result: RunResult) -> dict[str, Any]:
+    failures = [
+        {"input": one.path, "reason": one.reason, **({"trace": one.trace} if one.trace else {})}
+        for one in result.failures
+    ]
+    done = [{"input": one.path, "folder": one.folder or ""} for one in result.finished]
+    return {"finished": done, "failures": failures, "versions": versions(), "config": config.model_dump(mode="json")}
 
 
 def _failure(path: Path, error: Exception) -> Failure:
     if isinstance(error, GazenetError):
-        return Failure(path, " ".join(str(error).split()))
+        return Failure(path, message(" ".join(str(error).split())))
     if isinstance(error, OSError):
         return Failure(path, f"{display_name(error.filename or path)}: {error.strerror or error}")
-    text = " ".join(str(error).split())
-    trace = "".join(traceback.format_exception(error))
+    text = message(" ".join(str(error).split()))
+    trace = message("".join(traceback.format_exception(error)))
     return Failure(
         path, f"{display_name(path)}: internal error: {type(error).__name__}: {text} (run.json has its trace)", trace
     )
@@ -166,19 +176,30 @@ def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
     files = [name for sink in sinks for name in sink.files]
     fingerprint = run_fingerprint(graph, content, told_of_sinks(graph.config, sinks))
     with claimed(folder) as notes:
-        done = finished(folder, fingerprint, files) if resume else None
-        if not all(getattr(sink, "kept", _kept)(folder) for sink in sinks):
-            done = None
-        if done is not None:
-            print(
-                f"{display_name(path)}: finished before, nothing to do; results in {display_name(folder)}",
-                file=sys.stderr,
-            )
-            return VideoSummary(
-                path, folder, done["frames"], done["warnings"], done["counts"], done["timings"], skipped=True
-            )
-        (folder / "run.json").unlink(missing_ok=True)
-        return _work(graph, path, folder, content, sinks, fingerprint, notes, job.known)
+        done = finished(folder, fingerprint) if resume else None
+        if done is None:
+            _say_what_changed(job, content)
+            (folder / NAME).unlink(missing_ok=True)
+            return _work(graph, job, content, sinks, files, fingerprint, notes)
+        wrong = faults(folder, done, files)
+        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not getattr(sink, "kept", _kept)(folder)]
+        incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
+        for name, fault in {**wrong, **dict.fromkeys(incomplete, "what it tells of is incomplete or changed")}.items():
+            print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
+        if again:
+            return _work(graph, job, content, again, files, fingerprint, notes, done)
+        place = display_name(folder)
+        print(f"{display_name(path)}: finished before, nothing to do; results in {place}", file=sys.stderr)
+        return VideoSummary(
+            path, folder, done["frames"], done["warnings"], done["counts"], done["timings"], skipped=True
+        )
+
+
+def _say_what_changed(job: Job, content: str) -> None:
+    """Results that are about to be replaced because the input is no longer what they were made from."""
+    record = read_record(job.folder)
+    if record is not None and is_of(record, job.path) and record.get("source_id", content) != content:
+        print(f"{display_name(job.path)}: has changed since its results were made; made again", file=sys.stderr)
 
 
 def _kept(folder: Path) -> bool:
@@ -203,32 +224,38 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
 
 def _work(
     graph: Graph,
-    path: Path,
-    folder: Path,
+    job: Job,
     content: str,
     sinks: list[Sink],
+    files: list[str],
     fingerprint: str,
     notes: list[str],
-    known: Known | None,
+    before: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> VideoSummary:
-    timings = Timings()
+    """Makes the outputs of ``sinks``; ``files`` are those of all, ``before`` the record of what is there already."""
+    path, folder, timings = job.path, job.folder, Timings()
     source = open_frames(path, graph.config.max_side)
     try:
-        job = _through(graph, source, content, folder, sinks, timings, path, known)
+        done = _through(graph, source, content, folder, sinks, timings, path, job.known)
     finally:
         source.close()
     told_by_sinks = [line for sink in sinks for line in getattr(sink, "notes", [])]
-    warnings = [*notes, *job.warnings, *source.warnings, *told_by_sinks]
-    counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": job.skipped}
-    told = timings.summary(job.frames)
-    summary = VideoSummary(path, folder, job.frames, warnings, counts, told)
-    files = [name for sink in sinks for name in sink.files]
-    write_record(folder, _record(graph, summary, source.info, content, fingerprint, files))
+    earlier = list(before.get("warnings", ()))
+    new = [*notes, *done.warnings, *source.warnings, *told_by_sinks]
+    warnings = [*earlier, *(line for line in new if line not in earlier)]
+    counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": done.skipped}
+    told = timings.summary(done.frames)
+    summary = VideoSummary(path, folder, done.frames, warnings, counts, told)
+    made = [name for sink in sinks for name in sink.files]
+    kept = before.get("digests")
+    known = {**(kept if isinstance(kept, dict) else {}), **digests(folder, made)}
+    record = _record(graph, summary, source.info, content, fingerprint, files)
+    write_record(folder, {**record, "digests": {name: known[name] for name in files if name in known}})
     for line in warnings:
-        print(f"{display_name(path)}: {line}", file=sys.stderr)
+        print(f"{display_name(path)}: {message(line)}", file=sys.stderr)
     print(
-        f"{display_name(path)}: {job.frames} frames in {told['wall_s']:.1f} s, {told['frames_per_s']:.1f} frames/s; "
-        f"{network_text(told)}; results in {display_name(folder)}: {', '.join([*files, NAME])}",
+        f"{display_name(path)}: {done.frames} frames in {told['wall_s']:.1f} s, {told['frames_per_s']:.1f} frames/s; "
+        f"{network_text(told)}; results in {display_name(folder)}: {', '.join([*made, NAME])}",
         file=sys.stderr,
         flush=True,
     )
@@ -279,7 +306,8 @@ def _record(
     graph: Graph, summary: VideoSummary, info: VideoInfo, content: str, fingerprint: str, files: list[str]
 ) -> dict[str, Any]:
     return {
-        "input": as_text(summary.path),
+        "input": summary.path,
+        "path": summary.path.absolute(),
         "source_id": content,
         "fingerprint": fingerprint,
         "outputs": files,
@@ -306,18 +334,3 @@ def _log(file: Path | None, text: str) -> None:
             log.write(text)
     except OSError as error:
         raise UsageError(f"progress_log_file {file}: cannot be written ({error.strerror})") from None
-
-
-def _write_overview(output_dir: Path, config: InferConfig, result: RunResult) -> None:
-    write_json(
-        output_dir / "run.json",
-        {
-            "finished": [{"input": as_text(one.path), "folder": as_text(one.folder or "")} for one in result.finished],
-            "failures": [
-                {"input": as_text(one.path), "reason": one.reason, **({"trace": one.trace} if one.trace else {})}
-                for one in result.failures
-            ],
-            "versions": versions(),
-            "config": config.model_dump(mode="json"),
-        },
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 from gazenet import __version__
 from gazenet.files import sha256_file, write_json
+from gazenet.inference.earlier import NAME, as_kept
 from gazenet.inference.elsewhere import in_precision
 from gazenet.inference.fingerprint import asset_hashes, digest
 from gazenet.inference.graph import Graph
 
-NAME = "run.json"
 PACKAGES = ("gazenet", "torch", "numpy", "onnxruntime", "ai-edge-litert", "av", "opencv-python-headless")
 
 
@@ -53,24 +52,6 @@ def weight_hashes(graph: Graph) -> dict[str, str | None]:
     return found if graph.integrator is None else {**found, "integrator": integrator_hash(graph)}
 
 
-def as_text(path: str | Path) -> str:
-    """A path as JSON can hold it: as it is, bytes that are no UTF-8 escaped."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def finished(folder: Path, fingerprint: str, files: list[str]) -> dict[str, Any] | None:
-    """The record of a finished input, if its results are those of this fingerprint and all still there.
-
-    An input with a skipped cue does not count: what failed may work now, and the other cues are cached.
-    """
-    try:
-        record: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        fits = record["fingerprint"] == fingerprint and not record["counts"]["skipped_cues"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return record if fits and all((folder / name).exists() for name in files) else None
-
-
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Writes the record atomically."""
-    write_json(folder / NAME, record)
+    """Writes the record atomically, without credentials."""
+    write_json(folder / NAME, as_kept(record))

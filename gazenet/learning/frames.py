@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gazenet.files import atomic_write
 from gazenet.media import open_source, source_id
 from gazenet.media.decode import resized
+from gazenet.npy import read_npy
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def frames_of(path: Path, size: tuple[int, int], folder: Path) -> Frames:
     # The times are written last: they say that the pixels are complete.
     if not (clock.is_file() and pixels.is_file()):
         _decode(path, size, pixels, clock)
-    times = np.load(clock)
+    times = read_npy(clock)
     shape: Any = (len(times), height, width, 3)
     return Frames(np.memmap(pixels, np.uint8, "r", shape=shape), times)
 

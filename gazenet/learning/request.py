@@ -9,14 +9,20 @@ from gazenet.config.load import read_file, validate
 from gazenet.errors import UsageError
 from gazenet.files import write_json
 from gazenet.learning.loggers import check_logger
+from gazenet.overwriting import Target, named_files, refuse_overwriting
+from gazenet.records import recorded
 
 CONFIG = "train_config.json"
+WRITTEN = (CONFIG, "result.json", "scores.json", "integrator.safetensors", "last_model.pt", "metrics.csv", "curve.png")
+"""What trainings leave in the folder ``output``."""
 
 
 def check_request(config: RunConfig) -> None:
     """Raises UsageError for a device or the package of a logger that is not there."""
     check_devices(config.device, config.trainer.devices)
     check_logger(config.logger)
+    written = [Target(Path(config.output) / name, "output") for name in WRITTEN]
+    refuse_overwriting(written, named_files(config.model_dump(mode="json"), leave_out=("output",)))
 
 
 def check_devices(device: str, count: int = 1) -> None:
@@ -34,11 +40,12 @@ def check_devices(device: str, count: int = 1) -> None:
 
 def remember(config: RunConfig, folder: Path, resume: bool) -> None:
     """Keeps the config; a resume under another one is refused, since it could not end in the same network."""
-    path = folder / CONFIG
+    path, kept = folder / CONFIG, recorded(config.model_dump(mode="json"), config=True)
     if resume and path.exists():
-        changed = differing(validate(type(config), read_file(path), str(path)), config)
+        before, now = (validate(type(config), values, str(path)) for values in (read_file(path), kept))
+        changed = differing(before, now)
         if changed:
             raise UsageError(
                 f"--resume: {', '.join(changed)} differs from {path}: use the same values or another output"
             )
-    write_json(path, config.model_dump(mode="json"))
+    write_json(path, kept)

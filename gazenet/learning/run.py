@@ -19,6 +19,7 @@ from gazenet.learning.samples import Samples
 from gazenet.learning.spec import RecipeSpec
 from gazenet.learning.task import RecipeTask
 from gazenet.learning.trainer import first_process
+from gazenet.records import recorded
 
 RESULT, STEPS = "result.json", "steps"
 
@@ -111,6 +112,7 @@ def train_recipe(entry: Entry[RecipeSpec], config: RecipeConfig, resume: bool = 
     except OnlyTrains:
         return None
     facts = {"recipe": entry.name, "weights": str(finished.weights), "values": finished.values}
-    write_json(folder / RESULT, {**facts, "command": sys.argv, "config": config.model_dump(mode="json")})
+    told = recorded({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True)
+    write_json(folder / RESULT, recorded(facts) | told)
     run.tell(f"{entry.name}: {finished.weights}")
     return finished

@@ -83,11 +83,11 @@ def npy_header(shape: tuple[int, ...], dtype: str = "|u1") -> bytes:
 
 
 def scan_log(folder: Path) -> Scan:
-    """The entry's log; an empty one where there is none."""
+    """The entry's log; an empty one where there is none, or a folder in its place."""
     try:
         with open(folder / LOG, "rb") as file:
             return scan(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return scan(())
 
 

@@ -13,6 +13,7 @@ from gazenet.errors import CacheError
 from gazenet.maps.entry import HEADER, LOG, MAPS, Layout, npy_header, read_manifest, scan_log
 from gazenet.maps.keys import MapKey
 from gazenet.maps.log import ChunkLine, Record, records_of
+from gazenet.npy import map_numbers
 
 
 class MapReader:
@@ -56,7 +57,8 @@ class MapReader:
         self.verify()
         if self._maps is None:
             try:
-                self._maps = np.load(self.folder / MAPS, mmap_mode="r", allow_pickle=False)
+                # Its header was compared with the manifest: it is not read a second time, by nobody's parser.
+                self._maps = map_numbers(self.folder / MAPS, HEADER, self.shape, np.uint8)
             except (OSError, ValueError) as error:
                 raise self._damaged(str(error)) from None
         return self._maps
@@ -80,6 +82,8 @@ class MapReader:
         """Compares every chunk with its CRC, once per reader. Raises CacheError naming the first damaged chunk."""
         if self._lines is not None:
             return
+        if (self.folder / LOG).is_dir():
+            raise self._damaged(f"{LOG} is a folder")
         found = scan_log(self.folder)
         if found.head != self.layout.head(self.key):
             raise self._damaged("its log has no valid head")
@@ -120,4 +124,4 @@ class MapReader:
             raise self._damaged(f"the records of chunk {index}: {error}") from None
 
     def _damaged(self, what: str) -> CacheError:
-        return CacheError(f"{self.folder / MAPS}: damaged cache entry: {what}")
+        return CacheError(f"{self.folder / MAPS}: damaged cache entry of {self.key.extractor}: {what}")

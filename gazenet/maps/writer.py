@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,6 +80,9 @@ class MapWriter:
         return set(self._lines)
 
     def __enter__(self) -> MapWriter:
+        for name in (PARTIAL, LOG, MAPS, MANIFEST):
+            if (self.folder / name).is_dir():
+                self._remove(name)
         if (self.folder / MANIFEST).exists():
             self._open_finished()  # needs no lock and no permission to write
         if self._reader is None:
@@ -168,7 +172,11 @@ class MapWriter:
 
     def _acquire(self) -> None:
         with disk_errors(self.folder):
+            if self.folder.is_file():
+                self._discard(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
+            if (self.folder / LOCK).is_dir():
+                self._discard(self.folder / LOCK)
             try:
                 self._lock.acquire()
             except Timeout:
@@ -204,8 +212,20 @@ class MapWriter:
 
     def _remove(self, *names: str) -> None:
         for name in names:
-            if (self.folder / name).exists():
-                files._os_unlink(self.folder / name)
+            path = self.folder / name
+            if path.is_dir() and not path.is_symlink():
+                self._discard(path)
+            elif os.path.lexists(path):
+                files._os_unlink(path)
+
+    def _discard(self, path: Path) -> None:
+        """Takes away what stands in the place of something of ours."""
+        there, wanted = ("a folder", "file") if path.is_dir() else ("a file", "folder")
+        self.notes.append(f"{path}: {there} in the place of a {wanted} of the cache; it is made again")
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            files._os_unlink(path)
 
     def _recover(self) -> None:
         """Keeps what both log and data vouch for."""

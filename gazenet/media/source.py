@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gazenet.errors import MediaError
 from gazenet.files import natural_order, sha256_file
+from gazenet.records import one_line
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mj2", ".mkv", ".webm", ".avi", ".divx", ".wmv", ".asf"),
@@ -23,9 +24,8 @@ IMAGE_SUFFIXES = (
 
 
 def display_name(path: str | Path) -> str:
-    """The path on one printable line: control characters and undecodable bytes are escaped."""
-    name = str(path)
-    return name if name.isprintable() else name.encode("unicode_escape", "backslashreplace").decode("ascii")
+    """The path on one printable line: control characters and undecodable bytes escaped, credentials hidden."""
+    return one_line(path)
 
 
 def checked_file(path: str | Path) -> Path:

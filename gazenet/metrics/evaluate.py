@@ -21,6 +21,8 @@ from gazenet.metrics.bootstrap import Interval, bootstrap_mean
 from gazenet.metrics.pictures import PictureMaps
 from gazenet.metrics.saliency import Mode
 from gazenet.metrics.truth import SIGMA_FRACTION
+from gazenet.npy import open_npy
+from gazenet.records import original
 
 METRICS = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform", "auc_shuffled")
 Maps = NDArray[Any] | PictureMaps
@@ -141,7 +143,7 @@ def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
     CacheError where something is missing or does not fit, MediaError where the video itself must be asked and is gone.
     """
     try:
-        maps = np.load(folder / "saliency.npy", mmap_mode="r", allow_pickle=False)
+        maps = _saliency(folder / "saliency.npy")
         with (folder / "attention.csv").open(newline="", encoding="utf-8") as file:
             by_frame = {int(row["frame"]): float(row["time_s"]) for row in csv.DictReader(file)}
         record = _record(folder, optional=size is not None)
@@ -151,7 +153,14 @@ def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
     times = np.array([by_frame[frame] for frame in sorted(by_frame)])
     if maps.ndim != 3 or len(maps) != len(times):
         raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
-    return Predicted(folder.name, maps, times, size, Path(record["input"]) if "input" in record else None)
+    return Predicted(folder.name, maps, times, size, Path(original(record["input"])) if "input" in record else None)
+
+
+def _saliency(path: Path) -> NDArray[np.generic]:
+    try:
+        return open_npy(path)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}; run gasp_infer again") from None
 
 
 def _record(folder: Path, optional: bool) -> dict[str, Any]:
@@ -167,5 +176,5 @@ def _frame_size(record: Mapping[str, Any]) -> Size:
         return int(video["height"]), int(video["width"])
     from gazenet.media.decode import probe
 
-    info = probe(Path(record["input"]))
+    info = probe(Path(original(record["input"])))
     return info.height, info.width

@@ -21,6 +21,7 @@ from gazenet.learning.request import check_request, remember
 from gazenet.learning.trainer import first_process, log_folders
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
+from gazenet.records import recorded
 from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.curve import write_curve
 from gazenet.training.fit import checked_network, declaration, fit
@@ -78,7 +79,7 @@ def train(
         return result
     values["logged"] = plain(fitted.metrics)
     values["validation"] = summary({clip.name: judge(fitted.integrator, clip, config) for clip in clips.validation})
-    facts = {"command": sys.argv, "config": config.model_dump(mode="json"), "scores": values}
+    facts = recorded({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True) | {"scores": values}
     save_integrator(result.weights, fitted.integrator.network, fitted.integrator.spec, facts)
     _save_bare(fitted.integrator, folder / BARE)
     write_json(result.scores, values)

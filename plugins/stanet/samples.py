@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gazenet.errors import UsageError
 from gazenet.media import read_image
+from gazenet.npy import read_npy
 from gazenet_plugins.stanet.classifiers import Stage
 from gazenet_plugins.stanet.workspace import Workspace
 
@@ -135,7 +136,10 @@ def read_spectrogram(path: Path) -> NDArray[np.float32]:
     Raises UsageError for the latter without the package h5py, and for what is no such file.
     """
     if path.suffix != ".h5":
-        return np.asarray(np.load(path), np.float32)
+        try:
+            return np.asarray(read_npy(path), np.float32)
+        except ValueError as error:
+            raise UsageError(f"{path}: {error}; remove it and prepare the sounds again") from None
     try:
         import h5py
     except ImportError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import cv2
@@ -90,3 +91,31 @@ def test_refusals(here: Path, arguments: list[str], message: str, capsys: pytest
     assert compare.main(arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_what_is_compared_is_not_written_to(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    (here / "link").symlink_to(here / "b")
+    for output in ("a", "b", "link", "a.npy"):
+        first, second = ("a.npy", "b.npy") if output == "a.npy" else ("a", "b")
+        assert compare.main([first, second, "--output", output]) == 2
+        assert "would replace the input" in capsys.readouterr().err
+    after = [path for path in here.rglob("*") if path.is_file() and "link" not in path.parts]
+    assert {path: path.read_bytes() for path in after} == before
+
+
+def test_a_damaged_file_is_named_without_advice_to_trust_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("b.npy", np.array([{}], dtype=object), allow_pickle=True)
+    assert compare.main(["a.npy", "b.npy"]) == 2
+    line = capsys.readouterr().err
+    assert "b.npy: not a readable .npy file (it holds something else" in line and "pickle" not in line
+
+
+def test_names_that_are_not_utf_8(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        for k in range(3):
+            Path(f"{name}/frame_{k}.png").rename(f"{name}/{os.fsdecode(bytes([255]))}{k}.png")
+    assert compare.main(["a", "b", "--output", os.fsdecode(b"out\xff"), "--worst", "1"]) == 0
+    assert "3 matched frames" in capsys.readouterr().out
+    table = Path(os.fsdecode(b"out\xff"), "frames.csv").read_text(encoding="utf-8")
+    assert r"\xff2.png" in table or r"\xff2" in table

@@ -199,3 +199,26 @@ def test_a_data_set_declares_its_own_clock(here: Path, capsys: pytest.CaptureFix
     argv = ["--predictions", "good", "--dataset", "findwho", "--root", ".", "--clock", "first_frame"]
     assert evaluate.main(argv) == 2
     assert "--dataset_options clock=first_frame" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--output", "f.csv"],
+        ["--output", "good/a/attention.csv"],
+        ["--output", "good/a/saliency.npy"],
+        ["--output_dir", "truth", "--fixations", "truth/videos.csv"],
+        ["--pysaliency", "truth", "--fixations", "truth/fixations.csv"],
+    ],
+)
+def test_no_table_takes_the_place_of_what_is_scored(
+    here: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "truth").mkdir()
+    for name in ("videos.csv", "fixations.csv"):
+        (here / "truth" / name).write_bytes((here / "f.csv").read_bytes())
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    truth = [] if "--fixations" in options else ["--fixations", "f.csv"]
+    assert evaluate.main(["--predictions", "good", *truth, *options]) == 2
+    assert "would replace the input" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before

@@ -132,3 +132,13 @@ def test_missing_tensorrt_is_one_line(
     assert export.main(["embedded", "--format", "tensorrt"]) == 2
     assert capsys.readouterr().err.startswith("gasp_export: TensorRT is not installed")
     assert list(here.iterdir()) == []
+
+
+def test_a_checkpoint_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from gazenet.fusion.embedded import WEIGHTS
+
+    Path("mine.safetensors").write_bytes(Path(WEIGHTS).read_bytes())
+    before = Path("mine.safetensors").read_bytes()
+    assert export.main(["mine.safetensors", "--size", "24x32", "--output", "mine.safetensors"]) == 2
+    assert "--output: mine.safetensors would replace the input mine.safetensors" in capsys.readouterr().err
+    assert Path("mine.safetensors").read_bytes() == before

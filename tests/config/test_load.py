@@ -141,3 +141,13 @@ def test_config_is_immutable() -> None:
     config = InferConfig(extractors=[{"name": "saliency"}])
     with pytest.raises(ValueError, match="frozen"):
         config.chunk = 3
+
+
+def test_names_that_are_not_utf_8_come_through_as_they_are() -> None:
+    name, deep = os.fsdecode(b"out\xfe/\xc3\xa4"), os.fsdecode(b"w\x80")
+    sets = [f"output_dir={json.dumps(name)}", f"cache_dir={name}"]
+    sets.append(f"integrator.parameters={json.dumps({'weights': deep})}")
+    config = load_config("infer", "default", [*sets, "outputs.report=false"])
+    assert (config.output_dir, config.cache_dir, config.outputs.report) == (name, name, False)
+    assert config.integrator is not None and config.integrator.parameters == {"weights": deep}
+    assert config.model_dump()["extractors"] == load_config("infer", "default").model_dump()["extractors"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import functools
+import http.server
 import json
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,9 +19,10 @@ import pytest
 
 from gazenet.cli.infer import main
 from gazenet.config.infer import InferConfig
-from gazenet.errors import MediaError, PluginError
+from gazenet.errors import MediaError, PluginError, UsageError
 from gazenet.inference.graph import build_graph
 from gazenet.inference.live.loop import LiveLoop
+from gazenet.inference.live.run import new_folder
 from gazenet.inference.results import ChunkResult
 from gazenet.media.decode import VideoReader
 from gazenet.media.live.ring import SoundRing
@@ -299,3 +303,41 @@ def test_what_cannot_be_opened(arguments: list[str], said: str, tmp_path: Path, 
     told = capfd.readouterr().err
     (line,) = [line for line in told.splitlines() if "XNNPACK" not in line]
     assert said in line
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Says nothing of what it is asked for."""
+
+    def log_message(self, *said: object) -> None: ...
+
+
+def test_no_credentials_of_a_stream_are_kept(
+    tmp_path: Path, plugin: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin(GREY)
+    make_clip(tmp_path / "a.mp4", 6, (36, 64))
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}/a.mp4?token=s3cret"
+        argv = ["--realtime", "--output_dir", str(tmp_path / "out"), "--set", "outputs.report=false"]
+        argv += ["integrator=null", 'extractors=[{"name":"odd"}]', "faces.mesh=false", "realtime.microphone=none"]
+        assert main([*argv, "--input", f"http://me:pa55word@{address}"]) == 0
+        server.shutdown()
+        server.server_close()
+        assert main([*argv, "--input", f"http://me:pa55word@{address}"]) == 1, "nobody answers any more"
+    folder, *more = sorted((tmp_path / "out").glob("127*"))
+    assert not more and json.loads((folder / "live.json").read_text())["config"]["inputs"] == [
+        f"http://***@127.0.0.1:{server.server_port}/a.mp4?***"
+    ]
+    texts = [path.read_text("utf-8", "replace") for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    texts += [*capsys.readouterr(), *(str(path) for path in (tmp_path / "out").rglob("*"))]
+    assert not [text for text in texts if "pa55word" in text or "s3cret" in text]
+
+
+def test_two_runs_of_one_second_have_a_folder_each(tmp_path: Path) -> None:
+    names = [new_folder(tmp_path / "out", "camera0-20260101-000000").name for _ in range(3)]
+    assert names == ["camera0-20260101-000000", "camera0-20260101-000000_2", "camera0-20260101-000000_3"]
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"output_dir .*file/x: cannot be written"):
+        new_folder(tmp_path / "file", "x")

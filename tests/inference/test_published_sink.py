@@ -65,6 +65,7 @@ def test_a_video_appears_as_a_whole(tmp_path: Path) -> None:
     assert reader.missing("transformed_salmap") == reader.missing("transformed_fixmap") == [1]
     assert reader.read("captured").shape == (4, 50, 60, 3)
     told = json.loads((tmp_path / "party" / "published.json").read_text())
+    assert told.pop("bytes") > 0 and len(told.pop("sha256")) == 64
     assert told == {"folder": str(tmp_path / "frames/diem/party"), "frames": 4, "pictures": names}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "party"]
 

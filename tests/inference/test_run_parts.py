@@ -22,9 +22,10 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.inference import pipeline
 from gazenet.inference.attention import face_shares, peak
 from gazenet.inference.claim import claimed
+from gazenet.inference.earlier import finished
 from gazenet.inference.graph import tuned_integrator
 from gazenet.inference.inputs import expand, result_folders
-from gazenet.inference.runrecord import as_text, finished, run_fingerprint, write_record
+from gazenet.inference.runrecord import run_fingerprint, write_record
 from gazenet.inference.timing import Timings, network_text
 from tests.clips import make_clip
 from tests.inference.toy_graph import Bright, toy_graph
@@ -110,15 +111,17 @@ RECORD: dict[str, Any] = {"fingerprint": "f", "counts": {"corrupt_frames": 0, "s
 def test_what_counts_as_finished(tmp_path: Path, record: Any, files: list[str], counts: bool) -> None:
     (tmp_path / "a.csv").write_text("")
     assert finished(tmp_path, "f", files) is None
-    write_record(tmp_path, record)
+    (tmp_path / "run.json").write_text(json.dumps(record))
     assert (finished(tmp_path, "f", files) is not None) == counts
     (tmp_path / "run.json").write_text('{"fingerprint": "f"')
     assert finished(tmp_path, "f", files) is None
 
 
-def test_any_file_name_fits_into_the_record() -> None:
-    assert as_text(Path("a\nä.mp4")) == "a\nä.mp4"
-    assert as_text(Path(os.fsdecode(b"\xff.mp4"))) == r"\udcff.mp4"
+def test_any_file_name_fits_into_the_record(tmp_path: Path) -> None:
+    names = ["a\nä.mp4", os.fsdecode(b"\xff.mp4"), r"\xff.mp4"]
+    write_record(tmp_path, {"input": Path(names[1]), "config": {"inputs": names}})
+    record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert record == {"input": r"\xff.mp4", "config": {"inputs": [names[0], r"\xff.mp4", r"\\xff.mp4"]}}
 
 
 @pytest.mark.promise("keys are content")

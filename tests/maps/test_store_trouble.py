@@ -41,6 +41,11 @@ def _flip(path: Path, place: int) -> None:
     path.write_bytes(bytes(data))
 
 
+def _folder(path: Path) -> None:
+    path.unlink()
+    (path / "with").mkdir(parents=True)
+
+
 def _edit_manifest(folder: Path, **changes: object) -> None:
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -55,6 +60,9 @@ DAMAGES = {
     "log gone": (lambda f: (f / "chunks.log").unlink(), "no valid head"),
     "log head": (lambda f: _flip(f / "chunks.log", 20), "no valid head"),
     "log line": (lambda f: _flip(f / "chunks.log", (f / "chunks.log").stat().st_size - 20), "chunk 2 fails"),
+    "log a folder": (lambda f: _folder(f / "chunks.log"), "damaged cache entry of gaze_direction: chunks.log is a"),
+    "maps a folder": (lambda f: _folder(f / "maps.npy"), "damaged cache entry of gaze_direction: Is a directory"),
+    "manifest a folder": (lambda f: _folder(f / "manifest.json"), "unreadable manifest"),
     "manifest text": (lambda f: (f / "manifest.json").write_text("{"), "unreadable manifest"),
     "manifest bytes": (lambda f: (f / "manifest.json").write_bytes(b"\xff\xfe"), "unreadable manifest"),
     "manifest list": (lambda f: (f / "manifest.json").write_text("[]"), "unreadable manifest"),
@@ -78,6 +86,20 @@ def test_damage_is_told_in_one_line_and_repaired(tmp_path: Path, name: str) -> N
     assert "\n" not in str(caught.value) and str(folder(store)) in str(caught.value)
     (note,) = fill(store)
     assert note.endswith("; it is made again")
+    assert_whole(store)
+
+
+@pytest.mark.parametrize("name", ["maps.partial", "chunks.log", "lock", ""])
+def test_what_stands_in_the_place_of_an_unfinished_entry_is_removed(tmp_path: Path, name: str) -> None:
+    store = MapStore(tmp_path)
+    place = folder(store) / name
+    if name:
+        (place / "with").mkdir(parents=True)
+    else:
+        place.parent.mkdir(parents=True)
+        place.write_text("")
+    (note,) = fill(store)
+    assert str(place) in note and note.endswith("of the cache; it is made again")
     assert_whole(store)
 
 

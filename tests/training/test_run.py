@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,30 @@ def test_learns_where_the_blob_is_and_exports_it(data_root: Path, tmp_path: Path
     peak = np.unravel_index(fused.saliency[5].argmax(), (18, 32))
     blob = np.unravel_index(maps["active_speaker"][5].argmax(), (18, 32))
     assert np.abs(np.subtract(peak, blob)).max() <= 2
+
+
+def test_any_name_of_the_output_and_no_credentials_in_its_records(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gasp_train", "--comet-api-key", "s3cret", "--set", "logger.token=s3cret"])
+    out = tmp_path / os.fsdecode(b"out\xfe")
+    config = make_config(data_root, out, trainer__max_epochs=1)
+    run(config)
+    result = run(config, resume=True)
+    assert json.loads((out / CONFIG).read_text(encoding="utf-8"))["output"] == rf"{tmp_path}/out\xfe"
+    data = result.weights.read_bytes()
+    assert b"gasp_train" in data and b"s3cret" not in data
+
+
+def test_weights_that_are_read_are_not_written_over(data_root: Path, tmp_path: Path) -> None:
+    from gazenet.learning.request import check_request
+
+    config = make_config(data_root, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "last_model.pt").write_bytes(b"weights")
+    check_request(config)
+    with pytest.raises(UsageError, match=r"output: .*last_model.pt would replace the input"):
+        check_request(config.model_copy(update={"summary": str(tmp_path / "out" / "last_model.pt")}))
 
 
 def test_training_loss_falls_and_is_logged(data_root: Path, tmp_path: Path) -> None:

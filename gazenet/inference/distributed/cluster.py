@@ -20,6 +20,7 @@ from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit
 from gazenet.inference.graph import Graph
 from gazenet.inference.jobs import Ended, Job
 from gazenet.inference.results import VideoSummary
+from gazenet.records import one_line
 
 INSTALL = "install it with: pip install 'gazenet[ray]'"
 RESTARTS = 8
@@ -195,7 +196,8 @@ class _Run:
             return
         self._pools[task.unit].idle.append(actor)
         if self._schedule.done(task) and summary is not None:
-            print(f"{job.path}: {summary.frames} frames; results in {job.folder}", file=sys.stderr, flush=True)
+            place = one_line(job.folder)
+            print(f"{one_line(job.path)}: {summary.frames} frames; results in {place}", file=sys.stderr, flush=True)
             yield job, summary
 
     def _failure(self, task: Task, actor: Any, error: Exception) -> Iterator[Ended]:
@@ -246,7 +248,7 @@ def _cause(ray: Any, error: Exception, task: Task, job: Job) -> Exception:
     """What the process raised, or that it was lost, as the error of one line that the local engine would give."""
     if isinstance(error, ray.exceptions.RayTaskError):
         cause = error.cause
-        return cause if isinstance(cause, Exception) else GazenetError(f"{job.path}: {task.unit}: {cause}")
+        return cause if isinstance(cause, Exception) else GazenetError(f"{one_line(job.path)}: {task.unit}: {cause}")
     if isinstance(error, ray.exceptions.RayError):
-        return _Lost(f"{job.path}: {task.unit}: its process was lost {RESTARTS + 1} times")
+        return _Lost(f"{one_line(job.path)}: {task.unit}: its process was lost {RESTARTS + 1} times")
     return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from gazenet.config.infer import InferConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
+from gazenet.inference.earlier import as_kept
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.live.latency import table
 from gazenet.inference.live.loop import LiveLoop
@@ -32,6 +34,7 @@ from gazenet.media.live.ring import SoundRing
 from gazenet.media.live.types import LiveSource
 from gazenet.media.source import display_name
 from gazenet.media.types import VideoInfo
+from gazenet.records import without_secrets
 
 
 def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
@@ -53,7 +56,7 @@ def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
         notes: list[str] = []
         sound = _sound(config, name, source, notes, stack)
         stem = Path(source.name).stem
-        folder = writable(output_dir / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        folder = new_folder(output_dir, f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         sinks = _opened(_sinks(graph), live_context(graph, source, folder), stack)
         loop = LiveLoop(graph, source, sinks, sound)
         loop.told.notes += notes
@@ -68,6 +71,20 @@ def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
     if failure is not None:
         raise failure
     return loop.told
+
+
+def new_folder(home: Path, name: str) -> Path:
+    """A folder that nobody else has, called by the name or, where that is taken, with a number behind it."""
+    for number in itertools.count(1):
+        folder = home / (name if number == 1 else f"{name}_{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(f"output_dir {folder}: cannot be written ({error.strerror}); choose another") from None
+        return writable(folder)
+    raise AssertionError("there is always another number")
 
 
 def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str], stack: ExitStack) -> SoundRing | None:
@@ -152,13 +169,13 @@ def _close(sinks: list[Sink], told: Told, folder: Path, config: InferConfig, fai
     for sink in sinks:
         sink.close({**summary, "frames": told.counts.shown})
     ended = {"ended_by": str(failure)} if failure is not None else {}
-    write_json(folder / "live.json", {**told.summary(), **ended, "versions": versions(), "config": facts})
+    write_json(folder / "live.json", as_kept({**told.summary(), **ended, "versions": versions(), "config": facts}))
 
 
 def _print(told: Told, folder: Path) -> None:
     counts = told.counts
     for note in told.notes:
-        print(note, file=sys.stderr)
+        print(without_secrets(note), file=sys.stderr)
     rate = counts.shown / counts.seconds if counts.seconds else 0.0
     print(
         f"{counts.captured} frames came in {counts.seconds:.1f} s, {counts.shown} shown ({rate:.1f} frames/s), "

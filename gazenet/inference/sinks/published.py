@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from gazenet.config.infer_data import PublishedConfig
 from gazenet.cues.pictures import as_pictures
 from gazenet.data.cache import CAPTURED, FIXMAP, SALMAP
 from gazenet.errors import GazenetError
+from gazenet.inference.collection import Known
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.base import writing
 from gazenet.inference.sources import is_frame_folder
@@ -23,12 +26,42 @@ from gazenet.inference.stored import picture_of
 from gazenet.inference.truth_pictures import truth_pictures
 from gazenet.maps.colours import colourise
 from gazenet.maps.published import Picture, PublishedWriter, frame_file
+from gazenet.records import original, recorded
 
 OWN = "videos"
 """Folder of videos that are from no data set."""
 PREDICTED = "det_transformed_gasp"
 TAKEN_OVER = (CAPTURED, SALMAP, FIXMAP)
 """Pictures that a source in the same layout has already."""
+
+
+def place_of(known: Known | None, folder: Path) -> tuple[str, str]:
+    """Where the pictures of a video stand in the layout: data set and video."""
+    return known.place if known is not None else (OWN, folder.name)
+
+
+def collected_in(root: Path) -> Path:
+    """The folder in which pictures are collected before they go to ``root``."""
+    return root.with_name(root.name + ".part")
+
+
+def pictures_digest(place: Path, told: Mapping[str, Any]) -> tuple[int, str]:
+    """Bytes and SHA-256 of the ``pictures`` of a video's ``frames``; hashed only where ``told`` agrees on the bytes.
+
+    Raises OSError.
+    """
+    names = [
+        f"{index}/{picture}_1.jpg" for index in range(1, told["frames"] + 1) for picture in sorted(told["pictures"])
+    ]
+    # One that is black all over has no file.
+    sizes = {name: (place / name).stat().st_size for name in names if (place / name).exists()}
+    total, digest = sum(sizes.values()), hashlib.sha256()
+    if told.get("bytes", total) != total:
+        return total, ""
+    for name, size in sizes.items():
+        digest.update(f"{name} {size} ".encode())
+        digest.update((place / name).read_bytes())
+    return total, digest.hexdigest()
 
 
 class PublishedSink:
@@ -51,11 +84,12 @@ class PublishedSink:
     def open(self, context: SinkContext) -> None:
         """Raises GazenetError where another run writes the same video, or nothing can be written."""
         self._context, self._config = context, PublishedConfig.model_validate(context.config["outputs"]["published"])
-        known = context.known
-        self._place = known.place if known is not None else (OWN, context.folder.name)
+        self._place = place_of(context.known, context.folder)
         root = Path(self._config.root)
-        self._final, parts = root.joinpath(*self._place), root.with_name(root.name + ".part")
+        self._final, parts = root.joinpath(*self._place), collected_in(root)
         self._same_layout = is_frame_folder(context.source)
+        stored = (context.config.get("data") or {}).get("maps") == "stored"
+        self._read_here = stored and context.source.resolve() == self._final.resolve()
         self._times: list[float] = []
         self._pictures: set[str] = set()
         with writing(self._final):
@@ -81,9 +115,9 @@ class PublishedSink:
                 self._put(chunk.start + k, picture, image)
 
     def _drawn(self, chunk: ChunkResult, k: int) -> dict[str, Picture]:
-        """The pictures of the chunk's k-th frame by name."""
+        """The pictures of the chunk's k-th frame by name; none of those that were read from this very place."""
         found: dict[str, Picture] = {} if self._same_layout else {CAPTURED: chunk.images[k]}
-        for cue, maps in chunk.cues.items():
+        for cue, maps in chunk.cues.items() if not self._read_here else ():
             picture = picture_of(cue)
             if picture not in (*found, CAPTURED):
                 planes = chunk.pictures.get(cue)
@@ -110,9 +144,10 @@ class PublishedSink:
                     self._put(index, picture, image)
         with writing(self._final):
             self._publish()
-            told = {"folder": str(self._final.absolute()), "frames": len(self._times)}
-            target = self._context.folder / self.files[0]
-            files.write_json(target, {**told, "pictures": sorted(self._pictures)})
+            told = {"folder": recorded(self._final.absolute()), "frames": len(self._times)}
+            told |= {"pictures": sorted(self._pictures)}
+            told |= dict(zip(("bytes", "sha256"), pictures_digest(self._final, told), strict=True))
+            files.write_json(self._context.folder / self.files[0], told)
         self.abort()
 
     def _take_over(self) -> None:
@@ -159,10 +194,13 @@ class PublishedSink:
         files.sync_folder(self._final)
 
     def kept(self, folder: Path) -> bool:
-        """Whether the pictures that ``published.json`` in a result folder tells of are still there."""
+        """Whether the pictures that ``published.json`` in a result folder tells of are still there, as written."""
         try:
             told = json.loads((folder / self.files[0]).read_text(encoding="utf-8"))
-            return (Path(told["folder"]) / str(told["frames"])).is_dir()
+            place = Path(original(told["folder"]))
+            if "sha256" not in told:  # as older versions wrote it
+                return (place / str(told["frames"])).is_dir()
+            return pictures_digest(place, told) == (told["bytes"], told["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 

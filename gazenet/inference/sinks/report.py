@@ -8,6 +8,7 @@ from gazenet.inference.attention import face_shares
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.base import writing
 from gazenet.media.source import display_name
+from gazenet.records import recorded
 from gazenet.report.html import ReportBuilder
 
 
@@ -45,7 +46,7 @@ class ReportSink:
 
     def close(self, summary: dict[str, Any]) -> None:
         with writing(self._context.folder / self.files[0]):
-            self._report.finish(summary)
+            self._report.finish({**recorded(summary), "config": recorded(summary.get("config"), config=True)})
 
     def abort(self) -> None:
         """Nothing is written before ``close``."""

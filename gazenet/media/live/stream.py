@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +19,17 @@ from gazenet.media.decode import resized
 from gazenet.media.live.ring import RATE, SoundRing
 from gazenet.media.live.types import LiveFrame
 from gazenet.media.orient import fit_size
+from gazenet.records import HIDDEN, without_secrets
 
 RETRIES = 5
 OPENING_S = 10.0
+
+
+def stream_name(url: str) -> str:
+    """What the results of a stream are called: host and path of its URL, nothing of its credentials."""
+    place = without_secrets(url).split("://")[-1].replace(f"{HIDDEN}@", "")
+    place = place.partition(f"?{HIDDEN}")[0].partition(f"#{HIDDEN}")[0]
+    return re.sub(r"[/:\\*?\"<>|%\s]+", "_", place.strip("/")).strip("_.") or "stream"
 
 
 class NetworkStream:
@@ -35,8 +44,7 @@ class NetworkStream:
     """
 
     def __init__(self, url: str, max_side: int | None = None, stall_s: float = 5.0) -> None:
-        self.name = url.split("://")[-1].split("@")[-1].strip("/").replace("/", "_").replace(":", "_") or "stream"
-        self._shown = url.split("@")[-1] if "@" in url else url
+        self.name, self._shown = stream_name(url), without_secrets(url)
         self._url, self._max_side, self._stall = url, max_side, stall_s
         self._connect()
         video = self._container.streams.video[0]
