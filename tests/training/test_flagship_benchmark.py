@@ -39,7 +39,8 @@ def test_the_table_and_the_verdict(
     asked: list[tuple[str, ...]] = []
 
     def extract(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Extracted]:
-        assert {one.name: one.parameters for one in infer.extractors}["saliency"] == {"weights": str(tmp_path / "w.safetensors")}
+        given = {one.name: one.parameters for one in infer.extractors}
+        assert given["saliency"] == {"weights": str(tmp_path / "w.safetensors")}
         asked.append(tuple(path.stem for path in paths))
         return fake_extract(infer, paths)
 
