@@ -5,6 +5,8 @@ Every message names the thing at fault (file, key, plugin, frame) and the remedy
 
 from __future__ import annotations
 
+import signal
+
 
 class GazenetError(Exception):
     """Work on one input failed; a command goes on with the others and ends with exit code 1."""
@@ -24,3 +26,15 @@ class CacheError(GazenetError):
 
 class PluginError(GazenetError):
     """A plugin cannot be found, loaded or trusted; the message names it and, where known, the frame."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal other than Ctrl-C asked the process to end (SIGTERM, SIGHUP); ``signal`` says which.
+
+    It is a KeyboardInterrupt: whoever cleans up after the one cleans up after the other, and nobody who catches
+    errors catches it.
+    """
+
+    def __init__(self, number: signal.Signals = signal.SIGTERM) -> None:
+        super().__init__(number.name)
+        self.signal = number

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from gazenet.claims import claimed
 from gazenet.config.infer import InferConfig
 from gazenet.cues.registry import get
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
-from gazenet.inference.claim import claimed
 from gazenet.inference.collection import Known
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders

@@ -16,22 +16,24 @@ from gazenet.files import write_bytes, write_json
 from gazenet.fusion.checkpoints import save_integrator
 from gazenet.fusion.integrator import Integrator
 from gazenet.learning.checkpoints import LAST
+from gazenet.learning.course import LOG, log_folders
 from gazenet.learning.curves import CURVE
+from gazenet.learning.output import own_output
 from gazenet.learning.request import check_request, remember
-from gazenet.learning.trainer import first_process, log_folders
+from gazenet.learning.trainer import first_process
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.curve import write_curve
 from gazenet.training.fit import checked_network, declaration, fit
-from gazenet.training.gather import find
+from gazenet.training.gather import Clips, find
 from gazenet.training.measure import measure, measure_with
 from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
 from gazenet.training.through import check_cues_through
 
 WEIGHTS, SCORES = "integrator.safetensors", "scores.json"
-BARE, LOG = "last_model.pt", "metrics.csv"
+BARE = "last_model.pt"
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,16 @@ def train(
     extract: Extract = first_stage,
     compute_metrics: bool = False,
     infer_configs: Sequence[InferConfig] = (),
+    set_aside: bool = False,
 ) -> TrainResult:
     """Train the integrator of a config and export it to ``<output>/integrator.safetensors``.
 
     Beside it lie ``last_model.pt`` (the bare weights, as published), ``scores.json``, ``train_config.json``,
     checkpoints, logs and, drawn from those of the CSV logger, ``curve.png``. ``resume`` continues the last checkpoint
-    of that folder and ends in the same weights as an uninterrupted run. ``compute_metrics`` measures the finished
+    of that folder and ends in the same weights as an uninterrupted run; ``set_aside`` keeps a training that is there
+    under a numbered name; without either such a folder is refused. ``compute_metrics`` measures the finished
     integrator on the videos of validation and test, with the cues it was trained on or, if given, through each of
-    ``infer_configs``. Raises GazenetError.
+    ``infer_configs``. Raises GazenetError, and KeyboardInterrupt where a signal ended it.
     """
     network = checked_network(config)
     declaration(config, network)
@@ -64,11 +68,19 @@ def train(
     open_all, folder = find(config), Path(config.output)
     for one in infer_configs:
         check_cues_through(one, config)
-    folder.mkdir(parents=True, exist_ok=True)
-    if resume and (folder / LAST).exists():
-        check_fits(folder / LAST, network)
-    remember(config, folder, resume)
-    clips = open_all(extract)
+    with own_output(folder, resume, set_aside):
+        folder.mkdir(parents=True, exist_ok=True)
+        if resume and (folder / LAST).exists():
+            check_fits(folder / LAST, network)
+        remember(config, folder, resume)
+        return _trained(config, open_all(extract), resume, compute_metrics, infer_configs)
+
+
+def _trained(
+    config: TrainConfig, clips: Clips, resume: bool, compute_metrics: bool, infer_configs: Sequence[InferConfig]
+) -> TrainResult:
+    """The optimisation, and what is made of its result."""
+    folder = Path(config.output)
     values: dict[str, Any] = {}
     if config.folds == "video":
         values["folds"] = _folds(config, clips.train, folder, resume)
@@ -82,7 +94,7 @@ def train(
     save_integrator(result.weights, fitted.integrator.network, fitted.integrator.spec, facts)
     _save_bare(fitted.integrator, folder / BARE)
     write_json(result.scores, values)
-    logs = [path for one in log_folders(folder) if (path := one / "log" / LOG).is_file()]
+    logs = [path for one in log_folders(folder) if (path := one / LOG).is_file()]
     if config.logger == "csv" and logs:
         write_curve(logs, folder / CURVE)
     if infer_configs:
