@@ -20,14 +20,17 @@ def outlive_the_group(worker: int) -> None:
     """What a process that makes samples does when it starts: it leaves it to the training to end it.
 
     Ctrl-C and many a SIGTERM go to a whole group of processes, and the training has yet to finish its step. The
-    second SIGTERM is meant for this process.
+    second SIGTERM is meant for this process. Its generators are seeded as Lightning would do it.
     """
+    from lightning.fabric.utilities.seed import pl_worker_init_function
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def once(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
 
     signal.signal(signal.SIGTERM, once)
+    pl_worker_init_function(worker)
 
 
 def fitting_workers(workers: int, sample: Mapping[str, Any], batch_size: int) -> int:

@@ -84,7 +84,7 @@ class KeepLast(Checkpoint):
         _check_finite(trainer, self.path)
         self._where = where
         try:
-            trainer.save_checkpoint(self.path)
+            trainer.save_checkpoint(self.path, weights_only=False)
         finally:
             self._where = None
         self._kept_step, self._kept_at = trainer.global_step, time.monotonic()

@@ -24,6 +24,7 @@ from tests.learning.line_recipe import LineTask
 
 pytestmark = pytest.mark.usefixtures("installed")
 Write = Callable[..., Path]
+OUTCOME = LineTask.outcome
 KEYS = {"trainer": {"max_epochs": 3}}
 IN_EPOCH = 6
 """Batches of an epoch: three of the training, three of its validation."""
@@ -31,13 +32,11 @@ IN_EPOCH = 6
 
 def restless(calls: list[int], at: int = 0, number: signal.Signals = signal.SIGTERM) -> Callable[..., Outcome]:
     """The outcome with noise from Python's and numpy's own generators; in the ``at``-th batch a signal comes."""
-    outcome = LineTask.outcome
-
     def made(self: LineTask, batch: Batch) -> Outcome:
         calls.append(len(calls) + 1)
         if len(calls) == at:
             os.kill(os.getpid(), number)
-        found = outcome(self, batch)
+        found = OUTCOME(self, batch)
         noise = 0.1 * (random.random() + np.random.random())
         return Outcome({**found.terms, "noise": found.terms["square"] * noise}, found.values)
 
@@ -125,7 +124,7 @@ def test_what_is_logged_after_the_last_checkpoint_is_not_there_twice(
 
 def test_the_state_is_kept_every_so_many_minutes(write_config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
-    monkeypatch.setattr("lightning.Trainer.save_checkpoint", lambda self, path: saved.append(self.global_step))
+    monkeypatch.setattr("lightning.Trainer.save_checkpoint", lambda self, path, weights_only: saved.append(self.global_step))
     keys = {"trainer": {"max_epochs": 2, "checkpoint_save_every_minutes": 1e-9, "checkpoint_save_n_top": 0}}
     assert run(write_config("often", **keys)) == 0
     # After every step, before the validation, whose counters follow those of the last step, and after the epoch.
