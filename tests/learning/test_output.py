@@ -56,8 +56,8 @@ def test_a_training_that_is_there_is_refused_or_set_aside(
     capsys.readouterr()
     assert run(path, *QUICK, "--set", "trainer.seed=3") == 2
     said = capsys.readouterr().err
-    for words in ("own: holds a finished training", "--resume continues", "--set output=", "--set_aside keeps it as own.1"):
-        assert words in said
+    remedies = ("--resume continues", "--set output=", "--set_aside keeps it as own.1")
+    assert all(words in said for words in ("own: holds a finished training", *remedies))
     assert said.count("\n") == 1 and content(folder) == before
     assert run(path, *QUICK, "--set_aside", "--set", "trainer.seed=3") == 0
     assert content(folder.with_name("own.1")) == before

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning import Trainer
 
 from gazenet.cli import train
 from gazenet.learning import stopping
@@ -124,7 +125,11 @@ def test_what_is_logged_after_the_last_checkpoint_is_not_there_twice(
 
 def test_the_state_is_kept_every_so_many_minutes(write_config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
-    monkeypatch.setattr("lightning.Trainer.save_checkpoint", lambda self, path, weights_only: saved.append(self.global_step))
+
+    def save(self: Trainer, path: Path, weights_only: bool) -> None:
+        saved.append(self.global_step)
+
+    monkeypatch.setattr(Trainer, "save_checkpoint", save)
     keys = {"trainer": {"max_epochs": 2, "checkpoint_save_every_minutes": 1e-9, "checkpoint_save_n_top": 0}}
     assert run(write_config("often", **keys)) == 0
     # After every step, before the validation, whose counters follow those of the last step, and after the epoch.
@@ -178,7 +183,7 @@ def test_a_real_process_with_workers_and_its_whole_group_is_ended(
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGTERM)
-    out, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err[-2000:]
     assert "gasp_train: ended by SIGTERM at step " in err and "Traceback" not in err
     kept = torch.load(cut.with_suffix("") / "first" / "last.ckpt", weights_only=True)
