@@ -47,7 +47,8 @@ class EpochSampler(Sampler[int]):
     """
 
     def __init__(self, length: int, rank: int = 0, world: int = 1, begun: tuple[int, int] = (0, 0)) -> None:
-        self.length, self.epoch, self.rank, self.world, self.begun = length, 0, rank, world, begun
+        # Processes that make samples ask for the first draws before Lightning tells the epoch.
+        self.length, self.epoch, self.rank, self.world, self.begun = length, begun[0], rank, world, begun
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -162,15 +163,22 @@ def data_module(
     class CueData(LightningDataModule):
         """Samples in batches; a checkpoint within an epoch says how many of them are done."""
 
-        _begun = (0, 0)
+        _begun: tuple[int, int] | None = None
 
         def train_dataloader(self) -> DataLoader[Sample]:
-            rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-            return training_loader(training, batch_size, workers, drop_last, rank, world, self._begun)
+            if self.trainer is None:
+                return training_loader(training, batch_size, workers, drop_last)
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+            begun = self._begun or (self.trainer.fit_loop.epoch_progress.current.processed, 0)
+            return training_loader(training, batch_size, workers, drop_last, rank, world, begun)
 
         def state_dict(self) -> dict[str, Any]:
             loop = self.trainer.fit_loop
-            return {"epoch": self.trainer.current_epoch, "batches": loop.epoch_loop.batch_progress.current.completed}
+            epochs, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
+            return {
+                "epoch": epochs.processed,
+                "batches": batches.completed if epochs.processed == epochs.completed else 0,
+            }
 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
             self._begun = state_dict["epoch"], state_dict["batches"]

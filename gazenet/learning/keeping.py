@@ -78,7 +78,7 @@ class KeepLast(Checkpoint):
         if new and (stop or _decided(trainer, due)):
             self._save(trainer, where)
         if stop:
-            raise Stopped(place_of(trainer))
+            raise Stopped(place_of(trainer, trainer.current_epoch + 1))
 
     def _save(self, trainer: Trainer, where: Literal["step", "validation", "epoch"]) -> None:
         _check_finite(trainer, self.path)
@@ -110,10 +110,9 @@ class KeepLast(Checkpoint):
         _follow(checkpoint.get("callbacks", {}), self.path.parent)
 
 
-def place_of(trainer: Trainer) -> str:
-    """Where a training stands, in words."""
-    epochs = trainer.max_epochs or 1
-    return f"step {trainer.global_step} (epoch {min(trainer.current_epoch + 1, epochs)} of {epochs})"
+def place_of(trainer: Trainer, epoch: int) -> str:
+    """Where a training stands in words; ``epoch`` counts from 1."""
+    return f"step {trainer.global_step} (epoch {epoch} of {trainer.max_epochs})"
 
 
 def _decided(trainer: Trainer, here: bool) -> bool:

@@ -167,7 +167,7 @@ def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule,
                 "/dev/shm is too small: set trainer.workers to 0 or less than now, then --resume continues"
             ) from None
         if stop.received is not None:
-            raise stop.interrupt(place_of(trainer))
+            raise stop.interrupt(place_of(trainer, trainer.current_epoch))
 
 
 def first_process() -> bool:

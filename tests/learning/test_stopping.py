@@ -88,6 +88,20 @@ def test_ended_in_any_batch_it_is_continued_to_the_same_end(
     same_end(whole.with_suffix(""), cut.with_suffix(""))
 
 
+def test_processes_that_make_samples_begin_with_the_epoch_that_is_next(
+    write_config: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"trainer": {"max_epochs": 3, "workers": 1}}
+    whole, cut = write_config("whole", **keys), write_config("cut", **keys)
+    monkeypatch.setattr(LineTask, "outcome", restless([]))
+    assert run(whole) == 0
+    monkeypatch.setattr(LineTask, "outcome", restless([], IN_EPOCH))
+    assert run(cut) == 143
+    monkeypatch.setattr(LineTask, "outcome", restless([]))
+    assert run(cut, "--resume") == 0
+    same_end(whole.with_suffix(""), cut.with_suffix(""))
+
+
 def test_ended_again_and_again(write_config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, cut = write_config("whole", **KEYS), write_config("cut", **KEYS)
     monkeypatch.setattr(LineTask, "outcome", restless([]))
