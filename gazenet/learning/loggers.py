@@ -54,9 +54,9 @@ def show_picture(trainer: Trainer, name: str, path: Path, step: int) -> None:
 
 
 def _csv(folder: Path) -> Logger:
-    from lightning.pytorch.loggers import CSVLogger
+    from lightning.pytorch import loggers
 
-    class NamedCSVLogger(CSVLogger):
+    class CSVLogger(loggers.CSVLogger):
         """Lightning's, whose errors say which file it was."""
 
         def save(self) -> None:
@@ -65,7 +65,7 @@ def _csv(folder: Path) -> Logger:
             except OSError as error:
                 raise named(error, folder / LOG) from None
 
-    return NamedCSVLogger(folder, name="log", version="")
+    return CSVLogger(folder, name="log", version="")
 
 
 def _comet(folder: Path, project: str) -> tuple[Logger, str]:

@@ -86,6 +86,14 @@ def _learned_from(config: TrainConfig, dataset: str, parameters: Parameters) -> 
     return [one.name for one in extractors if dataset in get(one.name).spec.trained_on_with(one.parameters)]
 
 
+def marked(rows: list[dict[str, object]], config: TrainConfig) -> list[dict[str, object]]:
+    """Rows of scores with a column ``seen_by``: the cues that have learned from the row's video. None: no column."""
+    shown = config.model_copy(update={"cues": config.test_cues or config.cues})
+    seen = seen_by_cues(shown, [*config.data.validation, *config.data.test], {})
+    by_video = {row["video"]: " ".join(cue for cue, names in seen.items() if row["video"] in names) for row in rows}
+    return [{**row, "seen_by": by_video[row["video"]]} for row in rows] if seen else rows
+
+
 def warning(seen: Mapping[str, Sequence[str]], what: str, remedy: str = "") -> str:
     """One line for cues that have seen what they are judged on."""
     parts = [f"cue {cue} has learned from {_some(names)}" for cue, names in seen.items()]
