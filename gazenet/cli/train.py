@@ -151,8 +151,16 @@ def run(args: argparse.Namespace, placeholders: Mapping[str, str | None] | None 
     check_device(config.device)
     from gazenet.training.run import train
 
-    keys = {"compute_metrics": args.compute_metrics, "infer_configs": through}
-    return finished(args, lambda: train(config, resume=args.resume, set_aside=args.set_aside, **keys))
+    def training() -> object:
+        return train(
+            config,
+            resume=args.resume,
+            compute_metrics=args.compute_metrics,
+            infer_configs=through,
+            set_aside=args.set_aside,
+        )
+
+    return finished(args, training)
 
 
 def run_recipe(args: argparse.Namespace, sets: Sequence[str], placeholders: Mapping[str, str | None]) -> int:

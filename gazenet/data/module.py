@@ -173,6 +173,7 @@ def data_module(
             return training_loader(training, batch_size, workers, drop_last, rank, world, begun)
 
         def state_dict(self) -> dict[str, Any]:
+            assert self.trainer is not None
             loop = self.trainer.fit_loop
             epochs, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
             return {

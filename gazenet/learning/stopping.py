@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from gazenet.errors import Terminated
 
@@ -49,13 +50,13 @@ class Stop:
         finally:
             self._noting = before
 
-    def install(self) -> dict[int, object]:
+    def install(self) -> dict[signal.Signals, Any]:
         """Becomes the handler of all signals that are not ignored (nohup); returns those before, by signal."""
-        before = {number: signal.getsignal(number) for number in ENDING}
+        before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in ENDING}
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, self)
-        return dict(before)
+        return before
 
 
 _active: Stop | None = None
@@ -78,7 +79,7 @@ def stopping() -> Iterator[Stop]:
     finally:
         _active = None
         for number, handler in before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
 
 
 def asked() -> bool:

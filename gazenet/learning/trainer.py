@@ -147,7 +147,7 @@ def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule,
     Terminated) that says where. Raises GazenetError where a process that makes samples died.
     """
     # Lightning's own handler of SIGTERM knows no checkpoint.
-    trainer._signal_connector.register_signal_handlers = lambda: None
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     handler = signal.getsignal(signal.SIGINT)
     with stopping() as stop, stop.noted():
         try:
