@@ -203,3 +203,19 @@ def test_a_real_process_with_workers_and_its_whole_group_is_ended(
     assert "gasp_train: ended by SIGTERM at step " in err and "Traceback" not in err
     kept = torch.load(cut.with_suffix("") / "first" / "last.ckpt", weights_only=True)
     assert f"at step {kept['global_step']} (" in err
+
+
+def test_weights_that_are_not_finite_do_not_take_the_place_of_good_ones(
+    write_config: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(self: LineTask, *given: object) -> None:
+        if self.trainer.global_step == 6:
+            self.network[1].bias.data.fill_(torch.nan)
+
+    monkeypatch.setattr(LineTask, "on_train_batch_end", spoil)
+    path = write_config("own", trainer={"max_epochs": 2, "check_val_every_n_epoch": 5, "checkpoint_save_n_top": 0})
+    assert run(path) == 1
+    last = path.with_suffix("") / "first" / "last.ckpt"
+    said = capsys.readouterr().err
+    assert f"network.1.bias is not finite after step 6; {last} holds the state before" in said
+    assert torch.load(last, weights_only=True)["global_step"] == 3
