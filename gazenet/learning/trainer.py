@@ -21,7 +21,7 @@ from gazenet.claims import remove_unfinished
 from gazenet.config.fit import FitConfig, RunConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.learning.checkpoints import LAST, AtomicCheckpointIO, check_readable
-from gazenet.learning.course import RESUMED, forget_later, log_folders
+from gazenet.learning.course import LOG, RESUMED, forget_later, log_folders
 from gazenet.learning.keeping import COURSE, KeepLast, place_of
 from gazenet.learning.loggers import make_logger
 from gazenet.learning.stopping import Stopped, stopping
@@ -61,8 +61,8 @@ class Bench:
         if first_process():
             for stale in (last, *self.folder.glob("best-*.ckpt")):
                 stale.unlink(missing_ok=True)
-            for old in self.folder.glob(f"{RESUMED}*"):
-                shutil.rmtree(old)
+            for old in (self.folder / LOG.parent, *self.folder.glob(f"{RESUMED}*")):
+                shutil.rmtree(old, ignore_errors=True)
         return None
 
     def seed(self) -> None:
