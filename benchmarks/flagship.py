@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import GRID, OBSERVERS, STRIDE, Parameters, fold_parameters, simple_predictors
+from quality import GRID, OBSERVERS, STRIDE, fold_parameters, simple_predictors
 
 from gazenet.config.load import load_config
 from gazenet.config.train import TrainConfig
@@ -26,6 +26,7 @@ from gazenet.files import write_json
 from gazenet.fusion.integrator import load_integrator
 from gazenet.metrics.bootstrap import paired_difference
 from gazenet.metrics.evaluate import Scores, score_frames
+from gazenet.training.folds import Parameters, read_folds
 from gazenet.training.prepare import Chosen, Extract, choose_items, cue_config, first_stage, open_clips
 from gazenet.training.run import plain
 
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> i
     config = load_config("train", args.train_config, [f"data.root={json.dumps(str(args.root))}"])
     others = dict(text.split("=", 1) for text in args.others)
     integrators = {FLAGSHIP: args.weights, **{name: Path(path) for name, path in others.items()}}
-    folds: dict[str, Parameters] = json.loads(args.folds.read_text(encoding="utf-8")) if args.folds else {}
+    folds = read_folds(args.folds) if args.folds else {}
     result: dict[str, Any] = {}
     for held in choose_items(config, config.data.validation):
         parameters = fold_parameters(folds, held.item.name)

@@ -8,8 +8,8 @@ image saliency cue alone, 5-fold.
 
 A cue that was itself learned from these videos or pictures must not have seen the one it is judged on.
 ``--folds FILE`` names a JSON object that says with which parameters such cues run:
-``{"011": {"active_speaker": {"weights": "without_011.safetensors"}}, "osie-0": {"saliency": {...}}}``.
-Without it learned cues run as installed, and the table says so.
+``{"011": {"active_speaker": {"weights": "speaker-011.safetensors"}}, "osie-0": {"saliency": {...}}}``,
+made by ``benchmarks/training/folds.py``. Without it learned cues run as installed, and the table says so.
 
     python benchmarks/quality.py --root DATA --output quality.json
 """
@@ -39,6 +39,7 @@ from gazenet.metrics import functional
 from gazenet.metrics.bootstrap import bootstrap_mean, paired_difference
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.training.fit import fit
+from gazenet.training.folds import Parameters, read_folds
 from gazenet.training.prepare import Chosen, Extract, Extracted, choose_items, cue_config, first_stage, open_clips
 from gazenet.training.run import plain
 
@@ -49,7 +50,6 @@ GRID = 480
 SPEAKER, SALIENCY = "active_speaker", "saliency"
 FUSED = "fused"
 IMAGE_FOLDS = 5
-Parameters = dict[str, dict[str, Any]]
 Maps = NDArray[Any]
 
 
@@ -260,7 +260,7 @@ def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> i
     only.add_argument("--no_videos", action="store_true", help="the 5-fold on OSIE alone")
     args = parser.parse_args(argv)
     config = load_config("train", args.train_config, [f"data.root={json.dumps(str(args.root))}", *args.set])
-    folds: dict[str, Parameters] = json.loads(args.folds.read_text(encoding="utf-8")) if args.folds else {}
+    folds = read_folds(args.folds) if args.folds else {}
     remembered = Remembered(extract)
     result: dict[str, Any] = {"config": config.model_dump(mode="json")}
     if not args.no_videos:

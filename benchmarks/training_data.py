@@ -30,7 +30,7 @@ from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
 from gazenet.maps.colours import colourise
 from gazenet.maps.published import PublishedWriter, frame_file
 from gazenet.maps.store import MapKey, MapStore
-from gazenet.training.sampling import renderer
+from gazenet.training.sampling import Renderer
 
 if __package__:
     from benchmarks.side_by_side import Row, compare, show
@@ -121,7 +121,7 @@ def packed_samples(clip: CueClip, size: int, target: int, length: int) -> Window
     """The samples that training reads, unchanged by augmentation."""
     spec = IntegratorSpec(name="made", cues=CUES, rendering="scalar", input_size=(size, size))
     shape = SampleShape((target, target), length)
-    return WindowSamples([clip], CUES, shape, renderer(spec), Draws([clip], [np.arange(len(clip))], 0))
+    return WindowSamples([clip], CUES, shape, Renderer(spec), Draws([clip], [np.arange(len(clip))], 0))
 
 
 def looks_of(frames: int, size: Size, people: int = 12) -> Fixations:

@@ -129,9 +129,11 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         writer.sync()
         writer.close()
         publish(temporary, target)
-    except BaseException:
+    except BaseException as error:
         writer.close()
         _remove(temporary)
+        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(target)) from None  # a descriptor does not know its name
         raise
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from gazenet.assets.store import asset_path
+from gazenet.files import write_bytes
 from gazenet.media.still import read_image
 from gazenet_plugins.saliency.backbone import Backbone
 from gazenet_plugins.saliency.network import SaliencyReadout
@@ -133,7 +134,7 @@ def score(net: SaliencyReadout, pictures: list[Picture]) -> tuple[float, float]:
 def cross_validate(pictures: list[Picture], folds: int, extra: list[Picture], keep: Path | None) -> None:
     """Prints NSS and CC of each fold and their mean; ``extra`` pictures train in every fold.
 
-    With ``keep`` the weights of fold k are kept there as ``osie-k.safetensors``, for benchmarks/quality.py.
+    With ``keep`` the weights of the folds are kept there, for the table of folds.
     """
     parts = np.array_split(np.random.RandomState(7).permutation(len(pictures)), folds)
     scores = []
@@ -142,17 +143,21 @@ def cross_validate(pictures: list[Picture], folds: int, extra: list[Picture], ke
         net = fit([p for k, p in enumerate(pictures) if k not in held] + extra)
         scores.append(score(net, [pictures[k] for k in sorted(held)]))
         if keep is not None:
-            save(net, keep / f"osie-{fold}.safetensors")
+            save(net, keep / fold_file(fold))
         print(f"fold {fold + 1}/{folds}: NSS {scores[-1][0]:.3f}  CC {scores[-1][1]:.3f}", flush=True)
     print(f"mean of {folds} folds: NSS {np.mean(scores, 0)[0]:.3f}  CC {np.mean(scores, 0)[1]:.3f}")
 
 
-def save(net: SaliencyReadout, path: Path) -> None:
-    """Writes float16 weights."""
-    from safetensors.torch import save_file
+def fold_file(fold: int) -> str:
+    """File of the weights that have not seen this part of the OSIE pictures."""
+    return f"osie-{fold}.safetensors"
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, path)
+
+def save(net: SaliencyReadout, path: Path) -> None:
+    """Writes float16 weights, whole or not at all."""
+    from safetensors.torch import save
+
+    write_bytes(path, save({key: value.half().contiguous() for key, value in net.state_dict().items()}))
 
 
 def main() -> None:
@@ -161,14 +166,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with osie/ and crowd/")
     parser.add_argument("--output", type=Path, help="where the weights go (float16 safetensors)")
     parser.add_argument("--folds", type=int, default=0, help="cross-validate on osie instead of writing weights")
-    parser.add_argument("--fold_dir", type=Path, help="where the weights of the folds are kept")
     options = parser.parse_args()
     torch.set_num_threads(1)
     backbone = Backbone(asset_path("open_nsfw"))
     osie = read("osie", options.data / "osie", backbone)
     crowd = read("crowd", options.data / "crowd", backbone)
     if options.folds:
-        cross_validate(osie, options.folds, crowd, options.fold_dir)
+        cross_validate(osie, options.folds, crowd, None)
     if options.output:
         save(fit(osie + crowd), options.output)
         print(f"wrote {options.output}")

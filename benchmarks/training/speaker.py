@@ -10,7 +10,7 @@ one whose centre is nearest. Some of its files are MATLAB 7.3, for which h5py mu
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from gazenet.assets import asset_path
 from gazenet.config.load import load_config
 from gazenet.cues.types import Face
 from gazenet.data.findwho import FindWho
+from gazenet.files import write_bytes
 from gazenet.inference.graph import build_graph
 from gazenet.inference.predict import collect
 from gazenet.media.audio import read_audio
@@ -148,12 +149,31 @@ def area_under_curve(net: SpeakerNet, part: Labelled) -> float:
     return float((yes[:, None] > no[None]).mean() + 0.5 * (yes[:, None] == no[None]).mean())
 
 
-def save(net: SpeakerNet, path: Path) -> None:
-    """Writes the weights as safetensors."""
-    from safetensors.torch import save_file
+def judge(parts: Mapping[str, Labelled], keep: Path | None) -> list[float]:
+    """Areas under the curve on each video by a network of the others, printed.
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in net.state_dict().items()}, path)
+    With ``keep`` the weights are kept there, for the table of folds.
+    """
+    areas = []
+    for name in parts:
+        net = fit([part for other, part in parts.items() if other != name])
+        if keep is not None:
+            save(net, keep / fold_file(name))
+        areas.append(area_under_curve(net, parts[name]))
+        print(f"{name}: AUC {areas[-1]:.3f} on {len(parts[name].labels)} labelled faces", flush=True)
+    return areas
+
+
+def fold_file(name: str) -> str:
+    """File of the weights that have not seen the video ``name``."""
+    return f"speaker-{name}.safetensors"
+
+
+def save(net: SpeakerNet, path: Path) -> None:
+    """Writes the weights as safetensors, whole or not at all."""
+    from safetensors.torch import save
+
+    write_bytes(path, save({key: value.contiguous() for key, value in net.state_dict().items()}))
 
 
 def prepare(data: Path, cache: Path) -> dict[str, Labelled]:
@@ -169,19 +189,11 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/.cache"), help="where faces are cached")
     parser.add_argument("--output", type=Path, help="where the weights go")
     parser.add_argument("--judge", action="store_true", help="leave one video out and print the areas under the curve")
-    parser.add_argument("--fold_dir", type=Path, help="where the weights of the folds are kept, with --judge")
     options = parser.parse_args()
     torch.set_num_threads(1)
     parts = prepare(options.data, options.cache)
     if options.judge:
-        areas = []
-        for name in parts:
-            net = fit([part for other, part in parts.items() if other != name])
-            if options.fold_dir:
-                save(net, options.fold_dir / f"speaker-{name}.safetensors")
-            areas.append(area_under_curve(net, parts[name]))
-            print(f"{name}: AUC {areas[-1]:.3f} on {len(parts[name].labels)} labelled faces", flush=True)
-        print(f"mean: AUC {np.mean(areas):.3f}")
+        print(f"mean: AUC {np.mean(judge(parts, None)):.3f}")
     if options.output:
         save(fit(list(parts.values())), options.output)
         print(f"wrote {options.output}")

@@ -82,6 +82,7 @@ def show(entry: Entry[ExtractorSpec]) -> int:
         fit = "inside " if spec.input.keep_aspect else ""
         rows += [("input", f"RGB {fit}{spec.input.height} x {spec.input.width}")]
     rows += [("needs", ", ".join(_needs(spec)) or "pictures only"), ("assets", ", ".join(spec.assets) or "none")]
+    rows += [("trained on", ", ".join(spec.trained_on) or "no data set with a reader here")]
     rows += [("deterministic", "yes" if spec.deterministic else "no"), ("neutral", f"{spec.neutral:g}")]
     rows += [("parameters", json.dumps(spec.parameters)), ("licence", spec.licence), ("paper", spec.paper or "-")]
     print_table(rows)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ own videos. Every flag below that has a config key is the short form of --set KE
 Without a config the installed one named {DEFAULT} is used.
 --@NAME VALUE puts VALUE in the place of @NAME in the texts of the config.
 
-exit codes: 0 done; 1 the training failed; 2 the request is wrong; 130 interrupted (--resume continues)"""
+exit codes: 0 done; 1 the training failed; 2 the request is wrong; 130 interrupted,
+143 ended by SIGTERM (--resume continues at the step where it stopped)"""
 
 EXAMPLES = """  gasp_train --set data.root=~/data output=runs/mine
   gasp_train --train_config GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm --gpus "0," --compute_metrics
@@ -83,6 +85,9 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change the config")
     parser.add_argument("--resume", action="store_true", help="continue the last checkpoint of this output")
+    parser.add_argument(
+        "--set_aside", action="store_true", help="keep an earlier training of this output under a numbered name"
+    )
     parser.add_argument("--dry_run", action="store_true", help="print the resolved config and write nothing")
     parser.add_argument("--list", action="store_true", help="list installed configs and published experiments")
     return parser
@@ -145,8 +150,16 @@ def run(args: argparse.Namespace) -> int:
     check_device(config.device)
     from gazenet.training.run import train
 
-    train(config, resume=args.resume, compute_metrics=args.compute_metrics, infer_configs=through)
-    return OK
+    def training() -> object:
+        return train(
+            config,
+            resume=args.resume,
+            compute_metrics=args.compute_metrics,
+            infer_configs=through,
+            set_aside=args.set_aside,
+        )
+
+    return finished(args, training)
 
 
 def run_recipe(args: argparse.Namespace, sets: Sequence[str], placeholders: Mapping[str, str | None]) -> int:
@@ -161,7 +174,23 @@ def run_recipe(args: argparse.Namespace, sets: Sequence[str], placeholders: Mapp
     check_device(config.device)
     from gazenet.learning.run import train_recipe
 
-    train_recipe(entry, config, args.resume)
+    return finished(args, lambda: train_recipe(entry, config, args.resume, args.set_aside))
+
+
+def finished(args: argparse.Namespace, training: Callable[[], object]) -> int:
+    """Do the training; a signal that ended it is told with where it stands and how it goes on."""
+    from gazenet.learning.trainer import first_process
+
+    try:
+        training()
+    except KeyboardInterrupt as stopped:
+        number = getattr(stopped, "signal", signal.SIGINT)
+        word = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+        place = f" at {stopped}, which is kept" if str(stopped) else ""
+        add = "" if args.resume else " with --resume" + (" in the place of --set_aside" if args.set_aside else "")
+        if first_process():
+            print(f"gasp_train: {word}{place}; the same command{add} continues where it stopped", file=sys.stderr)
+        return 128 + int(number)
     return OK
 
 

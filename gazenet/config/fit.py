@@ -26,6 +26,9 @@ class FitConfig(Settings):
     threads: int | None = Field(default=None, ge=1, description="Threads of the numeric libraries; null: as they are.")
     check_val_every_n_epoch: int = Field(default=1, ge=1)
     checkpoint_save_every_n_epoch: int = Field(default=1, ge=1)
+    checkpoint_save_every_minutes: float = Field(
+        default=10.0, gt=0, description="Within an epoch too, the state is kept so often: what a killed run loses."
+    )
     checkpoint_save_n_top: int = Field(default=1, ge=0, description="How many of the best checkpoints are kept.")
     checkpoint_monitor: str = Field(
         default="val_loss", min_length=1, description="Value that says which epoch is best; the least is."
@@ -58,6 +61,7 @@ class RunConfig(Settings):
             "trainer.threads",
             "trainer.check_val_every_n_epoch",
             "trainer.checkpoint_save_every_n_epoch",
+            "trainer.checkpoint_save_every_minutes",
             "trainer.checkpoint_save_n_top",
             "trainer.checkpoint_monitor",
             "trainer.val_store_image_samples",

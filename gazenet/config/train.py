@@ -176,9 +176,11 @@ class TrainConfig(RunConfig):
         default="default", min_length=1, description="Inference config that says how cues are made."
     )
     cache_dir: PathText = Field(default="runs/.cache", description="Home of the cue maps, as in inference.")
-    folds: Literal["video"] | None = Field(
+    folds: PathText | None = Field(
         default=None,
-        description="video: besides the final network, one per training video that has not seen it, scored on it.",
+        description="video: besides the final network, one per training video that has not seen it, scored on it. A "
+        ".json file: the same, with the parameters of learned cues per video left out that it holds "
+        "(benchmarks/training/folds.py makes it), so that they have not seen it either.",
     )
     trainer: TrainerConfig = TrainerConfig()
 
@@ -187,6 +189,13 @@ class TrainConfig(RunConfig):
     def _even(cls, value: Size) -> Size:
         if min(value) < 8 or value[0] % 2 or value[1] % 2:
             raise ValueError("input_size must be [height, width], both even and at least 8")
+        return value
+
+    @field_validator("folds")
+    @classmethod
+    def _video_or_table(cls, value: str | None) -> str | None:
+        if value is not None and value != "video" and not value.endswith(".json"):
+            raise ValueError("write video, or the .json file of a table of folds")
         return value
 
     @model_validator(mode="after")
@@ -201,6 +210,8 @@ class TrainConfig(RunConfig):
             raise ValueError(f"test_cues: {len(self.test_cues)} cues, but the network takes {len(self.cues)}")
         if self.data.frames_root is not None and self.rendering != "published":
             raise ValueError("data.frames_root holds coloured pictures: set rendering to published")
+        if self.data.frames_root is not None and self.folds not in (None, "video"):
+            raise ValueError("folds: a table is for cues that are made from videos: write video")
         if self.trainer.keep == "best" and not self.data.validation:
             raise ValueError("trainer.keep is best, but data.validation is empty: add a source or keep the last")
         return self

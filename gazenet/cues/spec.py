@@ -102,6 +102,11 @@ class ExtractorSpec(_Frozen):
     assets_replaced_by: str = Field(
         default="", description="The parameter that takes the place of all assets where it is given."
     )
+    trained_on: tuple[str, ...] = Field(
+        default=(),
+        description="Data sets, by the names of their readers, that the weights have learned from: scores on them say "
+        "little about other videos.",
+    )
     neutral: float = Field(
         default=0.0, ge=0, le=1, description="Value of the constant map where nobody or nothing is there."
     )
@@ -128,6 +133,10 @@ class ExtractorSpec(_Frozen):
     def assets_with(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
         """The assets that are needed with the given parameters: none where a checkpoint replaces them."""
         return () if parameters.get(self.assets_replaced_by) else self.assets
+
+    def trained_on_with(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
+        """What the weights have learned from; with a checkpoint of the user's own nothing is known of it."""
+        return () if any(parameters.get(name) for name in self.checkpoints) else self.trained_on
 
     def pictures_with(self, parameters: Mapping[str, object]) -> bool:
         """Whether it gives coloured pictures with the given parameters."""

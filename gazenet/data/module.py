@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from gazenet.config.train import DataConfig
 from gazenet.data.clips import CueClip
 from gazenet.data.samples import Draws, Render, Sample, SampleShape, WindowSamples
+from gazenet.data.workers import fitting_workers, outlive_the_group
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
@@ -41,11 +42,13 @@ class EpochSampler(Sampler[int]):
     """Draw numbers of one epoch in order; Lightning tells the epoch, also after a resume.
 
     Of ``world`` processes, the one of number ``rank`` gets every world-th draw, so that the batches of all together
-    are those of a single process. What cannot be shared out evenly at the end is left out.
+    are those of a single process. What cannot be shared out evenly at the end is left out. ``begun``: an epoch, and
+    how many draws of it this process has had already; the length stays that of a whole epoch.
     """
 
-    def __init__(self, length: int, rank: int = 0, world: int = 1) -> None:
-        self.length, self.epoch, self.rank, self.world = length, 0, rank, world
+    def __init__(self, length: int, rank: int = 0, world: int = 1, begun: tuple[int, int] = (0, 0)) -> None:
+        # Processes that make samples ask for the first draws before Lightning tells the epoch.
+        self.length, self.epoch, self.rank, self.world, self.begun = length, begun[0], rank, world, begun
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -54,8 +57,9 @@ class EpochSampler(Sampler[int]):
         return self.length // self.world
 
     def __iter__(self) -> Iterator[int]:
-        start = self.epoch * self.length
-        return iter(range(start + self.rank, start + len(self) * self.world, self.world))
+        start, (epoch, had) = self.epoch * self.length, self.begun
+        draws = range(start + self.rank, start + len(self) * self.world, self.world)
+        return iter(draws[had:] if epoch == self.epoch else draws)
 
 
 def training_draws(
@@ -110,20 +114,36 @@ def validation_samples(
 
 
 def training_loader(
-    samples: Samples, batch_size: int, workers: int = 0, drop_last: bool = True, rank: int = 0, world: int = 1
+    samples: Samples,
+    batch_size: int,
+    workers: int = 0,
+    drop_last: bool = True,
+    rank: int = 0,
+    world: int = 1,
+    begun: tuple[int, int] = (0, 0),
 ) -> DataLoader[Sample]:
     """Batches of one epoch for one of ``world`` processes, which share ``batch_size`` out between them.
 
     A set smaller than the batch is one batch; an incomplete last batch is left out unless ``drop_last`` is False.
+    ``begun``: an epoch, and how many batches of it are done already.
     """
     size = max(1, min(batch_size, len(samples)) // world)
-    sampler = EpochSampler(len(samples), rank, world)
-    return DataLoader(_as_dataset(samples), batch_size=size, sampler=sampler, num_workers=workers, drop_last=drop_last)
+    sampler = EpochSampler(len(samples), rank, world, (begun[0], begun[1] * size))
+    return DataLoader(
+        _as_dataset(samples),
+        batch_size=size,
+        sampler=sampler,
+        num_workers=workers,
+        drop_last=drop_last,
+        worker_init_fn=outlive_the_group,
+    )
 
 
 def validation_loader(samples: Samples, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
     """Batches of all validation frames in order; every process sees all of them."""
-    return DataLoader(_as_dataset(samples), batch_size=batch_size, num_workers=workers)
+    return DataLoader(
+        _as_dataset(samples), batch_size=batch_size, num_workers=workers, worker_init_fn=outlive_the_group
+    )
 
 
 def _as_dataset(samples: Samples) -> Dataset[Sample]:
@@ -137,12 +157,32 @@ def data_module(
     """Both loaders as a ``LightningDataModule``."""
     from lightning import LightningDataModule
 
+    if workers:
+        workers = fitting_workers(workers, training[0], batch_size)
+
     class CueData(LightningDataModule):
-        """Windows of cue maps with the fixations of their last frame."""
+        """Samples in batches; a checkpoint within an epoch says how many of them are done."""
+
+        _begun: tuple[int, int] | None = None
 
         def train_dataloader(self) -> DataLoader[Sample]:
-            rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-            return training_loader(training, batch_size, workers, drop_last, rank, world)
+            if self.trainer is None:
+                return training_loader(training, batch_size, workers, drop_last)
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+            begun = self._begun or (self.trainer.fit_loop.epoch_progress.current.processed, 0)
+            return training_loader(training, batch_size, workers, drop_last, rank, world, begun)
+
+        def state_dict(self) -> dict[str, Any]:
+            assert self.trainer is not None
+            loop = self.trainer.fit_loop
+            epochs, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
+            return {
+                "epoch": epochs.processed,
+                "batches": batches.completed if epochs.processed == epochs.completed else 0,
+            }
+
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            self._begun = state_dict["epoch"], state_dict["batches"]
 
         def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
             return [] if validation is None else validation_loader(validation, batch_size, workers)

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gazenet.claims import claimed
 from gazenet.config.infer import InferConfig
 from gazenet.cues.registry import get
 from gazenet.errors import GazenetError, UsageError
-from gazenet.inference.claim import claimed
 from gazenet.inference.collection import Known
 from gazenet.inference.earlier import NAME, digests, faults, finished, is_of, now, read_record, write_overview
 from gazenet.inference.graph import Graph, build_graph

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gazenet.claims import LOCK, OWNER
 from gazenet.config.infer import InferConfig
-from gazenet.inference.claim import LOCK, OWNER
 from gazenet.inference.earlier import NAME, OVERVIEW_LOCK
 from gazenet.inference.jobs import Job
 from gazenet.inference.sinks.published import collected_in, place_of

@@ -16,7 +16,7 @@ from gazenet.files import write_bytes
 from gazenet.learning.checkpoints import save_whole
 from gazenet.learning.curves import Row, write_table
 from gazenet.learning.loggers import show_picture
-from gazenet.learning.task import Batch, RecipeTask
+from gazenet.learning.task import STEP, Batch, RecipeTask
 
 
 class StepSeed(Callback):
@@ -35,6 +35,9 @@ class StepSeed(Callback):
 class EpochTable(Callback):
     """Means of all values over every epoch, in ``<folder>/epochs.csv``; a resume continues the table.
 
+    Means of the training are taken here, since those of Lightning begin anew where an epoch is resumed. Loggers get
+    them as ``<name>_epoch``.
+
     Attributes:
         rows: ``epoch`` (from 1) and the values by name, one row per epoch.
     """
@@ -42,12 +45,26 @@ class EpochTable(Callback):
     def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
         self.folder, self.tell = folder, tell
         self.rows: list[Row] = []
+        self._sums: dict[str, tuple[float, int]] = {}
+        """Of this epoch so far, by name: sum over its samples, and their number."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, RecipeTask)
+        size, found = len(next(iter(batch.values()))), trainer.callback_metrics
+        for name in pl_module.stepped:
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = total + size * float(found[name]), count + size
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        found = trainer.callback_metrics
-        names = sorted({name.removesuffix("_epoch") for name in found if not name.endswith("_step")})
-        row: Row = {"epoch": trainer.current_epoch + 1}
-        row |= {name: float(found.get(f"{name}_epoch", found.get(name, torch.nan))) for name in names}
+        means = {name.removesuffix(STEP): total / count for name, (total, count) in self._sums.items()}
+        self._sums = {}
+        pl_module.log_dict({f"{name}_epoch": value for name, value in means.items()})
+        pl_module.log_dict(means, logger=False)
+        found = {name: float(value) for name, value in trainer.callback_metrics.items()} | means
+        own = {name: value for name, value in found.items() if not name.endswith((STEP, "_epoch"))}
+        row: Row = {"epoch": trainer.current_epoch + 1} | dict(sorted(own.items()))
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
@@ -56,10 +73,11 @@ class EpochTable(Callback):
         self.tell(f"epoch {row['epoch']} of {trainer.max_epochs}: {shown}")
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": self.rows, "sums": dict(self._sums)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = list(state_dict["rows"])
+        self._sums = dict(state_dict.get("sums", {}))
 
 
 class EpochWeights(Callback):

@@ -19,6 +19,11 @@ class RecipeConfig(RunConfig):
     one_device: ClassVar[bool] = False
     """Whether the recipe trains on one device only: set where it fits several networks one after the other."""
 
+    @property
+    def adds(self) -> bool:
+        """Whether the run works on what others left in its output, as single steps of a chain do."""
+        return False
+
     recipe: str = Field(description="Name of the recipe (gasp_train --list).")
 
     @model_validator(mode="after")

@@ -76,7 +76,7 @@ def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validat
     data = data_module(Drawn(training, settings.seed), held, settings.batch_size, settings.workers, settings.drop_last)
     steps = math.ceil(len(training) / settings.batch_size)
     callbacks = _callbacks(place, bench, validation is not None, table)
-    trainer = bench.trainer(callbacks, start is not None, validation is not None, steps)
+    trainer = bench.trainer(callbacks, start, validation is not None, steps)
     optimise(trainer, task, data, start)
     if trainer.is_global_zero:
         draw_curve(place.folder, table.rows, title)

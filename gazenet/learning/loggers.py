@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gazenet.errors import UsageError
+from gazenet.learning.course import LOG, named
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -22,9 +23,7 @@ def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, s
     if name == "":
         return False, ""
     if name == "csv":
-        from lightning.pytorch.loggers import CSVLogger
-
-        return CSVLogger(folder, name="log", version=""), ""
+        return _csv(folder), ""
     if name == "tensorboard":
         check_logger(name)
         from lightning.pytorch.loggers import TensorBoardLogger
@@ -52,6 +51,21 @@ def show_picture(trainer: Trainer, name: str, path: Path, step: int) -> None:
             board.add_image(name, np.asarray(picture.convert("RGB")), step, dataformats="HWC")
     elif hasattr(board, "log_image"):
         board.log_image(str(path), name=name, step=step)
+
+
+def _csv(folder: Path) -> Logger:
+    from lightning.pytorch import loggers
+
+    class CSVLogger(loggers.CSVLogger):
+        """Lightning's, whose errors say which file it was."""
+
+        def save(self) -> None:
+            try:
+                super().save()
+            except OSError as error:
+                raise named(error, folder / LOG) from None
+
+    return CSVLogger(folder, name="log", version="")
 
 
 def _comet(folder: Path, project: str) -> tuple[Logger, str]:

@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 from gazenet.config.load import read_file
 from gazenet.cues.registry import Entry
-from gazenet.errors import PluginError
+from gazenet.errors import PluginError, UsageError
 from gazenet.files import write_json
+from gazenet.learning.checkpoints import LAST
 from gazenet.learning.config import FitConfig, RecipeConfig
 from gazenet.learning.fit import Fitted, Place, fit
+from gazenet.learning.output import own_output
 from gazenet.learning.request import check_request, remember
 from gazenet.learning.samples import Samples
 from gazenet.learning.spec import RecipeSpec
@@ -72,11 +74,20 @@ class Run:
         ``settings``: where they are others than the config's ``trainer``; ``weights``: path of the state dict after
         an epoch, or None where it is not kept. Raises UsageError and GazenetError.
         """
+        self.begins(name)
         place = Place(self.config, self.folder / name, self.resume, name, settings, weights, self.tell)
         made = fit(place, make, training, validation)
         if not first_process():
             raise OnlyTrains
         return made
+
+    def begins(self, name: str) -> None:
+        """Raises UsageError where ``<folder>/<name>`` holds a training that this run does not continue."""
+        last = self.folder / name / LAST
+        if not self.resume and first_process() and last.exists():
+            raise UsageError(
+                f"{last.parent}: holds a training: --resume continues it; to train it anew move that folder away"
+            )
 
     def step(self, name: str, action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Do a step of several and keep its values; on a resume a finished one is passed over.
@@ -87,26 +98,34 @@ class Run:
         if self.resume and mark.exists():
             self.tell(f"{name}: done before")
             return read_file(mark)
+        self.begins(name)
         mark.unlink(missing_ok=True)
         values = action()
         write_json(mark, values)
         return values
 
 
-def train_recipe(entry: Entry[RecipeSpec], config: RecipeConfig, resume: bool = False) -> Finished | None:
+def train_recipe(
+    entry: Entry[RecipeSpec], config: RecipeConfig, resume: bool = False, set_aside: bool = False
+) -> Finished | None:
     """Run a recipe in ``config.output``, which then holds ``train_config.json`` and ``result.json`` beside its files.
 
-    None in the other processes of a training on several devices. Raises GazenetError.
+    ``set_aside``: a training that is there is kept under a numbered name. None in the other processes of a training
+    on several devices. Raises GazenetError, and KeyboardInterrupt where a signal ended it.
     """
     check_request(config)
     made = entry.load()(config)
     if not callable(getattr(made, "train", None)):
         raise PluginError(f"recipe {entry.name}: {entry.spec.implementation} has no method train(run)")
+    with own_output(Path(config.output), resume, set_aside, config.adds):
+        return _trained(entry, config, made, resume)
+
+
+def _trained(entry: Entry[RecipeSpec], config: RecipeConfig, recipe: Recipe, resume: bool) -> Finished | None:
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     remember(config, folder, resume)
     run = Run(config, folder, resume)
-    recipe: Recipe = made
     try:
         finished = recipe.train(run)
     except OnlyTrains:

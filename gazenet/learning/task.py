@@ -17,6 +17,8 @@ from gazenet.learning.checkpoints import save_whole
 from gazenet.learning.trainer import best_checkpoint
 
 Batch = Mapping[str, Tensor]
+STEP = "_step"
+"""Ending of the name under which a value of a single training step is logged."""
 DIVERGED = "diverged_batch.pt"
 """File of a batch without a finite loss."""
 
@@ -34,6 +36,9 @@ class RecipeTask(LightningModule):
     Logs ``train_<name>`` and ``val_<name>`` for every term and value and, as their sum, ``train_loss``, ``val_loss``.
     Everything beside the network that a resume must restore belongs into buffers or ``on_save_checkpoint``.
     """
+
+    stepped: tuple[str, ...] = ()
+    """Names under which the last training step logged its values."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -59,12 +64,15 @@ class RecipeTask(LightningModule):
         if self.trainer.training and not torch.isfinite(total):
             stop(self, batch, found.terms)
         named = {**found.terms, **found.values} if len(found.terms) > 1 else found.values
-        shown = {prefix + name: value for name, value in {**named, "loss": total}.items()}
+        training = prefix == "train_"
+        ending = STEP if training else ""
+        shown = {prefix + name + ending: value for name, value in {**named, "loss": total}.items()}
         size = len(next(iter(batch.values())))
         # Every process validates everything, but trains on its share.
-        training = prefix == "train_"
         several = training and self.trainer.world_size > 1
-        self.log_dict(shown, on_step=training, on_epoch=True, batch_size=size, sync_dist=several)
+        if training:
+            self.stepped = tuple(shown)
+        self.log_dict(shown, on_step=training, on_epoch=not training, batch_size=size, sync_dist=several)
         return total
 
     @property
@@ -81,9 +89,13 @@ def stop(task: LightningModule, batch: Batch, terms: Mapping[str, Tensor], remed
     """Saves the batch that has no finite loss. Raises GazenetError naming it."""
     path = Path(task.trainer.default_root_dir) / DIVERGED
     kept: dict[str, Any] = {name: value.detach().cpu() for name, value in batch.items()}
-    save_whole(kept, path)
+    try:
+        save_whole(kept, path)
+        where = f"is kept in {path}"
+    except OSError as error:
+        where = f"could not be kept in {path} ({error.strerror})"
     bad = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
     raise GazenetError(
-        f"training diverged at step {task.global_step} ({bad} is not finite); its batch is kept in {path}: lower "
+        f"training diverged at step {task.global_step} ({bad} is not finite); its batch {where}: lower "
         f"trainer.learning_rate, clip gradients (trainer.gradient_clip){remedy}"
     )

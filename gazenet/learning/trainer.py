@@ -1,4 +1,4 @@
-"""Lightning's trainer as every fit uses it: checkpoints, logs that survive a resume, devices, an honest interrupt."""
+"""Lightning's trainer as every fit uses it: checkpoints, logs that survive a resume, devices, an end in order."""
 
 from __future__ import annotations
 
@@ -17,20 +17,27 @@ import torch
 from lightning import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from gazenet.claims import remove_unfinished
 from gazenet.config.fit import FitConfig, RunConfig
-from gazenet.errors import UsageError
+from gazenet.errors import GazenetError, UsageError
 from gazenet.learning.checkpoints import LAST, AtomicCheckpointIO, check_readable
+from gazenet.learning.course import LOG, RESUMED, forget_later, log_folders
+from gazenet.learning.keeping import COURSE, KeepLast, place_of
 from gazenet.learning.loggers import make_logger
+from gazenet.learning.stopping import Stopped, stopping
 
-RESUMED = "resumed-"
-"""Loggers would write over the beginning of a run: every resume logs to a folder of its own."""
 NOISE = (
     "Checkpoint directory .* exists and is not empty",
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     "The '(train|val)_dataloader' does not have many workers",
     "It is recommended to use `self.log.*sync_dist=True",
+    "You're resuming from a checkpoint that ended before the epoch ended",
+    "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint",
 )
-"""Warnings of Lightning about what is meant so: among them that every process validates everything."""
+"""Warnings of Lightning about what is meant so: among them that every process validates everything.
+
+An epoch that is resumed goes on where it was: the sampler is told, not the loader that Lightning asks.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,14 +53,16 @@ class Bench:
     def last(self, resume: bool) -> Path | None:
         """The checkpoint to continue. Without one what an earlier run left here goes away."""
         last = self.folder / LAST
+        if first_process():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(self.folder)
         if resume and last.exists():
             return last
         if first_process():
-            self.folder.mkdir(parents=True, exist_ok=True)
             for stale in (last, *self.folder.glob("best-*.ckpt")):
                 stale.unlink(missing_ok=True)
-            for old in self.folder.glob(f"{RESUMED}*"):
-                shutil.rmtree(old)
+            for old in (self.folder / LOG.parent, *self.folder.glob(f"{RESUMED}*")):
+                shutil.rmtree(old, ignore_errors=True)
         return None
 
     def seed(self) -> None:
@@ -63,13 +72,16 @@ class Bench:
             torch.set_num_threads(self.settings.threads)
 
     def trainer(
-        self, callbacks: Sequence[Callback], resumed: bool, validated: bool, steps: int, unused: bool = False
+        self, callbacks: Sequence[Callback], start: Path | None, validated: bool, steps: int, unused: bool = False
     ) -> Trainer:
-        """A trainer of epochs of ``steps`` steps. ``unused``: some parameters get no gradient."""
+        """A trainer of epochs of ``steps`` steps, from the checkpoint ``start``, if any.
+
+        ``unused``: some parameters get no gradient.
+        """
         settings, index = self.settings, self.config.device.partition(":")[2]
         for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        logs = self.folder / f"{RESUMED}{len(log_folders(self.folder))}" if resumed else self.folder
+        logs = self.folder if start is None else self._resumed_logs(start)
         logger, message = make_logger("" if self.quiet else self.config.logger, logs, self.config.project)
         if message:
             self.tell(message)
@@ -96,18 +108,16 @@ class Bench:
             use_distributed_sampler=False,
         )
 
-    def keep_last(self) -> ModelCheckpoint:
-        """Keeps the state after an epoch as ``last.ckpt``.
+    def _resumed_logs(self, start: Path) -> Path:
+        """Where a resume logs, after what was logged later than the checkpoint is gone."""
+        kept = check_readable(start)
+        if COURSE in kept and first_process():
+            forget_later(self.folder, kept[COURSE]["log"], kept["global_step"])
+        return self.folder / f"{RESUMED}{len(log_folders(self.folder))}"
 
-        To be listed after :meth:`keep_best`, whose memory of what was best it stores.
-        """
-        return ModelCheckpoint(
-            dirpath=self.folder,
-            filename=LAST.removesuffix(".ckpt"),
-            every_n_epochs=self.settings.checkpoint_save_every_n_epoch,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )
+    def keep_last(self) -> KeepLast:
+        """Keeps the state as ``last.ckpt``; to be listed after :meth:`keep_best`."""
+        return KeepLast(self.folder, self.settings)
 
     def keep_best(self, name: str, mode: Literal["min", "max"] = "min") -> list[ModelCheckpoint]:
         """Keeps the best epochs, by the config's monitor, as ``name``; none where the config keeps none."""
@@ -131,25 +141,38 @@ def best_checkpoint(trainer: Trainer) -> str:
 
 
 def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule, start: Path | None) -> None:
-    """Lightning's fit from the checkpoint ``start``, if any. An interrupt stays one: raises KeyboardInterrupt."""
-    try:
-        with _quietly():
-            trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
-    except SystemExit:
-        # Lightning turns an interrupt into an exit of its own, after which nothing can be interrupted any more.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt from None
+    """Lightning's fit from the checkpoint ``start``, if any.
+
+    A signal ends it after the step that is being done, with a checkpoint: raises KeyboardInterrupt (of SIGTERM
+    Terminated) that says where. Raises GazenetError where a process that makes samples died.
+    """
+    # Lightning's own handler of SIGTERM knows no checkpoint.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    handler = signal.getsignal(signal.SIGINT)
+    with stopping() as stop, stop.noted():
+        try:
+            with _quietly():
+                trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+        except Stopped as stopped:
+            raise stop.interrupt(str(stopped)) from None
+        except SystemExit:
+            # Lightning turns an interrupt into an exit of its own, after which nothing can be interrupted any more.
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise GazenetError(
+                f"a process that makes samples died ({str(error).splitlines()[0].rstrip('. ')}): its memory or "
+                "/dev/shm is too small: set trainer.workers to 0 or less than now, then --resume continues"
+            ) from None
+        if stop.received is not None:
+            raise stop.interrupt(place_of(trainer, trainer.current_epoch))
 
 
 def first_process() -> bool:
     """Whether this is the process that writes results; the others of a distributed run only train."""
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
-
-
-def log_folders(folder: Path) -> list[Path]:
-    """Where the values of a run were logged: first of its beginning, then of every resume."""
-    resumed = [path for path in folder.glob(f"{RESUMED}*") if path.name.removeprefix(RESUMED).isdecimal()]
-    return [folder, *sorted(resumed, key=lambda path: int(path.name.removeprefix(RESUMED)))]
 
 
 @contextmanager

@@ -97,10 +97,11 @@ def fit(
         raise UsageError(str(error)) from None
     # An attention module without a loss gets no gradient.
     unused = not settings.loss.dam and network.front == "dam"
-    callbacks = _callbacks(bench, bool(validation))
-    trainer = bench.trainer(callbacks, start is not None, bool(validation), per_epoch, unused)
+    last = bench.keep_last()
+    callbacks = [*_callbacks(bench, bool(validation)), last]
+    trainer = bench.trainer(callbacks, start, bool(validation), per_epoch, unused)
     optimise(trainer, task, data, start)
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    metrics = last.values | {name: float(value) for name, value in trainer.callback_metrics.items()}
     bench.take_best(trainer, task)
     return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
 
@@ -112,7 +113,7 @@ def _callbacks(bench: Bench, validated: bool) -> list[Callback]:
         found += _keep_best(bench)
     if validated and settings.val_store_image_samples and not bench.quiet:
         found.append(StoreImages(bench.folder / "samples", settings.seed))
-    return [*found, bench.keep_last()]
+    return found
 
 
 def _keep_best(bench: Bench) -> list[ModelCheckpoint]:

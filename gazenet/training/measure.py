@@ -15,6 +15,7 @@ from gazenet.errors import GazenetError
 from gazenet.files import write_text
 from gazenet.fusion.integrator import Integrator
 from gazenet.metrics.evaluate import METRICS, Scores, read_predicted, score_frames
+from gazenet.training.folds import marked
 from gazenet.training.gather import Clips
 from gazenet.training.prepare import Chosen, choose_items, truth_sigma
 from gazenet.training.sampling import Clip
@@ -43,7 +44,7 @@ def measure(integrator: Integrator, config: TrainConfig, clips: Clips) -> list[R
             means = fused.gates.mean(0) if fused.gates.size else []
             gates.append({"part": part, "video": clip.name, **dict(zip(cues, map(float, means), strict=False))})
         rows += [*scored, *_mean(part, scored)]
-    folder = Path(config.output)
+    rows, folder = marked(rows, config), Path(config.output)
     write_text(folder / TABLE, as_csv(rows))
     write_text(folder / GATES, as_csv(gates))
     return rows

@@ -16,23 +16,28 @@ from gazenet.files import write_bytes, write_json
 from gazenet.fusion.checkpoints import save_integrator
 from gazenet.fusion.integrator import Integrator
 from gazenet.learning.checkpoints import LAST
+from gazenet.learning.course import LOG, log_folders
 from gazenet.learning.curves import CURVE
+from gazenet.learning.output import own_output
 from gazenet.learning.request import check_request, remember
-from gazenet.learning.trainer import first_process, log_folders
+from gazenet.learning.trainer import first_process
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
 from gazenet.records import recorded
 from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.curve import write_curve
 from gazenet.training.fit import checked_network, declaration, fit
-from gazenet.training.gather import find
+from gazenet.training.folds import fold_clips, item_of, seen_by_cues, table_of, warning
+from gazenet.training.gather import Clips, find
 from gazenet.training.measure import measure, measure_with
 from gazenet.training.prepare import Extract, first_stage
 from gazenet.training.sampling import Clip
 from gazenet.training.through import check_cues_through
 
+SEEN = "cues_have_seen"
+"""Key beside scores: the cues whose weights have learned from what was scored, each with the videos."""
 WEIGHTS, SCORES = "integrator.safetensors", "scores.json"
-BARE, LOG = "last_model.pt", "metrics.csv"
+BARE = "last_model.pt"
 
 
 @dataclass(frozen=True)
@@ -50,40 +55,58 @@ def train(
     extract: Extract = first_stage,
     compute_metrics: bool = False,
     infer_configs: Sequence[InferConfig] = (),
+    set_aside: bool = False,
 ) -> TrainResult:
     """Train the integrator of a config and export it to ``<output>/integrator.safetensors``.
 
     Beside it lie ``last_model.pt`` (the bare weights, as published), ``scores.json``, ``train_config.json``,
     checkpoints, logs and, drawn from those of the CSV logger, ``curve.png``. ``resume`` continues the last checkpoint
-    of that folder and ends in the same weights as an uninterrupted run. ``compute_metrics`` measures the finished
+    of that folder and ends in the same weights as an uninterrupted run; ``set_aside`` keeps a training that is there
+    under a numbered name; without either such a folder is refused. ``compute_metrics`` measures the finished
     integrator on the videos of validation and test, with the cues it was trained on or, if given, through each of
-    ``infer_configs``. Raises GazenetError.
+    ``infer_configs``. Raises GazenetError, and KeyboardInterrupt where a signal ended it.
     """
     network = checked_network(config)
     declaration(config, network)
     _check_request(config, compute_metrics or bool(infer_configs))
-    open_all, folder = find(config), Path(config.output)
+    open_all, folder, _ = find(config), Path(config.output), table_of(config)
     for one in infer_configs:
         check_cues_through(one, config)
-    folder.mkdir(parents=True, exist_ok=True)
-    if resume and (folder / LAST).exists():
-        check_fits(folder / LAST, network)
-    remember(config, folder, resume)
-    clips = open_all(extract)
+    with own_output(folder, resume, set_aside):
+        folder.mkdir(parents=True, exist_ok=True)
+        if resume and (folder / LAST).exists():
+            check_fits(folder / LAST, network)
+        remember(config, folder, resume)
+        return _trained(config, open_all(extract), resume, compute_metrics, infer_configs, extract)
+
+
+def _trained(
+    config: TrainConfig,
+    clips: Clips,
+    resume: bool,
+    compute_metrics: bool,
+    infer_configs: Sequence[InferConfig],
+    extract: Extract,
+) -> TrainResult:
+    """The optimisation, and what is made of its result."""
+    folder = Path(config.output)
     values: dict[str, Any] = {}
-    if config.folds == "video":
-        values["folds"] = _folds(config, clips.train, folder, resume)
+    if config.folds is not None:
+        values["folds"] = _folds(config, clips.train, folder, resume, extract)
     fitted = fit(config, clips.train, clips.validation, folder, resume)
     result = TrainResult(folder / WEIGHTS, folder / SCORES, values)
     if not first_process():
         return result
     values["logged"] = plain(fitted.metrics)
     values["validation"] = summary({clip.name: judge(fitted.integrator, clip, config) for clip in clips.validation})
+    seen = _told(seen_by_cues(config, config.data.validation, {}), "data.validation")
+    if seen:
+        values["validation"][SEEN] = seen
     facts = recorded({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True) | {"scores": values}
     save_integrator(result.weights, fitted.integrator.network, fitted.integrator.spec, facts)
     _save_bare(fitted.integrator, folder / BARE)
     write_json(result.scores, values)
-    logs = [path for one in log_folders(folder) if (path := one / "log" / LOG).is_file()]
+    logs = [path for one in log_folders(folder) if (path := one / LOG).is_file()]
     if config.logger == "csv" and logs:
         write_curve(logs, folder / CURVE)
     if infer_configs:
@@ -127,19 +150,33 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in values.items()}
 
 
-def _folds(config: TrainConfig, clips: Sequence[Clip], folder: Path, resume: bool) -> dict[str, Any]:
-    """Leave one video out: train without it, score on it."""
-    videos = [clip for clip in clips if not clip.still]
+def _folds(
+    config: TrainConfig, clips: Sequence[Clip], folder: Path, resume: bool, extract: Extract
+) -> dict[str, Any]:
+    """Leave one video out: train without it, score on it, with cues that have not seen it as far as a table says."""
+    videos = [number for number, clip in enumerate(clips) if not clip.still]
     if len(videos) < 2:
         raise UsageError("folds: video needs at least two training videos")
+    table = table_of(config)
+    remedy = "" if table else "; a table of folds has weights that have not (benchmarks/training/folds.py makes it)"
+    seen = _told(seen_by_cues(config, config.data.train, table, stills=False), "folds", remedy)
     scores = {}
-    for left in videos:
-        others = [clip for clip in clips if clip is not left]
-        where = folder / "folds" / left.name.replace("/", "-")
+    for number in videos:
+        name = clips[number].name
+        opened = fold_clips(config, clips, table.get(item_of(clips[number]), {}), extract)
+        others = [clip for other, clip in enumerate(opened) if other != number]
+        where = folder / "folds" / name.replace("/", "-")
         where.mkdir(parents=True, exist_ok=True)
         fitted = fit(config, others, [], where, resume, quiet=True)
-        scores[left.name] = judge(fitted.integrator, left, config)
-    return summary(scores)
+        scores[name] = judge(fitted.integrator, opened[number], config)
+    return summary(scores) | ({SEEN: seen} if seen else {})
+
+
+def _told(seen: dict[str, list[str]], what: str, remedy: str = "") -> dict[str, list[str]]:
+    """Warns of cues that have seen what they are judged on; the result is kept beside the scores."""
+    if seen and first_process():
+        print(warning(seen, what, remedy), file=sys.stderr, flush=True)
+    return seen
 
 
 def _check_request(config: TrainConfig, measured: bool) -> None:

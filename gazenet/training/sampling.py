@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from gazenet.config.train import TrainConfig
 from gazenet.data.clips import CueClip
 from gazenet.data.module import Samples, training_draws, training_samples, validation_draws, validation_samples
-from gazenet.data.samples import Render, SampleShape
+from gazenet.data.samples import SampleShape
 from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.rendering import network_input
 from gazenet.fusion.spec import IntegratorSpec
@@ -28,13 +29,15 @@ def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
     return SampleShape(target, window, network.exhaustive, config.data.window == "starts")
 
 
-def renderer(spec: IntegratorSpec) -> Render:
-    """Rendering as the integrator does it in inference."""
+@dataclass(frozen=True)
+class Renderer:
+    """Rendering as the integrator does it in inference; can be sent to other processes."""
 
-    def render(maps: Sequence[NDArray[Any]]) -> torch.Tensor:
+    spec: IntegratorSpec
+
+    def __call__(self, maps: Sequence[NDArray[Any]]) -> torch.Tensor:
+        spec = self.spec
         return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"), spec.input_size)
-
-    return render
 
 
 def make_samples(
@@ -48,7 +51,7 @@ def make_samples(
         training = PictureSamples(pictures, shape, draws, random=True)
         return training, PictureSamples(held, shape, validation_draws(held, data), random=False) if held else None
     cue_clips, held_clips = cast(Sequence[CueClip], clips), cast(Sequence[CueClip], validation)
-    render = renderer(spec)
+    render = Renderer(spec)
     return (
         training_samples(cue_clips, config.cues, shape, render, data, settings.seed, settings.samples_per_epoch),
         validation_samples(held_clips, config.cues, shape, render, data) if held_clips else None,

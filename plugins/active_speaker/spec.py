@@ -13,6 +13,7 @@ SPEC = ExtractorSpec(
     assets=("silero_vad",),
     batch=32,
     checkpoints=("weights",),
+    trained_on=("findwho",),
     parameters={"base": 0.15, "weights": ""},
     licence="network: MIT, trained on research-only data; voice activity: silero-vad (MIT)",
     paper="Voice: Silero VAD; labels: Liu et al., Predicting Salient Face in Multiple-Face Videos, CVPR 2017",

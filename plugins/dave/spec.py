@@ -22,6 +22,7 @@ SPEC = ExtractorSpec(
     assets=("saliency_prediction/dave/checkpoints/pretrained_dave_orig",),
     batch=4,
     checkpoints=("weights",),
+    trained_on=("coutrot1", "coutrot2", "diem"),
     assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "ahead": 0.0},
     licence="code and weights: not stated",

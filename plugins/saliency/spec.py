@@ -12,6 +12,7 @@ SPEC = ExtractorSpec(
     assets=("open_nsfw",),
     batch=8,
     checkpoints=("weights",),
+    trained_on=("osie", "crowd"),
     parameters={"weights": ""},
     licence="readout: MIT, trained on research-only data; backbone: BSD-2 (Yahoo)",
     paper="Backbone: He et al., Deep Residual Learning, CVPR 2016; data: Xu et al., JoV 2014; Jiang et al., ECCV 2014",

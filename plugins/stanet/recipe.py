@@ -91,6 +91,11 @@ class StanetConfig(RecipeConfig):
     one_device = True
 
     recipe: Literal["stanet"] = "stanet"
+
+    @property
+    def adds(self) -> bool:
+        return set(self.steps) != set(STEPS)
+
     steps: tuple[Step, ...] = Field(default=STEPS, min_length=1, description="What to do, in this order.")
     data: StanetData
     trunk: Literal["resnext101_32x8d", "resnet18"] = Field(

@@ -32,6 +32,7 @@ SPEC = ExtractorSpec(
     assets=("saliency_prediction/stavis/checkpoints/pretrained_stavis_orig",),
     batch=4,
     checkpoints=("weights",),
+    trained_on=("coutrot1", "coutrot2", "diem", "summeetmd"),
     assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "sound": True, "split": 1},
     licence="code and weights: MIT",

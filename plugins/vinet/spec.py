@@ -21,6 +21,7 @@ SPEC = ExtractorSpec(
     assets=("saliency_prediction/avinet/checkpoints/pretrained_avinet_orig",),
     batch=4,
     checkpoints=("weights",),
+    trained_on=("coutrot1", "coutrot2", "diem"),
     assets_replaced_by="weights",
     parameters={"mode": "corrected", "weights": "", "buffer": 16},
     licence="code and weights: MIT",

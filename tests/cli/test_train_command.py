@@ -63,25 +63,27 @@ def test_every_flag_is_a_key_of_the_config(mine: Path) -> None:
 def test_config_and_resume_reach_the_training(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def fake(config: TrainConfig, resume: bool, compute_metrics: bool, infer_configs: list[InferConfig]) -> None:
+    def fake(
+        config: TrainConfig, resume: bool, compute_metrics: bool, infer_configs: list[InferConfig], set_aside: bool
+    ) -> None:
         names = [infer.extractors[0].name for infer in infer_configs]
-        calls.append((config.name, config.trainer.max_epochs, resume, compute_metrics, names))
+        calls.append((config.name, config.trainer.max_epochs, (resume, set_aside), compute_metrics, names))
 
     module = types.ModuleType("gazenet.training.run")
     module.train = fake  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gazenet.training.run", module)
     assert train.main(["--train_config_file", str(mine), "--max_epochs", "3", "--resume"]) == 0
-    assert train.main(["--train_config_file", str(mine), "--compute_metrics"]) == 0
+    assert train.main(["--train_config_file", str(mine), "--compute_metrics", "--set_aside"]) == 0
     assert train.main(["--infer_configs", "default", "default"]) == 0
     own = mine.with_name("infer.json")
     own.write_text('{"extractors": [{"name": "mine"}]}')
     assert train.main(["--train_config", "embedded", "--max_epochs", "1", "--infer_config_files", str(own)]) == 0
     embedded = load_config("train", "embedded")
     assert calls == [
-        ("trained", 3, True, False, []),
-        ("trained", 20, False, True, []),
-        ("embedded", embedded.trainer.max_epochs, False, False, ["saliency", "saliency"]),
-        ("embedded", 1, False, False, ["mine"]),
+        ("trained", 3, (True, False), False, []),
+        ("trained", 20, (False, True), True, []),
+        ("embedded", embedded.trainer.max_epochs, (False, False), False, ["saliency", "saliency"]),
+        ("embedded", 1, (False, False), False, ["mine"]),
     ]
 
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gazenet.claims import claimed
 from gazenet.config.infer import InferConfig, IntegratorConfig
 from gazenet.cues.types import Face
 from gazenet.errors import GazenetError, UsageError
 from gazenet.inference import pipeline
 from gazenet.inference.attention import face_shares, peak
-from gazenet.inference.claim import claimed
 from gazenet.inference.earlier import finished
 from gazenet.inference.graph import tuned_integrator
 from gazenet.inference.inputs import expand, result_folders
@@ -69,7 +69,7 @@ def test_no_two_inputs_share_a_folder() -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from gazenet.inference.claim import claimed
+from gazenet.claims import claimed
 with claimed(Path(sys.argv[1])):
     print("mine", flush=True)
     time.sleep(60)

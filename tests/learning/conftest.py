@@ -40,11 +40,12 @@ def write_config(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def command(installed: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts ``gasp_train`` in a process of its own."""
+    """Starts ``gasp_train`` in a process, and where wanted a group, of its own."""
 
-    def start(*argv: str) -> subprocess.Popen[str]:
+    def start(*argv: str, group: bool = False) -> subprocess.Popen[str]:
         env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(installed), str(ROOT)))}
         line = [sys.executable, "-m", "gazenet.cli.train", *argv]
-        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(line, **pipes, text=True, env=env, cwd=ROOT, start_new_session=group)
 
     return start

@@ -34,11 +34,13 @@ def test_the_table_and_the_verdict(
     config = make_config(data_root, tmp_path / "out", trainer__max_epochs=6)
     poor = make_config(data_root, tmp_path / "poor", trainer__max_epochs=1, trainer__learning_rate=1e-9)
     (tmp_path / "mine.json").write_text(config.model_dump_json())
-    (tmp_path / "folds.json").write_text(json.dumps({"003": {"saliency": {"seed": 5}}}))
+    (tmp_path / "w.safetensors").write_bytes(b"")
+    (tmp_path / "folds.json").write_text(json.dumps({"003": {"saliency": {"weights": "w.safetensors"}}}))
     asked: list[tuple[str, ...]] = []
 
     def extract(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Extracted]:
-        assert {one.name: one.parameters for one in infer.extractors}["saliency"] == {"seed": 5}
+        given = {one.name: one.parameters for one in infer.extractors}
+        assert given["saliency"] == {"weights": str(tmp_path / "w.safetensors")}
         asked.append(tuple(path.stem for path in paths))
         return fake_extract(infer, paths)
 

@@ -36,7 +36,8 @@ def test_table_of_all_predictors(
     everything = '[{"dataset":"findwho"}]'
     config = make_config(data_root, tmp_path, data__train=everything, data__validation="[]", trainer__max_epochs=3)
     (tmp_path / "mine.json").write_text(config.model_dump_json())
-    (tmp_path / "folds.json").write_text(json.dumps({"001": {"saliency": {"seed": 5}}}))
+    (tmp_path / "w.safetensors").write_bytes(b"")
+    (tmp_path / "folds.json").write_text(json.dumps({"001": {"saliency": {"weights": "w.safetensors"}}}))
     asked: list[tuple[str, tuple[str, ...]]] = []
 
     def extract(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Extracted]:
@@ -57,7 +58,8 @@ def test_table_of_all_predictors(
     assert result["videos"]["cue saliency"]["nss"]["fused_minus_this"]["low"] > 0
     assert set(result["videos"]["fused"]["nss"]["per_video"]) == {"001", "002", "003"}
     # Every fold has maps of all videos, made with that fold's cues; the same cues are not made twice.
-    assert asked == [('{"seed": 5}', ("001", "002", "003")), ("{}", ("001", "002", "003"))]
+    given = json.dumps({"weights": str(tmp_path / "w.safetensors")})
+    assert asked == [(given, ("001", "002", "003")), ("{}", ("001", "002", "003"))]
     assert "may have seen the video) for: 002, 003" in capsys.readouterr().out
 
 

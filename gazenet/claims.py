@@ -1,4 +1,4 @@
-"""One run at a time per result folder."""
+"""One run at a time per folder of results, whatever kind of run it is."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ LOCK, OWNER = ".lock", ".owner"
 
 
 @contextlib.contextmanager
-def claimed(folder: Path) -> Iterator[list[str]]:
+def claimed(folder: Path, key: str = "output_dir") -> Iterator[list[str]]:
     """The folder, made if need be, is ours alone within the block; what a killed run began to write is removed.
 
-    Yields notes, in plain lines. Raises GazenetError naming the run that is at work there, OSError.
+    ``key`` is what the user would change to write elsewhere. Yields notes, in plain lines. Raises GazenetError naming
+    the run that is at work there, OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # Results are written from several threads, and the lock belongs to all of them.
@@ -30,19 +31,24 @@ def claimed(folder: Path) -> Iterator[list[str]]:
         lock.acquire()
     except Timeout:
         raise GazenetError(
-            f"{folder}: another run is writing here ({_owner(folder)}); wait for it, or choose another output_dir"
+            f"{folder}: another run is writing here ({_owner(folder)}); wait for it, or choose another {key}"
         ) from None
     except NotImplementedError:
         notes.append(f"{folder}: no locks on its file system; runs at the same time may disturb each other")
     try:
         (folder / OWNER).write_text(f"process {os.getpid()} on {platform.node()} since {time.ctime()}", "utf-8")
-        for left in folder.glob(".*.tmp*"):
-            left.unlink(missing_ok=True)
+        remove_unfinished(folder)
         yield notes
     finally:
         with contextlib.suppress(OSError):
             (folder / OWNER).unlink(missing_ok=True)
         lock.release()
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what a killed run began to write in a folder and never published."""
+    for left in folder.glob(".*.tmp*"):
+        left.unlink(missing_ok=True)
 
 
 def _owner(folder: Path) -> str:
