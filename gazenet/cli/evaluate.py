@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gazenet.metrics.comparison import Comparison
     from gazenet.metrics.truth import VideoTruth
 
+SMALLEST = 16
+"""Longer side of the coarsest grid that can be asked for."""
 PARTS = ("train", "validation", "test")
 AS_OPTIONS = {
     "--set data.root=": "--root ",
@@ -38,6 +40,11 @@ video, subject, start_ms, duration_ms, x, y (pixels of the full frame); video is
 predicted. With --dataset sequences (--root DIR: DIR/VIDEO/frames, maps, fixations) predictions may also be folders of
 grey pictures, one of each frame's name and size. The shuffled AUC takes the fixations of the other videos, or the
 bright half of --baseline.
+
+Maps, fixations and densities are brought to one grid first, which does not depend on the maps: the frame's own size,
+its longer side at most --grid (480); maps are stretched bilinearly. There every fixation counts, also several in one
+pixel, those of other videos too. All tables name the grid. With --mode original maps are judged on their own cells,
+each fixated or not, as published.
 
 exit codes: 0 done; 1 something cannot be scored; 2 the request is wrong"""
 
@@ -92,6 +99,9 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--metrics", metavar="NAME", nargs="+", help=f"some of {', '.join(NAMES)}")
     parser.add_argument("--mode", choices=["standard", "original"], default="standard", help="original: as published")
+    parser.add_argument(
+        "--grid", type=int, metavar="SIDE", help="longer side at most of the frames when scored (default: 480)"
+    )
     parser.add_argument("--stride", type=int, default=1, metavar="N", help="judge every N-th frame")
     parser.add_argument("--min_observers", type=int, default=1, metavar="N", help="leave out frames of fewer people")
     parser.add_argument("--baseline", metavar="PICTURE", help="centre bias, instead of other videos' fixations")
@@ -113,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     from gazenet.metrics.comparison import Options, compare
 
     known = ground_truth(args)
-    options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode)
+    options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode, args.grid)
     found = compare(folders, known, options)
     if not found.videos:
         which = " in common" if len(folders) > 1 else ""
@@ -175,9 +185,13 @@ def check(args: argparse.Namespace) -> dict[str, Path]:
     for option, given, test in asked:
         if given and not test(Path(given)):
             raise UsageError(f"{option} {given}: there is no such {'file' if test is Path.is_file else 'folder'}")
-    for option, number, least in (("--stride", args.stride, 1), ("--pictures", args.pictures, 0)):
+    side = SMALLEST if args.grid is None else args.grid
+    least_of = (("--stride", args.stride, 1), ("--pictures", args.pictures, 0), ("--grid", side, SMALLEST))
+    for option, number, least in least_of:
         if number < least:
             raise UsageError(f"{option} {number}: must be at least {least}")
+    if args.grid is not None and args.mode == "original":
+        raise UsageError("--grid: the published evaluation judges maps on their own cells: leave out --mode original")
     if args.pictures and not args.output_dir:
         raise UsageError("--pictures: add --output_dir DIR, where they are written")
     return folders
@@ -248,8 +262,11 @@ def write(args: argparse.Namespace, found: Comparison) -> None:
 def show(found: Comparison) -> None:
     """Print the table of videos, and the comparison where there is something to compare."""
     several = len(found.judged) > 1
-    rows = [{k: v for k, v in row.items() if several or k != "predictions"} for row in found.by_video()]
+    hidden = ("grid",) if several else ("grid", "predictions")
+    rows = [{k: v for k, v in row.items() if k not in hidden} for row in found.by_video()]
     print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
+    grids = found.grids
+    print(f"scored at {grids} pixels, where every fixation counts" if found.mode == "standard" else f"judged at {grids} cells")
     if several:
         over = "videos" if len(found.videos) > 1 else "frames of the only video"
         ranked = ", ".join(metric.upper() for metric in found.ranked)

@@ -45,13 +45,15 @@ class Fixations:
 class FrameFixations:
     """The fixations of each of T frames of a video or picture of ``size`` (height, width).
 
-    ``weights``: how much each point counts in the density, for example its duration; None: all the same.
+    ``weights``: how much each point counts in the density, for example its duration; None: all the same. ``subjects``:
+    whose fixation each point is, int64 ``[n]`` for each frame; None: not known.
     """
 
     size: Size
     points: Sequence[Points]
     observers: NDArray[np.int64]
     weights: Sequence[Weights] | None = None
+    subjects: Sequence[NDArray[np.int64]] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -70,6 +72,10 @@ class FrameFixations:
     def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
         """uint8 ``[h, w]``, 1 where somebody looked."""
         return maps.fixation_map(self.points[frame], self.size, (h, w))
+
+    def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
+        """int64 ``[h, w]``: how many fixations lie in each cell."""
+        return maps.fixation_counts(self.points[frame], self.size, (h, w))
 
 
 def shown_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -98,14 +104,16 @@ def per_frame(fixations: Fixations, times: NDArray[np.float64], size: Size) -> F
     for k, (a, b) in enumerate(zip(first, last, strict=True)):
         for frame in range(a, b + 1):
             members[frame].append(k)
-    observers = np.array([len(set(fixations.subject[who].tolist())) for who in members], np.int64)
-    return FrameFixations(size, [fixations.points[who] for who in members], observers)
+    subjects = [fixations.subject[who] for who in members]
+    observers = np.array([len(np.unique(one)) for one in subjects], np.int64)
+    return FrameFixations(size, [fixations.points[who] for who in members], observers, subjects=subjects)
 
 
 def constant(fixations: Fixations, frames: int, size: Size) -> FrameFixations:
     """Every frame of a still picture has all its fixations, whenever they happened."""
     observers = len(np.unique(fixations.subject))
-    return FrameFixations(size, [fixations.points] * frames, np.full(frames, observers, np.int64))
+    counts = np.full(frames, observers, np.int64)
+    return FrameFixations(size, [fixations.points] * frames, counts, subjects=[fixations.subject] * frames)
 
 
 def nobody(frames: int, size: Size) -> FrameFixations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,16 @@ from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
-from gazenet.metrics.evaluate import METRICS, Predicted, Scores, read_predicted, score_frames
+from gazenet.metrics.evaluate import METRICS, Predicted, Scores, judged_shape, read_predicted, score_frames
+from gazenet.metrics.grid import as_text
 from gazenet.metrics.pictures import pictured
 from gazenet.metrics.saliency import Mode
-from gazenet.metrics.truth import Elsewhere, VideoTruth, elsewhere, from_picture, looks_of
+from gazenet.metrics.truth import Elsewhere, OtherVideos, VideoTruth, from_picture, looks_of
 
 RANKED = ("nss", "sim", "cc")
 """What decides over places."""
+GRID = "grid"
+"""The last column of every table."""
 Row = dict[str, object]
 
 
@@ -28,7 +31,8 @@ class Options:
     """What is scored and how.
 
     Every ``stride``-th frame with at least ``min_observers`` fixating people. ``baseline``: a picture of the centre
-    bias, instead of the fixations of other videos. ``mode``: ``original`` for the published definitions.
+    bias, instead of the fixations of other videos. ``mode``: ``original`` for the published definitions, on the maps'
+    own cells. ``grid``: longer side at most of the frames' grid on which all is scored (None: 480).
     """
 
     metrics: tuple[str, ...] = METRICS
@@ -36,6 +40,12 @@ class Options:
     min_observers: int = 1
     baseline: Path | None = None
     mode: Mode = "standard"
+    grid: int | None = None
+
+    @property
+    def prior(self) -> bool:
+        """Whether a metric is measured against how likely places are fixated elsewhere."""
+        return any("prior" in saliency.METRICS[name].truth for name in self.metrics)
 
 
 @dataclass(frozen=True)
@@ -65,17 +75,23 @@ class Comparison:
     metrics: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
+    mode: Mode = "standard"
 
     @property
     def videos(self) -> list[str]:
         return list(next(iter(self.judged.values())))
+
+    @property
+    def grids(self) -> str:
+        """The grids on which frames were scored, width x height."""
+        return str(_grid([one for videos in self.judged.values() for one in videos.values()])[GRID])
 
     def by_video(self) -> list[Row]:
         """A row for each predictor and video, then the mean of its videos: frames judged, of them invalid, means."""
         rows: list[Row] = []
         for name, videos in self.judged.items():
             own = [_row(name, video, one) for video, one in videos.items()]
-            rows += [*own, _mean_row(name, own, self.metrics)]
+            rows += [*own, _mean_row(name, own, self.metrics) | _grid(list(videos.values()))]
         return rows
 
     def by_frame(self) -> Iterator[Row]:
@@ -84,7 +100,7 @@ class Comparison:
             for video, one in videos.items():
                 for k, frame in enumerate(one.scores.frames):
                     values = {metric: float(column[k]) for metric, column in one.scores.values.items()}
-                    yield {"predictions": name, "video": video, "frame": int(frame), **values}
+                    yield {"predictions": name, "video": video, "frame": int(frame), **values, **_grid([one])}
 
     def intervals(self, name: str) -> dict[str, Interval]:
         """Mean over videos of a predictor's scores and its 95 % interval by resampling videos (of one: its frames)."""
@@ -128,11 +144,11 @@ class Comparison:
             row["invalid"] = sum(_invalid(one.scores) for one in each)
             for metric, interval in self.intervals(name).items():
                 row.update({metric: interval.mean, f"{metric}_low": interval.low, f"{metric}_high": interval.high})
-            rows.append(row)
+            rows.append(row | _grid(list(each)))
         return rows
 
     def differences(self) -> list[Row]:
-        """First place minus each other predictor on the frames that both have; intervals by resampling videos."""
+        """First place minus each other predictor on the frames that both have: mean over videos, which are resampled."""
         best, *others = [str(row["predictions"]) for row in self.overall()]
         rows: list[Row] = []
         for name in others:
@@ -140,20 +156,19 @@ class Comparison:
             for metric in self.metrics:
                 found = self._difference(best, name, metric)
                 row.update({metric: found.mean, f"{metric}_low": found.low, f"{metric}_high": found.high})
-            rows.append(row)
+            rows.append(row | _grid([*self.judged[best].values(), *self.judged[name].values()]))
         return rows
 
     def _difference(self, first: str, second: str, metric: str) -> Interval:
-        columns: tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]] = ([], [])
-        groups: list[object] = []
+        """Over videos as in :meth:`intervals`, so that both tables say the same; of one video over its frames."""
+        by_video = []
         for video in self.videos:
             a, b = self.judged[first][video].scores, self.judged[second][video].scores
-            common, at, bt = np.intersect1d(a.frames, b.frames, return_indices=True)
-            columns[0].append(a.values[metric][at])
-            columns[1].append(b.values[metric][bt])
-            groups += [video] * len(common)
-        several = len(self.videos) > 1
-        return paired_difference(*map(np.concatenate, columns), groups=groups if several else None)
+            _, at, bt = np.intersect1d(a.frames, b.frames, return_indices=True)
+            by_video.append((a.values[metric][at], b.values[metric][bt]))
+        if len(by_video) == 1:
+            return paired_difference(*by_video[0])
+        return bootstrap_mean([paired_difference(*pair, samples=1).mean for pair in by_video])
 
 
 def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], options: Options) -> Comparison:
@@ -172,12 +187,14 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
         for name, folders in found.items()
     }
     shown = {video: _frames(opened, truths[video], video) for video in sorted(everywhere)}
-    usable, unavailable = _usable(options, truths, shown)
+    looks = {name: looks_of(truth, shown) for name, truth in truths.items()}
+    others = OtherVideos({name: one for name, one in looks.items() if one is not None})
+    usable, unavailable = _usable(options, others, list(shown))
     judged = {
-        name: {video: _judge(one, truths, shown, usable) for video, one in videos.items()}
+        name: {video: _judge(one, truths[video], shown[video], others, usable) for video, one in videos.items()}
         for name, videos in opened.items()
     }
-    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable)
+    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, usable.mode)
 
 
 def _with_truth(folder: Path, truths: Mapping[str, VideoTruth]) -> dict[str, Path]:
@@ -207,37 +224,25 @@ def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, vi
     return truth.frames(first.times, first.size)
 
 
-def _usable(
-    options: Options, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations]
-) -> tuple[Options, tuple[str, ...]]:
+def _usable(options: Options, others: OtherVideos, videos: Sequence[str]) -> tuple[Options, tuple[str, ...]]:
     """Without other videos and without a picture, metrics that need them cannot be computed."""
     needing = [name for name in options.metrics if {"others", "prior"} & set(saliency.METRICS[name].truth)]
-    if options.baseline is not None or not needing:
-        return options, ()
-    if all(_others(video, truths, shown, (9, 16)) is not None for video in shown):
+    if options.baseline is not None or not needing or all(map(others.known, videos)):
         return options, ()
     kept = tuple(name for name in options.metrics if name not in needing)
-    return Options(kept, options.stride, options.min_observers, None, options.mode), tuple(needing)
-
-
-def _others(
-    video: str, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations], shape: Size
-) -> Elsewhere | None:
-    looks = [looks_of(truth, shown) for name, truth in truths.items() if name != video]
-    return elsewhere([one for one in looks if one is not None], shape)
+    return replace(options, metrics=kept, baseline=None), tuple(needing)
 
 
 def _judge(
-    video: Predicted, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations], options: Options
+    video: Predicted, truth: VideoTruth, shown: FrameFixations, others: OtherVideos, options: Options
 ) -> Judged:
-    truth = truths[video.name]
     # Another run may have seen other frames of the video.
-    frames = shown[video.name] if len(shown[video.name]) == len(video.times) else truth.frames(video.times, video.size)
-    shape: Size = (video.maps.shape[1], video.maps.shape[2])
+    frames = shown if len(shown) == len(video.times) else truth.frames(video.times, video.size)
+    shape = judged_shape(frames, (video.maps.shape[1], video.maps.shape[2]), options.grid, options.mode)
     if options.baseline is not None:
         known: Elsewhere | None = from_picture(options.baseline, shape)
     else:
-        known = _others(video.name, truths, shown, shape)
+        known = others.of(video.name, shape, options.prior)
     chosen = [k for k in range(0, len(frames), options.stride) if frames.observers[k] >= options.min_observers]
     scores = score_frames(
         video.maps,
@@ -246,8 +251,9 @@ def _judge(
         truth.sigma(video.size),
         options.metrics,
         None if known is None else known.others,
-        prior=None if known is None else known.prior,
-        mode=options.mode,
+        options.grid,
+        None if known is None else known.prior,
+        options.mode,
     )
     return Judged(video, frames, truth.sigma(video.size), scores)
 
@@ -260,7 +266,12 @@ def _invalid(scores: Scores) -> int:
 
 def _row(name: str, video: str, one: Judged) -> Row:
     counts: Row = {"frames": len(one.scores.frames), "invalid": _invalid(one.scores)}
-    return {"predictions": name, "video": video, **counts, **one.means}
+    return {"predictions": name, "video": video, **counts, **one.means, **_grid([one])}
+
+
+def _grid(judged: Sequence[Judged]) -> Row:
+    """The column that says on which grid was scored, width x height; several where frames differ in size."""
+    return {GRID: " ".join(sorted({as_text(one.scores.grid) for one in judged if one.scores.grid is not None}))}
 
 
 def _mean_row(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Row:

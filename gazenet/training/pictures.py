@@ -126,6 +126,10 @@ class PictureTruth(FrameFixations):
         """uint8 ``[h, w]``, 1 where anything is left of a fixation, as the released metrics count."""
         return (self._grey(1, frame, (h, w)) > 0).astype(np.uint8)
 
+    def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
+        """int64 ``[h, w]``: as :meth:`fixation_map`; a picture does not say how often a pixel was fixated."""
+        return self.fixation_map(frame, h, w).astype(np.int64)
+
     def _grey(self, which: int, frame: int, size: Size) -> NDArray[np.uint8]:
         assert self.clip is not None
         stem = self.clip.target_stems[which]
