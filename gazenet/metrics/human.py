@@ -132,25 +132,24 @@ class _Seen:
         found: Values = (self.down[:, rows] * self.across[:, columns]).T
         return found
 
-    def maps(self, weights: Values) -> Values:
-        """``[k, h, w]``: sums of Gaussians, whose heights are the rows of ``weights`` ``[k, n]``."""
-        scaled = weights[:, :, None] * self.down[None]
-        return np.asarray(scaled.transpose(0, 2, 1) @ self.across)
-
     def without_each(self) -> Iterator[Values]:
-        """For each person the density ``[h, w]`` of all others.
+        """For each person the density ``[h, w]`` of all others, each written over the one before.
 
         Sums of those before and of those behind: taking a person out of the sum of all would leave, far from the
         others, nothing but the rounding of the difference, and that is where their ranks decide.
         """
-        own = [self.down[who > 0].T @ self.across[who > 0] for who in self.people]
-        behind = [np.zeros_like(own[0])]
-        for one in reversed(own[1:]):
-            behind.append(behind[-1] + one)
-        before = np.zeros_like(own[0])
-        for one, rest in zip(own, reversed(behind), strict=True):
-            yield before + rest
-            before = before + one
+        count, shape = len(self.people), (self.down.shape[1], self.across.shape[1])
+        behind, own, before, others = np.zeros((count, *shape)), np.empty(shape), np.zeros(shape), np.empty(shape)
+        for k in reversed(range(count - 1)):
+            np.add(behind[k + 1], self._of(k + 1, own), out=behind[k])
+        for k in range(count):
+            yield np.add(before, behind[k], out=others)
+            before += self._of(k, own)
+
+    def _of(self, person: int, into: Values) -> Values:
+        """The density of one person, written over ``into`` ``[h, w]``."""
+        own = self.people[person] > 0
+        return np.matmul(self.down[own].T, self.across[own], out=into)
 
     def halves(self, draws: np.random.Generator) -> Values:
         """``[DRAWS, n]``: 1 for the fixations of a random half of the people (the smaller one, where they are odd)."""
@@ -207,10 +206,14 @@ def _cc_of_halves(seen: _Seen, draws: np.random.Generator) -> float:
 
 def _sim_of_halves(seen: _Seen, draws: np.random.Generator) -> float:
     half, sums = seen.halves(draws), seen.sums()
-    found = [
-        np.minimum(seen.maps(one[None] / (one @ sums)), seen.maps((1 - one)[None] / ((1 - one) @ sums))).sum()
-        for one in half
-    ]
+    # Half the memory to go through; sums of positive numbers do not need more digits.
+    down, across = seen.down.astype(np.float32), seen.across.astype(np.float32)
+    whole = np.empty((2, down.shape[1], across.shape[1]), np.float32)
+    found = []
+    for one in half:
+        for weights, into in zip((one / (one @ sums), (1 - one) / ((1 - one) @ sums)), whole, strict=True):
+            np.matmul((down * weights[:, None].astype(np.float32)).T, across, out=into)
+        found.append(float(np.minimum(*whole, out=whole[0]).sum(dtype=np.float64)))
     return float(np.mean(found))
 
 

@@ -49,7 +49,8 @@ def test_table_is_printed_and_written(here: Path, capsys: pytest.CaptureFixture[
     assert evaluate.main(argv) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["video", "frames", "invalid", "nss", "cc"]
-    assert [line.split()[0] for line in lines[1:]] == ["a", "b", "mean"]
+    assert [line.split()[0] for line in lines[1:4]] == ["a", "b", "mean"]
+    assert lines[4] == "scored at 64x36 pixels, where every fixation counts"
     found = rows(here / "scores.csv")
     assert [row["video"] for row in found] == ["a", "b", "mean"]
     assert float(found[2]["nss"]) == pytest.approx(np.mean([float(row["nss"]) for row in found[:2]]))
@@ -85,7 +86,8 @@ def test_the_published_definitions(here: Path, capsys: pytest.CaptureFixture[str
         assert evaluate.main(argv) == 0
     found = [rows(here / f"{mode}.csv")[2] for mode in ("standard", "original")]
     assert "auc_uniform" in found[0] and "auc_uniform" not in found[1]
-    assert float(found[0]["nss"]) == pytest.approx(float(found[1]["nss"]))
+    assert [row["grid"] for row in found] == ["64x36", "16x9"], "the published evaluation judged the maps' own cells"
+    assert float(found[0]["nss"]) > float(found[1]["nss"])
     assert float(found[0]["sim"]) < float(found[1]["sim"])
 
 
@@ -111,6 +113,11 @@ def test_names_are_those_of_the_metrics() -> None:
         (
             ["--predictions", "good", "--fixations", "f.csv", "--metrics", "ncs"],
             "--metrics ncs: unknown (did",
+        ),
+        (["--predictions", "good", "--fixations", "f.csv", "--grid", "0"], "--grid 0: must be at least 16"),
+        (
+            ["--predictions", "good", "--fixations", "f.csv", "--grid", "99", "--mode", "original"],
+            "--grid: the published evaluation judges maps on their own cells",
         ),
         (["--predictions", "good", "--fixations", "f.csv", "--stride", "0"], "--stride 0: must be at least 1"),
         (["--predictions", "good", "--fixations", "f.csv", "--pictures", "2"], "--pictures: add --output_dir"),
