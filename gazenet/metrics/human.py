@@ -15,7 +15,7 @@ smaller of two needs maps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,8 @@ LIMIT = {"nss": ONE, "auc_judd": ONE, "cc": HALF, "sim": HALF}
 """Which of them is the human limit of a metric; other metrics have none."""
 DRAWS = 10
 """Random halves of the observers of each frame."""
+ROUNDING = 1e-12
+"""Share of a sum of Gaussians that its rounding stays below."""
 Values = NDArray[np.float64]
 
 
@@ -132,24 +134,24 @@ class _Seen:
         found: Values = (self.down[:, rows] * self.across[:, columns]).T
         return found
 
-    def without_each(self) -> Iterator[Values]:
-        """For each person the density ``[h, w]`` of all others, each written over the one before.
+    def by_others(self, person: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Values:
+        """``[k]``: the density of everybody but ``person`` at some cells."""
+        others = self.people[person] == 0
+        found: Values = (self.down[others][:, rows] * self.across[others][:, columns]).sum(0)
+        return found
 
-        Sums of those before and of those behind: taking a person out of the sum of all would leave, far from the
-        others, nothing but the rounding of the difference, and that is where their ranks decide.
+    def above(self, person: int, threshold: float, density: Values, own: Values) -> NDArray[np.bool_]:
+        """bool ``[h, w]``: where the density of everybody but ``person`` reaches a threshold.
+
+        ``density`` is that of all, ``own`` that of ``person`` alone. Their difference decides but where it lies within
+        rounding of the threshold: far from the others nothing else is left of it, and there all of them are added.
         """
-        count, shape = len(self.people), (self.down.shape[1], self.across.shape[1])
-        behind, own, before, others = np.zeros((count, *shape)), np.empty(shape), np.zeros(shape), np.empty(shape)
-        for k in reversed(range(count - 1)):
-            np.add(behind[k + 1], self._of(k + 1, own), out=behind[k])
-        for k in range(count):
-            yield np.add(before, behind[k], out=others)
-            before += self._of(k, own)
-
-    def _of(self, person: int, into: Values) -> Values:
-        """The density of one person, written over ``into`` ``[h, w]``."""
-        own = self.people[person] > 0
-        return np.matmul(self.down[own].T, self.across[own], out=into)
+        reached = density - own
+        reached -= threshold
+        unclear = np.nonzero(np.abs(reached) <= ROUNDING * density)
+        found = reached > 0
+        found[unclear] = self.by_others(person, *unclear) >= threshold
+        return found
 
     def halves(self, draws: np.random.Generator) -> Values:
         """``[DRAWS, n]``: 1 for the fixations of a random half of the people (the smaller one, where they are odd)."""
@@ -170,29 +172,26 @@ def _nss_of_one(seen: _Seen, draws: np.random.Generator) -> float:
 
 
 def _auc_of_one(seen: _Seen, draws: np.random.Generator) -> float:
-    """Mean over people of the AUC-Judd of the others' density at their fixations."""
-    areas = []
-    for who, density in zip(seen.people, seen.without_each(), strict=True):
-        rows, columns = seen.cells[who > 0].T
-        areas.append(auc_judd_of_few(density, rows, columns))
-    return float(np.mean(areas))
+    """Mean over people of the AUC-Judd of the others' density at their fixations; see ``functional.auc_judd``.
 
-
-def auc_judd_of_few(density: Values, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> float:
-    """:func:`gazenet.metrics.functional.auc_judd` of one map at a few fixations, each of which counts.
-
-    With few thresholds it is faster to count the pixels above each than to prepare the map for many. NaN where every
-    pixel is fixated.
+    People have few fixations in a frame, so the pixels above each are counted instead of all of them ranked.
     """
-    hit = density[rows, columns]
-    own = density.ravel()[np.unique(rows * density.shape[1] + columns)]
-    if len(own) == density.size:
-        return float("nan")
-    thresholds = np.unique(hit)[::-1]
-    above = np.array([np.count_nonzero(density >= threshold) for threshold in thresholds])
-    tp = (hit[:, None] >= thresholds).mean(0)
-    fp = (above - (own[:, None] >= thresholds).sum(0)) / (density.size - len(own))
-    return float(np.trapezoid(np.r_[0, tp, 1], np.r_[0, fp, 1]))
+    density = seen.down.T @ seen.across
+    areas = []
+    for person, who in enumerate(seen.people > 0):
+        rows, columns = seen.cells[who].T
+        values = seen.by_others(person, rows, columns)
+        thresholds = np.unique(values)[::-1]
+        own = seen.down[who].T @ seen.across[who]
+        false = []
+        for threshold in thresholds:
+            above = seen.above(person, float(threshold), density, own)
+            above[rows, columns] = False
+            false.append(np.count_nonzero(above))
+        unfixated = seen.pixels - len({*zip(rows.tolist(), columns.tolist(), strict=True)})
+        tp = (values[:, None] >= thresholds).mean(0)
+        areas.append(np.trapezoid(np.r_[0, tp, 1], np.r_[0, np.array(false) / unfixated, 1]))
+    return float(np.mean(areas))
 
 
 def _cc_of_halves(seen: _Seen, draws: np.random.Generator) -> float:
