@@ -18,6 +18,7 @@ from gazenet.errors import UsageError
 from gazenet.files import write_text
 
 if TYPE_CHECKING:
+    from gazenet.metrics.bootstrap import Interval
     from gazenet.metrics.comparison import Comparison
     from gazenet.metrics.truth import VideoTruth
 
@@ -45,6 +46,10 @@ Maps, fixations and densities are brought to one grid first, which does not depe
 its longer side at most --grid (480); maps are stretched bilinearly. There every fixation counts, also several in one
 pixel, those of other videos too. All tables name the grid. With --mode original maps are judged on their own cells,
 each fixated or not, as published.
+
+Where the fixations tell observers apart, the human limit on the same frames stands beside the scores: one observer by
+the others (NSS, AUC-Judd), one half of them by the other (CC, SIM; mean of 10 random halves), the truth by itself, and
+each prediction as a share of the limit (AUC-Judd: of what it lies above chance); human.csv has it by video.
 
 exit codes: 0 done; 1 something cannot be scored; 2 the request is wrong"""
 
@@ -107,7 +112,7 @@ def build_parser() -> Parser:
     parser.add_argument("--baseline", metavar="PICTURE", help="centre bias, instead of other videos' fixations")
     parser.add_argument("--output", metavar="FILE", help="also write the table of videos as CSV")
     parser.add_argument(
-        "--output_dir", metavar="DIR", help="also write all tables: videos, overall, frames, differences"
+        "--output_dir", metavar="DIR", help="also write all tables: videos, overall, frames, differences, human"
     )
     parser.add_argument(
         "--pictures", type=int, default=0, metavar="N", help="draw the N best and worst frames of each"
@@ -133,6 +138,8 @@ def run(args: argparse.Namespace) -> int:
         if args.metrics:
             raise UsageError(f"--metrics {asked}")
         print(f"note: {asked}")
+    for line in found.notes:
+        print(f"note: {line}")
     if found.left_out:
         print(f"note: left out, because not everybody predicted them: {', '.join(found.left_out)}")
     write(args, found)
@@ -246,7 +253,8 @@ def write(args: argparse.Namespace, found: Comparison) -> None:
     if args.output_dir:
         folder = Path(args.output_dir)
         tables = {"videos": found.by_video(), "overall": found.overall(), "frames": list(found.by_frame())}
-        for name, rows in {**tables, "differences": found.differences()}.items():
+        tables |= {"differences": found.differences(), "human": human_rows(found)}
+        for name, rows in tables.items():
             if rows:
                 write_text(folder / f"{name}.csv", to_csv(rows))
         if args.pictures:
@@ -267,11 +275,48 @@ def show(found: Comparison) -> None:
     print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
     grids = found.grids
     print(f"scored at {grids} pixels, where every fixation counts" if found.mode == "standard" else f"judged at {grids} cells")
+    show_human(found)
     if several:
         over = "videos" if len(found.videos) > 1 else "frames of the only video"
         ranked = ", ".join(metric.upper() for metric in found.ranked)
         print(f"\nmean place over {ranked}; 95 % intervals over {over}")
         print_table(comparison_table(found))
+
+
+def show_human(found: Comparison) -> None:
+    """Print how well people predict people and what share of it each predictor reaches, or why that is not known."""
+    from gazenet.metrics.limits import LIMITS, standings
+
+    if found.mode == "original":
+        return
+    if not any(name in LIMITS for name in found.metrics):
+        return
+    rows = standings(found)
+    if not rows:
+        print("no human limit: no frame was fixated by two people that the fixations tell apart")
+        return
+    over = "videos" if len(found.human) > 1 else "frames of the only video"
+    frames = sum(rows[0].frames.values())
+    print(f"\nhuman limit on the same {frames} frames; 95 % intervals over {over}; in brackets the share of the limit")
+    names = [name for name in found.metrics if name in LIMITS]
+    lines = [["predictions", *names]]
+    for row in rows:
+        lines.append([row.name, *(_standing(row.overall.get(name), row.shares.get(name)) for name in names)])
+    print_table(lines)
+
+
+def _standing(score: Interval | None, share: Interval | None) -> str:
+    if score is None:
+        return "-"
+    text = f"{score.mean:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    return text if share is None else f"{text} ({share.mean:.0%})"
+
+
+def human_rows(found: Comparison) -> list[Row]:
+    """The table ``human.csv``; empty where no limit is known."""
+    from gazenet.metrics.limits import human_table
+
+    return list(human_table(found))
 
 
 def comparison_table(found: Comparison) -> list[list[str]]:

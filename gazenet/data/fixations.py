@@ -7,7 +7,7 @@ shown at a moment is asked of the frames' own times, never of a rounded rate.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,20 +128,46 @@ TIMING = ("start_ms", "duration_ms")
 def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
     """Read a CSV of fixations, grouped by its column ``key`` (``video`` or ``image``; ids stay text).
 
-    Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Raises UsageError naming
-    file, line and column.
+    Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Subjects may be text: where
+    one is no whole number, all are numbered from 0 in the order in which the table names them. Raises UsageError
+    naming file, line and column.
     """
     wanted = (*REQUIRED, *TIMING) if timed else REQUIRED
     groups: dict[str, list[tuple[float, ...]]] = {}
+    people: dict[str, list[str]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             _check_columns(path, reader.fieldnames, (key, *wanted))
             for row in reader:
-                groups.setdefault(row[key], []).append(_numbers(path, reader.line_num, row, wanted))
+                groups.setdefault(row[key], []).append(_numbers(path, reader.line_num, row, wanted[1:]))
+                people.setdefault(row[key], []).append(_subject(path, reader.line_num, row))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as a table of fixations: {error}") from None
-    return {name: _as_fixations(np.array(rows), timed) for name, rows in groups.items()}
+    number = _numbered(name for names in people.values() for name in names)
+    return {
+        name: _as_fixations(np.array([number[one] for one in people[name]], np.int64), np.array(rows), timed)
+        for name, rows in groups.items()
+    }
+
+
+def _subject(path: Path, line: int, row: dict[str, str]) -> str:
+    name = (row["subject"] or "").strip()
+    if name.lower() in ("", "nan"):
+        raise UsageError(f"{path}: line {line}: column subject must say who looked, not {row['subject']!r}")
+    return name
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    """Each name's number: its own where all are whole numbers, else its place."""
+    order = list(dict.fromkeys(names))
+    try:
+        values = [float(name) for name in order]
+        if all(value.is_integer() for value in values):
+            return {name: int(value) for name, value in zip(order, values, strict=True)}
+    except ValueError:
+        pass
+    return {name: k for k, name in enumerate(order)}
 
 
 def _check_columns(path: Path, found: Sequence[str] | None, wanted: Sequence[str]) -> None:
@@ -163,6 +189,6 @@ def _numbers(path: Path, line: int, row: dict[str, str], wanted: Sequence[str]) 
     return tuple(values)
 
 
-def _as_fixations(rows: NDArray[np.float64], timed: bool) -> Fixations:
-    start, duration = (rows[:, 3] / 1000, rows[:, 4] / 1000) if timed else (np.zeros(len(rows)), np.zeros(len(rows)))
-    return Fixations(rows[:, 0].astype(np.int64), start, duration, np.ascontiguousarray(rows[:, 1:3]))
+def _as_fixations(subject: NDArray[np.int64], rows: NDArray[np.float64], timed: bool) -> Fixations:
+    start, duration = (rows[:, 2] / 1000, rows[:, 3] / 1000) if timed else (np.zeros(len(rows)), np.zeros(len(rows)))
+    return Fixations(subject, start, duration, np.ascontiguousarray(rows[:, :2]))

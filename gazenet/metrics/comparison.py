@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.density import Size
+from gazenet.data.doubtful import Doubts, doubts, meant, notes
 from gazenet.data.fixations import FrameFixations
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
 from gazenet.metrics.evaluate import METRICS, Predicted, Scores, judged_shape, read_predicted, score_frames
-from gazenet.metrics.grid import as_text
+from gazenet.metrics.grid import as_text, scoring_grid
+from gazenet.metrics.human import human_scores
 from gazenet.metrics.pictures import pictured
 from gazenet.metrics.saliency import Mode
 from gazenet.metrics.truth import Elsewhere, OtherVideos, VideoTruth, from_picture, looks_of
@@ -68,7 +70,9 @@ class Comparison:
     """``judged[predictor][video]``: the videos that every predictor predicted, in the same order.
 
     ``left_out``: names of videos that only some predicted. ``unavailable``: metrics that needed other videos'
-    fixations where there are none.
+    fixations where there are none. ``human[video][limit]``: how well people predict people on the frames that all
+    predictors were judged on, see :mod:`gazenet.metrics.human`; videos of which it is not known are not in it.
+    ``notes``: which fixations cannot be meant, one line for each reason.
     """
 
     judged: Mapping[str, Mapping[str, Judged]]
@@ -76,6 +80,8 @@ class Comparison:
     left_out: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
     mode: Mode = "standard"
+    human: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def videos(self) -> list[str]:
@@ -186,15 +192,52 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
         name: {video: _opened(folders[video], truths[video]) for video in sorted(everywhere)}
         for name, folders in found.items()
     }
-    shown = {video: _frames(opened, truths[video], video) for video in sorted(everywhere)}
+    doubtful = {video: _doubts(opened, truths[video], video) for video in sorted(everywhere)}
+    about = {one.source: {v: d for v, d in doubtful.items() if truths[v].source == one.source} for one in truths.values()}
+    lines = tuple(line for source, videos in about.items() for line in notes(source, videos))
+    shown = {video: meant(_frames(opened, truths[video], video), doubtful[video]) for video in sorted(everywhere)}
     looks = {name: looks_of(truth, shown) for name, truth in truths.items()}
     others = OtherVideos({name: one for name, one in looks.items() if one is not None})
     usable, unavailable = _usable(options, others, list(shown))
     judged = {
-        name: {video: _judge(one, truths[video], shown[video], others, usable) for video, one in videos.items()}
+        name: {
+            video: _judge(one, truths[video], shown[video], others, usable, doubtful[video])
+            for video, one in videos.items()
+        }
         for name, videos in opened.items()
     }
-    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, usable.mode)
+    human = _human(judged, truths, others, usable) if usable.mode == "standard" else {}
+    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, usable.mode, human, lines)
+
+
+def _human(
+    judged: Mapping[str, Mapping[str, Judged]], truths: Mapping[str, VideoTruth], others: OtherVideos, options: Options
+) -> dict[str, Mapping[str, Scores]]:
+    """The limits that people set, of each video where observers are told apart."""
+    found: dict[str, Mapping[str, Scores]] = {}
+    for video, first in next(iter(judged.values())).items():
+        every = [videos[video].scores.frames for videos in judged.values()]
+        frames = every[0][np.all([np.isin(every[0], one) for one in every], axis=0)]
+        known = _elsewhere(video, others, scoring_grid(first.truth.size, options.grid), options)
+        limits = human_scores(
+            first.truth,
+            frames,
+            truths[video].sigma(first.video.size),
+            options.metrics,
+            None if known is None else known.others,
+            options.grid,
+            None if known is None else known.prior,
+        )
+        if limits is not None:
+            found[video] = limits
+    return found
+
+
+def _elsewhere(video: str, others: OtherVideos, shape: Size, options: Options) -> Elsewhere | None:
+    """What is fixated in other videos, or what a picture of the centre bias says of it."""
+    if options.baseline is not None:
+        return from_picture(options.baseline, shape)
+    return others.of(video, shape, options.prior)
 
 
 def _with_truth(folder: Path, truths: Mapping[str, VideoTruth]) -> dict[str, Path]:
@@ -219,6 +262,11 @@ def _opened(folder: Path, truth: VideoTruth) -> Predicted:
     return Predicted(folder.name, pictured(folder, names, size), np.arange(len(names), dtype=np.float64), size)
 
 
+def _doubts(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> Doubts:
+    first = next(iter(opened.values()))[video]
+    return Doubts({}, 0) if truth.table is None else doubts(truth.table, first.times, first.size)
+
+
 def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> FrameFixations:
     first = next(iter(opened.values()))[video]
     return truth.frames(first.times, first.size)
@@ -234,15 +282,18 @@ def _usable(options: Options, others: OtherVideos, videos: Sequence[str]) -> tup
 
 
 def _judge(
-    video: Predicted, truth: VideoTruth, shown: FrameFixations, others: OtherVideos, options: Options
+    video: Predicted,
+    truth: VideoTruth,
+    shown: FrameFixations,
+    others: OtherVideos,
+    options: Options,
+    doubtful: Doubts,
 ) -> Judged:
     # Another run may have seen other frames of the video.
-    frames = shown if len(shown) == len(video.times) else truth.frames(video.times, video.size)
+    same = len(shown) == len(video.times)
+    frames = shown if same else meant(truth.frames(video.times, video.size), doubtful)
     shape = judged_shape(frames, (video.maps.shape[1], video.maps.shape[2]), options.grid, options.mode)
-    if options.baseline is not None:
-        known: Elsewhere | None = from_picture(options.baseline, shape)
-    else:
-        known = others.of(video.name, shape, options.prior)
+    known = _elsewhere(video.name, others, shape, options)
     chosen = [k for k in range(0, len(frames), options.stride) if frames.observers[k] >= options.min_observers]
     scores = score_frames(
         video.maps,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.density import Points, Size, density, fixation_counts, inside
-from gazenet.data.fixations import FrameFixations, per_frame, read_table
+from gazenet.data.fixations import Fixations, FrameFixations, per_frame, read_table
 from gazenet.data.selection import result_name
 from gazenet.data.types import Item, open_dataset, sigma_of
 from gazenet.errors import UsageError
@@ -27,6 +27,7 @@ class VideoTruth:
     ``frames``: those of the frames shown at given times, of a video of given size. ``size`` (height, width) is None
     where only the video itself knows it. ``points`` ``[n, 2]``: all of them, where that is known without the video.
     ``frame_names``: of a video that is a folder of frames, what they are called; predictions of it may be pictures.
+    ``table``: the fixations of a table that somebody made, ``source``, which nobody has checked yet.
     """
 
     name: str
@@ -35,6 +36,8 @@ class VideoTruth:
     sigma: Callable[[Size], float]
     points: Points | None
     frame_names: tuple[str, ...] = ()
+    table: Fixations | None = None
+    source: str = ""
 
 
 def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[str, VideoTruth]:
@@ -51,6 +54,8 @@ def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[s
                 lambda: None,
                 lambda size: SIGMA_FRACTION * size[1],
                 looks.points,
+                table=looks,
+                source=str(table),
             )
             for name, looks in found.items()
         }
