@@ -163,13 +163,18 @@ class PictureSamples(Dataset[Sample]):
             "salmap": salmap,
             "fixmap": fixmap,
             "clip": torch.tensor(k),
-            "frame": torch.tensor(window[-1]),
+            "frame": torch.tensor(self._shown(clip, window)),
         }
         if self.shape.exhaustive:
             truth = clip.truth
             every = [torch.from_numpy(truth.density(one, *self.shape.target, clip.sigma))[None] for one in window]
             sample["seq_salmap"] = torch.stack(every)
         return sample
+
+    def _shown(self, clip: PictureClip, window: Sequence[int]) -> int:
+        """The frame whose truth is taken: the last one of a window that has any."""
+        told = (frame for frame in reversed(window) if all(clip.has(stem, frame) for stem in clip.target_stems))
+        return next(told, window[-1])
 
     def _input(self, pictures: NDArray[np.uint8]) -> Tensor:
         """RGB uint8 ``[T, H, W, 3]`` to normalised float ``[T, 3, H, W]``."""
