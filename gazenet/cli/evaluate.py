@@ -38,8 +38,9 @@ DESCRIPTION = """Score the maps that gasp_infer left behind against human fixati
 One row per video and their mean; for several predictions of the same videos also a comparison: means with 95 %
 bootstrap intervals over videos, ordered by the mean place over NSS, SIM and CC. A CSV of your own has the columns
 video, subject, start_ms, duration_ms, x, y (pixels of the full frame); video is the stem of the file that was
-predicted. With --dataset sequences (--root DIR: DIR/VIDEO/frames, maps, fixations) predictions may also be folders of
-grey pictures, one of each frame's name and size. The shuffled AUC takes the fixations of the other videos, or the
+predicted. Its times count from the start of the file, as players show it; --clock is for tables that count from the
+first picture. With --dataset sequences (--root DIR: DIR/VIDEO/frames, maps, fixations) predictions may also be folders
+of grey pictures, one of each frame's name and size. The shuffled AUC takes the fixations of the other videos, or the
 bright half of --baseline.
 
 Maps, fixations and densities are brought to one grid first, which does not depend on the maps: the frame's own size,
@@ -70,6 +71,7 @@ NAMES = (
     "auc_shuffled",
     "information_gain",
 )
+CLOCKS = ("container", "first_frame", "frame_index")
 USUAL = tuple(name for name in NAMES if name not in ("auc_borji", "information_gain"))
 Row = Mapping[str, object]
 
@@ -88,6 +90,12 @@ def build_parser() -> Parser:
     truth = parser.add_mutually_exclusive_group()
     truth.add_argument("--dataset", metavar="NAME", help="an installed data set reader")
     truth.add_argument("--fixations", metavar="CSV", help="a table of fixations")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        help="what the times of --fixations count from: the start of the container (default), the first frame's time, "
+        "or frames at the mean rate",
+    )
     parser.add_argument(
         "--root",
         metavar="DIR",
@@ -138,10 +146,10 @@ def run(args: argparse.Namespace) -> int:
         if args.metrics:
             raise UsageError(f"--metrics {asked}")
         print(f"note: {asked}")
-    for line in found.notes:
-        print(f"note: {line}")
     if found.left_out:
         print(f"note: left out, because not everybody predicted them: {', '.join(found.left_out)}")
+    for note in found.notes:
+        print(f"note: {note}")
     write(args, found)
     show(found)
     return OK
@@ -152,7 +160,7 @@ def ground_truth(args: argparse.Namespace) -> dict[str, VideoTruth]:
     from gazenet.metrics.truth import truth_of, truths
 
     if args.fixations:
-        return truths(None, None, Path(args.fixations))
+        return truths(None, None, Path(args.fixations), args.clock or "container")
     from gazenet.inference.collection import choose
 
     try:
@@ -209,6 +217,8 @@ def check_choice(args: argparse.Namespace) -> None:
     for option in ("root", "split", "subset", "dataset_options"):
         if getattr(args, option) and not args.dataset:
             raise UsageError(f"--{option}: add --dataset NAME")
+    if args.clock and args.dataset:
+        raise UsageError(f"--clock: a data set declares its own; to change it: --dataset_options clock={args.clock}")
     if args.subset and not args.split:
         raise UsageError("--subset: add --split, the family of tables (ave, findwho, ...) that it is a part of")
 

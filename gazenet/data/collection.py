@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from gazenet.data.density import Size, Spread
-from gazenet.data.types import Behaviour, Item, check_behaviour
+from gazenet.data.fixations import Clock
+from gazenet.data.types import Behaviour, Item, check_behaviour, check_clock
 from gazenet.errors import UsageError
 
 
@@ -19,16 +20,18 @@ class Collection:
         behaviour: ``published`` repeats the released system, its errors included.
         subjects: only these observers; None: all.
         spread: another Gaussian than the data set's own, for example in degrees of visual angle.
+        clock: another clock than ``usual_clock``, what the annotation was found to count from.
 
     Attributes:
         sigma: of the Gaussian, in pixels of a frame ``reference_width`` wide; :meth:`sigma_of` is exact for an item.
 
     Raises:
-        UsageError: a behaviour that is none.
+        UsageError: a behaviour or a clock that is none, and a clock for the published behaviour, which has its own.
     """
 
     name: ClassVar[str]
     usual_width: ClassVar[int] = 1280
+    usual_clock: ClassVar[Clock] = "frame_index"
     spreads: ClassVar[Mapping[Behaviour, Spread]]
 
     def __init__(
@@ -37,9 +40,13 @@ class Collection:
         behaviour: Behaviour = "corrected",
         subjects: Sequence[int] | None = None,
         spread: Spread | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.root = Path(root)
         self.behaviour = check_behaviour(behaviour, f"data set {self.name}")
+        if clock is not None and self.behaviour == "published":
+            raise UsageError(f"data set {self.name}: behaviour=published counts frames its own way; leave out clock")
+        self.clock = self.usual_clock if clock is None else check_clock(clock, f"data set {self.name}")
         self.subjects = None if subjects is None else tuple(subjects)
         self.spread = spread or self.spreads[self.behaviour]
         self.reference_width = self.usual_width

@@ -54,6 +54,7 @@ class _Coutrot(Collection):
                 source=source,
                 read=partial(_looks, tree, f"{self.variable}.{video.stem}", source),
                 rate=_rate(clips[video.stem]),
+                clock=self.clock,
                 behaviour=self.behaviour,
                 subjects=self.subjects,
             )

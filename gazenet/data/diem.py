@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gazenet.data.collection import Collection
 from gazenet.data.density import Size, Spread
+from gazenet.data.fixations import Clock
 from gazenet.data.framewise import FrameTable, FrameVideo, leave_out, shifted
 from gazenet.data.types import Behaviour, require
 from gazenet.errors import UsageError
@@ -52,8 +53,9 @@ class Diem(Collection):
         subjects: Sequence[int] | None = None,
         spread: Spread | None = None,
         eye: Eye = "left",
+        clock: Clock | None = None,
     ) -> None:
-        super().__init__(root, behaviour, subjects, spread)
+        super().__init__(root, behaviour, subjects, spread, clock)
         if eye not in get_args(Eye):
             raise UsageError(f"data set diem: eye must be left or right, not {eye!r}")
         self.eye: Eye = eye
@@ -80,6 +82,7 @@ class Diem(Collection):
             source=folder / "event_data",
             read=partial(_looks, observers, self.eye, self.behaviour),
             rate=RATE,
+            clock=self.clock,
             behaviour=self.behaviour,
             declared=declared if self.behaviour == "corrected" else None,
             subjects=self.subjects,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gazenet.data.collection import Collection
 from gazenet.data.density import Size, Spread
 from gazenet.data.drawing import PublishedFixations
-from gazenet.data.fixations import Fixations, FrameFixations, per_frame, read_table
+from gazenet.data.fixations import Clock, Fixations, FrameFixations, per_frame, read_table
 from gazenet.data.framewise import within
 from gazenet.data.matlab import load_mat, lookup, numbers, texts
 from gazenet.data.types import Behaviour, require
@@ -37,7 +37,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class FindWhoVideo:
-    """One video; fixations are pixels of ``size``, 1280 x 720 for all published ones.
+    """One video; fixations are pixels of ``size``, 1280 x 720 for all published ones, their times on ``clock``.
 
     ``table_rate``: the whole-number frame rate of the published table, by which the published behaviour counts; None:
     corrected.
@@ -48,6 +48,7 @@ class FindWhoVideo:
     table: Fixations
     still: bool = False
     size: Size = SIZE
+    clock: Clock = "container"
     table_rate: float | None = None
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
@@ -57,7 +58,7 @@ class FindWhoVideo:
         count by their duration.
         """
         if self.table_rate is None:
-            return per_frame(self.table, times, self.size)
+            return per_frame(self.table, times, self.size, self.clock)
         clock = np.arange(1, len(times) + 1) / self.table_rate
         start, end = self.table.start, self.table.start + self.table.duration
         members = [np.flatnonzero((start <= now) & (now <= end)) for now in clock]
@@ -69,11 +70,15 @@ class FindWhoVideo:
 class FindWho(Collection):
     """The data set; only videos whose file is there are items.
 
+    Fixation times count on the container's clock: in several files the picture begins one to two seconds after the
+    sound. The published behaviour counts frames from the first picture.
+
     ``source`` says where fixations are read from: ``csv`` (flat table), ``mat`` (the published file), or ``auto``: the
     table if it exists. Other arguments as of ``Collection``.
     """
 
     name = "findwho"
+    usual_clock = "container"
     spreads: ClassVar[Mapping[Behaviour, Spread]] = {
         "corrected": Spread(40.0, reference_width=1280),
         "published": Spread(66.0),
@@ -86,8 +91,9 @@ class FindWho(Collection):
         behaviour: Behaviour = "corrected",
         subjects: Sequence[int] | None = None,
         spread: Spread | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        super().__init__(root, behaviour, subjects, spread)
+        super().__init__(root, behaviour, subjects, spread, clock)
         self._source = source
 
     def items(self) -> Sequence[FindWhoVideo]:
@@ -108,6 +114,7 @@ class FindWho(Collection):
                 path,
                 self._kept(tables.get(path.stem, nobody), path.stem, sizes.get(path.stem, SIZE)),
                 size=sizes.get(path.stem, SIZE),
+                clock=self.clock,
                 table_rate=rates.get(path.stem),
             )
             for path in paths

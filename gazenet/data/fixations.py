@@ -1,7 +1,8 @@
 """Tables of fixations and the frames they belong to.
 
-A fixation lasts from ``start`` to ``start + duration`` and counts for every frame shown in that time. Which frame is
-shown at a moment is asked of the frames' own times, never of a rounded rate.
+A fixation lasts from ``start`` to ``start + duration`` and counts for every frame whose presentation time lies in that
+span; one so short that it falls between two frames counts for the frame on display. The frames' own times decide,
+never a rounded rate, and what time 0 of a table means is said by its :data:`Clock`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,24 @@ from gazenet.data import density as maps
 from gazenet.data.density import Points, Size, Weights
 from gazenet.errors import UsageError
 
+Clock = Literal["container", "first_frame", "frame_index"]
+"""What time 0 of a table of fixations is.
+
+- ``container``: the start of the file, its earliest stream: the clock that players show. Where the picture begins
+  after the sound, the first frame's time is later than 0.
+- ``first_frame``: the first picture, whenever the container presents it.
+- ``frame_index``: the first picture, and frame k is at k divided by the mean rate, whatever its own time: tables that
+  were made by counting frames.
+"""
+CLOCKS: tuple[Clock, ...] = ("container", "first_frame", "frame_index")
+
+TICK = 1e-4
+"""Times that differ by less, in seconds, are the same moment: tables of frame times are rounded to this."""
+
 
 @dataclass(frozen=True)
 class Fixations:
-    """N fixations on one video or picture: who, when (seconds since its start), where (pixels, see ``density``)."""
+    """N fixations on one video or picture: who, when (seconds on its clock), where (pixels, see ``density``)."""
 
     subject: NDArray[np.int64]
     start: NDArray[np.float64]
@@ -78,31 +94,59 @@ class FrameFixations:
         return maps.fixation_counts(self.points[frame], self.size, (h, w))
 
 
-def shown_at(seconds: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Index of the frame on screen at each moment, the first frame appearing at moment 0.
+def on_clock(times: NDArray[np.float64], clock: Clock) -> NDArray[np.float64]:
+    """Times ``[T]`` of frames (seconds, as decoded, ascending) as the clock of a table of fixations counts them."""
+    if clock == "container" or not len(times):
+        return times
+    since_first = times - times[0]
+    if clock == "first_frame" or since_first[-1] <= 0:
+        return since_first
+    return np.linspace(0.0, since_first[-1], len(times))
 
-    ``times`` ``[T]`` ascending, seconds. Moments before 0 give -1; moments after the last frame has been shown as
-    long as its predecessor give T.
+
+def clock_note(video: str, times: NDArray[np.float64], clock: Clock) -> str | None:
+    """One line on which clock was taken and how far the others are from it; None where all agree within half a frame.
+
+    ``times`` ``[T]`` of the frames in seconds, as decoded.
     """
-    clock = times - times[0]
-    lasting = clock[-1] - clock[-2] if len(clock) > 1 else np.inf
-    # Times are stored to the microsecond or to a tick of 1/90000: a hair's breadth must not cost a frame.
-    found = np.searchsorted(clock, seconds + 1e-6, side="right") - 1
-    return np.where(seconds >= clock[-1] + lasting, len(clock), found).astype(np.int64)
+    if len(times) < 2:
+        return None
+    taken = on_clock(times, clock)
+    apart = {name: on_clock(times, name) - taken for name in CLOCKS if name != clock}
+    largest = {name: float(shift[np.abs(shift).argmax()]) for name, shift in apart.items()}
+    if max(map(abs, largest.values())) < (times[-1] - times[0]) / (len(times) - 1) / 2:
+        return None
+    # A frame that a clock calls earlier meets fixations of an earlier time: the fixations move to later frames.
+    others = ", ".join(
+        f"{name} would move them by {'up to ' if np.ptp(apart[name]) > TICK else ''}{-shift:+.3f} s"
+        for name, shift in largest.items()
+    )
+    return (
+        f"{video}: the first picture is shown at {times[0]:.3f} s of the container; fixation times were taken on the "
+        f"clock {clock}; {others}"
+    )
 
 
-def per_frame(fixations: Fixations, times: NDArray[np.float64], size: Size) -> FrameFixations:
-    """Sort fixations into the frames shown at ``times`` ``[T]`` (seconds, ascending).
+def per_frame(
+    fixations: Fixations, times: NDArray[np.float64], size: Size, clock: Clock = "container"
+) -> FrameFixations:
+    """Sort fixations into the frames shown at ``times`` ``[T]`` (seconds, as decoded, ascending).
 
-    Raises ValueError without a frame.
+    ``clock``: what the times of the fixations count from. Before the first frame and after the last one has been shown
+    as long as its predecessor, fixations belong to no frame. Raises ValueError without a frame.
     """
     if not len(times):
         raise ValueError("a video without frames has no fixated frames")
-    first = np.maximum(shown_at(fixations.start, times), 0)
-    last = np.minimum(shown_at(fixations.start + fixations.duration, times), len(times) - 1)
+    shown = on_clock(np.asarray(times, np.float64), clock)
+    start, end = fixations.start, fixations.start + fixations.duration
+    first, stop = np.searchsorted(shown + TICK, start), np.searchsorted(shown + TICK, end)
+    closing = shown[-1] + (shown[-1] - shown[-2] if len(shown) > 1 else np.inf)
+    on_display = np.searchsorted(shown - TICK, start, side="right") - 1
+    between = (first == stop) & (on_display >= 0) & (start < closing)
+    first, stop = np.where(between, on_display, first), np.where(between, on_display + 1, stop)
     members: list[list[int]] = [[] for _ in times]
-    for k, (a, b) in enumerate(zip(first, last, strict=True)):
-        for frame in range(a, b + 1):
+    for k, (a, b) in enumerate(zip(first, stop, strict=True)):
+        for frame in range(a, b):
             members[frame].append(k)
     subjects = [fixations.subject[who] for who in members]
     observers = np.array([len(np.unique(one)) for one in subjects], np.int64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gazenet.data.collection import frame_size
 from gazenet.data.density import Points, Size, Weights
 from gazenet.data.drawing import PublishedFixations
-from gazenet.data.fixations import FrameFixations
+from gazenet.data.fixations import TICK, Clock, FrameFixations, on_clock
 from gazenet.data.types import LOG, Behaviour
 from gazenet.errors import UsageError
 
@@ -65,6 +65,8 @@ class FrameVideo:
         source: the file that the gaze comes from, for messages.
         read: the looks, given the (height, width) of the frames; points with NaN are left out.
         rate: frames per second that the annotation counts in; None: those of the video.
+        clock: what frame 0 of the annotation is: the first picture (``frame_index``; ``first_frame`` by its time), or
+            what is on display at the start of the container. The published behaviour counts pictures.
         declared: (height, width) where it is known without asking the file.
         subjects: only these observers; None: all.
     """
@@ -74,6 +76,7 @@ class FrameVideo:
     source: Path
     read: Callable[[Size], FrameTable]
     rate: float | None = None
+    clock: Clock = "frame_index"
     behaviour: Behaviour = "corrected"
     declared: Size | None = None
     subjects: tuple[int, ...] | None = None
@@ -98,8 +101,9 @@ class FrameVideo:
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
         """The points of the frames shown at ``times`` (seconds, as decoded).
 
-        The first frame shown is the first one annotated. Corrected: where the video is a copy in another frame rate
-        than the annotation, the annotated frame is the one that was on display at that time.
+        On the clock ``frame_index`` the first picture is the first one annotated, and where the video is a copy in
+        another frame rate than the annotation, the annotated frame is the one that was on display at that time
+        (corrected only).
         """
         rows = self._rows(times)
         order = np.argsort(self.looks.frame, kind="stable")
@@ -115,18 +119,22 @@ class FrameVideo:
         return PublishedFixations(found.size, found.points, observers, [table.weight[span] for span in spans])
 
     def _rows(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The annotated frame, from 0, of each frame shown."""
+        """The annotated frame, from 0, of each frame shown; -1 before the first."""
         count = len(times)
-        if self.behaviour == "published" or self.rate is None or count < 2 or times[-1] <= times[0]:
+        if self.behaviour == "published" or count < 2 or times[-1] <= times[0]:
             return np.arange(count)
         own = (count - 1) / float(times[-1] - times[0])
-        if abs(own / self.rate - 1) < SAME_RATE:
-            return np.arange(count)
-        LOG.warning(
-            "%s: has %.3f frames per second, its fixations %.3f; they are matched by time", self.path, own, self.rate
-        )
-        # A hair's breadth of rounding must not cost a frame.
-        return np.floor((times - times[0]) * self.rate + 1e-6).astype(np.int64)
+        rate = self.rate or own
+        if abs(own / rate - 1) < SAME_RATE:
+            if self.clock == "frame_index":
+                return np.arange(count)
+        else:
+            LOG.warning(
+                "%s: has %.3f frames per second, its fixations %.3f; they are matched by time", self.path, own, rate
+            )
+        # A hair's breadth of rounding must not cost a frame. By time, uneven frames find what was shown with them.
+        clock = on_clock(times, "first_frame" if self.clock == "frame_index" else self.clock)
+        return np.floor((clock + TICK) * rate).astype(np.int64)
 
     def _check_length(self, rows: NDArray[np.int64]) -> None:
         last = int(self.looks.frame.max(initial=-1))

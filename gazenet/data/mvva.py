@@ -47,6 +47,7 @@ class Mvva(Collection):
                 path=video,
                 source=source,
                 read=partial(_looks, source),
+                clock=self.clock,
                 behaviour=self.behaviour,
                 subjects=self.subjects,
             )

@@ -50,6 +50,7 @@ class SumMeEtmd(Collection):
                 path=video,
                 source=source,
                 read=partial(_looks, tree, f"{VARIABLE}.{field}", source, self.behaviour),
+                clock=self.clock,
                 behaviour=self.behaviour,
                 subjects=self.subjects,
             )

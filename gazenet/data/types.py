@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.density import Size, sigma_for
-from gazenet.data.fixations import FrameFixations
+from gazenet.data.fixations import CLOCKS, Clock, FrameFixations
 from gazenet.errors import UsageError
 
 GROUP = "gazenet.datasets"
@@ -49,7 +49,10 @@ class Item(Protocol):
 
 
 class Dataset(Protocol):
-    """A collection of items. Its constructor takes the folder of its files."""
+    """A collection of items. Its constructor takes the folder of its files.
+
+    A reader whose annotation has times or frame numbers declares its ``clock`` (``gazenet.data.fixations.Clock``).
+    """
 
     name: str
     sigma: float
@@ -91,6 +94,13 @@ def check_behaviour(value: str, where: str) -> Behaviour:
     if value not in get_args(Behaviour):
         raise UsageError(f"{where}: behaviour must be {' or '.join(get_args(Behaviour))}, not {value!r}")
     return cast(Behaviour, value)
+
+
+def check_clock(value: str, where: str) -> Clock:
+    """``value`` if it is a clock of fixation times. Raises UsageError naming ``where``."""
+    if value not in CLOCKS:
+        raise UsageError(f"{where}: clock must be one of {', '.join(CLOCKS)}, not {value!r}")
+    return value
 
 
 def sigma_of(collection: Dataset, item: Item) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gazenet.data.density import Size
 from gazenet.data.doubtful import Doubts, doubts, meant, notes
-from gazenet.data.fixations import FrameFixations
+from gazenet.data.fixations import FrameFixations, clock_note
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
 from gazenet.metrics.evaluate import METRICS, Predicted, Scores, judged_shape, read_predicted, score_frames
@@ -72,7 +72,7 @@ class Comparison:
     ``left_out``: names of videos that only some predicted. ``unavailable``: metrics that needed other videos'
     fixations where there are none. ``human[video][limit]``: how well people predict people on the frames that all
     predictors were judged on, see :mod:`gazenet.metrics.human`; videos of which it is not known are not in it.
-    ``notes``: which fixations cannot be meant, one line for each reason.
+    ``notes``: in plain lines, which fixations cannot be meant, and on which clock they were taken where clocks differ.
     """
 
     judged: Mapping[str, Mapping[str, Judged]]
@@ -197,7 +197,8 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
     lines = tuple(line for source, videos in about.items() for line in notes(source, videos))
     shown = {video: meant(_frames(opened, truths[video], video), doubtful[video]) for video in sorted(everywhere)}
     looks = {name: looks_of(truth, shown) for name, truth in truths.items()}
-    others = OtherVideos({name: one for name, one in looks.items() if one is not None})
+    unmeant = {video for video, one in doubtful.items() if one.all}
+    others = OtherVideos({name: one for name, one in looks.items() if one is not None and name not in unmeant})
     usable, unavailable = _usable(options, others, list(shown))
     judged = {
         name: {
@@ -207,6 +208,12 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
         for name, videos in opened.items()
     }
     human = _human(judged, truths, others, usable) if usable.mode == "standard" else {}
+    clocks = [
+        clock_note(video, next(iter(opened.values()))[video].times, clock)
+        for video in sorted(everywhere)
+        if (clock := truths[video].clock) is not None
+    ]
+    lines += tuple(filter(None, clocks))
     return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, usable.mode, human, lines)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.density import Points, Size, density, fixation_counts, inside
-from gazenet.data.fixations import Fixations, FrameFixations, per_frame, read_table
+from gazenet.data.fixations import Clock, Fixations, FrameFixations, per_frame, read_table
 from gazenet.data.selection import result_name
 from gazenet.data.types import Item, open_dataset, sigma_of
 from gazenet.errors import UsageError
@@ -36,12 +36,18 @@ class VideoTruth:
     sigma: Callable[[Size], float]
     points: Points | None
     frame_names: tuple[str, ...] = ()
+    clock: Clock | None = None
+    """What the times of the fixations count from; None where they have none."""
     table: Fixations | None = None
     source: str = ""
 
 
-def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[str, VideoTruth]:
+def truths(
+    dataset: str | None, root: Path | None, table: Path | None, clock: Clock = "container"
+) -> dict[str, VideoTruth]:
     """By stem of the video: from an installed data set with its files at ``root``, or from a ``table`` (CSV).
+
+    ``clock``: of the table; a data set declares its own.
 
     Raises UsageError where neither is given, for a bad table and for data sets of pictures.
     """
@@ -50,10 +56,11 @@ def truths(dataset: str | None, root: Path | None, table: Path | None) -> dict[s
         return {
             name: VideoTruth(
                 name,
-                lambda times, size, looks=looks: per_frame(looks, times, size),  # type: ignore[misc]
+                lambda times, size, looks=looks: per_frame(looks, times, size, clock),  # type: ignore[misc]
                 lambda: None,
                 lambda size: SIGMA_FRACTION * size[1],
                 looks.points,
+                clock=clock,
                 table=looks,
                 source=str(table),
             )
@@ -78,6 +85,7 @@ def truth_of(name: str, item: Item, sigma: float) -> VideoTruth:
         lambda size: sigma,
         None if looks is None else looks.points,
         tuple(getattr(item, "frame_names", ())),
+        getattr(item, "clock", None),
     )
 
 

@@ -4,6 +4,7 @@ from gazenet.cues.spec import AudioSpec, ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="active_speaker",
+    version="2",
     summary="Who speaks: voice activity times mouth motion, per tracked face",
     cue="speech",
     implementation="gazenet_plugins.active_speaker.extractor:ActiveSpeaker",

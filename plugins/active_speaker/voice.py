@@ -20,7 +20,10 @@ LEVEL_STEP = 400
 
 @dataclass(frozen=True)
 class VoiceTrack:
-    """Curves over video time in seconds: voice activity 0..1, and log loudness with mean 0 and deviation 1."""
+    """Curves over video time in seconds: voice activity 0..1, and log loudness with mean 0 and deviation 1.
+
+    Voice reaches from the first sample of the sound to the last; before and after there is none.
+    """
 
     voice_times: NDArray[np.float64]
     voice: NDArray[np.float64]
@@ -45,7 +48,11 @@ def voice_track(sound: Waveform | None, weights: Path) -> VoiceTrack:
     if len(samples) < BLOCK:
         return SILENCE
     voice = _silero(samples, OnnxNetwork(weights))
-    voice_times = sound.start + (np.arange(len(voice)) + 0.5) * BLOCK / RATE
+    # A probability stands for the middle of its block; the sound's edges belong to the blocks beside them.
+    voice_times = sound.start + np.concatenate(
+        [[0.0], (np.arange(len(voice)) + 0.5) * BLOCK / RATE, [len(samples) / RATE]]
+    )
+    voice = np.concatenate([voice[:1], voice, voice[-1:]])
     starts = np.arange(0, len(samples), LEVEL_STEP)
     power = np.add.reduceat(samples.astype(np.float64) ** 2, starts) / LEVEL_STEP
     level = 0.5 * np.log(power + 1e-8)

@@ -258,3 +258,25 @@ def test_some_fixations_that_cannot_be_meant_are_counted(here: Path, capsys: pyt
     assert (here / "some" / "frames.csv").read_bytes() == (here / "right" / "frames.csv").read_bytes()
     assert evaluate.main([*argv, "none", "--min_observers", "3"]) == 0
     assert not (here / "none" / "frames.csv").exists(), "who looks beside the frame is no observer"
+
+
+def test_the_clock_of_a_table_and_a_picture_that_begins_late(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody looks at the right place exactly while the frames are shown, on the clock that players show."""
+    late = here / "good" / "a" / "attention.csv"
+    late.write_text("frame,time_s\n" + "".join(f"{k},{1 + k / 10:.4f}\n" for k in range(4)))
+    table = "video,subject,start_ms,duration_ms,x,y\na,1,0,1000,2,2\na,1,1000,400,33,17\n"
+    (here / "own.csv").write_text(table)
+    argv = ["--predictions", "good", "--fixations", "own.csv", "--metrics", "nss", "--output", "scores.csv"]
+    found = {}
+    for clock in ("container", "first_frame", "frame_index"):
+        assert evaluate.main([*argv, *(["--clock", clock] if clock != "container" else [])]) == 0
+        found[clock] = float(rows(here / "scores.csv")[0]["nss"])
+        note = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("note: a:"))
+        assert f"on the clock {clock}" in note and "1.000 s of the container" in note
+    assert found["container"] > 5 and found["first_frame"] < 0 and found["frame_index"] < 0
+
+
+def test_a_data_set_declares_its_own_clock(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--predictions", "good", "--dataset", "findwho", "--root", ".", "--clock", "first_frame"]
+    assert evaluate.main(argv) == 2
+    assert "--dataset_options clock=first_frame" in capsys.readouterr().err

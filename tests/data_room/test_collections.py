@@ -44,7 +44,7 @@ def test_findwho_from_the_published_database(tmp_path: Path) -> None:
     assert [item.name for item in data.items()] == ["007", "012"]
     video = data.items()[0]
     assert video.table.points.tolist() == [[30, 40]]
-    assert video.fixations(np.arange(10) / 10).observers.tolist() == [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+    assert video.fixations(np.arange(10) / 10).observers.tolist() == [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]
     assert data.items()[1].table.start.tolist() == [(70000 % 65536) / 1000]
     assert [face.tolist() for face in data.mouth_motion("007")] == [[0, 1, 1], [1, 0, 0]]
 

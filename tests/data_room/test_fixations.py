@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gazenet.data.fixations import Fixations, constant, per_frame, read_table, shown_at
+from gazenet.data.fixations import Clock, Fixations, clock_note, constant, per_frame, read_table
 from gazenet.errors import UsageError
 
 
@@ -16,56 +17,75 @@ def table(rows: list[tuple[int, float, float, float, float]]) -> Fixations:
     return Fixations(values[:, 0].astype(np.int64), values[:, 1], values[:, 2], values[:, 3:])
 
 
+def frames_of(start: float, duration: float, times: Sequence[float], clock: Clock = "container") -> list[int]:
+    """The frames that one fixation counts for."""
+    found = per_frame(table([(1, start, duration, 5, 6)]), np.array(times), (20, 30), clock)
+    return [frame for frame, points in enumerate(found) if len(points)]
+
+
 @pytest.mark.parametrize("rate", [25.0, 24000 / 1001, 9600 / 401])
-def test_frame_on_screen_is_the_floor_of_time_times_rate(rate: float) -> None:
-    times = 1.08 + np.arange(100) / rate
-    moments = np.arange(0, 4000, 7) / 1000
-    expected = np.floor(moments * rate + 1e-6 * rate).astype(int)
-    assert np.array_equal(shown_at(moments, times), np.minimum(expected, 100))
+@pytest.mark.parametrize("late", [0.0, 1.08, -0.04])
+def test_a_fixation_counts_for_every_frame_whose_time_lies_in_it(rate: float, late: float) -> None:
+    times = late + np.arange(100) / rate
+    for start_ms in range(0, 3700, 37):
+        start, end = start_ms / 1000, start_ms / 1000 + 0.25
+        if np.abs(np.subtract.outer([start, end], times)).min() < 3e-4:
+            continue  # within what tables of times are rounded to
+        expected = [k for k, time in enumerate(times) if start <= time < end]
+        assert frames_of(start, 0.25, times.round(4)) == expected
 
 
-def test_uneven_frame_times_decide() -> None:
-    times = np.array([0.0, 0.5, 0.6, 2.0])
-    moments = np.array([-0.1, 0.0, 0.49, 0.5, 1.99, 2.0, 3.39, 3.5])
-    assert shown_at(moments, times).tolist() == [
-        -1,
-        0,
-        0,
-        1,
-        2,
-        3,
-        3,
-        4,
-    ]
+def test_bounds_of_a_fixation_that_meet_frame_times() -> None:
+    times = (np.arange(10) / 30).round(4)
+    assert frames_of(1 / 30, 2 / 30, times) == [1, 2]
 
 
-def test_a_fixation_counts_for_every_frame_it_lasts() -> None:
-    times = np.arange(10) / 10
-    found = per_frame(
-        table(
-            [
-                (1, 0.15, 0.2, 5, 6),
-                (1, 0.2, 0.05, 7, 8),
-                (2, -0.5, 0.55, 1, 1),
-                (3, 0.95, 9.0, 2, 2),
-                (4, 1.0, 1.0, 3, 3),
-            ]
-        ),
-        times,
-        (20, 30),
-    )
-    assert [len(points) for points in found] == [1, 1, 2, 1, 0, 0, 0, 0, 0, 1]
+def test_a_fixation_between_two_frames_counts_for_the_one_on_display() -> None:
+    slides = [0.0, 5.0, 5.1, 9.0]
+    assert frames_of(2.0, 0.3, slides) == [0]
+    assert frames_of(4.9, 0.3, slides) == [1, 2]
+    assert frames_of(5.0, 0.0, slides) == [1]
+    assert frames_of(12.8, 0.1, slides) == [3]
+    assert frames_of(12.95, 0.1, slides) == []
+    assert frames_of(-0.5, 0.2, slides) == []
+
+
+def test_observers_are_people_not_fixations() -> None:
+    looks = [(1, 0.15, 0.2, 5, 6), (1, 0.2, 0.05, 7, 8), (2, -0.5, 0.55, 1, 1), (3, 0.95, 9.0, 2, 2)]
+    found = per_frame(table(looks), np.arange(10) / 10, (20, 30))
+    assert [len(points) for points in found] == [1, 0, 2, 1, 0, 0, 0, 0, 0, 1]
     assert found[2].tolist() == [[5, 6], [7, 8]]
-    assert found.observers.tolist() == [1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
-    assert found[9].tolist() == [[2, 2]]
+    assert found.observers.tolist() == [1, 0, 1, 1, 0, 0, 0, 0, 0, 1]
     assert found.density(4, 10, 15, 3).max() == 0
 
 
+def test_clocks_of_a_picture_that_begins_after_its_sound() -> None:
+    times = [1.0, 1.1, 1.2, 1.5, 1.6]
+    assert frames_of(1.1, 0.2, times) == [1, 2]
+    assert frames_of(0.1, 0.2, times, "first_frame") == [1, 2]
+    # On the mean rate, 4 frames in 0.6 s: 0, 0.15, 0.3, 0.45, 0.6.
+    assert frames_of(0.1, 0.2, times, "frame_index") == [1]
+    assert frames_of(0.1, 0.2, times) == []
+
+
+def test_a_note_says_how_far_the_other_clocks_are() -> None:
+    even = np.arange(50) / 25
+    assert clock_note("a", even, "container") is None
+    assert clock_note("a", even[:1] + 7, "container") is None
+    note = clock_note("a", even + 1.08, "container")
+    assert note is not None and "first picture is shown at 1.080 s" in note and "clock container" in note
+    assert "first_frame would move them by +1.080 s" in note and "frame_index would move them by +1.080 s" in note
+    back = clock_note("a", even + 1.08, "first_frame")
+    assert back is not None and "container would move them by -1.080 s" in back
+    uneven = clock_note("a", np.array([0.0, 0.1, 0.2, 3.0]), "container")
+    assert uneven is not None and "frame_index would move them by up to -1.800 s" in uneven
+    assert "first_frame would move them by +0.000 s" in uneven or "-0.000" in uneven
+
+
 def test_one_frame_shows_for_ever_and_none_is_an_error() -> None:
-    one = table([(1, 7.0, 0.1, 5, 6)])
-    assert len(per_frame(one, np.array([3.0]), (20, 30))[0]) == 1
+    assert frames_of(7.0, 0.1, [3.0]) == [0]
     with pytest.raises(ValueError, match="without frames"):
-        per_frame(one, np.empty(0), (20, 30))
+        per_frame(table([(1, 7.0, 0.1, 5, 6)]), np.empty(0), (20, 30))
 
 
 def test_a_still_keeps_all_its_fixations() -> None:

@@ -75,6 +75,14 @@ def test_a_copy_in_another_rate_is_matched_by_time(tmp_path: Path, caplog: pytes
     assert near.fixations(np.zeros(3)).observers.tolist() == [1, 1, 1]
 
 
+def test_an_annotation_that_counts_from_the_start_of_the_container(tmp_path: Path) -> None:
+    root, late = raw.coutrot(tmp_path), AT_25[:10] + 0.2
+    by_index = Coutrot1(root).items()[0].fixations(late)
+    assert [by_index[k][0, 0] for k in range(10)] == [10 + k for k in range(10)]
+    by_time = Coutrot1(root, clock="container").items()[0].fixations(late)
+    assert [by_time[k][0, 0] for k in range(10)] == [15 + k for k in range(10)]
+
+
 def test_points_outside_are_counted_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = raw.grid()
     data[0, :4, 0] = 64.0

@@ -37,11 +37,23 @@ def test_findwho_corrected_uses_the_times_of_the_frames(tmp_path: Path) -> None:
     data = FindWho(raw.findwho(tmp_path, ROWS, rate=20))
     item = data.items()[0]
     truth = item.fixations(np.arange(8) / 20)
-    assert truth.observers.tolist() == [0, 0, 1, 2, 2, 1, 1, 1] and truth.weights is None
+    assert truth.observers.tolist() == [0, 0, 1, 2, 1, 1, 1, 0] and truth.weights is None
     drifting = item.fixations(np.arange(8) / 23.976)
-    assert drifting.observers.tolist() == [0, 0, 1, 2, 2, 1, 1, 1]
+    assert drifting.observers.tolist() == [0, 0, 0, 1, 2, 1, 1, 1]
     assert sigma_of(data, item) == 40.0
-    assert FindWho(tmp_path, subjects=[2]).items()[0].fixations(np.arange(8) / 20).observers.sum() == 5
+    assert FindWho(tmp_path, subjects=[2]).items()[0].fixations(np.arange(8) / 20).observers.sum() == 4
+
+
+def test_findwho_counts_on_the_clock_of_the_container(tmp_path: Path) -> None:
+    """The picture may begin after the sound: fixations do not wait for it."""
+    root = raw.findwho(tmp_path, ROWS, rate=20)
+    late = np.arange(2, 8) / 20
+    assert FindWho(root).items()[0].fixations(late).observers.tolist() == [1, 2, 1, 1, 1, 0]
+    assert FindWho(root, clock="first_frame").items()[0].fixations(late).observers.tolist() == [0, 0, 1, 2, 1, 1]
+    with pytest.raises(UsageError, match="clock must be one of container, first_frame, frame_index, not 'wall'"):
+        FindWho(root, clock="wall")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="leave out clock"):
+        FindWho(root, behaviour="published", clock="container")
 
 
 def test_findwho_names_and_sizes_of_the_table_of_videos(tmp_path: Path) -> None:

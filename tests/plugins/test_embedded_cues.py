@@ -15,6 +15,7 @@ from gazenet.assets import asset_path
 from gazenet.cues.registry import get
 from gazenet.cues.types import CueMaps, Face, VideoContext, Windows
 from gazenet.errors import UsageError
+from gazenet.media.types import Waveform
 from tests.cues.test_gaze import head
 
 SIZE, MAP = (480, 800), (48, 80)
@@ -137,6 +138,19 @@ def test_who_moves_the_lips_while_a_voice_is_heard_speaks() -> None:
     heard, silent = speaking(1.0), speaking(0.0)
     assert heard[0] > 0.5 > heard[1] and heard[0] > heard[1] + 0.3
     assert silent[0] < heard[0]
+
+
+def test_a_voice_reaches_to_the_edges_of_the_sound() -> None:
+    """The blocks at both ends count in full: a cut in mid-sentence is no silence."""
+    from gazenet_plugins.active_speaker.voice import BLOCK, RATE, voice_track
+
+    rng = np.random.default_rng(0)
+    sound = Waveform(rng.normal(0, 0.1, (1, 10 * BLOCK + 100)).astype(np.float32), RATE, start=2.0)
+    track = voice_track(sound, asset_path("silero_vad"))
+    end = 2.0 + sound.duration
+    inside = track.activity(np.array([2.0, 2.0 + 0.5 * BLOCK / RATE, end - 1e-6, end - 1e-3]))
+    assert inside[0] == inside[1] > 0 and inside[2] == pytest.approx(inside[3]) and inside[2] > 0
+    assert track.activity(np.array([1.99, end + 0.01])).tolist() == [0.0, 0.0]
 
 
 def test_the_detector_and_the_mesh_find_the_portrait() -> None:
