@@ -211,7 +211,9 @@ def image_folds(
 def score_still(predictors: Mapping[str, Maps], truth: FrameFixations, sigma: float) -> dict[str, Scores]:
     """Scores of maps ``[h, w]`` of one picture by predictor, then the limits that people set."""
     only = np.zeros(1, np.int64)
-    found = {name: score_frames(map_[None], truth, only, sigma, METRICS, grid=GRID) for name, map_ in predictors.items()}
+    found = {
+        name: score_frames(map_[None], truth, only, sigma, METRICS, grid=GRID) for name, map_ in predictors.items()
+    }
     return found | (human_scores(truth, only, sigma, METRICS, grid=GRID) or {})
 
 

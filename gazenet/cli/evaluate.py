@@ -284,7 +284,11 @@ def show(found: Comparison) -> None:
     rows = [{k: v for k, v in row.items() if k not in hidden} for row in found.by_video()]
     print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
     grids = found.grids
-    print(f"scored at {grids} pixels, where every fixation counts" if found.mode == "standard" else f"judged at {grids} cells")
+    print(
+        f"scored at {grids} pixels, where every fixation counts"
+        if found.mode == "standard"
+        else f"judged at {grids} cells"
+    )
     show_human(found)
     if several:
         over = "videos" if len(found.videos) > 1 else "frames of the only video"

@@ -81,7 +81,9 @@ def notes(source: str, found: Mapping[str, Doubts]) -> list[str]:
     lines = []
     for what in every:
         videos = {video: one for video, one in found.items() if what in one.counts}
-        count, total = (sum(numbers) for numbers in zip(*((v.counts[what], v.total) for v in videos.values()), strict=True))
+        count, total = (
+            sum(numbers) for numbers in zip(*((v.counts[what], v.total) for v in videos.values()), strict=True)
+        )
         lines.append(f"{source}: {count} of {total} fixations on {_listed(list(videos))} are {what}")
     if found and all(one.all for one in found.values() if one.total) and any(one.total for one in found.values()):
         raise UsageError("; ".join(lines))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gazenet.data.density import Size
 from gazenet.data.doubtful import Doubts, doubts, meant, notes
@@ -193,7 +192,9 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
         for name, folders in found.items()
     }
     doubtful = {video: _doubts(opened, truths[video], video) for video in sorted(everywhere)}
-    about = {one.source: {v: d for v, d in doubtful.items() if truths[v].source == one.source} for one in truths.values()}
+    about = {
+        one.source: {v: d for v, d in doubtful.items() if truths[v].source == one.source} for one in truths.values()
+    }
     lines = tuple(line for source, videos in about.items() for line in notes(source, videos))
     shown = {video: meant(_frames(opened, truths[video], video), doubtful[video]) for video in sorted(everywhere)}
     looks = {name: looks_of(truth, shown) for name, truth in truths.items()}

@@ -62,9 +62,11 @@ def human_table(found: Comparison) -> Iterator[Row]:
     for row in standings(found):
         for video, means in row.by_video.items():
             base = {"predictions": row.name, "video": video, "frames": row.frames[video]}
-            yield base | _columns(found.metrics, {m: _point(means.get(m)) for m in found.metrics}, {}) | {
-                GRID: row.grids[video]
-            }
+            yield (
+                base
+                | _columns(found.metrics, {m: _point(means.get(m)) for m in found.metrics}, {})
+                | {GRID: row.grids[video]}
+            )
         base = {"predictions": row.name, "video": "mean", "frames": sum(row.frames.values())}
         grids = " ".join(sorted(set(row.grids.values())))
         yield base | _columns(found.metrics, row.overall, row.shares) | {GRID: grids}
@@ -91,10 +93,7 @@ def _standing(name: str, scores: Mapping[str, Scores], limits: Mapping[str, Mapp
     return Standing(
         name,
         {video: len(one.frames) for video, one in scores.items()},
-        {
-            video: {m: bootstrap_mean(by[video], samples=1).mean for m, by in known.items()}
-            for video in scores
-        },
+        {video: {m: bootstrap_mean(by[video], samples=1).mean for m, by in known.items()} for video in scores},
         {m: bootstrap_mean(_units(list(by.values()))) for m, by in known.items()},
         {m: _share(m, known[m], by) for m, by in limits.items() if m in known},
         {video: "" if one.grid is None else as_text(one.grid) for video, one in scores.items()},

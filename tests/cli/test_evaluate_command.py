@@ -226,7 +226,10 @@ def table(*looks: str) -> str:
 @pytest.mark.parametrize(
     ("looks", "said"),
     [
-        (["a,1,0,1200,5000,5000", "a,2,0,1200,-5,20"], "f.csv: 2 of 2 fixations on a are outside the frame; x and y must"),
+        (
+            ["a,1,0,1200,5000,5000", "a,2,0,1200,-5,20"],
+            "f.csv: 2 of 2 fixations on a are outside the frame; x and y must",
+        ),
         (["a,1,9000,200,33,17", "a,2,9000,200,30,15"], "are outside the time of the video; start_ms must be"),
         (["a,1,0,200,0.5,0.4", "a,2,0,200,0.1,0.9"], "are shares of the frame (0..1), as it seems; x and y must be"),
         (["a,1,0.1,0.2,33,17", "a,2,0.9,0.4,30,15"], "are in seconds, as it seems; start_ms and duration_ms must be"),
@@ -236,7 +239,9 @@ def test_a_table_of_which_nothing_can_be_meant(
     here: Path, looks: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = (here / "good" / "a" / "attention.csv").read_text().splitlines()
-    (here / "good" / "a" / "attention.csv").write_text("\n".join([lines[0], *(f"{k},{k / 2}" for k in range(4))]) + "\n")
+    (here / "good" / "a" / "attention.csv").write_text(
+        "\n".join([lines[0], *(f"{k},{k / 2}" for k in range(4))]) + "\n"
+    )
     (here / "f.csv").write_text(table(*looks))
     assert evaluate.main(["--predictions", "good", "--fixations", "f.csv"]) == 2
     error = capsys.readouterr().err

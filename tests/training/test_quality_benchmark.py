@@ -53,7 +53,9 @@ def test_table_of_all_predictors(
     names = ["centre prior", "faces", "cue saliency", "cue active_speaker", "mean of cues", "fused"]
     limits = ["one by the others", "half by half", "truth by itself"]
     assert list(result["videos"]) == [*names, "fused without active_speaker", *limits]
-    human = {name: {m: row[m]["frames"]["mean"] for m in ("nss", "cc")} for name, row in list(result["videos"].items())[-3:]}
+    human = {
+        name: {m: row[m]["frames"]["mean"] for m in ("nss", "cc")} for name, row in list(result["videos"].items())[-3:]
+    }
     assert human["one by the others"]["cc"] is None and human["half by half"]["nss"] is None
     assert human["truth by itself"]["nss"] > human["one by the others"]["nss"] > 1
     assert human["truth by itself"]["cc"] == pytest.approx(1) and 0.5 < human["half by half"]["cc"] < 1

@@ -111,9 +111,7 @@ def beaten(
     return total
 
 
-def _weighted(
-    among: Chosen, scale: _Scale, table: _Table, counts: Tensor, bins: Tensor, values: Tensor
-) -> Tensor:
+def _weighted(among: Chosen, scale: _Scale, table: _Table, counts: Tensor, bins: Tensor, values: Tensor) -> Tensor:
     """What the pixels that are looked at count, times their weights; int64 ``[B]``."""
     assert among.weights is not None
     if not scale.single:
