@@ -1,13 +1,12 @@
 """How well is attention predicted on videos that nothing was trained on?
 
 Leave one video out over the FindWho videos: the integrator is trained on the others (and on the stills of its config)
-and judged on the one left out, beside simpler predictors. Ground truth: a Gaussian of 40 pixels at 1280 x 720; scores on
-the grid of the frames with a longer side of 480 pixels, where every fixation counts (``gazenet.metrics.grid``); every
-5th frame that at least 8 people fixate. Beside the predictors stand the limits that people set on the same frames
-(``gazenet.metrics.human``): one observer by the others (NSS), half of them by the other half (CC), and the truth by
-itself. Intervals are 95 %
-bootstrap intervals over frames, and over videos, since frames of one video resemble each other. With OSIE also the
-image saliency cue alone, 5-fold.
+and judged on the one left out, beside simpler predictors. Ground truth: a Gaussian of 40 pixels at 1280 x 720; scores
+on the grid of the frames with a longer side of 480 pixels, where every fixation counts (``gazenet.metrics.grid``);
+every 5th frame that at least 8 people fixate. Beside the predictors stand the limits that people set on the same
+frames (``gazenet.metrics.human``): one observer by the others (NSS), half of them by the other half (CC), and the
+truth by itself. Intervals are 95 % bootstrap intervals over frames, and over videos, since frames of one video
+resemble each other. With OSIE also the image saliency cue alone, 5-fold.
 
 A cue that was itself learned from these videos or pictures must not have seen the one it is judged on.
 ``--folds FILE`` names a JSON object that says with which parameters such cues run:

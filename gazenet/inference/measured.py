@@ -42,7 +42,8 @@ Row = dict[str, object]
 class Table:
     """A row per video (``video_id``, ``dataset``, ``frames_len``, a column per metric), and the mean gate of each cue.
 
-    With the original definitions columns have their published names; the others end with the scoring ``grid``. ``notes``: what was left out, and why.
+    With the original definitions columns have their published names; the others end with the scoring ``grid``.
+    ``notes``: what was left out, and why.
     """
 
     rows: list[Row]

@@ -78,7 +78,7 @@ def paired_difference(
 def bootstrap_ratio(
     a: ArrayLike, b: ArrayLike, *, level: float = 0.95, samples: int = 2000, seed: int = 0
 ) -> Interval:
-    """The mean of ``a`` over that of ``b`` ``[N]``, drawn together; pairs that are not finite are left out and counted.
+    """The mean of ``a`` over that of ``b`` ``[N]``, drawn together; pairs not finite are left out and counted.
 
     Raises ValueError for a level outside 0..1 and for ``a`` and ``b`` of different lengths.
     """

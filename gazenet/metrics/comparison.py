@@ -153,7 +153,7 @@ class Comparison:
         return rows
 
     def differences(self) -> list[Row]:
-        """First place minus each other predictor on the frames that both have: mean over videos, which are resampled."""
+        """First place minus each other predictor on frames that both have: mean over videos, which are resampled."""
         best, *others = [str(row["predictions"]) for row in self.overall()]
         rows: list[Row] = []
         for name in others:

@@ -85,10 +85,10 @@ def score_frames(
 ) -> Scores:
     """Score the chosen frames of maps ``[T, h, w]`` (or by frame); ``sigma`` in pixels of the video.
 
-    Maps and ground truth are brought to the scoring grid of the frames (bilinear, :func:`gazenet.metrics.grid.on_grid`),
-    whose longer side is at most ``grid`` (None: 480); there every fixation counts, several in a cell too. ``others``
-    and ``prior`` are of the shape of that grid: how often each cell was fixated in other videos, and what information
-    gain is measured against.
+    Maps and ground truth are brought to the scoring grid of the frames (bilinear,
+    :func:`gazenet.metrics.grid.on_grid`), whose longer side is at most ``grid`` (None: 480); there every fixation
+    counts, several in a cell too. ``others`` and ``prior`` are of the shape of that grid: how often each cell was
+    fixated in other videos, and what information gain is measured against.
 
     ``mode`` ``original``: the definitions of the published evaluation, on the maps' own cells, each of which is
     fixated or not; maps whose longer side is below ``grid`` are enlarged to it first.

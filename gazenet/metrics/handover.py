@@ -1,8 +1,8 @@
 """Predictions and fixations in the form that pysaliency reads, so that its metrics can be computed on them.
 
-pysaliency is not needed to write it. A frame becomes a stimulus of the size of the scoring grid, its picture the density
-that people left (only its size matters to metrics of maps), its map what was scored, and every fixation counts as it
-did here. pysaliency tells stimuli apart by their content, so the first pixels of each picture hold its number.
+pysaliency is not needed to write it. A frame becomes a stimulus of the size of the scoring grid, its picture the
+density that people left (only its size matters to metrics of maps), its map what was scored, and every fixation counts
+as it did here. pysaliency tells stimuli apart by their content, so the first pixels of each picture hold its number.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ README = """Frames that were judged, for pysaliency (pip install pysaliency):
 def write_for_pysaliency(comparison: Comparison, folder: Path) -> int:
     """``stimuli/*.png``, ``maps/<predictor>/*.npy``, ``fixations.csv`` and ``README``; returns the number of frames.
 
-    ``n`` counts the stimuli in order of their names; ``x`` and ``y`` are the middles of fixated cells, a cell coming as
-    often as it was fixated (once with the published definitions). Only frames that every predictor has, and that were
-    judged on one grid, are written.
+    ``n`` counts the stimuli in order of their names; ``x`` and ``y`` are the middles of fixated cells, a cell coming
+    as often as it was fixated (once with the published definitions). Only frames that every predictor has, and that
+    were judged on one grid, are written.
     """
     names = [
         (f"{video}_{frame:06d}", video, frame) for video in comparison.videos for frame in _common(comparison, video)

@@ -4,9 +4,10 @@ Three limits, on the grid and by the definitions that predictors are scored with
 
 - one observer by the others: the density of everybody else, judged at that observer's fixations (NSS, AUC-Judd), mean
   over observers;
-- half by half: densities of two random halves of the observers against each other (CC, SIM), mean over ``DRAWS`` halves;
-- the truth by itself: the density that predictors are compared with, judged at the fixations it was made of. Nobody can
-  be better, and nobody who has not seen the fixations can be as good.
+- half by half: densities of two random halves of the observers against each other (CC, SIM), mean over ``DRAWS``
+  halves;
+- the truth by itself: the density that predictors are compared with, judged at the fixations it was made of. Nobody
+  can be better, and nobody who has not seen the fixations can be as good.
 
 Densities are sums of Gaussians, which are products of a row and a column. So means, variances and covariances of
 whichever maps one may add up from them follow from products of each two Gaussians; only what ranks pixels or takes the
@@ -49,7 +50,8 @@ def human_scores(
     """Scores of the three limits by name, of the chosen frames; arguments as of ``score_frames``.
 
     NaN where a metric is not defined for a limit, and in frames with fewer than two observers in the frame. None where
-    the truth does not say who looked, or never two people did. Halves follow from ``seed`` and the number of the frame.
+    the truth does not say who looked, or never two people did. Halves follow from ``seed`` and the number of the
+    frame.
     """
     if truth.subjects is None:
         return None
@@ -95,8 +97,8 @@ class _Densities:
 class _Seen:
     """The n fixations of m people inside one frame.
 
-    ``people`` ``[m, n]``: 1 where a fixation is that person's. ``cells`` ``[n, 2]``: row and column. ``down`` ``[n, h]``
-    and ``across`` ``[n, w]``: the Gaussian of each.
+    ``people`` ``[m, n]``: 1 where a fixation is that person's. ``cells`` ``[n, 2]``: row and column. ``down``
+    ``[n, h]`` and ``across`` ``[n, w]``: the Gaussian of each.
     """
 
     people: Values

@@ -1,4 +1,4 @@
-"""The human limit beside the predictors: scores on the same frames, and what share of the limit each predictor reaches."""
+"""The human limit beside the predictors: scores on the same frames, and the share of the limit that each reaches."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _point(value: float | None) -> Interval | None:
 def _columns(
     metrics: Sequence[str], scores: Mapping[str, Interval | None], shares: Mapping[str, Interval]
 ) -> dict[str, object]:
-    """``metric``, ``metric_low``, ``metric_high`` and, where people set one, the share of the limit; empty: unknown."""
+    """``metric``, ``metric_low``, ``metric_high`` and, where people set one, the share of it; empty: unknown."""
     row: dict[str, object] = {}
     for metric in metrics:
         row |= _three(metric, scores.get(metric))

@@ -30,7 +30,8 @@ class IntegratorTask(LightningModule):
 
     Batches are those of :class:`gazenet.data.samples.WindowSamples`. Logs ``train_*`` and ``val_*`` values under their
     published names. ``steps``: optimiser steps of the run, for schedules. ``warm_start``: a state dict to begin with.
-    ``judge``: who scores maps in validation; None: marks and density of the batch, on the cells of the target. Raises ValueError where losses and network do not go together.
+    ``judge``: who scores maps in validation; None: marks and density of the batch, on the cells of the target. Raises
+    ValueError where losses and network do not go together.
     """
 
     def __init__(

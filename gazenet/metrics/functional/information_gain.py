@@ -20,8 +20,8 @@ def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor, co
     """Mean over fixations of ``log2(eps + p) - log2(eps + b)``, in bits per fixation.
 
     ``prediction`` and ``fixations`` ``[..., H, W]``, ``baseline`` (for example the centre bias) broadcast to them;
-    prediction and baseline are scaled to sum 1. ``counted``: ``fixations`` are numbers, each of which counts. Returns float64 ``[...]``, NaN where nothing is fixated or a map is
-    not finite.
+    prediction and baseline are scaled to sum 1. ``counted``: ``fixations`` are numbers, each of which counts. Returns
+    float64 ``[...]``, NaN where nothing is fixated or a map is not finite.
     """
     check_pair(prediction, fixations)
     p, b = flat(prediction), flat(baseline.expand_as(prediction))

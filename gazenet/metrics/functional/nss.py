@@ -21,8 +21,8 @@ def nss(prediction: Tensor, fixations: Tensor, counted: bool = False) -> Tensor:
     """Mean z-score of the prediction at fixations.
 
     ``prediction`` ``[..., H, W]``; ``fixations`` same shape, a pixel counts once if its value is positive or, if
-    ``counted``, as often as its value says (whole numbers). Returns float64 ``[...]``: 0 for a constant prediction (its standard deviation, the population one, is 0), NaN where
-    nothing is fixated or the prediction is not finite.
+    ``counted``, as often as its value says (whole numbers). Returns float64 ``[...]``: 0 for a constant prediction
+    (its standard deviation, the population one, is 0), NaN where nothing is fixated or the prediction is not finite.
     """
     check_pair(prediction, fixations)
     p, chosen = flat(prediction), Chosen.fixated(fixations, counted)
