@@ -1,10 +1,12 @@
 """How well is attention predicted on videos that nothing was trained on?
 
 Leave one video out over the FindWho videos: the integrator is trained on the others (and on the stills of its config)
-and judged on the one left out, beside simpler predictors. Ground truth: a Gaussian of 40 pixels at 1280 x 720; NSS at
-fixated pixels of maps enlarged to 480 pixels; every 5th frame that at least 8 people fixate. Intervals are 95 %
-bootstrap intervals over frames, and over videos, since frames of one video resemble each other. With OSIE also the
-image saliency cue alone, 5-fold.
+and judged on the one left out, beside simpler predictors. Ground truth: a Gaussian of 40 pixels at 1280 x 720; scores
+on the grid of the frames with a longer side of 480 pixels, where every fixation counts (``gazenet.metrics.grid``);
+every 5th frame that at least 8 people fixate. Beside the predictors stand the limits that people set on the same
+frames (``gazenet.metrics.human``): one observer by the others (NSS), half of them by the other half (CC), and the
+truth by itself. Intervals are 95 % bootstrap intervals over frames, and over videos, since frames of one video
+resemble each other. With OSIE also the image saliency cue alone, 5-fold.
 
 A cue that was itself learned from these videos or pictures must not have seen the one it is judged on.
 ``--folds FILE`` names a JSON object that says with which parameters such cues run:
@@ -24,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gazenet.config.infer import InferConfig
@@ -32,12 +33,13 @@ from gazenet.config.load import load_config
 from gazenet.config.train import TrainConfig
 from gazenet.cues.rendering import Canvas, brightest
 from gazenet.data.clips import CueClip
-from gazenet.data.density import density
+from gazenet.data.fixations import FrameFixations
 from gazenet.data.types import open_dataset
 from gazenet.files import write_json
-from gazenet.metrics import functional
 from gazenet.metrics.bootstrap import bootstrap_mean, paired_difference
 from gazenet.metrics.evaluate import Scores, score_frames
+from gazenet.metrics.grid import SIDE
+from gazenet.metrics.human import human_scores
 from gazenet.training.fit import fit
 from gazenet.training.folds import Parameters, read_folds
 from gazenet.training.prepare import Chosen, Extract, Extracted, choose_items, cue_config, first_stage, open_clips
@@ -45,8 +47,8 @@ from gazenet.training.run import plain
 
 METRICS = ("nss", "cc")
 STRIDE, OBSERVERS = 5, 8
-GRID = 480
-"""Longer side of the maps when they are scored: fixated pixels, not fixated cells of a coarse map."""
+GRID = SIDE
+"""Longer side of the grid on which all is scored."""
 SPEAKER, SALIENCY = "active_speaker", "saliency"
 FUSED = "fused"
 IMAGE_FOLDS = 5
@@ -122,10 +124,11 @@ def one_fold(
         fitted = fit(variant, others, [], where, quiet=True)
         predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
     frames = test.targets(STRIDE, OBSERVERS)
-    return {
+    scores = {
         name: score_frames(maps, test.truth, frames, test.sigma, METRICS, grid=GRID)
         for name, maps in predictors.items()
     }
+    return scores | (human_scores(test.truth, frames, test.sigma, METRICS, grid=GRID) or {})
 
 
 def leave_one_out(
@@ -176,11 +179,12 @@ def _joined(by_video: Mapping[str, Mapping[str, Scores]], name: str, metric: str
 def image_folds(
     config: TrainConfig, root: Path, extract: Remembered, folds: Mapping[str, Parameters]
 ) -> dict[str, Any]:
-    """The image saliency cue alone on OSIE at full resolution: each fifth judged by weights that have not seen it."""
-    items = list(open_dataset("osie", root).items())
+    """The image saliency cue alone on OSIE: each fifth judged by weights that have not seen it."""
+    collection = open_dataset("osie", root)
+    items = list(collection.items())
     parts = np.array_split(np.random.RandomState(7).permutation(len(items)), IMAGE_FOLDS)
     base = cue_config(config.model_copy(update={"cues": (SALIENCY,)}))
-    scores: dict[str, list[tuple[float, float]]] = {"cue saliency": [], "centre prior": []}
+    scores: dict[str, list[Scores]] = {}
     for number, part in enumerate(parts):
         given = fold_parameters(folds, f"osie-{number}").get(SALIENCY, {})
         alone = [
@@ -191,25 +195,25 @@ def image_folds(
         chosen = [items[k] for k in part]
         found = extract(base.model_copy(update={"extractors": tuple(alone)}), [item.path for item in chosen])
         for item in chosen:
-            points = item.fixations(np.zeros(1))[0]
-            cue = np.asarray(found[item.path].maps[SALIENCY][0], np.float32)
-            scores["cue saliency"].append(score_still(cue, points, item.size))
-            scores["centre prior"].append(score_still(centre_prior(item.size), points, item.size))
+            predictors = {
+                "cue saliency": np.asarray(found[item.path].maps[SALIENCY][0], np.float32),
+                "centre prior": centre_prior(item.size),
+            }
+            for name, one in score_still(predictors, item.fixations(np.zeros(1)), collection.sigma).items():
+                scores.setdefault(name, []).append(one)
     return {
-        name: {m: plain(asdict(bootstrap_mean([row[k] for row in rows]))) for k, m in enumerate(METRICS)}
+        name: {m: plain(asdict(bootstrap_mean([one.values[m][0] for one in rows]))) for m in METRICS}
         for name, rows in scores.items()
     }
 
 
-def score_still(prediction: Maps, points: NDArray[np.float64], size: tuple[int, int]) -> tuple[float, float]:
-    """NSS and CC at full resolution; a fixated pixel counts once, Gaussian of 24 pixels at 800."""
-    from gazenet.data.density import fixation_map
-
-    small = torch.from_numpy(np.asarray(prediction, np.float32))[None, None]
-    large = torch.nn.functional.interpolate(small, size, mode="bicubic", align_corners=False)[0, 0]
-    hit = torch.from_numpy(fixation_map(points, size, size))
-    smooth = torch.from_numpy(density(points, size, size, 24 * size[1] / 800, distinct=True))
-    return float(functional.nss(large, hit)), float(functional.cc(large, smooth))
+def score_still(predictors: Mapping[str, Maps], truth: FrameFixations, sigma: float) -> dict[str, Scores]:
+    """Scores of maps ``[h, w]`` of one picture by predictor, then the limits that people set."""
+    only = np.zeros(1, np.int64)
+    found = {
+        name: score_frames(map_[None], truth, only, sigma, METRICS, grid=GRID) for name, map_ in predictors.items()
+    }
+    return found | (human_scores(truth, only, sigma, METRICS, grid=GRID) or {})
 
 
 def show(rows: Mapping[str, Any], videos: Sequence[str]) -> str:
@@ -262,7 +266,8 @@ def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> i
     config = load_config("train", args.train_config, [f"data.root={json.dumps(str(args.root))}", *args.set])
     folds = read_folds(args.folds) if args.folds else {}
     remembered = Remembered(extract)
-    result: dict[str, Any] = {"config": config.model_dump(mode="json")}
+    result: dict[str, Any] = {"config": config.model_dump(mode="json"), "scoring_grid": f"longer side at most {GRID}"}
+    print(f"scored on the grid of the frames, longer side at most {GRID} pixels; every fixation counts")
     if not args.no_videos:
         result.update(judge_videos(config, args.work, remembered, folds))
     if not args.no_images and (args.root / "osie").is_dir():

@@ -19,9 +19,12 @@ from gazenet.files import write_text
 from gazenet.overwriting import Target, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
+    from gazenet.metrics.bootstrap import Interval
     from gazenet.metrics.comparison import Comparison
     from gazenet.metrics.truth import VideoTruth
 
+SMALLEST = 16
+"""Longer side of the coarsest grid that can be asked for."""
 PARTS = ("train", "validation", "test")
 AS_OPTIONS = {
     "--set data.root=": "--root ",
@@ -40,6 +43,15 @@ predicted. Its times count from the start of the file, as players show it; --clo
 first picture. With --dataset sequences (--root DIR: DIR/VIDEO/frames, maps, fixations) predictions may also be folders
 of grey pictures, one of each frame's name and size. The shuffled AUC takes the fixations of the other videos, or the
 bright half of --baseline.
+
+Maps, fixations and densities are brought to one grid first, which does not depend on the maps: the frame's own size,
+its longer side at most --grid (480); maps are stretched bilinearly. There every fixation counts, also several in one
+pixel, those of other videos too. All tables name the grid. With --mode original maps are judged on their own cells,
+each fixated or not, as published.
+
+Where the fixations tell observers apart, the human limit on the same frames stands beside the scores: one observer by
+the others (NSS, AUC-Judd), one half of them by the other (CC, SIM; mean of 10 random halves), the truth by itself, and
+each prediction as a share of the limit (AUC-Judd: of what it lies above chance); human.csv has it by video.
 
 exit codes: 0 done; 1 something cannot be scored; 2 the request is wrong"""
 
@@ -105,12 +117,15 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--metrics", metavar="NAME", nargs="+", help=f"some of {', '.join(NAMES)}")
     parser.add_argument("--mode", choices=["standard", "original"], default="standard", help="original: as published")
+    parser.add_argument(
+        "--grid", type=int, metavar="SIDE", help="longer side at most of the frames when scored (default: 480)"
+    )
     parser.add_argument("--stride", type=int, default=1, metavar="N", help="judge every N-th frame")
     parser.add_argument("--min_observers", type=int, default=1, metavar="N", help="leave out frames of fewer people")
     parser.add_argument("--baseline", metavar="PICTURE", help="centre bias, instead of other videos' fixations")
     parser.add_argument("--output", metavar="FILE", help="also write the table of videos as CSV")
     parser.add_argument(
-        "--output_dir", metavar="DIR", help="also write all tables: videos, overall, frames, differences"
+        "--output_dir", metavar="DIR", help="also write all tables: videos, overall, frames, differences, human"
     )
     parser.add_argument(
         "--pictures", type=int, default=0, metavar="N", help="draw the N best and worst frames of each"
@@ -127,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
     from gazenet.metrics.comparison import Options, compare
 
     known = ground_truth(args)
-    options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode)
+    options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode, args.grid)
     found = compare(folders, known, options)
     if not found.videos:
         which = " in common" if len(folders) > 1 else ""
@@ -191,9 +206,13 @@ def check(args: argparse.Namespace) -> dict[str, Path]:
     for option, given, test in asked:
         if given and not test(Path(given)):
             raise UsageError(f"{option} {given}: there is no such {'file' if test is Path.is_file else 'folder'}")
-    for option, number, least in (("--stride", args.stride, 1), ("--pictures", args.pictures, 0)):
+    side = SMALLEST if args.grid is None else args.grid
+    least_of = (("--stride", args.stride, 1), ("--pictures", args.pictures, 0), ("--grid", side, SMALLEST))
+    for option, number, least in least_of:
         if number < least:
             raise UsageError(f"{option} {number}: must be at least {least}")
+    if args.grid is not None and args.mode == "original":
+        raise UsageError("--grid: the published evaluation judges maps on their own cells: leave out --mode original")
     if args.pictures and not args.output_dir:
         raise UsageError("--pictures: add --output_dir DIR, where they are written")
     return folders
@@ -277,7 +296,8 @@ def write(args: argparse.Namespace, found: Comparison) -> None:
     if args.output_dir:
         folder = Path(args.output_dir)
         tables = {"videos": found.by_video(), "overall": found.overall(), "frames": list(found.by_frame())}
-        for name, rows in {**tables, "differences": found.differences()}.items():
+        tables |= {"differences": found.differences(), "human": human_rows(found)}
+        for name, rows in tables.items():
             if rows:
                 write_text(folder / f"{name}.csv", to_csv(rows))
         if args.pictures:
@@ -293,13 +313,57 @@ def write(args: argparse.Namespace, found: Comparison) -> None:
 def show(found: Comparison) -> None:
     """Print the table of videos, and the comparison where there is something to compare."""
     several = len(found.judged) > 1
-    rows = [{k: v for k, v in row.items() if several or k != "predictions"} for row in found.by_video()]
+    hidden = ("grid",) if several else ("grid", "predictions")
+    rows = [{k: v for k, v in row.items() if k not in hidden} for row in found.by_video()]
     print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
+    grids = found.grids
+    print(
+        f"scored at {grids} pixels, where every fixation counts"
+        if found.mode == "standard"
+        else f"judged at {grids} cells"
+    )
+    show_human(found)
     if several:
         over = "videos" if len(found.videos) > 1 else "frames of the only video"
         ranked = ", ".join(metric.upper() for metric in found.ranked)
         print(f"\nmean place over {ranked}; 95 % intervals over {over}")
         print_table(comparison_table(found))
+
+
+def show_human(found: Comparison) -> None:
+    """Print how well people predict people and what share of it each predictor reaches, or why that is not known."""
+    from gazenet.metrics.limits import LIMITS, standings
+
+    if found.mode == "original":
+        return
+    if not any(name in LIMITS for name in found.metrics):
+        return
+    rows = standings(found)
+    if not rows:
+        print("no human limit: no frame was fixated by two people that the fixations tell apart")
+        return
+    over = "videos" if len(found.human) > 1 else "frames of the only video"
+    frames = sum(rows[0].frames.values())
+    print(f"\nhuman limit on the same {frames} frames; 95 % intervals over {over}; in brackets the share of the limit")
+    names = [name for name in found.metrics if name in LIMITS]
+    lines = [["predictions", *names]]
+    for row in rows:
+        lines.append([row.name, *(_standing(row.overall.get(name), row.shares.get(name)) for name in names)])
+    print_table(lines)
+
+
+def _standing(score: Interval | None, share: Interval | None) -> str:
+    if score is None:
+        return "-"
+    text = f"{score.mean:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    return text if share is None else f"{text} ({share.mean:.0%})"
+
+
+def human_rows(found: Comparison) -> list[Row]:
+    """The table ``human.csv``; empty where no limit is known."""
+    from gazenet.metrics.limits import human_table
+
+    return list(human_table(found))
 
 
 def comparison_table(found: Comparison) -> list[list[str]]:

@@ -96,7 +96,11 @@ class MetricsConfig(Settings):
         None, description="Picture of the centre bias for the shuffled AUC; null or absent: other videos' fixations."
     )
     grid: int | None = Field(
-        None, ge=16, le=2048, description="Longer side to which smaller maps are enlarged before they are judged."
+        None,
+        ge=16,
+        le=2048,
+        description="Longer side at most of the frames' grid on which all is scored (null: 480); with the original "
+        "definitions, the longer side to which smaller maps are enlarged (null: their own).",
     )
     stride: int = Field(1, ge=1, description="Judge every stride-th frame.")
     min_observers: int = Field(1, ge=1, description="Leave out frames that fewer people looked at.")

@@ -20,11 +20,12 @@ Size = tuple[int, int]
 
 def inside(points: Points, size: Size) -> Points:
     """The points that lie in a frame of ``size`` (height, width)."""
-    kept: Points = points[_within(points, size)]
+    kept: Points = points[within(points, size)]
     return kept
 
 
-def _within(points: Points, size: Size) -> NDArray[np.bool_]:
+def within(points: Points, size: Size) -> NDArray[np.bool_]:
+    """Which points lie in a frame of ``size`` (height, width)."""
     x, y = points[:, 0], points[:, 1]
     found: NDArray[np.bool_] = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
     return found
@@ -46,6 +47,13 @@ def fixation_map(points: Points, size: Size, shape: Size) -> NDArray[np.uint8]:
     return marked
 
 
+def fixation_counts(points: Points, size: Size, shape: Size) -> NDArray[np.int64]:
+    """int64 ``[h, w]``: how many points lie in each cell."""
+    rows_columns = cells(points, size, shape)
+    flat = rows_columns[:, 0] * shape[1] + rows_columns[:, 1]
+    return np.bincount(flat, minlength=shape[0] * shape[1]).astype(np.int64).reshape(shape)
+
+
 def density(
     points: Points,
     size: Size,
@@ -65,16 +73,22 @@ def density(
         raise ValueError(f"sigma must be positive, not {sigma}")
     if weights is not None and (distinct or len(weights) != len(points)):
         raise ValueError(f"{len(weights)} weights do not fit {len(points)} points, or points that count once")
-    within = _within(points, size)
-    kept = points[within]
+    held = within(points, size)
+    kept = points[held]
     if distinct:
         kept = np.unique(np.floor(kept), axis=0) + 0.5
-    down = _profile(kept[:, 1], size[0], shape[0], sigma)
+    down, across = profiles(kept, size, shape, sigma)
     if weights is not None:
-        down = down * weights[within, None]
-    across = _profile(kept[:, 0], size[1], shape[1], sigma)
+        down = down * weights[held, None]
     # A Gaussian is separable, so the sum over points is one matrix product.
     return (down.T @ across).astype(np.float32)
+
+
+def profiles(
+    points: Points, size: Size, shape: Size, sigma: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``[n, h]`` and ``[n, w]``: the Gaussian of each point is the outer product of its two rows."""
+    return _profile(points[:, 1], size[0], shape[0], sigma), _profile(points[:, 0], size[1], shape[1], sigma)
 
 
 def _profile(positions: NDArray[np.float64], length: int, count: int, sigma: float) -> NDArray[np.float64]:

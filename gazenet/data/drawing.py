@@ -59,6 +59,10 @@ class PublishedFixations(FrameFixations):
         """uint8 ``[h, w]``: 1 wherever anything of a stretched plus is left, as the released metrics count."""
         return (_stretched(published_fixations(self.points[frame], self.size), h, w) > 0).astype(np.uint8)
 
+    def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
+        """int64 ``[h, w]``: as :meth:`fixation_map`; what is drawn does not say how often it was fixated."""
+        return self.fixation_map(frame, h, w).astype(np.int64)
+
 
 @dataclass(frozen=True)
 class PictureFixations(FrameFixations):

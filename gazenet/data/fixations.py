@@ -8,7 +8,7 @@ never a rounded rate, and what time 0 of a table means is said by its :data:`Clo
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,13 +61,15 @@ class Fixations:
 class FrameFixations:
     """The fixations of each of T frames of a video or picture of ``size`` (height, width).
 
-    ``weights``: how much each point counts in the density, for example its duration; None: all the same.
+    ``weights``: how much each point counts in the density, for example its duration; None: all the same. ``subjects``:
+    whose fixation each point is, int64 ``[n]`` for each frame; None: not known.
     """
 
     size: Size
     points: Sequence[Points]
     observers: NDArray[np.int64]
     weights: Sequence[Weights] | None = None
+    subjects: Sequence[NDArray[np.int64]] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -86,6 +88,10 @@ class FrameFixations:
     def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
         """uint8 ``[h, w]``, 1 where somebody looked."""
         return maps.fixation_map(self.points[frame], self.size, (h, w))
+
+    def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
+        """int64 ``[h, w]``: how many fixations lie in each cell."""
+        return maps.fixation_counts(self.points[frame], self.size, (h, w))
 
 
 def on_clock(times: NDArray[np.float64], clock: Clock) -> NDArray[np.float64]:
@@ -142,14 +148,16 @@ def per_frame(
     for k, (a, b) in enumerate(zip(first, stop, strict=True)):
         for frame in range(a, b):
             members[frame].append(k)
-    observers = np.array([len(set(fixations.subject[who].tolist())) for who in members], np.int64)
-    return FrameFixations(size, [fixations.points[who] for who in members], observers)
+    subjects = [fixations.subject[who] for who in members]
+    observers = np.array([len(np.unique(one)) for one in subjects], np.int64)
+    return FrameFixations(size, [fixations.points[who] for who in members], observers, subjects=subjects)
 
 
 def constant(fixations: Fixations, frames: int, size: Size) -> FrameFixations:
     """Every frame of a still picture has all its fixations, whenever they happened."""
     observers = len(np.unique(fixations.subject))
-    return FrameFixations(size, [fixations.points] * frames, np.full(frames, observers, np.int64))
+    counts = np.full(frames, observers, np.int64)
+    return FrameFixations(size, [fixations.points] * frames, counts, subjects=[fixations.subject] * frames)
 
 
 def nobody(frames: int, size: Size) -> FrameFixations:
@@ -164,20 +172,46 @@ TIMING = ("start_ms", "duration_ms")
 def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
     """Read a CSV of fixations, grouped by its column ``key`` (``video`` or ``image``; ids stay text).
 
-    Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Raises UsageError naming
-    file, line and column.
+    Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Subjects may be text: where
+    one is no whole number, all are numbered from 0 in the order in which the table names them. Raises UsageError
+    naming file, line and column.
     """
     wanted = (*REQUIRED, *TIMING) if timed else REQUIRED
     groups: dict[str, list[tuple[float, ...]]] = {}
+    people: dict[str, list[str]] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             _check_columns(path, reader.fieldnames, (key, *wanted))
             for row in reader:
-                groups.setdefault(row[key], []).append(_numbers(path, reader.line_num, row, wanted))
+                groups.setdefault(row[key], []).append(_numbers(path, reader.line_num, row, wanted[1:]))
+                people.setdefault(row[key], []).append(_subject(path, reader.line_num, row))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as a table of fixations: {error}") from None
-    return {name: _as_fixations(np.array(rows), timed) for name, rows in groups.items()}
+    number = _numbered(name for names in people.values() for name in names)
+    return {
+        name: _as_fixations(np.array([number[one] for one in people[name]], np.int64), np.array(rows), timed)
+        for name, rows in groups.items()
+    }
+
+
+def _subject(path: Path, line: int, row: dict[str, str]) -> str:
+    name = (row["subject"] or "").strip()
+    if name.lower() in ("", "nan"):
+        raise UsageError(f"{path}: line {line}: column subject must say who looked, not {row['subject']!r}")
+    return name
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    """Each name's number: its own where all are whole numbers, else its place."""
+    order = list(dict.fromkeys(names))
+    try:
+        values = [float(name) for name in order]
+        if all(value.is_integer() for value in values):
+            return {name: int(value) for name, value in zip(order, values, strict=True)}
+    except ValueError:
+        pass
+    return {name: k for k, name in enumerate(order)}
 
 
 def _check_columns(path: Path, found: Sequence[str] | None, wanted: Sequence[str]) -> None:
@@ -199,6 +233,6 @@ def _numbers(path: Path, line: int, row: dict[str, str], wanted: Sequence[str]) 
     return tuple(values)
 
 
-def _as_fixations(rows: NDArray[np.float64], timed: bool) -> Fixations:
-    start, duration = (rows[:, 3] / 1000, rows[:, 4] / 1000) if timed else (np.zeros(len(rows)), np.zeros(len(rows)))
-    return Fixations(rows[:, 0].astype(np.int64), start, duration, np.ascontiguousarray(rows[:, 1:3]))
+def _as_fixations(subject: NDArray[np.int64], rows: NDArray[np.float64], timed: bool) -> Fixations:
+    start, duration = (rows[:, 2] / 1000, rows[:, 3] / 1000) if timed else (np.zeros(len(rows)), np.zeros(len(rows)))
+    return Fixations(subject, start, duration, np.ascontiguousarray(rows[:, :2]))

@@ -112,7 +112,8 @@ class FrameVideo:
         spans = [slice(a, b) for a, b in zip(first, last, strict=True)]
         self._check_length(rows)
         observers = np.array([len(np.unique(table.subject[span])) for span in spans], np.int64)
-        found = FrameFixations(self.size, [table.points[span] for span in spans], observers)
+        subjects = [table.subject[span] for span in spans]
+        found = FrameFixations(self.size, [table.points[span] for span in spans], observers, subjects=subjects)
         if self.behaviour == "corrected":
             return found
         return PublishedFixations(found.size, found.points, observers, [table.weight[span] for span in spans])

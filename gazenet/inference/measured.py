@@ -28,10 +28,13 @@ from gazenet.inference.results import RunResult, VideoSummary
 from gazenet.inference.sources import identity
 from gazenet.inference.video import default_store
 from gazenet.metrics import saliency
-from gazenet.metrics.evaluate import Maps, Predicted, read_predicted, score_frames
-from gazenet.metrics.truth import Elsewhere, all_points, elsewhere, from_picture
+from gazenet.metrics.evaluate import Predicted, judged_shape, read_predicted, score_frames
+from gazenet.metrics.grid import as_text
+from gazenet.metrics.truth import Elsewhere, OtherVideos, all_points, from_picture
 
 SHORT = {ours: published for published, ours in METRICS.items()}
+GRID = "grid"
+"""Column that says on which grid the standard definitions judged a video, width x height."""
 Row = dict[str, object]
 
 
@@ -39,7 +42,8 @@ Row = dict[str, object]
 class Table:
     """A row per video (``video_id``, ``dataset``, ``frames_len``, a column per metric), and the mean gate of each cue.
 
-    With the original definitions columns have their published names. ``notes``: what was left out, and why.
+    With the original definitions columns have their published names; the others end with the scoring ``grid``.
+    ``notes``: what was left out, and why.
     """
 
     rows: list[Row]
@@ -49,13 +53,13 @@ class Table:
 
     def mean(self) -> Row:
         """The mean of the videos; frames summed."""
-        columns = list(self.rows[0])[3:]
+        columns = [name for name in list(self.rows[0])[3:] if name != GRID]
         means: Row = {name: _mean(np.array([row[name] for row in self.rows], np.float64)) for name in columns}
         return {
             "video_id": "mean",
             "dataset": "",
             "frames_len": sum(int(str(r["frames_len"])) for r in self.rows),
-        } | means
+        } | means | ({GRID: _common(self.rows)} if GRID in self.rows[0] else {})
 
 
 def run_collection(
@@ -91,13 +95,16 @@ def measure(
     truths = [known.item.fixations(found.times) for (known, _), found in zip(finished, predicted, strict=True)]
     names, notes = usable(metrics, len(truths))
     original = metrics.definitions == "original"
+    # Two data sets may have a video of the same name: they are told apart by their place.
+    others = OtherVideos({str(k): all_points(one) for k, one in enumerate(truths)})
     rows: list[Row] = []
     for k, ((known, _), found) in enumerate(zip(finished, predicted, strict=True)):
-        others = _others(metrics, [one for j, one in enumerate(truths) if j != k], shape_of(found.maps, metrics.grid))
-        values = _scores(found, truths[k], known, metrics, names, others)
+        shape = judged_shape(truths[k], (found.maps.shape[1], found.maps.shape[2]), metrics.grid, metrics.definitions)
+        values = _scores(found, truths[k], known, metrics, names, _others(metrics, others, str(k), shape))
         count = max((int(np.isfinite(column).sum()) for column in values.values()), default=0)
         means = {SHORT[name] if original else name: _mean(column) for name, column in values.items()}
-        rows.append({"video_id": known.item.name, "dataset": known.dataset, "frames_len": count, **means})
+        row: Row = {"video_id": known.item.name, "dataset": known.dataset, "frames_len": count, **means}
+        rows.append(row if original else row | {GRID: as_text(shape)})
     return Table(rows, _gates(graph, finished, rows), _file(metrics, output_dir), notes)
 
 
@@ -158,22 +165,20 @@ def _scores(
     return scores.values
 
 
-def _others(metrics: MetricsConfig, truths: Sequence[FrameFixations], shape: Size) -> Elsewhere | None:
+def _others(metrics: MetricsConfig, others: OtherVideos, video: str, shape: Size) -> Elsewhere | None:
     """What people look at elsewhere: by the picture of the baseline if it is there, else in the other videos."""
     if metrics.baseline is None or not Path(metrics.baseline).is_file():
-        return elsewhere([all_points(one) for one in truths], shape)
+        return others.of(video, shape, "information_gain" in metrics.names)
     found = from_picture(Path(metrics.baseline), shape)
     # The published evaluation draws from every pixel of the baseline that is not black.
-    return Elsewhere(found.prior > 0, found.prior) if metrics.definitions == "original" else found
+    if metrics.definitions == "original" and found.prior is not None:
+        return Elsewhere(found.prior > 0, found.prior)
+    return found
 
 
-def shape_of(maps: Maps, grid: int | None) -> Size:
-    """Height and width at which maps ``[T, h, w]`` are judged."""
-    height, width = maps.shape[1:3]
-    longer = max(height, width)
-    if grid is None or longer >= grid:
-        return height, width
-    return round(height * grid / longer), round(width * grid / longer)
+def _common(rows: Sequence[Row]) -> str:
+    """The grids of all rows."""
+    return " ".join(sorted({str(row[GRID]) for row in rows}))
 
 
 def _mean(column: NDArray[np.float64]) -> float:

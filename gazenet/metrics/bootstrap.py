@@ -75,6 +75,27 @@ def paired_difference(
     return bootstrap_mean(first - second, groups=groups, level=level, samples=samples, seed=seed)
 
 
+def bootstrap_ratio(
+    a: ArrayLike, b: ArrayLike, *, level: float = 0.95, samples: int = 2000, seed: int = 0
+) -> Interval:
+    """The mean of ``a`` over that of ``b`` ``[N]``, drawn together; pairs not finite are left out and counted.
+
+    Raises ValueError for a level outside 0..1 and for ``a`` and ``b`` of different lengths.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level}")
+    first, second = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    if len(first) != len(second):
+        raise ValueError(f"paired values must be of one length, not {len(first)} and {len(second)}")
+    finite = np.isfinite(first) & np.isfinite(second)
+    if not finite.any():
+        return Interval(np.nan, np.nan, np.nan, 0, len(first))
+    ratios = _resampled_means(first[finite], second[finite], samples, np.random.default_rng(seed))
+    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
+    ratio = float(first[finite].sum() / second[finite].sum())
+    return Interval(ratio, float(low), float(high), int(finite.sum()), int((~finite).sum()))
+
+
 def _parts(
     values: NDArray[np.float64], groups: list[object] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gazenet.data.density import Size
+from gazenet.data.doubtful import Doubts, doubts, meant, notes
 from gazenet.data.fixations import FrameFixations, clock_note
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
-from gazenet.metrics.evaluate import METRICS, Predicted, Scores, read_predicted, score_frames
+from gazenet.metrics.evaluate import METRICS, Predicted, Scores, judged_shape, read_predicted, score_frames
+from gazenet.metrics.grid import as_text, scoring_grid
+from gazenet.metrics.human import human_scores
 from gazenet.metrics.pictures import pictured
 from gazenet.metrics.saliency import Mode
-from gazenet.metrics.truth import Elsewhere, VideoTruth, elsewhere, from_picture, looks_of
+from gazenet.metrics.truth import Elsewhere, OtherVideos, VideoTruth, from_picture, looks_of
 
 RANKED = ("nss", "sim", "cc")
 """What decides over places."""
+GRID = "grid"
+"""The last column of every table."""
 Row = dict[str, object]
 
 
@@ -28,7 +32,8 @@ class Options:
     """What is scored and how.
 
     Every ``stride``-th frame with at least ``min_observers`` fixating people. ``baseline``: a picture of the centre
-    bias, instead of the fixations of other videos. ``mode``: ``original`` for the published definitions.
+    bias, instead of the fixations of other videos. ``mode``: ``original`` for the published definitions, on the maps'
+    own cells. ``grid``: longer side at most of the frames' grid on which all is scored (None: 480).
     """
 
     metrics: tuple[str, ...] = METRICS
@@ -36,6 +41,12 @@ class Options:
     min_observers: int = 1
     baseline: Path | None = None
     mode: Mode = "standard"
+    grid: int | None = None
+
+    @property
+    def prior(self) -> bool:
+        """Whether a metric is measured against how likely places are fixated elsewhere."""
+        return any("prior" in saliency.METRICS[name].truth for name in self.metrics)
 
 
 @dataclass(frozen=True)
@@ -58,25 +69,34 @@ class Comparison:
     """``judged[predictor][video]``: the videos that every predictor predicted, in the same order.
 
     ``left_out``: names of videos that only some predicted. ``unavailable``: metrics that needed other videos'
-    fixations where there are none. ``notes``: on which clock fixations were taken where clocks differ, in plain lines.
+    fixations where there are none. ``human[video][limit]``: how well people predict people on the frames that all
+    predictors were judged on, see :mod:`gazenet.metrics.human`; videos of which it is not known are not in it.
+    ``notes``: in plain lines, which fixations cannot be meant, and on which clock they were taken where clocks differ.
     """
 
     judged: Mapping[str, Mapping[str, Judged]]
     metrics: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
+    mode: Mode = "standard"
+    human: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
     def videos(self) -> list[str]:
         return list(next(iter(self.judged.values())))
 
+    @property
+    def grids(self) -> str:
+        """The grids on which frames were scored, width x height."""
+        return str(_grid([one for videos in self.judged.values() for one in videos.values()])[GRID])
+
     def by_video(self) -> list[Row]:
         """A row for each predictor and video, then the mean of its videos: frames judged, of them invalid, means."""
         rows: list[Row] = []
         for name, videos in self.judged.items():
             own = [_row(name, video, one) for video, one in videos.items()]
-            rows += [*own, _mean_row(name, own, self.metrics)]
+            rows += [*own, _mean_row(name, own, self.metrics) | _grid(list(videos.values()))]
         return rows
 
     def by_frame(self) -> Iterator[Row]:
@@ -85,7 +105,7 @@ class Comparison:
             for video, one in videos.items():
                 for k, frame in enumerate(one.scores.frames):
                     values = {metric: float(column[k]) for metric, column in one.scores.values.items()}
-                    yield {"predictions": name, "video": video, "frame": int(frame), **values}
+                    yield {"predictions": name, "video": video, "frame": int(frame), **values, **_grid([one])}
 
     def intervals(self, name: str) -> dict[str, Interval]:
         """Mean over videos of a predictor's scores and its 95 % interval by resampling videos (of one: its frames)."""
@@ -129,11 +149,11 @@ class Comparison:
             row["invalid"] = sum(_invalid(one.scores) for one in each)
             for metric, interval in self.intervals(name).items():
                 row.update({metric: interval.mean, f"{metric}_low": interval.low, f"{metric}_high": interval.high})
-            rows.append(row)
+            rows.append(row | _grid(list(each)))
         return rows
 
     def differences(self) -> list[Row]:
-        """First place minus each other predictor on the frames that both have; intervals by resampling videos."""
+        """First place minus each other predictor on frames that both have: mean over videos, which are resampled."""
         best, *others = [str(row["predictions"]) for row in self.overall()]
         rows: list[Row] = []
         for name in others:
@@ -141,20 +161,19 @@ class Comparison:
             for metric in self.metrics:
                 found = self._difference(best, name, metric)
                 row.update({metric: found.mean, f"{metric}_low": found.low, f"{metric}_high": found.high})
-            rows.append(row)
+            rows.append(row | _grid([*self.judged[best].values(), *self.judged[name].values()]))
         return rows
 
     def _difference(self, first: str, second: str, metric: str) -> Interval:
-        columns: tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]] = ([], [])
-        groups: list[object] = []
+        """Over videos as in :meth:`intervals`, so that both tables say the same; of one video over its frames."""
+        by_video = []
         for video in self.videos:
             a, b = self.judged[first][video].scores, self.judged[second][video].scores
-            common, at, bt = np.intersect1d(a.frames, b.frames, return_indices=True)
-            columns[0].append(a.values[metric][at])
-            columns[1].append(b.values[metric][bt])
-            groups += [video] * len(common)
-        several = len(self.videos) > 1
-        return paired_difference(*map(np.concatenate, columns), groups=groups if several else None)
+            _, at, bt = np.intersect1d(a.frames, b.frames, return_indices=True)
+            by_video.append((a.values[metric][at], b.values[metric][bt]))
+        if len(by_video) == 1:
+            return paired_difference(*by_video[0])
+        return bootstrap_mean([paired_difference(*pair, samples=1).mean for pair in by_video])
 
 
 def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], options: Options) -> Comparison:
@@ -172,18 +191,61 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
         name: {video: _opened(folders[video], truths[video]) for video in sorted(everywhere)}
         for name, folders in found.items()
     }
-    shown = {video: _frames(opened, truths[video], video) for video in sorted(everywhere)}
-    usable, unavailable = _usable(options, truths, shown)
+    doubtful = {video: _doubts(opened, truths[video], video) for video in sorted(everywhere)}
+    about = {
+        one.source: {v: d for v, d in doubtful.items() if truths[v].source == one.source} for one in truths.values()
+    }
+    lines = tuple(line for source, videos in about.items() for line in notes(source, videos))
+    shown = {video: meant(_frames(opened, truths[video], video), doubtful[video]) for video in sorted(everywhere)}
+    looks = {name: looks_of(truth, shown) for name, truth in truths.items()}
+    unmeant = {video for video, one in doubtful.items() if one.all}
+    others = OtherVideos({name: one for name, one in looks.items() if one is not None and name not in unmeant})
+    usable, unavailable = _usable(options, others, list(shown))
     judged = {
-        name: {video: _judge(one, truths, shown, usable) for video, one in videos.items()}
+        name: {
+            video: _judge(one, truths[video], shown[video], others, usable, doubtful[video])
+            for video, one in videos.items()
+        }
         for name, videos in opened.items()
     }
-    notes = [
+    human = _human(judged, truths, others, usable) if usable.mode == "standard" else {}
+    clocks = [
         clock_note(video, next(iter(opened.values()))[video].times, clock)
         for video in sorted(everywhere)
         if (clock := truths[video].clock) is not None
     ]
-    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, tuple(filter(None, notes)))
+    lines += tuple(filter(None, clocks))
+    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, usable.mode, human, lines)
+
+
+def _human(
+    judged: Mapping[str, Mapping[str, Judged]], truths: Mapping[str, VideoTruth], others: OtherVideos, options: Options
+) -> dict[str, Mapping[str, Scores]]:
+    """The limits that people set, of each video where observers are told apart."""
+    found: dict[str, Mapping[str, Scores]] = {}
+    for video, first in next(iter(judged.values())).items():
+        every = [videos[video].scores.frames for videos in judged.values()]
+        frames = every[0][np.all([np.isin(every[0], one) for one in every], axis=0)]
+        known = _elsewhere(video, others, scoring_grid(first.truth.size, options.grid), options)
+        limits = human_scores(
+            first.truth,
+            frames,
+            truths[video].sigma(first.video.size),
+            options.metrics,
+            None if known is None else known.others,
+            options.grid,
+            None if known is None else known.prior,
+        )
+        if limits is not None:
+            found[video] = limits
+    return found
+
+
+def _elsewhere(video: str, others: OtherVideos, shape: Size, options: Options) -> Elsewhere | None:
+    """What is fixated in other videos, or what a picture of the centre bias says of it."""
+    if options.baseline is not None:
+        return from_picture(options.baseline, shape)
+    return others.of(video, shape, options.prior)
 
 
 def _with_truth(folder: Path, truths: Mapping[str, VideoTruth]) -> dict[str, Path]:
@@ -208,42 +270,38 @@ def _opened(folder: Path, truth: VideoTruth) -> Predicted:
     return Predicted(folder.name, pictured(folder, names, size), np.arange(len(names), dtype=np.float64), size)
 
 
+def _doubts(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> Doubts:
+    first = next(iter(opened.values()))[video]
+    return Doubts({}, 0) if truth.table is None else doubts(truth.table, first.times, first.size)
+
+
 def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> FrameFixations:
     first = next(iter(opened.values()))[video]
     return truth.frames(first.times, first.size)
 
 
-def _usable(
-    options: Options, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations]
-) -> tuple[Options, tuple[str, ...]]:
+def _usable(options: Options, others: OtherVideos, videos: Sequence[str]) -> tuple[Options, tuple[str, ...]]:
     """Without other videos and without a picture, metrics that need them cannot be computed."""
     needing = [name for name in options.metrics if {"others", "prior"} & set(saliency.METRICS[name].truth)]
-    if options.baseline is not None or not needing:
-        return options, ()
-    if all(_others(video, truths, shown, (9, 16)) is not None for video in shown):
+    if options.baseline is not None or not needing or all(map(others.known, videos)):
         return options, ()
     kept = tuple(name for name in options.metrics if name not in needing)
-    return Options(kept, options.stride, options.min_observers, None, options.mode), tuple(needing)
-
-
-def _others(
-    video: str, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations], shape: Size
-) -> Elsewhere | None:
-    looks = [looks_of(truth, shown) for name, truth in truths.items() if name != video]
-    return elsewhere([one for one in looks if one is not None], shape)
+    return replace(options, metrics=kept, baseline=None), tuple(needing)
 
 
 def _judge(
-    video: Predicted, truths: Mapping[str, VideoTruth], shown: Mapping[str, FrameFixations], options: Options
+    video: Predicted,
+    truth: VideoTruth,
+    shown: FrameFixations,
+    others: OtherVideos,
+    options: Options,
+    doubtful: Doubts,
 ) -> Judged:
-    truth = truths[video.name]
     # Another run may have seen other frames of the video.
-    frames = shown[video.name] if len(shown[video.name]) == len(video.times) else truth.frames(video.times, video.size)
-    shape: Size = (video.maps.shape[1], video.maps.shape[2])
-    if options.baseline is not None:
-        known: Elsewhere | None = from_picture(options.baseline, shape)
-    else:
-        known = _others(video.name, truths, shown, shape)
+    same = len(shown) == len(video.times)
+    frames = shown if same else meant(truth.frames(video.times, video.size), doubtful)
+    shape = judged_shape(frames, (video.maps.shape[1], video.maps.shape[2]), options.grid, options.mode)
+    known = _elsewhere(video.name, others, shape, options)
     chosen = [k for k in range(0, len(frames), options.stride) if frames.observers[k] >= options.min_observers]
     scores = score_frames(
         video.maps,
@@ -252,8 +310,9 @@ def _judge(
         truth.sigma(video.size),
         options.metrics,
         None if known is None else known.others,
-        prior=None if known is None else known.prior,
-        mode=options.mode,
+        options.grid,
+        None if known is None else known.prior,
+        options.mode,
     )
     return Judged(video, frames, truth.sigma(video.size), scores)
 
@@ -266,7 +325,12 @@ def _invalid(scores: Scores) -> int:
 
 def _row(name: str, video: str, one: Judged) -> Row:
     counts: Row = {"frames": len(one.scores.frames), "invalid": _invalid(one.scores)}
-    return {"predictions": name, "video": video, **counts, **one.means}
+    return {"predictions": name, "video": video, **counts, **one.means, **_grid([one])}
+
+
+def _grid(judged: Sequence[Judged]) -> Row:
+    """The column that says on which grid was scored, width x height; several where frames differ in size."""
+    return {GRID: " ".join(sorted({as_text(one.scores.grid) for one in judged if one.scores.grid is not None}))}
 
 
 def _mean_row(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Row:

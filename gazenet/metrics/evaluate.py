@@ -18,6 +18,7 @@ from gazenet.data.fixations import Fixations, FrameFixations, per_frame
 from gazenet.errors import CacheError
 from gazenet.metrics import saliency
 from gazenet.metrics.bootstrap import Interval, bootstrap_mean
+from gazenet.metrics.grid import on_grid, scoring_grid
 from gazenet.metrics.pictures import PictureMaps
 from gazenet.metrics.saliency import Mode
 from gazenet.metrics.truth import SIGMA_FRACTION
@@ -32,10 +33,14 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Scores:
-    """``values[metric]`` float64 ``[n]``, one per judged ``frames`` ``[n]``; NaN where a frame is invalid."""
+    """``values[metric]`` float64 ``[n]``, one per judged ``frames`` ``[n]``; NaN where a frame is invalid.
+
+    ``grid``: height and width at which they were judged; None where none was.
+    """
 
     frames: NDArray[np.int64]
     values: Mapping[str, NDArray[np.float64]]
+    grid: Size | None = None
 
     def table(self, seed: int = 0) -> dict[str, Interval]:
         """Mean, 95 % bootstrap interval, count and number of invalid frames of each metric."""
@@ -52,73 +57,90 @@ def evaluate_maps(
     stride: int = 1,
     min_observers: int = 1,
     metrics: Sequence[str] = METRICS[:-1],
-    others: NDArray[np.bool_] | None = None,
+    others: NDArray[np.integer] | NDArray[np.bool_] | None = None,
+    grid: int | None = None,
 ) -> Scores:
     """Score maps ``[T, h, w]`` of frames shown at ``times`` ``[T]`` (seconds) of a video of ``size`` (height, width).
 
-    Every ``stride``-th frame with at least ``min_observers`` fixating people is judged, on the predictions' own grid;
-    ``sigma`` is the ground-truth Gaussian in pixels of the video (default: 1/32 of its width). ``auc_shuffled`` needs
-    ``others`` ``[h, w]``, the cells fixated elsewhere. Raises ValueError where lengths or names do not fit.
+    Every ``stride``-th frame with at least ``min_observers`` fixating people is judged, on the scoring grid (``grid``:
+    its longer side, see :mod:`gazenet.metrics.grid`); ``sigma`` is the ground-truth Gaussian in pixels of the video
+    (default: 1/32 of its width). ``auc_shuffled`` needs ``others`` on that grid, the numbers of fixations elsewhere.
+    Raises ValueError where lengths or names do not fit.
     """
     if len(predictions) != len(times):
         raise ValueError(f"{len(predictions)} maps for {len(times)} frames")
     truth = fixations if isinstance(fixations, FrameFixations) else per_frame(fixations, times, size)
     frames = np.array([k for k in range(0, len(times), stride) if truth.observers[k] >= min_observers], np.int64)
-    return score_frames(predictions, truth, frames, sigma or SIGMA_FRACTION * size[1], metrics, others)
+    return score_frames(predictions, truth, frames, sigma or SIGMA_FRACTION * size[1], metrics, others, grid)
 
 
 def score_frames(
-    predictions: Maps,
+    predictions: Maps | Mapping[int, NDArray[Any]],
     truth: FrameFixations,
     frames: NDArray[np.int64],
     sigma: float,
     metrics: Sequence[str] = ("nss", "cc"),
-    others: NDArray[np.bool_] | None = None,
+    others: NDArray[np.integer] | NDArray[np.bool_] | None = None,
     grid: int | None = None,
     prior: NDArray[np.floating] | None = None,
     mode: Mode = "standard",
 ) -> Scores:
-    """Score the chosen frames of maps ``[T, h, w]``; ``sigma`` in pixels of the video. See :func:`evaluate_maps`.
+    """Score the chosen frames of maps ``[T, h, w]`` (or by frame); ``sigma`` in pixels of the video.
 
-    ``grid``: longer side to which smaller maps are enlarged (bilinear) first. On a coarse grid several fixations share
-    a cell and count once, which hides how concentrated they are. ``prior`` ``[h, w]``: what information gain is
-    measured against. ``mode``: ``original`` for the definitions of the published evaluation.
+    Maps and ground truth are brought to the scoring grid of the frames (bilinear,
+    :func:`gazenet.metrics.grid.on_grid`), whose longer side is at most ``grid`` (None: 480); there every fixation
+    counts, several in a cell too. ``others`` and ``prior`` are of the shape of that grid: how often each cell was
+    fixated in other videos, and what information gain is measured against.
+
+    ``mode`` ``original``: the definitions of the published evaluation, on the maps' own cells, each of which is
+    fixated or not; maps whose longer side is below ``grid`` are enlarged to it first.
     """
     unknown = [name for name in metrics if name not in saliency.METRICS]
     if unknown:
         raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(saliency.METRICS)}")
-    scorers = {name: saliency.METRICS[name](mode=mode) for name in metrics}
+    counted = mode == "standard"
+    scorers = {name: saliency.METRICS[name](mode=mode, counted=counted) for name in metrics}
     fixed = {"others": others, "prior": prior}
     for name, scorer in scorers.items():
         if any(part in fixed and fixed[part] is None for part in scorer.truth):
             raise ValueError(f"{name} needs the fixations of other videos (others, prior)")
     constant = {name: torch.from_numpy(np.asarray(value)) for name, value in fixed.items() if value is not None}
     values: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in metrics}
+    shape = scoring_grid(truth.size, grid) if counted else None
     for start in range(0, len(frames), BATCH):
-        p, known = _batch(predictions, truth, frames[start : start + BATCH], sigma, grid)
+        chosen = frames[start : start + BATCH]
+        p = torch.from_numpy(np.stack([np.asarray(predictions[int(k)], np.float64) for k in chosen]))
+        shape = shape or enlarged_shape((p.shape[1], p.shape[2]), grid)
+        p, known = on_grid(p, shape), _truth(truth, chosen, sigma, shape, counted)
         known.update({name: value.expand_as(p) for name, value in constant.items()})
         for name, scorer in scorers.items():
             values[name].append(scorer.scores(p, *(known[part] for part in scorer.truth)).numpy())
-    return Scores(frames, {name: np.concatenate(column) for name, column in values.items()})
+    return Scores(frames, {name: np.concatenate(column) for name, column in values.items()}, shape)
 
 
-def _batch(
-    predictions: Maps, truth: FrameFixations, frames: NDArray[np.int64], sigma: float, grid: int | None
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Maps ``[n, h, w]``, fixated cells and densities of some frames."""
-    p = _enlarged(torch.from_numpy(np.stack([np.asarray(predictions[k], np.float64) for k in frames])), grid)
-    h, w = p.shape[1:]
-    hit = np.stack([truth.fixation_map(int(k), h, w) for k in frames])
-    smooth = np.stack([truth.density(int(k), h, w, sigma) for k in frames])
-    return p, {"fixations": torch.from_numpy(hit), "density": torch.from_numpy(smooth)}
+def enlarged_shape(shape: Size, grid: int | None) -> Size:
+    """Height and width at which the published definitions judge maps of ``shape``: ``grid`` the longer side at least.
+
+    None: their own.
+    """
+    longer = max(shape)
+    if grid is None or longer >= grid:
+        return shape
+    return round(shape[0] * grid / longer), round(shape[1] * grid / longer)
 
 
-def _enlarged(p: torch.Tensor, grid: int | None) -> torch.Tensor:
-    h, w = p.shape[1:]
-    if grid is None or max(h, w) >= grid:
-        return p
-    size = (round(h * grid / max(h, w)), round(w * grid / max(h, w)))
-    return torch.nn.functional.interpolate(p[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+def judged_shape(truth: FrameFixations, maps: Size, grid: int | None, mode: Mode) -> Size:
+    """Height and width at which :func:`score_frames` judges ``maps`` of this height and width."""
+    return scoring_grid(truth.size, grid) if mode == "standard" else enlarged_shape(maps, grid)
+
+
+def _truth(
+    truth: FrameFixations, frames: NDArray[np.int64], sigma: float, shape: Size, counted: bool
+) -> dict[str, torch.Tensor]:
+    """Fixations (their numbers, or fixated cells) and densities of some frames, ``[n, *shape]`` each."""
+    hit = np.stack([(truth.fixation_counts if counted else truth.fixation_map)(int(k), *shape) for k in frames])
+    smooth = np.stack([truth.density(int(k), *shape, sigma) for k in frames])
+    return {"fixations": torch.from_numpy(hit), "density": torch.from_numpy(smooth)}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Predictions and fixations in the form that pysaliency reads, so that its metrics can be computed on them.
 
-pysaliency is not needed to write it. A frame becomes a stimulus of the maps' own size, its picture the density that
-people left (only its size matters to metrics of maps), and a fixated cell one fixation, as everywhere here. pysaliency
-tells stimuli apart by their content, so the first pixels of each picture hold its number.
+pysaliency is not needed to write it. A frame becomes a stimulus of the size of the scoring grid, its picture the
+density that people left (only its size matters to metrics of maps), its map what was scored, and every fixation counts
+as it did here. pysaliency tells stimuli apart by their content, so the first pixels of each picture hold its number.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
+from gazenet.data.density import Size
 from gazenet.files import atomic_path, write_bytes, write_text
 from gazenet.metrics.comparison import Comparison, Judged
+from gazenet.metrics.grid import on_grid
 
 COLUMNS = ("stimulus", "n", "x", "y")
 README = """Frames that were judged, for pysaliency (pip install pysaliency):
@@ -36,8 +39,9 @@ README = """Frames that were judged, for pysaliency (pip install pysaliency):
 def write_for_pysaliency(comparison: Comparison, folder: Path) -> int:
     """``stimuli/*.png``, ``maps/<predictor>/*.npy``, ``fixations.csv`` and ``README``; returns the number of frames.
 
-    ``n`` counts the stimuli in order of their names; ``x`` and ``y`` are the middles of fixated cells. Only frames
-    that every predictor has, and whose maps are of one size, are written.
+    ``n`` counts the stimuli in order of their names; ``x`` and ``y`` are the middles of fixated cells, a cell coming
+    as often as it was fixated (once with the published definitions). Only frames that every predictor has, and that
+    were judged on one grid, are written.
     """
     names = [
         (f"{video}_{frame:06d}", video, frame) for video in comparison.videos for frame in _common(comparison, video)
@@ -47,22 +51,30 @@ def write_for_pysaliency(comparison: Comparison, folder: Path) -> int:
     writer.writerow(COLUMNS)
     for n, (stem, video, frame) in enumerate(sorted(names)):
         first = next(iter(comparison.judged.values()))[video]
-        h, w = first.video.maps.shape[1:]
+        h, w = _grid(first)
         grey = np.round(255 * first.truth.density(frame, h, w, first.sigma)).astype(np.uint8)
         grey.flat[:4] = np.frombuffer(np.uint32(n).tobytes(), np.uint8)
         write_bytes(folder / "stimuli" / f"{stem}.png", cv2.imencode(".png", grey)[1].tobytes())
-        rows, columns = np.nonzero(first.truth.fixation_map(frame, h, w))
+        counted = comparison.mode == "standard"
+        fixated = (first.truth.fixation_counts if counted else first.truth.fixation_map)(frame, h, w)
+        rows, columns = np.repeat(np.nonzero(fixated), fixated[fixated > 0], axis=1)
         writer.writerows((stem, n, x + 0.5, y + 0.5) for y, x in zip(rows, columns, strict=True))
         for name, videos in comparison.judged.items():
             with atomic_path(folder / "maps" / name / f"{stem}.npy") as path:
-                np.save(path, np.asarray(videos[video].video.maps[frame], np.float64))
+                own = torch.from_numpy(np.array(videos[video].video.maps[frame], np.float64))
+                np.save(path, on_grid(own[None], (h, w))[0].numpy())
     write_text(folder / "fixations.csv", text.getvalue())
     write_text(folder / "README", README)
     return len(names)
 
 
+def _grid(one: Judged) -> Size:
+    assert one.scores.grid is not None
+    return one.scores.grid
+
+
 def _common(comparison: Comparison, video: str) -> list[int]:
     each: list[Judged] = [videos[video] for videos in comparison.judged.values()]
-    if len({one.video.maps.shape[1:] for one in each}) > 1:
+    if len({one.scores.grid for one in each}) > 1 or each[0].scores.grid is None:
         return []
     return sorted(set.intersection(*(set(one.scores.frames.tolist()) for one in each)))

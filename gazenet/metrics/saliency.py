@@ -17,57 +17,75 @@ Mode = Literal["standard", "original"]
 Truth = Literal["fixations", "density", "others", "prior"]
 
 
-class FrameMean(Metric):
-    """Mean of a per-frame score over all frames seen so far; ``invalid`` counts those that gave NaN.
+class ScoreMean(Metric):
+    """Mean of scores that are known already, one per frame; ``invalid`` counts those that were NaN.
 
-    Subclasses name the functions. ``update`` takes what the standard one takes, batched ``[B, H, W]``, on any device.
     Works under DDP: the states are sums.
-
-    Args:
-        mode: ``original`` computes what the published GASP evaluation did, one frame after the other; see
-            :mod:`gazenet.metrics.functional.original`.
-        seed: of every frame's random draws, where the metric has any.
-
-    Raises:
-        ValueError: an unknown mode, or ``original`` for a metric that the published evaluation did not have.
     """
 
     full_state_update = False
     is_differentiable = False
     higher_is_better = True
+    total: Tensor
+    valid: Tensor
+    invalid: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("valid", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("invalid", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, *scores: Tensor) -> None:
+        """Add the scores ``[B]`` of a batch of frames."""
+        for one in scores:
+            judged = torch.isfinite(one)
+            self.total += torch.where(judged, one, torch.zeros_like(one)).sum()
+            self.valid += judged.sum()
+            self.invalid += (~judged).sum()
+
+    def compute(self) -> Tensor:
+        """The mean, NaN without a single valid frame."""
+        return self.total / self.valid
+
+
+class FrameMean(ScoreMean):
+    """Mean of a per-frame score over all frames seen so far; ``invalid`` counts those that gave NaN.
+
+    Subclasses name the functions. ``update`` takes what the standard one takes, batched ``[B, H, W]``, on any device.
+
+    Args:
+        mode: ``original`` computes what the published GASP evaluation did, one frame after the other; see
+            :mod:`gazenet.metrics.functional.original`.
+        seed: of every frame's random draws, where the metric has any.
+        counted: fixations are numbers, each of which counts; else marks. The published evaluation knows marks only.
+
+    Raises:
+        ValueError: an unknown mode, or ``original`` for a metric that the published evaluation did not have.
+    """
+
     truth: tuple[Truth, ...] = ("fixations",)
     """What ``update`` takes behind the prediction."""
     score: Callable[..., Tensor]
     published: Callable[..., float] | None = None
     draws = False
-    total: Tensor
-    valid: Tensor
-    invalid: Tensor
 
-    def __init__(self, mode: Mode = "standard", seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, mode: Mode = "standard", seed: int = 0, counted: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if mode not in ("standard", "original") or (mode == "original" and type(self).published is None):
             raise ValueError(f"{type(self).__name__} has no mode {mode!r}")
-        self.mode, self.seed = mode, seed
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("valid", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("invalid", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.mode, self.seed, self.counted = mode, seed, counted
 
     def update(self, *maps: Tensor) -> None:
         """Add a batch of frames."""
-        scores = self.scores(*maps)
-        judged = torch.isfinite(scores)
-        self.total += torch.where(judged, scores, torch.zeros_like(scores)).sum()
-        self.valid += judged.sum()
-        self.invalid += (~judged).sum()
+        super().update(self.scores(*maps))
 
     def scores(self, *maps: Tensor) -> Tensor:
         """One score per frame, float64 ``[B]``, NaN where a frame cannot be judged; nothing is remembered."""
-        return type(self).score(*maps) if self.mode == "standard" else self._as_published(*maps)
-
-    def compute(self) -> Tensor:
-        """The mean, NaN without a single valid frame."""
-        return self.total / self.valid
+        if self.mode == "original":
+            return self._as_published(*maps)
+        counted = {"counted": True} if self.counted and "fixations" in self.truth else {}
+        return type(self).score(*maps, **counted)
 
     def _as_published(self, prediction: Tensor, *others: Tensor) -> Tensor:
         published = type(self).published

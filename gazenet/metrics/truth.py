@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.density import Points, Size, cells, density
-from gazenet.data.fixations import Clock, FrameFixations, per_frame, read_table
+from gazenet.data.density import Points, Size, density, fixation_counts, inside
+from gazenet.data.fixations import Clock, Fixations, FrameFixations, per_frame, read_table
 from gazenet.data.selection import result_name
 from gazenet.data.types import Item, open_dataset, sigma_of
 from gazenet.errors import UsageError
@@ -27,6 +27,7 @@ class VideoTruth:
     ``frames``: those of the frames shown at given times, of a video of given size. ``size`` (height, width) is None
     where only the video itself knows it. ``points`` ``[n, 2]``: all of them, where that is known without the video.
     ``frame_names``: of a video that is a folder of frames, what they are called; predictions of it may be pictures.
+    ``table``: the fixations of a table that somebody made, ``source``, which nobody has checked yet.
     """
 
     name: str
@@ -37,6 +38,8 @@ class VideoTruth:
     frame_names: tuple[str, ...] = ()
     clock: Clock | None = None
     """What the times of the fixations count from; None where they have none."""
+    table: Fixations | None = None
+    source: str = ""
 
 
 def truths(
@@ -58,6 +61,8 @@ def truths(
                 lambda size: SIGMA_FRACTION * size[1],
                 looks.points,
                 clock=clock,
+                table=looks,
+                source=str(table),
             )
             for name, looks in found.items()
         }
@@ -94,20 +99,45 @@ class Looks:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """What is fixated in other videos: ``others`` bool ``[h, w]``, and how likely, ``prior`` float ``[h, w]``."""
+    """What is fixated in other videos: ``others`` ``[h, w]``, how often, and ``prior`` float ``[h, w]``, how likely.
 
-    others: NDArray[np.bool_]
-    prior: NDArray[np.float64]
+    ``others`` of a picture of the centre bias is bool; ``prior`` is None where nobody asked for it.
+    """
+
+    others: NDArray[np.int64] | NDArray[np.bool_]
+    prior: NDArray[np.float64] | None
 
 
-def elsewhere(looks: Sequence[Looks], shape: Size) -> Elsewhere | None:
-    """From the fixations of other videos; None where there are none."""
-    others, prior = np.zeros(shape, bool), np.zeros(shape)
-    for one in looks:
-        found = cells(one.points, one.size, shape)
-        others[found[:, 0], found[:, 1]] = True
-        prior += density(one.points, one.size, shape, SIGMA_FRACTION * one.size[1])
-    return Elsewhere(others, prior) if others.any() else None
+def _likely(looks: Looks, shape: Size) -> NDArray[np.float64]:
+    return density(looks.points, looks.size, shape, SIGMA_FRACTION * looks.size[1]).astype(np.float64)
+
+
+class OtherVideos:
+    """What is fixated in all videos but one, for each of many videos: maps are made once per video and grid."""
+
+    def __init__(self, looks: Mapping[str, Looks]) -> None:
+        self._looks = {name: one for name, one in looks.items() if len(inside(one.points, one.size))}
+        self._counts: dict[tuple[str, Size], NDArray[np.int64]] = {}
+        self._prior: dict[tuple[str, Size], NDArray[np.float64]] = {}
+
+    def known(self, video: str) -> bool:
+        """Whether any other video than ``video`` has fixations."""
+        return bool(self._looks.keys() - {video})
+
+    def of(self, video: str, shape: Size, prior: bool = True) -> Elsewhere | None:
+        """What is fixated in all videos but ``video``, on a grid of ``shape``; None where nothing is."""
+        others = [(name, one) for name, one in self._looks.items() if name != video]
+        if not others:
+            return None
+        counts, likely = np.zeros(shape, np.int64), np.zeros(shape)
+        for name, one in others:
+            if (name, shape) not in self._counts:
+                self._counts[name, shape] = fixation_counts(one.points, one.size, shape)
+            counts += self._counts[name, shape]
+            if prior and (name, shape) not in self._prior:
+                self._prior[name, shape] = _likely(one, shape)
+            likely += self._prior[name, shape] if prior else 0
+        return Elsewhere(counts, likely if prior else None)
 
 
 def from_picture(path: Path, shape: Size) -> Elsewhere:

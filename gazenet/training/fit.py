@@ -22,7 +22,7 @@ from gazenet.learning.callbacks import StepSeed
 from gazenet.learning.trainer import Bench, optimise
 from gazenet.training.callbacks import StoreImages
 from gazenet.training.checkpoint_io import check_fits
-from gazenet.training.sampling import Clip, make_samples
+from gazenet.training.sampling import Clip, judge_of, make_samples
 from gazenet.training.task import IntegratorTask, network_config
 
 MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
@@ -92,7 +92,7 @@ def fit(
     size = min(settings.batch_size, len(training))
     per_epoch = len(training) // size if settings.drop_last else math.ceil(len(training) / size)
     try:
-        task = IntegratorTask(network, settings, per_epoch * settings.max_epochs, declared=spec)
+        task = IntegratorTask(network, settings, per_epoch * settings.max_epochs, None, spec, judge_of(validation))
     except ValueError as error:
         raise UsageError(str(error)) from None
     # An attention module without a loss gets no gradient.

@@ -15,6 +15,7 @@ from gazenet.errors import GazenetError
 from gazenet.files import write_text
 from gazenet.fusion.integrator import Integrator
 from gazenet.metrics.evaluate import METRICS, Scores, read_predicted, score_frames
+from gazenet.metrics.grid import as_text
 from gazenet.training.folds import marked
 from gazenet.training.gather import Clips
 from gazenet.training.prepare import Chosen, choose_items, truth_sigma
@@ -117,7 +118,8 @@ def _row(part: str, name: str, scores: Scores) -> Row:
     table = scores.table()
     invalid = max(one.invalid for one in table.values())
     means = {metric: float(one.mean) for metric, one in table.items()}
-    return {"part": part, "video": name, "frames": len(scores.frames), "invalid": invalid, **means}
+    grid = "" if scores.grid is None else as_text(scores.grid)
+    return {"part": part, "video": name, "frames": len(scores.frames), "invalid": invalid, **means, "grid": grid}
 
 
 def _mean(part: str, rows: Sequence[Row]) -> list[Row]:
@@ -127,6 +129,7 @@ def _mean(part: str, rows: Sequence[Row]) -> list[Row]:
     mean: Row = {"part": part, "video": "mean"}
     for key in ("frames", "invalid"):
         mean[key] = sum(int(str(row[key])) for row in rows)
+    mean["grid"] = " ".join(sorted({str(row["grid"]) for row in rows}))
     for metric in MEASURED:
         values = np.array([row[metric] for row in rows], np.float64)
         mean[metric] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")

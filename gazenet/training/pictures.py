@@ -127,6 +127,10 @@ class PictureTruth(FrameFixations):
         """uint8 ``[h, w]``, 1 where anything is left of a fixation, as the released metrics count."""
         return (self._grey(1, frame, (h, w)) > 0).astype(np.uint8)
 
+    def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
+        """int64 ``[h, w]``: as :meth:`fixation_map`; a picture does not say how often a pixel was fixated."""
+        return self.fixation_map(frame, h, w).astype(np.int64)
+
     def _grey(self, which: int, frame: int, size: Size) -> NDArray[np.uint8]:
         assert self.clip is not None
         stem = self.clip.target_stems[which]
@@ -160,13 +164,18 @@ class PictureSamples(Dataset[Sample]):
             "salmap": salmap,
             "fixmap": fixmap,
             "clip": torch.tensor(k),
-            "frame": torch.tensor(window[-1]),
+            "frame": torch.tensor(self._shown(clip, window)),
         }
         if self.shape.exhaustive:
             truth = clip.truth
             every = [torch.from_numpy(truth.density(one, *self.shape.target, clip.sigma))[None] for one in window]
             sample["seq_salmap"] = torch.stack(every)
         return sample
+
+    def _shown(self, clip: PictureClip, window: Sequence[int]) -> int:
+        """The frame whose truth is taken: the last one of a window that has any."""
+        told = (frame for frame in reversed(window) if all(clip.has(stem, frame) for stem in clip.target_stems))
+        return next(told, window[-1])
 
     def _input(self, pictures: NDArray[np.uint8]) -> Tensor:
         """RGB uint8 ``[T, H, W, 3]`` to normalised float ``[T, 3, H, W]``."""

@@ -23,6 +23,7 @@ from gazenet.learning.request import check_request, remember
 from gazenet.learning.trainer import first_process
 from gazenet.metrics.bootstrap import bootstrap_mean
 from gazenet.metrics.evaluate import Scores, score_frames
+from gazenet.metrics.grid import as_text
 from gazenet.records import recorded
 from gazenet.training.checkpoint_io import check_fits
 from gazenet.training.curve import write_curve
@@ -125,7 +126,7 @@ def _save_bare(integrator: Integrator, path: Path) -> None:
 
 
 def judge(integrator: Integrator, clip: Clip, config: TrainConfig) -> Scores:
-    """NSS and CC of the finished integrator on the validation frames of a clip, on the integrator's grid."""
+    """NSS and CC of the finished integrator on the validation frames of a clip, on the grid of its frames."""
     stride = 1 if clip.still else config.data.frame_stride
     frames = clip.targets(stride, config.data.validation_min_observers)
     return score_frames(integrator.fuse(dict(clip.maps)).saliency, clip.truth, frames, clip.sigma)
@@ -142,6 +143,7 @@ def summary(by_clip: Mapping[str, Scores]) -> dict[str, Any]:
         values[metric]["clips"] = {
             name: plain({"mean": bootstrap_mean(s.values[metric]).mean})["mean"] for name, s in by_clip.items()
         }
+    values["grids"] = sorted({as_text(one.grid) for one in by_clip.values() if one.grid is not None})
     return values
 
 

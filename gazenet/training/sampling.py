@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gazenet.config.train import TrainConfig
 from gazenet.data.clips import CueClip
@@ -16,7 +18,9 @@ from gazenet.data.samples import SampleShape
 from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.rendering import network_input
 from gazenet.fusion.spec import IntegratorSpec
+from gazenet.metrics.evaluate import score_frames
 from gazenet.training.pictures import PictureClip, PictureSamples
+from gazenet.training.task import Judge
 
 Clip = CueClip | PictureClip
 
@@ -27,6 +31,20 @@ def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
     target = (h, w) if network.head == "density" or network.encoder is None else (h // 2, w // 2)
     window = network.sequence_len if network.sequential else None
     return SampleShape(target, window, network.exhaustive, config.data.window == "starts")
+
+
+def judge_of(clips: Sequence[Clip]) -> Judge:
+    """Scores maps of validation frames as finished integrators are scored: on the grid of the frames."""
+
+    def judge(maps: Tensor, clip: Tensor, frame: Tensor) -> dict[str, Tensor]:
+        rows = []
+        for one, k, number in zip(maps.detach().double().cpu().numpy(), clip.tolist(), frame.tolist(), strict=True):
+            found = score_frames({number: one}, clips[k].truth, np.array([number]), clips[k].sigma)
+            rows.append([found.values["nss"][0], found.values["cc"][0]])
+        nss, cc = torch.tensor(rows, dtype=torch.float64, device=maps.device).unbind(1)
+        return {"nss": nss, "cc": cc}
+
+    return judge
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
@@ -16,10 +16,13 @@ from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import build
 from gazenet.fusion.spec import IntegratorSpec
 from gazenet.learning.task import stop
-from gazenet.metrics.saliency import CC, NSS
+from gazenet.metrics.functional import cc, nss
+from gazenet.metrics.saliency import ScoreMean
 from gazenet.training.losses import dam_bce, logged, loss_terms
 
 Batch = Mapping[str, Tensor]
+Judge = Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
+"""NSS and CC ``[B]`` of maps ``[B, h, w]`` of frames ``[B]`` of clips ``[B]``, against all that is known of them."""
 
 
 class IntegratorTask(LightningModule):
@@ -27,7 +30,8 @@ class IntegratorTask(LightningModule):
 
     Batches are those of :class:`gazenet.data.samples.WindowSamples`. Logs ``train_*`` and ``val_*`` values under their
     published names. ``steps``: optimiser steps of the run, for schedules. ``warm_start``: a state dict to begin with.
-    Raises ValueError where losses and network do not go together.
+    ``judge``: who scores maps in validation; None: marks and density of the batch, on the cells of the target. Raises
+    ValueError where losses and network do not go together.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class IntegratorTask(LightningModule):
         steps: int,
         warm_start: Mapping[str, Tensor] | None = None,
         declared: IntegratorSpec | None = None,
+        judge: Judge | None = None,
     ) -> None:
         super().__init__()
         if trainer.loss.mode == "published" and network.head != "logits":
@@ -45,7 +50,8 @@ class IntegratorTask(LightningModule):
         if warm_start is not None:
             self.network.load_state_dict(warm_start)
         self.settings, self.steps, self.declared = trainer, steps, declared
-        self.val_nss, self.val_cc = NSS(), CC()
+        self.val_nss, self.val_cc = ScoreMean(), ScoreMean()
+        self._judge = judge
         self._batch_losses: list[Tensor] = []
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -83,9 +89,15 @@ class IntegratorTask(LightningModule):
         terms = loss_terms(saliency, batch["salmap"], batch["fixmap"], loss, head)
         self._log("val_", terms, weight=len(saliency), skip=("nss", "cc"))
         self._batch_losses.append(torch.stack(list(terms.values())).sum().float())
-        shown = self.shown(saliency)
-        self.val_nss.update(shown[:, 0], batch["fixmap"][:, 0])
-        self.val_cc.update(shown[:, 0], batch["salmap"][:, 0])
+        found = self.scores(self.shown(saliency)[:, 0], batch)
+        self.val_nss.update(found["nss"])
+        self.val_cc.update(found["cc"])
+
+    def scores(self, shown: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """NSS and CC ``[B]`` of maps ``[B, h, w]``."""
+        if self._judge is not None:
+            return self._judge(shown, batch["clip"], batch["frame"])
+        return {"nss": nss(shown, batch["fixmap"][:, 0]), "cc": cc(shown, batch["salmap"][:, 0])}
 
     def shown(self, saliency: Tensor) -> Tensor:
         """Logits or log densities as maps that can be looked at and scored."""

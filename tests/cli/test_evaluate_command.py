@@ -49,7 +49,8 @@ def test_table_is_printed_and_written(here: Path, capsys: pytest.CaptureFixture[
     assert evaluate.main(argv) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["video", "frames", "invalid", "nss", "cc"]
-    assert [line.split()[0] for line in lines[1:]] == ["a", "b", "mean"]
+    assert [line.split()[0] for line in lines[1:4]] == ["a", "b", "mean"]
+    assert lines[4] == "scored at 64x36 pixels, where every fixation counts"
     found = rows(here / "scores.csv")
     assert [row["video"] for row in found] == ["a", "b", "mean"]
     assert float(found[2]["nss"]) == pytest.approx(np.mean([float(row["nss"]) for row in found[:2]]))
@@ -85,7 +86,8 @@ def test_the_published_definitions(here: Path, capsys: pytest.CaptureFixture[str
         assert evaluate.main(argv) == 0
     found = [rows(here / f"{mode}.csv")[2] for mode in ("standard", "original")]
     assert "auc_uniform" in found[0] and "auc_uniform" not in found[1]
-    assert float(found[0]["nss"]) == pytest.approx(float(found[1]["nss"]))
+    assert [row["grid"] for row in found] == ["64x36", "16x9"], "the published evaluation judged the maps' own cells"
+    assert float(found[0]["nss"]) > float(found[1]["nss"])
     assert float(found[0]["sim"]) < float(found[1]["sim"])
 
 
@@ -111,6 +113,11 @@ def test_names_are_those_of_the_metrics() -> None:
         (
             ["--predictions", "good", "--fixations", "f.csv", "--metrics", "ncs"],
             "--metrics ncs: unknown (did",
+        ),
+        (["--predictions", "good", "--fixations", "f.csv", "--grid", "0"], "--grid 0: must be at least 16"),
+        (
+            ["--predictions", "good", "--fixations", "f.csv", "--grid", "99", "--mode", "original"],
+            "--grid: the published evaluation judges maps on their own cells",
         ),
         (["--predictions", "good", "--fixations", "f.csv", "--stride", "0"], "--stride 0: must be at least 1"),
         (["--predictions", "good", "--fixations", "f.csv", "--pictures", "2"], "--pictures: add --output_dir"),
@@ -177,6 +184,85 @@ def test_a_choice_of_videos_needs_a_data_set(here: Path, capsys: pytest.CaptureF
     for option in ("split", "root", "dataset_options"):
         assert evaluate.main(["--predictions", "good", "--fixations", "f.csv", f"--{option}", "x=1"]) == 2
         assert f"--{option}: add --dataset NAME" in capsys.readouterr().err
+
+
+def test_the_human_limit_stands_beside_the_scores(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["video,subject,start_ms,duration_ms,x,y"]
+    for k, video in enumerate(("a", "b")):
+        lines += [f"{video},P{who},0,390,{30 + who + 3 * k},{16 + who % 3}" for who in range(6)]
+    (here / "f.csv").write_text("\n".join(lines) + "\n")
+    argv = ["--predictions", "bad", "mine=good", "--fixations", "f.csv", "--output_dir", "out"]
+    assert evaluate.main(argv) == 0
+    out = capsys.readouterr().out
+    table = out[out.index("human limit on the same 8 frames; 95 % intervals over videos") :].splitlines()
+    assert [line.split("  ")[0] for line in table[1:7]] == [
+        *("predictions", "one by the others", "half by half", "truth by itself", "mine", "bad")
+    ]
+    found = {(row["predictions"], row["video"]): row for row in rows(here / "out" / "human.csv")}
+    assert len(found) == 5 * 3
+    mine, people = found["mine", "mean"], found["one by the others", "mean"]
+    assert float(mine["nss_share"]) == pytest.approx(float(mine["nss"]) / float(people["nss"]))
+    above = (float(mine["auc_judd"]) - 0.5) / (float(people["auc_judd"]) - 0.5)
+    assert float(mine["auc_judd_share"]) == pytest.approx(above)
+    assert float(mine["cc_share"]) == pytest.approx(float(mine["cc"]) / float(found["half by half", "mean"]["cc"]))
+    assert float(people["nss_low"]) <= float(people["nss"]) <= float(people["nss_high"]) and people["cc"] == ""
+    assert float(found["truth by itself", "a"]["cc"]) == pytest.approx(1)
+    assert float(mine["nss"]) == pytest.approx(float(rows(here / "out" / "overall.csv")[0]["nss"]))
+    assert mine["grid"] == "64x36"
+
+
+def test_one_observer_has_no_human_limit(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = [line for line in (here / "f.csv").read_text().splitlines() if ",1,0,390," not in line]
+    (here / "f.csv").write_text("\n".join(kept) + "\n")
+    assert evaluate.main(["--predictions", "good", "--fixations", "f.csv", "--output_dir", "out"]) == 0
+    assert capsys.readouterr().out.count("no human limit: ") == 1
+    assert not (here / "out" / "human.csv").exists()
+
+
+def table(*looks: str) -> str:
+    return "\n".join(["video,subject,start_ms,duration_ms,x,y", *looks, ""])
+
+
+@pytest.mark.parametrize(
+    ("looks", "said"),
+    [
+        (
+            ["a,1,0,1200,5000,5000", "a,2,0,1200,-5,20"],
+            "f.csv: 2 of 2 fixations on a are outside the frame; x and y must",
+        ),
+        (["a,1,9000,200,33,17", "a,2,9000,200,30,15"], "are outside the time of the video; start_ms must be"),
+        (["a,1,0,200,0.5,0.4", "a,2,0,200,0.1,0.9"], "are shares of the frame (0..1), as it seems; x and y must be"),
+        (["a,1,0.1,0.2,33,17", "a,2,0.9,0.4,30,15"], "are in seconds, as it seems; start_ms and duration_ms must be"),
+    ],
+)
+def test_a_table_of_which_nothing_can_be_meant(
+    here: Path, looks: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (here / "good" / "a" / "attention.csv").read_text().splitlines()
+    (here / "good" / "a" / "attention.csv").write_text(
+        "\n".join([lines[0], *(f"{k},{k / 2}" for k in range(4))]) + "\n"
+    )
+    (here / "f.csv").write_text(table(*looks))
+    assert evaluate.main(["--predictions", "good", "--fixations", "f.csv"]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_some_fixations_that_cannot_be_meant_are_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = ["a,P1,0,390,33,17", "a,P2,0,390,34,18"]
+    (here / "f.csv").write_text(table(*good))
+    argv = ["--predictions", "good", "--fixations", "f.csv", "--metrics", "nss", "--output_dir"]
+    assert evaluate.main([*argv, "right"]) == 0
+    assert "note" not in capsys.readouterr().out
+    (here / "f.csv").write_text(table(*good, "a,P3,0,390,64,17", "a,P4,5000,390,33,17", "a,P5,0,390,33,-1"))
+    assert evaluate.main([*argv, "some", "--min_observers", "2"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("note: f.csv: ") == 2
+    assert "note: f.csv: 2 of 5 fixations on a are outside the frame; " in out
+    assert "note: f.csv: 1 of 5 fixations on a are outside the time of the video; " in out
+    assert (here / "some" / "frames.csv").read_bytes() == (here / "right" / "frames.csv").read_bytes()
+    assert evaluate.main([*argv, "none", "--min_observers", "3"]) == 0
+    assert not (here / "none" / "frames.csv").exists(), "who looks beside the frame is no observer"
 
 
 def test_the_clock_of_a_table_and_a_picture_that_begins_late(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

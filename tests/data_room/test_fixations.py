@@ -120,6 +120,30 @@ def test_bad_tables_name_the_line(tmp_path: Path, text: str, message: str) -> No
         read_table(path, "video", timed=True)
 
 
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (["1", "2.0", "1.0"], [1, 2, 1]),
+        (["P01", "P02", "P01 "], [0, 1, 0]),
+        (["1.2", "1.7", "1.2"], [0, 1, 0]),
+        (["7", "seven", "7"], [0, 1, 0]),
+    ],
+)
+def test_subjects_are_whole_numbers_or_names(tmp_path: Path, names: list[str], numbers: list[int]) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("image,subject,x,y\n" + "".join(f"{'ab'[k % 2]},{one},1,1\n" for k, one in enumerate(names)))
+    found = read_table(path, "image", timed=False)
+    assert [found["a"].subject[0], found["b"].subject[0], found["a"].subject[1]] == numbers
+
+
+@pytest.mark.parametrize("name", ["", " ", "nan"])
+def test_somebody_must_have_looked(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(f"image,subject,x,y\na,1,1,1\na,{name},1,1\n")
+    with pytest.raises(UsageError, match="line 3: column subject must say who looked"):
+        read_table(path, "image", timed=False)
+
+
 def test_missing_and_binary_tables(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_table(tmp_path / "none.csv", "video", timed=True)

@@ -18,7 +18,7 @@ from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
 from gazenet.inference.collection import Known, default_root
 from gazenet.inference.graph import Graph
-from gazenet.inference.measured import measure, shape_of, usable, write
+from gazenet.inference.measured import measure, usable, write
 from gazenet.inference.results import VideoSummary
 
 SIZE: Size = (36, 64)
@@ -92,7 +92,8 @@ def test_standard_definitions_have_our_names_and_the_usual_place(tmp_path: Path)
     metrics = MetricsConfig(names=("auc_judd", "kld"), stride=2)
     table = measure(graph(None), metrics, results(tmp_path, "1"), tmp_path)
     assert table.file == tmp_path / "metrics.csv" and table.gates == []
-    assert list(table.rows[0]) == ["video_id", "dataset", "frames_len", "auc_judd", "kld"]
+    assert list(table.rows[0]) == ["video_id", "dataset", "frames_len", "auc_judd", "kld", "grid"]
+    assert table.rows[0]["grid"] == "64x36" == table.mean()["grid"]
     assert table.rows[0]["frames_len"] == 2, "every second frame, without the first"
 
 
@@ -126,11 +127,6 @@ def test_metrics_that_need_other_videos() -> None:
     )
     assert usable(gone, 1)[0] == ("nss",)
     assert usable(MetricsConfig(names=("nss",), baseline="gone.jpg"), 1) == (("nss",), ())
-
-
-@pytest.mark.parametrize(("grid", "shape"), [(None, (9, 16)), (16, (9, 16)), (500, (281, 500)), (64, (36, 64))])
-def test_maps_are_enlarged_to_the_grid(grid: int | None, shape: Size) -> None:
-    assert shape_of(np.zeros((2, 9, 16)), grid) == shape
 
 
 @pytest.mark.parametrize(

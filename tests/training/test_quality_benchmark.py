@@ -15,6 +15,7 @@ from made_up_cache import FRAMES, blob_maps, fake_extract, make_config
 
 from gazenet.config.infer import InferConfig
 from gazenet.cues.types import Face
+from gazenet.data.fixations import FrameFixations
 from gazenet.training.prepare import Extracted
 
 FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "quality.py"
@@ -51,7 +52,14 @@ def test_table_of_all_predictors(
     assert quality.main(argv, extract) == 0
     result = json.loads((tmp_path / "q.json").read_text())
     names = ["centre prior", "faces", "cue saliency", "cue active_speaker", "mean of cues", "fused"]
-    assert list(result["videos"]) == [*names, "fused without active_speaker"]
+    limits = ["one by the others", "half by half", "truth by itself"]
+    assert list(result["videos"]) == [*names, "fused without active_speaker", *limits]
+    human = {
+        name: {m: row[m]["frames"]["mean"] for m in ("nss", "cc")} for name, row in list(result["videos"].items())[-3:]
+    }
+    assert human["one by the others"]["cc"] is None and human["half by half"]["nss"] is None
+    assert human["truth by itself"]["nss"] > human["one by the others"]["nss"] > 1
+    assert human["truth by itself"]["cc"] == pytest.approx(1) and 0.5 < human["half by half"]["cc"] < 1
     nss = {name: row["nss"]["frames"]["mean"] for name, row in result["videos"].items()}
     assert nss["fused"] > nss["fused without active_speaker"] + 0.2
     assert nss["cue active_speaker"] > nss["mean of cues"] > nss["cue saliency"] + 0.2
@@ -63,10 +71,13 @@ def test_table_of_all_predictors(
     assert "may have seen the video) for: 002, 003" in capsys.readouterr().out
 
 
-def test_stills_are_scored_at_full_resolution(quality: ModuleType) -> None:
+def test_stills_are_scored_as_videos_are(quality: ModuleType) -> None:
     points = np.array([[50.5, 40.5], [50.7, 40.2], [52.5, 41.5]])
     prior = quality.centre_prior((60, 80))
     assert prior[29:31, 39:41].min() == prior.max() or prior.argmax() in (30 * 80 + 40, 29 * 80 + 39)
     good, poor = blob_maps(1)["active_speaker"][0] * 0.0, prior
     good[12, 20] = 1.0
-    assert quality.score_still(good, points, (60, 80))[0] > 3 > quality.score_still(poor, points, (60, 80))[0]
+    people = [np.array([1, 2, 2])]
+    truth = FrameFixations((60, 80), [points], np.array([2]), subjects=people)
+    nss = {name: one.values["nss"][0] for name, one in quality.score_still({"a": good, "b": poor}, truth, 3.0).items()}
+    assert nss["a"] > 3 > nss["b"] and nss["one by the others"] > 3

@@ -213,3 +213,12 @@ def test_a_diverged_training_ends_with_the_step_and_the_remedy(data_root: Path, 
     batch = torch.load(tmp_path / "out" / "diverged_batch.pt", weights_only=True)
     assert batch["maps"].shape == (4, 2, 18, 32) and batch["clip"].tolist() != []
     assert not (tmp_path / "out" / "integrator.safetensors").exists()
+
+
+def test_validation_logs_the_score_of_the_finished_integrator(data_root: Path, tmp_path: Path) -> None:
+    """Training, its scores and the scores of a folder of maps are one number for the same maps."""
+    config = make_config(data_root, tmp_path / "out", trainer__max_epochs=1, trainer__keep="last")
+    values = train(config, extract=fake_extract).values
+    for metric in ("nss", "cc"):
+        assert values["logged"][f"val_{metric}"] == pytest.approx(values["validation"][metric]["mean"], rel=2e-3)
+    assert values["validation"]["grids"] == ["480x270"]

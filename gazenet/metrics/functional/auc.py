@@ -9,6 +9,10 @@ function          negatives              curve
 ``auc_shuffled``  others' fixations      exact ROC: rank statistic, ties count 1/2
 ``auc_borji``     random pixels          polyline through steps of a tenth of the map's range, mean of splits
 ================  =====================  ==========================================================
+
+Fixations are marks, a pixel counting once if its value is positive, or, ``counted``, numbers of fixations, of which
+each one counts: those of the frame as positives, those of others as negatives. As in pysaliency, an unfixated pixel of
+``auc_judd`` and a pixel of ``auc_uniform`` is one negative.
 """
 
 from __future__ import annotations
@@ -22,43 +26,50 @@ from gazenet.metrics.functional.ranks import Chosen, beaten
 _STEPS = 10
 
 
-def auc_judd(prediction: Tensor, fixations: Tensor) -> Tensor:
+def auc_judd(prediction: Tensor, fixations: Tensor, counted: bool = False) -> Tensor:
     """AUC-Judd without jitter and without rounding (Judd et al., ICCV 2009).
 
     Thresholds are the distinct values at fixated pixels; at each, hits are the fixated and false alarms the unfixated
     pixels not below it. ``prediction`` and ``fixations`` ``[..., H, W]`` (positive = fixated). Returns float64
     ``[...]``, NaN where nothing or everything is fixated or the prediction is not finite.
     """
-    p, limits, chosen, bad = _prepared(prediction, fixations)
-    fixated, others = chosen.counts, p.shape[1] - chosen.counts
+    p, limits, chosen, bad = _prepared(prediction, fixations, counted)
+    fixated, pixels = chosen.counts, chosen
     # Of their own pixels the fixated ones beat or equal each other once.
-    area = (beaten(p, limits, chosen, level_steps=True) - fixated**2).double() / (2 * fixated * others)
+    own = fixated**2
+    if counted:
+        pixels = Chosen.where(positive(fixations))
+        own = beaten(p, limits, chosen, pixels)
+    others = p.shape[1] - pixels.counts
+    area = (beaten(p, limits, chosen, level_steps=True) - own).double() / (2 * fixated * others)
     return mark_invalid(area, bad, fixated == 0, others == 0).reshape(prediction.shape[:-2])
 
 
-def auc_uniform(prediction: Tensor, fixations: Tensor) -> Tensor:
+def auc_uniform(prediction: Tensor, fixations: Tensor, counted: bool = False) -> Tensor:
     """Probability that a fixated pixel is brighter than a pixel drawn from the complete map, ties counting 1/2.
 
     Shapes and invalid frames as in :func:`auc_judd`, but everything may be fixated.
     """
-    p, limits, chosen, bad = _prepared(prediction, fixations)
+    p, limits, chosen, bad = _prepared(prediction, fixations, counted)
     area = beaten(p, limits, chosen).double() / (2 * chosen.counts * p.shape[1])
     return mark_invalid(area, bad, chosen.counts == 0).reshape(prediction.shape[:-2])
 
 
-def auc_shuffled(prediction: Tensor, fixations: Tensor, others: Tensor) -> Tensor:
+def auc_shuffled(prediction: Tensor, fixations: Tensor, others: Tensor, counted: bool = False) -> Tensor:
     """Probability that a fixated pixel is brighter than a pixel fixated in other frames or images, ties counting 1/2.
 
     Shapes ``[..., H, W]``; ``others`` marks the negatives and is broadcast. It takes away the credit for a centre bias
     (Zhang et al., Journal of Vision 2008). NaN where there are no positives or no negatives.
     """
-    p, limits, chosen, bad = _prepared(prediction, fixations)
-    among = Chosen.where(positive(others.expand_as(prediction)))
+    p, limits, chosen, bad = _prepared(prediction, fixations, counted)
+    among = Chosen.weighted(others.expand_as(prediction), counted)
     area = beaten(p, limits, chosen, among).double() / (2 * chosen.counts * among.counts)
     return mark_invalid(area, bad, chosen.counts == 0, among.counts == 0).reshape(prediction.shape[:-2])
 
 
-def auc_borji(prediction: Tensor, fixations: Tensor, splits: int = 100, seed: int = 0) -> Tensor:
+def auc_borji(
+    prediction: Tensor, fixations: Tensor, splits: int = 100, seed: int = 0, counted: bool = False
+) -> Tensor:
     """Mean area over ``splits`` draws of as many random pixels as there are fixations (Borji et al., TIP 2013).
 
     Thresholds lie a tenth of the map's range apart; both rates count pixels not below them. The draws follow from
@@ -66,7 +77,7 @@ def auc_borji(prediction: Tensor, fixations: Tensor, splits: int = 100, seed: in
     invalid frames as in :func:`auc_uniform`; a constant map gives 0.5. An approximation of :func:`auc_uniform`, which
     needs no draws.
     """
-    p, limits, chosen, bad = _prepared(prediction, fixations)
+    p, limits, chosen, bad = _prepared(prediction, fixations, counted)
     p, low, high = p.double(), *(limit.double() for limit in limits)
     p = (p - low) / torch.where(high > low, high - low, torch.ones_like(low))
     position = torch.arange(len(chosen.rows), device=p.device) - (chosen.counts.cumsum(0) - chosen.counts)[chosen.rows]
@@ -87,7 +98,9 @@ def auc_borji(prediction: Tensor, fixations: Tensor, splits: int = 100, seed: in
     return area.reshape(prediction.shape[:-2])
 
 
-def _prepared(prediction: Tensor, fixations: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor], Chosen, Tensor]:
+def _prepared(
+    prediction: Tensor, fixations: Tensor, counted: bool
+) -> tuple[Tensor, tuple[Tensor, Tensor], Chosen, Tensor]:
     """Maps ``[B, P]``, their limits, what is fixated, and bool ``[B]``: a prediction is not finite (and now 0)."""
     check_pair(prediction, fixations)
     p = flat(prediction)
@@ -96,4 +109,4 @@ def _prepared(prediction: Tensor, fixations: Tensor) -> tuple[Tensor, tuple[Tens
     if bool(bad.any()):
         p = torch.where(bad[:, None], torch.zeros_like(p), p)
         limits = extremes(p)
-    return p, limits, Chosen.where(positive(fixations)), bad
+    return p, limits, Chosen.fixated(fixations, counted), bad

@@ -11,21 +11,21 @@ from gazenet.metrics.functional.common import (
     flat,
     mark_invalid,
     not_finite,
-    positive,
     scale_of,
 )
 from gazenet.metrics.functional.ranks import Chosen
 
 
-def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor) -> Tensor:
-    """Mean over fixated pixels of ``log2(eps + p) - log2(eps + b)``, in bits per fixation.
+def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor, counted: bool = False) -> Tensor:
+    """Mean over fixations of ``log2(eps + p) - log2(eps + b)``, in bits per fixation.
 
     ``prediction`` and ``fixations`` ``[..., H, W]``, ``baseline`` (for example the centre bias) broadcast to them;
-    prediction and baseline are scaled to sum 1. Returns float64 ``[...]``, NaN where nothing is fixated or a map is
-    not finite.
+    prediction and baseline are scaled to sum 1. ``counted``: ``fixations`` are numbers, each of which counts. Returns
+    float64 ``[...]``, NaN where nothing is fixated or a map is not finite.
     """
     check_pair(prediction, fixations)
-    p, b, chosen = flat(prediction), flat(baseline.expand_as(prediction)), Chosen.where(positive(fixations))
+    p, b = flat(prediction), flat(baseline.expand_as(prediction))
+    chosen = Chosen.fixated(fixations, counted)
     gain = torch.log2(EPSILON + _density_at(chosen, p)) - torch.log2(EPSILON + _density_at(chosen, b))
     score = chosen.sums(gain) / chosen.counts
     return mark_invalid(score, chosen.counts == 0, not_finite(p), not_finite(b)).reshape(prediction.shape[:-2])

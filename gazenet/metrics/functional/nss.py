@@ -12,21 +12,20 @@ from gazenet.metrics.functional.common import (
     mark_invalid,
     mean,
     not_finite,
-    positive,
     summed,
 )
 from gazenet.metrics.functional.ranks import Chosen
 
 
-def nss(prediction: Tensor, fixations: Tensor) -> Tensor:
-    """Mean z-score of the prediction at fixated pixels.
+def nss(prediction: Tensor, fixations: Tensor, counted: bool = False) -> Tensor:
+    """Mean z-score of the prediction at fixations.
 
-    ``prediction`` ``[..., H, W]``; ``fixations`` same shape, a pixel counts once if its value is positive. Returns
-    float64 ``[...]``: 0 for a constant prediction (its standard deviation, the population one, is 0), NaN where
-    nothing is fixated or the prediction is not finite.
+    ``prediction`` ``[..., H, W]``; ``fixations`` same shape, a pixel counts once if its value is positive or, if
+    ``counted``, as often as its value says (whole numbers). Returns float64 ``[...]``: 0 for a constant prediction
+    (its standard deviation, the population one, is 0), NaN where nothing is fixated or the prediction is not finite.
     """
     check_pair(prediction, fixations)
-    p, chosen = flat(prediction), Chosen.where(positive(fixations))
+    p, chosen = flat(prediction), Chosen.fixated(fixations, counted)
     average = mean(p)
     deviation = (summed(_squares, [p], [average])[:, 0] / p.shape[1]).sqrt()
     score = chosen.sums(chosen.of(p) - average[chosen.rows, 0]) / chosen.counts / deviation

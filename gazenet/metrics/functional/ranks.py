@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import below_zero, pieces, places
+from gazenet.metrics.functional.common import below_zero, pieces, places, positive
 
 BINS, LEVELS, PIXELS_PER_BIN = 1 << 14, 256, 8
 """Most bins of a map, but no more than its pixels are worth; a map of bytes has one for each level."""
@@ -24,14 +24,16 @@ Pixels = tuple[slice | Tensor, int, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Chosen:
-    """Q chosen pixels of a batch of maps ``[B, P]``, in the order of ``rows``.
+    """Q chosen pixels of a batch of maps ``[B, P]``, in the order of ``rows``; a pixel may be chosen several times.
 
-    ``rows`` and ``columns`` int64 ``[Q]`` say which; ``counts`` int64 ``[B]`` how many of each map.
+    ``rows`` and ``columns`` int64 ``[Q]`` say which; ``counts`` int64 ``[B]`` how many of each map. ``weights`` int64
+    ``[Q]``: how often each of them counts (None: once), included in ``counts``.
     """
 
     rows: Tensor
     columns: Tensor
     counts: Tensor
+    weights: Tensor | None = None
 
     @staticmethod
     def where(mask: Tensor) -> Chosen:
@@ -39,6 +41,30 @@ class Chosen:
         found = places(mask.flatten())
         rows = found // mask.shape[1]
         return Chosen(rows, found - rows * mask.shape[1], torch.bincount(rows, minlength=len(mask)))
+
+    @staticmethod
+    def fixated(fixations: Tensor, counted: bool) -> Chosen:
+        """The fixated pixels of ``[..., H, W]``: every positive one once or, if ``counted``, as often as it says."""
+        once = Chosen.where(positive(fixations))
+        if not counted:
+            return once
+        times = once.times(fixations)
+        rows, columns = once.rows.repeat_interleave(times), once.columns.repeat_interleave(times)
+        return Chosen(rows, columns, torch.bincount(rows, minlength=len(once.counts)))
+
+    @staticmethod
+    def weighted(fixations: Tensor, counted: bool) -> Chosen:
+        """As :meth:`fixated`, but each pixel once with its number as weight: for millions of fixations."""
+        once = Chosen.where(positive(fixations))
+        if not counted:
+            return once
+        times = once.times(fixations)
+        counts = torch.zeros_like(once.counts).index_add_(0, once.rows, times)
+        return Chosen(once.rows, once.columns, counts, times)
+
+    def times(self, fixations: Tensor) -> Tensor:
+        """What maps ``[..., H, W]`` of numbers say at the chosen pixels, int64 ``[Q]``."""
+        return self.of(fixations.reshape(len(self.counts), -1)).long()
 
     def of(self, maps: Tensor) -> Tensor:
         """Their values ``[Q]`` in maps ``[B, P]``."""
@@ -69,6 +95,9 @@ def beaten(
     shared = []
     for rows, first, bins, values in _everything(maps, scale) if among is None else _some(maps, scale, among):
         counts = table.counts[first:].index_select(0, bins)
+        if among is not None and among.weights is not None:
+            total += _weighted(among, scale, table, counts, bins, values)
+            continue
         if isinstance(rows, slice):
             total[rows] += counts.view(rows.stop - rows.start, -1).sum(1)
         else:
@@ -80,6 +109,15 @@ def beaten(
         bins, values = (torch.cat(parts) for parts in zip(*shared, strict=True))
         total.index_add_(0, bins // scale.count, table.count(bins, values) - _UNCLEAR)
     return total
+
+
+def _weighted(among: Chosen, scale: _Scale, table: _Table, counts: Tensor, bins: Tensor, values: Tensor) -> Tensor:
+    """What the pixels that are looked at count, times their weights; int64 ``[B]``."""
+    assert among.weights is not None
+    if not scale.single:
+        unclear = below_zero(counts)
+        counts[unclear] = table.count(bins.index_select(0, unclear), values.index_select(0, unclear))
+    return torch.zeros_like(among.counts).index_add_(0, among.rows, counts * among.weights)
 
 
 def _everything(maps: Tensor, scale: _Scale) -> Iterator[Pixels]:
