@@ -20,6 +20,7 @@ from gazenet.data.fixations import FrameFixations
 from gazenet.errors import CacheError, UsageError
 from gazenet.files import write_text
 from gazenet.inference.collection import Known
+from gazenet.inference.failures import at_work
 from gazenet.inference.graph import Graph
 from gazenet.inference.jobs import Engine
 from gazenet.inference.pipeline import prepare, run_graph, writable
@@ -74,8 +75,9 @@ def run_collection(
     known = {one.path: one for one in chosen}
     if config.metrics is not None:
         writable(_file(config.metrics, output_dir).parent)
-    graph = prepare(config, output_dir, progress_log_file)
-    result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
+    with at_work(config, output_dir):
+        graph = prepare(config, output_dir, progress_log_file)
+        result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
     if config.metrics is None or not result.finished:
         return result, None
     table = measure(graph, config.metrics, [(known[one.path], one) for one in result.finished], output_dir)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from gazenet.border import journal
 from gazenet.config.infer import InferConfig
-from gazenet.cues.registry import get
-from gazenet.errors import GazenetError, UsageError
+from gazenet.errors import UsageError
 from gazenet.files import write_json
 from gazenet.inference.claim import claimed
 from gazenet.inference.collection import Known
+from gazenet.inference.failures import at_work, failure
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.jobs import Ended, Engine, Job
 from gazenet.inference.progress import Progress
-from gazenet.inference.results import ChunkResult, Failure, RunResult, SinkContext, VideoSummary
+from gazenet.inference.results import ChunkResult, RunResult, SinkContext, VideoSummary
 from gazenet.inference.runrecord import (
     NAME,
     as_text,
@@ -31,12 +31,13 @@ from gazenet.inference.runrecord import (
     weight_hashes,
     write_record,
 )
-from gazenet.inference.sinks.base import Sink
+from gazenet.inference.sinks.base import Sink, load_sink, notes_of, still_there
 from gazenet.inference.sources import identity, open_frames
 from gazenet.inference.stored import StoredPass, stored_graph, stored_maps
 from gazenet.inference.timing import Timings, network_text
 from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
+from gazenet.maps.keys import without_folders
 from gazenet.media.source import display_name
 from gazenet.media.stills import FrameSource
 from gazenet.media.types import VideoInfo
@@ -66,8 +67,9 @@ def run(
     Raises UsageError or PluginError before any work where the request is wrong. A failing input is reported and
     the others go on.
     """
-    graph = prepare(config, output_dir, progress_log_file)
-    return run_graph(graph, inputs, output_dir, resume, progress_log_file, known, engine)
+    with at_work(config, output_dir):
+        graph = prepare(config, output_dir, progress_log_file)
+        return run_graph(graph, inputs, output_dir, resume, progress_log_file, known, engine)
 
 
 def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | None = None) -> Graph:
@@ -105,12 +107,10 @@ def run_graph(
     for job in jobs:
         if job.folder.name != names.get(job.path, job.path.stem):
             print(f"{display_name(job.path)}: results go to {display_name(job.folder)}", file=sys.stderr)
-    result = RunResult()
+    result, store = RunResult(), default_store(graph.config.resolved_cache_dir)
     for job, ended in (engine or one_after_the_other)(graph, jobs, resume):
-        if isinstance(ended, UsageError):
-            raise ended
         if isinstance(ended, Exception):
-            result.failures.append(_failure(job.path, ended))
+            result.failures.append(failure(job.path, ended, store.root))
             print(f"error: {result.failures[-1].reason}", file=sys.stderr, flush=True)
             continue
         result.finished.append(ended)
@@ -120,18 +120,6 @@ def run_graph(
     result.failures.sort(key=lambda one: order[one.path])
     _write_overview(output_dir, graph.config, result)
     return result
-
-
-def _failure(path: Path, error: Exception) -> Failure:
-    if isinstance(error, GazenetError):
-        return Failure(path, " ".join(str(error).split()))
-    if isinstance(error, OSError):
-        return Failure(path, f"{display_name(error.filename or path)}: {error.strerror or error}")
-    text = " ".join(str(error).split())
-    trace = "".join(traceback.format_exception(error))
-    return Failure(
-        path, f"{display_name(path)}: internal error: {type(error).__name__}: {text} (run.json has its trace)", trace
-    )
 
 
 def prepare_threads(config: InferConfig) -> None:
@@ -161,13 +149,14 @@ def writable(folder: Path) -> Path:
 def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
     """One input, unless its results are there already. Raises GazenetError."""
     path, folder = job.path, job.folder
+    journal.works_on(display_name(path))
     content = identity(path, pictures=stored_maps(graph.config))
     sinks = wanted_sinks(graph.config, integrator=graph.integrator is not None)
     files = [name for sink in sinks for name in sink.files]
     fingerprint = run_fingerprint(graph, content, told_of_sinks(graph.config, sinks))
     with claimed(folder) as notes:
         done = finished(folder, fingerprint, files) if resume else None
-        if not all(getattr(sink, "kept", _kept)(folder) for sink in sinks):
+        if not all(still_there(sink, folder) for sink in sinks):
             done = None
         if done is not None:
             print(
@@ -179,11 +168,6 @@ def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
             )
         (folder / "run.json").unlink(missing_ok=True)
         return _work(graph, path, folder, content, sinks, fingerprint, notes, job.known)
-
-
-def _kept(folder: Path) -> bool:
-    """What a sink leaves in the folder is looked for by name."""
-    return True
 
 
 def told_of_sinks(config: InferConfig, sinks: Sequence[Sink]) -> list[str]:
@@ -198,7 +182,7 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
     asked = [name for name, on in config.outputs.model_dump().items() if on]
     if not integrator:
         asked = [name for name in asked if name in WITHOUT_INTEGRATOR]
-    return [get(name, "gazenet.sinks", type).load()() for name in asked]
+    return [load_sink(name) for name in asked]
 
 
 def _work(
@@ -217,8 +201,10 @@ def _work(
         job = _through(graph, source, content, folder, sinks, timings, path, known)
     finally:
         source.close()
-    told_by_sinks = [line for sink in sinks for line in getattr(sink, "notes", [])]
-    warnings = [*notes, *job.warnings, *source.warnings, *told_by_sinks]
+    told_by_sinks = [line for sink in sinks for line in notes_of(sink)]
+    root = default_store(graph.config.resolved_cache_dir).root
+    noticed = [without_folders(line, root) for line in job.warnings]
+    warnings = [*notes, *noticed, *source.warnings, *told_by_sinks]
     counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": job.skipped}
     told = timings.summary(job.frames)
     summary = VideoSummary(path, folder, job.frames, warnings, counts, told)
@@ -247,7 +233,8 @@ def _through(
 ) -> VideoPass | StoredPass:
     config = graph.config
     store = default_store(config.resolved_cache_dir)
-    with ThreadPoolExecutor(config.workers, thread_name_prefix="gazenet") as pool:
+    name = display_name(path)
+    with ThreadPoolExecutor(config.workers, "gazenet", journal.works_on, (name,)) as pool:
         thread: list[SinkThread] = []
 
         def emit(chunk: ChunkResult) -> None:

@@ -29,7 +29,8 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
-from gazenet.cues.registry import Entry, import_object, one_line
+from gazenet.border.text import one_line
+from gazenet.cues.registry import Entry, import_object
 from gazenet.cues.runner import CueRunner, neutral_map
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import Windows

@@ -38,6 +38,7 @@ from gazenet.inference.live.window import Closed
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.sizes import map_size
+from gazenet.inference.stream import open_stream
 from gazenet.media.live.ring import SoundRing
 from gazenet.media.live.types import LiveFrame, LiveSource
 
@@ -207,7 +208,7 @@ class LiveLoop:
         integrator = self._graph.integrator
         if integrator is None:
             return None
-        return replace(integrator, spec=integrator.spec.model_copy(update={"smoothing": 0})).stream()
+        return open_stream(replace(integrator, spec=integrator.spec.model_copy(update={"smoothing": 0})))
 
     def _show(self, frame: LiveFrame, now: float, stream: Any) -> None:
         index = self._history.add(frame.image, now)
