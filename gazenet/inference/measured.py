@@ -17,10 +17,10 @@ from gazenet.config.infer_data import MetricsConfig
 from gazenet.config.infer_experiments import METRICS
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
-from gazenet.errors import CacheError, UsageError
+from gazenet.errors import CacheError, GazenetError, UsageError
 from gazenet.files import write_text
 from gazenet.inference.collection import Known
-from gazenet.inference.failures import at_work
+from gazenet.inference.failures import at_work, failure
 from gazenet.inference.graph import Graph
 from gazenet.inference.jobs import Engine
 from gazenet.inference.pipeline import prepare, run_graph, writable
@@ -80,7 +80,18 @@ def run_collection(
         result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
     if config.metrics is None or not result.finished:
         return result, None
-    table = measure(graph, config.metrics, [(known[one.path], one) for one in result.finished], output_dir)
+    store = default_store(config.resolved_cache_dir)
+    judged = []
+    for one in result.finished:
+        error = _without_truth(known[one.path])
+        if error is None:
+            judged.append((known[one.path], one))
+            continue
+        result.failures.append(failure(one.path, error, store.root))
+        print(f"error: {result.failures[-1].reason}; not scored", file=sys.stderr, flush=True)
+    if not judged:
+        return result, None
+    table = measure(graph, config.metrics, judged, output_dir)
     write(table)
     return result, table
 
@@ -101,6 +112,15 @@ def measure(
         means = {SHORT[name] if original else name: _mean(column) for name, column in values.items()}
         rows.append({"video_id": known.item.name, "dataset": known.dataset, "frames_len": count, **means})
     return Table(rows, _gates(graph, finished, rows), _file(metrics, output_dir), notes)
+
+
+def _without_truth(known: Known) -> GazenetError | None:
+    """Why the reader of a video cannot give its fixations, where it cannot."""
+    try:
+        known.item.fixations(np.zeros(1))
+    except GazenetError as error:
+        return error
+    return None
 
 
 def _file(metrics: MetricsConfig, output_dir: Path) -> Path:
