@@ -146,7 +146,7 @@ def _distribution(point: EntryPoint) -> str:
 
 
 def resolve(point: EntryPoint, kind: type[S]) -> Entry[S]:
-    """What an entry point leads to. Raises PluginError."""
+    """What an entry point leads to: a declaration, or a class that carries one. Raises PluginError."""
     with guarded(point.name, f"cannot import {point.value}", lenient=True):
         target = point.load()
     with guarded(point.name, "its declaration cannot be read", lenient=True):
