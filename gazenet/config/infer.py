@@ -37,7 +37,7 @@ class ExtractorConfig(RuntimeConfig):
         description="Run it in a process of its own: a crash or an endless loop fails the input at hand, and no more.",
     )
     timeout_s: float = Field(
-        120.0, gt=0, le=86400, description="With isolated: seconds for one batch of frames, and for loading."
+        120.0, gt=0, le=86400, description="With isolated: seconds for one batch of frames."
     )
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,28 +80,33 @@ def run_collection(
         result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
     if config.metrics is None or not result.finished:
         return result, None
-    store = default_store(config.resolved_cache_dir)
-    judged = []
-    for one in result.finished:
-        error = _without_truth(known[one.path])
-        if error is None:
-            judged.append((known[one.path], one))
-            continue
-        result.failures.append(failure(one.path, error, store.root))
-        print(f"error: {result.failures[-1].reason}; not scored", file=sys.stderr, flush=True)
-    if not judged:
+    root = default_store(config.resolved_cache_dir).root
+
+    def failed(one: VideoSummary, error: GazenetError) -> None:
+        result.failures.append(failure(one.path, error, root))
+        print(f"error: {result.failures[-1].reason}; it is not scored", file=sys.stderr, flush=True)
+
+    finished = [(known[one.path], one) for one in result.finished]
+    table = measure(graph, config.metrics, finished, output_dir, failed)
+    if not table.rows:
         return result, None
-    table = measure(graph, config.metrics, judged, output_dir)
     write(table)
     return result, table
 
 
 def measure(
-    graph: Graph, metrics: MetricsConfig, finished: Sequence[tuple[Known, VideoSummary]], output_dir: Path
+    graph: Graph,
+    metrics: MetricsConfig,
+    finished: Sequence[tuple[Known, VideoSummary]],
+    output_dir: Path,
+    failed: Callable[[VideoSummary, GazenetError], None] | None = None,
 ) -> Table:
-    """The scores of finished videos. Raises CacheError for results that are gone, UsageError for a bad baseline."""
-    predicted = [_predicted(graph, metrics, known, one) for known, one in finished]
-    truths = [known.item.fixations(found.times) for (known, _), found in zip(finished, predicted, strict=True)]
+    """The scores of finished videos. Raises CacheError for results that are gone, UsageError for a bad baseline.
+
+    ``failed`` is told of a video whose results or fixations cannot be read, which is left out; without it the error
+    is raised.
+    """
+    finished, predicted, truths = _judged(graph, metrics, finished, failed)
     names, notes = usable(metrics, len(truths))
     original = metrics.definitions == "original"
     rows: list[Row] = []
@@ -114,13 +119,27 @@ def measure(
     return Table(rows, _gates(graph, finished, rows), _file(metrics, output_dir), notes)
 
 
-def _without_truth(known: Known) -> GazenetError | None:
-    """Why the reader of a video cannot give its fixations, where it cannot."""
-    try:
-        known.item.fixations(np.zeros(1))
-    except GazenetError as error:
-        return error
-    return None
+def _judged(
+    graph: Graph,
+    metrics: MetricsConfig,
+    finished: Sequence[tuple[Known, VideoSummary]],
+    failed: Callable[[VideoSummary, GazenetError], None] | None,
+) -> tuple[list[tuple[Known, VideoSummary]], list[Predicted], list[FrameFixations]]:
+    """The videos that can be judged, their maps and their fixations."""
+    kept, predicted, truths = [], [], []
+    for known, one in finished:
+        try:
+            found = _predicted(graph, metrics, known, one)
+            truth = known.item.fixations(found.times)
+        except GazenetError as error:
+            if failed is None:
+                raise
+            failed(one, error)
+            continue
+        kept.append((known, one))
+        predicted.append(found)
+        truths.append(truth)
+    return kept, predicted, truths
 
 
 def _file(metrics: MetricsConfig, output_dir: Path) -> Path:

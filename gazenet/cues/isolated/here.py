@@ -19,13 +19,15 @@ from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import PluginError, UsageError
 
+LOADING_S = 120.0
+"""Seconds that the process has at least to load the extractor: libraries and weights are read then."""
 LARGEST = 1 << 31
 """Bytes of an answer that are accepted."""
 Done = TypeVar("Done")
 
 
 def isolated(entry: Entry, timeout_s: float) -> Entry:
-    """The extractor in a process of its own, which is given ``timeout_s`` seconds for each batch and for loading."""
+    """The extractor in a process of its own, which is given ``timeout_s`` seconds for each batch."""
 
     class Apart(Isolated):
         spec = entry.spec
@@ -107,7 +109,8 @@ class Isolated:
     def _answer(self, kind: str, data: bytes, program: Program | None = None) -> bytes:
         """Asks the process; raises what the extractor raised there."""
         asked = program or self._running()
-        message, reply = asked.exchange({"type": kind, "bytes": len(data)}, data, self.patience, LARGEST)
+        patience = max(self.patience, LOADING_S) if kind == "hello" else self.patience
+        message, reply = asked.exchange({"type": kind, "bytes": len(data)}, data, patience, LARGEST)
         if message["type"] == "error":
             raise (UsageError if message.get("usage") else PluginError)(str(message.get("message")))
         if message["type"] != "done":
