@@ -205,7 +205,7 @@ def _to_torch(writer: str) -> Callable[[Any], None]:
 
 def _numpy_errors() -> Any:
     numpy = sys.modules.get("numpy")
-    return numpy.geterr() if hasattr(numpy, "geterr") else None
+    return numpy.geterr() if numpy is not None and hasattr(numpy, "geterr") else None
 
 
 def _to_numpy_errors(value: Any) -> None:

@@ -18,9 +18,8 @@ from gazenet.errors import PluginError, UsageError
 def test_an_interrupt_of_the_user_passes_and_one_of_the_plugin_does_not() -> None:
     with pytest.raises(KeyboardInterrupt), guarded("odd", "loading"):
         signal.raise_signal(signal.SIGINT)
-    with pytest.raises(PluginError, match="odd: loading: it raised an interrupt that nobody asked for"):
-        with guarded("odd", "loading"):
-            raise KeyboardInterrupt
+    with pytest.raises(PluginError, match="interrupt that nobody asked for"), guarded("odd", "loading"):
+        raise KeyboardInterrupt
 
 
 def test_an_interrupt_stays_one_whatever_a_library_makes_of_it() -> None:
@@ -58,33 +57,24 @@ def test_errors_that_speak_for_themselves_pass() -> None:
 
 
 def test_what_one_thread_changes_is_not_taken_for_the_state_by_another(tmp_path: Path) -> None:
-    folder, changed, entered = os.getcwd(), threading.Event(), threading.Event()
-    told: list[str] = []
+    folder, changed, over = os.getcwd(), threading.Event(), threading.Event()
 
     def change() -> None:
-        try:
-            with guarded("mover", "frame 0"):
-                os.chdir(tmp_path)
-                changed.set()
-                entered.wait(10)
-        except PluginError as error:
-            told.append(str(error))
+        with guarded("mover", "frame 0"):
+            os.chdir(tmp_path)
+            changed.set()
+            over.wait(10)
 
     thread = threading.Thread(target=change)
     thread.start()
     changed.wait(10)
-    with pytest.raises(PluginError, match=r"changed the working directory.*or it was mover"):
-        with guarded("bystander", "frame 0"):
-            entered.set()
-            deadline = time.monotonic() + 0.2
-            while time.monotonic() < deadline and os.getcwd() != folder:
-                time.sleep(0.01)
-            os.chdir(tmp_path)
-            changed.clear()
-            with guarded("inner", "frame 0"):
-                pass
-    thread.join()
+    # It cannot be told which of the two it was.
+    said = pytest.raises(PluginError, match=r"bystander: .* the working directory.*or it was mover, at work beside it")
+    with said, guarded("bystander", "frame 0"):
+        assert os.getcwd() != folder
     assert os.getcwd() == folder
+    over.set()
+    thread.join()
 
 
 def test_while_libraries_load_the_environment_is_theirs(

@@ -19,6 +19,7 @@ from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.errors import PluginError, UsageError
 
+COMMAND = shlex.join([sys.executable, "-m", "gazenet.cues.isolated.there"])
 LOADING_S = 120.0
 """Seconds that the process has at least to load the extractor: libraries and weights are read then."""
 LARGEST = 1 << 31
@@ -98,11 +99,10 @@ class Isolated:
     def _running(self) -> Program:
         """The process, its extractor loaded."""
         if self._program is None:
-            command = shlex.join([sys.executable, "-m", "gazenet.cues.isolated.there"])
             # Where this process finds its packages, that one does.
             path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
             environment = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
-            self._program, self._introduced = Program(command, "its process", environment), False
+            self._program, self._introduced = Program(COMMAND, "its process", environment), False
             self._answer("hello", self._hello, self._program)
         return self._program
 
