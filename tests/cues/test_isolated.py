@@ -149,7 +149,7 @@ def test_the_maps_are_those_of_this_process(site: Path) -> None:
 
 @pytest.mark.slow
 def test_missing_weights_are_a_wrong_request(site: Path) -> None:
-    with pytest.raises(UsageError, match="^its weights are missing; run: something$"):
+    with pytest.raises(UsageError, match="its weights are missing; run: something"):
         run(isolated(get("weightless"), 300), MadeUpVideo(frames=1))
 
 
