@@ -82,13 +82,17 @@ class _Descriptors:
     def __init__(self) -> None:
         self._copies: dict[int, int] = {}
         self._open: tuple[int, ...] = ()
+        self._watch = -1
 
     def read(self) -> dict[int, tuple[int, int] | None]:
         """The files behind the descriptors that were open when they were kept (None: closed since)."""
         return {number: _file(number) for number in self._open}
 
     def keep(self) -> None:
-        """Has a copy of each that is open."""
+        """Has a copy of each that is open, and another one among the low numbers, to see whether it is left alone."""
+        if _file(self._watch) is None:
+            with contextlib.suppress(OSError):
+                self._watch = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._open = tuple(number for number in range(3) if _file(number) is not None)
         for number in self._open:
             copy = self._copies.get(number)
@@ -101,7 +105,7 @@ class _Descriptors:
 
     def lost(self) -> bool:
         """Whether copies were closed: by somebody who closes what is not his own."""
-        return any(_file(copy) is None for copy in self._copies.values())
+        return any(_file(copy) is None for copy in (*self._copies.values(), self._watch))
 
     def write(self, files: Mapping[int, tuple[int, int] | None]) -> None:
         """Opens again what was closed or replaced; where the copy is gone too, on the null device."""

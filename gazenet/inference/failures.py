@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gazenet.border import journal
 from gazenet.config.infer import InferConfig
-from gazenet.errors import GazenetError
+from gazenet.errors import GazenetError, PluginError
 from gazenet.inference.results import Failure
 from gazenet.maps.keys import without_folders
 from gazenet.media.source import display_name
@@ -18,7 +18,7 @@ from gazenet.media.source import display_name
 
 def failure(path: Path, error: Exception, cache: Path) -> Failure:
     """The failure of an input; entries below the folder ``cache`` are called by their extractors."""
-    name, trace = display_name(path), ""
+    name, trace, error = display_name(path), "", _first_fault(error)
     if isinstance(error, GazenetError):
         text = without_folders(" ".join(str(error).split()), cache)
     elif isinstance(error, OSError):
@@ -28,6 +28,16 @@ def failure(path: Path, error: Exception, cache: Path) -> Failure:
         text = f"internal error: {type(error).__name__}: {text} (run.json has its trace)"
         trace = "".join(traceback.format_exception(error))
     return Failure(path, text if text.startswith(name) else f"{name}: {text}", trace)
+
+
+def _first_fault(error: Exception) -> Exception:
+    """What goes wrong in cleaning up after a plugin (it may have closed our files) is the plugin's fault."""
+    before: BaseException | None = error
+    while before is not None and not isinstance(error, GazenetError):
+        if isinstance(before, PluginError):
+            return before
+        before = before.__context__
+    return error
 
 
 @contextlib.contextmanager

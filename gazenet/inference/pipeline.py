@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import types
@@ -112,6 +113,10 @@ def run_graph(
         if isinstance(ended, Exception):
             result.failures.append(failure(job.path, ended, store.root))
             print(f"error: {result.failures[-1].reason}", file=sys.stderr, flush=True)
+            # What the failed input held is let go of now: a file that a plugin closed under it must not be closed
+            # again when its number is that of a file of the next input.
+            del ended
+            gc.collect()
             continue
         result.finished.append(ended)
         _log(progress_log_file, f"completed,videoid={display_name(job.folder.name)},videoidx={job.index}\n")

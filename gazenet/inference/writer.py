@@ -6,6 +6,9 @@ import contextlib
 import queue
 import threading
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from gazenet.border import journal
 from gazenet.border.call import guarded
@@ -91,6 +94,6 @@ class SinkThread:
 
 def _make_read_only(chunk: ChunkResult) -> None:
     """Every sink sees what the others see."""
-    drawn = (*chunk.images, *chunk.cues.values(), *chunk.pictures.values())
-    for values in (*drawn, chunk.times, chunk.saliency, chunk.gates):
+    arrays: list[NDArray[Any]] = [*chunk.images, *chunk.cues.values(), *chunk.pictures.values()]
+    for values in [*arrays, chunk.times, chunk.saliency, chunk.gates]:
         values.flags.writeable = False

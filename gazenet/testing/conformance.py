@@ -29,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
+from gazenet.border.call import guarded
 from gazenet.border.text import one_line
 from gazenet.cues.registry import Entry, import_object
 from gazenet.cues.runner import CueRunner, neutral_map
@@ -286,7 +287,8 @@ def check(entry: Extractor) -> list[Verdict]:
 
 def _verdict(one: Callable[[Extractor], None], entry: Extractor) -> Verdict:
     try:
-        one(entry)
+        with guarded(entry.name, one.__name__, own=(AssertionError, GazenetError)):
+            one(entry)
     except UsageError:
         raise
     except (AssertionError, GazenetError) as error:

@@ -180,6 +180,21 @@ def test_a_rogue_is_skipped_where_that_is_asked_for(clips: list[Path], tmp_path:
     assert [len(one.counts["skipped_cues"]) for one in result.finished] == [0, 1, 0]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [0, 3])
+def test_closed_descriptors_of_others(first: int, clips: list[Path], tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:  # pytest has descriptors of its own that it would miss
+        code = 9
+        try:
+            graph = extractor_graph(tmp_path, lambda: os.closerange(first, 4096))
+            check_failed(run(graph, clips, tmp_path), "rogue: frames 2 to 3: ", "descriptors that are not its own")
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 # Faces
 
 DETECTED = np.array([[2, 2, 12, 12, 0.9, *[5] * 10]], np.float32)

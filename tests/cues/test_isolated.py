@@ -172,6 +172,7 @@ def command(site: Path, clips: list[Path], out: Path, *sets: str) -> subprocess.
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_what_kills_a_process_fails_one_input(site: Path, tmp_path: Path) -> None:
     ways = {"fine": 32, "exit": 34, "segfault": 36, "abort": 38, "loop": 40, "polite": 42, "last": 44}
     clips = [make_clip(tmp_path / f"{name}.mp4", 6, (24, width)) for name, width in ways.items()]
@@ -192,6 +193,7 @@ def test_what_kills_a_process_fails_one_input(site: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_after_a_death_in_the_run_the_next_one_names_the_plugin_and_keeps_what_was_done(
     site: Path, tmp_path: Path
 ) -> None:

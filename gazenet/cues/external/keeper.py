@@ -10,7 +10,7 @@ import contextlib
 import os
 import subprocess
 
-WAIT = 'read -r line; [ -n "$line" ] || kill -KILL -- "-$1"'
+WAIT = 'read -r line; [ -n "$line" ] || kill -s KILL -- "-$1"'
 """Reads until somebody writes a line (then nothing is to be done) or nobody is there any more."""
 
 
