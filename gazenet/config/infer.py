@@ -32,6 +32,19 @@ class ExtractorConfig(RuntimeConfig):
     name: str = Field(min_length=1, description="Name of an extractor plugin, as gasp_plugins list prints it.")
     parameters: dict[str, Scalar] = Field({}, description="Overrides of the plugin's declared parameters.")
     stride: int | None = Field(None, ge=1, description="Run on every stride-th frame; null: as the plugin declares.")
+    isolated: bool = Field(
+        False,
+        description="Run it in a process of its own: a crash or an endless loop fails the input at hand, and no more.",
+    )
+    timeout_s: float = Field(
+        120.0, gt=0, le=86400, description="With isolated: seconds for one batch of frames."
+    )
+
+    @model_validator(mode="after")
+    def _is_isolated_as_it_is(self) -> ExtractorConfig:
+        if self.isolated and (self.backend != "torch" or self.precision != "fp32"):
+            raise ValueError(f"isolated: {self.name} runs with backend torch in precision fp32 there; leave one out")
+        return self
 
 
 class IntegratorConfig(RuntimeConfig):

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.cues.registry import one_line
+from gazenet.border.text import one_line
 from gazenet.cues.types import CueMaps, Record, Windows
-from gazenet.errors import PluginError, UsageError
+from gazenet.errors import PluginError
 
 OVERSHOOT = 1e-4
 """How far a map may leave 0..1 by rounding; it is clipped."""
-
-
-@contextmanager
-def plugin_errors(name: str, where: str) -> Iterator[None]:
-    """Whatever a plugin raises becomes a PluginError of one line; errors that speak for themselves pass."""
-    try:
-        yield
-    except (PluginError, UsageError):
-        raise
-    except Exception as error:
-        raise PluginError(f"{name}: {where}: {one_line(error)}") from error
 
 
 def checked_output(
@@ -72,6 +60,8 @@ def _checked_maps(name: str, frames: str, windows: Windows, maps: object, device
         raise PluginError(
             f"{name}: {frames}: maps have shape {list(maps.shape)}, expected [B, h, w] = {list(expected)}"
         )
+    if maps.layout is not torch.strided:
+        raise PluginError(f"{name}: {frames}: maps are {maps.layout}, expected a dense tensor")
     if not maps.dtype.is_floating_point:
         raise PluginError(f"{name}: {frames}: maps have dtype {maps.dtype}, expected a floating one")
     if not _same_device(maps.device, device):

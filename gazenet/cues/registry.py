@@ -15,8 +15,10 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, overload
 
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
+from gazenet.border.call import guarded
 from gazenet.cues.spec import API_VERSION, ExtractorSpec
 from gazenet.errors import GazenetError, PluginError, UsageError
 
@@ -74,9 +76,10 @@ def discover(group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> Discov
             result.errors.append(_duplicate(name, points))
             continue
         try:
-            entry = _resolve(points[0], kind)
+            entry = resolve(points[0], kind)
         except PluginError as error:
-            result.errors.append(DiscoveryError(name, _distribution(points[0]), str(error)))
+            message = str(error).removeprefix(f"{name}: ")
+            result.errors.append(DiscoveryError(name, _distribution(points[0]), message))
             continue
         result.found[name] = entry
         if warning := _version_warning(entry):
@@ -111,13 +114,6 @@ def noun_of(group: str) -> str:
     return group.rpartition(".")[2].removesuffix("s").replace("_", " ")
 
 
-def one_line(error: BaseException) -> str:
-    """An exception as one line: its type and the first lines of its message, at most 300 characters."""
-    text = " ".join(str(error).split())
-    text = text if len(text) <= 300 else text[:297] + "..."
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def import_object(path: str) -> Any:
     """The object that ``"package.module:Name"`` names; ImportError or AttributeError when there is none."""
     module, _, attributes = path.partition(":")
@@ -149,19 +145,26 @@ def _distribution(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "unknown distribution"
 
 
-def _resolve(point: EntryPoint, kind: type[S]) -> Entry[S]:
-    try:
+def resolve(point: EntryPoint, kind: type[S]) -> Entry[S]:
+    """What an entry point leads to: a declaration, or a class that carries one. Raises PluginError."""
+    with guarded(point.name, f"cannot import {point.value}", lenient=True):
         target = point.load()
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"cannot import {point.value}: {one_line(error)}") from error
-    spec = target if isinstance(target, kind) else getattr(target, "spec", None)
+    with guarded(point.name, "its declaration cannot be read", lenient=True):
+        spec = _plain(target if isinstance(target, kind) else getattr(target, "spec", None), kind)
+        own_name = None if isinstance(spec, type) else getattr(spec, "name", None)
     if not isinstance(spec, kind):
         wanted = f"{_article(kind)} or a class whose attribute 'spec' is one"
         raise PluginError(f"{point.value} must be {wanted}, not {_describe(target)}")
-    own_name = None if isinstance(spec, type) else getattr(spec, "name", None)
     if isinstance(own_name, str) and own_name != point.name:
         raise PluginError(f"the entry point is called {point.name!r}, but its spec says {own_name!r}: use one name")
     return Entry(point.name, spec, _distribution(point), _loader(point.name, target, spec), point.value)
+
+
+def _plain(spec: Any, kind: type[Any]) -> Any:
+    """A declaration is data: one whose class is the plugin's own becomes one of ``kind``, and can do nothing later."""
+    if isinstance(spec, kind) and issubclass(kind, BaseModel) and type(spec) is not kind:
+        return kind.model_validate({name: getattr(spec, name) for name in kind.model_fields})
+    return spec
 
 
 def _article(kind: type) -> str:
@@ -181,12 +184,8 @@ def _loader(name: str, target: object, spec: object) -> Callable[[], type]:
             return target
         if not isinstance(implementation, str):
             raise PluginError(f"{name}: the spec names no implementation")
-        try:
+        with guarded(name, f"cannot import {implementation}", own=(GazenetError,), lenient=True):
             loaded = import_object(implementation)
-        except GazenetError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{name}: cannot import {implementation}: {one_line(error)}") from error
         if not isinstance(loaded, type):
             raise PluginError(f"{name}: {implementation} is not a class")
         return loaded

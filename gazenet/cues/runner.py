@@ -15,13 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.cues.guards import checked_output, checked_pictures, frames_text, plugin_errors
+from gazenet.border.call import guarded
+from gazenet.cues.guards import checked_output, checked_pictures, frames_text
 from gazenet.cues.interpolate import interpolate, quantise
 from gazenet.cues.pictures import taken
 from gazenet.cues.registry import Entry
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import AssetPath, Extractor, Record, VideoContext, Windows
 from gazenet.cues.windows import WindowBuilder, WindowSource
+from gazenet.errors import UsageError
 
 __all__ = ["CueRunner", "WindowSource", "neutral_map"]
 
@@ -78,7 +80,7 @@ class CueRunner:
     def load(self) -> None:
         """Import, construct and load the extractor. PluginError names it; missing weights stay a UsageError."""
         implementation = self.entry.load()
-        with plugin_errors(self.spec.name, "loading"):
+        with guarded(self.spec.name, "loading", own=(UsageError,), lenient=True):
             extractor: Extractor = implementation(**self.parameters)
             extractor.load(self.device, self.dtype, self._asset_path)
             if self._adopt is not None:
@@ -96,7 +98,7 @@ class CueRunner:
         self.map_size = self.map_size if map_size is None else map_size
         self._forget_before(None)
         self._builder = WindowBuilder(self.spec, self.device, video, self.map_size)
-        with plugin_errors(self.spec.name, "beginning a video"), torch.no_grad():
+        with guarded(self.spec.name, "beginning a video"), torch.no_grad():
             self._extractor.begin(video if self.spec.audio else replace(video, waveform=None))
 
     def anchors(self, k: int, last_frame: int | None = None) -> range:
@@ -202,11 +204,11 @@ class CueRunner:
         self, extractor: Extractor, windows: Windows
     ) -> tuple[NDArray[np.float32], list[Record] | None, list[NDArray[np.uint8]]]:
         """Checked maps ``[B, h, w]``, records, and a coloured picture per window (none where none are made)."""
-        with plugin_errors(self.spec.name, frames_text(windows)), torch.no_grad():
+        with guarded(self.spec.name, frames_text(windows)), torch.no_grad():
             output = extractor.extract(windows)
-        maps, records = checked_output(self.spec.name, windows, output, self.device)
-        found = checked_pictures(self.spec.name, windows, output) if self.makes_pictures else ()
-        return maps, records, [taken(one) for one in found]
+            maps, records = checked_output(self.spec.name, windows, output, self.device)
+            found = checked_pictures(self.spec.name, windows, output) if self.makes_pictures else ()
+            return maps, records, [taken(one) for one in found]
 
     def _anchor_before(self, frame: int) -> int:
         """The last anchor at or before a frame."""

@@ -13,9 +13,11 @@ from typing import Any, Literal, Protocol, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.border.call import guarded
 from gazenet.data.density import Size, sigma_for
 from gazenet.data.fixations import CLOCKS, Clock, FrameFixations
-from gazenet.errors import UsageError
+from gazenet.data.guarded import GuardedDataset
+from gazenet.errors import GazenetError, PluginError, UsageError
 
 GROUP = "gazenet.datasets"
 LOG = logging.getLogger("gazenet.data")
@@ -71,22 +73,22 @@ def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
     """The installed data set ``name`` with its files at ``root``.
 
     ``options`` go to the reader, for example ``behaviour="published"``. Raises UsageError for an unknown data set and
-    for options that its reader does not have.
+    for options that its reader does not have; PluginError for a reader that cannot be used.
     """
     points = installed_datasets()
     if name not in points:
         near = difflib.get_close_matches(name, points, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise UsageError(f"data set {name}: not installed{hint}; known: {', '.join(sorted(points))}")
-    try:
+    called = f"data set {name}"
+    with guarded(called, f"{points[name].value} cannot be imported", lenient=True):
         cls = points[name].load()
-    except Exception as error:
-        raise UsageError(f"data set {name}: {points[name].value} cannot be imported: {error}") from error
-    known = [key for key in inspect.signature(cls).parameters if key != "root"]
+        known = [key for key in inspect.signature(cls).parameters if key != "root"]
     unknown = [key for key in options if key not in known]
     if unknown:
         raise UsageError(f"data set {name}: no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
-    return cast(Dataset, cls(root, **options))
+    with guarded(called, "opening", own=(GazenetError,), lenient=True):
+        return cast(Dataset, GuardedDataset(cls(root, **options), called))
 
 
 def check_behaviour(value: str, where: str) -> Behaviour:
@@ -107,7 +109,12 @@ def sigma_of(collection: Dataset, item: Item) -> float:
     """Ground-truth sigma in pixels of an item's frames: the collection's own rule, else in proportion."""
     rule = getattr(collection, "sigma_of", None)
     if rule is not None:
-        return float(rule(item))
+        called, where = f"data set {collection.name}", f"item {item.name}, its sigma"
+        with guarded(called, where, own=(GazenetError,)):
+            sigma = float(rule(item))
+            if not (np.isfinite(sigma) and sigma > 0):
+                raise PluginError(f"{called}: {where}: {sigma}, expected pixels above 0")
+            return sigma
     return sigma_for(collection.sigma, collection.reference_width, item.size[1])
 
 

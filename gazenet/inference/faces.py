@@ -10,7 +10,6 @@ import numpy as np
 
 from gazenet.cues.faces.stage import FaceStage
 from gazenet.cues.faces.tracker import FaceTracker
-from gazenet.cues.guards import plugin_errors
 from gazenet.inference.buffer import FrameBuffer
 from gazenet.inference.timing import Timings
 from gazenet.maps.store import MapWriter
@@ -61,8 +60,8 @@ class FaceFeed:
         return [records[anchor - k * self._chunk].get("detections", []) for anchor in anchors]
 
     def _detect(self, anchor: int, image: Any) -> Detections:
-        with self._timings.stage("faces", network=True), plugin_errors("faces", f"frame {anchor}"):
-            return self._stage.detect([image], self._size)[0]
+        with self._timings.stage("faces", network=True):
+            return self._stage.detect([image], self._size, [anchor])[0]
 
     def _push(self, anchors: Sequence[int], found: Sequence[Detections]) -> None:
         for anchor, detections in zip(anchors, found, strict=True):

@@ -14,6 +14,7 @@ from gazenet.config.infer import ExtractorConfig, InferConfig
 from gazenet.config.stems import CAPTURED
 from gazenet.cues.faces.spec import FaceModelSpec
 from gazenet.cues.faces.stage import FaceStage
+from gazenet.cues.isolated.here import isolated
 from gazenet.cues.registry import Entry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.cues.spec import ExtractorSpec
@@ -179,8 +180,9 @@ def _cue(
     size = (config.map_size, config.map_size)
     told = {"version": entry.spec.version, "parameters": entry.spec.with_parameters(settings.parameters)}
     adopt = adoption(settings, config, entry.spec.name, told)
+    worker = isolated(entry, settings.timeout_s) if settings.isolated else entry
     runner = CueRunner(
-        entry, settings.parameters, device, asset_path, size, settings.stride, config.chunk, adopt=adopt
+        worker, settings.parameters, device, asset_path, size, settings.stride, config.chunk, adopt=adopt
     )
     if entry.spec.window.after > config.chunk * 4:
         raise UsageError(f"extractor {entry.spec.name} looks {entry.spec.window.after} frames ahead: raise 'chunk'")

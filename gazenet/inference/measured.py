@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from gazenet.config.infer_data import MetricsConfig
 from gazenet.config.infer_experiments import METRICS
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
-from gazenet.errors import CacheError, UsageError
+from gazenet.errors import CacheError, GazenetError, UsageError
 from gazenet.files import write_text
 from gazenet.inference.collection import Known
+from gazenet.inference.failures import at_work, failure
 from gazenet.inference.graph import Graph
 from gazenet.inference.jobs import Engine
 from gazenet.inference.pipeline import prepare, run_graph, writable
@@ -78,21 +79,38 @@ def run_collection(
     known = {one.path: one for one in chosen}
     if config.metrics is not None:
         writable(_file(config.metrics, output_dir).parent)
-    graph = prepare(config, output_dir, progress_log_file)
-    result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
+    with at_work(config, output_dir):
+        graph = prepare(config, output_dir, progress_log_file)
+        result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
     if config.metrics is None or not result.finished:
         return result, None
-    table = measure(graph, config.metrics, [(known[one.path], one) for one in result.finished], output_dir)
+    root = default_store(config.resolved_cache_dir).root
+
+    def failed(one: VideoSummary, error: GazenetError) -> None:
+        result.failures.append(failure(one.path, error, root))
+        print(f"error: {result.failures[-1].reason}; it is not scored", file=sys.stderr, flush=True)
+
+    finished = [(known[one.path], one) for one in result.finished]
+    table = measure(graph, config.metrics, finished, output_dir, failed)
+    if not table.rows:
+        return result, None
     write(table)
     return result, table
 
 
 def measure(
-    graph: Graph, metrics: MetricsConfig, finished: Sequence[tuple[Known, VideoSummary]], output_dir: Path
+    graph: Graph,
+    metrics: MetricsConfig,
+    finished: Sequence[tuple[Known, VideoSummary]],
+    output_dir: Path,
+    failed: Callable[[VideoSummary, GazenetError], None] | None = None,
 ) -> Table:
-    """The scores of finished videos. Raises CacheError for results that are gone, UsageError for a bad baseline."""
-    predicted = [_predicted(graph, metrics, known, one) for known, one in finished]
-    truths = [known.item.fixations(found.times) for (known, _), found in zip(finished, predicted, strict=True)]
+    """The scores of finished videos. Raises CacheError for results that are gone, UsageError for a bad baseline.
+
+    ``failed`` is told of a video whose results or fixations cannot be read, which is left out; without it the error
+    is raised.
+    """
+    finished, predicted, truths = _judged(graph, metrics, finished, failed)
     names, notes = usable(metrics, len(truths))
     original = metrics.definitions == "original"
     # Two data sets may have a video of the same name: they are told apart by their place.
@@ -106,6 +124,29 @@ def measure(
         row: Row = {"video_id": known.item.name, "dataset": known.dataset, "frames_len": count, **means}
         rows.append(row if original else row | {GRID: as_text(shape)})
     return Table(rows, _gates(graph, finished, rows), _file(metrics, output_dir), notes)
+
+
+def _judged(
+    graph: Graph,
+    metrics: MetricsConfig,
+    finished: Sequence[tuple[Known, VideoSummary]],
+    failed: Callable[[VideoSummary, GazenetError], None] | None,
+) -> tuple[list[tuple[Known, VideoSummary]], list[Predicted], list[FrameFixations]]:
+    """The videos that can be judged, their maps and their fixations."""
+    kept, predicted, truths = [], [], []
+    for known, one in finished:
+        try:
+            found = _predicted(graph, metrics, known, one)
+            truth = known.item.fixations(found.times)
+        except GazenetError as error:
+            if failed is None:
+                raise
+            failed(one, error)
+            continue
+        kept.append((known, one))
+        predicted.append(found)
+        truths.append(truth)
+    return kept, predicted, truths
 
 
 def _file(metrics: MetricsConfig, output_dir: Path) -> Path:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-import traceback
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,25 +12,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gazenet.border import journal
 from gazenet.claims import claimed
 from gazenet.config.infer import InferConfig
-from gazenet.cues.registry import get
-from gazenet.errors import GazenetError, UsageError
+from gazenet.errors import UsageError
 from gazenet.inference.collection import Known
 from gazenet.inference.earlier import NAME, digests, faults, finished, is_of, now, read_record, write_overview
+from gazenet.inference.failures import at_work, failure
 from gazenet.inference.graph import Graph, build_graph
 from gazenet.inference.inputs import expand, result_folders
 from gazenet.inference.jobs import Ended, Engine, Job
 from gazenet.inference.progress import Progress
-from gazenet.inference.results import ChunkResult, Failure, RunResult, SinkContext, VideoSummary
+from gazenet.inference.results import ChunkResult, RunResult, SinkContext, VideoSummary
 from gazenet.inference.runrecord import run_fingerprint, versions, weight_hashes, write_record
-from gazenet.inference.sinks.base import Sink
+from gazenet.inference.sinks.base import Sink, load_sink, notes_of, still_there
 from gazenet.inference.sources import identity, open_frames
 from gazenet.inference.stored import StoredPass, stored_graph, stored_maps
 from gazenet.inference.targets import check_targets
 from gazenet.inference.timing import Timings, network_text
 from gazenet.inference.video import VideoPass, default_store
 from gazenet.inference.writer import SinkThread
+from gazenet.maps.keys import without_folders
 from gazenet.media.source import display_name
 from gazenet.media.stills import FrameSource
 from gazenet.media.types import VideoInfo
@@ -61,8 +63,9 @@ def run(
     Raises UsageError or PluginError before any work where the request is wrong. A failing input is reported and
     the others go on.
     """
-    graph = prepare(config, output_dir, progress_log_file)
-    return run_graph(graph, inputs, output_dir, resume, progress_log_file, known, engine)
+    with at_work(config, output_dir):
+        graph = prepare(config, output_dir, progress_log_file)
+        return run_graph(graph, inputs, output_dir, resume, progress_log_file, known, engine)
 
 
 def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | None = None) -> Graph:
@@ -106,13 +109,15 @@ def run_graph(
         if job.folder.name != names.get(job.path, job.path.stem):
             told = f"results go to {display_name(job.folder)}, a name that no other input has"
             print(f"{display_name(job.path)}: {told}", file=sys.stderr)
-    result = RunResult()
+    result, store = RunResult(), default_store(graph.config.resolved_cache_dir)
     for job, ended in (engine or one_after_the_other)(graph, jobs, resume):
-        if isinstance(ended, UsageError):
-            raise ended
         if isinstance(ended, Exception):
-            result.failures.append(_failure(job.path, ended))
+            result.failures.append(failure(job.path, ended, store.root))
             print(f"error: {result.failures[-1].reason}", file=sys.stderr, flush=True)
+            # What the failed input held is let go of now: a file that a plugin closed under it must not be closed
+            # again when its number is that of a file of the next input.
+            del ended
+            gc.collect()
             continue
         result.finished.append(ended)
         _log(progress_log_file, f"completed,videoid={display_name(job.folder.name)},videoidx={job.index}\n")
@@ -130,18 +135,6 @@ def _overview(config: InferConfig, result: RunResult) -> dict[str, Any]:
     ]
     done = [{"input": one.path, "folder": one.folder or ""} for one in result.finished]
     return {"finished": done, "failures": failures, "versions": versions(), "config": config.model_dump(mode="json")}
-
-
-def _failure(path: Path, error: Exception) -> Failure:
-    if isinstance(error, GazenetError):
-        return Failure(path, message(" ".join(str(error).split())))
-    if isinstance(error, OSError):
-        return Failure(path, f"{display_name(error.filename or path)}: {error.strerror or error}")
-    text = message(" ".join(str(error).split()))
-    trace = message("".join(traceback.format_exception(error)))
-    return Failure(
-        path, f"{display_name(path)}: internal error: {type(error).__name__}: {text} (run.json has its trace)", trace
-    )
 
 
 def prepare_threads(config: InferConfig) -> None:
@@ -171,6 +164,7 @@ def writable(folder: Path) -> Path:
 def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
     """One input, unless its results are there already. Raises GazenetError."""
     path, folder = job.path, job.folder
+    journal.works_on(display_name(path))
     content = identity(path, pictures=stored_maps(graph.config))
     sinks = wanted_sinks(graph.config, integrator=graph.integrator is not None)
     files = [name for sink in sinks for name in sink.files]
@@ -182,7 +176,7 @@ def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
             (folder / NAME).unlink(missing_ok=True)
             return _work(graph, job, content, sinks, files, fingerprint, notes)
         wrong = faults(folder, done, files)
-        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not getattr(sink, "kept", _kept)(folder)]
+        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not still_there(sink, folder)]
         incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
         for name, fault in {**wrong, **dict.fromkeys(incomplete, "what it tells of is incomplete or changed")}.items():
             print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
@@ -202,11 +196,6 @@ def _say_what_changed(job: Job, content: str) -> None:
         print(f"{display_name(job.path)}: has changed since its results were made; made again", file=sys.stderr)
 
 
-def _kept(folder: Path) -> bool:
-    """What a sink leaves in the folder is looked for by name."""
-    return True
-
-
 def told_of_sinks(config: InferConfig, sinks: Sequence[Sink]) -> list[str]:
     """Names of sinks; of one with settings, these and the ground truth that it may write."""
     settings = {name: value for name, value in config.outputs.model_dump(mode="json").items() if value is not True}
@@ -219,7 +208,7 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
     asked = [name for name, on in config.outputs.model_dump().items() if on]
     if not integrator:
         asked = [name for name in asked if name in WITHOUT_INTEGRATOR]
-    return [get(name, "gazenet.sinks", type).load()() for name in asked]
+    return [load_sink(name) for name in asked]
 
 
 def _work(
@@ -239,9 +228,11 @@ def _work(
         done = _through(graph, source, content, folder, sinks, timings, path, job.known)
     finally:
         source.close()
-    told_by_sinks = [line for sink in sinks for line in getattr(sink, "notes", [])]
+    told_by_sinks = [line for sink in sinks for line in notes_of(sink)]
+    root = default_store(graph.config.resolved_cache_dir).root
+    noticed = [without_folders(line, root) for line in done.warnings]
     earlier = list(before.get("warnings", ()))
-    new = [*notes, *done.warnings, *source.warnings, *told_by_sinks]
+    new = [*notes, *noticed, *source.warnings, *told_by_sinks]
     warnings = [*earlier, *(line for line in new if line not in earlier)]
     counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": done.skipped}
     told = timings.summary(done.frames)
@@ -274,7 +265,8 @@ def _through(
 ) -> VideoPass | StoredPass:
     config = graph.config
     store = default_store(config.resolved_cache_dir)
-    with ThreadPoolExecutor(config.workers, thread_name_prefix="gazenet") as pool:
+    name = display_name(path)
+    with ThreadPoolExecutor(config.workers, "gazenet", journal.works_on, (name,)) as pool:
         thread: list[SinkThread] = []
 
         def emit(chunk: ChunkResult) -> None:

@@ -16,6 +16,7 @@ from gazenet.inference.graph import Graph, tuned_integrator
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sizes import map_size
 from gazenet.inference.sources import CapturedFrames
+from gazenet.inference.stream import open_stream
 from gazenet.inference.timing import Timings
 from gazenet.maps.convert import colour_of, decolourise
 
@@ -68,7 +69,7 @@ class StoredPass:
 
     def run(self, progress: Callable[[int], None] = lambda frames: None) -> None:
         """Works until the last frame; ``progress`` is told the number of frames read."""
-        stream = self._integrator.stream()
+        stream = open_stream(self._integrator)
         for start in range(0, self.frames, self._chunk):
             stop = min(start + self._chunk, self.frames)
             with self._timings.stage("decode"):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +24,8 @@ from gazenet.inference.keys import cue_key, faces_key, frames_key, picture_name,
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult
 from gazenet.inference.sizes import map_size
 from gazenet.inference.sound import Sound
+from gazenet.inference.states import CueState, wait_for_all, waves
+from gazenet.inference.stream import open_stream
 from gazenet.inference.timing import Timings
 from gazenet.maps.store import MapKey, MapStore, MapWriter
 from gazenet.media.ahead import read_ahead
@@ -33,28 +34,6 @@ from gazenet.media.stills import FrameSource
 from gazenet.media.types import Frame
 
 Emit = Callable[[ChunkResult], None]
-
-
-@dataclass
-class CueState:
-    """How far one extractor has come in the video."""
-
-    cue: Cue
-    writer: MapWriter
-    pictures: MapWriter | None = None
-    cached: int = 0
-    next_block: int = 0
-    next_take: int = 0
-    failed: bool = False
-
-    @property
-    def writers(self) -> list[MapWriter]:
-        return [self.writer, *([self.pictures] if self.pictures else [])]
-
-    @property
-    def complete(self) -> bool:
-        """Whether the cache has all of it."""
-        return all(writer.complete for writer in self.writers)
 
 
 class VideoPass:
@@ -132,7 +111,7 @@ class VideoPass:
         sound = Sound(info.path if info.has_audio else None, self._timings, self.warnings, expected=moving)
         self._states = [self._state(cue, sound, writers) for cue in self._graph.cues]
         self._waves = waves(self._states)
-        self._stream = self._graph.integrator.stream() if self._graph.integrator else None
+        self._stream = open_stream(self._graph.integrator) if self._graph.integrator else None
 
     def _open_writers(self, stack: ExitStack) -> dict[MapKey, MapWriter]:
         """The cache entries of this pass, locked in one order everywhere: two runs never wait for each other."""
@@ -371,28 +350,6 @@ class VideoPass:
             if not state.complete and not state.failed:
                 oldest = min(oldest, state.cue.runner.earliest(state.next_block))
         self._buffer.drop_before(oldest)
-
-
-def waves(states: list[CueState]) -> list[list[CueState]]:
-    """Extractors that can run beside each other; first those that need neither faces nor maps (there may be none)."""
-    depth: dict[str, int] = {}
-    for state in states:
-        needs = state.cue.spec.needs
-        floor = 1 if needs.faces or needs.face_crops else 0
-        depth[state.cue.name] = max([floor, *(depth[name] + 1 for name in needs.maps)])
-    return [[s for s in states if depth[s.cue.name] == k] for k in range(max(depth.values(), default=0) + 1)]
-
-
-def wait_for_all(calls: Iterable[Callable[[], object]]) -> None:
-    """Calls all of them, the ones after an error as well, and raises the first error."""
-    failure: BaseException | None = None
-    for call in calls:
-        try:
-            call()
-        except BaseException as error:
-            failure = failure or error
-    if failure is not None:
-        raise failure
 
 
 def default_store(root: str | Path) -> MapStore:

@@ -6,10 +6,20 @@ import contextlib
 import queue
 import threading
 from collections.abc import Sequence
+from typing import Any
 
+from numpy.typing import NDArray
+
+from gazenet.border import journal
+from gazenet.border.call import guarded
+from gazenet.errors import GazenetError
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.timing import Timings
+from gazenet.media.source import display_name
+
+OWN = (GazenetError,)
+"""Errors of sinks that speak for themselves: they name the file and the remedy."""
 
 
 class SinkThread:
@@ -23,20 +33,24 @@ class SinkThread:
         try:
             for sink in self._sinks:
                 self._opened.append(sink)  # first: one that fails half-way has something to take back as well
-                sink.open(context)
+                with guarded(f"sink {sink.name}", "opening", own=OWN):
+                    sink.open(context)
         except BaseException:
             self._abort()
             raise
+        self._input = display_name(context.source)
         self._thread = threading.Thread(target=self._work, name="gazenet-sinks", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
+        journal.works_on(self._input)
         while (chunk := self._queue.get()) is not None:
             if self._failure is not None:
                 continue
             try:
                 for sink in self._sinks:
-                    with self._timings.stage(f"sink {sink.name}"):
+                    frames = f"frames {chunk.start} to {chunk.start + len(chunk) - 1}"
+                    with self._timings.stage(f"sink {sink.name}"), guarded(f"sink {sink.name}", frames, own=OWN):
                         sink.write(chunk)
             except BaseException as error:
                 self._failure = error
@@ -45,6 +59,7 @@ class SinkThread:
         """Queues a chunk; waits where the sinks are behind. Raises what a sink raised."""
         if self._failure is not None:
             raise self._failure
+        _make_read_only(chunk)
         self._queue.put(chunk)
 
     def finish(self, summary: dict[str, object]) -> None:
@@ -55,7 +70,7 @@ class SinkThread:
             if self._failure is not None:
                 raise self._failure
             for sink in self._sinks:
-                with self._timings.stage(f"sink {sink.name}"):
+                with self._timings.stage(f"sink {sink.name}"), guarded(f"sink {sink.name}", "closing", own=OWN):
                     sink.close(summary)
         except BaseException:
             self._abort()
@@ -71,6 +86,14 @@ class SinkThread:
 
     def _abort(self) -> None:
         for sink in self._opened:
-            with contextlib.suppress(Exception):  # the error that brought us here is the one worth reporting
+            # The error that brought us here is the one worth reporting.
+            with contextlib.suppress(Exception), guarded(f"sink {sink.name}", "taking back what it began", own=OWN):
                 sink.abort()
         self._opened = []
+
+
+def _make_read_only(chunk: ChunkResult) -> None:
+    """Every sink sees what the others see."""
+    arrays: list[NDArray[Any]] = [*chunk.images, *chunk.cues.values(), *chunk.pictures.values()]
+    for values in [*arrays, chunk.times, chunk.saliency, chunk.gates]:
+        values.flags.writeable = False

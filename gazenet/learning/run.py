@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from gazenet.border.call import guarded
+from gazenet.border.text import one_line
 from gazenet.config.load import read_file
 from gazenet.cues.registry import Entry
-from gazenet.errors import PluginError, UsageError
+from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.files import write_json
 from gazenet.learning.checkpoints import LAST
 from gazenet.learning.config import FitConfig, RecipeConfig
@@ -114,20 +117,24 @@ def train_recipe(
     on several devices. Raises GazenetError, and KeyboardInterrupt where a signal ended it.
     """
     check_request(config)
-    made = entry.load()(config)
-    if not callable(getattr(made, "train", None)):
-        raise PluginError(f"recipe {entry.name}: {entry.spec.implementation} has no method train(run)")
+    name, implementation = f"recipe {entry.name}", entry.load()
+    with guarded(name, "loading", own=(GazenetError,), lenient=True):
+        made = implementation(config)
+        if not callable(getattr(made, "train", None)):
+            raise PluginError(f"{name}: {entry.spec.implementation} has no method train(run)")
     with own_output(Path(config.output), resume, set_aside, config.adds):
         return _trained(entry, config, made, resume)
 
 
 def _trained(entry: Entry[RecipeSpec], config: RecipeConfig, recipe: Recipe, resume: bool) -> Finished | None:
+    name = f"recipe {entry.name}"
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     remember(config, folder, resume)
     run = Run(config, folder, resume)
     try:
-        finished = recipe.train(run)
+        with guarded(name, "training", own=(GazenetError, OnlyTrains), lenient=True):
+            finished = _checked(name, recipe.train(run))
     except OnlyTrains:
         return None
     facts = {"recipe": entry.name, "weights": str(finished.weights), "values": finished.values}
@@ -135,3 +142,16 @@ def _trained(entry: Entry[RecipeSpec], config: RecipeConfig, recipe: Recipe, res
     write_json(folder / RESULT, recorded(facts) | told)
     run.tell(f"{entry.name}: {finished.weights}")
     return finished
+
+
+def _checked(name: str, made: object) -> Finished:
+    """Raises PluginError for anything but a file that is there and values that JSON can hold."""
+    if not isinstance(made, Finished):
+        raise PluginError(f"{name}: train must return Finished, not {type(made).__name__}")
+    if not isinstance(made.weights, Path) or not made.weights.exists():
+        raise PluginError(f"{name}: its weights {str(made.weights)[:200]} are not there")
+    try:
+        json.dumps(made.values)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PluginError(f"{name}: its values are not JSON: {one_line(error)}") from error
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,3 +45,9 @@ class MapKey:
     def as_dict(self) -> dict[str, str]:
         """The key as it stands in manifest and log."""
         return asdict(self)
+
+
+def without_folders(text: str, root: Path) -> str:
+    """The text with what lies in entries below ``root`` called by the extractor instead of a folder of hashes."""
+    entry = re.compile(re.escape(f"{root}{os.sep}") + r"[^/]{2}/[^/]+/([^/:]+?)-[^/:]+-[0-9a-zA-Z_]{1,16}(?=[/:\s]|$)")
+    return re.sub(entry.pattern + r"(/[\w.]+)?", r"cached maps of \1", text)

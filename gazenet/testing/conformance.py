@@ -29,7 +29,9 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
-from gazenet.cues.registry import Entry, import_object, one_line
+from gazenet.border.call import guarded
+from gazenet.border.text import one_line
+from gazenet.cues.registry import Entry, import_object
 from gazenet.cues.runner import CueRunner, neutral_map
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.cues.types import Windows
@@ -285,7 +287,8 @@ def check(entry: Extractor) -> list[Verdict]:
 
 def _verdict(one: Callable[[Extractor], None], entry: Extractor) -> Verdict:
     try:
-        one(entry)
+        with guarded(entry.name, one.__name__, own=(AssertionError, GazenetError)):
+            one(entry)
     except UsageError:
         raise
     except (AssertionError, GazenetError) as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -269,6 +271,47 @@ def test_nothing_it_started_outlives_it(tmp_path: Path) -> None:
         time.sleep(0.01)
     os.kill(child, 9)
     pytest.fail("the program's child is still running")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV])
+def test_nothing_outlives_a_run_that_is_killed(ending: signal.Signals, tmp_path: Path) -> None:
+    source = (
+        "import sys, time\nfrom gazenet.cues.external.program import Program\n"
+        f"program = Program(\"sh -c 'echo $$ > {tmp_path}/parent; sleep 60 & echo $! > {tmp_path}/child; wait'\")\n"
+        "time.sleep(60)\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", source])
+    pids = [tmp_path / "parent", tmp_path / "child"]
+    deadline = time.monotonic() + 60
+    while not all(path.exists() and path.read_text().strip() for path in pids):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.2)
+    run.send_signal(ending)
+    run.wait()
+    left = [int(path.read_text()) for path in pids]
+    deadline = time.monotonic() + 20
+    while alive := [pid for pid in left if is_alive(pid)]:
+        assert time.monotonic() < deadline, f"{alive} are still running"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whoever adopts an orphan may not have collected it yet: a zombie is dead as well."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_command_is_named_once_before_it_is_started(by_hand, capsys: pytest.CaptureFixture[str]) -> None:
+    probe, starts = by_hand("dies once", restarts=1)
+    probe.extract(windows())
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"probe: starts the program: {sys.executable} ") and starts.read_text() == "2"
+    with pytest.raises(UsageError):
+        Probe(command="no-such-program --fast").load(torch.device("cpu"), torch.float32, lambda name: Path())
+    assert capsys.readouterr().err == "probe: starts the program: no-such-program --fast\n"
 
 
 def test_the_bundled_one_asks_for_a_command() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.cues.registry import EXTRACTORS, discover, get, noun_of, one_line
+from gazenet.border.text import one_line
+from gazenet.cues.registry import EXTRACTORS, discover, get, noun_of
 from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import PluginError, UsageError
 from gazenet.testing.fakes import write_distribution

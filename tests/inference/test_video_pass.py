@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gazenet.cues.faces.spec import FaceModelSpec
+from gazenet.cues.faces.stage import FaceStage
+from gazenet.cues.registry import Entry
 from gazenet.cues.spec import ExtractorSpec, Needs
 from gazenet.errors import CacheError, PluginError, UsageError
 from gazenet.inference.graph import in_order
@@ -112,14 +116,17 @@ def test_a_skipped_cue_that_nothing_needs_harms_nothing_else(tmp_path: Path) -> 
 
 
 def test_a_failing_detector_is_named_with_its_frame(tmp_path: Path) -> None:
-    graph = toy_graph()
+    class Blind:
+        def load(self, asset_path: object) -> None:
+            """No weights."""
 
-    def fail(images: object, size: object) -> None:
-        raise RuntimeError("no more\nmemory")
+        def detect(self, image: object) -> None:
+            raise RuntimeError("no more\nmemory")
 
-    graph.faces.detect = fail  # type: ignore[union-attr,method-assign]
-    with pytest.raises(PluginError, match=r"faces: frame 0: .*no more memory"):
-        work(graph, Frames(30), tmp_path)
+    spec = FaceModelSpec(name="blind", summary="sees nobody", implementation="toy:Blind")
+    stage = FaceStage(Entry("blind", spec, "toys", lambda: Blind), Path)
+    with pytest.raises(PluginError, match=r"face detector blind: frame 0: RuntimeError: no more memory"):
+        work(replace(toy_graph(), faces=stage), Frames(30), tmp_path)
 
 
 def test_a_failing_reader_ends_everything(tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ class Eyes:
     def __init__(self) -> None:
         self.calls = 0
 
-    def detect(self, images: Sequence[np.ndarray], full_size: tuple[int, int]) -> list[list[dict[str, Any]]]:
+    def detect(
+        self, images: Sequence[np.ndarray], full_size: tuple[int, int], frames: Sequence[int]
+    ) -> list[list[dict[str, Any]]]:
         self.calls += len(images)
         return [[{"box": [float(image[0, 0, 0]) / 16, 4.0, 30.0, 34.0], "score": 0.9}] for image in images]
 

@@ -197,7 +197,7 @@ def test_an_interrupt_is_told_as_one_and_leaves_others_possible(
     write_config: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     path = write_config("own")
     with monkeypatch.context() as patched:

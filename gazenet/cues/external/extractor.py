@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -54,6 +55,7 @@ class External:
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Starts the program. Raises UsageError where it does not become ready: what fails at once fails again."""
         self._device = device
+        print(f"{self.spec.name}: starts the program: {self._command}", file=sys.stderr, flush=True)
         try:
             self._running()
         except ProgramError as error:
@@ -70,7 +72,7 @@ class External:
         assert windows.frames is not None
         frames = windows.frames.permute(0, 1, 3, 4, 2).contiguous().cpu().numpy()
         header = _header(windows, frames.shape)
-        message, data = self._persist(lambda: self._ask(header, frames))
+        message, data = self._persist(frames_text(windows), lambda: self._ask(header, frames))
         if message["type"] == "error":
             raise PluginError(f"{self.spec.name}: {frames_text(windows)}: the program says: {message.get('message')}")
         maps = np.frombuffer(data, TYPES[message["dtype"]]).reshape(message["maps"])
@@ -115,15 +117,15 @@ class External:
             self._program.close()
             self._program = None
 
-    def _persist(self, work: Callable[[], Done]) -> Done:
-        """Does ``work``, with another start of the program after each failure while there are starts left."""
+    def _persist(self, where: str, work: Callable[[], Done]) -> Done:
+        """Does ``work`` on the frames ``where``; another start of the program after each failure while any is left."""
         while True:
             try:
                 return work()
             except ProgramError as error:
                 self._end()
                 if not self._left:
-                    raise PluginError(f"{self.spec.name}: {error}; no restarts are left") from None
+                    raise PluginError(f"{self.spec.name}: {where}: {error}; no restarts are left") from None
                 self._left -= 1
 
 

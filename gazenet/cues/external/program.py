@@ -14,6 +14,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
+from gazenet.border.text import as_line
+from gazenet.cues.external.keeper import Keeper
 from gazenet.cues.external.protocol import LINE_LIMIT, ProtocolError, line, parse, payload_size
 from gazenet.errors import UsageError
 
@@ -28,17 +30,26 @@ class ProgramError(Exception):
     """The program ended, hung or spoke nonsense; the text says which, and what it said last."""
 
 
+class TooSlow(ProgramError):
+    """The program did not read or answer in time."""
+
+
 class Program:
     """One running program. Use :meth:`exchange`; after a ProgramError only :meth:`close` is left.
 
+    However the process that starts it ends, the program and what it started end, too (see :mod:`.keeper`).
+
     Args:
         command: as one would type it; no shell is involved.
+        called: what it is called in errors; the first word of the command by default.
+        environment: of the program; by default that of this process.
 
     Raises UsageError where the command cannot be run at all.
     """
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, called: str = "", environment: Mapping[str, str] | None = None) -> None:
         self._arguments = _arguments(command)
+        self._called = called or self._arguments[0]
         try:
             self._child = subprocess.Popen(
                 self._arguments,
@@ -47,6 +58,7 @@ class Program:
                 stderr=subprocess.PIPE,
                 # A session of its own: Ctrl-C is for us to handle, and everything it starts can be ended with it.
                 start_new_session=True,
+                env=environment,
             )
         except OSError as error:
             raise UsageError(f"command {command!r}: cannot be run ({error.strerror or error})") from None
@@ -58,7 +70,7 @@ class Program:
         self._said = bytearray()
         self._listener = threading.Thread(target=_listen, args=(self._child.stderr, self._said), daemon=True)
         self._listener.start()
-        self.close = weakref.finalize(self, _end, self._child, self._listener)
+        self.close = weakref.finalize(self, _end, self._child, self._listener, Keeper(self._child.pid))
 
     def send(self, message: Mapping[str, Any], data: bytes | memoryview = b"", timeout: float = 10.0) -> None:
         """Tells the program something that has no answer. Raises ProgramError."""
@@ -119,7 +131,7 @@ class Program:
                         selector.unregister(self._input)
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise self._error(f"did not {'read' if waiting else 'answer'} within {timeout:g} s")
+                    raise self._error(f"did not {'read' if waiting else 'answer'} within {timeout:g} s", TooSlow)
                 for key, _ in selector.select(left):
                     self._move(key.fd, waiting)
 
@@ -145,10 +157,10 @@ class Program:
             return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return "closed its output"
 
-    def _error(self, what: str) -> ProgramError:
+    def _error(self, what: str, kind: type[ProgramError] = ProgramError) -> ProgramError:
         self._listener.join(0.2)
-        said = " ".join(self._said.decode("utf-8", "replace").split())[-300:]
-        return ProgramError(f"{self._arguments[0]} {what}" + (f"; it said: {said}" if said else ""))
+        said = as_line(self._said.decode("utf-8", "replace")[-300:])
+        return kind(f"{self._called} {what}" + (f"; it said: {said}" if said else ""))
 
 
 def _arguments(command: str) -> list[str]:
@@ -169,13 +181,15 @@ def _listen(stream: IO[bytes], said: bytearray) -> None:
             del said[:-SAID_LIMIT]
 
 
-def _end(child: subprocess.Popen[bytes], listener: threading.Thread) -> None:
+def _end(child: subprocess.Popen[bytes], listener: threading.Thread, keeper: Keeper) -> None:
     """Closes its input, waits a moment, then ends it with everything it started."""
     assert child.stdin and child.stdout and child.stderr
     with contextlib.suppress(OSError):
         child.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GOODBYE_S)
+    # First: later the number of the group may be somebody else's.
+    keeper.dismiss()
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gazenet.cues.faces.detections import Detection
 from gazenet.cues.types import Face
@@ -86,7 +87,7 @@ class FaceTracker:
         for d, face in enumerate(found):
             track = owner.get(d) or self._start()
             track.box, track.last_seen = face.box, index
-            faces[track.id] = Face(track.id, face.box, face.score, face.mesh, face.presence)
+            faces[track.id] = Face(track.id, face.box, face.score, _read_only(face.mesh), face.presence)
         return faces
 
     def _start(self) -> _Track:
@@ -147,4 +148,11 @@ def _blend(a: Face, b: Face, part: float) -> Face:
         landmarks = a.landmarks + (b.landmarks - a.landmarks) * np.float32(part)
     score = a.score + (b.score - a.score) * part
     presence = a.presence + (b.presence - a.presence) * part
-    return Face(a.track, (box[0], box[1], box[2], box[3]), score, landmarks, presence)
+    return Face(a.track, (box[0], box[1], box[2], box[3]), score, _read_only(landmarks), presence)
+
+
+def _read_only(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """Several extractors look at the same landmarks: none may change them."""
+    if landmarks is not None:
+        landmarks.flags.writeable = False
+    return landmarks

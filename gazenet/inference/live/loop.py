@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.border.call import guarded
 from gazenet.cues.pictures import TAKEN, as_pictures
 from gazenet.cues.runner import neutral_map
 from gazenet.cues.types import Record, VideoContext
-from gazenet.errors import MediaError
+from gazenet.errors import GazenetError, MediaError
 from gazenet.inference.graph import Cue, Graph
 from gazenet.inference.live.governor import Governor
 from gazenet.inference.live.history import History, Known
@@ -38,6 +39,7 @@ from gazenet.inference.live.window import Closed
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sinks.base import Sink
 from gazenet.inference.sizes import map_size
+from gazenet.inference.stream import open_stream
 from gazenet.media.live.ring import SoundRing
 from gazenet.media.live.types import LiveFrame, LiveSource
 
@@ -207,7 +209,7 @@ class LiveLoop:
         integrator = self._graph.integrator
         if integrator is None:
             return None
-        return replace(integrator, spec=integrator.spec.model_copy(update={"smoothing": 0})).stream()
+        return open_stream(replace(integrator, spec=integrator.spec.model_copy(update={"smoothing": 0})))
 
     def _show(self, frame: LiveFrame, now: float, stream: Any) -> None:
         index = self._history.add(frame.image, now)
@@ -219,7 +221,8 @@ class LiveLoop:
             saliency, gates = self._smoother.push(fused.saliency[0], now)[None], fused.gates
         result = ChunkResult(index, [frame.image], np.array([now]), saliency, gates, [people], maps, records)
         for sink in self._sinks:
-            sink.write(result)
+            with guarded(f"sink {sink.name}", f"frame {index}", own=(GazenetError, Closed)):
+                sink.write(result)
         self._rows.shown(time.monotonic() - frame.taken)
 
     def _cues(

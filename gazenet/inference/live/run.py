@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
+from gazenet.border.call import guarded
 from gazenet.config.infer import InferConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
@@ -137,7 +138,8 @@ def live_context(graph: Graph, source: LiveSource, folder: Path) -> SinkContext:
 def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[Sink]:
     for sink in sinks:
         stack.callback(sink.abort)
-        sink.open(context)
+        with guarded(f"sink {sink.name}", "opening", own=(GazenetError,)):
+            sink.open(context)
     return sinks
 
 
@@ -167,7 +169,8 @@ def _close(sinks: list[Sink], told: Told, folder: Path, config: InferConfig, fai
     facts = config.model_dump(mode="json")
     summary = {"timings": {}, "warnings": told.notes, "versions": versions(), "config": facts}
     for sink in sinks:
-        sink.close({**summary, "frames": told.counts.shown})
+        with guarded(f"sink {sink.name}", "closing", own=(GazenetError,)):
+            sink.close({**summary, "frames": told.counts.shown})
     ended = {"ended_by": str(failure)} if failure is not None else {}
     write_json(folder / "live.json", as_kept({**told.summary(), **ended, "versions": versions(), "config": facts}))
 

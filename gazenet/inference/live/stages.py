@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gazenet.cues.faces.stage import FaceStage
-from gazenet.cues.guards import plugin_errors
 from gazenet.cues.interpolate import quantise
 from gazenet.cues.types import VideoContext
 from gazenet.errors import PluginError
@@ -84,8 +83,7 @@ def face_work(stage: FaceStage, history: History, size: tuple[int, int]) -> Call
 
     def work(anchor: int) -> None:
         image = history.frame(anchor).image
-        with plugin_errors("faces", f"frame {anchor}"):
-            history.detected(anchor, stage.detect([image], size)[0])
+        history.detected(anchor, stage.detect([image], size, [anchor])[0])
 
     return work
 
