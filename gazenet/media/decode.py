@@ -139,6 +139,7 @@ class VideoReader:
         self._orientation: Orientation = orientation_of(first)
         self._stored_size = (first.width, first.height)
         self._aspect: Fraction | None = None
+        self._coded_aspect: tuple[Fraction, ...] = ()
         self._container: InputContainer | None = None
         self._lock = threading.Lock()
         self._reset()
@@ -146,7 +147,7 @@ class VideoReader:
     def _reset(self) -> None:
         self.decoded = self.corrupt_frames = 0
         self.warnings: list[str] = []
-        self._fitted, self._changed = 0, "orientation"
+        self._fitted, self._changed = 0, ""
 
     def __enter__(self) -> VideoReader:
         return self
@@ -172,7 +173,7 @@ class VideoReader:
         self._container = container
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
-        self._aspect = stream.sample_aspect_ratio
+        self._aspect, self._coded_aspect = stream.sample_aspect_ratio, ()
         clock = clock_of(self._path)
         decoder, stamps = FrameDecoder(container, stream, clock), Stamps(float(1 / self.info.rate))
         zero = clock.origin(container)
@@ -205,23 +206,27 @@ class VideoReader:
                     return
                 stamp = decoder.time_of(raw)
                 stamps.push(None if stamp is None else float(stamp - zero))
-                image = self._rgb(raw)
+                image = self._rgb(raw, decoder.aspect)
             yield image
 
-    def _rgb(self, raw: VideoFrame) -> NDArray[np.uint8]:
+    def _rgb(self, raw: VideoFrame, coded_aspect: Fraction) -> NDArray[np.uint8]:
         self.corrupt_frames += bool(raw.is_corrupt)
-        orientation = orientation_of(raw)
-        same = (raw.width, raw.height) == self._stored_size and orientation == self._orientation
+        self._coded_aspect = self._coded_aspect or (coded_aspect,)
+        # What the container says of the shape of pixels goes before the stream, as long as the stream does not change.
+        aspect = self._aspect if coded_aspect == self._coded_aspect[0] else coded_aspect
+        orientation, sized = orientation_of(raw), (raw.width, raw.height) == self._stored_size
+        same = sized and orientation == self._orientation and aspect == self._aspect
         if not same:
             self._fitted += 1
-            self._changed = "resolution" if (raw.width, raw.height) != self._stored_size else self._changed
-        height, width = self.size if same else self._fitting(raw, orientation)
+            turned = "orientation" if orientation != self._orientation else "shape of the pixels"
+            self._changed = "resolution" if not sized else self._changed or turned
+        height, width = self.size if same else self._fitting(raw, orientation, aspect)
         image = orientation.apply(_pixels(raw, *((width, height) if orientation.swap else (height, width))))
         return image if same else _centred(image, *self.size)
 
-    def _fitting(self, raw: VideoFrame, orientation: Orientation) -> tuple[int, int]:
+    def _fitting(self, raw: VideoFrame, orientation: Orientation, aspect: Fraction | None) -> tuple[int, int]:
         """(height, width) of a frame of another shape than the first, as large as fits into the size of that."""
-        width, height = display_size(raw.width, raw.height, self._aspect, orientation)
+        width, height = display_size(raw.width, raw.height, aspect, orientation)
         scale = min(self.size[0] / height, self.size[1] / width)
         return max(1, min(self.size[0], round(height * scale))), max(1, min(self.size[1], round(width * scale)))
 

@@ -78,6 +78,11 @@ class FrameDecoder:
         with suppress(FFmpegError, ValueError):
             yield from map(self._seen, self._decode(None))
 
+    @property
+    def aspect(self) -> Fraction:
+        """Width of a pixel divided by its height, as the stream tells it by now."""
+        return self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+
     def time_of(self, frame: VideoFrame) -> Fraction | None:
         """When a frame is to be shown, in seconds of the container's own clock."""
         return None if frame.pts is None else frame.pts * self._time_base

@@ -6,6 +6,7 @@ import os
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -188,6 +189,20 @@ def test_frames_of_another_shape_are_fitted_in(tmp_path: Path) -> None:
     tall = frames[15].image
     assert not tall[:, :34].any() and not tall[:, 62:].any() and tall[:, 37:59].min() > 30
     assert "the resolution changes; 10 frames were fitted into the size of the first, 96 x 48" in reader.warnings
+
+
+def test_a_change_of_pixel_aspect_is_followed(tmp_path: Path) -> None:
+    def wide(stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
+
+    first = video(tmp_path / "a.ts", 10)
+    video(tmp_path / "b.ts", 20, prepare=wide, start=10)
+    (tmp_path / "ab.ts").write_bytes(first.read_bytes() + (tmp_path / "b.ts").read_bytes())
+    frames, reader = read(tmp_path / "ab.ts")
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+    flat = frames[-1].image
+    assert not flat[:10].any() and not flat[38:].any() and flat[14:34].min() > 20
+    assert any("the shape of the pixels changes" in line for line in reader.warnings)
 
 
 def test_a_change_of_pixel_format_is_no_change(tmp_path: Path) -> None:
