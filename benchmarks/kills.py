@@ -137,8 +137,8 @@ def faults_of_end(killed: Ended, number: int) -> list[str]:
         faults.append(f"exit code {killed.code}: {last_line(killed.said)}")
     if number != signal.SIGKILL and "Traceback" in killed.said and "gazenet" in killed.said:
         faults.append(f"ends with a traceback: {last_line(killed.said)}")
-    if killed.code == 128 + number and killed.said.strip().count("\n") and "ended" not in last_line(killed.said):
-        faults += [] if "interrupted" in last_line(killed.said) else [f"last line: {last_line(killed.said)}"]
+    if killed.code == 128 + number and not any(word in last_line(killed.said) for word in ("interrupted", "ended by")):
+        faults.append(f"does not say that it was ended: {last_line(killed.said)}")
     return faults
 
 

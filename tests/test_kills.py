@@ -70,10 +70,12 @@ def one_trial(source: str, folder: Path) -> list[str]:
     return bench.trial("middle", signal.SIGTERM, 0.8 * peaceful.seconds, peaceful)
 
 
+@pytest.mark.slow
 def test_a_sound_program_passes(tmp_path: Path) -> None:
     assert one_trial(OBEDIENT, tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", sorted(DEFIANT))
 def test_every_fault_is_noticed(fault: str, tmp_path: Path) -> None:
     old, new = DEFIANT[fault]
