@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -72,12 +73,16 @@ class RayEngine:
         where: dict[str, Any] = {"address": address}
         if address == "local":
             where |= {"include_dashboard": False, "num_cpus": max(os.cpu_count() or 1, 2)}
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             self._ray.init(**where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
             text = " ".join(str(error).split())[:300]
             raise UsageError(f"--ray_address {address}: {text or type(error).__name__}") from None
         self._own = True
+        if signal.getsignal(signal.SIGTERM) is not handler:
+            # Ray's own would exit with a code that says nothing; leaving this engine ends the cluster all the same.
+            signal.signal(signal.SIGTERM, handler)
 
     def __enter__(self) -> RayEngine:
         return self
