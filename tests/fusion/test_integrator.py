@@ -237,4 +237,5 @@ def test_the_bytes_of_a_file_depend_on_its_content_alone(tmp_path: Path) -> None
     assert len({path.read_bytes() for path in files}) == 1
     network, spec, facts = open_integrator(files[0])
     assert spec == subject.spec and facts == {"command": ["ä"], "scores": {}}
-    assert all(torch.equal(value.half(), network.state_dict()[k].half()) for k, value in subject.network.state_dict().items())
+    weights = network.state_dict()
+    assert all(torch.equal(value.half(), weights[k].half()) for k, value in subject.network.state_dict().items())
