@@ -53,6 +53,8 @@ class Peaceful:
 
     outcome: Files
     seconds: float
+    temporary: set[str]
+    """What it leaves in the folder for temporary files: caches of libraries."""
 
 
 class Bench:
@@ -63,9 +65,9 @@ class Bench:
 
     def run(self, folder: Path, number: int | None = None, after: float = 0.0) -> Ended:
         """The command once in ``folder``; sent the signal ``number`` after so many seconds, if it still runs."""
-        mark, log, temporary = uuid.uuid4().hex, folder.with_suffix(".log"), folder.with_suffix(".tmpdir")
-        temporary.mkdir(exist_ok=True)
-        more = {MARK: mark, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
+        mark, log, for_temporary = uuid.uuid4().hex, folder.with_suffix(".log"), folder.with_suffix(".tmpdir")
+        for_temporary.mkdir(exist_ok=True)
+        more = {MARK: mark, "TMPDIR": str(for_temporary), "OMP_NUM_THREADS": "1"}
         environment = {**os.environ, "PYTHONPATH": "", **self.subject.environment(folder), **more}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment["PYTHONPATH"], str(HOME)]))
         command = [sys.executable, "-m", self.subject.module, *self.subject.arguments]
@@ -95,7 +97,7 @@ class Bench:
         ended = self.run(folder)
         if ended.code:
             raise RuntimeError(f"{self.subject.name}: fails by itself ({ended.code}):\n{ended.said}")
-        return Peaceful(self.subject.outcome(folder), ended.seconds)
+        return Peaceful(self.subject.outcome(folder), ended.seconds, temporary(folder))
 
     def fresh(self, name: str) -> Path:
         """An empty folder."""
@@ -108,7 +110,7 @@ class Bench:
         folder = self.fresh(name)
         killed = self.run(folder, number, after)
         faults = faults_of_end(killed, number)
-        if number != signal.SIGKILL and list(folder.with_suffix(".tmpdir").iterdir()):
+        if number != signal.SIGKILL and temporary(folder) - peaceful.temporary:
             faults.append("leaves something in the folder for temporary files")
         done = self.subject.reported(folder, killed.said)
         shutil.copy(folder.with_suffix(".log"), folder.with_suffix(".killed.log"))
@@ -129,6 +131,11 @@ class Bench:
         return faults
 
 
+def temporary(folder: Path) -> set[str]:
+    """Names in the folder for temporary files of the runs in ``folder``."""
+    return {path.name for path in folder.with_suffix(".tmpdir").iterdir()}
+
+
 def faults_of_end(killed: Ended, number: int) -> list[str]:
     """What is wrong with how a process ended on a signal. One that was not yet at work ends by the signal itself."""
     faults = [f"process {process} is left over" for process in killed.left_over]
@@ -137,8 +144,8 @@ def faults_of_end(killed: Ended, number: int) -> list[str]:
         faults.append(f"exit code {killed.code}: {last_line(killed.said)}")
     if number != signal.SIGKILL and "Traceback" in killed.said and "gazenet" in killed.said:
         faults.append(f"ends with a traceback: {last_line(killed.said)}")
-    if killed.code == 128 + number and killed.said.strip().count("\n") and "ended" not in last_line(killed.said):
-        faults += [] if "interrupted" in last_line(killed.said) else [f"last line: {last_line(killed.said)}"]
+    if killed.code == 128 + number and not any(word in last_line(killed.said) for word in ("interrupted", "ended by")):
+        faults.append(f"does not say that it was ended: {last_line(killed.said)}")
     return faults
 
 

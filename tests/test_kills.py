@@ -62,23 +62,30 @@ class Small(Subject):
         return read(folder, *(f"out/{line.split()[1]}" for line in said.splitlines() if line.startswith("done")))
 
 
-def one_trial(source: str, folder: Path) -> list[str]:
-    """The faults of a program that is ended in the middle by SIGTERM."""
+def faults_of(source: str, folder: Path, shares: tuple[float, ...]) -> list[str]:
+    """The faults of a program that is ended by SIGTERM after these shares of its time, until there are some."""
     (folder / "inputs").mkdir()
     bench = kills.Bench(Small(folder / "inputs", source), folder)
     peaceful = bench.in_peace()
-    return bench.trial("middle", signal.SIGTERM, 0.8 * peaceful.seconds, peaceful)
+    for share in shares:
+        faults = bench.trial(f"at{share}", signal.SIGTERM, share * peaceful.seconds, peaceful)
+        if faults:
+            return faults
+    return []
 
 
+@pytest.mark.slow
 def test_a_sound_program_passes(tmp_path: Path) -> None:
-    assert one_trial(OBEDIENT, tmp_path) == []
+    assert faults_of(OBEDIENT, tmp_path, (0.5, 0.8)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", sorted(DEFIANT))
 def test_every_fault_is_noticed(fault: str, tmp_path: Path) -> None:
     old, new = DEFIANT[fault]
     assert old in OBEDIENT
-    faults = one_trial(OBEDIENT.replace(old, new), tmp_path)
+    # On a busy machine a moment may come before the program is at work or after its end.
+    faults = faults_of(OBEDIENT.replace(old, new), tmp_path, (0.8, 0.7, 0.9, 0.6, 0.5))
     assert any(NOTICED[fault] in one for one in faults), faults
 
 

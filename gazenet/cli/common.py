@@ -104,7 +104,8 @@ def _outcome(prog: str, action: Action, args: argparse.Namespace, signals: Signa
     except BaseException as error:
         # Whatever a library makes of an interrupt, the signal is why the command ends.
         if signals.received is not None or isinstance(error, KeyboardInterrupt):
-            return _interrupted(prog, args, signals.received or getattr(error, "signal", signal.SIGINT))
+            received: signal.Signals = signals.received or getattr(error, "signal", signal.SIGINT)
+            return _interrupted(prog, args, received)
         if isinstance(error, UsageError):
             return _report(prog, error, USAGE, debug)
         if isinstance(error, GazenetError):

@@ -73,7 +73,7 @@ NAMES = (
     "information_gain",
 )
 CLOCKS = ("container", "first_frame", "frame_index")
-TABLES = ("videos", "overall", "frames", "differences")
+TABLES = ("videos", "overall", "frames", "differences", "human")
 """What --output_dir receives."""
 RESULTS = ("saliency.npy", "saliency_sums.npy", "attention.csv", "run.json")
 """What is read of a prediction."""
@@ -295,8 +295,13 @@ def write(args: argparse.Namespace, found: Comparison) -> None:
         write_text(Path(args.output), to_csv(found.by_video()))
     if args.output_dir:
         folder = Path(args.output_dir)
-        tables = {"videos": found.by_video(), "overall": found.overall(), "frames": list(found.by_frame())}
-        tables |= {"differences": found.differences(), "human": human_rows(found)}
+        tables: dict[str, Sequence[Row]] = {
+            "videos": found.by_video(),
+            "overall": found.overall(),
+            "frames": list(found.by_frame()),
+            "differences": found.differences(),
+            "human": human_rows(found),
+        }
         for name, rows in tables.items():
             if rows:
                 write_text(folder / f"{name}.csv", to_csv(rows))

@@ -151,6 +151,11 @@ def _as_dataset(samples: Samples) -> Dataset[Sample]:
     return samples  # type: ignore[return-value]
 
 
+def _epochs(trainer: Any) -> Any:
+    """How many epochs were begun and done; Lightning's types do not say that this progress counts the latter."""
+    return trainer.fit_loop.epoch_progress.current
+
+
 def data_module(
     training: Samples, validation: Samples | None, batch_size: int, workers: int = 0, drop_last: bool = True
 ) -> LightningDataModule:
@@ -169,13 +174,13 @@ def data_module(
             if self.trainer is None:
                 return training_loader(training, batch_size, workers, drop_last)
             rank, world = self.trainer.global_rank, self.trainer.world_size
-            begun = self._begun or (self.trainer.fit_loop.epoch_progress.current.processed, 0)
+            begun = self._begun or (_epochs(self.trainer).processed, 0)
             return training_loader(training, batch_size, workers, drop_last, rank, world, begun)
 
         def state_dict(self) -> dict[str, Any]:
             assert self.trainer is not None
             loop = self.trainer.fit_loop
-            epochs, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
+            epochs, batches = _epochs(self.trainer), loop.epoch_loop.batch_progress.current
             return {
                 "epoch": epochs.processed,
                 "batches": batches.completed if epochs.processed == epochs.completed else 0,

@@ -41,7 +41,17 @@ def save_integrator(path: str | Path, network: Gasp, spec: IntegratorSpec, facts
     }
     # Not save_file: what it makes only its owner may read, and a run may be anybody's.
     with atomic_write(path) as file:
-        file.write(save(tensors, metadata=header))
+        file.write(_in_order(save(tensors, metadata=header)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata by name: the library writes them in another order in every process."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text += b" " * (-len(text) % 8)  # The numbers behind it stay aligned.
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def _stored(value: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ smaller of two needs maps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def human_scores(
         limit: Scores(frames, {m: columns[m] if LIMIT.get(m) == limit else unknown for m in metrics}, shape)
         for limit in (ONE, HALF)
     }
-    densities = _Densities(truth, sigma, shape)
+    densities = cast("Mapping[int, Values]", _Densities(truth, sigma, shape))  # it is asked for frames only
     found[ITSELF] = score_frames(densities, truth, frames, sigma, metrics, others, grid, prior)
     return found
 
@@ -214,7 +215,7 @@ def _sim_of_halves(seen: _Seen, draws: np.random.Generator) -> float:
     for one in half:
         for weights, into in zip((one / (one @ sums), (1 - one) / ((1 - one) @ sums)), whole, strict=True):
             np.matmul((down * weights[:, None].astype(np.float32)).T, across, out=into)
-        found.append(float(np.minimum(*whole, out=whole[0]).sum(dtype=np.float64)))
+        found.append(float(np.minimum(whole[0], whole[1], out=whole[0]).sum(dtype=np.float64)))
     return float(np.mean(found))
 
 

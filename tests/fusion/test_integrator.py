@@ -227,3 +227,15 @@ def test_coloured_maps_are_taken_as_they_are() -> None:
 def test_the_embedded_integrator_loads() -> None:
     integrator = load_integrator("embedded")
     assert integrator.network.config.modalities == len(integrator.spec.cues) == 5
+
+
+def test_the_bytes_of_a_file_depend_on_its_content_alone(tmp_path: Path) -> None:
+    subject = made(GaspConfig(order=("gmu",), modalities=2, in_channels=1, latent=4, encoder="Light", head="density"))
+    files = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for path in files:
+        save_integrator(path, subject.network, subject.spec, {"command": ["ä"], "scores": {}})
+    assert len({path.read_bytes() for path in files}) == 1
+    network, spec, facts = open_integrator(files[0])
+    assert spec == subject.spec and facts == {"command": ["ä"], "scores": {}}
+    weights = network.state_dict()
+    assert all(torch.equal(value.half(), weights[k].half()) for k, value in subject.network.state_dict().items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -80,6 +81,7 @@ class RayEngine:
         if address == "local":
             where |= {"include_dashboard": False, "num_cpus": max(os.cpu_count() or 1, 2)}
             where |= {"_node_ip_address": LOOPBACK}
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             with this_machine_alone() if address == "local" else contextlib.nullcontext():
                 self._ray.init(**where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
@@ -87,6 +89,9 @@ class RayEngine:
             text = " ".join(str(error).split())[:300]
             raise UsageError(f"--ray_address {address}: {text or type(error).__name__}") from None
         self._own = True
+        if signal.getsignal(signal.SIGTERM) is not handler:
+            # Ray's own would exit with a code that says nothing; leaving this engine ends the cluster all the same.
+            signal.signal(signal.SIGTERM, handler)
 
     def __enter__(self) -> RayEngine:
         return self

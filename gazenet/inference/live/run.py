@@ -37,6 +37,9 @@ from gazenet.media.source import display_name
 from gazenet.media.types import VideoInfo
 from gazenet.records import without_secrets
 
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that end a run as wished, unless they are ignored (nohup)."""
+
 
 def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
     """One live run on ``camera:N``, a URL or a file at its own pace; its results are in a folder of its own.
@@ -154,7 +157,9 @@ def _interrupts(loop: LiveLoop) -> Iterator[None]:
         signal.signal(number, previous[number])
         loop.stop()
 
-    previous = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ending = [number for name in ENDING if (number := getattr(signal, name, None))]
+    handlers = {int(number): signal.getsignal(number) for number in ending}
+    previous = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
     for number in previous:
         signal.signal(number, end)
     try:
