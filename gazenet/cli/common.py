@@ -21,7 +21,7 @@ from gazenet.cli.signals import Signals, ending_signals
 from gazenet.cli.streams import Streams, lasting_streams
 from gazenet.config.load import suggest
 from gazenet.config.placeholders import take
-from gazenet.errors import GazenetError, UsageError
+from gazenet.errors import GazenetError, Terminated, UsageError
 from gazenet.records import without_secrets
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
@@ -104,8 +104,8 @@ def _outcome(prog: str, action: Action, args: argparse.Namespace, signals: Signa
     except BaseException as error:
         # Whatever a library makes of an interrupt, the signal is why the command ends.
         if signals.received is not None or isinstance(error, KeyboardInterrupt):
-            received: signal.Signals = signals.received or getattr(error, "signal", signal.SIGINT)
-            return _interrupted(prog, args, received)
+            told = error.signal if isinstance(error, Terminated) else signal.SIGINT
+            return _interrupted(prog, args, told if signals.received is None else signals.received)
         if isinstance(error, UsageError):
             return _report(prog, error, USAGE, debug)
         if isinstance(error, GazenetError):
