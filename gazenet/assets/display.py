@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gazenet.assets.download import Meter, unmetered
+from gazenet.records import without_secrets
 
 
 class Quiet:
@@ -43,7 +44,7 @@ class _Bars:
         self.progress = Progress(*columns, transient=True)
 
     def say(self, text: str) -> None:
-        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.progress.console.print(without_secrets(text), markup=False, highlight=False, soft_wrap=True)
 
     def meter(self, name: str) -> Meter:
         task = self.progress.add_task(name.replace("[", "\\["), total=None)

@@ -18,6 +18,7 @@ from gazenet.assets.http import SNIFF_BYTES, Answer, Interrupted, Refused, Stale
 from gazenet.assets.space import reserve, told_when_full
 from gazenet.errors import GazenetError
 from gazenet.files import write_all, write_json
+from gazenet.records import without_secrets
 
 TRIES = 5
 PAUSE_SECONDS = 1.0
@@ -122,12 +123,13 @@ def _attempt(address: str, part: Path, wanted: Wanted, meter: Meter, stop: threa
 def _resumable(address: str, part: Path, wanted: Wanted) -> tuple[int, dict[str, Any]]:
     """Bytes of the part that may be continued from an address, and what is known of them; else it is discarded."""
     have, state = _size(part), _read_state(part)
-    certain = wanted.hashed or (state.get("validator") and state.get("address") == address)
+    same = state.get("address") == without_secrets(address)
+    certain = wanted.hashed or (state.get("validator") and same)
     limit = wanted.size or state.get("total")
     if have and (not certain or (limit and have > limit)):
         discard(part)
         return 0, {}
-    return have, state if state.get("address") == address else {}
+    return have, state if same else {}
 
 
 def _receive(answer: Answer, address: str, part: Path, wanted: Wanted, meter: Meter, stop: threading.Event) -> None:
@@ -138,7 +140,7 @@ def _receive(answer: Answer, address: str, part: Path, wanted: Wanted, meter: Me
         raise Refused("does not tell how long the file is, so that a broken connection could not be noticed")
     if total is not None:
         reserve(part.parent, total - answer.start, part.stem)
-    write_json(_state_file(part), {"address": address, "validator": answer.validator, "total": total})
+    write_json(_state_file(part), {"address": without_secrets(address), "validator": answer.validator, "total": total})
     done = answer.start
     with part.open("r+b" if answer.start else "wb", buffering=0) as file:
         file.seek(answer.start)

@@ -32,6 +32,7 @@ from gazenet.assets.steps import run_steps
 from gazenet.assets.unpack import Unusable
 from gazenet.errors import GazenetError
 from gazenet.files import publish, sync_file, write_bytes
+from gazenet.records import without_secrets
 
 
 class Display(Protocol):
@@ -161,7 +162,7 @@ def _fetch(asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: 
         _warn_of(address, asset, file, tools)
     sync_file(part)
     publish(part, target)
-    return seen_files[-1].model_copy(update={"address": address})
+    return seen_files[-1].model_copy(update={"address": without_secrets(address)})
 
 
 def _warn_of(address: str, asset: PublishedAsset, file: PublishedFile, tools: Tools) -> None:

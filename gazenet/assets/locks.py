@@ -19,6 +19,7 @@ from gazenet.backbones.formats import something_else
 from gazenet.config.base import Settings
 from gazenet.errors import GazenetError
 from gazenet.files import sha256_file, write_text
+from gazenet.records import without_secrets
 
 CHECKPOINTS = (".pt", ".pth", ".pth.tar", ".ckpt")
 """What names of PyTorch checkpoints end in."""
@@ -76,7 +77,7 @@ def examine(path: Path, file: PublishedFile, folder: Path, address: str = "") ->
     with path.open("rb") as opened:
         if looks_like_page(opened.read(SNIFF_BYTES)):
             raise GazenetError(f"{file.save_as}: is a web page instead of the file")
-    seen = Seen(sha256=sha256_file(path), size=path.stat().st_size, address=address)
+    seen = Seen(sha256=sha256_file(path), size=path.stat().st_size, address=without_secrets(address))
     if (file.size or seen.size) != seen.size or (file.sha256 or seen.sha256) != seen.sha256:
         raise GazenetError(
             f"not the published file: {seen.size} bytes, sha256 {seen.sha256[:16]}..., the catalogue says "

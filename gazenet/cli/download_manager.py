@@ -16,6 +16,7 @@ from gazenet.assets.store import local_path, state
 from gazenet.assets.workspace import lay_out
 from gazenet.cli.common import FAILED, OK, Parser, execute, print_table
 from gazenet.errors import UsageError
+from gazenet.records import without_secrets
 
 DESCRIPTION = """Fetch published weights and data sets; every file is verified by size and SHA-256. A hash that nobody
 published is recorded the first time and verified from then on (--list marks such files, unprotected addresses and
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     with display() as shown:
         failures = fetch(chosen, home, shown, args.mirror)
     for failure in failures:
-        print(f"gasp_download_manager: {failure.asset_id}: {failure.message}", file=sys.stderr)
+        print(f"gasp_download_manager: {failure.asset_id}: {without_secrets(failure.message)}", file=sys.stderr)
     if chosen:
         print(f"{len(chosen) - len(failures)} of {len(chosen)} present and verified in {places(chosen, home)}")
     return FAILED if failures else OK
