@@ -279,7 +279,7 @@ def test_a_spectrogram_is_read_from_its_own_file_alone(way: str, tmp_path: Path)
             if way == "elsewhere":
                 file["dataset"] = h5py.ExternalLink(str(secret), "dataset")
             elif way == "huge":
-                file.create_dataset("dataset", (1_000_000, 1_000_000), chunks=(1000, 1000))
+                file.create_dataset("dataset", (1_000_000, 1_000_000), "f4", chunks=(1000, 1000))
     with pytest.raises(UsageError, match=r"a\.h5: is no spectrogram"):
         read_spectrogram(path)
     assert read_spectrogram(secret).shape == (81, 199)
