@@ -27,7 +27,7 @@ class Lines:
         self._say = say
 
     def say(self, text: str) -> None:
-        self._say(text)
+        self._say(without_secrets(text))
 
     def meter(self, name: str) -> Meter:
         return unmetered

@@ -299,7 +299,7 @@ def test_credentials_in_addresses_are_not_shown(
 
     monkeypatch.setenv("GAZENET_ASSETS", str(tmp_path / "assets"))
     with serving() as server:
-        made = asset(server, "gone.bin", role="model", steps=[], result=["gone.bin"]).model_dump(mode="json")
+        made = asset(server, "gone.bin", "absent", role="model", steps=[], result=["gone.bin"]).model_dump(mode="json")
         made["files"][0]["sources"][0]["url"] += "?token=s3cr3t"
         catalogue = tmp_path / "mine.json"
         catalogue.write_text(json.dumps({"assets": [made]}))
