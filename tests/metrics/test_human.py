@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from gazenet.data.density import density
+from gazenet.data.findwho import FindWho
 from gazenet.data.fixations import FrameFixations
+from gazenet.media.decode import VideoReader
 from gazenet.metrics import functional
 from gazenet.metrics.human import HALF, ITSELF, ONE, human_scores
 
@@ -115,3 +118,21 @@ def test_leaving_one_out_does_not_add_up_all_others_again() -> None:
 
     ours()
     assert min(seconds(ours) for _ in range(3)) < min(seconds(plainly) for _ in range(2)) / 2
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_the_limits_of_real_fixations(test_data: Path) -> None:
+    """Known of the seven FindWho videos on the container's clock, every 5th frame of at least eight observers."""
+    limits: dict[str, list[float]] = {}
+    for item in FindWho(test_data / "findwho").items():
+        with VideoReader(item.path, max_side=16) as reader:
+            truth = item.fixations(np.array([frame.time for frame in reader]))
+        frames = np.array([k for k in range(0, len(truth), 5) if truth.observers[k] >= 8], np.int64)
+        found = human_scores(truth, frames, 40.0, ("nss", "cc"), grid=320)
+        assert found is not None
+        for name, metric in ((ONE, "nss"), (HALF, "cc"), (ITSELF, "nss")):
+            limits.setdefault(name, []).append(float(np.nanmean(found[name].values[metric])))
+    assert np.mean(limits[ONE]) == pytest.approx(5.95, abs=0.1)
+    assert np.mean(limits[HALF]) == pytest.approx(0.881, abs=0.005)
+    assert np.mean(limits[ITSELF]) == pytest.approx(6.43, abs=0.05)
