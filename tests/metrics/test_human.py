@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -94,30 +93,6 @@ def test_frames_of_one_person_and_truths_without_people_have_no_limit() -> None:
     assert np.isfinite(found[ONE].values["nss"]).tolist() == [True, True, False]
     assert human_scores(mixed, np.array([2]), SIGMA, METRICS) is None
     assert human_scores(FrameFixations(SIZE, points, np.array([8, 8, 1])), np.arange(3), SIGMA, METRICS) is None
-
-
-def test_leaving_one_out_does_not_add_up_all_others_again() -> None:
-    rng = np.random.default_rng(0)
-    points, count = rng.normal((640, 360), 90, (60, 2)), 60
-    truth = FrameFixations((720, 1280), [points], np.array([count]), subjects=[np.arange(count)])
-
-    def seconds(work: object) -> float:
-        start = time.process_time()
-        work()  # type: ignore[operator]
-        return time.process_time() - start
-
-    def plainly() -> None:
-        for k in range(count):
-            smooth = torch.from_numpy(density(np.delete(points, k, 0), truth.size, (270, 480), 40.0))
-            hit = torch.zeros(270, 480)
-            hit[int(points[k, 1] * 0.375), int(points[k, 0] * 0.375)] = 1
-            functional.nss(smooth, hit), functional.auc_judd(smooth, hit)
-
-    def ours() -> None:
-        human_scores(truth, np.arange(1), 40.0, ("nss", "auc_judd"))
-
-    ours()
-    assert min(seconds(ours) for _ in range(3)) < min(seconds(plainly) for _ in range(2)) / 2
 
 
 @pytest.mark.slow
