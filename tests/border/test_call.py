@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -87,14 +86,6 @@ def test_while_libraries_load_the_environment_is_theirs(
         os.chdir("/")
     assert os.environ["GAZENET_LIBRARY"] == "new" and os.getcwd() == before
     assert capsys.readouterr().err.startswith("note: odd: loading: changed the working directory")
-
-
-def test_the_border_costs_little() -> None:
-    begun = time.process_time()
-    for _ in range(200):
-        with guarded("odd", "frame 0"):
-            pass
-    assert (time.process_time() - begun) / 200 < 2e-3
 
 
 def test_lines() -> None:
