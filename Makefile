@@ -52,10 +52,10 @@ demo: $(DEMO)
 
 # Tests on real data run where GAZENET_TEST_DATA names their folder; elsewhere they are skipped and say so.
 test: $(VENV)/.assets
-	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 -m "not slow and not network and not gpu and not browser"
+	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 --durations=20 -m "not slow and not network and not gpu and not browser"
 
 test-slow: $(VENV)/.assets
-	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 -m "slow and not network and not gpu and not browser"
+	$(SAFE_ENV) $(BIN)/python -m pytest -n 2 --durations=20 -m "slow and not network and not gpu and not browser"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
