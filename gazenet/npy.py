@@ -7,6 +7,7 @@ the header of an array of numbers is taken apart by a pattern; nothing is evalua
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -51,6 +52,15 @@ def open_npy(path: str | Path) -> NDArray[Any]:
     if size < wanted:
         raise ValueError(f"it is cut short: {size} bytes instead of {wanted}")
     return map_numbers(path, offset, shape, dtype, order)
+
+
+def npy_of(content: bytes) -> NDArray[Any]:
+    """The array of numbers that the content of such a file holds. Raises ValueError as :func:`open_npy`."""
+    file = io.BytesIO(content)
+    shape, dtype, order = _header(file)
+    if len(content) - file.tell() < math.prod(shape) * dtype.itemsize:
+        raise ValueError("it is cut short")
+    return np.ndarray(shape, dtype, content, file.tell(), order=order).copy()
 
 
 def read_npy(path: str | Path) -> NDArray[Any]:

@@ -162,7 +162,11 @@ def checked_state(network: nn.Module, state: Mapping[str, Tensor], path: str | P
     told = "; ".join(f"{len(keys)} keys {what} ({', '.join(keys[:3])})" for what, keys in faults.items() if keys)
     if told:
         raise UsageError(f"{path}: is not a checkpoint of {type(network).__name__}{belongs(state, wanted)}: {told}")
-    undefined = [key for key, value in state.items() if value.is_floating_point() and bool(value.isnan().any())]
+    undefined = [
+        key
+        for key, value in state.items()
+        if value.is_floating_point() and not value.is_meta and bool(value.isnan().any())
+    ]
     if undefined:
         raise UsageError(f"{path}: {len(undefined)} keys hold values that are no numbers ({', '.join(undefined[:3])})")
     return {key: value.to_dense().to(wanted[key].dtype).view(wanted[key].shape) for key, value in state.items()}

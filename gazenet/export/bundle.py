@@ -140,7 +140,7 @@ def _read(module: str, path: Path) -> Source:
     text = path.read_text(encoding="utf-8")
     source, names = Source(module, text.splitlines()), list[str]()
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Expr):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             source.notes.update(dict.fromkeys(names, node))
         names = _defined(node)
         source.defined.update(dict.fromkeys(names, node))

@@ -181,6 +181,7 @@ def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
         for name, fault in {**wrong, **dict.fromkeys(incomplete, "what it tells of is incomplete or changed")}.items():
             print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
         if again:
+            (folder / NAME).unlink()  # until all is there again, nothing says that it is
             return _work(graph, job, content, again, files, fingerprint, notes, done)
         place = display_name(folder)
         print(f"{display_name(path)}: finished before, nothing to do; results in {place}", file=sys.stderr)

@@ -135,7 +135,7 @@ def test_a_cell_does_not_depend_on_the_windows_before(encoder: S3D, frames: list
 
 def test_frames_that_do_not_follow_each_other_share_nothing(frames: list[Tensor]) -> None:
     network = with_weights(ViNet(16)).double()
-    run = SlidingNetwork(network)
+    run = SlidingNetwork(network, torch.float64)
     clip = [frames[k].double() for k in (3, 3, *range(4, 10), *[9] * 8)]
     with torch.inference_mode():
         found = run(Window(None, [run.stem(frame) for frame in clip]))

@@ -185,7 +185,7 @@ def test_metrics_through_inference_configs(data_root: Path, tmp_path: Path, monk
     failed.failures.append(Failure(Path("003.mp4"), "003.mp4: cannot be read"))
     monkeypatch.setattr(pipeline, "run", lambda *args: failed)
     with pytest.raises(GazenetError, match=r"--infer_configs: 003\.mp4: cannot be read"):
-        train(config, extract=fake_extract, infer_configs=[infer])
+        train(config, extract=fake_extract, resume=True, infer_configs=[infer])
 
 
 SCRIPT = """

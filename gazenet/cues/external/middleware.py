@@ -12,7 +12,6 @@ nothing else. Messages are neither signed nor encrypted all the same: use it in 
 from __future__ import annotations
 
 import base64
-import io
 import logging
 import time
 import uuid
@@ -23,6 +22,7 @@ import numpy as np
 
 from gazenet.cues.external.serve import Answer, Batch
 from gazenet.errors import UsageError
+from gazenet.npy import npy_of
 
 INSTALL = "install it with: pip install 'gazenet[middleware]'"
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -109,7 +109,7 @@ def decoded(value: dict[str, Any]) -> Any:
     if kind == "set":
         return set(content)
     if kind == "numpy.ndarray":
-        return np.load(io.BytesIO(base64.b64decode(content)), allow_pickle=False)
+        return npy_of(base64.b64decode(content))
     raise ValueError(f"it holds a {str(kind)[:60]}, which is not decoded: send numbers, texts, lists and NumPy arrays")
 
 

@@ -130,13 +130,16 @@ class FaceStage:
 
 
 def _checked_boxes(name: str, where: str, found: object) -> NDArray[np.float32]:
-    """float32 ``[N, 15]``. Raises PluginError for anything but finite numbers of that shape."""
+    """float32 ``[N, 15]``. Raises PluginError for anything else, and for boxes or scores that are not finite.
+
+    Points of the face that a detector does not tell are NaN.
+    """
     if not isinstance(found, np.ndarray) or found.dtype.kind != "f":
         what = found.dtype if isinstance(found, np.ndarray) else type(found).__name__
         raise PluginError(f"{name}: {where}: detect must return a float32 array, not {what}")
     if found.ndim != 2 or found.shape[1] != COLUMNS:
         raise PluginError(f"{name}: {where}: detections have shape {list(found.shape)}, expected [N, {COLUMNS}]")
-    if not np.isfinite(found).all():
+    if not np.isfinite(found[:, :5]).all() or np.isinf(found).any():
         raise PluginError(f"{name}: {where}: the detections hold values that are not finite")
     return np.array(found, np.float32)
 
