@@ -25,7 +25,7 @@ from gazenet.learning.config import RecipeConfig
 from gazenet.learning.run import Finished, Run, train_recipe
 from gazenet.learning.spec import RecipeSpec
 from tests.border.rogues import ACTS, STATE, Endless, never
-from tests.border.test_rogue_plugins import EVERY, as_before, nothing  # noqa: F401
+from tests.border.test_rogue_plugins import BESIDE, as_before, nothing  # noqa: F401
 from tests.inference.test_measured import WithGates, results
 
 TIMES = np.arange(3) / 25
@@ -93,7 +93,7 @@ def named(caught: pytest.ExceptionInfo[GazenetError], *parts: str) -> None:
         assert part in text
 
 
-@pytest.mark.parametrize("way", EVERY)
+@pytest.mark.parametrize("way", BESIDE)
 def test_readers_that_give_fixations(way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     film = type("Film", (Film,), {"do": staticmethod(ACTS[way].does)})
     install(monkeypatch, listed=lambda: [film()])
@@ -207,7 +207,7 @@ def teach(folder: Path, **members: Callable[..., Any]) -> Finished | None:
     return train_recipe(Entry("rogue", spec, "tests", lambda: lesson), config)
 
 
-@pytest.mark.parametrize("way", [one for one in EVERY if one.values[0] not in STATE])
+@pytest.mark.parametrize("way", [one for one in BESIDE if one.values[0] not in STATE])
 def test_recipes(way: str, tmp_path: Path) -> None:
     if not ACTS[way].fails:
         assert teach(tmp_path, do=ACTS[way].does) is not None
@@ -218,7 +218,7 @@ def test_recipes(way: str, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "result.json").exists()
 
 
-@pytest.mark.parametrize("way", [one for one in EVERY if one.values[0] in STATE])
+@pytest.mark.parametrize("way", [one for one in BESIDE if one.values[0] in STATE])
 def test_a_training_of_hours_is_not_lost_to_what_can_be_put_back(
     way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
