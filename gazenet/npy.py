@@ -60,7 +60,8 @@ def npy_of(content: bytes) -> NDArray[Any]:
     shape, dtype, order = _header(file)
     if len(content) - file.tell() < math.prod(shape) * dtype.itemsize:
         raise ValueError("it is cut short")
-    return np.ndarray(shape, dtype, content, file.tell(), order=order).copy()
+    numbers: NDArray[Any] = np.frombuffer(content, dtype, math.prod(shape), file.tell())
+    return numbers.reshape(shape, order="F" if order == "F" else "C").copy()
 
 
 def read_npy(path: str | Path) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.npy import open_npy, read_npy
+from gazenet.npy import npy_of, open_npy, read_npy
 from tests.compiled import compiling_threads
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,3 +109,14 @@ def test_nobody_else_reads_such_files_in_threads() -> None:
         if re.search(r"np\.load\(|literal_eval|open_memmap", path.read_text(encoding="utf-8"))
     }
     assert used - allowed == set()
+
+
+@pytest.mark.parametrize("array", [np.arange(6.0).reshape(2, 3), np.arange(6).reshape(3, 2).T, np.zeros((0, 3))])
+def test_the_content_of_a_file_is_read_without_the_file(array: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.save(content, array)
+    found = npy_of(content.getvalue())
+    assert found.dtype == array.dtype and found.shape == array.shape and np.array_equal(found, array)
+    if array.size:
+        with pytest.raises(ValueError, match="cut short"):
+            npy_of(content.getvalue()[:-1])

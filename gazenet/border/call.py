@@ -81,8 +81,10 @@ class guarded:
         stack = _calls.stack
         self._nested = bool(stack)
         self._process = state.read(state.PROCESS) if self._nested else _shared.enter(self)
-        self._thread = state.read((*state.THREAD, state.HANDLERS))
         self._interrupts = INTERRUPTS.listen()
+        # Only the main thread can change handlers of signals; others would see what it does.
+        self._own_state = state.THREAD if self._interrupts is None else (*state.THREAD, state.HANDLERS)
+        self._thread = state.read(self._own_state)
         self.family = forks.Family()
         self._mark = journal.begin(self.plugin, self._where)
         stack.append(self)
@@ -95,7 +97,7 @@ class guarded:
         _calls.stack.remove(self)
         journal.end(self._mark)
         interrupted = self._interrupts is not None and INTERRUPTS.count() > self._interrupts
-        changes = self._put_back()
+        changes = self._put_back(interrupted)
         beside = [one.plugin for one in _shared.running if one is not self and not self._nested]
         if self._interrupts is not None:
             INTERRUPTS.leave()
@@ -106,14 +108,14 @@ class guarded:
         else:
             self._translate(error, changes, interrupted)
 
-    def _put_back(self) -> list[str]:
-        """What the plugin changed, which is as before now."""
+    def _put_back(self, interrupted: bool) -> list[str]:
+        """What the plugin changed, which is as before now; an interrupt of the user changes handlers by itself."""
         changes = ["descriptors that are not its own"] if state.DESCRIPTORS.lost() else []
         process = {k: v for k, v in self._process.items() if not (self._lenient and k in state.LIBRARIES_SET)}
         with _shared.lock:
             changes += state.changed(state.PROCESS, process)
             state.DESCRIPTORS.keep() if changes else None
-        return changes + state.changed((*state.THREAD, state.HANDLERS), self._thread)
+        return changes + state.changed(state.THREAD if interrupted else self._own_state, self._thread)
 
     def _judge(self, changes: list[str], beside: list[str]) -> None:
         """Raises PluginError for a call that ended well but left something changed."""

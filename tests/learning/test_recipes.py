@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from gazenet.errors import UsageError
 from gazenet.learning.load import load_recipe, recipe_of
 from gazenet.learning.samples import Drawn, InOrder
 from gazenet.learning.spec import RecipeSpec
-from tests.learning.line_recipe import SPEC, LineConfig, LineData, Points
+from tests.learning.line_recipe import SPEC, LineConfig, LineData, LineTask, Points
 
 pytestmark = pytest.mark.usefixtures("installed")
 Write = Callable[..., Path]
@@ -196,8 +197,11 @@ def test_a_loss_that_is_not_finite_ends_the_run(write_config: Write, capsys: pyt
 def test_an_interrupt_is_told_as_one_and_leaves_others_possible(
     write_config: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object) -> None:
+    outcome = LineTask.outcome
+
+    def interrupted(*given: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
+        return outcome(*given)
 
     path = write_config("own")
     with monkeypatch.context() as patched:
@@ -232,7 +236,6 @@ def test_specs_are_checked() -> None:
 
 def test_a_config_without_samples_or_validation_is_refused(write_config: Write) -> None:
     from gazenet.learning.fit import Place, fit
-    from tests.learning.line_recipe import LineTask
 
     config = LineConfig(output=str(write_config("own").with_suffix("")))
     place = Place(config, Path(config.output), False)
