@@ -68,7 +68,8 @@ POINTS = {
 FRAMES, SIZE = 40, (90, 160)
 VIDEOS = ("001", "002")
 CUES = ("det_transformed_dave", "det_transformed_esr9")
-EVERY_RUN = ("log", "wall_s", "timings", "frames_per_s", "versions")
+EVERY_RUN = ("log", "wall_s", "timings", "frames_per_s", "versions", "digests")
+"""Keys of records that tell of the run itself; digests are of files that are compared, or of the report."""
 
 
 class Subject:
