@@ -31,7 +31,7 @@ def begun(part: Path, address: str, data: bytes = DATA[:1000], tag: str = "") ->
     """A part that an earlier run left."""
     part.write_bytes(data)
     tag = tag or f'"{hashlib.md5(DATA).hexdigest()}"'
-    state = {"address": address, "validator": tag, "total": len(DATA)}
+    state = {"address_sha256": hashlib.sha256(address.encode()).hexdigest(), "validator": tag, "total": len(DATA)}
     part.with_name(part.name + ".json").write_text(json.dumps(state))
     return part
 
@@ -115,6 +115,20 @@ def test_without_a_hash_a_part_of_another_address_is_not_continued(server: Serve
     server.ranges.clear()
     download([f"{server.base}/good/x"], part, KNOWN)
     assert server.ranges == ["bytes=500-"] and part.read_bytes() == DATA
+
+
+def test_two_addresses_that_differ_in_their_query_are_told_apart(server: Server, tmp_path: Path) -> None:
+    address = f"{server.base}/uc?export=download&id=drive_file_1"
+    part = begun(tmp_path / "x.part", address.replace("file_1", "file_0"), b"other" * 100)
+    download([address], part, UNKNOWN)
+    assert set(server.ranges) == {""} and part.read_bytes() == DATA
+
+
+def test_what_is_kept_of_a_part_gives_no_credential_away(server: Server, tmp_path: Path) -> None:
+    part = tmp_path / "x.part"
+    with pytest.raises(GazenetError):
+        download([f"{server.base}/half/x?token=s3cret"], part, UNKNOWN)
+    assert "s3cret" not in part.with_name("x.part.json").read_text()
 
 
 def test_a_file_that_changes_on_the_server_is_never_mixed(server: Server, tmp_path: Path) -> None:
