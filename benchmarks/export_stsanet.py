@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.backbones.bfloat16 import has_bfloat16, in_bfloat16
-from gazenet.cues.clips import Preparation, stacked
-from gazenet.export.compare import FrameDifference, Map, compare_maps, summary
-from gazenet.export.half import halved
-from gazenet.export.onnx import export_onnx, open_session, read_onnx
-from gazenet.export.values import products
-from gazenet.media.stills import open_source
+from gazenet.cues.frame_clips import Preparation, stacked
+from gazenet.export.graph_values import products
+from gazenet.export.half_precision import halved
+from gazenet.export.map_comparison import FrameDifference, Map, compare_maps, summary
+from gazenet.export.onnx_export import export_onnx, open_session, read_onnx
+from gazenet.media.frame_source import open_source
 from gazenet.testing.goldens import filled
 from gazenet_plugins.stsanet.network import CLIP, DECISIVE, STSANet
 from gazenet_plugins.stsanet.spec import SPEC

@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import Entry, get
 from gazenet.cues.runner import CueRunner
-from gazenet.cues.spec import ExtractorSpec
 from gazenet.media.decode import VideoReader
-from gazenet.testing.made_up import MadeUpVideo
-from gazenet.testing.published import EXTRACTORS
+from gazenet.testing.fake_checkpoints import EXTRACTORS
+from gazenet.testing.synthetic import MadeUpVideo
 
 if __package__:
     from benchmarks.side_by_side import Row, Timing, compare, show

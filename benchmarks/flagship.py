@@ -21,14 +21,14 @@ import numpy as np
 from quality import GRID, OBSERVERS, STRIDE, fold_parameters, simple_predictors
 
 from gazenet.config.load import load_config
-from gazenet.config.train import TrainConfig
+from gazenet.config.training import TrainConfig
+from gazenet.evaluation.bootstrap import paired_difference
+from gazenet.evaluation.score import Scores, score_frames
 from gazenet.files import write_json
 from gazenet.fusion.integrator import load_integrator
-from gazenet.metrics.bootstrap import paired_difference
-from gazenet.metrics.evaluate import Scores, score_frames
-from gazenet.training.folds import Parameters, read_folds
-from gazenet.training.prepare import Chosen, Extract, choose_items, cue_config, first_stage, open_clips
-from gazenet.training.run import plain
+from gazenet.recipes.gasp.extract_cues import Chosen, Extract, choose_items, cue_config, first_stage, open_clips
+from gazenet.recipes.gasp.folds import Parameters, read_folds
+from gazenet.recipes.gasp.gasp_run import plain
 
 METRICS = ("nss", "cc", "sim", "kld", "auc_judd")
 FLAGSHIP, MEAN = "flagship", "mean of cues"

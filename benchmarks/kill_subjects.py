@@ -32,9 +32,9 @@ PLUGINS = '''
 import time
 import numpy as np
 import torch
-from gazenet.cues.faces.spec import FaceModelSpec
-from gazenet.cues.spec import ExtractorSpec, InputSpec
-from gazenet.cues.types import CueMaps
+from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.cues.extractor import CueMaps
 
 class Light:
     """How bright each place is, slowly."""
@@ -247,10 +247,10 @@ def make_integrator(path: Path, cues: tuple[str, ...]) -> None:
     """A network with weights from a seed."""
     import torch
 
-    from gazenet.fusion.checkpoints import save_integrator
-    from gazenet.fusion.config import GaspConfig
     from gazenet.fusion.gasp import build
-    from gazenet.fusion.spec import IntegratorSpec
+    from gazenet.fusion.gasp_config import GaspConfig
+    from gazenet.fusion.integrator_files import save_integrator
+    from gazenet.fusion.integrator_spec import IntegratorSpec
 
     torch.manual_seed(0)
     config = GaspConfig(order=("gmu",), modalities=len(cues), in_channels=1, latent=4, encoder="Light", head="density")

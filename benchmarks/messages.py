@@ -29,12 +29,12 @@ import numpy as np
 import torch
 
 from gazenet.config.load import load_config
-from gazenet.cues.external.extractor import External
+from gazenet.cues.external.program_extractor import External
 from gazenet.cues.external.serve import Batch
+from gazenet.cues.extractor import VideoContext, Windows
 from gazenet.cues.registry import get
-from gazenet.cues.types import VideoContext, Windows
-from gazenet.inference.pipeline import run
-from gazenet.maps.entry import LOG, MANIFEST, MAPS
+from gazenet.inference.engine.pipeline import run
+from gazenet.maps.entry_files import LOG, MANIFEST, MAPS
 
 SIZE, MAP = (360, 640), (54, 96)
 PROGRAM = """

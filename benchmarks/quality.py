@@ -2,11 +2,11 @@
 
 Leave one video out over the FindWho videos: the integrator is trained on the others (and on the stills of its config)
 and judged on the one left out, beside simpler predictors. Ground truth: a Gaussian of 40 pixels at 1280 x 720; scores
-on the grid of the frames with a longer side of 480 pixels, where every fixation counts (``gazenet.metrics.grid``);
-every 5th frame that at least 8 people fixate. Beside the predictors stand the limits that people set on the same
-frames (``gazenet.metrics.human``): one observer by the others (NSS), half of them by the other half (CC), and the
-truth by itself. Intervals are 95 % bootstrap intervals over frames, and over videos, since frames of one video
-resemble each other. With OSIE also the image saliency cue alone, 5-fold.
+on the grid of the frames with a longer side of 480 pixels, where every fixation counts
+(``gazenet.evaluation.scoring_grid``); every 5th frame that at least 8 people fixate. Beside the predictors stand the
+limits that people set on the same frames (``gazenet.evaluation.human_limit``): one observer by the others (NSS), half
+of them by the other half (CC), and the truth by itself. Intervals are 95 % bootstrap intervals over frames, and over
+videos, since frames of one video resemble each other. With OSIE also the image saliency cue alone, 5-fold.
 
 A cue that was itself learned from these videos or pictures must not have seen the one it is judged on.
 ``--folds FILE`` names a JSON object that says with which parameters such cues run:
@@ -28,22 +28,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.config.load import load_config
-from gazenet.config.train import TrainConfig
+from gazenet.config.training import TrainConfig
 from gazenet.cues.rendering import Canvas, brightest
-from gazenet.data.clips import CueClip
+from gazenet.data.cue_clip import CueClip
+from gazenet.data.dataset import open_dataset
 from gazenet.data.fixations import FrameFixations
-from gazenet.data.types import open_dataset
+from gazenet.evaluation.bootstrap import bootstrap_mean, paired_difference
+from gazenet.evaluation.human_limit import human_scores
+from gazenet.evaluation.score import Scores, score_frames
+from gazenet.evaluation.scoring_grid import SIDE
 from gazenet.files import write_json
-from gazenet.metrics.bootstrap import bootstrap_mean, paired_difference
-from gazenet.metrics.evaluate import Scores, score_frames
-from gazenet.metrics.grid import SIDE
-from gazenet.metrics.human import human_scores
-from gazenet.training.fit import fit
-from gazenet.training.folds import Parameters, read_folds
-from gazenet.training.prepare import Chosen, Extract, Extracted, choose_items, cue_config, first_stage, open_clips
-from gazenet.training.run import plain
+from gazenet.recipes.gasp.extract_cues import (
+    Chosen,
+    Extract,
+    Extracted,
+    choose_items,
+    cue_config,
+    first_stage,
+    open_clips,
+)
+from gazenet.recipes.gasp.folds import Parameters, read_folds
+from gazenet.recipes.gasp.gasp_fit import fit
+from gazenet.recipes.gasp.gasp_run import plain
 
 METRICS = ("nss", "cc")
 STRIDE, OBSERVERS = 5, 8

@@ -26,19 +26,19 @@ from numpy.typing import NDArray
 
 from gazenet.config.load import load_config
 from gazenet.files import write_json
-from gazenet.inference.graph import build_graph
-from gazenet.inference.live.history import MARGIN
-from gazenet.inference.live.loop import LiveLoop
-from gazenet.inference.live.run import live_context
-from gazenet.inference.live.told import Counts, Told
-from gazenet.inference.pipeline import prepare_threads
+from gazenet.inference.cache.run_record import versions
+from gazenet.inference.engine.pipeline import prepare_threads
+from gazenet.inference.engine.stage_graph import build_graph
+from gazenet.inference.live.frame_history import MARGIN
+from gazenet.inference.live.live_loop import LiveLoop
+from gazenet.inference.live.live_run import live_context
+from gazenet.inference.live.run_statistics import Counts, Told
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.runrecord import versions
-from gazenet.inference.sinks.overlay import OverlaySink
+from gazenet.inference.sinks.overlay_sink import OverlaySink
 from gazenet.media.decode import VideoReader
 from gazenet.media.encode import VideoWriter
-from gazenet.media.live.paced import SOUND_STEP, PacedFile
-from gazenet.media.live.ring import RATE, SoundRing
+from gazenet.media.live.paced_file import SOUND_STEP, PacedFile
+from gazenet.media.live.sound_ring import RATE, SoundRing
 
 DEMO = Path("demo/social_clip.mp4")
 SIZE = (360, 640)

@@ -29,19 +29,19 @@ from pathlib import Path
 
 import numpy as np
 
-from gazenet.config.infer import InferConfig
-from gazenet.inference.graph import Graph
-from gazenet.inference.jobs import Ended, Engine, Job
-from gazenet.inference.pipeline import one_after_the_other, run
+from gazenet.config.inference import InferConfig
+from gazenet.inference.engine.engine_protocol import Ended, Engine, Job
+from gazenet.inference.engine.pipeline import one_after_the_other, run
+from gazenet.inference.engine.stage_graph import Graph
 from gazenet.media.encode import VideoWriter
-from gazenet.media.stills import open_source
+from gazenet.media.frame_source import open_source
 from gazenet.testing.fakes import write_distribution
 
 SLEEPER = """
 import time
 import torch
-from gazenet.cues.spec import ExtractorSpec, InputSpec
-from gazenet.cues.types import CueMaps
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.cues.extractor import CueMaps
 
 class Sleeper:
     spec = ExtractorSpec(name="sleeper", summary="sleeps", cue="other", implementation="gazenet_sleeper:Sleeper",

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.fusion.config import published
 from gazenet.fusion.gasp import build
+from gazenet.fusion.gasp_config import published
 from gazenet.fusion.integrator import FusionStream, Integrator
-from gazenet.fusion.rendering import network_input
-from gazenet.fusion.spec import IntegratorSpec
+from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.network_input import network_input
 
 if __package__:
     from benchmarks.side_by_side import Row, compare, show

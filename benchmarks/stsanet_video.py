@@ -30,18 +30,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gazenet.backbones.lean import lean
-from gazenet.config.infer import InferConfig
-from gazenet.cues.clips import Preparation, resized
+from gazenet.backbones.fold_batch_norm import lean
+from gazenet.config.inference import InferConfig
+from gazenet.cues.frame_clips import Preparation, resized
 from gazenet.cues.windows import input_size
-from gazenet.inference.graph import Graph, build_graph
-from gazenet.inference.pipeline import prepare_threads
+from gazenet.inference.engine.pipeline import prepare_threads
+from gazenet.inference.engine.sink_thread import SinkThread
+from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.timing import Timings
+from gazenet.inference.engine.video_pass import VideoPass, default_store
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.overlay import OverlaySink
-from gazenet.inference.timing import Timings
-from gazenet.inference.video import VideoPass, default_store
-from gazenet.inference.writer import SinkThread
-from gazenet.media.stills import open_source
+from gazenet.inference.sinks.overlay_sink import OverlaySink
+from gazenet.media.frame_source import open_source
 from gazenet.testing.goldens import filled
 from gazenet_plugins.saliency.spec import SPEC as SALIENCY
 from gazenet_plugins.stsanet.network import CLIP, STSANet
@@ -120,7 +120,7 @@ def embedded_saliency() -> Network:
     """The saliency that comes with the package, one frame at a time."""
     from safetensors.torch import load_file
 
-    from gazenet.assets.store import asset_path
+    from gazenet.assets.asset_store import asset_path
     from gazenet_plugins.saliency.backbone import Backbone
     from gazenet_plugins.saliency.extractor import WEIGHTS, SaliencyReadout
 

@@ -22,15 +22,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazenet.data.clips import CueClip, open_maps
+from gazenet.data.cue_clip import CueClip, open_maps
 from gazenet.data.density import Size
 from gazenet.data.fixations import Fixations, FrameFixations, per_frame
-from gazenet.data.samples import Draws, SampleShape, WindowSamples
-from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
+from gazenet.data.window_samples import Draws, SampleShape, WindowSamples
+from gazenet.fusion.integrator_spec import MEAN, STD, IntegratorSpec
 from gazenet.maps.colours import colourise
-from gazenet.maps.published import PublishedWriter, frame_file
-from gazenet.maps.store import MapKey, MapStore
-from gazenet.training.sampling import Renderer
+from gazenet.maps.frame_folders import PublishedWriter, frame_file
+from gazenet.maps.map_store import MapKey, MapStore
+from gazenet.recipes.gasp.gasp_samples import Renderer
 
 if __package__:
     from benchmarks.side_by_side import Row, compare, show

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from gazenet.records import ESCAPING, recorded
+from gazenet.redaction import ESCAPING, recorded
 
 _NAME_BYTES = 60  # of the final name inside the temporary one: file systems end a name at 255 bytes
 _SUFFIX_BYTES = 16
@@ -173,14 +173,14 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a UTF-8 text file atomically; what is not text in names is escaped (:mod:`gazenet.records`)."""
+    """Writes a UTF-8 text file atomically; what is not text in names is escaped (:mod:`gazenet.redaction`)."""
     write_bytes(path, text.encode("utf-8", ESCAPING))
 
 
 def write_json(path: str | Path, value: Any) -> None:
     """Writes JSON atomically, indented, with a final newline. NaN is refused: it is not JSON.
 
-    Names that are not UTF-8 are escaped (:mod:`gazenet.records`).
+    Names that are not UTF-8 are escaped (:mod:`gazenet.redaction`).
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     if not _is_text(text):

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from voice import CONTROL, RATE, Speech, Voice, speak
 
 from gazenet.media.encode import VideoWriter
-from gazenet.media.still import read_image
+from gazenet.media.picture_file import read_image
 
 Image = NDArray[np.uint8]
 WIDTH, HEIGHT, FPS, SECONDS = 1280, 720, 25, 8.0

@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from architecture import architecture
 
 from gazenet.files import write_bytes, write_text
-from gazenet.inference.attention import face_shares
+from gazenet.inference.person_attention import face_shares
 from gazenet.media.decode import VideoReader
-from gazenet.report.overlay import OverlayStyle, draw_overlay, in_view, normalised
+from gazenet.report.overlay_drawing import OverlayStyle, draw_overlay, in_view, normalised
 from gazenet.report.palette import cue_colour, rgb
 
 Image = NDArray[np.uint8]

@@ -15,7 +15,7 @@ from benchmarks.kill_subjects import Files, Subject, read
 OBEDIENT = """
 import os, signal, sys, time
 from pathlib import Path
-from gazenet.cli.common import Parser, execute
+from gazenet.cli.command import Parser, execute
 def work(args):
     out = Path("out")
     out.mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gazenet.errors import UsageError
-from gazenet.overwriting import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import Target, named_files, refuse_overwriting
 
 
 @pytest.fixture

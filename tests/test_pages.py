@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.config.load import config_summaries, validate
 from gazenet.cues.registry import discover
 

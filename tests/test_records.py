@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.records import ESCAPING, as_text, is_secret, one_line, original, recorded
+from gazenet.redaction import ESCAPING, as_text, is_secret, one_line, original, recorded
 
 URLS = {
     "rtsp://user:pw@cam.example/live": "rtsp://***@cam.example/live",

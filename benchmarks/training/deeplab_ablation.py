@@ -28,14 +28,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.assets.store import asset_path
+from gazenet.assets.asset_store import asset_path
 from gazenet.cues.registry import get
-from gazenet.data.types import open_dataset
+from gazenet.data.dataset import open_dataset
 from gazenet.files import write_json
-from gazenet.learning.fixated import FixatedVideo, open_videos
-from gazenet.learning.run import train_recipe
-from gazenet.learning.scores import map_scores
-from gazenet.learning.spec import GROUP, RecipeSpec
+from gazenet.training.fixation_videos import FixatedVideo, open_videos
+from gazenet.training.recipe_run import train_recipe
+from gazenet.training.recipe_spec import GROUP, RecipeSpec
+from gazenet.training.validation_metrics import map_scores
 
 RECIPE = "deeplab_saliency"
 SIZE, FULL_SIZE = (112, 192), (216, 384)
@@ -174,7 +174,7 @@ class Bench:
         return {name: scored(opened[1], predict) for name, predict in predictors.items()}
 
     def _videos(self, source: Mapping[str, Any], size: tuple[int, int]) -> list[FixatedVideo]:
-        from gazenet.learning.config import SourceConfig
+        from gazenet.training.recipe_config import SourceConfig
 
         return open_videos([SourceConfig.model_validate(source)], self.data, size, self.output / "cache")
 

@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from gazenet.assets.store import asset_path
+from gazenet.assets.asset_store import asset_path
 from gazenet.files import write_bytes
-from gazenet.media.still import read_image
+from gazenet.media.picture_file import read_image
 from gazenet_plugins.saliency.backbone import Backbone
 from gazenet_plugins.saliency.network import SaliencyReadout
 from gazenet_plugins.saliency.spec import SPEC

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
 from gazenet.config.load import load_config
-from gazenet.cues.types import Face
+from gazenet.cues.extractor import Face
 from gazenet.data.findwho import FindWho
 from gazenet.files import write_bytes
-from gazenet.inference.graph import build_graph
+from gazenet.inference.engine.stage_graph import build_graph
 from gazenet.inference.predict import collect
 from gazenet.media.audio import read_audio
 from gazenet_plugins.active_speaker.features import face_features

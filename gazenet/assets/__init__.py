@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gazenet.assets.store import asset_path
+from gazenet.assets.asset_store import asset_path
 
 __all__ = ["asset_path"]

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from gazenet.assets.entries import Asset, Role
-from gazenet.config.base import Settings
+from gazenet.assets.catalogue_entry import Asset, Role
 from gazenet.config.load import read_file, suggest, validate
+from gazenet.config.model import Settings
 from gazenet.config.strict_json import parse
 from gazenet.errors import UsageError
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from gazenet.assets.disk_space import reserve, told_when_full
 from gazenet.assets.http import SNIFF_BYTES, Answer, Interrupted, Refused, Stale, ask, looks_like_page
-from gazenet.assets.space import reserve, told_when_full
 from gazenet.errors import GazenetError
 from gazenet.files import write_all, write_json
 

@@ -13,12 +13,12 @@ from itertools import groupby
 from pathlib import Path
 
 from gazenet.assets.archives import read_member
+from gazenet.assets.asset_store import is_verified, local_path
+from gazenet.assets.catalogue_entry import Asset, PublishedAsset, RegistryPackage, UnpublishedAsset
 from gazenet.assets.clients import download_package
-from gazenet.assets.display import Quiet
-from gazenet.assets.entries import Asset, PublishedAsset, RegistryPackage, UnpublishedAsset
+from gazenet.assets.disk_space import NoRoom, is_full, reserve
 from gazenet.assets.install import Display, Tools, install, staging_of
-from gazenet.assets.space import NoRoom, is_full, reserve
-from gazenet.assets.store import is_verified, local_path
+from gazenet.assets.progress_display import Quiet
 from gazenet.errors import GazenetError
 from gazenet.files import write_bytes
 

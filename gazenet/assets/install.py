@@ -16,10 +16,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from gazenet.assets.archives import read_member
-from gazenet.assets.clients import download_package
-from gazenet.assets.download import Meter, Wanted, download
-from gazenet.assets.drive import drive_address
-from gazenet.assets.entries import (
+from gazenet.assets.catalogue_entry import (
     DriveSource,
     HttpSource,
     ManualSource,
@@ -27,12 +24,15 @@ from gazenet.assets.entries import (
     PublishedAsset,
     PublishedFile,
 )
+from gazenet.assets.clients import download_package
+from gazenet.assets.download import Meter, Wanted, download
+from gazenet.assets.drive import drive_address
 from gazenet.assets.locks import Lock, Seen, absent_results, completed, examine, is_complete, read_lock, write_lock
-from gazenet.assets.steps import run_steps
+from gazenet.assets.post_fetch_steps import run_steps
 from gazenet.assets.unpack import Unusable
 from gazenet.errors import GazenetError
 from gazenet.files import publish, sync_file, write_bytes
-from gazenet.records import without_secrets
+from gazenet.redaction import without_secrets
 
 
 class Display(Protocol):

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gazenet.assets.entries import PublishedAsset, PublishedFile
+from gazenet.assets.catalogue_entry import PublishedAsset, PublishedFile
 from gazenet.assets.http import SNIFF_BYTES, looks_like_page
-from gazenet.backbones.formats import something_else
-from gazenet.config.base import Settings
+from gazenet.backbones.file_formats import something_else
+from gazenet.config.model import Settings
 from gazenet.errors import GazenetError
 from gazenet.files import sha256_file, write_text
-from gazenet.records import without_secrets
+from gazenet.redaction import without_secrets
 
 CHECKPOINTS = (".pt", ".pth", ".pth.tar", ".ckpt")
 """What names of PyTorch checkpoints end in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from gazenet.assets.space import told_when_full
+from gazenet.assets.disk_space import told_when_full
 from gazenet.errors import GazenetError
 
 

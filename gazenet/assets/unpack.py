@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from gazenet.assets.space import reserve, told_when_full
+from gazenet.assets.disk_space import reserve, told_when_full
 from gazenet.errors import GazenetError
 from gazenet.files import write_all
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.lean import slim
-from gazenet.backbones.sliding import declares
+from gazenet.backbones.fold_batch_norm import slim
+from gazenet.backbones.sliding_windows import declares
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 

@@ -1,8 +1,8 @@
 """Checkpoints of networks: read without running code, unwrapped, compared with the network by name and shape.
 
 The one way from a file of weights into a network, for plugins and integrators. What a file is is told by its content
-(:mod:`gazenet.backbones.formats`), what may stand beside the weights by :mod:`gazenet.backbones.harmless`, where the
-state dict is and what its keys begin with by :mod:`gazenet.backbones.unwrap`.
+(:mod:`gazenet.backbones.file_formats`), what may stand beside the weights by :mod:`gazenet.backbones.safe_pickle`,
+where the state dict is and what its keys begin with by :mod:`gazenet.backbones.state_dict`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.formats import is_safetensors, something_else
-from gazenet.backbones.harmless import RefusedName, load_other_forms, plain_values
-from gazenet.backbones.signatures import belongs
-from gazenet.backbones.unwrap import BATCHES, aligned, is_wrapper, joined_parts, matched, plain_keys, state_dicts
+from gazenet.backbones.file_formats import is_safetensors, something_else
+from gazenet.backbones.identify import belongs
+from gazenet.backbones.safe_pickle import RefusedName, load_other_forms, plain_values
+from gazenet.backbones.state_dict import BATCHES, aligned, is_wrapper, joined_parts, matched, plain_keys, state_dicts
 from gazenet.errors import UsageError
 
 _LOG = logging.getLogger(__name__)

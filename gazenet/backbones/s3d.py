@@ -13,8 +13,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gazenet.backbones.planar import concatenated, max_pool, without_padding
-from gazenet.backbones.sliding import Beside, Chain, Local, Moving
+from gazenet.backbones.conv3d_as_2d import concatenated, max_pool, without_padding
+from gazenet.backbones.sliding_windows import Beside, Chain, Local, Moving
 
 EPS, MOMENTUM = 1e-3, 1e-3
 

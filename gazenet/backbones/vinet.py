@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.planar import concatenated
+from gazenet.backbones.conv3d_as_2d import concatenated
 from gazenet.backbones.s3d import S3D, Levels, Near
-from gazenet.backbones.sliding import Chain
+from gazenet.backbones.sliding_windows import Chain
 
 CLIPS = (8, 16, 32, 48)
 """Lengths of a clip for which there is a decoder."""

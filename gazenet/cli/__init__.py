@@ -1,4 +1,4 @@
-"""The commands, one thin module each; :mod:`gazenet.cli.common` is what they share."""
+"""The commands, one thin module each; :mod:`gazenet.cli.command` is what they share."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gazenet.cli.common import OK, Parser, execute
-from gazenet.overwriting import Target, refuse_overwriting
+from gazenet.cli.command import OK, Parser, execute
+from gazenet.overwrite_check import Target, refuse_overwriting
 
 EXAMPLES = """  gasp_bench pipeline --input my.mp4
   gasp_bench pipeline --input my.mp4 --frames 300 --output bench.json --set faces.stride=1"""
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         refuse_overwriting([Target(args.output, "--output")], [clip])
     from gazenet.files import write_json
-    from gazenet.inference.bench import pipeline, table
+    from gazenet.inference.pipeline_benchmark import pipeline, table
 
     result = pipeline(clip, args.frames, tuple(args.sets))
     print(table(result))

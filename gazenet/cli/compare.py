@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.common import OK, Parser, execute, print_table
+from gazenet.cli.command import OK, Parser, execute, print_table
 from gazenet.errors import UsageError
-from gazenet.overwriting import Target, refuse_overwriting
+from gazenet.overwrite_check import Target, refuse_overwriting
 
 if TYPE_CHECKING:
-    from gazenet.export.compare import FrameDifference
+    from gazenet.export.map_comparison import FrameDifference
 
 DESCRIPTION = """Compare two runs frame by frame: result folders of gasp_infer, folders of grey pictures, or files:
 grey videos and .npy maps, also one with the other.
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--worst must be at least 0")
     if args.output:
         check_output(args.output, args.reference, args.other)
-    from gazenet.export.compare import compare_sequences
+    from gazenet.export.map_comparison import compare_sequences
 
     frames = list(compare_sequences(args.reference, args.other))
     if not frames:
@@ -87,7 +87,7 @@ def is_result(path: Path) -> bool:
 
 def show(frames: Sequence[FrameDifference], definitions: str) -> None:
     """Print the number of matched frames and a row per measure."""
-    from gazenet.export.compare import summary
+    from gazenet.export.map_comparison import summary
 
     print(f"{len(frames)} matched frames")
     found = summary(frames)
@@ -101,8 +101,8 @@ def show(frames: Sequence[FrameDifference], definitions: str) -> None:
 
 def write(args: argparse.Namespace, frames: Sequence[FrameDifference]) -> None:
     """Leave the table, the plot and the worst frames, reference on the left, in the folder ``--output``."""
-    from gazenet.export.compare import pairs
-    from gazenet.export.pictures import plot_differences, write_side_by_side
+    from gazenet.export.comparison_picture import plot_differences, write_side_by_side
+    from gazenet.export.map_comparison import pairs
     from gazenet.files import write_text
 
     measures = MEASURES[args.definitions]

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gazenet.assets.asset_store import local_path, state
 from gazenet.assets.catalogue import Catalogue, load_catalogue
-from gazenet.assets.display import display
-from gazenet.assets.entries import Asset, PublishedAsset
+from gazenet.assets.catalogue_entry import Asset, PublishedAsset
 from gazenet.assets.fetch import Home, fetch
-from gazenet.assets.store import local_path, state
-from gazenet.assets.workspace import lay_out
-from gazenet.cli.common import FAILED, OK, Parser, execute, print_table
+from gazenet.assets.progress_display import display
+from gazenet.assets.working_directory import lay_out
+from gazenet.cli.command import FAILED, OK, Parser, execute, print_table
 from gazenet.errors import UsageError
-from gazenet.records import without_secrets
+from gazenet.redaction import without_secrets
 
 DESCRIPTION = """Fetch published weights and data sets; every file is verified by size and SHA-256. A hash that nobody
 published is recorded the first time and verified from then on (--list marks such files, unprotected addresses and

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.common import OK, Parser, cell, execute, print_table
-from gazenet.config.infer_data import DataInputsConfig
+from gazenet.cli.command import OK, Parser, cell, execute, print_table
+from gazenet.config.inference_data import DataInputsConfig
 from gazenet.config.load import suggest, validate
 from gazenet.config.overrides import parse_set
 from gazenet.errors import UsageError
 from gazenet.files import write_text
-from gazenet.overwriting import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import Target, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
-    from gazenet.metrics.bootstrap import Interval
-    from gazenet.metrics.comparison import Comparison
-    from gazenet.metrics.truth import VideoTruth
+    from gazenet.evaluation.bootstrap import Interval
+    from gazenet.evaluation.comparison import Comparison
+    from gazenet.evaluation.ground_truth import VideoTruth
 
 SMALLEST = 16
 """Longer side of the coarsest grid that can be asked for."""
@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     folders = check(args)
     metrics = chosen_metrics(args)
     check_outputs(args, folders.values())
-    from gazenet.metrics.comparison import Options, compare
+    from gazenet.evaluation.comparison import Options, compare
 
     known = ground_truth(args)
     options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode, args.grid)
@@ -163,11 +163,11 @@ def run(args: argparse.Namespace) -> int:
 
 def ground_truth(args: argparse.Namespace) -> dict[str, VideoTruth]:
     """The fixations by video, from a table or from a data set. Raises UsageError for what is not there."""
-    from gazenet.metrics.truth import truth_of, truths
+    from gazenet.evaluation.ground_truth import truth_of, truths
 
     if args.fixations:
         return truths(None, None, Path(args.fixations), args.clock or "container")
-    from gazenet.inference.collection import choose
+    from gazenet.inference.inputs.dataset_inputs import choose
 
     try:
         found = choose(data_inputs(args))
@@ -306,11 +306,11 @@ def write(args: argparse.Namespace, found: Comparison) -> None:
             if rows:
                 write_text(folder / f"{name}.csv", to_csv(rows))
         if args.pictures:
-            from gazenet.metrics.examples import write_pictures
+            from gazenet.evaluation.examples import write_pictures
 
             write_pictures(found, folder / "pictures", args.pictures)
     if args.pysaliency:
-        from gazenet.metrics.handover import write_for_pysaliency
+        from gazenet.evaluation.pysaliency_files import write_for_pysaliency
 
         write_for_pysaliency(found, Path(args.pysaliency))
 
@@ -337,7 +337,7 @@ def show(found: Comparison) -> None:
 
 def show_human(found: Comparison) -> None:
     """Print how well people predict people and what share of it each predictor reaches, or why that is not known."""
-    from gazenet.metrics.limits import LIMITS, standings
+    from gazenet.evaluation.limit_tables import LIMITS, standings
 
     if found.mode == "original":
         return
@@ -366,7 +366,7 @@ def _standing(score: Interval | None, share: Interval | None) -> str:
 
 def human_rows(found: Comparison) -> list[Row]:
     """The table ``human.csv``; empty where no limit is known."""
-    from gazenet.metrics.limits import human_table
+    from gazenet.evaluation.limit_tables import human_table
 
     return list(human_table(found))
 

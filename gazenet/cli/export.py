@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.common import OK, Parser, execute, print_table
+from gazenet.cli.command import OK, Parser, execute, print_table
 from gazenet.errors import UsageError
-from gazenet.overwriting import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import Target, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
-    from gazenet.export.extractor import Subject
-    from gazenet.export.onnx import ExportReport
+    from gazenet.export.export_subject import Subject
+    from gazenet.export.onnx_export import ExportReport
 
 DESCRIPTION = """Write a network as one file, after running it in onnxruntime and comparing it with PyTorch.
 
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == STANDALONE:
         return write_file_and_weights(args)
     if args.format == "tensorrt":
-        from gazenet.export.tensorrt import check_builder
+        from gazenet.export.tensorrt_build import check_builder
 
         check_builder()
     subject = replace(find_subject(args), half=args.precision == "fp16")
@@ -130,10 +130,10 @@ def check_output(args: argparse.Namespace, target: Path) -> None:
 
 def write_file_and_weights(args: argparse.Namespace) -> int:
     """An extractor as a Python file with its weights beside it. Raises UsageError for options of networks in files."""
-    from gazenet.assets.store import asset_path
+    from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
-    from gazenet.export.standalone import write_standalone
-    from gazenet.fusion.spec import IntegratorSpec
+    from gazenet.export.python_file import write_standalone
+    from gazenet.fusion.integrator_spec import IntegratorSpec
 
     given = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
     strange = [option for option, value in given.items() if value]
@@ -153,11 +153,11 @@ def parameters_of(args: argparse.Namespace) -> dict[str, object]:
 
 def find_subject(args: argparse.Namespace) -> Subject:
     """The network that is meant. Raises UsageError for unknown names and what does not fit the network."""
-    from gazenet.assets.store import asset_path
+    from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
-    from gazenet.export.extractor import extractor_subject, integrator_subject
-    from gazenet.fusion.checkpoints import SUFFIXES
-    from gazenet.fusion.spec import IntegratorSpec
+    from gazenet.export.export_subject import extractor_subject, integrator_subject
+    from gazenet.fusion.integrator_files import SUFFIXES
+    from gazenet.fusion.integrator_spec import IntegratorSpec
 
     if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).found:
         if args.set:
@@ -185,7 +185,7 @@ def show(report: ExportReport) -> None:
 
 def write_engine(subject: Subject, target: Path, count: int) -> int:
     """An engine from an ONNX file that was verified and is not kept."""
-    from gazenet.export.tensorrt import build_engine
+    from gazenet.export.tensorrt_build import build_engine
 
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / f"{subject.name}.onnx"
@@ -199,8 +199,8 @@ def list_known() -> int:
     """Print integrators and extractors, and why an extractor's network cannot be exported."""
     from gazenet.cues.registry import discover
     from gazenet.errors import GazenetError
-    from gazenet.export.extractor import why_not
-    from gazenet.fusion.spec import IntegratorSpec
+    from gazenet.export.export_subject import why_not
+    from gazenet.fusion.integrator_spec import IntegratorSpec
 
     rows = [(name, "integrator", e.spec.summary) for name, e in discover(INTEGRATORS, IntegratorSpec).found.items()]
     for name, entry in discover().found.items():

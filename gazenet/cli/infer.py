@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.common import OK, Parser, cell, check_device, execute, print_table
-from gazenet.config.infer import TRAINED, InferConfig
-from gazenet.config.infer_experiments import FAMILIES, infer_families
+from gazenet.cli.command import OK, Parser, cell, check_device, execute, print_table
+from gazenet.config.inference import TRAINED, InferConfig
+from gazenet.config.inference_experiments import FAMILIES, infer_families
 from gazenet.config.load import config_summaries, load_config
 from gazenet.errors import UsageError
-from gazenet.overwriting import Target, refuse_overwriting
+from gazenet.overwrite_check import Target, refuse_overwriting
 
 if TYPE_CHECKING:
-    from gazenet.inference.jobs import Engine
+    from gazenet.inference.engine.engine_protocol import Engine
 
 DESCRIPTION = """Predict where people look in videos.
 
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     for name in device_names(args.devices) or [config.device]:
         check_device(name)
     if args.dry_run:
-        from gazenet.cli.plan import print_plan
+        from gazenet.cli.dry_run import print_plan
 
         return print_plan(config)
     if args.realtime:
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     with chosen_engine(args) as engine:
         if not config.inputs:
             return run_data(config, args.resume, log, engine)
-        from gazenet.inference.pipeline import run as run_pipeline
+        from gazenet.inference.engine.pipeline import run as run_pipeline
 
         inputs = [Path(path) for path in config.inputs]
         told = {"resume": args.resume, "progress_log_file": log, "engine": engine}
@@ -151,7 +151,7 @@ def chosen_engine(args: argparse.Namespace) -> Iterator[Engine | None]:
         with RayEngine(args.ray_address, 1 if args.workers is None else args.workers) as engine:
             yield engine
     elif args.devices:
-        from gazenet.inference.devices import DevicesEngine
+        from gazenet.inference.engine.device_pool import DevicesEngine
 
         yield DevicesEngine(device_names(args.devices))
     else:
@@ -162,7 +162,7 @@ def run_realtime(config: InferConfig) -> int:
     """A live run. Raises UsageError unless there is exactly one input."""
     if len(config.inputs) != 1:
         raise UsageError(f"--realtime takes one --input (camera:0, rtsp://..., a file), not {len(config.inputs)}")
-    from gazenet.inference.live.run import run_live
+    from gazenet.inference.live.live_run import run_live
 
     run_live(config, config.inputs[0], Path(config.output_dir))
     return OK
@@ -181,9 +181,9 @@ def check_inputs(config: InferConfig) -> None:
 
 def run_data(config: InferConfig, resume: bool, log: Path | None, engine: Engine | None) -> int:
     """Run over the videos of a data set and print their scores. Raises UsageError for what is not there."""
-    from gazenet.cli.plan import check_weights
-    from gazenet.inference.collection import choose
-    from gazenet.inference.measured import run_collection
+    from gazenet.cli.dry_run import check_weights
+    from gazenet.inference.inputs.dataset_inputs import choose
+    from gazenet.inference.scored_run import run_collection
 
     assert config.data is not None
     chosen = choose(config.data)

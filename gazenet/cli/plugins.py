@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from gazenet.cli.common import FAILED, OK, Parser, execute, print_table
+from gazenet.cli.command import FAILED, OK, Parser, execute, print_table
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import Entry, discover, get
-from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import UsageError
 
 DESCRIPTION = """Extractors of social cues: list, show, check, begin a new one.

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gazenet.assets.catalogue import CatalogueFile
-from gazenet.assets.workspace import all_configs, config_path, config_text
-from gazenet.cli.common import OK, Parser, execute
+from gazenet.assets.working_directory import all_configs, config_path, config_text
+from gazenet.cli.command import OK, Parser, execute
 from gazenet.config.load import Kind, suggest
 from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
 from gazenet.files import write_text
-from gazenet.learning.load import installed_recipes
+from gazenet.training.recipe_loading import installed_recipes
 
 DESCRIPTION = """Chores around a working directory.
 

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gazenet.cli.common import OK, Parser, check_device, execute, print_table
-from gazenet.config.experiment_data import on_embedded_cues
-from gazenet.config.experiments import FAMILIES, families
-from gazenet.config.infer import InferConfig
+from gazenet.cli.command import OK, Parser, check_device, execute, print_table
+from gazenet.config.inference import InferConfig
 from gazenet.config.load import config_summaries, load_config
-from gazenet.config.train import TrainConfig
+from gazenet.config.training import TrainConfig
+from gazenet.config.training_experiment_data import on_embedded_cues
+from gazenet.config.training_experiments import FAMILIES, families
 from gazenet.errors import UsageError
-from gazenet.learning.load import installed_recipes, load_recipe, recipe_of
-from gazenet.learning.spec import INTEGRATOR
+from gazenet.training.recipe_loading import installed_recipes, load_recipe, recipe_of
+from gazenet.training.recipe_spec import INTEGRATOR
 
 DEFAULT = "embedded"
 
@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
         print(config.model_dump_json(indent=2))
         return OK
     check_device(config.device)
-    from gazenet.training.run import train
+    from gazenet.recipes.gasp.gasp_run import train
 
     def training() -> object:
         return train(
@@ -172,14 +172,14 @@ def run_recipe(args: argparse.Namespace, sets: Sequence[str], placeholders: Mapp
         print(config.model_dump_json(indent=2))
         return OK
     check_device(config.device)
-    from gazenet.learning.run import train_recipe
+    from gazenet.training.recipe_run import train_recipe
 
     return finished(args, lambda: train_recipe(entry, config, args.resume, args.set_aside))
 
 
 def finished(args: argparse.Namespace, training: Callable[[], object]) -> int:
     """Do the training; a signal that ended it is told with where it stands and how it goes on."""
-    from gazenet.learning.trainer import first_process
+    from gazenet.training.trainer import first_process
 
     try:
         training()

@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from gazenet.config.legacy_infer import infer_data
-from gazenet.config.legacy_train import overlay
+from gazenet.config.legacy_inference import infer_data
+from gazenet.config.legacy_training import overlay
 from gazenet.errors import UsageError
 
 INFER_KEYS = ("model_groups", "reader", "sampler", "inference_properties", "sampling_properties", "premodel_groups")

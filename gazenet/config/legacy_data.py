@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from gazenet.config.infer_experiments import METRICS, READERS, data_inputs, metrics, outputs, published_layout
-from gazenet.config.stems import EXTRACTOR
+from gazenet.config.inference_experiments import METRICS, READERS, data_inputs, metrics, outputs, published_layout
+from gazenet.config.picture_names import EXTRACTOR
 from gazenet.errors import UsageError
 
 PARTS = {"train_csv_file": "train", "val_csv_file": "validation", "test_csv_file": "test"}

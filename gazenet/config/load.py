@@ -14,19 +14,19 @@ from typing import Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ValidationError
 
-from gazenet.config.experiment_data import train_data
-from gazenet.config.experiments import experiment_names, find_experiment
-from gazenet.config.infer import InferConfig
-from gazenet.config.infer_experiments import config_data, find_infer, infer_names
+from gazenet.config.inference import InferConfig
+from gazenet.config.inference_experiments import config_data, find_infer, infer_names
 from gazenet.config.legacy import convert, is_legacy
+from gazenet.config.non_utf8_names import hidden, shown
 from gazenet.config.overrides import apply, parse_set
 from gazenet.config.placeholders import substitute
 from gazenet.config.strict_json import parse
-from gazenet.config.undecodable import hidden, shown
+from gazenet.config.training_experiment_data import train_data
+from gazenet.config.training_experiments import experiment_names, find_experiment
 from gazenet.errors import UsageError
 
 if typing.TYPE_CHECKING:
-    from gazenet.config.train import TrainConfig
+    from gazenet.config.training import TrainConfig
 
 Kind = Literal["infer", "train"]
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -97,7 +97,7 @@ def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
     """The model of a kind; the training model is imported only when it is wanted."""
     if kind == "infer":
         return InferConfig
-    from gazenet.config.train import TrainConfig
+    from gazenet.config.training import TrainConfig
 
     return TrainConfig
 

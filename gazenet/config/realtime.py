@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gazenet.config.base import Settings
+from gazenet.config.model import Settings
 
 
 class TargetConfig(Settings):

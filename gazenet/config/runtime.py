@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gazenet.config.base import PathText, Settings
+from gazenet.config.model import PathText, Settings
 
 
 class RuntimeConfig(Settings):

@@ -12,8 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import file_in
-from gazenet.backbones.sliding import SlidingNetwork, Window, declares
-from gazenet.cues.clips import (
+from gazenet.backbones.sliding_windows import SlidingNetwork, Window, declares
+from gazenet.cues.colour_pictures import coloured
+from gazenet.cues.exportable import Call, Exportable, free_size, noise
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_mode, weights_path
+from gazenet.cues.extractor_spec import ExtractorSpec
+from gazenet.cues.frame_clips import (
     BUFFER,
     Method,
     PerFrame,
@@ -24,12 +29,7 @@ from gazenet.cues.clips import (
     published_offsets,
     stacked,
 )
-from gazenet.cues.exportable import Call, Exportable, free_size, noise
-from gazenet.cues.finish import FloatMap, resized_map
-from gazenet.cues.parameters import checked_mode, weights_path
-from gazenet.cues.pictures import coloured
-from gazenet.cues.spec import ExtractorSpec
-from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.postprocess import FloatMap, resized_map
 from gazenet.errors import UsageError
 
 Clip = Tensor | Window

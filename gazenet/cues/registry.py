@@ -18,9 +18,9 @@ from typing import Any, Generic, overload
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from gazenet.border.call import guarded
-from gazenet.cues.spec import API_VERSION, ExtractorSpec
+from gazenet.cues.extractor_spec import API_VERSION, ExtractorSpec
 from gazenet.errors import GazenetError, PluginError, UsageError
+from gazenet.guard.guarded_call import guarded
 
 EXTRACTORS = "gazenet.extractors"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.types import Face
+from gazenet.cues.extractor import Face
 
 FloatMap = NDArray[np.float32]
 

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.border.call import guarded
-from gazenet.cues.guards import checked_output, checked_pictures, frames_text
+from gazenet.cues.colour_pictures import taken
+from gazenet.cues.extractor import AssetPath, Extractor, Record, VideoContext, Windows
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.interpolate import interpolate, quantise
-from gazenet.cues.pictures import taken
+from gazenet.cues.output_checks import checked_output, checked_pictures, frames_text
 from gazenet.cues.registry import Entry
-from gazenet.cues.spec import ExtractorSpec
-from gazenet.cues.types import AssetPath, Extractor, Record, VideoContext, Windows
 from gazenet.cues.windows import WindowBuilder, WindowSource
 from gazenet.errors import UsageError
+from gazenet.guard.guarded_call import guarded
 
 __all__ = ["CueRunner", "WindowSource", "neutral_map"]
 

@@ -24,8 +24,8 @@ setup(
 MODULE = '''"""The cue {name}: bright things. Replace ``extract`` by your own idea."""
 
 import torch
-from gazenet.cues.spec import ExtractorSpec, InputSpec
-from gazenet.cues.types import CueMaps
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.cues.extractor import CueMaps
 from torch.nn import functional as F
 
 
@@ -58,7 +58,7 @@ import numpy as np
 import pytest
 from gazenet.cues.registry import get
 from gazenet.testing.conformance import CHECKS, run
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

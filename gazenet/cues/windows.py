@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.cues.spec import ExtractorSpec, InputSpec
-from gazenet.cues.types import Face, VideoContext, Windows
+from gazenet.cues.extractor import Face, VideoContext, Windows
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
 
 Image = NDArray[np.uint8]
 

@@ -14,11 +14,11 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.collection import Collection
+from gazenet.data.dataset import Behaviour, require
 from gazenet.data.density import Size, Spread
 from gazenet.data.fixations import Clock
 from gazenet.data.framewise import FrameTable, FrameVideo, leave_out, shifted
-from gazenet.data.types import Behaviour, require
+from gazenet.data.reader_options import Collection
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
 

@@ -15,12 +15,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.collection import Collection, frame_size, videos_in
+from gazenet.data.dataset import Behaviour, require
 from gazenet.data.density import Size, Spread
-from gazenet.data.drawing import PictureFixations
+from gazenet.data.drawn_truth import PictureFixations
 from gazenet.data.fixations import FrameFixations, nobody
 from gazenet.data.framewise import leave_out
-from gazenet.data.types import Behaviour, require
+from gazenet.data.reader_options import Collection, frame_size, videos_in
 from gazenet.errors import MediaError, UsageError
 from gazenet.files import natural_order
 
@@ -43,7 +43,7 @@ class FairPlayVideo:
     @cached_property
     def sound_map(self) -> NDArray[np.uint8]:
         """uint8 ``[h, w]`` in the size of its file, covering the whole frame. Raises UsageError naming the file."""
-        from gazenet.media.still import read_image
+        from gazenet.media.picture_file import read_image
 
         try:
             return read_image(self.map_path).max(axis=2)

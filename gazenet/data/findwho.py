@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.collection import Collection
+from gazenet.data.dataset import Behaviour, require
 from gazenet.data.density import Size, Spread
-from gazenet.data.drawing import PublishedFixations
+from gazenet.data.drawn_truth import PublishedFixations
 from gazenet.data.fixations import Clock, Fixations, FrameFixations, per_frame, read_table
 from gazenet.data.framewise import within
-from gazenet.data.matlab import load_mat, lookup, numbers, texts
-from gazenet.data.types import Behaviour, require
+from gazenet.data.matlab_files import load_mat, lookup, numbers, texts
+from gazenet.data.reader_options import Collection
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.collection import frame_size
+from gazenet.data.dataset import LOG, Behaviour
 from gazenet.data.density import Points, Size, Weights
-from gazenet.data.drawing import PublishedFixations
+from gazenet.data.drawn_truth import PublishedFixations
 from gazenet.data.fixations import TICK, Clock, FrameFixations, on_clock
-from gazenet.data.types import LOG, Behaviour
+from gazenet.data.reader_options import frame_size
 from gazenet.errors import UsageError
 
 SAME_RATE = 0.01

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gazenet.data.collection import Collection, videos_in
+from gazenet.data.dataset import Behaviour, require
 from gazenet.data.density import Size, Spread
 from gazenet.data.framewise import FrameTable, FrameVideo, from_grid, leave_out
-from gazenet.data.types import Behaviour, require
+from gazenet.data.reader_options import Collection, videos_in
 from gazenet.errors import UsageError
 from gazenet.npy import read_npy
 

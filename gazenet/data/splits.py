@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from gazenet.data.types import installed_datasets
+from gazenet.data.dataset import installed_datasets
 from gazenet.errors import QUOTED, UsageError, quoted
 
 COLUMNS = ("video_id", "fps", "scene_type", "dataset")

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet import files
-from gazenet.data.cache import FIXMAP, SALMAP
-from gazenet.data.matlab import load_mat, numbers
-from gazenet.data.types import Behaviour, require
+from gazenet.data.dataset import Behaviour, require
+from gazenet.data.grouped_frames import FIXMAP, SALMAP
+from gazenet.data.matlab_files import load_mat, numbers
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
-from gazenet.maps.entry import disk_errors
-from gazenet.maps.published import frame_file
+from gazenet.maps.entry_files import disk_errors
+from gazenet.maps.frame_folders import frame_file
 
 SIDE = 120
 """Height and width of published fixation pictures, whatever the shape of the video."""

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gazenet.data.collection import Collection, first_of, videos_in
+from gazenet.data.dataset import Behaviour
 from gazenet.data.density import Size, Spread
 from gazenet.data.framewise import FrameTable, FrameVideo, frames_first, from_grid, leave_out
-from gazenet.data.matlab import fields, load_mat, numbers
-from gazenet.data.types import Behaviour
+from gazenet.data.matlab_files import fields, load_mat, numbers
+from gazenet.data.reader_options import Collection, first_of, videos_in
 
 VARIABLE = "eye_data_all"
 

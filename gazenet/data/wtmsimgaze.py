@@ -19,10 +19,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.collection import Collection, frame_size, videos_in
+from gazenet.data.dataset import Behaviour
 from gazenet.data.density import Size, Spread
 from gazenet.data.fixations import FrameFixations, nobody
-from gazenet.data.types import Behaviour
+from gazenet.data.reader_options import Collection, frame_size, videos_in
 from gazenet.errors import UsageError
 
 COLUMNS = ("video_id", "auditory_localization", "visualcue_localization", "conditions_congruency")

@@ -25,9 +25,9 @@ from gazenet.backbones.bfloat16 import has_bfloat16, in_bfloat16
 from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.exportable import Exportable
 from gazenet.errors import UsageError
-from gazenet.export.engine import check_machine, open_engine
-from gazenet.export.extractor import weights_digest, why_not
-from gazenet.export.onnx import OPSET, export_onnx, facts_of, open_session
+from gazenet.export.export_subject import weights_digest, why_not
+from gazenet.export.onnx_export import OPSET, export_onnx, facts_of, open_session
+from gazenet.export.tensorrt_engine import check_machine, open_engine
 
 FOLDER = "networks"
 """Inside the cache."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gazenet.fusion.config import EncoderKind
+from gazenet.fusion.gasp_config import EncoderKind
 
 
 def _conv(inputs: int, outputs: int) -> nn.Module:

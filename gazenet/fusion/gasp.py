@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.fusion.alstm import AttentiveLSTM, SequenceAttentiveLSTM
-from gazenet.fusion.attention import DAMLayer, SELayer
-from gazenet.fusion.config import GaspConfig
+from gazenet.fusion.channel_attention import DAMLayer, SELayer
 from gazenet.fusion.encoders import ModalityEncoder
+from gazenet.fusion.gasp_config import GaspConfig
 from gazenet.fusion.gmu import GMUConv2d, RGMUConv2d, State
 from gazenet.fusion.heads import DensityHead
 

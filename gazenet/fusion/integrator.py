@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.cues.exportable import Exportable
-from gazenet.cues.types import AssetPath
+from gazenet.cues.extractor import AssetPath
 from gazenet.errors import UsageError
-from gazenet.fusion.checkpoints import BARE, SUFFIXES, open_integrator
-from gazenet.fusion.config import published
-from gazenet.fusion.exportable import Calls, exportable, told_apart
+from gazenet.fusion.export_forms import Calls, exportable, told_apart
 from gazenet.fusion.gasp import Gasp
-from gazenet.fusion.rendering import CueStack, network_input
-from gazenet.fusion.spec import IntegratorSpec
+from gazenet.fusion.gasp_config import published
+from gazenet.fusion.integrator_files import BARE, SUFFIXES, open_integrator
+from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.network_input import CueStack, network_input
 
 BLOCK = 32
 """Frames whose features are computed at once: enough to fill a device, few enough for long videos."""

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.config.load import load_config
-from gazenet.inference.graph import Graph, build_graph
-from gazenet.inference.pipeline import prepare_threads
+from gazenet.inference.engine.pipeline import prepare_threads
+from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.timing import Timings
+from gazenet.inference.engine.video_pass import VideoPass, default_store
 from gazenet.inference.results import ChunkResult, Prediction
-from gazenet.inference.timing import Timings
-from gazenet.inference.video import VideoPass, default_store
-from gazenet.media.source import source_id
-from gazenet.media.stills import open_source
+from gazenet.media.frame_source import open_source
+from gazenet.media.source_id import source_id
 
 
 def predict(path: str | Path, config: InferConfig | str = "default", sets: Sequence[str] = ()) -> Prediction:

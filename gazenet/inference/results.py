@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.types import Face, Record
-from gazenet.media.types import VideoInfo
+from gazenet.cues.extractor import Face, Record
+from gazenet.media.frames import VideoInfo
 
 if TYPE_CHECKING:
-    from gazenet.inference.collection import Known
+    from gazenet.inference.inputs.dataset_inputs import Known
 
 EMPTY_MAPS = np.zeros((0, 0, 0), np.float32)
 

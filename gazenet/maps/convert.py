@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from gazenet.errors import CacheError
 from gazenet.maps.colours import colourise, table
-from gazenet.maps.published import PublishedReader, PublishedWriter
-from gazenet.maps.reader import MapReader
-from gazenet.maps.writer import MapWriter
+from gazenet.maps.frame_folders import PublishedReader, PublishedWriter
+from gazenet.maps.map_reader import MapReader
+from gazenet.maps.map_writer import MapWriter
 
 __all__ = ["colour_of", "decolourise", "from_published", "to_published"]
 

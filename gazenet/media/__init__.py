@@ -6,23 +6,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gazenet.media.ahead import read_ahead as read_ahead
     from gazenet.media.audio import read_audio as read_audio
     from gazenet.media.decode import VideoReader as VideoReader
     from gazenet.media.decode import frame_at as frame_at
     from gazenet.media.decode import probe as probe
     from gazenet.media.encode import VideoWriter as VideoWriter
+    from gazenet.media.frame_source import open_source as open_source
+    from gazenet.media.frames import Clip as Clip
+    from gazenet.media.frames import Frame as Frame
+    from gazenet.media.frames import VideoInfo as VideoInfo
+    from gazenet.media.frames import Waveform as Waveform
     from gazenet.media.logmel import log_mel as log_mel
     from gazenet.media.logmel import log_mel_at as log_mel_at
     from gazenet.media.logmel import log_mel_examples as log_mel_examples
     from gazenet.media.logmel import windowed as windowed
-    from gazenet.media.source import source_id as source_id
-    from gazenet.media.still import read_image as read_image
-    from gazenet.media.stills import open_source as open_source
-    from gazenet.media.types import Clip as Clip
-    from gazenet.media.types import Frame as Frame
-    from gazenet.media.types import VideoInfo as VideoInfo
-    from gazenet.media.types import Waveform as Waveform
+    from gazenet.media.picture_file import read_image as read_image
+    from gazenet.media.prefetch import read_ahead as read_ahead
+    from gazenet.media.source_id import source_id as source_id
 
 _PLACES = {
     "Clip": "types",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazenet.media.decode import resized
+from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.orient import fit_size
-from gazenet.media.still import opened_picture, upright
-from gazenet.media.types import Frame, VideoInfo
+from gazenet.media.picture_file import opened_picture, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,7 +61,7 @@ class AnimatedReader:
     """The frames of an animated WebP, PNG, GIF or AVIF with their times, or the pages of a TIFF at 25 per second.
 
     Attributes:
-        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.stills.FrameSource` asks for.
+        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` asks for.
 
     Raises MediaError where the first picture cannot be read.
     """

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from gazenet.media.clock import Clock, clock_of, packets_of
 from gazenet.media.container import audio_stream, open_container, reason, stream_end
+from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel
 from gazenet.media.resample import Resampler, resample
-from gazenet.media.types import Waveform
 
 __all__ = ["log_mel", "read_audio", "resample"]
 

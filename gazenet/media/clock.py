@@ -2,7 +2,7 @@
 
 Recordings that were joined byte by byte begin their clock anew in every part, counters of 33 bits wrap around, and
 parts that were recorded hours apart keep these hours. Where time stamps step back, or jump forward over more than
-:data:`~gazenet.media.stretches.LONGEST_GAP` seconds in which the file holds nothing at all, a new *stretch* of the
+:data:`~gazenet.media.clock_jumps.LONGEST_GAP` seconds in which the file holds nothing at all, a new *stretch* of the
 clock begins; it is shifted so that time goes on. Picture and sound of one stretch are shifted by the same amount, so
 they stay together, and every reader of the file gets the same shifts.
 """
@@ -22,8 +22,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from gazenet.media.clock_jumps import Stretches, Track
 from gazenet.media.container import COVER, audio_stream, open_container, origin
-from gazenet.media.stretches import Stretches, Track
 
 TOLERATED_ERRORS = 20
 """Reading ends after this many failures in a row: behind a cut, every further read fails."""

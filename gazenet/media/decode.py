@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from gazenet.errors import MediaError
 from gazenet.media.clock import Clock, clock_of
 from gazenet.media.container import audio_stream, open_container, stream_end, video_stream
+from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
 from gazenet.media.packets import FrameDecoder, frame_rate
 from gazenet.media.pixels import over_black
-from gazenet.media.source import display_name
-from gazenet.media.stamps import DEPTH, Stamps
-from gazenet.media.types import Frame, VideoInfo
+from gazenet.media.source_id import display_name
+from gazenet.media.time_stamps import DEPTH, Stamps
 
 TOLERATED_SHORTAGE = 2
 """Containers round their duration: this many frames fewer than declared are no truncation."""

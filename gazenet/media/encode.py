@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from gazenet.errors import MediaError
 from gazenet.files import atomic_path
 from gazenet.media.container import reason
-from gazenet.media.soundtrack import SoundTrack, open_sound
-from gazenet.media.source import display_name
+from gazenet.media.sound_copy import SoundTrack, open_sound
+from gazenet.media.source_id import display_name
 
 TIME_BASE = Fraction(1, 60_000)
 """Finer than any frame rate needs, and MPEG-4 part 2 allows no more than 65535 steps per second."""

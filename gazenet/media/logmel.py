@@ -13,8 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from gazenet.media.frames import Waveform
 from gazenet.media.resample import resample
-from gazenet.media.types import Waveform
 
 RATE = 16_000
 WINDOW, HOP, FFT = 400, 160, 512

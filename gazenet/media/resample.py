@@ -8,7 +8,7 @@ from math import ceil, gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 
 ZERO_CROSSINGS, ROLLOFF, KAISER_BETA, TABLE = 50, 0.9173473712608761, 12.98458524704001, 8192
 """The filter that resampy names ``kaiser_best`` (Smith, "Digital audio resampling", CCRMA), and the steps per zero

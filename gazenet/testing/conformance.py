@@ -29,15 +29,15 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
-from gazenet.border.call import guarded
-from gazenet.border.text import one_line
+from gazenet.cues.extractor import Windows
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import Entry, import_object
 from gazenet.cues.runner import CueRunner, neutral_map
-from gazenet.cues.spec import ExtractorSpec
-from gazenet.cues.types import Windows
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import GazenetError, UsageError
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.guard.exception_text import one_line
+from gazenet.guard.guarded_call import guarded
+from gazenet.testing.synthetic import MadeUpVideo
 
 Extractor = Entry[ExtractorSpec]
 Maps = NDArray[np.uint8]

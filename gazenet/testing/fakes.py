@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import Entry
-from gazenet.cues.spec import ExtractorSpec
 from gazenet.files import write_text
 
 

@@ -3,7 +3,7 @@
 A golden is a pair NAME.json and NAME.npz. The JSON names a network (``config.class``) or function
 (``config.function``), its keyword arguments, its inputs as seeds, and its state-dict entries; weights follow from the
 keys alone. The npz holds the flattened outputs with a stride. Networks and functions are found in a table of adapters
-(:mod:`gazenet.testing.adapters`); one that is not in it is a failure, not an omission.
+(:mod:`gazenet.testing.golden_rows`); one that is not in it is a failure, not an omission.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def judge(golden: Golden, rtol: float) -> Verdict:
     An error beyond it passes only where the computation itself says that rounding makes it, on this processor or on
     that of the reference (:mod:`gazenet.testing.rounding`).
     """
-    from gazenet.testing.adapters import adapter_of
+    from gazenet.testing.golden_rows import adapter_of
 
     golden = replace(golden, found={})
     try:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from gazenet.backbones.clip_statistics import use_batch_statistics
 from gazenet.backbones.dave import CLIP
-from gazenet.backbones.statistics import use_batch_statistics
-from gazenet.cues.finish import sigmoid, stretched, truncated
+from gazenet.cues.postprocess import sigmoid, stretched, truncated
 from gazenet.cues.registry import import_object
+from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel, log_mel_examples, mel_matrix, packet, windowed
-from gazenet.media.types import Waveform
 from gazenet.testing.goldens import Golden, difference, draw, prepare
-from gazenet.testing.taps import Taps
+from gazenet.testing.hooks import Taps
 
 HEARING = {"BinauralDAVE": "binaural", "MonauralDAVE": "monaural", "VisDAVE": "visual"}
 """How published classes of one state dict hear."""

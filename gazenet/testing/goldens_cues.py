@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gazenet.backbones.alexnet import AlexNet
 from gazenet.backbones.resnet2d import FORMS, ResNet, TwoLayerResNet, resnet
-from gazenet.cues.faces.crops import Image, PixelBox, cut
+from gazenet.cues.faces.face_crops import Image, PixelBox, cut
 from gazenet.testing.goldens import Golden, Skipped, difference, prepare
 
 PLUGINS = "gazenet_plugins"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden
-from gazenet.testing.taps import Case, run
+from gazenet.testing.hooks import Case, run
 
 INSIDE = {name: name for name in ("aspp", "conv1", "conv2", "conv3")} | {"features": "backbone"}
 

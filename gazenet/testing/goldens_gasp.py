@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
-from gazenet.fusion import alstm, attention, encoders, gmu
-from gazenet.fusion.config import GaspConfig, published
+from gazenet.fusion import alstm, channel_attention, encoders, gmu
 from gazenet.fusion.gasp import build
+from gazenet.fusion.gasp_config import GaspConfig, published
 from gazenet.testing.goldens import Golden, difference, prepare
 
-ROOMS = (alstm, attention, encoders, gmu)
+ROOMS = (alstm, channel_attention, encoders, gmu)
 
 NOT_ARGUMENTS = ("input_size",)
 """Published arguments that ours do without: the zero state follows the input."""

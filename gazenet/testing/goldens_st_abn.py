@@ -7,7 +7,7 @@ import re
 from gazenet.backbones.resnet3d import ResNet3d
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.taps import Taps
+from gazenet.testing.hooks import Taps
 
 PLACES = {"spatial_logits": "conv_spatial_att.1", "temporal_logits": "conv_temp_att3.2"}
 """Outputs that are not those of a module of the same name."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gazenet.testing.goldens import Golden
 from gazenet.testing.goldens_stanet import module
-from gazenet.testing.taps import Case, Inputs, run
+from gazenet.testing.hooks import Case, Inputs, run
 
 
 def network(golden: Golden) -> float:

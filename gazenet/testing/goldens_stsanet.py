@@ -7,7 +7,7 @@ from typing import Any
 
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.taps import Taps
+from gazenet.testing.hooks import Taps
 
 PLACES = {
     "logits": ">readout_2.5",

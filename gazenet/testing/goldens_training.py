@@ -16,13 +16,21 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gazenet.config.train import LossConfig, TrainerConfig
+from gazenet.config.training import LossConfig, TrainerConfig
 from gazenet.fusion.gasp import build
 from gazenet.metrics.functional.original import auc_judd_training
+from gazenet.recipes.gasp.gasp_losses import (
+    PUBLISHED,
+    TERMS,
+    corrected,
+    dam_bce,
+    logged,
+    loss_terms,
+    published_kld_pixels,
+)
+from gazenet.testing.generators import made
 from gazenet.testing.goldens import Golden, prepare
 from gazenet.testing.goldens_gasp import member
-from gazenet.testing.recipes import made
-from gazenet.training.losses import PUBLISHED, TERMS, corrected, dam_bce, logged, loss_terms, published_kld_pixels
 
 WEIGHTS = LossConfig(mode="published", bce=0.5, cc=2, nss=1, dam=0.5)
 """The weights of the released training."""
@@ -172,7 +180,7 @@ def steps(golden: Golden) -> float:
 
     Gradients are compared on the scale of the largest: small ones are differences of large numbers.
     """
-    from gazenet.training.task import IntegratorTask
+    from gazenet.recipes.gasp.gasp_task import IntegratorTask
 
     config = golden.meta["config"]
     kwargs, network = config.get("kwargs", {}), member(config)

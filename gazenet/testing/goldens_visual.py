@@ -11,12 +11,12 @@ import torch
 
 from gazenet.backbones.mobilenet_v2 import MobileNetV2
 from gazenet.backbones.vinet import ViNet
-from gazenet.cues.clips import Preparation, published_positions
-from gazenet.cues.finish import FloatMap, blurred, relative, sigmoid, truncated, twice_squashed
+from gazenet.cues.frame_clips import Preparation, published_positions
+from gazenet.cues.postprocess import FloatMap, blurred, relative, sigmoid, truncated, twice_squashed
 from gazenet.cues.registry import import_object
-from gazenet.media.excerpt import audio_excerpt, buffer_length, excerpt_span
+from gazenet.media.soundnet_clip import audio_excerpt, buffer_length, excerpt_span
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.taps import Taps
+from gazenet.testing.hooks import Taps
 
 TIME_FIRST = ("unisal",)
 """Networks whose clips are ``[T, C, H, W]``; those of others are ``[C, T, H, W]``."""

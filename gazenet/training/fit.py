@@ -1,124 +1,95 @@
-"""One training: clips in, a finished integrator out; resumable to the same result."""
+"""One network from its first to its last epoch; a resumed fit ends in the same weights as an uninterrupted one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-import torch
 from lightning import Callback
-from lightning.pytorch.callbacks import ModelCheckpoint
 
-from gazenet.config.train import TrainConfig
-from gazenet.data.module import data_module
+from gazenet.data.data_module import data_module
 from gazenet.errors import UsageError
-from gazenet.fusion.config import GaspConfig
-from gazenet.fusion.integrator import Integrator
-from gazenet.fusion.spec import IntegratorSpec
-from gazenet.learning.callbacks import StepSeed
-from gazenet.learning.trainer import Bench, optimise
-from gazenet.training.callbacks import StoreImages
-from gazenet.training.checkpoint_io import check_fits
-from gazenet.training.sampling import Clip, judge_of, make_samples
-from gazenet.training.task import IntegratorTask, network_config
-
-MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
+from gazenet.training.callbacks import EpochTable, EpochWeights, StepSeed, StorePictures
+from gazenet.training.checkpoints import check_readable
+from gazenet.training.curves import Row, draw_curve
+from gazenet.training.recipe_config import FitConfig, RecipeConfig
+from gazenet.training.recipe_task import RecipeTask
+from gazenet.training.seeded_samples import Drawn, InOrder, Samples
+from gazenet.training.trainer import Bench, optimise
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished network with its declaration, and the values logged last."""
+    """A finished task, whose network has the weights that the config keeps, and the table of its epochs."""
 
-    integrator: Integrator
-    metrics: dict[str, float]
+    task: RecipeTask
+    rows: list[Row] = field(default_factory=list)
 
-
-def declaration(config: TrainConfig, network: GaspConfig) -> IntegratorSpec:
-    """The spec of the integrator that a training makes. Raises UsageError where network and rendering disagree."""
-    channels = 3 if config.rendering == "published" else 1
-    if network.in_channels != channels:
-        raise UsageError(
-            f"network.in_channels is {network.in_channels}, but rendering {config.rendering} gives {channels}"
-        )
-    return IntegratorSpec(
-        name=config.name,
-        summary=config.summary,
-        cues=config.cues,
-        rendering=config.rendering,
-        colours=config.colours,
-        input_size=config.input_size,
-        output=_output(config, network),
-        smoothing=config.smoothing,
-        sharpness=config.sharpness,
-    )
+    @property
+    def values(self) -> dict[str, float]:
+        """What the last epoch logged; values that are no numbers are left out."""
+        last = self.rows[-1] if self.rows else {}
+        return {name: value for name, value in last.items() if math.isfinite(value)}
 
 
-def _output(config: TrainConfig, network: GaspConfig) -> Literal["density", "sigmoid", "stretched"]:
-    """What is made of the network's output in inference; on published pictures, what the released inference does."""
-    if network.head == "density":
-        return "density"
-    return "stretched" if config.rendering == "published" else "sigmoid"
+@dataclass(frozen=True)
+class Place:
+    """Where and how a fit runs.
+
+    ``settings``: those of this network, by default the config's ``trainer``; ``weights``: path of the state dict after
+    an epoch, counted from 1, or None where it is not kept.
+    """
+
+    config: RecipeConfig
+    folder: Path
+    resume: bool
+    title: str = ""
+    settings: FitConfig | None = None
+    weights: Callable[[int], Path | None] | None = None
+    tell: Callable[[str], None] = print
+
+    @property
+    def bench(self) -> Bench:
+        """The trainer's side of it."""
+        return Bench(self.config, self.settings or self.config.trainer, self.folder, tell=self.tell)
 
 
-def checked_network(config: TrainConfig) -> GaspConfig:
-    """The network of the config. Raises UsageError naming the fault."""
-    try:
-        return network_config(config.network, len(config.cues))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"network: {error}") from None
+def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validation: Samples | None = None) -> Fitted:
+    """Train what ``make`` builds (after the seed is set), leaving checkpoints, ``epochs.csv``, logs and curve.
 
-
-def fit(
-    config: TrainConfig,
-    clips: Sequence[Clip],
-    validation: Sequence[Clip],
-    folder: Path,
-    resume: bool = False,
-    quiet: bool = False,
-) -> Fitted:
-    """Train on ``clips``, leaving checkpoints and logs in ``folder``. Raises UsageError."""
-    network = checked_network(config)
-    spec, settings = declaration(config, network), config.trainer
-    bench = Bench(config, settings, folder, quiet)
-    start = bench.last(resume)
-    if start is not None:
-        check_fits(start, network)
-    bench.seed()
-    training, held = make_samples(config, network, spec, clips, validation)
-    data = data_module(training, held, settings.batch_size, settings.workers, settings.drop_last)
-    size = min(settings.batch_size, len(training))
-    per_epoch = len(training) // size if settings.drop_last else math.ceil(len(training) / size)
-    try:
-        task = IntegratorTask(network, settings, per_epoch * settings.max_epochs, None, spec, judge_of(validation))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    # An attention module without a loss gets no gradient.
-    unused = not settings.loss.dam and network.front == "dam"
-    last = bench.keep_last()
-    callbacks = [*_callbacks(bench, bool(validation)), last]
-    trainer = bench.trainer(callbacks, start, bool(validation), per_epoch, unused)
-    optimise(trainer, task, data, start)
-    metrics = last.values | {name: float(value) for name, value in trainer.callback_metrics.items()}
-    bench.take_best(trainer, task)
-    return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
-
-
-def _callbacks(bench: Bench, validated: bool) -> list[Callback]:
+    Raises UsageError for an empty set and an unreadable checkpoint, GazenetError where the loss is not finite.
+    """
+    bench, title = place.bench, place.title or place.config.recipe
     settings = bench.settings
-    found: list[Callback] = [StepSeed(settings.seed)]
+    if not len(training):
+        raise UsageError(f"{title}: there is no sample to learn from")
+    if settings.keep == "best" and validation is None:
+        raise UsageError("trainer.keep is best, but there is no validation set: name one or keep the last")
+    start = bench.last(place.resume)
+    if start is not None:
+        check_readable(start)
+    bench.seed()
+    task, table = make(), EpochTable(place.folder, lambda text: place.tell(f"{place.title} {text}".strip()))
+    held = None if validation is None else InOrder(validation)
+    data = data_module(Drawn(training, settings.seed), held, settings.batch_size, settings.workers, settings.drop_last)
+    steps = math.ceil(len(training) / settings.batch_size)
+    callbacks = _callbacks(place, bench, validation is not None, table)
+    trainer = bench.trainer(callbacks, start, validation is not None, steps)
+    optimise(trainer, task, data, start)
+    if trainer.is_global_zero:
+        draw_curve(place.folder, table.rows, title)
+    bench.take_best(trainer, task)
+    return Fitted(task, table.rows)
+
+
+def _callbacks(place: Place, bench: Bench, validated: bool, table: EpochTable) -> list[Callback]:
+    found: list[Callback] = [StepSeed(bench.settings.seed), table]
+    if place.weights is not None:
+        found.append(EpochWeights(place.weights))
+    if validated and bench.settings.val_store_image_samples:
+        found.append(StorePictures(place.folder / "samples"))
     if validated:
-        found += _keep_best(bench)
-    if validated and settings.val_store_image_samples and not bench.quiet:
-        found.append(StoreImages(bench.folder / "samples", settings.seed))
-    return found
-
-
-def _keep_best(bench: Bench) -> list[ModelCheckpoint]:
-    monitor = bench.settings.checkpoint_monitor
-    if monitor not in MONITORED:
-        raise UsageError(f"trainer.checkpoint_monitor: no value {monitor}; there are {', '.join(MONITORED)}")
-    mode: Literal["min", "max"] = "max" if monitor in ("val_nss", "val_cc") else "min"
-    return bench.keep_best("model-{epoch:02d}-{" + monitor + ":.2f}", mode)
+        found += bench.keep_best("best-{epoch:03d}")
+    return [*found, bench.keep_last()]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.exportable import Call, Exportable, noise
+from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet.cues.rendering import Canvas, brightest
-from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet_plugins.active_speaker.features import COUNT, face_features
 from gazenet_plugins.active_speaker.network import SpeakerNet
 from gazenet_plugins.active_speaker.spec import SPEC

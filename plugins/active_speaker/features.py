@@ -8,7 +8,7 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.types import Face
+from gazenet.cues.extractor import Face
 
 Array = NDArray[np.float64]
 

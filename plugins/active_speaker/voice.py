@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.backbones.onnx_graph import OnnxNetwork
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 
 RATE = 16_000
 BLOCK, CONTEXT = 512, 64

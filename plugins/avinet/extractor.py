@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from gazenet.backbones.checkpoint import checked_state, read_state
 from gazenet.cues.clip_saliency import Clip, ClipSaliency
 from gazenet.cues.exportable import fixed_size, noise
-from gazenet.cues.finish import FloatMap, blurred, twice_squashed
-from gazenet.cues.types import VideoContext, Windows
-from gazenet.media.excerpt import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
+from gazenet.cues.extractor import VideoContext, Windows
+from gazenet.cues.postprocess import FloatMap, blurred, twice_squashed
+from gazenet.media.soundnet_clip import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
 from gazenet_plugins.avinet.network import CLIP, AViNet, fusion_of
 from gazenet_plugins.avinet.spec import SPEC
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from gazenet.backbones.s3d import Near
-from gazenet.backbones.sliding import Chain
+from gazenet.backbones.sliding_windows import Chain
 from gazenet.backbones.soundnet import SoundNet
 from gazenet.backbones.vinet import ViNet
 from gazenet_plugins.avinet.fusion import (

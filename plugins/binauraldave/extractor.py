@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.clip_statistics import use_batch_statistics
 from gazenet.backbones.dave import SOUND
-from gazenet.backbones.statistics import use_batch_statistics
 from gazenet.cues.clip_saliency import ClipSaliency
 from gazenet.cues.exportable import noise
-from gazenet.cues.finish import FloatMap, stretched
-from gazenet.cues.heard_examples import AlignedExamples, PublishedExamples, is_sound
-from gazenet.cues.parameters import checked_choice
-from gazenet.cues.types import AssetPath, VideoContext, Windows
-from gazenet.media.types import Waveform
+from gazenet.cues.extractor import AssetPath, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_choice
+from gazenet.cues.logmel_examples import AlignedExamples, PublishedExamples, is_sound
+from gazenet.cues.postprocess import FloatMap, stretched
+from gazenet.media.frames import Waveform
 from gazenet_plugins.binauraldave.network import BinauralDaveNet, Hearing
 from gazenet_plugins.binauraldave.spec import SPEC
 

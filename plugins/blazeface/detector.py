@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.backbones.checkpoint import file_in, load_published
-from gazenet.cues.parameters import weights_path
-from gazenet.cues.types import AssetPath
+from gazenet.cues.extractor import AssetPath
+from gazenet.cues.extractor_parameters import weights_path
 from gazenet_plugins.blazeface.decode import blended, candidates, in_frame, network_input, squares
 from gazenet_plugins.blazeface.network import BlazeFace
 from gazenet_plugins.blazeface.spec import BACK, SPEC

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.captured.spec import SPEC
 
 LUMINANCE = (0.299, 0.587, 0.114)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.backbones.onnx_graph import OnnxNetwork
-from gazenet.cues.types import AssetPath
+from gazenet.cues.extractor import AssetPath
 
 STRIDE = 4
 MULTIPLE = 32

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from gazenet.backbones.checkpoint import load_published
 from gazenet.backbones.dave import CLIP, SOUND
 from gazenet.cues.clip_saliency import ClipSaliency
-from gazenet.cues.clips import causal_offsets, published_offsets
 from gazenet.cues.exportable import noise
-from gazenet.cues.finish import FloatMap, stretched, truncated
-from gazenet.cues.heard_examples import AlignedExamples, PublishedExamples, is_sound
-from gazenet.cues.types import VideoContext, Windows
+from gazenet.cues.extractor import VideoContext, Windows
+from gazenet.cues.frame_clips import causal_offsets, published_offsets
+from gazenet.cues.logmel_examples import AlignedExamples, PublishedExamples, is_sound
+from gazenet.cues.postprocess import FloatMap, stretched, truncated
 from gazenet_plugins.dave.network import DaveNet
 from gazenet_plugins.dave.spec import SPEC
 

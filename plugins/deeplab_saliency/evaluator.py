@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from gazenet.cues.windows import resize
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_bytes
-from gazenet.media.sequences import sequences
-from gazenet.media.still import read_image
+from gazenet.media.picture_file import read_image
+from gazenet.media.picture_folder import sequences
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
 from gazenet_plugins.deeplab_saliency.network import SIZE, normalised, to_maximum
 

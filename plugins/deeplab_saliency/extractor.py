@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
-from gazenet.cues.parameters import weights_path
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_parameters import weights_path
 from gazenet.cues.standalone import Standalone
-from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
 from gazenet_plugins.deeplab_saliency.network import SIZE, normalised, to_maximum
 from gazenet_plugins.deeplab_saliency.spec import SPEC

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.errors import UsageError
-from gazenet.learning.fixated import FixatedVideo
-from gazenet.learning.samples import Sample
+from gazenet.training.fixation_videos import FixatedVideo
+from gazenet.training.seeded_samples import Sample
 from gazenet_plugins.deeplab_saliency.network import normalised
 from gazenet_plugins.deeplab_saliency.variant import Variant
 

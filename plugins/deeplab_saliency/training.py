@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.optim import Adam, AdamW
 
 from gazenet.errors import UsageError
-from gazenet.learning.checkpoints import save_whole
-from gazenet.learning.config import SourceConfig
-from gazenet.learning.fixated import open_videos
-from gazenet.learning.run import Finished, Run
-from gazenet.learning.scores import map_scores
-from gazenet.learning.task import Batch, Outcome, RecipeTask
+from gazenet.training.checkpoints import save_whole
+from gazenet.training.fixation_videos import open_videos
+from gazenet.training.recipe_config import SourceConfig
+from gazenet.training.recipe_run import Finished, Run
+from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
+from gazenet.training.validation_metrics import map_scores
 from gazenet_plugins.deeplab_saliency.checkpoint import begin_with, container
 from gazenet_plugins.deeplab_saliency.frames import Changes, FixedFrames, RandomFrames, Source, sources
 from gazenet_plugins.deeplab_saliency.losses import decorrelation, divergence, missed_fixations

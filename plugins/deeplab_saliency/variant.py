@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gazenet.learning.config import Settings
+from gazenet.training.recipe_config import Settings
 
 REACH = 8
 """How many frames before its own a map may depend on."""

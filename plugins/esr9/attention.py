@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.faces.crops import Box, PixelBox
-from gazenet.cues.pictures import Picture, jet, wrapped
+from gazenet.cues.colour_pictures import Picture, jet, wrapped
+from gazenet.cues.faces.face_crops import Box, PixelBox
 from gazenet.cues.rendering import Canvas, FloatMap
 
 Map = NDArray[np.floating]

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.backbones.checkpoint import folder_of, load_published
+from gazenet.cues.colour_pictures import rgb
 from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
-from gazenet.cues.faces.crops import cut, pixel_box, scaled
-from gazenet.cues.parameters import checked_choice, checked_mode, weights_path
-from gazenet.cues.pictures import rgb
+from gazenet.cues.extractor import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_choice, checked_mode, weights_path
+from gazenet.cues.faces.face_crops import cut, pixel_box, scaled
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
-from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
 from gazenet_plugins.esr9.attention import MERGES, Drawn, from_zero, levels, merged, picture, placed, to_one
 from gazenet_plugins.esr9.network import BRANCHES, EMOTIONS, SIDE, Esr9, Expression, Statistics
 from gazenet_plugins.esr9.spec import SPEC

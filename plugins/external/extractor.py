@@ -1,6 +1,6 @@
 """The external extractor under its general name."""
 
-from gazenet.cues.external.extractor import External
+from gazenet.cues.external.program_extractor import External
 from gazenet_plugins.external.spec import SPEC
 
 

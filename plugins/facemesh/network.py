@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.types import AssetPath
+from gazenet.cues.extractor import AssetPath
 
 SIDE = 256
 MARGIN = 1.5

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from gazenet.cues.exportable import Call, Exportable, fixed_size
+from gazenet.cues.extractor import AssetPath, CueMaps, Face, VideoContext, Windows
 from gazenet.cues.rendering import Canvas, brightest
-from gazenet.cues.types import AssetPath, CueMaps, Face, VideoContext, Windows
 from gazenet_plugins.facial_expression.network import CLASSES, SIDE, ExpressionNet, read_weights
 from gazenet_plugins.facial_expression.spec import SPEC
 

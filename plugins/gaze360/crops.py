@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazenet.cues.faces.crops import Box, PixelBox, enlarged, pixel_box, scaled
-from gazenet.cues.types import Face
+from gazenet.cues.extractor import Face
+from gazenet.cues.faces.face_crops import Box, PixelBox, enlarged, pixel_box, scaled
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PUBLISHED_MEAN = (224.0, 224.0, 224.0)

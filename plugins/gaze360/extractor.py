@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.backbones.checkpoint import file_in, load_published
+from gazenet.cues.colour_pictures import rgb
 from gazenet.cues.exportable import Call, Exportable, Function, Selected, fixed_size, noise
-from gazenet.cues.faces.crops import cut, pixel_box
-from gazenet.cues.faces.gaze import gaze_of
-from gazenet.cues.memo import FrameMemo
-from gazenet.cues.parameters import checked_mode, weights_path
-from gazenet.cues.pictures import rgb
+from gazenet.cues.extractor import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_mode, weights_path
+from gazenet.cues.faces.face_crops import cut, pixel_box
+from gazenet.cues.faces.head_gaze import gaze_of
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
-from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.cues.window_cache import FrameMemo
 from gazenet_plugins.gaze360 import published_map
 from gazenet_plugins.gaze360.angles import cartesian
 from gazenet_plugins.gaze360.crops import CENTRE, Place, by_index, followed, network_crop

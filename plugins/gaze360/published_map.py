@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.pictures import Picture, blended, jet, wrapped
+from gazenet.cues.colour_pictures import Picture, blended, jet, wrapped
 
 STEPS = 100
 LENGTH = 10

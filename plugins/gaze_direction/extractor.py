@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gazenet.cues.faces.gaze import Gaze, gaze_of
+from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet.cues.faces.head_gaze import Gaze, gaze_of
 from gazenet.cues.rendering import Canvas, brightest
-from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet_plugins.gaze_direction.spec import SPEC
 
 

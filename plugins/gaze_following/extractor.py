@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gazenet.cues.faces.gaze import gaze_of
+from gazenet.cues.extractor import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.cues.faces.head_gaze import gaze_of
 from gazenet.cues.rendering import Canvas, FloatMap
-from gazenet.cues.types import AssetPath, CueMaps, Face, Record, VideoContext, Windows
 from gazenet_plugins.gaze_following.spec import SPEC
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gazenet.cues.faces.suppression import kept
+from gazenet.cues.faces.nms import kept
 from gazenet_plugins.mtcnn.network import Found, ONet, PNet, RNet, normalised, resized
 
 Array = NDArray[np.float32]

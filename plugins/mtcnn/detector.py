@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.backbones.checkpoint import folder_of, load_published
-from gazenet.cues.parameters import weights_path
-from gazenet.cues.types import AssetPath
+from gazenet.cues.extractor import AssetPath
+from gazenet.cues.extractor_parameters import weights_path
 from gazenet_plugins.mtcnn.cascade import Cascade, Settings
 
 FILES = {"pnet": "pnet.pt", "rnet": "rnet.pt", "onet": "onet.pt"}

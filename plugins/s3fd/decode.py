@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazenet.cues.faces.suppression import kept
+from gazenet.cues.faces.nms import kept
 from gazenet_plugins.s3fd.network import STRIDES
 
 Boxes = NDArray[np.float32]

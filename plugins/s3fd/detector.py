@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import file_in, load_published
-from gazenet.cues.parameters import weights_path
-from gazenet.cues.types import AssetPath
+from gazenet.cues.extractor import AssetPath
+from gazenet.cues.extractor_parameters import weights_path
 from gazenet_plugins.s3fd.decode import candidates, faces
 from gazenet_plugins.s3fd.network import MEAN_BGR, S3fd
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
-from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.saliency.backbone import Backbone
 from gazenet_plugins.saliency.network import LEVELS, STRIDES, SaliencyReadout
 from gazenet_plugins.saliency.spec import SPEC

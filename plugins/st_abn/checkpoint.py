@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import checked_state, file_in, read_state
+from gazenet.backbones.identify import belongs
 from gazenet.backbones.resnet3d import COUNTS, expansion
-from gazenet.backbones.signatures import belongs
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.network import STABN
 

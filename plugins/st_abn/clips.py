@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazenet.learning.samples import Sample
 from gazenet.media.decode import resized
+from gazenet.training.seeded_samples import Sample
 from gazenet_plugins.st_abn.colour import jitter
 from gazenet_plugins.st_abn.recipe import ActionData
 from gazenet_plugins.st_abn.videos import ActionVideo

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
-from gazenet.cues.parameters import checked_mode, weights_path
-from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
 from gazenet_plugins.st_abn.spec import SPEC

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gazenet.learning.config import FitConfig, PathText, RecipeConfig, Settings
-from gazenet.learning.spec import RecipeSpec
+from gazenet.training.recipe_config import FitConfig, PathText, RecipeConfig, Settings
+from gazenet.training.recipe_spec import RecipeSpec
 
 Depth = Literal[18, 34, 50, 101, 152]
 

@@ -18,10 +18,10 @@ from gazenet.backbones.checkpoint import checked_state, file_in, read_state
 from gazenet.backbones.resnet3d import ResNet3d
 from gazenet.errors import UsageError
 from gazenet.files import atomic_write, write_json
-from gazenet.learning.checkpoints import save_whole
-from gazenet.learning.run import Finished, Run
-from gazenet.learning.samples import InOrder
-from gazenet.learning.task import Batch, Outcome, RecipeTask
+from gazenet.training.checkpoints import save_whole
+from gazenet.training.recipe_run import Finished, Run
+from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
+from gazenet.training.seeded_samples import InOrder
 from gazenet_plugins.st_abn.checkpoint import BEST_FILE
 from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, normalised
 from gazenet_plugins.st_abn.drawing import drawn, enlarged, grid, marked, write_film

@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from gazenet.errors import UsageError
-from gazenet.learning.samples import InOrder
 from gazenet.media import read_image
+from gazenet.training.seeded_samples import InOrder
 from gazenet_plugins.stanet import maps, prepare, scam
 from gazenet_plugins.stanet.ave import Video, class_ids, long_enough, sample_seconds
 from gazenet_plugins.stanet.classifiers import Stage

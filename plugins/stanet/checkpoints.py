@@ -14,8 +14,8 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import checked_state, file_in, read_state
-from gazenet.backbones.harmless import classes_named
-from gazenet.backbones.signatures import belongs
+from gazenet.backbones.identify import belongs
+from gazenet.backbones.safe_pickle import classes_named
 from gazenet.errors import UsageError
 from gazenet_plugins.stanet.classifiers import SA, ST, S, SoundPath, Stage
 from gazenet_plugins.stanet.sta import STA28, STA32

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
-from gazenet.cues.parameters import checked_mode, weights_path
-from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.errors import UsageError
 from gazenet_plugins.stanet import sound
 from gazenet_plugins.stanet.checkpoints import load_saliency, load_switch

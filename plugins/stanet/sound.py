@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 
 RATE = 16_000
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from gazenet.learning.task import Batch, Outcome, RecipeTask
+from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
 from gazenet_plugins.stanet import losses, maps, pretrained
 from gazenet_plugins.stanet.classifiers import SA, ST, S, Stage
 from gazenet_plugins.stanet.optimise import factor, optimiser

@@ -12,7 +12,7 @@ from torch import nn
 from gazenet.backbones.checkpoint import load_published
 from gazenet.errors import UsageError
 from gazenet.files import write_json
-from gazenet.learning.run import Finished, Run
+from gazenet.training.recipe_run import Finished, Run
 from gazenet_plugins.stanet.ave import Video, class_ids, find_videos, read_list
 from gazenet_plugins.stanet.chain import Chain, crop, paste, prepare_video, write_class_maps, write_results
 from gazenet_plugins.stanet.classifiers import Stage

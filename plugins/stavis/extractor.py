@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import load_published
-from gazenet.backbones.statistics import use_batch_statistics
+from gazenet.backbones.clip_statistics import use_batch_statistics
 from gazenet.cues.clip_saliency import ClipSaliency
-from gazenet.cues.clips import Picture, Preparation, published_offsets, resized
 from gazenet.cues.exportable import Selected, noise
-from gazenet.cues.finish import FloatMap, sigmoid, stretched, truncated
-from gazenet.cues.types import AssetPath, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, VideoContext, Windows
+from gazenet.cues.frame_clips import Picture, Preparation, published_offsets, resized
+from gazenet.cues.postprocess import FloatMap, sigmoid, stretched, truncated
 from gazenet.errors import UsageError
-from gazenet.media.excerpt import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
+from gazenet.media.soundnet_clip import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
 from gazenet_plugins.stavis.network import CLIP, SIZE, StavisNet
 from gazenet_plugins.stavis.spec import PUBLISHED_INPUT, SPEC
 

@@ -100,7 +100,7 @@ class StavisNet(ResNet3d):
     """A clip ``[N, 3, 16, H, W]``, RGB 0..255 less a mean, and its sound ``[N, 1, 1, L]`` to logits ``[N, 1, H, W]``.
 
     Without sound the video decides alone, by weights of its own. Frames of any size, best of multiples of 16; other
-    lengths of the clip must be multiples of 8. L as of :mod:`gazenet.media.excerpt` for 16 frames.
+    lengths of the clip must be multiples of 8. L as of :mod:`gazenet.media.soundnet_clip` for 16 frames.
     """
 
     def __init__(self) -> None:

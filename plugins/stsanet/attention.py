@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.planar import concatenated
+from gazenet.backbones.conv3d_as_2d import concatenated
 from gazenet_plugins.stsanet.unpool import Unpool, pool
 
 Layers = Mapping[str, nn.Module]

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.learning.fixated import FixatedVideo, normalised
-from gazenet.learning.samples import Sample
+from gazenet.training.fixation_videos import FixatedVideo, normalised
+from gazenet.training.seeded_samples import Sample
 from gazenet_plugins.stsanet.network import CLIP, TARGET
 
 Label = tuple[NDArray[np.float32], NDArray[np.uint8]]

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gazenet.backbones.sliding import SlidingNetwork, Window, declares
+from gazenet.backbones.sliding_windows import SlidingNetwork, Window, declares
 from gazenet.cues.exportable import Call, Exportable, fixed_size, free_size, noise
-from gazenet.cues.memo import FrameMemo
-from gazenet.cues.parameters import checked_mode, weights_path
-from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_mode, weights_path
+from gazenet.cues.window_cache import FrameMemo
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
 from gazenet_plugins.stsanet.network import CLIP, DECISIVE, TARGET
 from gazenet_plugins.stsanet.spec import SPEC

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.planar import concatenated
+from gazenet.backbones.conv3d_as_2d import concatenated
 from gazenet_plugins.stsanet.attention import FRAMES, LEVELS, Layers
 
 INCEPTIONS = ((416, 240), (240, 192), (192, 192))

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gazenet.learning.config import FitConfig, PathText, RecipeConfig, Settings, SourceConfig
-from gazenet.learning.spec import RecipeSpec
+from gazenet.training.recipe_config import FitConfig, PathText, RecipeConfig, Settings, SourceConfig
+from gazenet.training.recipe_spec import RecipeSpec
 
 Layout = Literal["dhf1k", "ucf", "hollywood2", "diem"]
 

@@ -14,12 +14,12 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from gazenet.backbones.checkpoint import checked_state, read_state
 from gazenet.errors import UsageError
-from gazenet.learning.checkpoints import check_readable, save_whole
-from gazenet.learning.config import SourceConfig
-from gazenet.learning.fixated import open_videos
-from gazenet.learning.run import Finished, Run
-from gazenet.learning.scores import map_scores
-from gazenet.learning.task import Batch, Outcome, RecipeTask
+from gazenet.training.checkpoints import check_readable, save_whole
+from gazenet.training.fixation_videos import open_videos
+from gazenet.training.recipe_config import SourceConfig
+from gazenet.training.recipe_run import Finished, Run
+from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
+from gazenet.training.validation_metrics import map_scores
 from gazenet_plugins.stsanet.clips import ClipSource, FixedClips, InstalledVideo, RandomClips, learnable
 from gazenet_plugins.stsanet.losses import terms
 from gazenet_plugins.stsanet.network import STSANet

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gazenet.backbones.planar import max_pool
+from gazenet.backbones.conv3d_as_2d import max_pool
 from gazenet.backbones.unpool import unpool
 
 POOL = (1, 2, 2)

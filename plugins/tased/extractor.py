@@ -8,7 +8,7 @@ from torch import nn
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.clip_saliency import ClipSaliency
-from gazenet.cues.finish import FloatMap
+from gazenet.cues.postprocess import FloatMap
 from gazenet_plugins.tased.maps import smoothed
 from gazenet_plugins.tased.network import TasedNet
 from gazenet_plugins.tased.spec import SPEC

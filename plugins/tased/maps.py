@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.finish import FloatMap, relative
+from gazenet.cues.postprocess import FloatMap, relative
 
 SIGMA = 7.0
 """Pixels of the network's map."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.planar import max_pool
+from gazenet.backbones.conv3d_as_2d import max_pool
 from gazenet.backbones.s3d import EPS, MOMENTUM, Encoder
 from gazenet.backbones.unpool import unpool
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import file_in, load_published
-from gazenet.backbones.lean import lean
-from gazenet.cues.clips import Method, PerFrame, Picture, Preparation, causal_offsets, published_offsets
+from gazenet.backbones.fold_batch_norm import lean
+from gazenet.cues.colour_pictures import coloured
 from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
-from gazenet.cues.finish import FloatMap, relative, resized_map
-from gazenet.cues.parameters import checked_choice, checked_mode, weights_path
-from gazenet.cues.pictures import coloured
-from gazenet.cues.types import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_choice, checked_mode, weights_path
+from gazenet.cues.frame_clips import Method, PerFrame, Picture, Preparation, causal_offsets, published_offsets
+from gazenet.cues.postprocess import FloatMap, relative, resized_map
 from gazenet.errors import UsageError
 from gazenet_plugins.unisal.domains import DOMAINS, STILL
 from gazenet_plugins.unisal.maps import running_median

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import torch
 
+from gazenet.cues.colour_pictures import rgb, stretched
 from gazenet.cues.exportable import Exportable, Function, Selected, fixed_size, noise
-from gazenet.cues.parameters import checked_mode, weights_path
-from gazenet.cues.pictures import rgb, stretched
+from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
-from gazenet.cues.types import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet_plugins.videogaze import published_map
 from gazenet_plugins.videogaze.network import SIDE, FrameFeatures
 from gazenet_plugins.videogaze.people import REACH, Answer, Follower, following, frame_of

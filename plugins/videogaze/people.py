@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.cues.exportable import Call, Function
-from gazenet.cues.faces.crops import PixelBox, cut, pixel_box, scaled
-from gazenet.cues.memo import FrameMemo
-from gazenet.cues.types import Face, Windows
+from gazenet.cues.extractor import Face, Windows
+from gazenet.cues.faces.face_crops import PixelBox, cut, pixel_box, scaled
+from gazenet.cues.window_cache import FrameMemo
 from gazenet_plugins.videogaze.network import SIDE, FrameFeatures, VideoGaze
 
 REACH = 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.pictures import Picture, blended, jet, stretched, wrapped
+from gazenet.cues.colour_pictures import Picture, blended, jet, stretched, wrapped
 from gazenet_plugins.videogaze.network import CELLS
 
 Heat = NDArray[np.floating]

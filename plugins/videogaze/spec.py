@@ -1,6 +1,6 @@
 """VideoGaze: data only."""
 
-from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="videogaze",

@@ -9,7 +9,7 @@ from torch import nn
 from gazenet.backbones.checkpoint import checked_state, read_state
 from gazenet.backbones.vinet import ViNet, variant
 from gazenet.cues.clip_saliency import ClipSaliency
-from gazenet.cues.finish import FloatMap, blurred, twice_squashed
+from gazenet.cues.postprocess import FloatMap, blurred, twice_squashed
 from gazenet_plugins.vinet.spec import SPEC
 
 

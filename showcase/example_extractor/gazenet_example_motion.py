@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from gazenet.cues.spec import ExtractorSpec, InputSpec, WindowSpec
-from gazenet.cues.types import CueMaps
+from gazenet.cues.extractor import CueMaps
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 
 
 class Motion:

@@ -5,7 +5,7 @@ import pytest
 
 from gazenet.cues.registry import get
 from gazenet.testing.conformance import CHECKS, run
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gazenet.assets.catalogue import load_catalogue
-from gazenet.assets.entries import RegistryPackage
+from gazenet.assets.catalogue_entry import RegistryPackage
 from gazenet.errors import UsageError
 
 HASH = "a" * 64
@@ -176,7 +176,7 @@ def test_wildcards_of_the_installed_catalogue() -> None:
 
 
 def test_every_asset_that_a_plugin_names_is_in_the_catalogue() -> None:
-    from gazenet.cues.faces.spec import FaceModelSpec
+    from gazenet.cues.faces.face_specs import FaceModelSpec
     from gazenet.cues.registry import discover
 
     specs: list[Any] = [entry.spec for entry in discover().found.values()]
@@ -190,7 +190,7 @@ def test_every_asset_that_a_plugin_names_is_in_the_catalogue() -> None:
 
 
 def test_licence_and_origin_of_every_asset_are_told() -> None:
-    from gazenet.assets.entries import HttpSource, PublishedAsset
+    from gazenet.assets.catalogue_entry import HttpSource, PublishedAsset
 
     for asset in load_catalogue():
         assert asset.licence.strip() and asset.source.strip(), asset.id

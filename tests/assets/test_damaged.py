@@ -20,8 +20,8 @@ import faults
 import pytest
 from scripted_server import DATA, PAGE, Server, serving
 
-from gazenet.assets import store
-from gazenet.assets.entries import PublishedAsset
+from gazenet.assets import asset_store
+from gazenet.assets.catalogue_entry import PublishedAsset
 from gazenet.assets.fetch import Failure, fetch
 from gazenet.assets.locks import Lock, Seen, read_lock, write_lock
 from gazenet.files import sha256_file
@@ -81,7 +81,7 @@ def asset(server: Server, name: str, kind: str = "good", **changes: Any) -> Publ
 
 
 def get(wanted: PublishedAsset, folder: Path) -> list[Failure]:
-    return fetch([wanted], lambda one: store.local_path(one, folder))
+    return fetch([wanted], lambda one: asset_store.local_path(one, folder))
 
 
 def names(folder: Path) -> list[str]:
@@ -257,7 +257,7 @@ def test_a_fault_at_any_change_on_disk_is_repaired_by_the_next_run(server: Serve
             get(wanted, folder)
         if not injected.fired:
             break
-        if store.is_verified(wanted, folder / "net"):
+        if asset_store.is_verified(wanted, folder / "net"):
             assert (folder / "net" / "x").read_bytes() == CONTENT
         assert get(wanted, folder) == []
         assert (folder / "net" / "x").read_bytes() == CONTENT and (folder / "net" / "y").read_bytes() == b"1"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from scripted_server import DATA, PAGE, Server
 
+from gazenet.assets import disk_space, http
 from gazenet.assets import download as module
-from gazenet.assets import http, space
 from gazenet.assets.download import Wanted, download
 from gazenet.assets.drive import confirmed_address
 from gazenet.errors import GazenetError
@@ -183,7 +183,7 @@ def test_a_file_that_does_not_fit_is_not_begun(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(GazenetError, match=r"disk full \(x\): 256000 bytes more are needed, 1000 are free"):
         download([f"{server.base}/good/x"], tmp_path / "x.part", UNKNOWN)
     assert not (tmp_path / "x.part").exists()

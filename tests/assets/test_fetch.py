@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from test_archives import make_zip
 
+from gazenet.assets import asset_store
 from gazenet.assets import fetch as module
-from gazenet.assets import store
 from gazenet.assets.catalogue import load_catalogue
-from gazenet.assets.display import Lines
-from gazenet.assets.entries import Asset, RegistryPackage
+from gazenet.assets.catalogue_entry import Asset, RegistryPackage
 from gazenet.assets.fetch import Home, fetch
+from gazenet.assets.progress_display import Lines
 from gazenet.errors import GazenetError, UsageError
 
 FILES = {"p/one.bin": b"first weights", "p/two.json": b"{}"}
@@ -64,7 +64,7 @@ def within(folder: Path) -> Home:
     """Assets belong into ``folder``."""
 
     def home(asset: Asset) -> Path:
-        return store.local_path(asset, folder)
+        return asset_store.local_path(asset, folder)
 
     return home
 
@@ -125,27 +125,27 @@ def test_asset_folder_that_cannot_be_made(tmp_path: Path, registry: Registry) ->
 
 
 def test_asset_path_checks_once_and_tells_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    silero = store.installed_catalogue().get("silero_vad")
+    silero = asset_store.installed_catalogue().get("silero_vad")
     monkeypatch.setenv("GAZENET_ASSETS", str(tmp_path))
     with pytest.raises(UsageError, match=r"'silero_vad' are missing .*gasp_download_manager --models silero_vad"):
-        store.asset_path("silero_vad")
+        asset_store.asset_path("silero_vad")
     with pytest.raises(UsageError, match="did you mean 'silero_vad'"):
-        store.asset_path("silero_vda")
+        asset_store.asset_path("silero_vda")
     path = tmp_path / silero.file_name
     path.write_bytes(bytes(silero.size))
     with pytest.raises(UsageError, match="damaged"):
-        store.asset_path("silero_vad")
+        asset_store.asset_path("silero_vad")
     hashed: list[Path] = []
 
     def hash_once(file: Path) -> str:
         hashed.append(file)
         return silero.sha256
 
-    monkeypatch.setattr(store, "sha256_file", hash_once)
-    assert store.asset_path("silero_vad") == path == store.asset_path("silero_vad")
+    monkeypatch.setattr(asset_store, "sha256_file", hash_once)
+    assert asset_store.asset_path("silero_vad") == path == asset_store.asset_path("silero_vad")
     assert len(hashed) == 1
     path.write_bytes(bytes(silero.size - 1) + b"1")
-    assert store.asset_path("silero_vad") == path
+    assert asset_store.asset_path("silero_vad") == path
     assert len(hashed) == 2
 
 
@@ -153,10 +153,10 @@ def test_read_only_folder_works_without_a_stamp(tmp_path: Path, monkeypatch: pyt
     def refuse(path: Path, data: object) -> None:
         raise PermissionError(errno.EACCES, "denied", str(path))
 
-    monkeypatch.setattr(store, "write_json", refuse)
+    monkeypatch.setattr(asset_store, "write_json", refuse)
     path = tmp_path / "one.bin"
     path.write_bytes(FILES["p/one.bin"])
-    assert store.is_verified(ONE, path) and store.is_verified(ONE, path)
+    assert asset_store.is_verified(ONE, path) and asset_store.is_verified(ONE, path)
     assert names(tmp_path) == ["one.bin"]
 
 
@@ -164,4 +164,8 @@ def test_read_only_folder_works_without_a_stamp(tmp_path: Path, monkeypatch: pyt
 def test_embedded_weights_come_from_their_registries(tmp_path: Path) -> None:
     assets = load_catalogue().select(["embedded"], "model")
     assert fetch(assets, within(tmp_path)) == []
-    assert sum(store.is_verified(asset, store.local_path(asset, tmp_path)) for asset in assets) == len(assets) == 6
+    assert (
+        sum(asset_store.is_verified(asset, asset_store.local_path(asset, tmp_path)) for asset in assets)
+        == len(assets)
+        == 6
+    )

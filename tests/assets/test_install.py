@@ -19,13 +19,13 @@ import pytest
 from scripted_server import DATA, PAGE, Server, serving
 from test_archives import make_zip
 
-from gazenet.assets import drive, space, steps, store
+from gazenet.assets import asset_store, disk_space, drive, post_fetch_steps
 from gazenet.assets import install as install_module
 from gazenet.assets.catalogue import Catalogue, CatalogueFile
-from gazenet.assets.display import Lines
-from gazenet.assets.entries import PublishedAsset
+from gazenet.assets.catalogue_entry import PublishedAsset
 from gazenet.assets.fetch import Failure, fetch
 from gazenet.assets.locks import lock_path, read_lock
+from gazenet.assets.progress_display import Lines
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import sha256_file
 
@@ -44,7 +44,7 @@ def asset(server: Server, kind: str = "good", names: tuple[str, ...] = ("w.pt",)
 
 
 def get(wanted: PublishedAsset, folder: Path, mirror: str = "") -> list[Failure]:
-    return fetch([wanted], lambda asset: store.local_path(asset, folder), mirror=mirror)
+    return fetch([wanted], lambda asset: asset_store.local_path(asset, folder), mirror=mirror)
 
 
 def names(folder: Path) -> list[str]:
@@ -63,7 +63,7 @@ def tarball(files: dict[str, bytes]) -> bytes:
 
 def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_path: Path) -> None:
     wanted, said = asset(server, names=("a.pt", "b.pt")), []
-    assert fetch([wanted], lambda one: store.local_path(one, tmp_path), Lines(said.append)) == []
+    assert fetch([wanted], lambda one: asset_store.local_path(one, tmp_path), Lines(said.append)) == []
     assert names(tmp_path) == ["net.lock.json", "net/a.pt", "net/b.pt"]
     digest = sha256_file(tmp_path / "net" / "a.pt")[:16]
     assert f"net: a.pt: no published hash; sha256 {digest} recorded" in said
@@ -77,13 +77,17 @@ def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_pat
 
 def test_a_plain_address_without_a_hash_is_warned_of_by_name(server: Server, tmp_path: Path) -> None:
     said: list[str] = []
-    fetch([asset(server)], lambda one: store.local_path(one, tmp_path), Lines(said.append))
+    fetch([asset(server)], lambda one: asset_store.local_path(one, tmp_path), Lines(said.append))
     (warning,) = [text for text in said if "warning" in text]
     assert f"{server.base}/good/w.pt is not protected (plain http)" in warning and "w.pt" in warning
     source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
     known = {"save_as": "w.pt", "sources": [source], "sha256": sha256_file(tmp_path / "net" / "w.pt")}
     said.clear()
-    fetch([asset(server, id="known", files=[known])], lambda one: store.local_path(one, tmp_path), Lines(said.append))
+    fetch(
+        [asset(server, id="known", files=[known])],
+        lambda one: asset_store.local_path(one, tmp_path),
+        Lines(said.append),
+    )
     assert not [text for text in said if "warning" in text]
 
 
@@ -92,10 +96,10 @@ def test_a_changed_file_is_seen_and_replaced(server: Server, tmp_path: Path) -> 
     get(wanted, tmp_path)
     path = tmp_path / "net" / "w.pt"
     os.utime(path, ns=(1, 1))
-    assert store.is_verified(wanted, tmp_path / "net")
+    assert asset_store.is_verified(wanted, tmp_path / "net")
     path.write_bytes(DATA[:-1] + b"x")
-    assert not store.is_verified(wanted, tmp_path / "net")
-    assert store.state(wanted, tmp_path / "net") == "damaged"
+    assert not asset_store.is_verified(wanted, tmp_path / "net")
+    assert asset_store.state(wanted, tmp_path / "net") == "damaged"
     assert get(wanted, tmp_path) == [] and path.read_bytes() == DATA
 
 
@@ -185,7 +189,7 @@ def test_an_unexpected_archive_leaves_nothing(
     wanted = archived(server, **changes)
     (failure,) = get(wanted, tmp_path)
     assert said in failure.message
-    assert not (tmp_path / "net").exists() and not store.is_verified(wanted, tmp_path / "net")
+    assert not (tmp_path / "net").exists() and not asset_store.is_verified(wanted, tmp_path / "net")
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "/escaped"])
@@ -212,7 +216,7 @@ def test_an_end_at_any_move_is_repaired(server: Server, tmp_path: Path, monkeypa
         monkeypatch.setattr(install_module, "publish", stop)
         with pytest.raises(KeyboardInterrupt):
             get(wanted, folder)
-        assert not store.is_verified(wanted, folder / "net")
+        assert not asset_store.is_verified(wanted, folder / "net")
         monkeypatch.setattr(install_module, "publish", real)
         assert get(wanted, folder) == []
         assert names(folder) == PLACED
@@ -275,7 +279,7 @@ def test_by_hand(server: Server, tmp_path: Path) -> None:
     (failure,) = get(wanted, tmp_path)
     assert failure.message == "w.pt: is a web page instead of the file"
     (tmp_path / "net" / "w.pt").write_bytes(DATA)
-    assert get(wanted, tmp_path) == [] and store.is_verified(wanted, tmp_path / "net")
+    assert get(wanted, tmp_path) == [] and asset_store.is_verified(wanted, tmp_path / "net")
     assert names(tmp_path) == ["net.lock.json", "net/w.pt"]
 
 
@@ -313,7 +317,7 @@ def test_several_come_at_the_same_time_and_failures_stay_apart(server: Server, t
             return super().meter(name)
 
     assets = [asset(server, kind, id=kind) for kind in ("good", "missing", "plain")]
-    failures = fetch(assets, lambda one: store.local_path(one, tmp_path), Meeting(lambda text: None))
+    failures = fetch(assets, lambda one: asset_store.local_path(one, tmp_path), Meeting(lambda text: None))
     assert [failure.asset_id for failure in failures] == ["missing"]
     assert "404 Not Found" in failures[0].message
     assert names(tmp_path) == ["good.lock.json", "good/w.pt", "plain.lock.json", "plain/w.pt"]
@@ -322,7 +326,7 @@ def test_several_come_at_the_same_time_and_failures_stay_apart(server: Server, t
 def test_no_space_is_seen_before_the_download(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
     wanted = asset(server, files=[{"save_as": "w.pt", "sources": [source], "size": len(DATA)}])
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
     (failure,) = get(wanted, tmp_path)
     assert failure.message == (
         f"{tmp_path}: disk full: {len(DATA)} bytes more are needed, 10 are free; what came is kept: make room and run "
@@ -337,18 +341,20 @@ def test_convert_needs_ffmpeg_unless_it_is_optional(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path))
     step = {"step": "convert", "what": "*.avi", "into": "sound", "ending": ".wav"}
     with pytest.raises(GazenetError, match="ffmpeg is missing: install it"):
-        steps.run_steps([steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
-    steps.run_steps([steps.Convert.model_validate({**step, "optional": True})], tmp_path, tmp_path, said.append)
+        post_fetch_steps.run_steps([post_fetch_steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
+    post_fetch_steps.run_steps(
+        [post_fetch_steps.Convert.model_validate({**step, "optional": True})], tmp_path, tmp_path, said.append
+    )
     assert said == ["left out: sound/*.wav (needs ffmpeg; not read by this project)"]
     program = tmp_path / "ffmpeg"
     program.write_text("#!/bin/sh\nfor last; do :; done\necho done > ${last#file:}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    steps.run_steps([steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
+    post_fetch_steps.run_steps([post_fetch_steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
     assert (tmp_path / "sound" / "v.wav").read_text() == "done\n"
     program.write_text("#!/bin/sh\necho 'no such codec' >&2\nexit 1\n")
     with pytest.raises(GazenetError, match=r"v\.avi: cannot be converted to \.wav: no such codec"):
-        steps.run_steps([steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
+        post_fetch_steps.run_steps([post_fetch_steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
 
 
 @pytest.fixture
@@ -358,7 +364,7 @@ def installed(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     gone = {"id": "gone", "kind": "unpublished", "licence": "none", "source": "x", "notes": "train one"}
     data = {"assets": [wanted.model_dump(mode="json"), gone]}
     catalogue = Catalogue({"mine": CatalogueFile.model_validate_json(json.dumps(data))})
-    monkeypatch.setattr(store, "installed_catalogue", lambda: catalogue)
+    monkeypatch.setattr(asset_store, "installed_catalogue", lambda: catalogue)
     monkeypatch.setenv("GAZENET_ASSETS", str(tmp_path / "assets"))
     monkeypatch.chdir(tmp_path)
     return wanted
@@ -369,17 +375,17 @@ def test_asset_path(installed: PublishedAsset, tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"^weights 'net' are missing \(.*\); run: gasp_download_manager --models net$"
     ):
-        store.asset_path("net")
+        asset_store.asset_path("net")
     with pytest.raises(UsageError, match="weights 'gone': no published checkpoint; train one"):
-        store.asset_path("gone")
+        asset_store.asset_path("gone")
     fetch([installed])
-    assert store.asset_path("NET") == folder
-    first = store.asset_digest("net")
+    assert asset_store.asset_path("NET") == folder
+    first = asset_store.asset_digest("net")
     (folder / "w.pt").write_bytes(DATA[::-1])
     with pytest.raises(UsageError, match=r"are damaged .*gasp_download_manager --models net"):
-        store.asset_path("net")
+        asset_store.asset_path("net")
     lock_path(folder).unlink()
-    assert store.asset_digest("net") != first
+    assert asset_store.asset_digest("net") != first
 
 
 def test_the_published_layout_of_a_working_directory_is_found(installed: PublishedAsset, tmp_path: Path) -> None:
@@ -387,8 +393,8 @@ def test_the_published_layout_of_a_working_directory_is_found(installed: Publish
     folder.mkdir(parents=True)
     (folder / "w.pt").write_bytes(PAGE)
     with pytest.raises(UsageError, match="are damaged"):
-        store.asset_path("net")
+        asset_store.asset_path("net")
     (folder / "w.pt").write_bytes(DATA)
-    assert store.asset_path("net").absolute() == folder
+    assert asset_store.asset_path("net").absolute() == folder
     lock = read_lock(folder)
     assert lock is not None and lock.kept["w.pt"].sha256 == sha256_file(folder / "w.pt")

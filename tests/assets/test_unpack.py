@@ -16,8 +16,8 @@ from typing import Any
 import faults
 import pytest
 
-from gazenet.assets import space
-from gazenet.assets.space import NoRoom
+from gazenet.assets import disk_space
+from gazenet.assets.disk_space import NoRoom
 from gazenet.assets.unpack import Limits, Selection, unpack
 from gazenet.errors import GazenetError
 
@@ -139,10 +139,8 @@ def test_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
 
 def test_room_is_looked_for_before_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "a.zip", [("x", bytes(5000))])
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=4000))
-    with pytest.raises(
-        GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 bytes more .*, 4000 are free"
-    ):
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=4000))
+    with pytest.raises(GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 bytes more .*, 4000 are free"):
         unpack(path, tmp_path / "out", Selection(), LIMITS)
 
 

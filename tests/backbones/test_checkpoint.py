@@ -216,9 +216,7 @@ def test_weights_that_share_memory_stay_apart_from_the_file(tmp_path: Path) -> N
     assert torch.equal(other["a"].weight, other["b"].weight)
 
 
-def test_of_several_state_dicts_the_one_that_fits_is_taken(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_of_several_state_dicts_the_one_that_fits_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     other = {"weight": torch.zeros(3, 3), "bias": torch.zeros(3)}
     torch.save({"discriminator": other, "generator": STATE}, tmp_path / "x.pth")
     load_published(network := fresh(), tmp_path / "x.pth")

@@ -10,7 +10,7 @@ import pytest
 
 from gazenet.backbones.onnx_graph import OnnxNetwork, read_graph
 from gazenet.errors import UsageError
-from gazenet.export.onnx import facts_of, open_session
+from gazenet.export.onnx_export import facts_of, open_session
 
 onnx = pytest.importorskip("onnx")
 

@@ -8,10 +8,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.lean import lean
-from gazenet.backbones.planar import FoldingTime, InSpace, InTime, MirroredInSpace, Pointwise, concatenated, max_pool
+from gazenet.backbones.conv3d_as_2d import (
+    FoldingTime,
+    InSpace,
+    InTime,
+    MirroredInSpace,
+    Pointwise,
+    concatenated,
+    max_pool,
+)
+from gazenet.backbones.fold_batch_norm import lean
 from gazenet.backbones.s3d import S3D
-from gazenet.backbones.sliding import Beside, Local, Moving, Sliding, SlidingNetwork, Window, declares
+from gazenet.backbones.sliding_windows import Beside, Local, Moving, Sliding, SlidingNetwork, Window, declares
 from gazenet.backbones.vinet import ViNet
 from gazenet.testing.goldens import filled
 from gazenet.testing.rounding import assert_as_exact

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.cli.common import Parser, check_device, enter_working_dir, execute, print_table
+from gazenet.cli.command import Parser, check_device, enter_working_dir, execute, print_table
 from gazenet.errors import MediaError, UsageError
 
 
@@ -123,7 +123,7 @@ def test_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_closed_pipe_is_quiet() -> None:
     code = (
-        "from gazenet.cli.common import Parser, execute\n"
+        "from gazenet.cli.command import Parser, execute\n"
         "import sys\n"
         "sys.exit(execute(Parser('p', ''), lambda args: print('x\\n' * 200000) or 0, []))"
     )

@@ -136,10 +136,10 @@ def test_wrong_requests(
 
 
 def test_bars_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gazenet.assets import display
+    from gazenet.assets import progress_display
 
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    with display.display() as shown:
+    with progress_display.display() as shown:
         meter = shown.meter("w[1].pt")
         meter(5, 10)
         shown.say("net: [fetching]")

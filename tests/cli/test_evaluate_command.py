@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gazenet.cli import evaluate
-from gazenet.maps.published import PublishedWriter
-from gazenet.metrics import saliency
+from gazenet.maps.frame_folders import PublishedWriter
+from gazenet.metrics import torchmetrics_objects
 
 SIZE, SHAPE = (36, 64), (9, 16)
 
@@ -92,7 +92,7 @@ def test_the_published_definitions(here: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_names_are_those_of_the_metrics() -> None:
-    assert set(evaluate.NAMES) == set(saliency.METRICS)
+    assert set(evaluate.NAMES) == set(torchmetrics_objects.METRICS)
 
 
 @pytest.mark.parametrize(

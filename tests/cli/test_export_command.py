@@ -12,9 +12,9 @@ from torch import nn
 from gazenet.cli import export
 from gazenet.cues.exportable import Exportable
 from gazenet.errors import UsageError
-from gazenet.export import tensorrt
-from gazenet.export.extractor import Subject, extractor_subject, integrator_subject
-from gazenet.export.onnx import run_onnx
+from gazenet.export import tensorrt_build
+from gazenet.export.export_subject import Subject, extractor_subject, integrator_subject
+from gazenet.export.onnx_export import run_onnx
 
 
 @pytest.fixture
@@ -72,10 +72,10 @@ def test_tensorrt_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     class Full:
         __name__ = "tensorrt"
 
-    monkeypatch.setattr(tensorrt, "tensorrt_module", Full)
+    monkeypatch.setattr(tensorrt_build, "tensorrt_module", Full)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match="none is usable here; use --format onnx"):
-        tensorrt.check_builder()
+        tensorrt_build.check_builder()
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_a_file_that_is_no_checkpoint_is_named_in_one_short_line(
 def test_missing_tensorrt_is_one_line(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tensorrt, "MODULES", ("tensorrt_that_is_nowhere",))
+    monkeypatch.setattr(tensorrt_build, "MODULES", ("tensorrt_that_is_nowhere",))
     assert export.main(["embedded", "--format", "tensorrt"]) == 2
     assert capsys.readouterr().err.startswith("gasp_export: TensorRT is not installed")
     assert list(here.iterdir()) == []
 
 
 def test_a_checkpoint_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from gazenet.fusion.embedded import WEIGHTS
+    from gazenet.fusion.embedded_integrator import WEIGHTS
 
     Path("mine.safetensors").write_bytes(Path(WEIGHTS).read_bytes())
     before = Path("mine.safetensors").read_bytes()

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from gazenet.cli import infer
-from gazenet.config.infer_experiments import infer_names
+from gazenet.config.inference_experiments import infer_names
 from gazenet.errors import MediaError
-from gazenet.inference.inputs import expand, result_folders
-from gazenet.media.types import VideoInfo
+from gazenet.inference.inputs.input_paths import expand, result_folders
+from gazenet.media.frames import VideoInfo
 from tests.clips import make_clip
 
 
@@ -29,9 +29,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
         asked.append({"config": config, "inputs": inputs, "output_dir": output_dir, **options})
         return types.SimpleNamespace(exit_code=1 if inputs == [Path("bad.mp4")] else 0, failures=[])
 
-    pipeline = types.ModuleType("gazenet.inference.pipeline")
+    pipeline = types.ModuleType("gazenet.inference.engine.pipeline")
     pipeline.run = run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gazenet.inference.pipeline", pipeline)
+    monkeypatch.setitem(sys.modules, "gazenet.inference.engine.pipeline", pipeline)
     monkeypatch.chdir(tmp_path)
     return asked
 
@@ -95,7 +95,7 @@ def decode(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("gazenet.media.decode")
     module.counted = fake_probe  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gazenet.media.decode", module)
-    monkeypatch.delitem(sys.modules, "gazenet.cli.plan", raising=False)
+    monkeypatch.delitem(sys.modules, "gazenet.cli.dry_run", raising=False)
 
 
 @pytest.mark.usefixtures("decode")
@@ -121,7 +121,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
 def test_dry_run_names_bad_inputs_and_unknown_extractors(
     calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gazenet.assets.store.is_verified", lambda asset, path: True)
+    monkeypatch.setattr("gazenet.assets.asset_store.is_verified", lambda asset, path: True)
     argv = ["--dry_run", "--input", "bad.mp4", "a.mp4", "--set"]
     assert infer.main([*argv, 'extractors=[{"name": "gaze_direction"}]']) == 1
     said = capsys.readouterr().out
@@ -146,8 +146,10 @@ def test_list_names_configs_and_extractors(capsys: pytest.CaptureFixture[str]) -
 def test_a_dry_run_on_a_folder_plans_what_a_run_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("gazenet.assets.store.is_verified", lambda asset, path: True)
-    monkeypatch.delitem(sys.modules, "gazenet.cli.plan", raising=False)  # other tests leave one with a false decoder
+    monkeypatch.setattr("gazenet.assets.asset_store.is_verified", lambda asset, path: True)
+    monkeypatch.delitem(
+        sys.modules, "gazenet.cli.dry_run", raising=False
+    )  # other tests leave one with a false decoder
     films = tmp_path / "films"
     films.mkdir()
     make_clip(films / "a2.mp4", frames=5)

@@ -19,7 +19,7 @@ from gazenet.testing.fakes import write_distribution
 
 BUNDLED = ("active_speaker", "facial_expression", "gaze_direction", "gaze_following", "saliency")
 GOOD = """
-from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 SPEC = ExtractorSpec(
     name="glow_in_tests", summary="Glows", cue="other", implementation="glow_impl:Glow", version="7",
     window=WindowSpec(before=3, after=2, stride=4), input=InputSpec(height=20, width=30, keep_aspect=True),
@@ -104,8 +104,8 @@ def test_refusals_are_one_line(
 
 CHECKED = """
 import torch
-from gazenet.cues.spec import ExtractorSpec, InputSpec
-from gazenet.cues.types import CueMaps
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.cues.extractor import CueMaps
 
 class Flat:
     spec = ExtractorSpec(name="{name}", summary="", cue="other", implementation="x:Y", assets={assets})

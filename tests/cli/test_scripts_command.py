@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gazenet.cli import scripts, train
-from gazenet.config.experiments import experiment_names
 from gazenet.config.load import config_names, load_config
-from gazenet.learning.load import load_recipe, recipe_of
-from gazenet.learning.spec import INTEGRATOR
+from gazenet.config.training_experiments import experiment_names
+from gazenet.training.recipe_loading import load_recipe, recipe_of
+from gazenet.training.recipe_spec import INTEGRATOR
 
 FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.cli.common import Parser, execute
+from gazenet.cli.command import Parser, execute
 from gazenet.errors import GazenetError, Terminated
 
 WORK = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from gazenet.cli.common import Parser, execute
+from gazenet.cli.command import Parser, execute
 def work(args):
     with ThreadPoolExecutor(1) as pool:
         try:

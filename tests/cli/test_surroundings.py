@@ -93,9 +93,7 @@ def test_without_home_temporary_folder_and_locale(bench: Bench, tmp_path: Path) 
 def test_from_a_deleted_folder(bench: Bench, tmp_path: Path) -> None:
     done = bench.run(tmp_path, "mkdir gone && cd gone && rmdir ../gone && {run}")
     assert done.returncode == 2
-    assert done.stderr == (
-        "gasp_infer: the working directory was deleted: change to one that exists and run again\n"
-    )
+    assert done.stderr == ("gasp_infer: the working directory was deleted: change to one that exists and run again\n")
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from gazenet.cli import train
-from gazenet.config.experiments import FAMILIES, experiment_names
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.config.load import config_names, load_config
-from gazenet.config.train import TrainConfig
-from gazenet.learning.load import installed_recipes
-from gazenet.learning.spec import INTEGRATOR
+from gazenet.config.training import TrainConfig
+from gazenet.config.training_experiments import FAMILIES, experiment_names
+from gazenet.training.recipe_loading import installed_recipes
+from gazenet.training.recipe_spec import INTEGRATOR
 
 
 def sets(*argv: str) -> list[str]:
@@ -69,9 +69,9 @@ def test_config_and_resume_reach_the_training(mine: Path, monkeypatch: pytest.Mo
         names = [infer.extractors[0].name for infer in infer_configs]
         calls.append((config.name, config.trainer.max_epochs, (resume, set_aside), compute_metrics, names))
 
-    module = types.ModuleType("gazenet.training.run")
+    module = types.ModuleType("gazenet.recipes.gasp.gasp_run")
     module.train = fake  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gazenet.training.run", module)
+    monkeypatch.setitem(sys.modules, "gazenet.recipes.gasp.gasp_run", module)
     assert train.main(["--train_config_file", str(mine), "--max_epochs", "3", "--resume"]) == 0
     assert train.main(["--train_config_file", str(mine), "--compute_metrics", "--set_aside"]) == 0
     assert train.main(["--infer_configs", "default", "default"]) == 0

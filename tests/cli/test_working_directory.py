@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazenet.assets.store import installed_catalogue, remedy
+from gazenet.assets.asset_store import installed_catalogue, remedy
 from gazenet.cli import download_manager
-from gazenet.config.experiments import experiment_names
-from gazenet.config.infer_experiments import infer_names
+from gazenet.config.inference_experiments import infer_names
 from gazenet.config.load import load_config
+from gazenet.config.training_experiments import experiment_names
 from gazenet.data.splits import read_split, social, split_names
 
 FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"

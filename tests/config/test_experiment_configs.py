@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.experiment_data import on_embedded_cues, trainer
-from gazenet.config.experiments import BASE, experiment_names, find_experiment
 from gazenet.config.load import load_config
-from gazenet.config.train import TrainConfig
+from gazenet.config.training import TrainConfig
+from gazenet.config.training_experiment_data import on_embedded_cues, trainer
+from gazenet.config.training_experiments import BASE, experiment_names, find_experiment
 from gazenet.errors import UsageError
-from gazenet.fusion.config import PUBLISHED_CLASSES
-from gazenet.training.task import class_of, network_config
+from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
+from gazenet.recipes.gasp.gasp_task import class_of, network_config
 
 FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"
 PUBLISHED: dict[str, Any] = json.loads(

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.experiments import BASE, FAMILIES, Experiment, Phases, experiment_names, families, find_experiment
-from gazenet.config.stems import EMBEDDED, embedded_cues, five
+from gazenet.config.picture_names import EMBEDDED, embedded_cues, five
+from gazenet.config.training_experiments import (
+    BASE,
+    FAMILIES,
+    Experiment,
+    Phases,
+    experiment_names,
+    families,
+    find_experiment,
+)
 
 PUBLISHED = json.loads((Path(__file__).resolve().parents[1] / "data" / "train_configs.json").read_text())
 CONFIGS: dict[str, dict[str, Any]] = PUBLISHED["configs"]

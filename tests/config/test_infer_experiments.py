@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.infer import TRAINED, InferConfig
-from gazenet.config.infer_data import DataInputsConfig
-from gazenet.config.infer_experiments import FAMILIES, METRICS, READERS, infer_families, infer_names
-from gazenet.config.legacy_infer import EXTRACTORS, REASONS
+from gazenet.config.inference import TRAINED, InferConfig
+from gazenet.config.inference_data import DataInputsConfig
+from gazenet.config.inference_experiments import FAMILIES, METRICS, READERS, infer_families, infer_names
+from gazenet.config.legacy_inference import EXTRACTORS, REASONS
 from gazenet.config.load import load_config, published_names
-from gazenet.config.stems import CAPTURED, EXTRACTOR
+from gazenet.config.picture_names import CAPTURED, EXTRACTOR
 from gazenet.cues.registry import get
-from gazenet.data.selection import expand_tables
+from gazenet.data.split_selection import expand_tables
 from gazenet.errors import UsageError
 
 FACTS: dict[str, Any] = json.loads((Path(__file__).resolve().parents[1] / "data" / "infer_configs.json").read_text())
@@ -168,7 +168,7 @@ def test_what_is_named_is_installed_and_takes_its_parameters(name: str) -> None:
     for one in config.extractors:
         assert get(one.name).spec.with_parameters(one.parameters)["mode"] == "published"
     if config.integrator is not None and config.integrator.name != TRAINED:
-        from gazenet.fusion.spec import IntegratorSpec
+        from gazenet.fusion.integrator_spec import IntegratorSpec
 
         spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
         cues = {EXTRACTOR.get(cue, cue) for cue in spec.cues} - {CAPTURED}

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.experiments import find_experiment
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.config.legacy import is_legacy, nest
 from gazenet.config.load import load_config
-from gazenet.config.train import TrainConfig
+from gazenet.config.training import TrainConfig
+from gazenet.config.training_experiments import find_experiment
 from gazenet.errors import UsageError
 
 FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"

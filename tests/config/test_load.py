@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.config.load import config_names, config_summaries, load_config
 from gazenet.config.overrides import apply, parse_set
 from gazenet.errors import UsageError

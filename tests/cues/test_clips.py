@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gazenet.cues.clips import (
+from gazenet.cues.extractor import Windows
+from gazenet.cues.frame_clips import (
     PerFrame,
     Preparation,
     causal_offsets,
@@ -17,7 +18,6 @@ from gazenet.cues.clips import (
     resized,
     stacked,
 )
-from gazenet.cues.types import Windows
 
 
 def test_the_released_code_takes_one_frame_less_and_repeats_the_first() -> None:

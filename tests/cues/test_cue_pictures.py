@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.cues.pictures import TAKEN, coloured, rgb, rounded_down, taken
+from gazenet.cues.colour_pictures import TAKEN, coloured, rgb, rounded_down, taken
+from gazenet.cues.extractor import CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_spec import ExtractorSpec, WindowSpec
 from gazenet.cues.runner import CueRunner
-from gazenet.cues.spec import ExtractorSpec, WindowSpec
-from gazenet.cues.types import CueMaps, VideoContext, Windows
 from gazenet.errors import PluginError
 from gazenet.testing.fakes import entry_of
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 
 
 def of_index(windows: Windows) -> list[np.ndarray]:

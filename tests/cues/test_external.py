@@ -15,15 +15,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gazenet.cues.external.extractor import External
 from gazenet.cues.external.program import Program, ProgramError
+from gazenet.cues.external.program_extractor import External
 from gazenet.cues.external.protocol import ProtocolError, line, parse, payload_size
+from gazenet.cues.extractor import Face, VideoContext, Windows
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 from gazenet.cues.registry import Entry, get
-from gazenet.cues.spec import ExtractorSpec, InputSpec, WindowSpec
-from gazenet.cues.types import Face, VideoContext, Windows
 from gazenet.errors import PluginError, UsageError
 from gazenet.testing.conformance import run
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 
 BRIGHT = """
 import numpy as np
@@ -243,7 +243,7 @@ def test_wrong_requests(tmp_path: Path, settings: dict[str, object], said: str) 
 
 
 def test_one_that_is_not_ready_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gazenet.cues.external.extractor.LOADING_S", 0.3)
+    monkeypatch.setattr("gazenet.cues.external.program_extractor.LOADING_S", 0.3)
     begun = time.monotonic()
     with pytest.raises(UsageError, match=r"probe: sleep did not answer within 0\.3 s") as caught:
         Probe(command="sleep 60", restarts=9).load(torch.device("cpu"), torch.float32, lambda name: tmp_path)

@@ -57,7 +57,7 @@ while time.monotonic() < end:
 """
 TALKER = """
 import time
-from gazenet.inference.live.target import TargetTopic
+from gazenet.inference.live.gaze_target import TargetTopic
 topic = TargetTopic("/gazenet/target", "zeromq")
 for k in range(100):
     topic.send({"frame": k, "yaw_deg": 12.5})
@@ -126,7 +126,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
 
     from gazenet.cues.registry import get
     from gazenet.testing.conformance import Entry, run
-    from gazenet.testing.made_up import MadeUpVideo
+    from gazenet.testing.synthetic import MadeUpVideo
 
     for name, port in start.ports.items():
         monkeypatch.setenv(name, port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gazenet.cues.finish import blurred, relative, resized_map, sigmoid, stretched, truncated, twice_squashed
+from gazenet.cues.postprocess import blurred, relative, resized_map, sigmoid, stretched, truncated, twice_squashed
 
 RAMP = np.linspace(-2, 6, 12, dtype=np.float32).reshape(3, 4)
 

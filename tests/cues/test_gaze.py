@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gazenet.cues.faces import gaze as g
-from gazenet.cues.types import Face
+from gazenet.cues.extractor import Face
+from gazenet.cues.faces import head_gaze as g
 
 EYE_CENTRES = {-1: np.array([-32.0, -28.0, -35.0]), 1: np.array([32.0, -28.0, -35.0])}
 """In millimetres of a head that looks into the camera: x right, y down, z away from the camera."""

@@ -13,24 +13,24 @@ import pytest
 import torch
 
 from gazenet.config.load import load_config
-from gazenet.cues.isolated import wire
-from gazenet.cues.isolated.here import isolated
+from gazenet.cues.extractor import CueMaps, Face, VideoContext, Windows
+from gazenet.cues.isolated import host, messages
+from gazenet.cues.isolated.host import isolated
 from gazenet.cues.registry import get
-from gazenet.cues.types import CueMaps, Face, VideoContext, Windows
 from gazenet.errors import PluginError, UsageError
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import run
 from gazenet.testing.fakes import write_distribution
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from tests.clips import make_clip
 
 SOURCE = '''
 import ctypes, os, sys, time
 import numpy as np
 import torch
-from gazenet.cues.faces.spec import FaceModelSpec
-from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
-from gazenet.cues.types import CueMaps
+from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.cues.extractor import CueMaps
 from gazenet.errors import UsageError
 
 class Everything:
@@ -112,8 +112,8 @@ def test_windows_survive_the_wire() -> None:
         faces=[[(), (face, bare)], [(face,), ()]],
         maps={"other": torch.rand(2, 9, 16)},
     )
-    data = wire.from_windows(given)
-    found = wire.to_windows(data, torch.device("cpu"))
+    data = messages.from_windows(given)
+    found = messages.to_windows(data, torch.device("cpu"))
     assert np.array_equal(found.index, given.index) and np.array_equal(found.times, given.times)
     assert (found.size, found.map_size, found.anchor) == (given.size, given.map_size, given.anchor)
     assert found.frames is not None and torch.equal(found.frames, given.frames)
@@ -127,13 +127,13 @@ def test_windows_survive_the_wire() -> None:
 
 def test_videos_and_maps_survive_the_wire() -> None:
     for sound in (None, Waveform(np.linspace(-1, 1, 64, dtype=np.float32).reshape(2, 32), 16_000, -0.25)):
-        found = wire.to_video(wire.from_video(VideoContext("ab", 72, 96, 24000 / 1001, sound)))
+        found = messages.to_video(messages.from_video(VideoContext("ab", 72, 96, 24000 / 1001, sound)))
         assert (found.source_id, found.height, found.width, found.rate) == ("ab", 72, 96, 24000 / 1001)
         if sound is not None:
             assert found.waveform is not None and np.array_equal(found.waveform.samples, sound.samples)
             assert (found.waveform.rate, found.waveform.start) == (16_000, -0.25)
     maps, drawn = np.random.default_rng(0).random((2, 3, 4)).astype(np.float32), [np.ones((3, 5, 3), np.uint8)] * 2
-    back = wire.to_maps(wire.from_maps(maps, [{"a": 1 / 3}, {}], drawn), torch.device("cpu"))
+    back = messages.to_maps(messages.from_maps(maps, [{"a": 1 / 3}, {}], drawn), torch.device("cpu"))
     assert isinstance(back, CueMaps) and np.array_equal(back.maps.numpy(), maps) and back.records == [{"a": 1 / 3}, {}]
     assert back.pictures is not None and all(np.array_equal(a, b) for a, b in zip(back.pictures, drawn, strict=True))
 
@@ -209,8 +209,6 @@ def test_after_a_death_in_the_run_the_next_one_names_the_plugin_and_keeps_what_w
 
 
 def test_an_answer_that_is_none_is_told(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gazenet.cues.isolated import here
-
-    monkeypatch.setattr(here, "COMMAND", f"{sys.executable} -c pass")
+    monkeypatch.setattr(host, "COMMAND", f"{sys.executable} -c pass")
     with pytest.raises(PluginError, match="deadly: loading: its process ended with exit code 0"):
         run(isolated(get("deadly"), 30), MadeUpVideo(frames=1))

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.cues.faces.crops import cut, enlarged, pixel_box, scaled
-from gazenet.cues.faces.suppression import kept
-from gazenet.cues.memo import FrameMemo
-from gazenet.cues.pictures import blended, jet, wrapped
+from gazenet.cues.colour_pictures import blended, jet, wrapped
+from gazenet.cues.faces.face_crops import cut, enlarged, pixel_box, scaled
+from gazenet.cues.faces.nms import kept
+from gazenet.cues.window_cache import FrameMemo
 from gazenet.testing.goldens import find, judge
 
 

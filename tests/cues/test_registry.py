@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.border.text import one_line
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import EXTRACTORS, discover, get, noun_of
-from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import PluginError, UsageError
+from gazenet.guard.exception_text import one_line
 from gazenet.testing.fakes import write_distribution
 
 GROUP = "gazenet.made_up_things"
 SPEC_SOURCE = """
-from gazenet.cues.spec import ExtractorSpec
+from gazenet.cues.extractor_spec import ExtractorSpec
 SPEC = ExtractorSpec(name={name!r}, summary="x", cue="other", implementation="{module}_impl:Thing", api_version={api})
 """
 IMPLEMENTATION = "class Thing:\n    pass\n"
@@ -60,7 +60,7 @@ def test_a_spec_is_found_and_its_implementation_imported_on_use(install: Install
 
 def test_a_class_that_carries_its_spec_is_found(install: Install) -> None:
     source = """
-from gazenet.cues.spec import ExtractorSpec
+from gazenet.cues.extractor_spec import ExtractorSpec
 class Glow:
     spec = ExtractorSpec(name="glow", summary="x", cue="other", implementation="nowhere:Glow")
 SPEC = Glow
@@ -78,7 +78,7 @@ BROKEN = {
     "not a spec": ("SPEC = {'name': 'glow'}\n", "must be an ExtractorSpec or a class whose attribute 'spec' is one"),
     "class without": ("class SPEC:\n    pass\n", "not the class SPEC"),
     "unknown key": (
-        "from gazenet.cues.spec import ExtractorSpec\n"
+        "from gazenet.cues.extractor_spec import ExtractorSpec\n"
         "SPEC = ExtractorSpec(name='glow', summary='', cue='other', implementation='a:b', colour='red')\n",
         "Extra inputs are not permitted",
     ),

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from gazenet.cues.extractor import CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.interpolate import interpolate, quantise
 from gazenet.cues.runner import CueRunner, neutral_map
-from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
-from gazenet.cues.types import CueMaps, VideoContext, Windows
 from gazenet.errors import PluginError, UsageError
 from gazenet.testing.fakes import entry_of
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 
 SIZE = (6, 8)
 

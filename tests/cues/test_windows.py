@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.windows import WindowBuilder, crop_face, input_size, resize
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import scipy.io
 from PIL import Image
 
 from gazenet.cli import scripts
-from gazenet.data.cache import GroupedFrames
+from gazenet.data.dataset import open_dataset
+from gazenet.data.grouped_frames import GroupedFrames
 from gazenet.data.stavis import fixation_picture, postprocess_get_from_stavis
-from gazenet.data.types import open_dataset
 from gazenet.errors import CacheError, UsageError
-from gazenet.maps.published import PublishedWriter, frame_file
+from gazenet.maps.frame_folders import PublishedWriter, frame_file
 
 FRAMES, SIDE = 20, 100
 CUES = ("dave", "esr9", "vidgaze", "gaze360")

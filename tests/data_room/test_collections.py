@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import scipy.io
 
+from gazenet.data.dataset import choose, open_dataset
 from gazenet.data.findwho import FindWho, read_database
-from gazenet.data.images import Crowd, Osie
-from gazenet.data.types import choose, open_dataset
+from gazenet.data.image_datasets import Crowd, Osie
 from gazenet.errors import UsageError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gazenet.data.density import Spread, Viewing, density
-from gazenet.data.drawing import PublishedFixations, published_density, published_fixations
+from gazenet.data.drawn_truth import PublishedFixations, published_density, published_fixations
 
 SIZE = (12, 16)
 

@@ -11,12 +11,12 @@ import raw_collections as raw
 import scipy.io
 
 from gazenet.data.coutrot import Coutrot1
+from gazenet.data.dataset import open_dataset, sigma_of
 from gazenet.data.density import Spread, Viewing
 from gazenet.data.diem import Diem, read_events
 from gazenet.data.framewise import FrameTable, FrameVideo, from_grid
 from gazenet.data.mvva import Mvva
 from gazenet.data.summeetmd import SumMeEtmd
-from gazenet.data.types import open_dataset, sigma_of
 from gazenet.errors import MediaError, UsageError
 from gazenet.media.decode import VideoReader
 

@@ -11,9 +11,9 @@ import pytest
 import raw_collections as raw
 import scipy.io
 
-from gazenet.data import matlab
+from gazenet.data import matlab_files
 from gazenet.data.coutrot import Coutrot1
-from gazenet.data.matlab import load_mat, lookup, numbers, texts
+from gazenet.data.matlab_files import load_mat, lookup, numbers, texts
 from gazenet.errors import UsageError
 
 
@@ -140,10 +140,10 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused(
     data = np.zeros((2000, 2000))
     scipy.io.savemat(path, {"a": {"b": data} if nested else data}, do_compression=True)
     assert path.stat().st_size < 100_000
-    monkeypatch.setattr(matlab, "LIMIT", 31_000_000)
+    monkeypatch.setattr(matlab_files, "LIMIT", 31_000_000)
     with pytest.raises(UsageError, match=r"a\.mat: its variables take more than .* memory: check where it comes from"):
         load_mat(path)
-    monkeypatch.setattr(matlab, "LIMIT", 33_000_000)
+    monkeypatch.setattr(matlab_files, "LIMIT", 33_000_000)
     found = load_mat(path)["a"]
     assert np.array_equal(found["b"] if nested else found, data)
 

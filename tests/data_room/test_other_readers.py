@@ -10,9 +10,9 @@ import pytest
 import raw_collections as raw
 import scipy.io
 
+from gazenet.data.dataset import open_dataset, sigma_of
 from gazenet.data.fairplay import FairPlay
 from gazenet.data.findwho import FindWho, read_rates
-from gazenet.data.types import open_dataset, sigma_of
 from gazenet.data.wtmsimgaze import Conditions, WtmSimGaze, read_conditions
 from gazenet.errors import UsageError
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.config.train import AugmentConfig
-from gazenet.data.clips import CueClip, open_maps
+from gazenet.config.training import AugmentConfig
+from gazenet.data.cue_clip import CueClip, open_maps
+from gazenet.data.data_module import EpochSampler, training_loader
 from gazenet.data.density import density, peak_one
-from gazenet.data.drawing import PictureFixations, PublishedFixations
+from gazenet.data.drawn_truth import PictureFixations, PublishedFixations
 from gazenet.data.findwho import FindWhoVideo
 from gazenet.data.fixations import Fixations, FrameFixations
-from gazenet.data.images import Still
-from gazenet.data.module import EpochSampler, training_loader
-from gazenet.data.samples import Draws, Geometry, SampleShape, WindowSamples, draw_geometry
+from gazenet.data.image_datasets import Still
+from gazenet.data.window_samples import Draws, Geometry, SampleShape, WindowSamples, draw_geometry
 from gazenet.errors import UsageError
-from gazenet.maps.store import MapKey, MapStore
+from gazenet.maps.map_store import MapKey, MapStore
 
 SIZE, SHAPE = (90, 160), (36, 64)
 MIRRORED = Geometry(True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gazenet.data.selection import expand_tables, families, result_name, rows_of, select_items
+from gazenet.data.split_selection import expand_tables, families, result_name, rows_of, select_items
 from gazenet.errors import UsageError
 
 HEAD = "video_id,fps,scene_type,dataset\n"

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from gazenet.cli import evaluate
-from gazenet.data.sequences import Sequences, bright_points
-from gazenet.data.types import open_dataset
+from gazenet.data.dataset import open_dataset
+from gazenet.data.frame_sequences import Sequences, bright_points
 from gazenet.errors import MediaError, UsageError
 from gazenet.media import open_source, source_id
-from gazenet.media.sequences import SequenceReader, sequences
-from gazenet.media.still import picture_size
+from gazenet.media.picture_file import picture_size
+from gazenet.media.picture_folder import SequenceReader, sequences
 
 SIZE, FRAMES = (24, 32), 3
 LOOKED = {"one": (8, 12), "two": (15, 20)}

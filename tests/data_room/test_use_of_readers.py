@@ -9,13 +9,13 @@ import pytest
 import raw_collections as raw
 
 from gazenet.config.load import validate
-from gazenet.config.train import SourceConfig, TrainConfig
-from gazenet.data.types import installed_datasets, open_dataset, sigma_of
+from gazenet.config.training import SourceConfig, TrainConfig
+from gazenet.data.dataset import installed_datasets, open_dataset, sigma_of
 from gazenet.errors import UsageError
-from gazenet.maps.published import PublishedWriter
-from gazenet.metrics.evaluate import score_frames
-from gazenet.metrics.truth import truths
-from gazenet.training.prepare import Extracted, choose_items, open_clips
+from gazenet.evaluation.ground_truth import truths
+from gazenet.evaluation.score import score_frames
+from gazenet.maps.frame_folders import PublishedWriter
+from gazenet.recipes.gasp.extract_cues import Extracted, choose_items, open_clips
 
 READERS = ("findwho", "coutrot1", "coutrot2", "diem", "summeetmd", "mvva", "fairplay", "wtmsimgaze", "processed")
 

@@ -14,9 +14,9 @@ from torch import nn
 from gazenet.backbones.vinet import ViNet
 from gazenet.cues.exportable import Exportable, Selected
 from gazenet.cues.registry import get
-from gazenet.fusion.config import published
-from gazenet.fusion.exportable import Calls, exportable
+from gazenet.fusion.export_forms import Calls, exportable
 from gazenet.fusion.gasp import build
+from gazenet.fusion.gasp_config import published
 from gazenet.testing.goldens import filled
 from gazenet_plugins.avinet.network import AViNet
 from gazenet_plugins.binauraldave.network import BinauralDaveNet
@@ -123,7 +123,7 @@ def lend_st_abn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
 
 def lend_embedded(name: str) -> Lend:
     def lend(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
-        from gazenet.assets.store import asset_path
+        from gazenet.assets.asset_store import asset_path
 
         made = get(name).load()()
         made.load(CPU, torch.float32, asset_path)

@@ -16,7 +16,7 @@ from gazenet.cues.exportable import Call, Exportable
 from gazenet.errors import UsageError
 from gazenet.export import backend as room
 from gazenet.export.backend import FOLDER, OnnxRunner, Owner, adopt
-from gazenet.export.onnx import export_onnx
+from gazenet.export.onnx_export import export_onnx
 
 pytest.importorskip("onnxscript", reason="the exporter is an extra: pip install 'gazenet[export]'")
 
@@ -110,7 +110,7 @@ def test_a_graph_that_is_another_function_is_refused(
 
 
 def test_a_file_of_ones_own(toy: Toy, tmp_path: Path) -> None:
-    from gazenet.export.extractor import Subject
+    from gazenet.export.export_subject import Subject
 
     path = tmp_path / "toy.onnx"
     Subject("toy", toy.exportable()).write(path)

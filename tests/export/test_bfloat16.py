@@ -18,7 +18,7 @@ from gazenet.cues.exportable import Call, Exportable
 from gazenet.errors import UsageError
 from gazenet.export import backend as room
 from gazenet.export.backend import Owner, adopt
-from gazenet.fusion.config import PUBLISHED_CLASSES
+from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
 
 CPU = torch.device("cpu")
 BRIEF = RuntimeConfig(precision="bf16")

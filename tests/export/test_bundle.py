@@ -12,8 +12,8 @@ import pytest
 from gazenet.cli import export
 from gazenet.cues.standalone import Standalone
 from gazenet.errors import UsageError
-from gazenet.export.bundle import Bundle
-from gazenet.export.standalone import python_file
+from gazenet.export.python_file import python_file
+from gazenet.export.single_file import Bundle
 
 MODULES = {
     "__init__": "from mine.base import Base\n",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gazenet.errors import UsageError
-from gazenet.export.compare import blob_centre, compare_maps, compare_sequences, peak, summary
+from gazenet.export.map_comparison import blob_centre, compare_maps, compare_sequences, peak, summary
 from gazenet.media.encode import VideoWriter
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from gazenet.errors import UsageError
-from gazenet.export import engine as room
-from gazenet.export.engine import check_machine, open_engine
+from gazenet.export import tensorrt_engine as room
+from gazenet.export.tensorrt_engine import check_machine, open_engine
 
 CPU = torch.device("cpu")
 ROW = 3

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from gazenet.cues.exportable import Exportable, Function, Selected, fixed_size, free_size, noise
+from gazenet.cues.extractor import AssetPath
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import Entry
-from gazenet.cues.spec import ExtractorSpec
-from gazenet.cues.types import AssetPath
 from gazenet.errors import UsageError
-from gazenet.export import extractor as room
-from gazenet.export.extractor import export_extractor, extractor_subject, weights_digest, why_not
-from gazenet.export.onnx import facts_of, run_onnx
+from gazenet.export import export_subject as room
+from gazenet.export.export_subject import export_extractor, extractor_subject, weights_digest, why_not
+from gazenet.export.onnx_export import facts_of, run_onnx
 from gazenet.testing.fakes import entry_of
 
 

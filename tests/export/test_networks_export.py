@@ -11,9 +11,9 @@ from lent_networks import NETWORKS, gasp
 
 from gazenet.backbones.onnx_graph import read_graph
 from gazenet.cues.exportable import Exportable
-from gazenet.export.half import halved
-from gazenet.export.onnx import ExportReport, compare_onnx, export_onnx
-from gazenet.fusion.config import PUBLISHED_CLASSES
+from gazenet.export.half_precision import halved
+from gazenet.export.onnx_export import ExportReport, compare_onnx, export_onnx
+from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript", reason="the exporter is an extra: pip install 'gazenet[export]'")

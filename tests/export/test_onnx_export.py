@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.errors import UsageError
-from gazenet.export.onnx import compare_onnx, export_onnx, inspect_onnx, run_onnx
+from gazenet.export.onnx_export import compare_onnx, export_onnx, inspect_onnx, run_onnx
 from gazenet.testing.goldens import filled
 from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
 from gazenet_plugins.stsanet.fusion import fuse, fusion_layers, inception

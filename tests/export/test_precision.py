@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from gazenet.backbones.onnx_graph import read_graph
 from gazenet.backbones.unpool import unpool
-from gazenet.export.half import halved
-from gazenet.export.onnx import compare_onnx, export_onnx, run_onnx
-from gazenet.export.steady import LONG, is_steady
-from gazenet.export.values import described, products
+from gazenet.export.graph_values import described, products
+from gazenet.export.half_precision import halved
+from gazenet.export.onnx_export import compare_onnx, export_onnx, run_onnx
+from gazenet.export.stable_layernorm import LONG, is_steady
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript", reason="the exporter is an extra: pip install 'gazenet[export]'")

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.errors import UsageError
-from gazenet.export import tensorrt as room
-from gazenet.export.onnx import export_onnx
-from gazenet.export.tensorrt import build_engine, tensorrt_module
+from gazenet.export import tensorrt_build as room
+from gazenet.export.onnx_export import export_onnx
+from gazenet.export.tensorrt_build import build_engine, tensorrt_module
 from gazenet_plugins.stsanet.unpool import unpool
 
 pytest.importorskip("onnxscript", reason="the exporter is an extra")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gazenet.fusion.config import GaspConfig
 from gazenet.fusion.gasp import build
+from gazenet.fusion.gasp_config import GaspConfig
 from gazenet.fusion.integrator import Integrator
-from gazenet.fusion.spec import IntegratorSpec
+from gazenet.fusion.integrator_spec import IntegratorSpec
 
 CUES = ("first", "second", "third")
 SIZE = (12, 16)

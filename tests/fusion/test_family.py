@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import build, gate_scores
+from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.testing.goldens import Golden, find, judge
 
 GOLDENS = sorted(find([Path(__file__).parents[1] / "data" / "goldens" / "gasp"]), key=lambda golden: golden.name)
@@ -96,7 +96,7 @@ def test_unknown_fields_are_named_with_the_nearest() -> None:
 
 
 def test_configs_need_no_torch() -> None:
-    code = "import sys, gazenet.fusion.config, gazenet.fusion.spec; sys.exit('torch' in sys.modules)"
+    code = "import sys, gazenet.fusion.gasp_config, gazenet.fusion.integrator_spec; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -14,7 +14,7 @@ from gazenet.errors import UsageError
 from gazenet.fusion import integrator as module
 from gazenet.fusion.gasp import gate_scores
 from gazenet.fusion.integrator import FusedChunk, Integrator
-from gazenet.fusion.rendering import network_input
+from gazenet.fusion.network_input import network_input
 from gazenet.testing.rounding import UNIT
 
 T = 4

@@ -12,13 +12,13 @@ from safetensors.torch import save_file
 
 from gazenet.cues import registry
 from gazenet.errors import UsageError
-from gazenet.fusion.checkpoints import load_published, open_integrator, save_integrator
-from gazenet.fusion.config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp import Gasp, build
+from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
+from gazenet.fusion.identify_variant import recognise
 from gazenet.fusion.integrator import Integrator, load_integrator
-from gazenet.fusion.recognise import recognise
-from gazenet.fusion.rendering import network_input
-from gazenet.fusion.spec import MEAN, STD, IntegratorSpec
+from gazenet.fusion.integrator_files import load_published, open_integrator, save_integrator
+from gazenet.fusion.integrator_spec import MEAN, STD, IntegratorSpec
+from gazenet.fusion.network_input import network_input
 
 CUES = ("a", "b")
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.assets.store import installed_catalogue
-from gazenet.config.stems import five
+from gazenet.assets.asset_store import installed_catalogue
+from gazenet.config.picture_names import five
 from gazenet.cues.registry import discover, get
 from gazenet.errors import UsageError
-from gazenet.fusion.checkpoints import NETWORK, SPEC, open_integrator
-from gazenet.fusion.config import published
 from gazenet.fusion.gasp import build
+from gazenet.fusion.gasp_config import published
 from gazenet.fusion.integrator import Integrator, find_spec, load_integrator
-from gazenet.fusion.released import RELEASED
-from gazenet.fusion.rendering import network_input
-from gazenet.fusion.spec import PICTURE, IntegratorSpec
+from gazenet.fusion.integrator_files import NETWORK, SPEC, open_integrator
+from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
+from gazenet.fusion.network_input import network_input
+from gazenet.fusion.released_integrators import RELEASED
 
 FIVE = ("captured", "dave", "esr9", "videogaze", "gaze360")
 

@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from gazenet.config.infer import InferConfig
-from gazenet.maps.entry import scan_log
+from gazenet.config.inference import InferConfig
+from gazenet.maps.entry_files import scan_log
 
 BODY = """
         import os, time

@@ -17,9 +17,9 @@ CUES = ("odd_sun", "odd_moon")
 SOURCE = '''
 import numpy as np
 import torch
-from gazenet.cues.faces.spec import FaceModelSpec
-from gazenet.cues.spec import ExtractorSpec, InputSpec
-from gazenet.cues.types import CueMaps
+from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.cues.extractor import CueMaps
 
 class Odd:
     pictures = False

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gazenet.assets import asset_path
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.config.load import load_config
 from gazenet.errors import UsageError
 from tests.clips import make_clip
@@ -66,8 +66,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
         (info / "entry_points.txt").write_text("[gazenet.extractors]\nodd = odd_cue:Odd\n")
         (folder / "odd_cue.py").write_text(
             "import torch\n"
-            "from gazenet.cues.spec import ExtractorSpec, InputSpec\n"
-            "from gazenet.cues.types import CueMaps\n"
+            "from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec\n"
+            "from gazenet.cues.extractor import CueMaps\n"
             "class Odd:\n"
             "    spec = ExtractorSpec(name='odd', summary='odd', cue='other', implementation='odd_cue:Odd',\n"
             "                         input=InputSpec(height=8, width=8))\n"

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
-from gazenet.inference.graph import build_graph
-from gazenet.inference.pipeline import run
-from gazenet.inference.runrecord import run_fingerprint
+from gazenet.inference.cache.run_record import run_fingerprint
+from gazenet.inference.engine.pipeline import run
+from gazenet.inference.engine.stage_graph import build_graph
 
 pytest.importorskip("onnxscript", reason="the exporter is an extra")
 

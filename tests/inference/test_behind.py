@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gazenet.inference.behind import Behind
+from gazenet.inference.engine.background import Behind
 
 
 def test_calls_are_done_in_order_while_the_caller_goes_on() -> None:

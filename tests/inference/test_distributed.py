@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazenet.cli.infer import device_names, main
-from gazenet.cues.spec import ExtractorSpec, Needs
+from gazenet.cues.extractor_spec import ExtractorSpec, Needs
 from gazenet.errors import GazenetError, UsageError
-from gazenet.inference.devices import DevicesEngine
 from gazenet.inference.distributed import cluster
 from gazenet.inference.distributed.schedule import Schedule
 from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
-from gazenet.inference.jobs import Ended, Job
-from gazenet.inference.pipeline import run
+from gazenet.inference.engine.device_pool import DevicesEngine
+from gazenet.inference.engine.engine_protocol import Ended, Job
+from gazenet.inference.engine.pipeline import run
 from tests.clips import make_clip
 from tests.inference.calls import CHUNK, cached, settings
 

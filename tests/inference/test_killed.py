@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from gazenet.inference.pipeline import run
+from gazenet.inference.engine.pipeline import run
 from tests.inference.calls import CHUNK, Calls, cached, durable, settings, wait_for_end
 
 DEVICES = """
 import sys
 from pathlib import Path
 from gazenet.config.load import load_config
-from gazenet.inference.devices import DevicesEngine
-from gazenet.inference.pipeline import run
+from gazenet.inference.engine.device_pool import DevicesEngine
+from gazenet.inference.engine.pipeline import run
 config = load_config("infer", Path(sys.argv[1]))
 folder = Path(config.output_dir)
 sys.exit(run(config, [Path(name) for name in sys.argv[2:]], folder, engine=DevicesEngine(["cpu", "cpu"])).exit_code)

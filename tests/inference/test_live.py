@@ -18,15 +18,15 @@ import numpy as np
 import pytest
 
 from gazenet.cli.infer import main
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.errors import MediaError, PluginError, UsageError
-from gazenet.inference.graph import build_graph
-from gazenet.inference.live.loop import LiveLoop
-from gazenet.inference.live.run import new_folder
+from gazenet.inference.engine.stage_graph import build_graph
+from gazenet.inference.live.live_loop import LiveLoop
+from gazenet.inference.live.live_run import new_folder
 from gazenet.inference.results import ChunkResult
 from gazenet.media.decode import VideoReader
-from gazenet.media.live.ring import SoundRing
-from gazenet.media.live.types import LiveFrame
+from gazenet.media.live.live_source import LiveFrame
+from gazenet.media.live.sound_ring import SoundRing
 from tests.clips import make_clip
 
 SIZE = (36, 64)
@@ -251,7 +251,7 @@ class Ear:
 def test_a_microphone_is_let_go_and_the_results_stay(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gazenet.inference.live.run.Microphone", Ear)
+    monkeypatch.setattr("gazenet.inference.live.live_run.Microphone", Ear)
     Ear.made.clear()
     assert live(film, tmp_path / "out", "realtime.microphone=desk", "realtime.seconds=0.5") == 0
     assert [(ear.device, ear.closed) for ear in Ear.made] == [("desk", True)]

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazenet.errors import MediaError
-from gazenet.inference.live.governor import MOST, Governor
-from gazenet.inference.live.history import MARGIN, History
-from gazenet.inference.live.latency import Latency
-from gazenet.inference.live.latest import Ended, Latest, Stalled
-from gazenet.inference.live.smooth import Smoother
-from gazenet.inference.live.target import angles, find_target
-from gazenet.media.live.ring import SoundRing
+from gazenet.inference.live.causal_smoothing import Smoother
+from gazenet.inference.live.frame_history import MARGIN, History
+from gazenet.inference.live.gaze_target import angles, find_target
+from gazenet.inference.live.latency_histogram import Latency
+from gazenet.inference.live.latest_value import Ended, Latest, Stalled
+from gazenet.inference.live.rate_controller import MOST, Governor
+from gazenet.media.live.sound_ring import SoundRing
 
 SIZE = (36, 64)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.config.infer import InferConfig
-from gazenet.inference.pipeline import run
+from gazenet.config.inference import InferConfig
+from gazenet.inference.engine.pipeline import run
 from tests.clips import make_clip
 from tests.compiled import compiling_threads
 from tests.inference.calls import Calls

@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-from gazenet.config.infer_data import MetricsConfig
+from gazenet.config.inference_data import MetricsConfig
 from gazenet.config.load import load_config
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
-from gazenet.inference.collection import Known, default_root
-from gazenet.inference.graph import Graph
-from gazenet.inference.measured import measure, usable, write
+from gazenet.inference.engine.stage_graph import Graph
+from gazenet.inference.inputs.dataset_inputs import Known, default_root
 from gazenet.inference.results import VideoSummary
+from gazenet.inference.scored_run import measure, usable, write
 
 SIZE: Size = (36, 64)
 

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.config.infer import InferConfig
-from gazenet.config.stems import five
-from gazenet.cues.pictures import TAKEN
-from gazenet.cues.spec import InputSpec, WindowSpec
-from gazenet.cues.types import CueMaps, Windows
+from gazenet.config.inference import InferConfig
+from gazenet.config.picture_names import five
+from gazenet.cues.colour_pictures import TAKEN
+from gazenet.cues.extractor import CueMaps, Windows
+from gazenet.cues.extractor_spec import InputSpec, WindowSpec
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import FusedChunk
-from gazenet.fusion.released import DAMGMU
-from gazenet.fusion.spec import PICTURE, IntegratorSpec
-from gazenet.inference.graph import Graph, completed
-from gazenet.inference.keys import pictures_key
-from gazenet.inference.recall import recall
-from gazenet.maps.store import MapStore
+from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
+from gazenet.fusion.released_integrators import DAMGMU
+from gazenet.inference.cache.cache_keys import pictures_key
+from gazenet.inference.cache.recall import recall
+from gazenet.inference.engine.stage_graph import Graph, completed
+from gazenet.maps.map_store import MapStore
 from tests.inference.toy_graph import Bright, Frames, Toy, spec, told, toy_graph, work
 
 SOURCE = "ab" * 16

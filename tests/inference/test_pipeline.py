@@ -19,9 +19,9 @@ import pytest
 
 import gazenet
 from gazenet import files
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
-from gazenet.inference.pipeline import run
+from gazenet.inference.engine.pipeline import run
 from gazenet.inference.results import RunResult
 from gazenet.media.audio import read_audio
 from gazenet.media.decode import VideoReader

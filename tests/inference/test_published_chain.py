@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gazenet.cli import infer, train
-from gazenet.data.types import open_dataset
-from gazenet.maps.published import PublishedReader
+from gazenet.data.dataset import open_dataset
+from gazenet.maps.frame_folders import PublishedReader
 from tests.inference.chain import CUES, HEAD, fake_stages, install, lay_out
 from tests.inference.chain_weights import published_weights
 

@@ -18,9 +18,9 @@ import pytest
 import torch
 
 from gazenet.cli.infer import main
-from gazenet.fusion.config import published
 from gazenet.fusion.gasp import Gasp, build
-from gazenet.inference import graph
+from gazenet.fusion.gasp_config import published
+from gazenet.inference.engine import stage_graph
 from gazenet.media.decode import VideoReader
 from gazenet.testing.goldens import filled
 from gazenet_plugins.dave.extractor import DaveSaliency
@@ -91,7 +91,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
         self._follower = Follower(clear=lambda: None, forget_before=lambda frame: None)
 
     monkeypatch.setattr(VideoGazeCue, "load", follow)
-    monkeypatch.setattr(graph, "_faces", lambda config: (Eyes(), "eyes", ()))
+    monkeypatch.setattr(stage_graph, "_faces", lambda config: (Eyes(), "eyes", ()))
 
 
 def bgr_jet(levels: np.ndarray) -> np.ndarray:

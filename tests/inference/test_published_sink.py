@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from gazenet.config.infer_data import PublishedConfig
-from gazenet.data.drawing import PublishedFixations
+from gazenet.config.inference_data import PublishedConfig
+from gazenet.data.drawn_truth import PublishedFixations
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import GazenetError
-from gazenet.inference.collection import Known
+from gazenet.inference.inputs.dataset_inputs import Known
+from gazenet.inference.inputs.ground_truth_pictures import truth_pictures
 from gazenet.inference.results import SinkContext
-from gazenet.inference.sinks.published import PublishedSink
-from gazenet.inference.truth_pictures import truth_pictures
-from gazenet.maps.published import PublishedReader, PublishedWriter
+from gazenet.inference.sinks.frame_folder_sink import PublishedSink
+from gazenet.maps.frame_folders import PublishedReader, PublishedWriter
 from tests.inference.test_sinks import INFO, chunk
 
 SUMMARY: dict[str, Any] = {}

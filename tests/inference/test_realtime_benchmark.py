@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import realtime
-from gazenet.inference.live.told import Counts
+from gazenet.inference.live.run_statistics import Counts
 from tests.clips import make_clip
 
 Rows = list[dict[str, Any]]

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.cues.spec import AudioSpec, ExtractorSpec, Needs
-from gazenet.inference.keys import cue_key, faces_key, frames_key
-from gazenet.inference.recall import recall
-from gazenet.inference.sound import Sound
-from gazenet.inference.timing import Timings
-from gazenet.maps.store import MapKey, MapStore
+from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, Needs
+from gazenet.inference.cache.cache_keys import cue_key, faces_key, frames_key
+from gazenet.inference.cache.recall import recall
+from gazenet.inference.engine.sound_buffer import Sound
+from gazenet.inference.engine.timing import Timings
+from gazenet.maps.map_store import MapKey, MapStore
 from tests.clips import make_clip
 from tests.inference.toy_graph import Bright, Crowd, Frames, toy_graph, work
 

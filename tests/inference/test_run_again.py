@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.infer import InferConfig
-from gazenet.inference.earlier import digests, faults, now, write_overview
-from gazenet.inference.pipeline import run
+from gazenet.config.inference import InferConfig
+from gazenet.inference.cache.earlier_results import digests, faults, now, write_overview
+from gazenet.inference.engine.pipeline import run
 from gazenet.inference.results import RunResult
 from tests.clips import make_clip
 from tests.inference.calls import Calls

@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gazenet.claims import claimed
-from gazenet.config.infer import InferConfig, IntegratorConfig
-from gazenet.cues.types import Face
+from gazenet.config.inference import InferConfig, IntegratorConfig
+from gazenet.cues.extractor import Face
 from gazenet.errors import GazenetError, UsageError
-from gazenet.inference import pipeline
-from gazenet.inference.attention import face_shares, peak
-from gazenet.inference.earlier import finished
-from gazenet.inference.graph import tuned_integrator
-from gazenet.inference.inputs import expand, result_folders
-from gazenet.inference.runrecord import run_fingerprint, write_record
-from gazenet.inference.timing import Timings, network_text
+from gazenet.folder_lock import claimed
+from gazenet.inference.cache.earlier_results import finished
+from gazenet.inference.cache.run_record import run_fingerprint, write_record
+from gazenet.inference.engine import pipeline
+from gazenet.inference.engine.stage_graph import tuned_integrator
+from gazenet.inference.engine.timing import Timings, network_text
+from gazenet.inference.inputs.input_paths import expand, result_folders
+from gazenet.inference.person_attention import face_shares, peak
 from tests.clips import make_clip
 from tests.inference.toy_graph import Bright, toy_graph
 
@@ -69,7 +69,7 @@ def test_no_two_inputs_share_a_folder() -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from gazenet.claims import claimed
+from gazenet.folder_lock import claimed
 with claimed(Path(sys.argv[1])):
     print("mine", flush=True)
     time.sleep(60)

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gazenet.cues.types import Face
+from gazenet.cues.extractor import Face
 from gazenet.errors import GazenetError
+from gazenet.inference.engine.sink_thread import SinkThread
+from gazenet.inference.engine.timing import Timings
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.attention import AttentionSink
-from gazenet.inference.sinks.maps import MapsSink
-from gazenet.inference.sinks.overlay import OverlaySink
-from gazenet.inference.sinks.report import ReportSink
-from gazenet.inference.sinks.saliency_video import SaliencyVideoSink
-from gazenet.inference.timing import Timings
-from gazenet.inference.writer import SinkThread
+from gazenet.inference.sinks.attention_sink import AttentionSink
+from gazenet.inference.sinks.maps_sink import MapsSink
+from gazenet.inference.sinks.overlay_sink import OverlaySink
+from gazenet.inference.sinks.report_sink import ReportSink
+from gazenet.inference.sinks.saliency_video_sink import SaliencyVideoSink
 from gazenet.media.decode import VideoReader
-from gazenet.media.types import VideoInfo
+from gazenet.media.frames import VideoInfo
 from tests.faults import inject
 
 INFO = VideoInfo(Path("party.mp4"), 128, 72, Fraction(25), None, None, 0, False, None, None)

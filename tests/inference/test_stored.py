@@ -11,13 +11,13 @@ import pytest
 from gazenet.config.load import load_config
 from gazenet.errors import CacheError, MediaError, UsageError
 from gazenet.fusion.integrator import FusedChunk
-from gazenet.inference.graph import Graph
+from gazenet.inference.engine.stage_graph import Graph
+from gazenet.inference.engine.timing import Timings
+from gazenet.inference.inputs.sources import CapturedFrames, identity, is_frame_folder, open_frames
+from gazenet.inference.inputs.stored_maps import StoredPass, picture_of, stem_of, stored_maps
 from gazenet.inference.results import ChunkResult
-from gazenet.inference.sources import CapturedFrames, identity, is_frame_folder, open_frames
-from gazenet.inference.stored import StoredPass, picture_of, stem_of, stored_maps
-from gazenet.inference.timing import Timings
 from gazenet.maps.colours import colourise
-from gazenet.maps.published import PublishedWriter, frame_file
+from gazenet.maps.frame_folders import PublishedWriter, frame_file
 from gazenet.media.decode import VideoReader
 from tests.clips import make_clip
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from gazenet.cli import infer
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
-from gazenet.inference.jobs import Job
-from gazenet.inference.targets import check_targets
+from gazenet.inference.engine.engine_protocol import Job
+from gazenet.inference.inputs.output_targets import check_targets
 from tests.clips import make_clip
 
 FILES = ("saliency.npy", "overlay.mp4")

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.cues.faces.spec import FaceModelSpec
-from gazenet.cues.faces.stage import FaceStage
+from gazenet.cues.extractor_spec import ExtractorSpec, Needs
+from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import Entry
-from gazenet.cues.spec import ExtractorSpec, Needs
 from gazenet.errors import CacheError, PluginError, UsageError
-from gazenet.inference.graph import in_order
+from gazenet.inference.engine.stage_graph import in_order
+from gazenet.inference.engine.video_pass import VideoPass
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sizes import map_size
-from gazenet.inference.video import VideoPass
-from gazenet.maps.store import MapKey, MapStore
+from gazenet.maps.map_store import MapKey, MapStore
 from tests.faults import Killed, inject
 from tests.inference.toy_graph import Bright, Crowd, Echo, Frames, Toy, told, toy_graph, work
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gazenet.errors import UsageError
-from gazenet.inference.live.window import WindowSink
+from gazenet.inference.live.display_window import WindowSink
 from tests.clips import make_clip
 
 MADE_UP = """
@@ -24,9 +24,9 @@ from fractions import Fraction
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageGrab
-from gazenet.inference.live.window import Closed, WindowSink
+from gazenet.inference.live.display_window import Closed, WindowSink
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.media.types import VideoInfo
+from gazenet.media.frames import VideoInfo
 
 size, folder = (180, 320), Path(sys.argv[1])
 info = VideoInfo(Path("party.mp4"), size[1], size[0], Fraction(25), None, 4, 0, False, None, None)

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
+from gazenet.cues.extractor import CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.registry import Entry
 from gazenet.cues.runner import CueRunner
-from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
-from gazenet.cues.types import CueMaps, VideoContext, Windows
 from gazenet.fusion.integrator import FusedChunk
-from gazenet.inference.graph import Cue, Graph
+from gazenet.inference.engine.stage_graph import Cue, Graph
+from gazenet.inference.engine.timing import Timings
+from gazenet.inference.engine.video_pass import VideoPass
 from gazenet.inference.results import ChunkResult
-from gazenet.inference.timing import Timings
-from gazenet.inference.video import VideoPass
-from gazenet.maps.store import MapStore
-from gazenet.media.types import Frame, VideoInfo
+from gazenet.maps.map_store import MapStore
+from gazenet.media.frames import Frame, VideoInfo
 
 SIZE = (48, 64)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gazenet.maps.store import MapKey, MapStore, MapWriter
+from gazenet.maps.map_store import MapKey, MapStore, MapWriter
 
 KEY = MapKey("0123456789abcdef", "gaze_direction", "1.2", "f" * 40)
 FRAMES, HEIGHT, WIDTH, CHUNK = 11, 5, 7, 4

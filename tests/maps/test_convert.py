@@ -10,9 +10,9 @@ import pytest
 from gazenet.errors import CacheError
 from gazenet.maps.colours import colourise, names, table
 from gazenet.maps.convert import colour_of, decolourise, from_published, to_published
-from gazenet.maps.published import PublishedReader, PublishedWriter
-from gazenet.maps.reader import MapReader
-from gazenet.maps.store import MapKey, MapStore
+from gazenet.maps.frame_folders import PublishedReader, PublishedWriter
+from gazenet.maps.map_reader import MapReader
+from gazenet.maps.map_store import MapKey, MapStore
 
 FRAMES, SIZE = 7, (60, 80)
 

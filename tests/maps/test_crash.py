@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from gazenet.errors import CacheError
-from gazenet.maps.store import MapKey, MapStore
+from gazenet.maps.map_store import MapKey, MapStore
 
 KEY = MapKey("feedc0de", "saliency", "1", "0" * 16)
 FRAMES, HEIGHT, WIDTH, CHUNK = 10, 6, 9, 4
@@ -150,7 +150,7 @@ CHILD = textwrap.dedent(
     """
     import sys
     import numpy as np
-    from gazenet.maps.store import MapKey, MapStore
+    from gazenet.maps.map_store import MapKey, MapStore
     maps = np.random.default_rng(2).integers(0, 256, (400, 40, 60), dtype=np.uint8)
     with MapStore(sys.argv[1]).writer(MapKey("ab", "x", "1", "f"), 40, 60, 8) as writer:
         print("found", len(writer.done), flush=True)

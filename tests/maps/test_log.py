@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gazenet.maps.log import encode_chunk, encode_head, records_of, scan
+from gazenet.maps.chunk_log import encode_chunk, encode_head, records_of, scan
 
 HEAD = {"format": 1, "height": 3, "width": 4}
 values = st.recursive(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gazenet.errors import CacheError
-from gazenet.maps.published import PublishedReader, PublishedWriter, frame_file
+from gazenet.maps.frame_folders import PublishedReader, PublishedWriter, frame_file
 
 DAVE = "det_transformed_dave"
 

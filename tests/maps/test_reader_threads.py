@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.maps.store import MapReader, MapStore
+from gazenet.maps.map_store import MapReader, MapStore
 from tests.compiled import compiling_threads
 from tests.maps.store_samples import KEY, MAPS, fill, folder
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gazenet.errors import CacheError
-from gazenet.maps.store import MapKey, MapStore, npy_header
+from gazenet.maps.map_store import MapKey, MapStore, npy_header
 from tests.maps.store_samples import (
     CHUNK,
     FRAMES,

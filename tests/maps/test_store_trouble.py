@@ -16,8 +16,8 @@ import pytest
 
 from gazenet import files
 from gazenet.errors import CacheError
-from gazenet.maps import writer as writer_module
-from gazenet.maps.store import MapKey, MapReader, MapStore
+from gazenet.maps import map_writer as writer_module
+from gazenet.maps.map_store import MapKey, MapReader, MapStore
 from tests.maps.store_samples import (
     CHUNK,
     FRAMES,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gazenet.media.ahead import read_ahead
+from gazenet.media.prefetch import read_ahead
 
 
 def threads() -> list[threading.Thread]:

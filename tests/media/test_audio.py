@@ -15,8 +15,8 @@ from gazenet.errors import MediaError
 from gazenet.media.audio import read_audio, resample
 from gazenet.media.container import origin
 from gazenet.media.decode import VideoReader
+from gazenet.media.frames import Waveform
 from gazenet.media.resample import Resampler
-from gazenet.media.types import Waveform
 from tests.media.makers import damaged, tone, video
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from gazenet.errors import MediaError
-from gazenet.media.ahead import read_ahead
 from gazenet.media.container import FORMATS
 from gazenet.media.decode import VideoReader, frame_at, probe
+from gazenet.media.frames import Frame
 from gazenet.media.orient import Orientation, display_size, fit_size
-from gazenet.media.stamps import Stamps
-from gazenet.media.types import Frame
+from gazenet.media.prefetch import read_ahead
+from gazenet.media.time_stamps import Stamps
 from tests.media.makers import damaged, grey, level, remux, video
 
 INTRA = {"g": "1", "bf": "0"}

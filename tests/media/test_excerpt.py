@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.media.excerpt import audio_excerpt, buffer_length, excerpt_span, from_video_start
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
+from gazenet.media.soundnet_clip import audio_excerpt, buffer_length, excerpt_span, from_video_start
 from gazenet.testing.goldens import find, judge
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "saliency"

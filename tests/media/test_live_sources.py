@@ -18,13 +18,13 @@ import pytest
 
 from gazenet.errors import MediaError, UsageError
 from gazenet.media.live import camera as camera_module
-from gazenet.media.live import stream as stream_module
+from gazenet.media.live import network_stream as stream_module
 from gazenet.media.live.camera import Camera
 from gazenet.media.live.microphone import Microphone
-from gazenet.media.live.open import is_live, open_live
-from gazenet.media.live.paced import PacedFile
-from gazenet.media.live.ring import RATE
-from gazenet.media.live.stream import NetworkStream
+from gazenet.media.live.network_stream import NetworkStream
+from gazenet.media.live.open_source import is_live, open_live
+from gazenet.media.live.paced_file import PacedFile
+from gazenet.media.live.sound_ring import RATE
 from tests.clips import make_clip
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel, log_mel_at, log_mel_examples, mel_matrix, windowed
-from gazenet.media.types import Waveform
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "saliency"
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from gazenet.errors import MediaError
-from gazenet.media.ahead import read_ahead
 from gazenet.media.audio import read_audio, resample
 from gazenet.media.decode import VideoReader, probe
 from gazenet.media.encode import VideoWriter
-from gazenet.media.source import source_id
-from gazenet.media.stills import open_source
-from gazenet.media.types import Frame
+from gazenet.media.frame_source import open_source
+from gazenet.media.frames import Frame
+from gazenet.media.prefetch import read_ahead
+from gazenet.media.source_id import source_id
 from tests.clips import make_clip, make_sound
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel_examples, packet
-from gazenet.media.melblocks import MelBlocks
-from gazenet.media.types import Waveform
+from gazenet.media.logmel_blocks import MelBlocks
 
 
 def noise(seconds: float, rate: int = 16_000) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gazenet.errors import MediaError
-from gazenet.media.still import read_image
+from gazenet.media.picture_file import read_image
 
 
 def corner() -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 
 from gazenet.metrics import functional as metric
 from gazenet.metrics.functional import original
-from gazenet.metrics.functional.common import EPSILON
+from gazenet.metrics.functional.checks import EPSILON
 
 Map = np.ndarray[Any, np.dtype[Any]]
 

@@ -11,7 +11,7 @@ from torch import distributed, multiprocessing
 
 from gazenet.metrics import functional as metric
 from gazenet.metrics.functional import original
-from gazenet.metrics.saliency import (
+from gazenet.metrics.torchmetrics_objects import (
     CC,
     KLD,
     NSS,

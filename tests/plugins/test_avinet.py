@@ -14,10 +14,10 @@ from torch import nn
 
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import UsageError
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import MAP_SIZE, run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.avinet.extractor import AvinetSaliency
 from gazenet_plugins.avinet.fusion import Bilinear, Positions, attended
 from gazenet_plugins.avinet.network import FUSIONS, AViNet, fusion_of

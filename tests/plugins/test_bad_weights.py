@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from gazenet.backbones.signatures import owner
-from gazenet.cues.faces.spec import FaceModelSpec
+from gazenet.backbones.identify import owner
+from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
-from gazenet.testing.published import DETECTORS, EXTRACTORS, Release
+from gazenet.testing.fake_checkpoints import DETECTORS, EXTRACTORS, Release
 
 RELEASES = {**EXTRACTORS, **DETECTORS}
 NAMED = {"esr9": "Base", "st_abn": "ST-ABN", "stanet": "STANet", "mtcnn": "PNet"}

@@ -12,13 +12,13 @@ import torch
 from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
 from torch import nn
 
-from gazenet.backbones.statistics import use_batch_statistics
-from gazenet.cues.clips import published_offsets
+from gazenet.backbones.clip_statistics import use_batch_statistics
+from gazenet.cues.frame_clips import published_offsets
 from gazenet.errors import UsageError
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.binauraldave.extractor import BinauralDave
 from gazenet_plugins.binauraldave.network import HEARINGS, BinauralDaveNet
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from face_weights import blazeface_state
 
-from gazenet.cues.faces.spec import FaceModelSpec
-from gazenet.cues.faces.stage import FaceStage
+from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
 from gazenet_plugins.blazeface.decode import Square, blended, candidates, in_frame, network_input, squares

@@ -9,7 +9,7 @@ import torch
 from gazenet.cues.registry import get
 from gazenet.cues.windows import WindowBuilder
 from gazenet.testing.conformance import CHECKS, MAP_SIZE
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.captured.extractor import Captured
 from gazenet_plugins.captured.spec import SPEC
 

@@ -13,10 +13,10 @@ from saliency_networks import check_conformance, conformance_checks, goldens, no
 
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import UsageError
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import MAP_SIZE, run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.dave.extractor import DaveSaliency
 from gazenet_plugins.dave.network import DaveNet
 from gazenet_plugins.dave.spec import SPEC

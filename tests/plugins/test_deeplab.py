@@ -145,7 +145,7 @@ def test_the_extractor_asks_for_its_asset_only_without_weights(checkpoint: Path)
 @pytest.mark.slow
 def test_the_network_can_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
-    from gazenet.export.onnx import export_onnx
+    from gazenet.export.onnx_export import export_onnx
 
     # Weights from keys alone saturate the sigmoid.
     monkeypatch.setattr(extractor, "load_saliency", lambda path: DeepLabSaliency().eval())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.training import deeplab_ablation as ablation
-from gazenet.learning.run import Finished
+from gazenet.training.recipe_run import Finished
 from gazenet_plugins.deeplab_saliency.recipe import DeeplabConfig
 
 ROWS = {row.name: row for row in ablation.ROWS}

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gazenet.cli import train
-from gazenet.learning.config import SourceConfig
-from gazenet.learning.fixated import FixatedVideo, open_videos
+from gazenet.training.fixation_videos import FixatedVideo, open_videos
+from gazenet.training.recipe_config import SourceConfig
 from gazenet_plugins.deeplab_saliency import losses, training
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
 from gazenet_plugins.deeplab_saliency.frames import Changes, FixedFrames, RandomFrames, recoloured, sources

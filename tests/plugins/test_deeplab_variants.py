@@ -11,7 +11,7 @@ import torch
 
 from gazenet.assets import asset_path
 from gazenet.backbones.onnx_graph import OnnxNetwork
-from gazenet.cues.types import VideoContext, Windows
+from gazenet.cues.extractor import VideoContext, Windows
 from gazenet.errors import UsageError
 from gazenet_plugins.deeplab_saliency.checkpoint import begin_with, container, load_saliency
 from gazenet_plugins.deeplab_saliency.extractor import DeepLabSaliencyMaps

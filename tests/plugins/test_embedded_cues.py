@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from gazenet.assets import asset_path
+from gazenet.cues.extractor import CueMaps, Face, VideoContext, Windows
 from gazenet.cues.registry import get
-from gazenet.cues.types import CueMaps, Face, VideoContext, Windows
 from gazenet.errors import UsageError
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from tests.cues.test_gaze import head
 
 SIZE, MAP = (480, 800), (48, 80)
@@ -154,8 +154,8 @@ def test_a_voice_reaches_to_the_edges_of_the_sound() -> None:
 
 
 def test_the_detector_and_the_mesh_find_the_portrait() -> None:
-    from gazenet.cues.faces.spec import FaceModelSpec
-    from gazenet.cues.faces.stage import FaceStage
+    from gazenet.cues.faces.face_specs import FaceModelSpec
+    from gazenet.cues.faces.face_stage import FaceStage
 
     picture = pytest.importorskip("skimage.data").astronaut()
     mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec)

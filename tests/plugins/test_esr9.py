@@ -14,7 +14,7 @@ from gazenet.cues.rendering import Canvas
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS, run
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.esr9 import extractor
 from gazenet_plugins.esr9.attention import Drawn, levels, merged, picture, placed, window
 from gazenet_plugins.esr9.extractor import BASE_FILE, BRANCH_FILE, Esr9Cue, network_crop

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.cues.faces.spec import FaceModelSpec
-from gazenet.cues.faces.stage import FaceStage
+from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
 from gazenet.testing.goldens import Golden, filled, find, judge

@@ -12,11 +12,11 @@ import torch
 from saliency_networks import no_assets, save_filled
 from torch import nn
 
-from gazenet.backbones.sliding import SlidingNetwork
+from gazenet.backbones.sliding_windows import SlidingNetwork
 from gazenet.backbones.vinet import ViNet
-from gazenet.cues.types import Windows
+from gazenet.cues.extractor import Windows
 from gazenet.cues.windows import WindowBuilder
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.stsanet.extractor import STSANetSaliency
 from gazenet_plugins.stsanet.network import STSANet
 from gazenet_plugins.tased.extractor import TasedSaliency

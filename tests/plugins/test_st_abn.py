@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import Entry, get
 from gazenet.cues.runner import CueRunner
-from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import UsageError
 from gazenet.testing import conformance
 from gazenet.testing.conformance import CHECKS, MAP_SIZE
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
 from gazenet_plugins.st_abn.extractor import ActionAttention, ended_as_published
 from gazenet_plugins.st_abn.network import STABN

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+from gazenet.cues.extractor import VideoContext, Windows
 from gazenet.cues.registry import Entry
-from gazenet.cues.types import VideoContext, Windows
 from gazenet.errors import UsageError
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import CHECKS
 from gazenet_plugins.stanet import extractor
 from gazenet_plugins.stanet.spec import SPEC
@@ -222,7 +222,7 @@ def test_the_network_by_itself_gives_the_map_shown(build: Any, monkeypatch: pyte
 @pytest.mark.parametrize("build", [STA32, STA28])
 def test_the_network_can_be_exported(build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
-    from gazenet.export.onnx import export_onnx
+    from gazenet.export.onnx_export import export_onnx
 
     lent = loaded(monkeypatch, build(trunk=SMALL).eval()).exportable()
     report = export_onnx(lent.network, lent.examples, tmp_path / "sta.onnx", inputs=lent.inputs)

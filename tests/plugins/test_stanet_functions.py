@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from gazenet.testing.goldens import Golden, find, judge
 from gazenet_plugins.stanet import losses, maps, matlab, scam, sound
 

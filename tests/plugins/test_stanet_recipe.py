@@ -12,8 +12,8 @@ import torch
 
 from gazenet.cli import train
 from gazenet.config.load import config_names
-from gazenet.learning.load import load_recipe
 from gazenet.media import read_image
+from gazenet.training.recipe_loading import load_recipe
 from gazenet_plugins.stanet.checkpoints import load_saliency
 from gazenet_plugins.stanet.classifiers import S
 from gazenet_plugins.stanet.losses import soft_margin

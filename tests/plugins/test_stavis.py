@@ -14,10 +14,10 @@ from torch import nn
 
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import UsageError
-from gazenet.media.types import Waveform
+from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import MAP_SIZE, run
 from gazenet.testing.goldens import Golden, filled, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.stavis.extractor import StavisSaliency
 from gazenet_plugins.stavis.network import TRUNK, Fusion, SideBranch, StavisNet, cropped
 from gazenet_plugins.stavis.spec import SPEC

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import load_published
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import Entry, get
 from gazenet.cues.runner import CueRunner
-from gazenet.cues.spec import ExtractorSpec
 from gazenet.errors import UsageError
 from gazenet.testing import conformance
 from gazenet.testing.conformance import CHECKS, MAP_SIZE
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.stsanet.attention import attend
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
 from gazenet_plugins.stsanet.extractor import STSANetSaliency

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gazenet.cli import train
 from gazenet.errors import UsageError
-from gazenet.learning.load import load_recipe
+from gazenet.training.recipe_loading import load_recipe
 from gazenet_plugins.stsanet import losses, training
 from gazenet_plugins.stsanet.clips import FixedClips, RandomClips, learnable
 from gazenet_plugins.stsanet.network import STSANet

@@ -13,7 +13,7 @@ from saliency_networks import check_conformance, conformance_checks, goldens, no
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.tased.extractor import TasedSaliency
 from gazenet_plugins.tased.maps import smoothed
 from gazenet_plugins.tased.network import TasedNet

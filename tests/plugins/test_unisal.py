@@ -13,12 +13,12 @@ import torch
 from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
 from torch.nn import functional as F
 
-from gazenet.backbones.lean import lean
+from gazenet.backbones.fold_batch_norm import lean
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, filled, judge
-from gazenet.testing.made_up import MadeUpVideo
 from gazenet.testing.rounding import assert_as_exact
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.unisal import extractor
 from gazenet_plugins.unisal.domains import DOMAINS
 from gazenet_plugins.unisal.extractor import Sizes, UnisalSaliency

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from gazenet.cues.extractor import Face, Windows
 from gazenet.cues.registry import Entry, get
-from gazenet.cues.types import Face, Windows
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS, run
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.videogaze import extractor, people, published_map
 from gazenet_plugins.videogaze.extractor import VideoGazeCue
 from gazenet_plugins.videogaze.geometry import cone, rotation

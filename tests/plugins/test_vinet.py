@@ -14,7 +14,7 @@ from gazenet.backbones.vinet import ViNet, variant
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 from gazenet_plugins.vinet.extractor import VinetSaliency
 
 VARIANTS = {

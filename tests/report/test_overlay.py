@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gazenet.cues.types import Face
-from gazenet.report.overlay import OverlayStyle, draw_overlay, in_view, normalised
+from gazenet.cues.extractor import Face
+from gazenet.report.overlay_drawing import OverlayStyle, draw_overlay, in_view, normalised
 from gazenet.report.palette import person_colour, rgb
 
 BARE = OverlayStyle(marker=False, boxes=False)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gazenet.report.html import ReportBuilder
+from gazenet.report.html_report import ReportBuilder
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gazenet.report.collect import KeyFrame, KeyFrames, People, Timeline
+from gazenet.report.report_data import KeyFrame, KeyFrames, People, Timeline
 
 SIZE = (90, 160)
 IMAGE = np.full((*SIZE, 3), 90, np.uint8)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gazenet.report.html import MOST_FRAMES, ReportBuilder
+from gazenet.report.html_report import MOST_FRAMES, ReportBuilder
 
 CUES = ("saliency", "active_speaker")
 HOSTILE = "</script><script>alert(1)</script> & \"quotes\" @DATA@ 'x' \udcff.mp4"

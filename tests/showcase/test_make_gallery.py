@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gazenet.cues.types import Face
+from gazenet.cues.extractor import Face
 from gazenet.inference.results import Prediction
 from gazenet.media.encode import VideoWriter
 

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from gazenet.assets import asset_path
+from gazenet.cues.extractor import CueMaps
+from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.registry import Entry, get
-from gazenet.cues.spec import ExtractorSpec, InputSpec, Needs, WindowSpec
-from gazenet.cues.types import CueMaps
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS, check
 from gazenet.testing.fakes import entry_of, write_distribution
-from gazenet.testing.made_up import MadeUpVideo
+from gazenet.testing.synthetic import MadeUpVideo
 
 
 class Sound:
@@ -286,7 +286,7 @@ def test_the_spec_belongs_to_the_implementation() -> None:
 
 SPEC = """
 {first}
-from gazenet.cues.spec import ExtractorSpec
+from gazenet.cues.extractor_spec import ExtractorSpec
 SPEC = ExtractorSpec(name="late", summary="", cue="other", implementation="late_impl:Late")
 """
 LATE = """

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from gazenet.fusion.config import PUBLISHED_CLASSES
 from gazenet.fusion.gasp import build
+from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
 from gazenet.testing.goldens import Golden
 from gazenet.testing.goldens_gasp import member
 from gazenet.testing.goldens_training import steps

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.testing import adapters
-from gazenet.testing.adapters import PARTS, TABLE, Adapter, key_of, register
+from gazenet.testing import golden_rows
+from gazenet.testing.generators import made
+from gazenet.testing.golden_rows import PARTS, TABLE, Adapter, key_of, register
 from gazenet.testing.goldens import Golden, Skipped, difference, draw, find, judge, main, prepare
-from gazenet.testing.recipes import made
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens"
 GASP = GOLDENS / "gasp"
@@ -136,7 +136,7 @@ def test_an_absolute_tolerance_is_not_taken_for_a_relative_one(
     monkeypatch.setitem(TABLE, "class:Made", Adapter("made:runner"))
     for value, state in ((100.9, "pass"), (101.1, "fail")):
         found = {"y": torch.tensor([value])}
-        monkeypatch.setattr(adapters, "import_object", lambda _, found=found: lambda g: difference(g, found))
+        monkeypatch.setattr(golden_rows, "import_object", lambda _, found=found: lambda g: difference(g, found))
         assert judge(golden, 1e-4).state == state
 
 
@@ -155,7 +155,7 @@ def test_what_cannot_run_here_is_skipped_with_its_reason(
 
     copied(tmp_path)
     (tmp_path / "table.json").write_text("[1, 2]")
-    monkeypatch.setattr(adapters, "import_object", lambda _: runner)
+    monkeypatch.setattr(golden_rows, "import_object", lambda _: runner)
     assert main([str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "no published weights here" in out and "a JSON list, not a golden" in out
@@ -163,10 +163,10 @@ def test_what_cannot_run_here_is_skipped_with_its_reason(
 
 
 def test_another_room_adds_rows_but_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "TABLE", dict(TABLE))
+    monkeypatch.setattr(golden_rows, "TABLE", dict(TABLE))
     register("function:twice", Adapter("room:twice"))
     register("function:twice", Adapter("room:twice"))
-    assert adapters.TABLE["function:twice"].runner == "room:twice"
+    assert golden_rows.TABLE["function:twice"].runner == "room:twice"
     with pytest.raises(ValueError, match="is run by"):
         register("class:GMU", Adapter("room:other"))
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gazenet.testing import adapters
-from gazenet.testing.adapters import TABLE, Adapter
+from gazenet.testing import golden_rows
+from gazenet.testing.golden_rows import TABLE, Adapter
 from gazenet.testing.goldens import Golden, Verdict, difference, draw, judge, prepare
 from gazenet.testing.rounding import Disturbed, Spread, assert_as_exact, explain, in_double
 
@@ -114,7 +114,7 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ver
             return found
 
         monkeypatch.setitem(TABLE, "class:Made", Adapter("made:runner"))
-        monkeypatch.setattr(adapters, "import_object", lambda _: runner)
+        monkeypatch.setattr(golden_rows, "import_object", lambda _: runner)
         with torch.no_grad():
             return judge(Golden(tmp_path / "made.json", meta), LIMIT)
 
@@ -266,7 +266,7 @@ def test_a_computation_that_cannot_be_done_in_double_precision_is_no_excuse(
         return difference(golden, {"y": torch.tensor([1.0, 1.1])})
 
     monkeypatch.setitem(TABLE, "class:Made", Adapter("made:runner"))
-    monkeypatch.setattr(adapters, "import_object", lambda _: runner)
+    monkeypatch.setattr(golden_rows, "import_object", lambda _: runner)
     verdict = judge(Golden(tmp_path / "made.json", meta), LIMIT)
     assert verdict.state == "fail" and "not comparable in double precision" in verdict.reason
 

@@ -14,10 +14,10 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from gazenet.border.text import as_line
-from gazenet.cues.external.keeper import Keeper
 from gazenet.cues.external.protocol import LINE_LIMIT, ProtocolError, line, parse, payload_size
+from gazenet.cues.external.watchdog import Keeper
 from gazenet.errors import UsageError
+from gazenet.guard.exception_text import as_line
 
 PIECE = 1 << 16
 SAID_LIMIT = 2000

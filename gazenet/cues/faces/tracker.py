@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.cues.extractor import Face
 from gazenet.cues.faces.detections import Detection
-from gazenet.cues.types import Face
 
 Box = tuple[float, float, float, float]
 

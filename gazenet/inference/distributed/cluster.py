@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from gazenet.config.infer import InferConfig
+from gazenet.config.inference import InferConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.inference.distributed.schedule import Schedule, Task
 from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
-from gazenet.inference.graph import Graph
-from gazenet.inference.jobs import Ended, Job
+from gazenet.inference.engine.engine_protocol import Ended, Job
+from gazenet.inference.engine.stage_graph import Graph
 from gazenet.inference.results import VideoSummary
-from gazenet.records import one_line
+from gazenet.redaction import one_line
 
 INSTALL = "install it with: pip install 'gazenet[ray]'"
 RESTARTS = 8

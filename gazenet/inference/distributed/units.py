@@ -13,16 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from gazenet.config.infer import InferConfig
-from gazenet.cues.spec import ExtractorSpec
+from gazenet.config.inference import InferConfig
+from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.errors import GazenetError
-from gazenet.inference.graph import Graph, build_graph
-from gazenet.inference.jobs import Job
-from gazenet.inference.pipeline import prepare_threads, work_on
+from gazenet.inference.engine.engine_protocol import Job
+from gazenet.inference.engine.pipeline import prepare_threads, work_on
+from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.timing import Timings
+from gazenet.inference.engine.video_pass import VideoPass, default_store
+from gazenet.inference.inputs.sources import identity, open_frames
 from gazenet.inference.results import VideoSummary
-from gazenet.inference.sources import identity, open_frames
-from gazenet.inference.timing import Timings
-from gazenet.inference.video import VideoPass, default_store
 
 FACES, RESULTS = "faces", "results"
 """The first and the last unit of every video; an extractor cannot be called like them, see :func:`unit_needs`."""

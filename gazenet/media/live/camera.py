@@ -10,8 +10,8 @@ import numpy as np
 
 from gazenet.errors import MediaError, UsageError
 from gazenet.media.decode import resized
-from gazenet.media.live.ring import SoundRing
-from gazenet.media.live.types import LiveFrame
+from gazenet.media.live.live_source import LiveFrame
+from gazenet.media.live.sound_ring import SoundRing
 from gazenet.media.orient import fit_size
 
 RETRIES = 3

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gazenet.errors import UsageError
-from gazenet.media.live.ring import RATE, SoundRing
+from gazenet.media.live.sound_ring import RATE, SoundRing
 
 INSTALL = "install it with: pip install 'gazenet[realtime]' (and PortAudio, for example apt install libportaudio2)"
 

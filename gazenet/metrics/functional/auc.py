@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import check_pair, extremes, flat, mark_invalid, positive
+from gazenet.metrics.functional.checks import check_pair, extremes, flat, mark_invalid, positive
 from gazenet.metrics.functional.ranks import Chosen, beaten
 
 _STEPS = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import check_pair, flat, is_constant, mark_invalid, mean, not_finite, summed
+from gazenet.metrics.functional.checks import check_pair, flat, is_constant, mark_invalid, mean, not_finite, summed
 
 
 def cc(prediction: Tensor, density: Tensor) -> Tensor:

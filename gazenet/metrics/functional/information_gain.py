@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import (
+from gazenet.metrics.functional.checks import (
     EPSILON,
     check_pair,
     flat,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gazenet.metrics.functional import cc as standard_cc
 from gazenet.metrics.functional import kld as standard_kld
 from gazenet.metrics.functional import nss as standard_nss
-from gazenet.metrics.functional.common import EPSILON
+from gazenet.metrics.functional.checks import EPSILON
 
 Map = NDArray[np.floating] | NDArray[np.uint8]
 _TENTHS = np.arange(1, 10) / 10

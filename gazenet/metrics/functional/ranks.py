@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import below_zero, pieces, places, positive
+from gazenet.metrics.functional.checks import below_zero, pieces, places, positive
 
 BINS, LEVELS, PIXELS_PER_BIN = 1 << 14, 256, 8
 """Most bins of a map, but no more than its pixels are worth; a map of bytes has one for each level."""

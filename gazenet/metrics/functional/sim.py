@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gazenet.metrics.functional.common import check_pair, flat, is_zero, mark_invalid, not_finite, scale_of, summed
+from gazenet.metrics.functional.checks import check_pair, flat, is_zero, mark_invalid, not_finite, scale_of, summed
 
 
 def sim(prediction: Tensor, density: Tensor) -> Tensor:

@@ -1,0 +1,152 @@
+"""What may be done with fetched files before they are in place: a closed vocabulary, run inside a private folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from gazenet.assets.unpack import Limits, Selection, Unusable, unpack
+from gazenet.config.model import Settings
+from gazenet.errors import GazenetError
+
+TIMEOUT_SECONDS = 3600
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if not value or path.is_absolute() or ".." in path.parts or "\\" in value or "\0" in value:
+        raise ValueError("a path below the asset's folder, with '/' between its parts and without '..'")
+    return value
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+Pattern = Annotated[str, AfterValidator(_inside), Field(description="Path or pattern with * and ?, one level each.")]
+
+
+class Extract(Settings):
+    """Unpack an archive (tar, zip, 7z): a fetched file by name, or what a pattern finds among extracted files."""
+
+    step: Literal["extract"]
+    archive: Pattern
+    into: Inside = Field(".", description="Folder; {stem} stands for the archive's name without its ending.")
+    only: Inside | None = Field(None, description="Take what is below this folder of the archive alone.")
+    strip: int = Field(0, ge=0, description="Leading parts of every name to drop.")
+    limit_gb: float = Field(8, gt=0, description="More unpacked bytes are refused.")
+    limit_files: int = Field(10_000, gt=0, description="More members are refused.")
+
+
+class Move(Settings):
+    """Move what a pattern finds into a folder, which is made."""
+
+    step: Literal["move"]
+    what: Pattern
+    into: Inside
+
+
+class Rename(Settings):
+    """Replace the first occurrence of a text in the names that a pattern finds."""
+
+    step: Literal["rename"]
+    what: Pattern
+    old: str = Field(min_length=1)
+    new: Inside
+
+
+class Delete(Settings):
+    """Delete what a pattern finds."""
+
+    step: Literal["delete"]
+    what: Pattern
+
+
+class Convert(Settings):
+    """Convert media with ffmpeg; the originals stay."""
+
+    step: Literal["convert"]
+    what: Pattern
+    into: Inside
+    ending: Literal[".mp4", ".wav"]
+    optional: bool = Field(False, description="Without ffmpeg it is left out, and said so.")
+
+
+Step = Annotated[Extract | Move | Rename | Delete | Convert, Field(discriminator="step")]
+Say = Callable[[str], None]
+
+
+def run_steps(steps: Sequence[Step], downloads: Path, tree: Path, say: Say) -> None:
+    """Run steps in ``tree``; archives that were fetched lie in ``downloads``. Raises GazenetError and OSError."""
+    for step in steps:
+        if isinstance(step, Extract):
+            _extract(step, downloads, tree)
+        elif isinstance(step, Move):
+            _move(_found(tree, step.what), tree / step.into)
+        elif isinstance(step, Rename):
+            _rename(_found(tree, step.what), step)
+        elif isinstance(step, Delete):
+            _delete(_found(tree, step.what))
+        else:
+            _convert(_found(tree, step.what), tree / step.into, step, say)
+
+
+def _found(tree: Path, pattern: str) -> list[Path]:
+    paths = sorted(tree.glob(pattern))
+    if not paths:
+        raise Unusable(f"nothing is called {pattern} in what was fetched: the publication has changed")
+    return paths
+
+
+def _extract(step: Extract, downloads: Path, tree: Path) -> None:
+    fetched = downloads / step.archive
+    limits = Limits(round(step.limit_gb * 1e9), step.limit_files)
+    for archive in [fetched] if fetched.is_file() else _found(tree, step.archive):
+        base = tree if fetched.is_file() else archive.parent
+        stem = archive.name.partition(".")[0] if archive.name.endswith((".tar.gz", ".tar.xz")) else archive.stem
+        unpack(archive, base / step.into.replace("{stem}", stem), Selection(step.only, step.strip), limits)
+
+
+def _move(paths: Sequence[Path], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        if path == folder or folder.is_relative_to(path):
+            continue
+        target = folder / path.name
+        if target.exists():
+            raise Unusable(f"{path.name}: is there twice: the publication has changed")
+        path.rename(target)
+
+
+def _rename(paths: Sequence[Path], step: Rename) -> None:
+    for path in paths:
+        if path.name.startswith(step.new) and step.new.startswith(step.old):
+            continue  # It has the new name: the archive may have been mended.
+        path.rename(path.with_name(path.name.replace(step.old, step.new, 1)))
+
+
+def _delete(paths: Sequence[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _convert(paths: Sequence[Path], folder: Path, step: Convert, say: Say) -> None:
+    program = shutil.which("ffmpeg")
+    if program is None:
+        if not step.optional:
+            raise GazenetError("ffmpeg is missing: install it (apt-get install ffmpeg) and run again to continue")
+        say(f"left out: {folder.name}/*{step.ending} (needs ffmpeg; not read by this project)")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        target = folder / (path.stem + step.ending)
+        command = [program, "-nostdin", "-loglevel", "error", "-y", "-i", f"file:{path}", f"file:{target}"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise GazenetError(f"{path.name}: ffmpeg has not ended after {TIMEOUT_SECONDS} s") from None
+        if done.returncode != 0:
+            reason = " ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}"
+            raise GazenetError(f"{path.name}: cannot be converted to {step.ending}: {reason}")

@@ -1,0 +1,212 @@
+"""The state dict inside what a training saved: its wrappers, the prefixes of its keys, counters beside its weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from torch import Tensor
+
+from gazenet.backbones.safe_pickle import Array
+
+WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "module",
+    "weights",
+    "params",
+    "net_state_dict",
+    "network_state_dict",
+    "model_state",
+    "model_weights",
+    "params_ema",
+    "ema",
+    "ema_state_dict",
+    "model_ema",
+    "state_dict_ema",
+)
+"""Members of a file that hold the weights, best first; where several do, the averaged ones come last."""
+PREFIXES = ("module.", "model.", "network.", "net.")
+"""What wrapping networks put in front of every key; taken away however often they stand there."""
+_INSIDE = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What compiling and sharding put before the keys of any part of a network."""
+_COUNTERS = frozenset({"total_ops", "total_params"})
+"""Entries of counters of operations, anywhere in a network."""
+_BESIDE = frozenset({"n_averaged", "epoch", "epochs", "step", "global_step", "iteration", "iter", "best_score"})
+"""Single numbers that stand among the weights and are none."""
+_NOT_WEIGHTS = re.compile(r"optim|sched|scaler|(^|_)lr|loss|criterion|grad|history|metric", re.IGNORECASE)
+_DEPTH = 4
+BATCHES = "num_batches_tracked"
+"""The counter of a batch norm: absent before torch 0.4.1, and without a meaning when a network is used."""
+
+State = dict[str, Tensor]
+
+
+def state_dicts(content: object) -> dict[str, State]:
+    """Every state dict in the content of a checkpoint by where it stands (``model.state_dict``), the likeliest first.
+
+    Bare ones, and those in the wrappers of trainings and in lists.
+    """
+    return dict(_search(content, "", _DEPTH))
+
+
+def joined_parts(content: object) -> State:
+    """One state dict of a network's parts that are in dictionaries of their own; empty where that is not so."""
+    return _flattened(content, "", _DEPTH)
+
+
+def is_wrapper(place: str) -> bool:
+    """Whether a place in a checkpoint is one in which trainings keep weights, by its name."""
+    return place.rpartition(".")[2] in WRAPPERS
+
+
+def _search(content: object, place: str, depth: int) -> Iterator[tuple[str, State]]:
+    state = _bare(content)
+    if state:
+        yield place, state
+        return
+    if not depth:
+        return
+    if isinstance(content, list | tuple):
+        for number, item in enumerate(content[:8]):
+            if isinstance(item, Mapping | list | tuple):
+                yield from _search(item, f"{place}[{number}]", depth - 1)
+        return
+    if not isinstance(content, Mapping):
+        return
+    named = [key for key in WRAPPERS if key in content]
+    others = [key for key in content if isinstance(key, str) and key not in named and not _NOT_WEIGHTS.search(key)]
+    for key in [*named, *others]:
+        if key in named or _looks_like_weights(content[key]):
+            yield from _search(content[key], f"{place}.{key}" if place else str(key), depth - 1)
+
+
+def _looks_like_weights(value: object) -> bool:
+    return isinstance(value, Mapping) and any(
+        isinstance(key, str) and re.search(r"(weight|bias)$", key) and _tensor(item) is not None
+        for key, item in value.items()
+    )
+
+
+def _bare(content: object) -> State | None:
+    """The tensors of a mapping that is a state dict; plain values among them are left out."""
+    if not isinstance(content, Mapping) or not content:
+        return None
+    state: State = {}
+    for key, value in content.items():
+        tensor = _tensor(value) if isinstance(key, str) else None
+        if tensor is not None:
+            state[key] = tensor
+        elif _holds_more(value) and not _is_extra(key):
+            return None
+    weights = [key for key in state if key not in _BESIDE and not key.startswith("best")]
+    return state if weights else None
+
+
+def _holds_more(value: object) -> bool:
+    """Whether weights may be inside of a value."""
+    if isinstance(value, list | tuple):
+        return any(isinstance(item, Mapping | Tensor) for item in value)
+    return isinstance(value, Mapping)
+
+
+def _is_extra(key: object) -> bool:
+    return isinstance(key, str) and (
+        key == "_metadata" or key.rpartition(".")[2] == "_extra_state" or _NOT_WEIGHTS.search(key) is not None
+    )
+
+
+def _tensor(value: object) -> Tensor | None:
+    if isinstance(value, Array):
+        return value.tensor()
+    return value.data if isinstance(value, Tensor) else None
+
+
+def _flattened(content: object, place: str, depth: int) -> State:
+    """Parts in dictionaries of their own as one state dict; empty where a leaf is no tensor."""
+    if not isinstance(content, Mapping) or not depth:
+        return {}
+    state: State = {}
+    for key, value in content.items():
+        tensor, name = _tensor(value), f"{place}{key}"
+        inside = {name: tensor} if tensor is not None else _flattened(value, f"{name}.", depth - 1)
+        if not inside:
+            return {}
+        state |= inside
+    return state
+
+
+def plain_keys(state: Mapping[str, Tensor]) -> State:
+    """A state dict without prefixes of wrapping networks and without counters of operations.
+
+    Where taking prefixes away would make two keys one, the keys stay as they are.
+    """
+    kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in _COUNTERS}
+    single = {key for key, value in kept.items() if key in _BESIDE and value.ndim == 0}
+    weights = {key: value for key, value in kept.items() if key not in single}
+    renamed = _renamed(weights, lambda key: _INSIDE.sub("", key))
+    while True:
+        shorter = _renamed(renamed, _without)
+        if shorter.keys() == renamed.keys():
+            return renamed
+        renamed = shorter
+
+
+def _renamed(state: State, rename: Callable[[str], str]) -> State:
+    renamed = {rename(key): value for key, value in state.items()}
+    return renamed if len(renamed) == len(state) and "" not in renamed else state
+
+
+def _without(key: str) -> str:
+    return next((key.removeprefix(prefix) for prefix in PREFIXES if key.startswith(prefix)), key)
+
+
+def aligned(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> State:
+    """The state as :func:`matched` gives it; as it is where its keys are not those of the network."""
+    found = matched(state, wanted)
+    return dict(state) if found is None else found
+
+
+def matched(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> State | None:
+    """The state under the keys of a network, where only what stands before all keys differs; else None.
+
+    Such a prefix may be more, fewer or other words; ``module.`` may also stand inside, before a part that was spread
+    over GPUs. Counters of batch norms do not count: those that the network has none of are left out.
+    """
+    moved = _moved(dict(state), wanted)
+    return moved if moved is not None else _moved(_renamed(dict(state), _without_inner), wanted)
+
+
+def _without_inner(key: str) -> str:
+    return key.replace(".module.", ".")
+
+
+def _moved(state: State, wanted: Mapping[str, Tensor]) -> State | None:
+    ours, theirs = _weights(wanted), _weights(state)
+    if ours == theirs:
+        return _counted(state, wanted)
+    for there in _beginnings(theirs):
+        bare = {key[len(there) :] for key in theirs}
+        for here in _beginnings(ours):
+            if {here + key for key in bare} == ours:
+                return _counted({here + key[len(there) :]: value for key, value in state.items()}, wanted)
+    return None
+
+
+def _weights(keys: Mapping[str, Tensor]) -> set[str]:
+    return {key for key in keys if key.rpartition(".")[2] != BATCHES}
+
+
+def _counted(state: State, wanted: Mapping[str, Tensor]) -> State:
+    return {key: value for key, value in state.items() if key in wanted or key.rpartition(".")[2] != BATCHES}
+
+
+def _beginnings(keys: set[str]) -> list[str]:
+    """What all keys begin with, at borders between names, shortest first; the empty text is one."""
+    first, last = min(keys, default=""), max(keys, default="")
+    same = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    common = first[:same]
+    return ["", *(common[: place + 1] for place, letter in enumerate(common) if letter == ".")]

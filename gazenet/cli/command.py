@@ -1,0 +1,227 @@
+"""What every command shares: argument errors in one line, exit codes, interrupts, the default working directory.
+
+Exit codes: 0 done; 1 some input failed, the others are done; 2 the request is wrong; 130 interrupted (143 by SIGTERM,
+129 by SIGHUP).
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from gazenet.cli.signals import Signals, ending_signals
+from gazenet.cli.standard_streams import Streams, lasting_streams
+from gazenet.config.load import suggest
+from gazenet.config.placeholders import take
+from gazenet.errors import GazenetError, Terminated, UsageError
+from gazenet.redaction import without_secrets
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
+LONGEST = 2000
+"""Characters of a message."""
+Action = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that answers a wrong option with one line and the nearest right one.
+
+    ``examples`` are shown below the options; ``--debug`` is added to every command. Abbreviated options are refused,
+    so that a new option never changes what an old command line means. ``placeholders``: pairs ``--@NAME VALUE`` are
+    read too, as the attribute of that name.
+    """
+
+    def __init__(
+        self,
+        prog: str | None = None,
+        description: str = "",
+        examples: str = "",
+        placeholders: bool = False,
+        **options: Any,
+    ) -> None:
+        self._placeholders = placeholders
+        options.setdefault("epilog", f"examples:\n{examples}" if examples else None)
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(prog=prog, description=description, allow_abbrev=False, **options)
+        # Suppressed default: a sub-command must not undo what was said before it.
+        self.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help="print a traceback with every error"
+        )
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def,override]
+        """Parse; an unknown option or a stray word ends the command with exit code 2."""
+        words = sys.argv[1:] if args is None else list(args)
+        words, given = take(words) if self._placeholders else (words, {})
+        found, unknown = self.parse_known_args(words, namespace)
+        if self._placeholders:
+            found.placeholders = given
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            hint = suggest(word, self._option_string_actions) if word.startswith("-") else ""
+            if not word.startswith("-") and "--input" in self._option_string_actions:
+                hint = f" (did you mean '--input {unknown[0]}'?)"
+            self.error(f"unrecognised argument {unknown[0]}{hint}")
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and one line."""
+        line = without_secrets(" ".join(message.split()))
+        self.exit(USAGE, f"{self.prog}: {line} ({self.prog} --help shows all options)\n")
+
+
+def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str] | None = None) -> int:
+    """Parse ``argv``, run ``action`` in the working directory and turn every outcome into an exit code.
+
+    Errors of the project become one line on stderr; a traceback is shown only with ``--debug``. ``GASP_CWD`` is the
+    working directory unless the command line names one (an option called ``--working_dir``). Signals, streams and
+    warnings are looked after while ``action`` runs, and until the process ends where ``argv`` is None.
+    """
+    own = argv is None
+    with lasting_streams(own) as streams, ending_signals(own) as signals, plain_warnings(parser.prog, own) as warned:
+        try:
+            args = parser.parse_args(argv)
+        except SystemExit as end:
+            streams.flush()
+            raise SystemExit(_said(parser.prog, streams, end.code)) from None
+        warned.debug = bool(getattr(args, "debug", False))
+        code = _outcome(parser.prog, action, args, signals)
+        streams.flush()
+        return int(_said(parser.prog, streams, code) or 0)
+
+
+def _outcome(prog: str, action: Action, args: argparse.Namespace, signals: Signals) -> int:
+    debug = bool(getattr(args, "debug", False))
+    try:
+        enter_working_dir(getattr(args, "working_dir", None))
+        return action(args)
+    except BaseException as error:
+        # Whatever a library makes of an interrupt, the signal is why the command ends.
+        if signals.received is not None or isinstance(error, KeyboardInterrupt):
+            told = error.signal if isinstance(error, Terminated) else signal.SIGINT
+            return _interrupted(prog, args, told if signals.received is None else signals.received)
+        if isinstance(error, UsageError):
+            return _report(prog, error, USAGE, debug)
+        if isinstance(error, GazenetError):
+            return _report(prog, error, FAILED, debug)
+        if isinstance(error, OSError):
+            return _report(prog, _of_the_system(error), FAILED, debug)
+        name, text = type(error).__name__, f": {error}" if str(error) else ""
+        return _report(prog, f"internal error: {name}{text} (--debug shows where)", FAILED, debug)
+
+
+def _interrupted(prog: str, args: argparse.Namespace, number: signal.Signals) -> int:
+    word = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+    again = "the same command" + (" with --resume" if hasattr(args, "resume") and not args.resume else "")
+    print(f"{prog}: {word}; {again} continues where it stopped", file=sys.stderr)
+    return 128 + number
+
+
+def _of_the_system(error: OSError) -> str:
+    """An error of the system, with the file and, where the working directory is the reason, the remedy."""
+    text = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    if error.errno in (errno.ENOENT, errno.ESTALE) and working_dir_is_gone():
+        text += " (the working directory was deleted: change to one that exists and run again)"
+    return text
+
+
+def _said(prog: str, streams: Streams, code: int | str | None) -> int | str | None:
+    """``code``, unless the command's answer never came out: that is a failure too."""
+    if streams.failure is None:
+        return code
+    return _report(prog, f"standard output: {streams.failure.strerror}: the answer is lost", int(code or FAILED))
+
+
+def _report(prog: str, error: object, code: int, debug: bool = False) -> int:
+    if debug:
+        print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+    print(f"{prog}: {without_secrets(one_line(error))}", file=sys.stderr)
+    return code
+
+
+def one_line(text: object) -> str:
+    """A message in one line that a terminal can show: of a long one the beginning and the end."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+
+
+class Warned:
+    """How warnings of libraries are shown; with ``debug`` as Python does, with the place in the source."""
+
+    def __init__(self, prog: str) -> None:
+        self.debug = False
+        self._prog, self._usual = prog, warnings.showwarning
+
+    def __call__(self, message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if self.debug:
+            self._usual(message, category, *place, **more)
+        else:
+            print(f"{self._prog}: warning: {one_line(message)}", file=sys.stderr)
+
+
+@contextmanager
+def plain_warnings(prog: str, for_good: bool) -> Iterator[Warned]:
+    """Within the block a warning of a library is one line, without a path of somebody's installation."""
+    warned, before = Warned(prog), warnings.showwarning
+    warnings.showwarning = warned
+    try:
+        yield warned
+    finally:
+        if not for_good:
+            warnings.showwarning = before
+
+
+def working_dir_is_gone() -> bool:
+    """Whether the current directory was deleted."""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
+def enter_working_dir(working_dir: str | None) -> None:
+    """Change to ``working_dir``, else to ``$GASP_CWD`` where that is set.
+
+    Raises UsageError where there is no such folder, and where the current one was deleted: numeric libraries end a
+    process that has none.
+    """
+    folder, source = working_dir or os.environ.get("GASP_CWD"), "--working_dir" if working_dir else "GASP_CWD"
+    if not folder:
+        if working_dir_is_gone():
+            raise UsageError("the working directory was deleted: change to one that exists and run again")
+        return
+    try:
+        os.chdir(os.path.expanduser(folder))
+    except OSError as error:
+        raise UsageError(f"{source} {folder}: {error.strerror}: name an existing folder") from None
+
+
+def check_device(device: str) -> None:
+    """Raise UsageError when ``device`` ('cpu' or 'cuda:N') is not there. Imports torch only for a GPU."""
+    if device == "cpu":
+        return
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(device.partition(":")[2]) >= count:
+        seen = f"this machine has {count} usable GPU{'s' if count != 1 else ''}" if count else "no GPU is usable here"
+        raise UsageError(f"device {device}: {seen}: leave --gpu out (or --set device=cpu) to run on the CPU")
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def cell(value: object) -> str:
+    """A cell of a table: numbers with three decimals, counts and names as they are."""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,137 @@
+"""What ``gasp_infer --dry_run`` says: inputs, extractors, weights and the files that would be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gazenet.assets.asset_store import installed_catalogue, is_verified, local_path, state
+from gazenet.cli.command import FAILED, OK, USAGE
+from gazenet.config.inference import InferConfig
+from gazenet.errors import GazenetError, UsageError
+from gazenet.inference.sizes import map_size
+from gazenet.media.decode import counted
+from gazenet.media.frames import VideoInfo
+from gazenet.media.source_id import IMAGE_SUFFIXES
+
+FILES = {
+    "maps": "saliency.npy",
+    "overlay": "overlay.mp4",
+    "saliency_video": "saliency.mp4",
+    "attention": "attention.csv",
+    "report": "report.html",
+    "published": "published.json",
+}
+
+
+def print_plan(config: InferConfig) -> int:
+    """Print the plan and return the exit code a run would begin with: 1 bad inputs, 2 missing weights. No writing."""
+    code = OK
+    print(f"device {config.device}, results in {config.output_dir}, cue maps in {config.resolved_cache_dir}")
+    for path, name in planned_inputs(config).items():
+        try:
+            print(describe_input(path, config, name))
+        except GazenetError as error:
+            print(f"input {path}: cannot be used: {error}")
+            code = FAILED
+    stored = config.data is not None and config.data.maps == "stored"
+    if stored:
+        print("cue maps are the stored pictures, no extractor runs")
+    for extractor in () if stored else config.extractors:
+        stride = f", every {extractor.stride}. frame" if extractor.stride else ""
+        print(f"extractor {extractor.name}{stride}")
+    print(f"integrator {config.integrator.name if config.integrator else 'none, cue maps only'}")
+    if config.outputs.published is not None:
+        print(f"pictures of every frame in {config.outputs.published.root}")
+    if config.data is not None and config.metrics is not None:
+        print(
+            f"scores {', '.join(config.metrics.names)} in {config.metrics.file or config.output_dir + '/metrics.csv'}"
+        )
+    missing = []
+    for asset in map(installed_catalogue().get, wanted_assets(config)):
+        present = is_verified(asset, local_path(asset))
+        print(f"weights {asset.id}: {'present' if present else f'missing ({asset.size_text})'}")
+        if not present:
+            missing.append(asset.id)
+    if missing:
+        print(f"first run: gasp_download_manager --models {' '.join(missing)}")
+        return USAGE
+    return code
+
+
+def check_weights(config: InferConfig) -> None:
+    """Raise UsageError, with one command for all of them, where weights of the config are not here."""
+    assets = map(installed_catalogue().get, wanted_assets(config))
+    missing = [one.id for one in assets if state(one, local_path(one)) not in ("present", "not published")]
+    if missing:
+        raise UsageError(
+            f"weights are missing; run: gasp_download_manager --models {' '.join(missing)}; or, without any download, "
+            "on a video of your own: gasp_infer --infer_config default --input VIDEO"
+        )
+
+
+def planned_inputs(config: InferConfig) -> dict[Path, str]:
+    """The inputs of a run and the names of their results. Raises UsageError for data that is not there."""
+    if config.inputs or config.data is None:
+        from gazenet.inference.inputs.input_paths import expand, result_folders
+
+        files = expand([Path(path) for path in config.inputs], print)
+        return {path: folder.name for path, folder in result_folders(files, Path(config.output_dir)).items()}
+    from gazenet.inference.inputs.dataset_inputs import choose
+
+    return {one.path: one.name for one in choose(config.data)}
+
+
+def describe_input(path: Path, config: InferConfig, name: str) -> str:
+    """One line about an input and what it would leave behind, under ``name``. Raises MediaError, CacheError."""
+    info = _info(path)
+    height, width = map_size((info.height, info.width), config.map_size)
+    frames = info.declared_frames or round((info.duration or 0) * info.rate)
+    sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
+    size = f"about {frames * height * width * 2 / 1e6:.1f} MB" if frames else "length unknown"
+    files = [name for key, name in FILES.items() if getattr(config.outputs, key)]
+    return (
+        f"input {path}: {info.width}x{info.height}, {float(info.rate):.3f} fps, {frames or '?'} frames declared, "
+        f"{sound}; maps {width}x{height} ({size}); writes {name}/: {', '.join([*files, 'run.json'])}"
+    )
+
+
+def _info(path: Path) -> VideoInfo:
+    if not path.is_dir() and path.suffix.lower() not in IMAGE_SUFFIXES:
+        return counted(path)
+    from gazenet.inference.inputs.sources import open_frames
+
+    return open_frames(path).info
+
+
+def wanted_assets(config: InferConfig) -> Iterator[str]:
+    """Catalogue ids of all weights a run reads, each once. Raises UsageError for an unknown plugin."""
+    yield from dict.fromkeys([*_integrator_assets(config), *_stage_one_assets(config)])
+
+
+def _integrator_assets(config: InferConfig) -> list[str]:
+    from gazenet.cues.registry import get
+    from gazenet.fusion.integrator_spec import IntegratorSpec
+
+    # A file describes itself; a name is that of a plugin.
+    if config.integrator is None or "." in Path(config.integrator.name).name or "/" in config.integrator.name:
+        return []
+    spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
+    own = spec.weights or config.integrator.parameters.get("weights")
+    return [spec.asset] if spec.asset and not own else []
+
+
+def _stage_one_assets(config: InferConfig) -> list[str]:
+    from gazenet.cues.faces.face_specs import FaceModelSpec
+    from gazenet.cues.registry import discover, get
+
+    if config.data is not None and config.data.maps == "stored":
+        return []
+    given = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
+    ids = [asset for spec, parameters in given for asset in spec.assets_with(parameters)]
+    # Faces are looked for in every run: the attention table and the report tell each person's share.
+    ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
+    if config.faces.mesh:
+        for landmarks in discover("gazenet.face_landmarks", FaceModelSpec).found.values():
+            ids += landmarks.spec.assets
+    return ids

@@ -1,0 +1,142 @@
+"""The side of the run: stands in the place of an extractor whose process it starts, speaks to and ends."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
+
+import torch
+
+from gazenet.cues.external.program import Program, ProgramError, TooSlow
+from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor_spec import ExtractorSpec
+from gazenet.cues.isolated import messages
+from gazenet.cues.output_checks import frames_text
+from gazenet.cues.registry import Entry
+from gazenet.errors import PluginError, UsageError
+
+COMMAND = shlex.join([sys.executable, "-m", "gazenet.cues.isolated.worker"])
+LOADING_S = 120.0
+"""Seconds that the process has at least to load the extractor: libraries and weights are read then."""
+LARGEST = 1 << 31
+"""Bytes of an answer that are accepted."""
+Done = TypeVar("Done")
+
+
+def isolated(entry: Entry, timeout_s: float) -> Entry:
+    """The extractor in a process of its own, which is given ``timeout_s`` seconds for each batch."""
+
+    class Apart(Isolated):
+        spec = entry.spec
+        place = entry.value or entry.spec.implementation
+        patience = timeout_s
+
+    return replace(entry, load=lambda: Apart)
+
+
+class Isolated:
+    """An extractor (see :class:`gazenet.cues.extractor.Extractor`) whose work is done by another process.
+
+    A process that ends is started again and given the same batch once more; one that does not answer in time is not
+    waited for again. PluginError names the extractor, the frames and how the process ended; for the next video there
+    is a new process.
+    """
+
+    spec: ClassVar[ExtractorSpec]
+    place: ClassVar[str]
+    patience: ClassVar[float]
+    not_exportable = "it runs in a process of its own"
+
+    def __init__(self, **parameters: object) -> None:
+        self._parameters = parameters
+        self._program: Program | None = None
+        self._video: VideoContext | None = None
+        self._introduced = False
+        self._hello = b""
+
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Starts the process, which loads the extractor. Raises UsageError as the extractor does, PluginError."""
+        self._device = device
+        facts = {
+            "name": self.spec.name,
+            "place": self.place,
+            "parameters": self._parameters,
+            "device": str(device),
+            "dtype": str(dtype).removeprefix("torch."),
+            "assets": {one: _found(one, asset_path) for one in self.spec.assets_with(self._parameters)},
+            # Threads and seeds as here: sums are in the same order, and the maps the same bytes.
+            "threads": torch.get_num_threads(),
+            "seed": torch.initial_seed(),
+        }
+        self._hello = messages.Packer().payload(facts)
+        self._persist("loading", self._running)
+
+    def begin(self, video: VideoContext) -> None:
+        """The process hears of it before its first batch."""
+        self._video, self._introduced = video, False
+        self._persist("beginning a video", self._introduce)
+
+    def extract(self, windows: Windows) -> CueMaps:
+        """Maps, records and pictures as the extractor gave them, checked by the process. Raises PluginError."""
+        data = messages.from_windows(windows)
+
+        def ask() -> CueMaps:
+            self._introduce()
+            return messages.to_maps(self._answer("windows", data), self._device)
+
+        return self._persist(frames_text(windows), ask)
+
+    def _introduce(self) -> None:
+        program = self._running()
+        if not self._introduced and self._video is not None:
+            self._answer("video", messages.from_video(self._video), program)
+            self._introduced = True
+
+    def _running(self) -> Program:
+        """The process, its extractor loaded."""
+        if self._program is None:
+            # Where this process finds its packages, that one does.
+            path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
+            environment = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+            self._program, self._introduced = Program(COMMAND, "its process", environment), False
+            self._answer("hello", self._hello, self._program)
+        return self._program
+
+    def _answer(self, kind: str, data: bytes, program: Program | None = None) -> bytes:
+        """Asks the process; raises what the extractor raised there."""
+        asked = program or self._running()
+        patience = max(self.patience, LOADING_S) if kind == "hello" else self.patience
+        message, reply = asked.exchange({"type": kind, "bytes": len(data)}, data, patience, LARGEST)
+        if message["type"] == "error":
+            raise (UsageError if message.get("usage") else PluginError)(str(message.get("message")))
+        if message["type"] != "done":
+            raise ProgramError(f"its process answered {message['type']} to {kind}")
+        return reply
+
+    def _persist(self, where: str, work: Callable[[], Done]) -> Done:
+        """Does ``work``, once more with a new process where the first one ended."""
+        for attempt in (1, 2):
+            try:
+                return work()
+            except (ProgramError, ValueError, KeyError, TypeError, IndexError) as error:
+                self._end()
+                if attempt == 2 or isinstance(error, TooSlow):
+                    raise PluginError(f"{self.spec.name}: {where}: {error}") from None
+        raise AssertionError("the second attempt returns or raises")
+
+    def _end(self) -> None:
+        if self._program is not None:
+            self._program.close()
+            self._program = None
+
+
+def _found(asset_id: str, asset_path: AssetPath) -> dict[str, Any]:
+    """Where a weight file is, or why not: told only if the extractor asks for it."""
+    try:
+        return {"path": str(asset_path(asset_id))}
+    except UsageError as error:
+        return {"missing": str(error)}

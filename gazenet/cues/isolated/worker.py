@@ -1,0 +1,98 @@
+"""The process of an isolated extractor: ``python -m gazenet.cues.isolated.worker``, spoken to over its pipes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from gazenet.cues.external.protocol import LINE_LIMIT, line, parse, payload_size
+from gazenet.cues.extractor import Extractor
+from gazenet.cues.extractor_spec import ExtractorSpec
+from gazenet.cues.isolated import messages
+from gazenet.cues.output_checks import checked_output, checked_pictures, frames_text
+from gazenet.cues.registry import EXTRACTORS, resolve
+from gazenet.errors import GazenetError, UsageError
+from gazenet.guard.guarded_call import guarded
+
+
+class Host:
+    """Holds the extractor. Every member takes the payload of a message and gives that of the answer."""
+
+    def __init__(self) -> None:
+        self._extractor: Extractor | None = None
+
+    def hello(self, data: bytes) -> bytes:
+        """Loads the extractor. Raises PluginError and UsageError as in the process of the run."""
+        facts, _ = messages.unpacked(data)
+        self._name = facts["name"]
+        self._device = torch.device(facts["device"])
+        torch.set_num_threads(facts["threads"])
+        torch.manual_seed(facts["seed"])
+        entry = resolve(EntryPoint(self._name, facts["place"], EXTRACTORS), ExtractorSpec)
+        self._pictures = entry.spec.pictures_with(facts["parameters"])
+        assets = facts["assets"]
+
+        def asset_path(asset_id: str) -> Path:
+            told = assets.get(asset_id, {"missing": f"{asset_id}: the extractor does not declare it"})
+            if "missing" in told:
+                raise UsageError(told["missing"])
+            return Path(told["path"])
+
+        implementation = entry.load()
+        with guarded(self._name, "loading", own=(UsageError,), lenient=True):
+            extractor: Extractor = implementation(**facts["parameters"])
+            extractor.load(self._device, getattr(torch, facts["dtype"]), asset_path)
+        self._extractor = extractor
+        return b""
+
+    def video(self, data: bytes) -> bytes:
+        """Begins a video."""
+        assert self._extractor is not None
+        with guarded(self._name, "beginning a video"), torch.no_grad():
+            self._extractor.begin(messages.to_video(data))
+        return b""
+
+    def windows(self, data: bytes) -> bytes:
+        """Extracts a batch."""
+        assert self._extractor is not None
+        windows = messages.to_windows(data, self._device)
+        with guarded(self._name, frames_text(windows)), torch.no_grad():
+            output = self._extractor.extract(windows)
+            maps, records = checked_output(self._name, windows, output, self._device)
+            drawn = checked_pictures(self._name, windows, output) if self._pictures else None
+            return messages.from_maps(maps, records, drawn)
+
+
+def main() -> int:
+    """Answers until its input ends. What plugins print goes to standard error: the output belongs to the run."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests, host = os.fdopen(os.dup(0), "rb"), Host()
+    answers: dict[str, Callable[[bytes], bytes]] = {"hello": host.hello, "video": host.video, "windows": host.windows}
+    while text := requests.readline(LINE_LIMIT):
+        message = parse(text)
+        data = requests.read(payload_size(message))
+        try:
+            reply = answers[message["type"]](data)
+        except GazenetError as error:
+            told = {"type": "error", "message": str(error), "usage": isinstance(error, UsageError)}
+            _send(replies, line(told))
+            continue
+        _send(replies, line({"type": "done", "bytes": len(reply)}), reply)
+    return 0
+
+
+def _send(replies: BinaryIO, *parts: bytes) -> None:
+    for part in parts:
+        replies.write(part)
+    replies.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

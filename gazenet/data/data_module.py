@@ -1,0 +1,195 @@
+"""The Lightning data module: training draws that depend on nothing but seed and epoch, validation in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from gazenet.config.training import DataConfig
+from gazenet.data.cue_clip import CueClip
+from gazenet.data.sample_workers import fitting_workers, outlive_the_group
+from gazenet.data.window_samples import Draws, Render, Sample, SampleShape, WindowSamples
+
+if TYPE_CHECKING:
+    from lightning import LightningDataModule
+
+
+class Samples(Protocol):
+    """Samples by draw number; ``len`` is the number of draws in an epoch."""
+
+    def __getitem__(self, draw: int) -> Sample: ...
+
+    def __len__(self) -> int: ...
+
+
+class Targeted(Protocol):
+    """A clip, as far as choosing its target frames is concerned."""
+
+    @property
+    def still(self) -> bool: ...
+
+    @property
+    def source(self) -> int: ...
+
+    def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]: ...
+
+
+class EpochSampler(Sampler[int]):
+    """Draw numbers of one epoch in order; Lightning tells the epoch, also after a resume.
+
+    Of ``world`` processes, the one of number ``rank`` gets every world-th draw, so that the batches of all together
+    are those of a single process. What cannot be shared out evenly at the end is left out. ``begun``: an epoch, and
+    how many draws of it this process has had already; the length stays that of a whole epoch.
+    """
+
+    def __init__(self, length: int, rank: int = 0, world: int = 1, begun: tuple[int, int] = (0, 0)) -> None:
+        # Processes that make samples ask for the first draws before Lightning tells the epoch.
+        self.length, self.epoch, self.rank, self.world, self.begun = length, begun[0], rank, world, begun
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length // self.world
+
+    def __iter__(self) -> Iterator[int]:
+        start, (epoch, had) = self.epoch * self.length, self.begun
+        draws = range(start + self.rank, start + len(self) * self.world, self.world)
+        return iter(draws[had:] if epoch == self.epoch else draws)
+
+
+def training_draws(
+    clips: Sequence[Targeted], config: DataConfig, seed: int, samples_per_epoch: int | None = None
+) -> Draws:
+    """Draws of the frames that enough people looked at. Raises UsageError where there is none."""
+    targets = [clip.targets(1 if clip.still else config.frame_stride, config.min_observers) for clip in clips]
+    weights = [source.weight for source in config.train]
+    return Draws(clips, targets, seed, samples_per_epoch, weights, config.sampling == "videos")
+
+
+def validation_draws(clips: Sequence[Targeted], config: DataConfig) -> Draws:
+    """Validation frames in order: all, or as many of each video as ``validation_windows`` says, evenly spread.
+
+    Where an epoch is a window per video, that is one unless the config says more: the middle one.
+    """
+    targets = [
+        clip.targets(1 if clip.still else config.frame_stride, config.validation_min_observers) for clip in clips
+    ]
+    count = config.validation_windows or (1 if config.sampling == "videos" else None)
+    if count is not None:
+        targets = [frames[_spread(len(frames), count)] for frames in targets]
+    return Draws(clips, targets, 0)
+
+
+def _spread(length: int, count: int) -> NDArray[np.int64]:
+    """The middles of ``count`` equal parts of ``length`` places; all places where there are no more."""
+    if length <= count:
+        return np.arange(length)
+    return ((np.arange(count) + 0.5) * length / count).astype(np.int64)
+
+
+def training_samples(
+    clips: Sequence[CueClip],
+    cues: Sequence[str],
+    shape: SampleShape,
+    render: Render,
+    config: DataConfig,
+    seed: int,
+    samples_per_epoch: int | None,
+) -> WindowSamples:
+    """Augmented samples of the frames that enough people looked at. Raises UsageError where there is none."""
+    draws = training_draws(clips, config, seed, samples_per_epoch)
+    return WindowSamples(clips, cues, shape, render, draws, config.augment)
+
+
+def validation_samples(
+    clips: Sequence[CueClip], cues: Sequence[str], shape: SampleShape, render: Render, config: DataConfig
+) -> WindowSamples:
+    """Validation frames in order, unchanged. Raises UsageError where there is none."""
+    return WindowSamples(clips, cues, shape, render, validation_draws(clips, config))
+
+
+def training_loader(
+    samples: Samples,
+    batch_size: int,
+    workers: int = 0,
+    drop_last: bool = True,
+    rank: int = 0,
+    world: int = 1,
+    begun: tuple[int, int] = (0, 0),
+) -> DataLoader[Sample]:
+    """Batches of one epoch for one of ``world`` processes, which share ``batch_size`` out between them.
+
+    A set smaller than the batch is one batch; an incomplete last batch is left out unless ``drop_last`` is False.
+    ``begun``: an epoch, and how many batches of it are done already.
+    """
+    size = max(1, min(batch_size, len(samples)) // world)
+    sampler = EpochSampler(len(samples), rank, world, (begun[0], begun[1] * size))
+    return DataLoader(
+        _as_dataset(samples),
+        batch_size=size,
+        sampler=sampler,
+        num_workers=workers,
+        drop_last=drop_last,
+        worker_init_fn=outlive_the_group,
+    )
+
+
+def validation_loader(samples: Samples, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
+    """Batches of all validation frames in order; every process sees all of them."""
+    return DataLoader(
+        _as_dataset(samples), batch_size=batch_size, num_workers=workers, worker_init_fn=outlive_the_group
+    )
+
+
+def _as_dataset(samples: Samples) -> Dataset[Sample]:
+    # A loader asks for nothing but the two methods of the protocol.
+    return samples  # type: ignore[return-value]
+
+
+def _epochs(trainer: Any) -> Any:
+    """How many epochs were begun and done; Lightning's types do not say that this progress counts the latter."""
+    return trainer.fit_loop.epoch_progress.current
+
+
+def data_module(
+    training: Samples, validation: Samples | None, batch_size: int, workers: int = 0, drop_last: bool = True
+) -> LightningDataModule:
+    """Both loaders as a ``LightningDataModule``."""
+    from lightning import LightningDataModule
+
+    if workers:
+        workers = fitting_workers(workers, training[0], batch_size)
+
+    class CueData(LightningDataModule):
+        """Samples in batches; a checkpoint within an epoch says how many of them are done."""
+
+        _begun: tuple[int, int] | None = None
+
+        def train_dataloader(self) -> DataLoader[Sample]:
+            if self.trainer is None:
+                return training_loader(training, batch_size, workers, drop_last)
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+            begun = self._begun or (_epochs(self.trainer).processed, 0)
+            return training_loader(training, batch_size, workers, drop_last, rank, world, begun)
+
+        def state_dict(self) -> dict[str, Any]:
+            assert self.trainer is not None
+            loop = self.trainer.fit_loop
+            epochs, batches = _epochs(self.trainer), loop.epoch_loop.batch_progress.current
+            return {
+                "epoch": epochs.processed,
+                "batches": batches.completed if epochs.processed == epochs.completed else 0,
+            }
+
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            self._begun = state_dict["epoch"], state_dict["batches"]
+
+        def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
+            return [] if validation is None else validation_loader(validation, batch_size, workers)
+
+    return CueData()

@@ -1,0 +1,140 @@
+"""What a data set must offer; third parties register theirs under the entry-point group ``gazenet.datasets``."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.data.density import Size, sigma_for
+from gazenet.data.fixations import CLOCKS, Clock, FrameFixations
+from gazenet.data.guarded_reader import GuardedDataset
+from gazenet.errors import GazenetError, PluginError, UsageError
+from gazenet.guard.guarded_call import guarded
+
+GROUP = "gazenet.datasets"
+LOG = logging.getLogger("gazenet.data")
+"""Where readers say in one line what they left out."""
+
+Behaviour = Literal["corrected", "published"]
+"""published: frame rates, offsets and densities as the released system had them, errors included."""
+
+
+class Item(Protocol):
+    """One video or picture with its fixations."""
+
+    @property
+    def name(self) -> str:
+        """Unique within its data set, for example ``011``."""
+
+    @property
+    def path(self) -> Path:
+        """The media file."""
+
+    @property
+    def still(self) -> bool:
+        """A picture: every frame shown of it has all its fixations."""
+
+    @property
+    def size(self) -> Size:
+        """(height, width) in pixels that the fixations refer to."""
+
+    def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
+        """The fixated points ``[n, 2]`` of the frames shown at ``times`` ``[T]`` (seconds, as decoded)."""
+
+
+class Dataset(Protocol):
+    """A collection of items. Its constructor takes the folder of its files.
+
+    A reader whose annotation has times or frame numbers declares its ``clock`` (``gazenet.data.fixations.Clock``).
+    """
+
+    name: str
+    sigma: float
+    """Standard deviation of the ground-truth Gaussians in pixels of a frame ``reference_width`` pixels wide."""
+    reference_width: int
+
+    def items(self) -> Sequence[Item]: ...
+
+
+def installed_datasets() -> dict[str, metadata.EntryPoint]:
+    """The installed readers by name."""
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+
+
+def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
+    """The installed data set ``name`` with its files at ``root``.
+
+    ``options`` go to the reader, for example ``behaviour="published"``. Raises UsageError for an unknown data set and
+    for options that its reader does not have; PluginError for a reader that cannot be used.
+    """
+    points = installed_datasets()
+    if name not in points:
+        near = difflib.get_close_matches(name, points, n=1)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        raise UsageError(f"data set {name}: not installed{hint}; known: {', '.join(sorted(points))}")
+    called = f"data set {name}"
+    with guarded(called, f"{points[name].value} cannot be imported", lenient=True):
+        cls = points[name].load()
+        known = [key for key in inspect.signature(cls).parameters if key != "root"]
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise UsageError(f"data set {name}: no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    with guarded(called, "opening", own=(GazenetError,), lenient=True):
+        return cast(Dataset, GuardedDataset(cls(root, **options), called))
+
+
+def check_behaviour(value: str, where: str) -> Behaviour:
+    """``value`` if it is a behaviour. Raises UsageError naming ``where``."""
+    if value not in get_args(Behaviour):
+        raise UsageError(f"{where}: behaviour must be {' or '.join(get_args(Behaviour))}, not {value!r}")
+    return cast(Behaviour, value)
+
+
+def check_clock(value: str, where: str) -> Clock:
+    """``value`` if it is a clock of fixation times. Raises UsageError naming ``where``."""
+    if value not in CLOCKS:
+        raise UsageError(f"{where}: clock must be one of {', '.join(CLOCKS)}, not {value!r}")
+    return value
+
+
+def sigma_of(collection: Dataset, item: Item) -> float:
+    """Ground-truth sigma in pixels of an item's frames: the collection's own rule, else in proportion."""
+    rule = getattr(collection, "sigma_of", None)
+    if rule is not None:
+        called, where = f"data set {collection.name}", f"item {item.name}, its sigma"
+        with guarded(called, where, own=(GazenetError,)):
+            sigma = float(rule(item))
+            if not (np.isfinite(sigma) and sigma > 0):
+                raise PluginError(f"{called}: {where}: {sigma}, expected pixels above 0")
+            return sigma
+    return sigma_for(collection.sigma, collection.reference_width, item.size[1])
+
+
+def choose(items: Iterable[Item], names: Sequence[str] | None, where: str) -> list[Item]:
+    """The items of these names in that order, or all; UsageError for a name that is not there."""
+    by_name = {item.name: item for item in items}
+    if names is None:
+        return list(by_name.values())
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise UsageError(f"{where}: no item {', '.join(missing)}; there are {_some(sorted(by_name))}")
+    return [by_name[name] for name in names]
+
+
+def require(path: Path, what: str) -> Path:
+    """``path`` if it exists, else UsageError saying what was looked for."""
+    if not path.exists():
+        raise UsageError(f"{path}: {what} is not there; the data set's README says which files are expected")
+    return path
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,85 @@
+"""What readers of videos share: where the files are, which behaviour is wanted, how wide the Gaussians are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from gazenet.data.dataset import Behaviour, Item, check_behaviour, check_clock
+from gazenet.data.density import Size, Spread
+from gazenet.data.fixations import Clock
+from gazenet.errors import UsageError
+from gazenet.files import natural_order
+
+
+class Collection:
+    """Base of readers; a reader declares ``name``, ``usual_width`` and its two ``spreads``.
+
+    Args:
+        root: folder of the files; the data set's README lists them.
+        behaviour: ``published`` repeats the released system, its errors included.
+        subjects: only these observers; None: all.
+        spread: another Gaussian than the data set's own, for example in degrees of visual angle.
+        clock: another clock than ``usual_clock``, what the annotation was found to count from.
+
+    Attributes:
+        sigma: of the Gaussian, in pixels of a frame ``reference_width`` wide; :meth:`sigma_of` is exact for an item.
+
+    Raises:
+        UsageError: a behaviour or a clock that is none, and a clock for the published behaviour, which has its own.
+    """
+
+    name: ClassVar[str]
+    usual_width: ClassVar[int] = 1280
+    usual_clock: ClassVar[Clock] = "frame_index"
+    spreads: ClassVar[Mapping[Behaviour, Spread]]
+
+    def __init__(
+        self,
+        root: Path | str,
+        behaviour: Behaviour = "corrected",
+        subjects: Sequence[int] | None = None,
+        spread: Spread | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.behaviour = check_behaviour(behaviour, f"data set {self.name}")
+        if clock is not None and self.behaviour == "published":
+            raise UsageError(f"data set {self.name}: behaviour=published counts frames its own way; leave out clock")
+        self.clock = self.usual_clock if clock is None else check_clock(clock, f"data set {self.name}")
+        self.subjects = None if subjects is None else tuple(subjects)
+        self.spread = spread or self.spreads[self.behaviour]
+        self.reference_width = self.usual_width
+        self.sigma = self.spread.pixels(self.usual_width)
+
+    def sigma_of(self, item: Item) -> float:
+        """Sigma in pixels of the frames of an item."""
+        return self.spread.pixels(item.size[1])
+
+
+def videos_in(folder: Path, *endings: str) -> list[Path]:
+    """The videos of a folder by name. Raises UsageError where the folder or any video is missing."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: the folder of videos is not there; the data set's README says which files")
+    videos = (path for path in folder.iterdir() if path.suffix.lower() in endings and path.is_file())
+    found = sorted(videos, key=natural_order)
+    if not found:
+        raise UsageError(f"{folder}: holds no {' or '.join(endings)} file")
+    return found
+
+
+def first_of(root: Path, candidates: Sequence[str], what: str) -> Path:
+    """The first of some relative paths that exists below ``root``. Raises UsageError naming them."""
+    for candidate in candidates:
+        if (root / candidate).exists():
+            return root / candidate
+    raise UsageError(f"{root / candidates[0]}: {what} is not there; the data set's README says which files")
+
+
+def frame_size(path: Path) -> Size:
+    """Height and width of a video's frames in pixels. Raises MediaError where none can be decoded."""
+    from gazenet.media.decode import probe
+
+    info = probe(path)
+    return info.height, info.width

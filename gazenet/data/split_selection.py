@@ -1,0 +1,103 @@
+"""From a split, or parts of a family of splits, to the items of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gazenet.data.dataset import Dataset, Item
+from gazenet.data.splits import SplitRow, read_split, social, split_names
+from gazenet.errors import UsageError
+
+PARTS = ("train", "validation", "test")
+CACHE = "processed"
+"""The data set whose items are videos of all others."""
+
+
+def expand_tables(tables: Sequence[str], subset: Sequence[str] = ()) -> list[str]:
+    """Single tables: a family such as ``ave`` becomes ``train_ave``, ``validation_ave``, ``test_ave``.
+
+    ``subset`` keeps some parts of families; a .csv or an installed table is taken whole. Raises UsageError for a
+    part that a family does not have.
+    """
+    known = split_names()
+    found: list[str] = []
+    for table in tables:
+        parts = {part: f"{part}_{table}" for part in PARTS if f"{part}_{table}" in known}
+        if table in known or table.endswith(".csv") or not parts:
+            found.append(table)
+            continue
+        missing = [part for part in subset if part not in parts]
+        if missing:
+            raise UsageError(f"split {table}: has no part {', '.join(missing)}; it has {', '.join(parts)}")
+        found += [name for part, name in parts.items() if not subset or part in subset]
+    return found
+
+
+def families() -> list[str]:
+    """Names of families of installed tables."""
+    known = split_names()
+    return sorted({name.partition("_")[2] for name in known if "_" in name} - set(known))
+
+
+def rows_of(tables: Sequence[str], subset: Sequence[str], dataset: str) -> list[SplitRow]:
+    """The Social rows of a data set (of the per-frame cache: all) in some tables, each video once, in order.
+
+    Raises UsageError naming the tables where there is none, and for a table that cannot be read.
+    """
+    single = expand_tables(tables, subset)
+    rows = social([row for table in single for row in _read(table)])
+    found = {(row.dataset, row.video_id): row for row in rows if dataset in (row.dataset, CACHE)}
+    if not found:
+        others = ", ".join(dict.fromkeys(row.dataset for row in rows)) or "none at all"
+        raise UsageError(f"split {' '.join(single)}: has no Social row of data set {dataset}; it has {others}")
+    return list(found.values())
+
+
+def _read(table: str) -> list[SplitRow]:
+    try:
+        return read_split(table)
+    except UsageError as error:
+        if table.endswith(".csv") or table in split_names():
+            raise
+        raise UsageError(f"{error}; families of them: {', '.join(families())}; or a .csv of your own") from None
+
+
+def item_name(row: SplitRow, dataset: str) -> str:
+    """The name of a row's item in a data set."""
+    return f"{row.dataset}/{row.video_id}" if dataset == CACHE else row.video_id
+
+
+def select_items(
+    collection: Dataset, tables: Sequence[str] = (), subset: Sequence[str] = (), names: Sequence[str] | None = None
+) -> list[Item]:
+    """The items that some tables list (all without), in order; of these only ``names`` if given.
+
+    Raises UsageError naming what is not there.
+    """
+    by_name = {item.name: item for item in collection.items()}
+    wanted = list(by_name)
+    if tables:
+        wanted = [item_name(row, collection.name) for row in rows_of(tables, subset, collection.name)]
+    if names is not None:
+        wanted = [name for name in names if not tables or name in wanted]
+    missing = [name for name in wanted if name not in by_name]
+    if missing:
+        root = getattr(collection, "root", "")
+        where = f" below {root}" if root else ""
+        raise UsageError(
+            f"data set {collection.name}: {len(missing)} of {len(wanted)} videos are not there{where}: "
+            f"{_some(missing)}"
+        )
+    if not wanted:
+        raise UsageError(f"data set {collection.name}: none of {_some(list(names or ()))} is in {' '.join(tables)}")
+    return [by_name[name] for name in wanted]
+
+
+def result_name(item: Item) -> str:
+    """What an item's results are called: its name, where data sets are folders in it with ``-`` between."""
+    return Path(item.name.replace("/", "-")).stem
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

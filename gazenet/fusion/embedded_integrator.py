@@ -1,0 +1,26 @@
+"""The integrator that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gazenet.fusion.integrator_spec import IntegratorSpec
+
+WEIGHTS = Path(__file__).with_name("weights") / "embedded.safetensors"
+
+CUES = ("saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker")
+
+SPEC = IntegratorSpec(
+    name="embedded",
+    summary="Small gated fusion of the five embedded cues, trained on fixations of people watching social videos",
+    cues=CUES,
+    smoothing=30,
+    sharpness=1.4,
+    weights=str(WEIGHTS),
+    licence="MIT; trained on research-only data, not cleared for commercial use",
+    paper="Abawi, Weber, Wermter: GASP: Gated Attention for Saliency Prediction, IJCAI 2021",
+    bibtex="""@inproceedings{abawi2021gasp,
+  title={GASP: Gated Attention for Saliency Prediction},
+  author={Abawi, Fares and Weber, Tom and Wermter, Stefan},
+  booktitle={IJCAI}, pages={584--591}, year={2021}, doi={10.24963/ijcai.2021/81}}""",
+)

@@ -1,0 +1,99 @@
+"""The sinks of one video on a thread of their own, behind a bounded queue."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gazenet.errors import GazenetError
+from gazenet.guard import journal
+from gazenet.guard.guarded_call import guarded
+from gazenet.inference.engine.timing import Timings
+from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.sink import Sink
+from gazenet.media.source_id import display_name
+
+OWN = (GazenetError,)
+"""Errors of sinks that speak for themselves: they name the file and the remedy."""
+
+
+class SinkThread:
+    """Hands every chunk to every sink, in order. The first error stops all and is raised in the caller's thread."""
+
+    def __init__(self, sinks: Sequence[Sink], context: SinkContext, timings: Timings, depth: int = 1) -> None:
+        self._sinks, self._timings = list(sinks), timings
+        self._queue: queue.Queue[ChunkResult | None] = queue.Queue(maxsize=depth)
+        self._failure: BaseException | None = None
+        self._opened: list[Sink] = []
+        try:
+            for sink in self._sinks:
+                self._opened.append(sink)  # first: one that fails half-way has something to take back as well
+                with guarded(f"sink {sink.name}", "opening", own=OWN):
+                    sink.open(context)
+        except BaseException:
+            self._abort()
+            raise
+        self._input = display_name(context.source)
+        self._thread = threading.Thread(target=self._work, name="gazenet-sinks", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        journal.works_on(self._input)
+        while (chunk := self._queue.get()) is not None:
+            if self._failure is not None:
+                continue
+            try:
+                for sink in self._sinks:
+                    frames = f"frames {chunk.start} to {chunk.start + len(chunk) - 1}"
+                    with self._timings.stage(f"sink {sink.name}"), guarded(f"sink {sink.name}", frames, own=OWN):
+                        sink.write(chunk)
+            except BaseException as error:
+                self._failure = error
+
+    def put(self, chunk: ChunkResult) -> None:
+        """Queues a chunk; waits where the sinks are behind. Raises what a sink raised."""
+        if self._failure is not None:
+            raise self._failure
+        _make_read_only(chunk)
+        self._queue.put(chunk)
+
+    def finish(self, summary: dict[str, object]) -> None:
+        """Waits for the queue and closes all sinks; on any error nothing is left that looks finished."""
+        self._queue.put(None)
+        self._thread.join()
+        try:
+            if self._failure is not None:
+                raise self._failure
+            for sink in self._sinks:
+                with self._timings.stage(f"sink {sink.name}"), guarded(f"sink {sink.name}", "closing", own=OWN):
+                    sink.close(summary)
+        except BaseException:
+            self._abort()
+            raise
+
+    def abort(self) -> None:
+        """Ends the thread and takes back what the sinks have begun."""
+        if self._thread.is_alive():
+            self._failure = self._failure or RuntimeError("aborted")
+            self._queue.put(None)
+            self._thread.join()
+        self._abort()
+
+    def _abort(self) -> None:
+        for sink in self._opened:
+            # The error that brought us here is the one worth reporting.
+            with contextlib.suppress(Exception), guarded(f"sink {sink.name}", "taking back what it began", own=OWN):
+                sink.abort()
+        self._opened = []
+
+
+def _make_read_only(chunk: ChunkResult) -> None:
+    """Every sink sees what the others see."""
+    arrays: list[NDArray[Any]] = [*chunk.images, *chunk.cues.values(), *chunk.pictures.values()]
+    for values in [*arrays, chunk.times, chunk.saliency, chunk.gates]:
+        values.flags.writeable = False

@@ -1,0 +1,215 @@
+"""The stages of a run: which extractors, in which order, with which weights; loaded once, used for every input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+import torch
+from pydantic import ValidationError
+
+from gazenet.assets import asset_path
+from gazenet.config.inference import ExtractorConfig, InferConfig
+from gazenet.config.model import expand_path
+from gazenet.config.picture_names import CAPTURED
+from gazenet.cues.extractor_spec import ExtractorSpec
+from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.faces.face_stage import FaceStage
+from gazenet.cues.isolated.host import isolated
+from gazenet.cues.registry import Entry, get
+from gazenet.cues.runner import CueRunner
+from gazenet.errors import UsageError
+from gazenet.fusion.integrator import Integrator, load_integrator
+from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.inference.cache.fingerprint import extractor_fingerprint, faces_fingerprint
+from gazenet.inference.engine.network_backends import adoption, in_precision
+
+TUNABLE = ("smoothing", "sharpness", "weights")
+"""What a config may change of an integrator's declaration."""
+PUBLISHED = {"mode": "published"}
+"""What an extractor is told whose pictures are wanted."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One extractor of a run."""
+
+    entry: Entry[ExtractorSpec]
+    runner: CueRunner
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        return self.entry.spec.name
+
+    @property
+    def spec(self) -> ExtractorSpec:
+        return self.entry.spec
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Catalogue ids of the weights in use."""
+        return self.spec.assets_with(self.runner.parameters)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Everything that is loaded once per run. ``cues`` stand in an order in which each finds what it needs."""
+
+    config: InferConfig
+    faces: FaceStage | None
+    faces_fingerprint: str
+    face_assets: tuple[str, ...]
+    cues: tuple[Cue, ...]
+    integrator: Integrator | None
+
+
+def build_graph(config: InferConfig, idle: bool = False) -> Graph:
+    """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done.
+
+    With ``idle`` extractors load when they are first needed: for a process that will run few of them, or none.
+    """
+    integrator = tuned_integrator(config)
+    if integrator is not None:
+        config = completed(config, integrator.spec)
+        _adopted(integrator, config)
+    entries = {one.name: (get(one.name), one) for one in config.extractors}
+    order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
+    stage, fingerprint, face_assets = _faces(config)
+    upstream, cues = {"faces": fingerprint}, []
+    for name in order:
+        cue = _cue(*entries[name], config, upstream, idle)
+        upstream[name] = cue.fingerprint
+        cues.append(cue)
+    return Graph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
+
+
+def _adopted(integrator: Integrator, config: InferConfig) -> None:
+    """Has the integrator call its network through the backend of the config."""
+    if config.integrator is None:
+        return
+    told = {"network": integrator.network.config.as_dict()}
+    adopt = adoption(config.integrator, config, integrator.spec.name, told)
+    if adopt is not None:
+        adopt(integrator)
+
+
+def tuned_integrator(config: InferConfig) -> Integrator | None:
+    """The integrator with the config's parameters in place of what its declaration says, its cues as extractors.
+
+    Raises UsageError.
+    """
+    if config.integrator is None:
+        return None
+    given = dict(config.integrator.parameters)
+    for name in given:
+        if name not in TUNABLE:
+            raise UsageError(f"integrator.parameters.{name}: unknown; known: {', '.join(TUNABLE)}")
+    try:
+        weights = expand_path(str(given.pop("weights"))) if "weights" in given else ""
+    except ValueError as error:
+        raise UsageError(f"integrator.parameters.weights: {error}") from None
+    loaded = load_integrator(config.integrator.name, config.device, weights, asset_path)
+    try:
+        spec = IntegratorSpec.model_validate({**loaded.spec.model_dump(), **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    try:
+        return replace(loaded, spec=spec.on_extractors())
+    except ValueError as error:
+        raise UsageError(f"integrator {spec.name}: {error}") from None
+
+
+def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
+    """The config with what an integrator cannot do without: the frame itself, and the published pictures of extractors
+    whose mode the config leaves open.
+
+    Raises UsageError for cues whose extractors are not in the config, and for extractors that give no pictures.
+    """
+    chosen = {one.name: one for one in config.extractors}
+    if CAPTURED in spec.cues:
+        chosen.setdefault(CAPTURED, ExtractorConfig(name=CAPTURED))
+    lacking = [cue for cue in spec.cues if cue not in chosen]
+    if lacking:
+        raise UsageError(
+            f"integrator {spec.name} needs the cues {', '.join(lacking)}: add them to 'extractors', or run nothing "
+            f"else: --set extractors='{_needed(spec)}'"
+        )
+    for cue in spec.pictured:
+        chosen[cue] = _pictured(chosen[cue], spec.name)
+    return config.model_copy(update={"extractors": tuple(chosen.values())})
+
+
+def _needed(spec: IntegratorSpec) -> str:
+    """The extractors of an integrator as a config has them (JSON)."""
+    told = [{"name": cue, **({"parameters": PUBLISHED} if cue in spec.pictured else {})} for cue in spec.cues]
+    return json.dumps([one for one in told if one["name"] != CAPTURED])
+
+
+def _pictured(one: ExtractorConfig, integrator: str) -> ExtractorConfig:
+    """An extractor that gives pictures."""
+    declared = get(one.name).spec
+    parameters = {**(PUBLISHED if "mode" in declared.parameters else {}), **one.parameters}
+    if not declared.pictures_with(parameters):
+        why = f"in mode {parameters['mode']} it" if declared.pictures else "it"
+        raise UsageError(
+            f"extractor {one.name}: integrator {integrator} takes its coloured pictures; {why} makes none"
+        )
+    return one.model_copy(update={"parameters": parameters})
+
+
+def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
+    detector = get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec)
+    mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec) if config.faces.mesh else None
+    stage = FaceStage(detector, asset_path, mesh, score=config.faces.score, max_side=config.faces.max_side)
+    stage.load()
+    models = [detector.spec, *([mesh.spec] if mesh else [])]
+    assets = tuple(asset for model in models for asset in model.assets)
+    return stage, faces_fingerprint(config.faces, models, config.max_side, config.chunk), assets
+
+
+def _cue(
+    entry: Entry[ExtractorSpec],
+    settings: ExtractorConfig,
+    config: InferConfig,
+    upstream: dict[str, str],
+    idle: bool,
+) -> Cue:
+    device = torch.device(config.device)
+    size = (config.map_size, config.map_size)
+    told = {"version": entry.spec.version, "parameters": entry.spec.with_parameters(settings.parameters)}
+    adopt = adoption(settings, config, entry.spec.name, told)
+    worker = isolated(entry, settings.timeout_s) if settings.isolated else entry
+    runner = CueRunner(
+        worker, settings.parameters, device, asset_path, size, settings.stride, config.chunk, adopt=adopt
+    )
+    if entry.spec.window.after > config.chunk * 4:
+        raise UsageError(f"extractor {entry.spec.name} looks {entry.spec.window.after} frames ahead: raise 'chunk'")
+    if not idle:
+        runner.load()
+    fingerprint = extractor_fingerprint(entry, runner.parameters, runner.stride, config, upstream)
+    return Cue(entry, runner, in_precision(fingerprint, settings))
+
+
+def in_order(specs: dict[str, ExtractorSpec]) -> list[str]:
+    """Names so that each extractor comes after those whose maps it needs. Raises UsageError for gaps and circles."""
+    order: list[str] = []
+    visiting: list[str] = []
+
+    def visit(name: str, wanted_by: str) -> None:
+        if name in order:
+            return
+        if name not in specs:
+            raise UsageError(f"extractor {wanted_by} needs the maps of {name}: add {name} to 'extractors'")
+        if name in visiting:
+            raise UsageError(f"extractors {' -> '.join([*visiting, name])} need each other's maps")
+        visiting.append(name)
+        for other in specs[name].needs.maps:
+            visit(other, name)
+        visiting.pop()
+        order.append(name)
+
+    for name in specs:
+        visit(name, name)
+    return order

@@ -1,0 +1,155 @@
+"""The last frames, with what is known about them by now; shared by all stages, bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.cues.extractor import Face, Record
+from gazenet.cues.faces.tracker import FaceTracker
+from gazenet.cues.windows import crop_face
+from gazenet.media.frames import Frame
+
+MARGIN = 64
+"""Frames kept beyond the longest window: stages lag behind the newest frame."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The newest map uint8 ``[h, w]`` of a cue, with its record; it was made for the frame ``index`` at ``time``.
+
+    ``picture``: uint8 ``[3, h, w]`` (RGB planes) of a cue that gives coloured pictures.
+    """
+
+    map: NDArray[np.uint8]
+    record: Record
+    index: int
+    time: float
+    picture: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """The frames up to an anchor as an extractor sees them (a ``WindowSource``); it does not change any more.
+
+    ``origin`` is taken off all times: the beginning of the sound that the extractor hears.
+    """
+
+    anchor: int
+    frames: dict[int, Frame]
+    people: dict[int, tuple[Face, ...]]
+    maps: dict[str, Known]
+    size: tuple[int, int]
+    crops: int
+    origin: float = 0.0
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        return self.frames[self._held(index)].image
+
+    def time(self, index: int) -> float:
+        return self.frames[self._held(index)].time - self.origin
+
+    def faces(self, index: int) -> tuple[Face, ...]:
+        found = self.people[self._held(index)]
+        if not self.crops or index != self.anchor:
+            return found
+        image = self.image(index)
+        return tuple(replace(face, crop=crop_face(image, face.box, self.crops)) for face in found)
+
+    def map(self, name: str, index: int) -> NDArray[np.uint8]:
+        return self.maps[name].map
+
+    def _held(self, index: int) -> int:
+        """Frames that are no longer held are stood in for by the oldest that is."""
+        return max(index, self.anchor - len(self.frames) + 1)
+
+
+class History:
+    """Frames in order, without gaps: dropped frames never come here.
+
+    Args:
+        before: frames before its anchor that the longest window wants.
+        size: (height, width) of the frames.
+    """
+
+    def __init__(self, before: int, size: tuple[int, int]) -> None:
+        self._depth, self._size = before + 1 + MARGIN, size
+        self._changed = threading.Condition()
+        self._frames: dict[int, Frame] = {}
+        self._tracker = FaceTracker()
+        self._detected = -1
+        self._maps: dict[str, Known] = {}
+        self.newest = -1
+
+    def add(self, image: NDArray[np.uint8], time: float) -> int:
+        """A new frame; returns its index. The oldest one is forgotten."""
+        with self._changed:
+            self.newest += 1
+            self._frames[self.newest] = Frame(self.newest, time, image)
+            old = self.newest - self._depth
+            self._frames.pop(old, None)
+            # The tracker must be able to answer for the oldest frame held, however long ago faces were looked for.
+            self._tracker.drop_before(old + 1)
+            self._changed.notify_all()
+            return self.newest
+
+    def wait_beyond(self, index: int, timeout: float, faces: bool = False) -> int:
+        """The newest frame after ``index`` (with ``faces``: the newest whose faces are known), or -1 in vain."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._last(faces) > index, timeout)
+            last = self._last(faces)
+            return last if last > index else -1
+
+    def _last(self, faces: bool) -> int:
+        return self._detected if faces else self.newest
+
+    def frame(self, index: int) -> Frame:
+        with self._changed:
+            return self._frames[index]
+
+    def detected(self, index: int, detections: Sequence[dict[str, Any]]) -> None:
+        """The faces of a frame."""
+        with self._changed:
+            self._tracker.push(index, detections)
+            self._detected = index
+            self._changed.notify_all()
+
+    def made(self, name: str, known: Known) -> None:
+        """A new map of a cue."""
+        with self._changed:
+            self._maps[name] = known
+            self._changed.notify_all()
+
+    def held(self) -> int:
+        """How many frames are held."""
+        with self._changed:
+            return len(self._frames)
+
+    def has(self, names: Sequence[str]) -> bool:
+        """Whether each of these cues has made a map."""
+        with self._changed:
+            return all(name in self._maps for name in names)
+
+    def now(self) -> tuple[tuple[Face, ...], dict[str, Known]]:
+        """The people and the maps as they are known at this moment."""
+        with self._changed:
+            return self._people(self._detected), dict(self._maps)
+
+    def view(self, anchor: int, before: int, faces: bool, crops: int, origin: float = 0.0) -> View:
+        """The window that ends at ``anchor``. Its first frames may be gone already."""
+        with self._changed:
+            wanted = [k for k in range(max(0, anchor - before), anchor + 1) if k in self._frames]
+            people = {k: self._people(k) for k in wanted} if faces or crops else {}
+            frames = {k: self._frames[k] for k in wanted}
+            return View(anchor, frames, people, dict(self._maps), self._size, crops, origin)
+
+    def _people(self, index: int) -> tuple[Face, ...]:
+        try:
+            return self._tracker.faces(min(index, self._detected)) if self._detected >= 0 else ()
+        except LookupError:  # before the first detection
+            return ()

@@ -1,0 +1,128 @@
+"""Where people look, as a robot wants to know it: one point, in the picture and in angles, at a steady rate."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.cues.external.middleware import speaker
+from gazenet.inference.person_attention import peak
+from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.sink import writing
+
+
+@dataclass(frozen=True)
+class GazeTarget:
+    """``x``, ``y``: 0..1 from the top left of the picture. ``yaw_deg`` grows to the right, ``pitch_deg`` upwards, both
+    0 in the middle. ``strength``: the part of all attention within a tenth of the picture's width around the point."""
+
+    frame: int
+    time_s: float
+    x: float
+    y: float
+    yaw_deg: float
+    pitch_deg: float
+    strength: float
+
+
+def angles(x: float, y: float, size: tuple[int, int], field_of_view: float) -> tuple[float, float]:
+    """(yaw, pitch) in degrees of a point 0..1 of a picture ``size`` (height, width), seen through a pinhole camera
+    whose horizontal field of view is given in degrees."""
+    reach = math.tan(math.radians(field_of_view) / 2)
+    yaw = math.atan((2 * x - 1) * reach)
+    pitch = math.atan((1 - 2 * y) * reach * size[0] / size[1])
+    return math.degrees(yaw), math.degrees(pitch)
+
+
+def find_target(
+    saliency: NDArray[np.float32], frame: int, time: float, size: tuple[int, int], field_of_view: float
+) -> GazeTarget:
+    """The peak of a map ``[h, w]`` that covers a picture of ``size`` (height, width)."""
+    x, y = peak(saliency, size)
+    x, y = x / size[1], y / size[0]
+    height, width = saliency.shape
+    rows, columns = np.mgrid[:height, :width]
+    near = np.hypot((columns + 0.5) - x * width, (rows + 0.5) - y * height) <= width / 10
+    total = float(saliency.sum())
+    strength = float(saliency[near].sum()) / total if total > 0 else 0.0
+    yaw, pitch = angles(x, y, size, field_of_view)
+    return GazeTarget(frame, *(round(float(value), 4) for value in (time, x, y, yaw, pitch, strength)))
+
+
+class Receiver(Protocol):
+    """Takes targets: a file, a middleware."""
+
+    def send(self, target: dict[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class TargetFile:
+    """One JSON object per line, there as soon as it is written: other programs follow the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with writing(path):
+            self._file = path.open("w", encoding="utf-8", buffering=1)
+
+    def send(self, target: dict[str, Any]) -> None:
+        with writing(self._path):
+            self._file.write(json.dumps(target) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class TargetTopic:
+    """Publishes every target on a topic, for robots. Raises UsageError where the middleware cannot be used."""
+
+    def __init__(self, topic: str, middleware: str) -> None:
+        self._speaker = speaker(topic, middleware)
+
+    def send(self, target: dict[str, Any]) -> None:
+        self._speaker.publish(target)
+
+    def close(self) -> None:
+        self._speaker.close()
+
+
+class TargetSink:
+    """Sends a target for the newest frame, no more often than ``rate`` times a second."""
+
+    name = "target"
+    files: tuple[str, ...] = ("targets.jsonl",)
+
+    def __init__(self, rate: float, field_of_view: float, *receivers: Receiver) -> None:
+        self._pause, self._field_of_view = 1 / rate, field_of_view
+        self._receivers = list(receivers)
+        self._due = -math.inf
+
+    def open(self, context: SinkContext) -> None:
+        self._size = context.frame_size
+        self._receivers.append(TargetFile(context.folder / self.files[0]))
+
+    def write(self, chunk: ChunkResult) -> None:
+        nobody_knows = not any("age_s" in records[-1] for records in chunk.records.values())
+        if not len(chunk.saliency) or nobody_knows or chunk.times[-1] < self._due:
+            return
+        time = float(chunk.times[-1])
+        # From the time it was due: the rate holds on average although frames come when they come.
+        self._due = max(self._due, time - self._pause) + self._pause
+        frame = chunk.start + len(chunk) - 1
+        target = find_target(chunk.saliency[-1], frame, time, self._size, self._field_of_view)
+        for receiver in self._receivers:
+            receiver.send(asdict(target))
+
+    def close(self, summary: dict[str, Any]) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        """Lets the receivers go; what was sent stays."""
+        while self._receivers:
+            self._receivers.pop().close()

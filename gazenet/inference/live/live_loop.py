@@ -1,0 +1,263 @@
+"""One live run: frames in, the newest one through all stages, results out, until somebody says stop.
+
+::
+
+    grabber ──Latest──> main loop ──────────────────────────────> sinks (recording, table, target, window)
+                          │  ^ newest maps, with their age
+                          v  │
+                        History <──> faces, cues: a thread each, at its own pace (Governor)
+
+The main loop never waits for a cue. What bounds the delay: one frame in ``Latest``, one in the loop. What bounds the
+memory: ``History``, the sound ring, histograms of durations; a row of figures per minute is all that grows.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.cues.colour_pictures import TAKEN, as_pictures
+from gazenet.cues.extractor import Record, VideoContext
+from gazenet.cues.runner import neutral_map
+from gazenet.errors import GazenetError, MediaError
+from gazenet.guard.guarded_call import guarded
+from gazenet.inference.engine.integrator_stream import open_stream
+from gazenet.inference.engine.stage_graph import Cue, Graph
+from gazenet.inference.live.causal_smoothing import Smoother
+from gazenet.inference.live.display_window import Closed
+from gazenet.inference.live.frame_history import History, Known
+from gazenet.inference.live.latest_value import Ended, Latest, Stalled
+from gazenet.inference.live.rate_controller import Governor
+from gazenet.inference.live.run_statistics import ROW_S, Durations, Rows, Told
+from gazenet.inference.live.stage_threads import CueWork, Stage, as_text, face_work
+from gazenet.inference.results import ChunkResult
+from gazenet.inference.sinks.sink import Sink
+from gazenet.inference.sizes import map_size
+from gazenet.media.live.live_source import LiveFrame, LiveSource
+from gazenet.media.live.sound_ring import SoundRing
+
+PATIENCE_S = 5.0
+"""Seconds a stage is given to end."""
+
+
+class LiveLoop:
+    """Runs a loaded graph on a live source.
+
+    Args:
+        graph: the plugins; ``graph.config.realtime`` says how to keep up.
+        source: where frames come from; closed at the end.
+        sinks: opened already; each gets chunks of one frame, records with ``age_s`` per cue.
+        sound: what is heard beside the pictures, if anything.
+        row_s: seconds of a row of ``told.rows``.
+    """
+
+    def __init__(
+        self, graph: Graph, source: LiveSource, sinks: Sequence[Sink], sound: SoundRing | None, row_s: float = ROW_S
+    ) -> None:
+        self._graph, self._source, self._sinks, self._sound = graph, source, sinks, sound
+        self._settings = graph.config.realtime
+        self._map_size = map_size(source.size, graph.config.map_size)
+        before = max((cue.spec.window.before for cue in graph.cues), default=0)
+        self._history = History(before, source.size)
+        target = min(self._settings.target_rate or source.rate, source.rate)
+        self._governor = Governor(target, self._settings.adaptive)
+        self._latest: Latest[LiveFrame] = Latest()
+        self._smoother = Smoother(self._settings.smoothing_s)
+        self._failure: Exception | None = None
+        self._cut_off = 0
+        self.told = Told(Durations(cue.name for cue in graph.cues))
+        self._rows = Rows(self.told, self._governor, row_s)
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Ends the run after the frame at hand; safe to call from a signal handler or another thread."""
+        self._stop.set()
+
+    def run(self) -> Told:
+        """Works until the source ends, :meth:`stop`, the window is closed, or the time is over.
+
+        Raises MediaError where the source is lost, PluginError where a cue fails (unless failing cues are skipped);
+        what was shown until then has reached the sinks.
+        """
+        self._began = time.monotonic()
+        stages = self._stages()
+        grabber = threading.Thread(target=self._grab, name="gazenet-grabber", daemon=True)
+        grabber.start()
+        for stage in stages:
+            stage.start()
+        try:
+            self._loop()
+        finally:
+            self._stop.set()
+            for stage in stages:
+                stage.stop()
+            slow = [stage.name for stage in stages if not stage.join(PATIENCE_S)]
+            self.told.notes += [f"{name} did not end within {PATIENCE_S:g} s and was left behind" for name in slow]
+            grabber.join(PATIENCE_S)
+            self.told.runs = {stage.name: stage.latency for stage in stages}
+            self._count(last=True)
+        return self.told
+
+    def _count(self, last: bool = False) -> float:
+        """Brings the counts up to this moment, in which no frame is at hand; seconds since the beginning."""
+        counts = self.told.counts
+        counts.captured, counts.replaced, waiting = self._latest.counted()
+        counts.unfinished = self._cut_off + waiting
+        counts.seconds = time.monotonic() - self._began
+        self._rows.observe(counts.seconds, {"waiting": waiting, "history": self._history.held()}, last)
+        return counts.seconds
+
+    def _grab(self) -> None:
+        """Reads the source as fast as it gives; closes it."""
+        try:
+            while not self._stop.is_set():
+                frame = self._source.read()
+                if frame is None:
+                    break
+                self._latest.put(frame)
+            self._latest.end()
+        except Exception as error:
+            self._latest.end(error)
+        finally:
+            self._source.close()
+
+    def _stages(self) -> list[Stage]:
+        config, rate = self._graph.config, self._source.rate
+        context = VideoContext(self._source.name, *self._source.size, rate, None)
+        stages = []
+        if self._graph.faces is not None:
+            work = face_work(self._graph.faces, self._history, self._source.size)
+            newest = self._history.wait_beyond
+            stages.append(Stage("faces", config.faces.stride / rate, work, newest, self._governor, self._fail))
+        for cue in self._graph.cues:
+            made = CueWork(cue, self._history, context, self._map_size, self._sound, self._began)
+            pace = cue.runner.stride / rate
+            failed = self._failing(cue)
+            stages.append(Stage(cue.name, pace, made, made.newest, self._governor, failed))
+        return stages
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._stop.set()
+
+    def _failing(self, cue: Cue) -> Any:
+        def failed(error: Exception) -> None:
+            if self._graph.config.on_error == "fail":
+                self._fail(error)
+                return
+            self.told.notes.append(f"skipped cue {cue.name}: {as_text(error)}; neutral maps stand in for it")
+            neutral = neutral_map(cue.spec, self._map_size)
+            self._history.made(cue.name, Known(neutral, {"skipped": True}, self._history.newest, 0.0))
+
+        return failed
+
+    def _loop(self) -> None:
+        stream = self._stream()
+        pace, due = 1 / self._governor.target, 0.0
+        second, shown_then, status = 1.0, 0, self._settings.status_s
+        while not self._stop.is_set():
+            frame = self._next()
+            if frame is None:
+                break
+            now = frame.taken - self._began
+            # A frame that comes a little early is not worth dropping: half a period of grace.
+            if now < due - pace / 2:
+                self.told.counts.early += 1
+                continue
+            due = max(due, now - pace) + pace
+            self._cut_off = 1
+            try:
+                self._show(frame, now, stream)
+            except Closed:
+                break
+            self._cut_off = 0
+            elapsed = time.monotonic() - self._began
+            if elapsed >= second:
+                shown = self.told.counts.shown
+                self._governor.observe((shown - shown_then) / (elapsed - second + 1))
+                self._count()
+                second, shown_then = elapsed + 1, shown
+            if elapsed >= status:
+                status += self._settings.status_s
+                print(self.status(elapsed), file=sys.stderr, flush=True)
+            if self._settings.seconds is not None and elapsed >= self._settings.seconds:
+                break
+        if self._failure is not None:
+            raise self._failure
+
+    def _next(self) -> LiveFrame | None:
+        try:
+            return self._latest.take(self._settings.stall_s)
+        except Ended:
+            return None
+        except Stalled:
+            if self._stop.is_set():
+                return None
+            raise MediaError(
+                f"{self._source.name}: no frame for {self._settings.stall_s:g} s (unplugged, or the stream stalls)"
+            ) from None
+
+    def _stream(self) -> Any:
+        """The integrator without its own smoothing, which would wait for frames to come."""
+        integrator = self._graph.integrator
+        if integrator is None:
+            return None
+        return open_stream(replace(integrator, spec=integrator.spec.model_copy(update={"smoothing": 0})))
+
+    def _show(self, frame: LiveFrame, now: float, stream: Any) -> None:
+        index = self._history.add(frame.image, now)
+        people, known = self._history.now()
+        maps, records = self._cues(known, now)
+        saliency, gates = np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32)
+        if stream is not None:
+            fused = stream.push({**maps, **self._pictures(known)})
+            saliency, gates = self._smoother.push(fused.saliency[0], now)[None], fused.gates
+        result = ChunkResult(index, [frame.image], np.array([now]), saliency, gates, [people], maps, records)
+        for sink in self._sinks:
+            with guarded(f"sink {sink.name}", f"frame {index}", own=(GazenetError, Closed)):
+                sink.write(result)
+        self._rows.shown(time.monotonic() - frame.taken)
+
+    def _cues(
+        self, known: dict[str, Known], now: float
+    ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, list[Record]]]:
+        """The newest map of every cue ``[1, h, w]``, and its record with the age in seconds."""
+        maps: dict[str, NDArray[np.uint8]] = {}
+        records: dict[str, list[Record]] = {}
+        for cue in self._graph.cues:
+            found = known.get(cue.name)
+            if found is None:
+                maps[cue.name] = neutral_map(cue.spec, self._map_size)[None]
+                records[cue.name] = [{}]
+                continue
+            age = now - found.time
+            self._rows.age(cue.name, age)
+            maps[cue.name] = found.map[None]
+            records[cue.name] = [{**found.record, "age_s": round(age, 3)}]
+        return maps, records
+
+    def _pictures(self, known: dict[str, Known]) -> dict[str, NDArray[np.uint8]]:
+        """The newest coloured pictures ``[1, h, w, 3]`` of the cues that the integrator takes them of, or black."""
+        assert self._graph.integrator is not None
+        planes = {cue: known[cue].picture if cue in known else None for cue in self._graph.integrator.spec.pictured}
+        empty = np.zeros((3, *TAKEN), np.uint8)
+        return {cue: as_pictures(empty if one is None else one)[None] for cue, one in planes.items()}
+
+    def status(self, elapsed: float) -> str:
+        """One line: rate, what was dropped, delays, how old the cues are, how far the pace is stretched."""
+        told, latency = self.told, self.told.whole.latency
+        dropped = self._latest.counted()[1] + told.counts.early
+        ages = ", ".join(f"{name} {1000 * age.percentile(50):.0f}" for name, age in told.whole.ages.items())
+        stretched = f", cues at 1/{self._governor.factor:.1f} of their pace" if self._governor.factor > 1 else ""
+        return (
+            f"{elapsed:.0f} s: {told.counts.shown / elapsed:.1f} of {self._governor.target:.1f} frames/s, "
+            f"{dropped} dropped, delay {1000 * latency.percentile(50):.0f} ms (95 %: "
+            f"{1000 * latency.percentile(95):.0f}){stretched}; age in ms: {ages}"
+        )

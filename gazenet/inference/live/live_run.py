@@ -1,0 +1,203 @@
+"""``gasp_infer --realtime``: opens the source, the sinks and the sound, runs one live run, leaves a record."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+from gazenet.config.inference import InferConfig
+from gazenet.errors import GazenetError, UsageError
+from gazenet.files import write_json
+from gazenet.guard.guarded_call import guarded
+from gazenet.inference.cache.earlier_results import as_kept
+from gazenet.inference.cache.run_record import versions
+from gazenet.inference.engine.pipeline import prepare_threads, wanted_sinks, writable
+from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.live.csv_table import LiveTable
+from gazenet.inference.live.display_window import WindowSink
+from gazenet.inference.live.gaze_target import TargetSink, TargetTopic
+from gazenet.inference.live.latency_histogram import table
+from gazenet.inference.live.live_loop import LiveLoop
+from gazenet.inference.live.run_statistics import Told
+from gazenet.inference.results import SinkContext
+from gazenet.inference.sinks.sink import Sink
+from gazenet.inference.sizes import map_size
+from gazenet.media.frames import VideoInfo
+from gazenet.media.live.live_source import LiveSource
+from gazenet.media.live.microphone import Microphone
+from gazenet.media.live.open_source import is_live, open_live
+from gazenet.media.live.sound_ring import SoundRing
+from gazenet.media.source_id import display_name
+from gazenet.redaction import without_secrets
+
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that end a run as wished, unless they are ignored (nohup)."""
+
+
+def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
+    """One live run on ``camera:N``, a URL or a file at its own pace; its results are in a folder of its own.
+
+    The folder ``<output_dir>/<name>-<date>-<time>`` gets ``live.csv``, ``live.json`` and what the config's outputs
+    and ``realtime.target`` say. Ctrl-C ends the run as wished; a second one breaks it off.
+
+    Raises UsageError for a wrong request, MediaError or PluginError for what fails on the way; results until then
+    are kept.
+    """
+    prepare_threads(config)
+    output_dir = writable(output_dir)
+    graph = build_graph(config)
+    settings = config.realtime
+    with ExitStack() as stack:
+        source = open_live(name, config.max_side, settings.loop, settings.stall_s)
+        stack.callback(source.close)
+        notes: list[str] = []
+        sound = _sound(config, name, source, notes, stack)
+        stem = Path(source.name).stem
+        folder = new_folder(output_dir, f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        sinks = _opened(_sinks(graph), live_context(graph, source, folder), stack)
+        loop = LiveLoop(graph, source, sinks, sound)
+        loop.told.notes += notes
+        failure: GazenetError | None = None
+        with _interrupts(loop):
+            try:
+                loop.run()
+            except GazenetError as error:
+                failure = error
+        _close(sinks, loop.told, folder, config, failure)
+    _print(loop.told, folder)
+    if failure is not None:
+        raise failure
+    return loop.told
+
+
+def new_folder(home: Path, name: str) -> Path:
+    """A folder that nobody else has, called by the name or, where that is taken, with a number behind it."""
+    for number in itertools.count(1):
+        folder = home / (name if number == 1 else f"{name}_{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(f"output_dir {folder}: cannot be written ({error.strerror}); choose another") from None
+        return writable(folder)
+    raise AssertionError("there is always another number")
+
+
+def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str], stack: ExitStack) -> SoundRing | None:
+    """The source's own sound, or the microphone beside a camera; None where nobody listens."""
+    wanted = config.realtime.microphone
+    if wanted == "none":
+        return None
+    if wanted == "auto":
+        if source.sound is not None or not is_live(name):
+            return source.sound
+        try:
+            microphone = Microphone()
+        except UsageError as error:
+            notes.append(f"no sound: {error}")
+            return None
+    else:
+        microphone = Microphone(wanted)
+    stack.callback(microphone.close)
+    return microphone.ring
+
+
+def _sinks(graph: Graph) -> list[Sink]:
+    settings = graph.config.realtime
+    sinks: list[Sink] = list(wanted_sinks(graph.config, graph.integrator is not None))
+    if any(sink.name == "report" for sink in sinks):
+        raise UsageError("outputs.report: a live run has no report; set it to false")
+    sinks.append(LiveTable())
+    target = settings.target
+    if target is not None:
+        robots = [TargetTopic(target.topic, target.middleware)] if target.topic else []
+        sinks.append(TargetSink(target.rate, target.field_of_view, *robots))
+    if settings.window:
+        sinks.append(WindowSink())
+    return sinks
+
+
+def live_context(graph: Graph, source: LiveSource, folder: Path) -> SinkContext:
+    """What the sinks of a live run are told."""
+    config = graph.config
+    height, width = source.size
+    rate = Fraction(source.rate).limit_denominator(1001)
+    info = VideoInfo(Path(source.name), width, height, rate, None, None, 0, False, None, None)
+    gates = graph.integrator.spec.cues if graph.integrator is not None else ()
+    names = tuple(cue.name for cue in graph.cues)
+    size = map_size(source.size, config.map_size)
+    facts = config.model_dump(mode="json")
+    return SinkContext(folder, Path(source.name), info, source.size, size, names, gates, facts)
+
+
+def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[Sink]:
+    for sink in sinks:
+        stack.callback(sink.abort)
+        with guarded(f"sink {sink.name}", "opening", own=(GazenetError,)):
+            sink.open(context)
+    return sinks
+
+
+@contextmanager
+def _interrupts(loop: LiveLoop) -> Iterator[None]:
+    """The first Ctrl-C (or a polite kill) ends the run, the second is as rude as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, previous[number])
+        loop.stop()
+
+    ending = [number for name in ENDING if (number := getattr(signal, name, None))]
+    handlers = {int(number): signal.getsignal(number) for number in ending}
+    previous = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
+    for number in previous:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _close(sinks: list[Sink], told: Told, folder: Path, config: InferConfig, failure: GazenetError | None) -> None:
+    """Publishes every output; also after a failure, for what was shown is worth keeping."""
+    facts = config.model_dump(mode="json")
+    summary = {"timings": {}, "warnings": told.notes, "versions": versions(), "config": facts}
+    for sink in sinks:
+        with guarded(f"sink {sink.name}", "closing", own=(GazenetError,)):
+            sink.close({**summary, "frames": told.counts.shown})
+    ended = {"ended_by": str(failure)} if failure is not None else {}
+    write_json(folder / "live.json", as_kept({**told.summary(), **ended, "versions": versions(), "config": facts}))
+
+
+def _print(told: Told, folder: Path) -> None:
+    counts = told.counts
+    for note in told.notes:
+        print(without_secrets(note), file=sys.stderr)
+    rate = counts.shown / counts.seconds if counts.seconds else 0.0
+    print(
+        f"{counts.captured} frames came in {counts.seconds:.1f} s, {counts.shown} shown ({rate:.1f} frames/s), "
+        f"{counts.dropped} dropped ({counts.replaced} for newer ones, {counts.early} ahead of the target rate, "
+        f"{counts.unfinished} unfinished at the end); results in {display_name(folder)}"
+    )
+    rows = {"delay": told.whole.latency}
+    rows |= {f"age of {name}": age for name, age in told.whole.ages.items()}
+    rows |= {f"one run of {name}": run for name, run in told.runs.items()}
+    lines = table(rows)
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    for line in lines:
+        print(
+            "  ".join(
+                [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
+            )
+        )

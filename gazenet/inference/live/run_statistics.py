@@ -1,0 +1,147 @@
+"""What a live run tells of itself: counts, delays, ages of cues; as a whole, and in a row per minute."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gazenet.inference.live.latency_histogram import Latency
+from gazenet.inference.live.rate_controller import Governor
+
+ROW_S = 60.0
+"""Seconds of a row: a kilobyte each, a day of them is a megabyte and a half."""
+
+
+@dataclass
+class Counts:
+    """What happened to the frames, each counted where it happens: ``captured`` = ``shown`` + ``dropped``.
+
+    Dropped are ``replaced`` ones, that a newer one took the place of; ``early`` ones, ahead of the target rate; and
+    those ``unfinished`` when the run ended (of a run under way: one that waits).
+    """
+
+    captured: int = 0
+    shown: int = 0
+    replaced: int = 0
+    early: int = 0
+    unfinished: int = 0
+    seconds: float = 0.0
+
+    @property
+    def dropped(self) -> int:
+        return self.replaced + self.early + self.unfinished
+
+    def summary(self) -> dict[str, Any]:
+        return {**vars(self), "dropped": self.dropped, "seconds": round(self.seconds, 2)}
+
+
+class Durations:
+    """Delays, and ages of every cue's map. ``latency``: from a frame's arrival until its results had left."""
+
+    def __init__(self, cues: Iterable[str]) -> None:
+        self.latency = Latency()
+        self.ages = {cue: Latency() for cue in cues}
+
+    def summary(self) -> dict[str, Any]:
+        """Milliseconds."""
+        return {
+            "latency_ms": self.latency.summary(),
+            "cue_age_ms": {name: age.summary() for name, age in self.ages.items()},
+        }
+
+
+@dataclass
+class Told:
+    """How a live run went; ``rows`` are in time order, see :class:`Rows`."""
+
+    whole: Durations
+    counts: Counts = field(default_factory=Counts)
+    runs: dict[str, Latency] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    highest_factor: float = 1.0
+
+    def summary(self) -> dict[str, Any]:
+        """For ``live.json``; times in milliseconds."""
+        counts = self.counts
+        return {
+            "frames": counts.summary(),
+            "frames_per_s": round(counts.shown / counts.seconds, 2) if counts.seconds else 0.0,
+            **self.whole.summary(),
+            "stage_ms": {name: run.summary() for name, run in self.runs.items()},
+            "highest_pace_factor": round(self.highest_factor, 2),
+            "rows": self.rows,
+            "notes": self.notes,
+        }
+
+
+class Rows:
+    """Sums a run up in rows: whether it is in its last minute as it was in its first.
+
+    A row has the counts of its time (captured = shown + dropped, but for the one that waits at either end), its own
+    percentiles, the most that was held anywhere, the steps of the governor, and the resident memory at its end.
+
+    Args:
+        told: receives the rows, and every duration.
+        governor: its factor and steps are told.
+        seconds: length of a row.
+    """
+
+    def __init__(self, told: Told, governor: Governor, seconds: float = ROW_S) -> None:
+        self._told, self._governor, self._seconds = told, governor, seconds
+        self._begin(0.0)
+
+    def _begin(self, now: float) -> None:
+        self._since, self._before = now, Counts(**vars(self._told.counts))
+        self._recent = Durations(self._told.whole.ages)
+        self._held: dict[str, int] = {}
+        self._steps = self._governor.slower, self._governor.faster
+
+    def shown(self, delay: float) -> None:
+        """A frame's results have left, ``delay`` seconds after it came."""
+        self._told.counts.shown += 1
+        for one in (self._told.whole, self._recent):
+            one.latency.add(delay)
+
+    def age(self, cue: str, seconds: float) -> None:
+        """How old the map of a cue is that was shown."""
+        for one in (self._told.whole, self._recent):
+            one.ages[cue].add(seconds)
+
+    def observe(self, now: float, held: Mapping[str, int], last: bool = False) -> None:
+        """Told once a second, and at the end, how many things are held where; closes the row when its time is over."""
+        for name, number in {**held, "threads": threading.active_count()}.items():
+            self._held[name] = max(number, self._held.get(name, 0))
+        self._told.highest_factor = max(self._told.highest_factor, self._governor.factor)
+        if last or now - self._since >= self._seconds:
+            self._told.rows.append(self._row(now))
+            self._begin(now)
+
+    def _row(self, now: float) -> dict[str, Any]:
+        counts = self._told.counts
+        names = ("captured", "shown", "replaced", "early", "unfinished")
+        return {
+            "from_s": round(self._since, 2),
+            "until_s": round(now, 2),
+            **{name: getattr(counts, name) - getattr(self._before, name) for name in names},
+            "dropped": counts.dropped - self._before.dropped,
+            **self._recent.summary(),
+            "most_held": self._held,
+            "pace_factor": round(self._governor.factor, 2),
+            "slower_steps": self._governor.slower - self._steps[0],
+            "faster_steps": self._governor.faster - self._steps[1],
+            "resident_mb": resident_mb(),
+        }
+
+
+def resident_mb() -> float | None:
+    """Megabytes of this process that are in memory; None where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except OSError:
+        return None
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)

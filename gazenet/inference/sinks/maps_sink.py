@@ -1,0 +1,70 @@
+"""``saliency.npy``: the maps themselves, one per frame."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gazenet import files
+from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.sink import writing
+from gazenet.maps.map_store import HEADER, npy_header
+
+
+class MapsSink:
+    """Float16 ``[frames, h, w]``, each frame divided by its maximum; the sums before scaling in ``saliency_sums.npy``.
+
+    Frames are appended as they come: memory does not grow with the video. A frame of zeros stays zero.
+    """
+
+    name = "maps"
+    files = ("saliency.npy", "saliency_sums.npy")
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+        self._temporary: Path | None = None
+        self._sums: list[np.ndarray] = []
+
+    def open(self, context: SinkContext) -> None:
+        self._target, self._shape = context.folder / self.files[0], context.map_size
+        with writing(self._target):
+            self._temporary = context.folder / f".saliency.{os.getpid()}.tmp"
+            self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            files.write_all(self._descriptor, bytes(HEADER))
+
+    def write(self, chunk: ChunkResult) -> None:
+        if not len(chunk.saliency):
+            return
+        peak = chunk.saliency.max(axis=(1, 2), keepdims=True)
+        scaled = chunk.saliency / np.where(peak > 0, peak, 1)
+        self._shape = (scaled.shape[1], scaled.shape[2])
+        self._sums.append(chunk.saliency.sum(axis=(1, 2), dtype=np.float64).astype(np.float32))
+        with writing(self._target):
+            files.write_all(self._descriptor, np.ascontiguousarray(scaled, np.float16).tobytes())
+
+    def close(self, summary: dict[str, Any]) -> None:
+        sums = np.concatenate(self._sums) if self._sums else np.zeros(0, np.float32)
+        assert self._temporary is not None
+        with writing(self._target):
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            files.write_all(self._descriptor, npy_header((len(sums), *self._shape), "<f2"))
+            files._os_fsync(self._descriptor)
+            self._close()
+            files.publish(self._temporary, self._target)
+            with files.atomic_write(self._target.with_name(self.files[1])) as file:
+                np.save(file, sums)
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def abort(self) -> None:
+        self._close()
+        if self._temporary is not None:
+            with contextlib.suppress(OSError):
+                self._temporary.unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""``report.html``: one page to look at everything together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gazenet.inference.person_attention import face_shares
+from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.sink import writing
+from gazenet.media.source_id import display_name
+from gazenet.redaction import recorded
+from gazenet.report.html_report import ReportBuilder
+
+
+class ReportSink:
+    """Feeds the report frame by frame; it keeps what it shows."""
+
+    name = "report"
+    files = ("report.html",)
+
+    def open(self, context: SinkContext) -> None:
+        self._context = context
+        self._report = ReportBuilder(
+            context.folder / self.files[0],
+            title=display_name(context.source.name),
+            cues=context.cues,
+            gates=context.gates,
+        )
+
+    def write(self, chunk: ChunkResult) -> None:
+        size = (self._context.info.height, self._context.info.width)
+        for k in range(len(chunk)):
+            saliency = chunk.saliency[k] if len(chunk.saliency) else None
+            shares = face_shares(saliency, chunk.faces[k], size)[0] if saliency is not None else {}
+            self._report.add(
+                chunk.start + k,
+                float(chunk.times[k]),
+                chunk.images[k],
+                saliency,
+                {name: maps[k] for name, maps in chunk.cues.items()},
+                [float(gate) for gate in chunk.gates[k]] if len(chunk.gates) else [],
+                shares,
+                {face.track: face.box for face in chunk.faces[k]},
+                size,
+            )
+
+    def close(self, summary: dict[str, Any]) -> None:
+        with writing(self._context.folder / self.files[0]):
+            self._report.finish({**recorded(summary), "config": recorded(summary.get("config"), config=True)})
+
+    def abort(self) -> None:
+        """Nothing is written before ``close``."""

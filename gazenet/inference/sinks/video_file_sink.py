@@ -1,0 +1,54 @@
+"""What the two video outputs share: an encoder that publishes its file when all went well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.inference.sinks.sink import writing
+from gazenet.media.encode import VideoWriter
+
+
+class VideoSink:
+    """Encodes one picture per frame; subclasses draw it."""
+
+    name = ""
+    files: tuple[str, ...] = ()
+    with_sound = True
+
+    def __init__(self) -> None:
+        self._writer: VideoWriter | None = None
+        self.notes: list[str] = []
+
+    def open(self, context: SinkContext) -> None:
+        self.context = context
+        height, width = context.frame_size
+        sound = context.source if self.with_sound and context.info.has_audio else None
+        path = context.folder / self.files[0]
+        with writing(path):
+            self._writer = VideoWriter(path, width, height, context.info.rate, sound).__enter__()
+
+    def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
+        """The picture of the chunk's k-th frame, RGB uint8 of the context's frame size."""
+        raise NotImplementedError
+
+    def write(self, chunk: ChunkResult) -> None:
+        assert self._writer is not None
+        for k in range(len(chunk)):
+            self._writer.write(self.draw(chunk, k), float(chunk.times[k]))
+
+    def close(self, summary: dict[str, Any]) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with writing(self.context.folder / self.files[0]):
+                writer.__exit__(None, None, None)
+            self.notes += [f"{self.files[0]}: {line}" for line in writer.warnings]
+
+    def abort(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            stop = RuntimeError("aborted")
+            writer.__exit__(RuntimeError, stop, None)

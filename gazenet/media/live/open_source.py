@@ -1,0 +1,39 @@
+"""A live source by what the user typed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from gazenet.errors import UsageError
+from gazenet.media.live.live_source import LiveSource
+from gazenet.media.source_id import checked_file
+from gazenet.redaction import one_line
+
+SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "srt://")
+
+
+def is_live(text: str) -> bool:
+    """Whether a text names a camera or a network stream rather than a file."""
+    return text.startswith(("camera:", *SCHEMES))
+
+
+def open_live(text: str, max_side: int | None = None, loop: bool = False, stall_s: float = 5.0) -> LiveSource:
+    """``camera:N``, a URL, or a file (played at its own pace).
+
+    Raises UsageError for what is none of them, MediaError for what cannot be opened.
+    """
+    if text.startswith("camera:"):
+        number = re.fullmatch(r"camera:(\d+)", text)
+        if number is None:
+            raise UsageError(f"{one_line(text)}: a camera is camera:0, camera:1, ...")
+        from gazenet.media.live.camera import Camera
+
+        return Camera(int(number[1]), max_side)
+    if text.startswith(SCHEMES):
+        from gazenet.media.live.network_stream import NetworkStream
+
+        return NetworkStream(text, max_side, stall_s)
+    from gazenet.media.live.paced_file import PacedFile
+
+    return PacedFile(checked_file(Path(text)), max_side, loop)

@@ -1,0 +1,71 @@
+"""Still pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.errors import MediaError
+from gazenet.media.pixels import rgb_of
+from gazenet.media.source_id import checked_file, display_name
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ORIENTATION, LYING = 274, 5
+"""EXIF's tag of how a picture is turned, and the first of its values that swap width and height."""
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """A picture as RGB uint8 ``[H, W, 3]``, upright by its EXIF orientation; of several pictures the first.
+
+    Transparency lies over black; what becomes of more than 8 bits is said at :func:`~gazenet.media.pixels.rgb_of`.
+    Raises MediaError where it is unreadable, truncated, of values that cannot be scaled, or beyond 180 million pixels.
+    """
+    with opened_picture(path) as picture:
+        return upright(picture)
+
+
+@contextmanager
+def opened_picture(path: str | Path) -> Iterator[Image]:
+    """Pillow's picture, which stands at the first of several. Raises MediaError, also for what fails inside."""
+    from PIL import Image
+
+    file = checked_file(path)
+    name = display_name(file)
+    try:
+        with Image.open(file) as opened:
+            yield opened
+    except Image.DecompressionBombError:
+        raise MediaError(f"{name}: has too many pixels; scale it down first") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        cause = "of an unknown format" if "identify" in str(error) else " ".join(str(error).split())
+        raise MediaError(f"{name}: not a readable picture ({cause or 'damaged'})") from None
+
+
+def upright(picture: Image) -> NDArray[np.uint8]:
+    """The picture at which Pillow stands, RGB uint8 ``[H, W, 3]``. Raises OSError and ValueError as Pillow does."""
+    from PIL import ImageOps
+
+    picture.load()  # unlike other readers, this refuses pictures that end too early
+    return rgb_of(ImageOps.exif_transpose(picture))
+
+
+def read_grey(path: str | Path) -> NDArray[np.uint8]:
+    """A picture as grey uint8 ``[H, W]``, as :func:`read_image` reads it. Raises MediaError."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) of a picture, upright, of which only the beginning is read. Raises MediaError."""
+    with opened_picture(path) as picture:
+        width, height = picture.size
+        turned = picture.getexif().get(ORIENTATION, 1) >= LYING
+    return (width, height) if turned else (height, width)

@@ -1,0 +1,92 @@
+"""Videos that are folders of pictures, one picture per frame, in the natural order of their names (1, 2, 10)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from gazenet.errors import MediaError
+from gazenet.files import natural_order
+from gazenet.media.decode import resized
+from gazenet.media.frames import Frame, VideoInfo
+from gazenet.media.picture_file import read_image
+from gazenet.media.source_id import display_name, pictures_in
+
+FRAMES = ("frames", "images")
+"""What a folder of frames is called that lies in its video's folder, beside other folders."""
+RATE = Fraction(25)
+"""Frames per second: nobody says it of pictures."""
+
+
+def sequences(root: str | Path) -> dict[str, list[Path]]:
+    """The frames of every video of a folder, by name: pictures in ``root/VIDEO``, ``.../frames`` or ``.../images``.
+
+    Raises MediaError where there is no such folder, no video in it, or a video without frames.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise MediaError(f"{display_name(root)}: no such folder")
+    folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    videos = sorted(folders, key=natural_order)
+    if not videos:
+        raise MediaError(
+            f"{display_name(root)}: holds no folder with pictures; expected one folder of frames per video"
+        )
+    return {video.name: frames_of_video(video) for video in videos}
+
+
+def frames_of_video(video: Path) -> list[Path]:
+    """The pictures of one video, in the natural order of their names.
+
+    Raises MediaError where it has none, and for two pictures that only differ in their ending.
+    """
+    places = (video, *(video / name for name in FRAMES))
+    found = next((files for place in places if place.is_dir() and (files := pictures_in(place))), [])
+    if not found:
+        raise MediaError(f"{display_name(video)}: a video without frames; expected pictures in it or in its frames/")
+    name, count = Counter(path.stem for path in found).most_common(1)[0]
+    if count > 1:
+        raise MediaError(f"{display_name(video)}: {count} pictures are named {name}; keep one of them")
+    return found
+
+
+class SequenceReader:
+    """A folder of pictures as a video without sound, 25 frames per second.
+
+    Attributes:
+        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` asks for.
+
+    Raises:
+        MediaError: no pictures, unreadable ones, or (while iterated) such of unequal sizes.
+    """
+
+    def __init__(self, folder: str | Path, max_side: int | None = None) -> None:
+        self._files = frames_of_video(Path(folder))
+        height, width = read_image(self._files[0]).shape[:2]
+        count = len(self._files)
+        self.info = VideoInfo(Path(folder), width, height, RATE, float(count / RATE), count, 0, False, None, None)
+        scale = min(1.0, (max_side or max(height, width)) / max(height, width))
+        self.size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        self.corrupt_frames = 0
+        self.warnings: list[str] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        whole = (self.info.height, self.info.width)
+        for k, file in enumerate(self._files):
+            image = read_image(file)
+            check_sizes(file, (image.shape[0], image.shape[1]), whole)
+            yield Frame(k, float(k / RATE), resized(image, *self.size))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def check_sizes(file: Path, size: tuple[int, int], others: tuple[int, int]) -> None:
+    """Raises MediaError where a picture is not of the size (height, width) of those before it."""
+    if size != others:
+        raise MediaError(
+            f"{display_name(file)}: unequal sizes in one sequence: {size[0]} x {size[1]} (height x width) after "
+            f"{others[0]} x {others[1]}"
+        )

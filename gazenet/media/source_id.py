@@ -1,0 +1,87 @@
+"""The identity of a media file: its content, not its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from gazenet.errors import MediaError
+from gazenet.files import natural_order, sha256_file
+from gazenet.redaction import one_line
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mj2", ".mkv", ".webm", ".avi", ".divx", ".wmv", ".asf"),
+    *(".ts", ".mts", ".m2ts", ".m2t", ".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".vob", ".flv", ".f4v", ".ogv", ".ogm"),
+    *(".h264", ".264", ".h265", ".hevc", ".265", ".ivf", ".obu", ".y4m", ".mjpeg", ".mjpg", ".mxf", ".nut", ".rm"),
+    *(".rmvb", ".dv", ".wtv", ".gif"),
+)
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
+    *(".avifs", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
+)
+
+
+def display_name(path: str | Path) -> str:
+    """The path on one printable line: control characters and undecodable bytes escaped, credentials hidden."""
+    return one_line(path)
+
+
+def checked_file(path: str | Path) -> Path:
+    """The path, if it is a regular, readable, non-empty file; links are followed.
+
+    Raises MediaError with the reason otherwise. Pipes and devices are refused: reading them may never end, and they
+    cannot be read twice.
+    """
+    name = display_name(path)
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise MediaError(f"{name}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{name}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise MediaError(f"{name}: is a folder; name the files in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise MediaError(f"{name}: is not a regular file (a pipe or a device); copy its content to a file first")
+    if status.st_size == 0:
+        raise MediaError(f"{name}: is empty (0 bytes)")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{name}: cannot be opened (no permission to read)")
+    return Path(path)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, by their endings, in the natural order of their names (1, 2, 10)."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    return sorted(found, key=natural_order)
+
+
+def _frames_in(picture: Path) -> int:
+    """How many frames a picture has; 1 where it cannot be read, which its reader says in better words."""
+    from gazenet.media.animated import pictures_of
+
+    try:
+        return pictures_of(picture)[0]
+    except MediaError:
+        return 1
+
+
+def source_id(path: str | Path) -> str:
+    """The first 32 hex digits of the SHA-256 of the content; of a folder of pictures, of their names and contents.
+
+    That of an animated picture also tells its number of frames. Raises MediaError where it cannot be read.
+    """
+    files = pictures_in(Path(path)) if Path(path).is_dir() else []
+    if files:
+        told = "".join(f"{one.name} {source_id(one)}\n" for one in files)
+        return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    file = checked_file(path)
+    try:
+        frames = _frames_in(file) if file.suffix.lower() in IMAGE_SUFFIXES else 1
+        content = sha256_file(file)
+        # Maps made when of every picture the first frame only was seen are those of another source.
+        return (content if frames == 1 else hashlib.sha256(f"{content} {frames} frames".encode()).hexdigest())[:32]
+    except OSError as error:
+        raise MediaError(f"{display_name(file)}: {error.strerror or error}") from None

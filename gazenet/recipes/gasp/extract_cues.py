@@ -1,0 +1,187 @@
+"""From a training config to clips: find the items, run the first stage for what the cache lacks, open the maps."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.config.inference import InferConfig
+from gazenet.config.load import load_config, suggest
+from gazenet.config.picture_names import CAPTURED
+from gazenet.config.training import SourceConfig, TrainConfig
+from gazenet.cues.colour_pictures import as_pictures
+from gazenet.cues.extractor import Face
+from gazenet.cues.registry import get
+from gazenet.data.cue_clip import CueClip
+from gazenet.data.dataset import Dataset, Item, choose, open_dataset, sigma_of
+from gazenet.data.density import Spread, Viewing
+from gazenet.data.splits import split_items
+from gazenet.errors import UsageError
+from gazenet.fusion.integrator_spec import IntegratorSpec
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What the first stage says of one input.
+
+    Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, the faces of every frame, and coloured pictures
+    uint8 ``[T, 3, h, w]`` (RGB planes) of the cues that have some.
+    """
+
+    maps: Mapping[str, NDArray[np.uint8]]
+    times: NDArray[np.float64]
+    faces: Sequence[tuple[Face, ...]] = ()
+    pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+
+Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, Extracted]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An item, the data set it is from, and the position of its source in the config.
+
+    ``viewing``: how its frames were seen, as far as the config or the data set's reader says.
+    """
+
+    collection: Dataset
+    item: Item
+    source: int
+    viewing: Viewing | None = None
+
+
+def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extracted]:
+    """Run the extractors of ``config``, taking from the cache what it has. Raises GazenetError."""
+    from gazenet.inference.cache.recall import recall
+    from gazenet.inference.engine.pipeline import prepare_threads
+    from gazenet.inference.engine.stage_graph import build_graph
+    from gazenet.inference.engine.video_pass import default_store
+    from gazenet.inference.predict import collect
+    from gazenet.media.source_id import source_id
+
+    prepare_threads(config)
+    graph = build_graph(config)
+    store = default_store(config.resolved_cache_dir)
+    found: dict[Path, Extracted] = {}
+    for number, path in enumerate(paths, 1):
+        identity = source_id(path)
+        known = recall(graph, identity, store)
+        if known is None:
+            print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
+            made = collect(graph, path, config.resolved_cache_dir)
+            found[path] = Extracted(made.cues, made.times, made.faces, made.pictures)
+            # Then from the cache, memory-mapped: the pictures of many videos need not fit into memory.
+            known = recall(graph, identity, store)
+        if known is not None:
+            found[path] = Extracted(known.maps, known.times, known.faces, known.pictures)
+    return found
+
+
+def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] | None = None) -> InferConfig:
+    """The inference config that makes the cues, without stage two.
+
+    ``parameters`` replaces parameters of extractors, for example the weights of a learned cue that must not have seen
+    the video it is tested on. Raises UsageError where the inference config lacks a cue.
+    """
+    from gazenet.inference.engine.stage_graph import completed
+
+    base = load_config("infer", config.infer_config)
+    by_name = {extractor.name: extractor for extractor in base.extractors}
+    cues = shown_cues(config)
+    missing = [cue for cue in cues.cues if cue not in by_name and cue != CAPTURED]
+    if missing:
+        raise UsageError(
+            f"cues: {', '.join(missing)} is not in the inference config {config.infer_config}"
+            f"{suggest(missing[0], by_name)}; it has {', '.join(by_name)}"
+        )
+    changed = dict(parameters or {})
+    extractors = [
+        extractor.model_copy(update={"parameters": {**extractor.parameters, **changed.get(extractor.name, {})}})
+        for extractor in completed(base, cues).extractors
+    ]
+    update = {"extractors": tuple(extractors), "integrator": None, "cache_dir": config.cache_dir}
+    return base.model_copy(update={**update, "device": config.device})
+
+
+def check_cues(config: TrainConfig) -> None:
+    """Raises UsageError or PluginError naming a cue of the training or its test that nothing installed can make."""
+    for cues in (config.cues, config.test_cues or config.cues):
+        for extractor in cue_config(config.model_copy(update={"cues": cues})).extractors:
+            get(extractor.name)
+
+
+def shown_cues(config: TrainConfig) -> IntegratorSpec:
+    """Which extractors make the cues of a config, and how each is shown. Raises UsageError."""
+    try:
+        declared = IntegratorSpec(
+            name=config.name, cues=config.cues, rendering=config.rendering, colours=config.colours
+        )
+        return declared.on_extractors()
+    except ValueError as error:
+        raise UsageError(f"cues: {error}") from None
+
+
+def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[Chosen]:
+    """All items that some sources of the config name. Raises UsageError for names and folders that are not there."""
+    found = []
+    for position, source in enumerate(sources):
+        root = Path(source.root) if source.root else Path(config.data.root) / source.dataset
+        collection = open_dataset(source.dataset, root, **source.options)
+        where, viewing = f"data set {source.dataset}", _viewing(source, collection)
+        if viewing is None and config.data.sigma is not None and config.data.sigma_unit == "degrees":
+            raise UsageError(
+                f"{where}: data.sigma is in degrees, so its source needs field_of_view (its frames' width)"
+            )
+        for item in choose(collection.items(), _names(source), where):
+            if item.name not in source.exclude:
+                found.append(Chosen(collection, item, position, viewing))
+    return found
+
+
+def _viewing(source: SourceConfig, collection: Dataset) -> Viewing | None:
+    """As the config says, else as the reader declares with its own Gaussian."""
+    if source.field_of_view is not None:
+        return Viewing.spanning(source.field_of_view)
+    own = getattr(collection, "spread", None)
+    return own.viewing if isinstance(own, Spread) else None
+
+
+def _names(source: SourceConfig) -> Sequence[str] | None:
+    if source.split is None:
+        return source.items
+    names = split_items(source.split, source.dataset)
+    return [name for name in names if source.items is None or name in source.items]
+
+
+def truth_sigma(config: TrainConfig, one: Chosen) -> float:
+    """Ground-truth sigma in pixels of an item's frames: the config's, else that of its data set."""
+    sigma, unit = config.data.sigma, config.data.sigma_unit
+    if sigma is None:
+        return sigma_of(one.collection, one.item)
+    return Spread(sigma, unit, one.collection.reference_width, one.viewing).pixels(one.item.size[1])
+
+
+def open_clips(
+    config: TrainConfig,
+    chosen: Sequence[Chosen],
+    extract: Extract = first_stage,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[CueClip]:
+    """Clips of the chosen items, their cue maps made where the cache lacks them. Raises GazenetError."""
+    paths = list(dict.fromkeys(one.item.path for one in chosen))
+    extracted = extract(cue_config(config, parameters), paths) if paths else {}
+    shown = shown_cues(config)
+    clips = []
+    for one in chosen:
+        cues = extracted[one.item.path]
+        sigma = truth_sigma(config, one)
+        drawn = {name: as_pictures(cues.pictures[name]) for name in shown.pictured}
+        maps = {cue: drawn.get(name, cues.maps[name]) for cue, name in zip(config.cues, shown.cues, strict=True)}
+        clips.append(CueClip(one.collection.name, one.item, maps, cues.times, sigma, one.source))
+    return clips

@@ -1,0 +1,85 @@
+"""Where training values go: nowhere, a CSV file, TensorBoard, Comet. Each is imported only when it is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gazenet.errors import UsageError
+from gazenet.training.step_log import LOG, named
+
+if TYPE_CHECKING:
+    from lightning import Trainer
+    from lightning.pytorch.loggers import Logger
+
+_PACKAGES = {"tensorboard": "tensorboard", "comet": "comet_ml"}
+
+
+def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, str]:
+    """A Lightning logger writing below ``folder`` and a message for the user (often empty).
+
+    Raises UsageError where the package of the wanted logger is not installed.
+    """
+    if name == "":
+        return False, ""
+    if name == "csv":
+        return _csv(folder), ""
+    if name == "tensorboard":
+        check_logger(name)
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        return TensorBoardLogger(folder, name="log", version=""), ""
+    if name == "comet":
+        return _comet(folder, project)
+    raise UsageError(f"logger {name}: choose csv, tensorboard, comet or an empty text")
+
+
+def check_logger(name: str) -> None:
+    """Raises UsageError where the package of a logger is not installed."""
+    if name in _PACKAGES:
+        _need(_PACKAGES[name], name)
+
+
+def show_picture(trainer: Trainer, name: str, path: Path, step: int) -> None:
+    """A picture file among the values of the run, where its logger shows pictures (TensorBoard, Comet)."""
+    board: Any = getattr(trainer.logger, "experiment", None)
+    if hasattr(board, "add_image"):
+        import numpy as np
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            board.add_image(name, np.asarray(picture.convert("RGB")), step, dataformats="HWC")
+    elif hasattr(board, "log_image"):
+        board.log_image(str(path), name=name, step=step)
+
+
+def _csv(folder: Path) -> Logger:
+    from lightning.pytorch import loggers
+
+    class CSVLogger(loggers.CSVLogger):
+        """Lightning's, whose errors say which file it was."""
+
+        def save(self) -> None:
+            try:
+                super().save()
+            except OSError as error:
+                raise named(error, folder / LOG) from None
+
+    return CSVLogger(folder, name="log", version="")
+
+
+def _comet(folder: Path, project: str) -> tuple[Logger, str]:
+    check_logger("comet")
+    from gazenet.training.comet import CometLogger
+
+    logger = CometLogger(folder / "comet", project)
+    return logger, logger.message
+
+
+def _need(module: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise UsageError(
+            f"logger {extra}: {module} is not installed: pip install 'gazenet[{extra}]', or --logger_name csv"
+        )
