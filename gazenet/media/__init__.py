@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from gazenet.media.source_id import source_id as source_id
 
 _PLACES = {
-    "Clip": "types",
-    "Frame": "types",
-    "VideoInfo": "types",
+    "Clip": "frames",
+    "Frame": "frames",
+    "VideoInfo": "frames",
     "VideoReader": "decode",
     "VideoWriter": "encode",
-    "Waveform": "types",
+    "Waveform": "frames",
     "frame_at": "decode",
     "log_mel": "logmel",
     "log_mel_at": "logmel",
     "log_mel_examples": "logmel",
-    "open_source": "stills",
+    "open_source": "frame_source",
     "probe": "decode",
-    "read_ahead": "ahead",
+    "read_ahead": "prefetch",
     "read_audio": "audio",
-    "read_image": "still",
-    "source_id": "source",
+    "read_image": "picture_file",
+    "source_id": "source_id",
     "windowed": "logmel",
 }
 __all__ = sorted(_PLACES)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gazenet.errors import UsageError
-from gazenet.recipes.gasp import frame_cache as frames_module
+from gazenet.training import frame_cache as frames_module
 from gazenet.training.fixation_videos import normalised, open_videos
 from gazenet.training.frame_cache import frames_of
 from gazenet.training.recipe_config import SourceConfig

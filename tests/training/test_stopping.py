@@ -18,7 +18,7 @@ import torch
 from lightning import Trainer
 
 from gazenet.cli import train
-from gazenet.recipes.gasp import stop_signals
+from gazenet.training import stop_signals
 from gazenet.training.recipe_task import Batch, Outcome
 from gazenet.training.step_log import LOG, log_folders
 from tests.training.line_recipe import LineTask
