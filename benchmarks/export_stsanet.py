@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.backbones.bfloat16 import has_bfloat16, in_bfloat16
-from gazenet.cues.frame_clips import Preparation, stacked
+from gazenet.cues.frame_clips import Preprocessing, stacked
 from gazenet.export.graph_values import products
 from gazenet.export.half_precision import halved
 from gazenet.export.map_comparison import FrameDifference, Map, compare_maps, summary
@@ -65,7 +65,7 @@ def first_window(video: Path, size: tuple[int, int]) -> Tensor:
     """The first 32 frames as the network takes them, ``[1, 3, 32, H, W]``; a shorter video repeats its last one."""
     wanted = SPEC.input
     assert wanted is not None
-    prepare = Preparation(size, wanted.mean, wanted.std, "bilinear")
+    prepare = Preprocessing(size, wanted.mean, wanted.std, "bilinear")
     source = open_source(video, 1280)
     try:
         pictures = [frame.image for frame, _ in zip(source, range(CLIP), strict=False)]

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.media.decode import VideoReader
 from gazenet.testing.fake_checkpoints import EXTRACTORS
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 if __package__:
     from benchmarks.side_by_side import Row, Timing, compare, show
@@ -43,7 +43,7 @@ Maps = NDArray[np.uint8]
 class Subject:
     """An extractor with its weights on a made-up video; ``frames``: how many are mapped in one repetition."""
 
-    def __init__(self, entry: Entry[ExtractorSpec], weights: str, frames: int, repetitions: int) -> None:
+    def __init__(self, entry: PluginEntry[ExtractorSpec], weights: str, frames: int, repetitions: int) -> None:
         self.entry, self.frames = entry, frames
         self.parameters = {"weights": weights} if weights else {}
         self.first = -(-entry.spec.window.before // frames) + 1
@@ -52,7 +52,7 @@ class Subject:
         given = {
             name: list(rng.integers(0, 256, (total, *MAP_SIZE), dtype=np.uint8)) for name in entry.spec.needs.maps
         }
-        self.video = MadeUpVideo(total, SIZE, crop=entry.spec.needs.face_crops, maps=given)
+        self.video = SyntheticVideo(total, SIZE, crop=entry.spec.needs.face_crops, maps=given)
         self.images = {index: self.video.image(index) for index in range(total)}
         self.source = _Remembered(self.video, self.images)
         self.runners = {"plain": self._runner(1), "ours": self._runner(frames)}
@@ -90,7 +90,7 @@ class Subject:
 class _Remembered:
     """A made-up video whose pictures are made already: making them is nobody's work here."""
 
-    def __init__(self, video: MadeUpVideo, images: dict[int, NDArray[np.uint8]]) -> None:
+    def __init__(self, video: SyntheticVideo, images: dict[int, NDArray[np.uint8]]) -> None:
         self._images = images
         self.time, self.faces, self.map = video.time, video.faces, video.map
 

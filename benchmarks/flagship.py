@@ -26,7 +26,7 @@ from gazenet.evaluation.bootstrap import paired_difference
 from gazenet.evaluation.score import Scores, score_frames
 from gazenet.files import write_json
 from gazenet.fusion.integrator import load_integrator
-from gazenet.recipes.gasp.extract_cues import Chosen, Extract, choose_items, cue_config, first_stage, open_clips
+from gazenet.recipes.gasp.extract_cues import ChosenItem, Extract, choose_items, cue_config, first_stage, open_clips
 from gazenet.recipes.gasp.folds import Parameters, read_folds
 from gazenet.recipes.gasp.gasp_run import plain
 
@@ -35,7 +35,7 @@ FLAGSHIP, MEAN = "flagship", "mean of cues"
 
 
 def judge(
-    config: TrainConfig, integrators: Mapping[str, Path], held: Chosen, extract: Extract, parameters: Parameters
+    config: TrainConfig, integrators: Mapping[str, Path], held: ChosenItem, extract: Extract, parameters: Parameters
 ) -> dict[str, Scores]:
     """Scores of every predictor on one video; ``integrators`` are files that describe themselves, by name."""
     (test,) = open_clips(config, [held], extract, parameters)

@@ -1,6 +1,7 @@
 """What moves between processes and machines, and how long it takes. ``python benchmarks/messages.py [VIDEO ...]``.
 
-- A frame of 640x360 to a program on this machine and its map back (``External``, over pipes), alone and in batches.
+- A frame of 640x360 to a program on this machine and its map back (``ProgramExtractor``, over pipes), alone and in
+batches.
 - The same to a program that listens on a topic (Wrapyfi, ZeroMQ), where Wrapyfi is installed.
 - What the extractors of the embedded default leave in the cache, bytes per frame: map and records (least and most of
   the videos), for the videos named, else the demo clip.
@@ -29,8 +30,8 @@ import numpy as np
 import torch
 
 from gazenet.config.load import load_config
-from gazenet.cues.external.program_extractor import External
-from gazenet.cues.external.serve import Batch
+from gazenet.cues.external.program_extractor import ProgramExtractor
+from gazenet.cues.external.serve import WindowBatch
 from gazenet.cues.extractor import VideoContext, Windows
 from gazenet.cues.registry import get
 from gazenet.inference.engine.pipeline import run
@@ -71,7 +72,7 @@ def over_pipes(batch: int, repetitions: int, folder: Path) -> str:
     program = folder / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     made = get("external").load()(command=f"{sys.executable} {program}")
-    assert isinstance(made, External)
+    assert isinstance(made, ProgramExtractor)
     made.load(torch.device("cpu"), torch.float32, lambda name: folder)
     made.begin(VideoContext("noise", *SIZE, 25.0, None))
     frames = torch.from_numpy(frames_of(batch)).permute(0, 1, 4, 2, 3).contiguous()
@@ -101,10 +102,10 @@ def over_a_topic(repetitions: int) -> str:
     if importlib.util.find_spec("wrapyfi") is None:
         return "not measured: Wrapyfi is not installed (pip install 'gazenet[middleware]')"
     with listening():
-        from gazenet.cues.external.middleware import Asker
+        from gazenet.cues.external.middleware import Requester
 
-        asker = Asker("/gazenet/benchmark", timeout=60.0)
-        batch = Batch(frames_of(1), {"map_size": list(MAP), "anchor": 0, "index": [0]})
+        asker = Requester("/gazenet/benchmark", timeout=60.0)
+        batch = WindowBatch(frames_of(1), {"map_size": list(MAP), "anchor": 0, "index": [0]})
         return per_frame(lambda: asker.ask(batch), 1, repetitions)
 
 

@@ -32,7 +32,7 @@ from gazenet.inference.engine.stage_graph import build_graph
 from gazenet.inference.live.frame_history import MARGIN
 from gazenet.inference.live.live_loop import LiveLoop
 from gazenet.inference.live.live_run import live_context
-from gazenet.inference.live.run_statistics import Counts, Told
+from gazenet.inference.live.run_statistics import FrameCounts, RunStatistics
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.overlay_sink import OverlaySink
 from gazenet.media.decode import VideoReader
@@ -119,7 +119,7 @@ def demo_clip() -> Path:
     return DEMO
 
 
-def live(source: Path, config_name: str, minutes: float, row_s: float) -> tuple[Told, int, dict[str, Any]]:
+def live(source: Path, config_name: str, minutes: float, row_s: float) -> tuple[RunStatistics, int, dict[str, Any]]:
     """How the run went, the most frames that it may hold, and the config's facts. Raises GazenetError."""
     sets = [f"realtime.seconds={60 * minutes}", "realtime.status_s=60"]
     config = load_config("infer", config_name, sets)
@@ -154,7 +154,7 @@ def rate(rows: Rows) -> float:
     return sum(row["shown"] for row in rows) / sum(row["until_s"] - row["from_s"] for row in rows)
 
 
-def unsteady(rows: Rows, counts: Counts, limits: Limits) -> list[str]:
+def unsteady(rows: Rows, counts: FrameCounts, limits: Limits) -> list[str]:
     """What is wrong, in plain lines: none where the run ended as it began.
 
     The first third of the rows is compared with the last; the first row is left out where there are more than three,
@@ -183,7 +183,7 @@ def unsteady(rows: Rows, counts: Counts, limits: Limits) -> list[str]:
     return faults
 
 
-def bounds(rows: Rows, counts: Counts, limits: Limits) -> list[str]:
+def bounds(rows: Rows, counts: FrameCounts, limits: Limits) -> list[str]:
     """Frames that are missing in the counts, and places that hold more than they may."""
     faults = []
     if counts.captured != counts.shown + counts.dropped:

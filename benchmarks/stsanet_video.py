@@ -30,13 +30,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gazenet.backbones.fold_batch_norm import lean
+from gazenet.backbones.fold_batch_norm import inference_copy
 from gazenet.config.inference import InferConfig
-from gazenet.cues.frame_clips import Preparation, resized
+from gazenet.cues.frame_clips import Preprocessing, resized
 from gazenet.cues.windows import input_size
 from gazenet.inference.engine.pipeline import prepare_threads
 from gazenet.inference.engine.sink_thread import SinkThread
-from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.engine.video_pass import VideoPass, default_store
 from gazenet.inference.results import ChunkResult, SinkContext
@@ -102,7 +102,7 @@ def prepare_embedded(picture: Picture) -> Picture:
 
 def plain_network(name: str, network: nn.Module | None, size: tuple[int, int]) -> tuple[Prepare, Network]:
     """How the loop prepares a frame, and how it calls the network on a window of prepared ones."""
-    prepare = Preparation(size, MEAN, STD, "bilinear")
+    prepare = Preprocessing(size, MEAN, STD, "bilinear")
     if network is None:
         return prepare_embedded, embedded_saliency()
 
@@ -205,7 +205,7 @@ class FirstFrames:
         return islice(iter(self._source), self._count)
 
 
-def ready_graph(name: str, network: nn.Module | None, folder: Path, chunk: int) -> Graph:
+def ready_graph(name: str, network: nn.Module | None, folder: Path, chunk: int) -> StageGraph:
     """Our pipeline with this extractor alone, its weights loaded; without faces."""
     given: dict[str, object] = {}
     if network is not None:
@@ -217,7 +217,7 @@ def ready_graph(name: str, network: nn.Module | None, folder: Path, chunk: int) 
     return replace(build_graph(config), faces=None)
 
 
-def pipeline(video: Path, folder: Path, graph: Graph, frames: int) -> Measured:
+def pipeline(video: Path, folder: Path, graph: StageGraph, frames: int) -> Measured:
     """The same by our stages beside each other; the cue's map in the place of a fused one."""
     name = graph.cues[0].name
     begin, cpu, timings = time.perf_counter(), time.process_time(), Timings()
@@ -261,8 +261,8 @@ def on_device(network: nn.Module, size: tuple[int, int], device: str, tflops: fl
     network = network.to(device)
     clip = torch.randn(1, 3, CLIP, *size, device=device)
     forms: dict[str, tuple[nn.Module | Callable[..., Any], Tensor]] = {"fp32": (network, clip)}
-    forms["fp32, lean"] = lean(network), clip
-    half = lean(network).half()
+    forms["fp32, lean"] = inference_copy(network), clip
+    half = inference_copy(network).half()
     last = clip.half().contiguous(memory_format=torch.channels_last_3d)
     forms["fp16, lean, channels last"] = half, last
     forms["the same compiled, CUDA graphs"] = torch.compile(half, mode="reduce-overhead"), last

@@ -25,10 +25,10 @@ from PIL import Image
 from gazenet.data.cue_clip import CueClip, open_maps
 from gazenet.data.density import Size
 from gazenet.data.fixations import Fixations, FrameFixations, per_frame
-from gazenet.data.window_samples import Draws, SampleShape, WindowSamples
+from gazenet.data.window_samples import DrawOrder, SampleShape, WindowSamples
 from gazenet.fusion.integrator_spec import MEAN, STD, IntegratorSpec
 from gazenet.maps.colours import colourise
-from gazenet.maps.frame_folders import PublishedWriter, frame_file
+from gazenet.maps.frame_folders import FrameFolderWriter, frame_file
 from gazenet.maps.map_store import MapKey, MapStore
 from gazenet.recipes.gasp.gasp_samples import Renderer
 
@@ -81,7 +81,7 @@ def packed(root: Path, maps: dict[str, NDArray[np.uint8]], looks: Fixations, siz
 
 def as_pictures(root: Path, maps: dict[str, NDArray[np.uint8]], clip: CueClip, size: int) -> None:
     """The same in the published layout, pictures of ``size`` x ``size``."""
-    writer = PublishedWriter(root, DATASET, VIDEO, size=(size, size))
+    writer = FrameFolderWriter(root, DATASET, VIDEO, size=(size, size))
     for frame in range(len(clip)):
         for cue in CUES:
             writer.write(frame, cue, colourise(maps[cue][frame], "jet"))
@@ -121,7 +121,7 @@ def packed_samples(clip: CueClip, size: int, target: int, length: int) -> Window
     """The samples that training reads, unchanged by augmentation."""
     spec = IntegratorSpec(name="made", cues=CUES, rendering="scalar", input_size=(size, size))
     shape = SampleShape((target, target), length)
-    return WindowSamples([clip], CUES, shape, Renderer(spec), Draws([clip], [np.arange(len(clip))], 0))
+    return WindowSamples([clip], CUES, shape, Renderer(spec), DrawOrder([clip], [np.arange(len(clip))], 0))
 
 
 def looks_of(frames: int, size: Size, people: int = 12) -> Fixations:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from gazenet.errors import UsageError
-from gazenet.redaction import one_line
+from gazenet.redaction import printable_name
 
 TEMPORARY = ".*.tmp*"
 """Names of unfinished files; a run removes those that it finds in its folder."""
 
 
 @dataclass(frozen=True)
-class Target:
+class OutputTarget:
     """Where something will be written, and the option or key that says so.
 
     ``whole``: a folder of which everything may be replaced or removed. ``cleared``: a folder from which unfinished
@@ -30,7 +30,7 @@ class Target:
     cleared: bool = False
 
 
-def refuse_overwriting(targets: Iterable[Target], inputs: Iterable[Path]) -> None:
+def refuse_overwriting(targets: Iterable[OutputTarget], inputs: Iterable[Path]) -> None:
     """Raises UsageError where a target is one of the inputs, under whatever name, or holds one that would go.
 
     Links count as what they lead to, and hard links as one file; so do names that differ in case on a disk that does
@@ -48,8 +48,8 @@ def refuse_overwriting(targets: Iterable[Target], inputs: Iterable[Path]) -> Non
         hit = next((found[one] for one in _identities(target.path) for found in gone if one in found), None)
         if hit is not None:
             raise UsageError(
-                f"{target.key}: {one_line(target.path)} would replace the input {one_line(hit)}: choose another place "
-                "for the results, or move the input"
+                f"{target.key}: {printable_name(target.path)} would replace the input {printable_name(hit)}: "
+                "choose another place for the results, or move the input"
             )
 
 

@@ -1,7 +1,7 @@
 """What may stand in a record or a message: no credentials, no bytes that are not text.
 
 Whatever a run leaves for people to read or keep (``run.json``, ``live.json``, reports, tables, logs, error lines,
-names of folders made from inputs) passes :func:`recorded`; names go into lines through :func:`one_line`.
+names of folders made from inputs) passes :func:`recorded`; names go into lines through :func:`printable_name`.
 
 Credentials: user info, query and fragment of a URL, and the values of keys and options that are called token,
 password, secret, API key or the like, become ``***``.
@@ -84,7 +84,7 @@ def message(text: str) -> str:
     return without_secrets(text).encode("utf-8", ESCAPING).decode("utf-8")
 
 
-def one_line(name: str | Path) -> str:
+def printable_name(name: str | Path) -> str:
     """A name on one printable line: as :func:`as_text`, without credentials, control characters escaped as well."""
     text = as_text(_addresses_only(str(name)))
     return "".join(char if char.isprintable() else _escape(char) for char in text)

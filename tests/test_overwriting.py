@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gazenet.errors import UsageError
-from gazenet.overwrite_check import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
 
 @pytest.fixture
@@ -43,7 +43,9 @@ CLASHES = {
 def test_a_target_that_is_an_input_is_refused(here: Path, case: str) -> None:
     target, read, how = CLASHES[case]
     with pytest.raises(UsageError, match=r"output_dir: .* would replace the input .*: choose another place") as caught:
-        refuse_overwriting([Target(Path("new.npy"), "x"), Target(Path(target), "output_dir", **how)], [Path(read)])
+        refuse_overwriting(
+            [OutputTarget(Path("new.npy"), "x"), OutputTarget(Path(target), "output_dir", **how)], [Path(read)]
+        )
     assert "\n" not in str(caught.value) and Path(read).exists()
 
 
@@ -59,7 +61,7 @@ def test_a_target_that_is_an_input_is_refused(here: Path, case: str) -> None:
     ],
 )
 def test_other_targets_are_fine(here: Path, target: str, read: str, how: dict[str, bool]) -> None:
-    refuse_overwriting([Target(Path(target), "output_dir", **how)], [Path(read)])
+    refuse_overwriting([OutputTarget(Path(target), "output_dir", **how)], [Path(read)])
 
 
 def test_a_disk_that_does_not_tell_case_apart(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +72,7 @@ def test_a_disk_that_does_not_tell_case_apart(here: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "stat", stat)
     with pytest.raises(UsageError, match=r"would replace the input clip\.mp4"):
-        refuse_overwriting([Target(Path("CLIP.MP4"), "output_dir")], [Path("clip.mp4")])
+        refuse_overwriting([OutputTarget(Path("CLIP.MP4"), "output_dir")], [Path("clip.mp4")])
 
 
 def test_files_that_a_config_names(here: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.redaction import ESCAPING, as_text, is_secret, one_line, original, recorded
+from gazenet.redaction import ESCAPING, as_text, is_secret, original, printable_name, recorded
 
 URLS = {
     "rtsp://user:pw@cam.example/live": "rtsp://***@cam.example/live",
@@ -100,11 +100,11 @@ def test_names_are_escaped_so_that_none_is_taken_for_another() -> None:
 
 
 def test_a_file_may_be_called_as_a_setting_is_written() -> None:
-    assert recorded(Path("token=1.mp4")) == "token=1.mp4" == one_line(Path("token=1.mp4"))
+    assert recorded(Path("token=1.mp4")) == "token=1.mp4" == printable_name(Path("token=1.mp4"))
 
 
 def test_messages_hold_names_that_are_escaped_already() -> None:
-    line = f"{one_line(os.fsdecode(NAMES[0]))}: not readable"
+    line = f"{printable_name(os.fsdecode(NAMES[0]))}: not readable"
     assert recorded({"reason": line}) == {"reason": r"bad\xff.mp4: not readable"}
     assert recorded([os.fsdecode(NAMES[0]), "x"]) == [r"bad\xff.mp4", "x"]
     assert recorded({"inputs": [r"bad\xff.mp4"]}, config=True) == {"inputs": [r"bad\\xff.mp4"]}
@@ -121,6 +121,6 @@ def test_any_encoding_can_write_any_text(encoding: str, shown: str) -> None:
 
 
 def test_a_name_on_a_line_is_printable() -> None:
-    assert one_line(os.fsdecode(b"bad\xff.mp4")) == r"bad\xff.mp4"
-    assert one_line("ä\nb\x7f\u200b.mp4") == r"ä\x0ab\x7f\u200b.mp4"
-    assert one_line("rtsp:/me:pw@cam/a") == "rtsp:/***@cam/a"
+    assert printable_name(os.fsdecode(b"bad\xff.mp4")) == r"bad\xff.mp4"
+    assert printable_name("ä\nb\x7f\u200b.mp4") == r"ä\x0ab\x7f\u200b.mp4"
+    assert printable_name("rtsp:/me:pw@cam/a") == "rtsp:/***@cam/a"

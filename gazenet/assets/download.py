@@ -15,8 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from gazenet.assets.disk_space import reserve, told_when_full
-from gazenet.assets.http import SNIFF_BYTES, Answer, Interrupted, Refused, Stale, ask, looks_like_page
+from gazenet.assets.disk_space import naming_full_disk, reserve
+from gazenet.assets.http import (
+    SNIFF_BYTES,
+    AddressRefused,
+    ConnectionLost,
+    HttpAnswer,
+    StalePart,
+    ask,
+    looks_like_page,
+)
 from gazenet.errors import GazenetError
 from gazenet.files import write_all, write_json
 
@@ -25,7 +33,7 @@ PAUSE_SECONDS = 1.0
 _BLOCK = 1 << 18
 
 
-class Meter(Protocol):
+class ProgressMeter(Protocol):
     """Is told how far a download is."""
 
     def __call__(self, done: int, total: int | None) -> None: ...
@@ -36,7 +44,7 @@ def unmetered(done: int, total: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedFile:
     """What is known of a file before it is fetched.
 
     Attributes:
@@ -53,7 +61,11 @@ class Wanted:
 
 
 def download(
-    addresses: Sequence[str], part: Path, wanted: Wanted, meter: Meter = unmetered, stop: threading.Event | None = None
+    addresses: Sequence[str],
+    part: Path,
+    wanted: ExpectedFile,
+    meter: ProgressMeter = unmetered,
+    stop: threading.Event | None = None,
 ) -> str:
     """Bring ``part`` to the complete, checked file and return the address that gave it.
 
@@ -65,7 +77,7 @@ def download(
     for address in addresses:
         try:
             _persist(address, part, wanted, meter, stop)
-        except (Refused, Interrupted) as error:
+        except (AddressRefused, ConnectionLost) as error:
             if not _size(part):
                 discard(part)
             reasons.append(f"{address}: {error}")
@@ -87,7 +99,7 @@ def discard(part: Path) -> None:
     _state_file(part).unlink(missing_ok=True)
 
 
-def _persist(address: str, part: Path, wanted: Wanted, meter: Meter, stop: threading.Event) -> None:
+def _persist(address: str, part: Path, wanted: ExpectedFile, meter: ProgressMeter, stop: threading.Event) -> None:
     """Ask again until the file is complete; a pause grows while nothing new comes."""
     failed, reached = 0, _size(part)
     while True:
@@ -96,7 +108,7 @@ def _persist(address: str, part: Path, wanted: Wanted, meter: Meter, stop: threa
         try:
             _attempt(address, part, wanted, meter, stop)
             return
-        except Interrupted as error:
+        except ConnectionLost as error:
             failed = 0 if _size(part) > reached else failed + 1
             reached = max(reached, _size(part))
             if failed >= TRIES:
@@ -104,23 +116,23 @@ def _persist(address: str, part: Path, wanted: Wanted, meter: Meter, stop: threa
             stop.wait(max(error.wait, PAUSE_SECONDS * 2 ** max(failed - 1, 0)))
 
 
-def _attempt(address: str, part: Path, wanted: Wanted, meter: Meter, stop: threading.Event) -> None:
+def _attempt(address: str, part: Path, wanted: ExpectedFile, meter: ProgressMeter, stop: threading.Event) -> None:
     have, state = _resumable(address, part, wanted)
     if have and have == (wanted.size or state.get("total")):
         return
     try:
         with ask(address, have, str(state.get("validator", ""))) as answer:
             if answer.start and answer.validator != state.get("validator", answer.validator):
-                raise Stale("the file has changed on the server")
+                raise StalePart("the file has changed on the server")
             _receive(answer, address, part, wanted, meter, stop)
-    except Stale as error:
+    except StalePart as error:
         discard(part)
         if have:
-            raise Interrupted(str(error)) from None
+            raise ConnectionLost(str(error)) from None
         raise
 
 
-def _resumable(address: str, part: Path, wanted: Wanted) -> tuple[int, dict[str, Any]]:
+def _resumable(address: str, part: Path, wanted: ExpectedFile) -> tuple[int, dict[str, Any]]:
     """Bytes of the part that may be continued from an address, and what is known of them; else it is discarded."""
     have, state = _size(part), _read_state(part)
     same = state.get("address_sha256") == _digest(address)
@@ -132,12 +144,14 @@ def _resumable(address: str, part: Path, wanted: Wanted) -> tuple[int, dict[str,
     return have, state if same else {}
 
 
-def _receive(answer: Answer, address: str, part: Path, wanted: Wanted, meter: Meter, stop: threading.Event) -> None:
+def _receive(
+    answer: HttpAnswer, address: str, part: Path, wanted: ExpectedFile, meter: ProgressMeter, stop: threading.Event
+) -> None:
     total = answer.total if answer.total is not None else wanted.size
     if wanted.size is not None and total != wanted.size:
-        raise Refused(f"offers {total} bytes, the catalogue says {wanted.size}: not the published file")
+        raise AddressRefused(f"offers {total} bytes, the catalogue says {wanted.size}: not the published file")
     if total is None and not answer.bounded and not (wanted.hashed or wanted.self_checking):
-        raise Refused("does not tell how long the file is, so that a broken connection could not be noticed")
+        raise AddressRefused("does not tell how long the file is, so that a broken connection could not be noticed")
     if total is not None:
         reserve(part.parent, total - answer.start, part.stem)
     state = {"address_sha256": _digest(address), "validator": answer.validator, "total": total}
@@ -147,19 +161,19 @@ def _receive(answer: Answer, address: str, part: Path, wanted: Wanted, meter: Me
         file.seek(answer.start)
         while block := answer.body.read(_BLOCK):
             if done == 0 and looks_like_page(block[:SNIFF_BYTES]):
-                raise Refused("answers with a web page instead of the file")
+                raise AddressRefused("answers with a web page instead of the file")
             if total is not None and done + len(block) > total:
-                raise Refused(f"sends more than {total} bytes: not the published file")
-            with told_when_full(part.parent, None if total is None else total - done, part.stem):
+                raise AddressRefused(f"sends more than {total} bytes: not the published file")
+            with naming_full_disk(part.parent, None if total is None else total - done, part.stem):
                 write_all(file.fileno(), block)
             done += len(block)
             meter(done, total)
             if stop.is_set():
                 raise GazenetError("interrupted; run again to continue")
     if total is not None and done < total:
-        raise Interrupted(f"the connection ended {total - done} bytes early")
+        raise ConnectionLost(f"the connection ended {total - done} bytes early")
     if done == 0:
-        raise Refused("sends an empty file")
+        raise AddressRefused("sends an empty file")
 
 
 def _size(part: Path) -> int:

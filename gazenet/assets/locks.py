@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from gazenet.assets.catalogue_entry import PublishedAsset, PublishedFile
 from gazenet.assets.http import SNIFF_BYTES, looks_like_page
-from gazenet.backbones.file_formats import something_else
-from gazenet.config.model import Settings
+from gazenet.backbones.file_formats import other_format
+from gazenet.config.model import ConfigModel
 from gazenet.errors import GazenetError
 from gazenet.files import sha256_file, write_text
 from gazenet.redaction import without_secrets
@@ -25,7 +25,7 @@ CHECKPOINTS = (".pt", ".pth", ".pth.tar", ".ckpt")
 """What names of PyTorch checkpoints end in."""
 
 
-class Seen(Settings):
+class FetchedFile(ConfigModel):
     """A fetched file: what it was and where it came from."""
 
     sha256: str
@@ -33,7 +33,7 @@ class Seen(Settings):
     address: str = ""
 
 
-class Kept(Settings):
+class KeptFile(ConfigModel):
     """A file in place; ``mtime_ns`` saves hashing it again until it changes."""
 
     sha256: str
@@ -41,15 +41,15 @@ class Kept(Settings):
     mtime_ns: int
 
 
-class Lock(Settings):
+class AssetLock(ConfigModel):
     """The record of one asset. ``kept`` is filled for weights; of data sets the results are looked for.
 
     ``unpacked``: every file has proved to be what it should be, so that its hash counts from then on.
     """
 
     id: str
-    files: dict[str, Seen] = {}
-    kept: dict[str, Kept] = {}
+    files: dict[str, FetchedFile] = {}
+    kept: dict[str, KeptFile] = {}
     complete: bool = False
     unpacked: bool = False
 
@@ -59,25 +59,25 @@ def lock_path(folder: Path) -> Path:
     return folder.with_name(folder.name + ".lock.json")
 
 
-def read_lock(folder: Path) -> Lock | None:
+def read_lock(folder: Path) -> AssetLock | None:
     """The record of a folder; None where there is none that can be read."""
     try:
-        return Lock.model_validate_json(lock_path(folder).read_text(encoding="utf-8"))
+        return AssetLock.model_validate_json(lock_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError):
         return None
 
 
-def write_lock(folder: Path, lock: Lock) -> None:
+def write_lock(folder: Path, lock: AssetLock) -> None:
     """Write the record of a folder. Raises OSError."""
     write_text(lock_path(folder), lock.model_dump_json(indent=2) + "\n")
 
 
-def examine(path: Path, file: PublishedFile, folder: Path, address: str = "") -> Seen:
+def examine(path: Path, file: PublishedFile, folder: Path, address: str = "") -> FetchedFile:
     """What a fetched file is. Raises GazenetError when it is not the published one, as far as that is known."""
     with path.open("rb") as opened:
         if looks_like_page(opened.read(SNIFF_BYTES)):
             raise GazenetError(f"{file.save_as}: is a web page instead of the file")
-    seen = Seen(sha256=sha256_file(path), size=path.stat().st_size, address=without_secrets(address))
+    seen = FetchedFile(sha256=sha256_file(path), size=path.stat().st_size, address=without_secrets(address))
     if (file.size or seen.size) != seen.size or (file.sha256 or seen.sha256) != seen.sha256:
         raise GazenetError(
             f"not the published file: {seen.size} bytes, sha256 {seen.sha256[:16]}..., the catalogue says "
@@ -100,7 +100,7 @@ def _check_form(path: Path, name: str) -> None:
     """Raises GazenetError for a file that cannot be what its name says, as far as that shows without reading it."""
     _check_zip(path, name)
     if name.endswith(CHECKPOINTS):
-        other = something_else(path)
+        other = other_format(path)
         if other is not None:
             raise GazenetError(f"{name}: {other[0]}; {other[1]}")
 
@@ -119,13 +119,13 @@ def _check_zip(path: Path, name: str) -> None:
         raise GazenetError(f"{name}: is damaged ({bad} has another checksum)")
 
 
-def kept_files(folder: Path, names: Iterable[str]) -> dict[str, Kept]:
+def kept_files(folder: Path, names: Iterable[str]) -> dict[str, KeptFile]:
     """Records of files below a folder."""
     found = {}
     for name in names:
         status = (folder / name).stat()
         digest = sha256_file(folder / name)
-        found[name] = Kept(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
+        found[name] = KeptFile(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
     return found
 
 
@@ -148,11 +148,11 @@ def is_complete(asset: PublishedAsset, folder: Path) -> bool:
     return all(_unchanged(folder / name, kept) for name, kept in lock.kept.items())
 
 
-def _known(asset: PublishedAsset, lock: Lock) -> list[tuple[PublishedFile, Seen]]:
+def _known(asset: PublishedAsset, lock: AssetLock) -> list[tuple[PublishedFile, FetchedFile]]:
     return [(file, lock.files[file.save_as]) for file in asset.files if file.save_as in lock.files]
 
 
-def _unchanged(path: Path, kept: Kept) -> bool:
+def _unchanged(path: Path, kept: KeptFile) -> bool:
     try:
         status = path.stat()
     except OSError:
@@ -174,8 +174,8 @@ def _adopt(asset: PublishedAsset, folder: Path) -> bool:
     return True
 
 
-def completed(asset: PublishedAsset, folder: Path, files: dict[str, Seen]) -> Lock:
+def completed(asset: PublishedAsset, folder: Path, files: dict[str, FetchedFile]) -> AssetLock:
     """The record of an asset that is in place; of weights, every file that the results name is hashed."""
     names = {path.relative_to(folder).as_posix() for pattern in asset.result for path in folder.glob(pattern)}
     plain = sorted(name for name in names if (folder / name).is_file()) if asset.role == "model" else []
-    return Lock(id=asset.id, files=files, kept=kept_files(folder, plain), complete=True, unpacked=True)
+    return AssetLock(id=asset.id, files=files, kept=kept_files(folder, plain), complete=True, unpacked=True)

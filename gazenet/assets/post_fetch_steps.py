@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from gazenet.assets.unpack import Limits, Selection, Unusable, unpack
-from gazenet.config.model import Settings
+from gazenet.assets.unpack import ArchiveLimits, MemberSelection, UnusableArchive, unpack
+from gazenet.config.model import ConfigModel
 from gazenet.errors import GazenetError
 
 TIMEOUT_SECONDS = 3600
@@ -28,7 +28,7 @@ Inside = Annotated[str, AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_inside), Field(description="Path or pattern with * and ?, one level each.")]
 
 
-class Extract(Settings):
+class ExtractStep(ConfigModel):
     """Unpack an archive (tar, zip, 7z): a fetched file by name, or what a pattern finds among extracted files."""
 
     step: Literal["extract"]
@@ -40,7 +40,7 @@ class Extract(Settings):
     limit_files: int = Field(10_000, gt=0, description="More members are refused.")
 
 
-class Move(Settings):
+class MoveStep(ConfigModel):
     """Move what a pattern finds into a folder, which is made."""
 
     step: Literal["move"]
@@ -48,7 +48,7 @@ class Move(Settings):
     into: Inside
 
 
-class Rename(Settings):
+class RenameStep(ConfigModel):
     """Replace the first occurrence of a text in the names that a pattern finds."""
 
     step: Literal["rename"]
@@ -57,14 +57,14 @@ class Rename(Settings):
     new: Inside
 
 
-class Delete(Settings):
+class DeleteStep(ConfigModel):
     """Delete what a pattern finds."""
 
     step: Literal["delete"]
     what: Pattern
 
 
-class Convert(Settings):
+class ConvertStep(ConfigModel):
     """Convert media with ffmpeg; the originals stay."""
 
     step: Literal["convert"]
@@ -74,20 +74,20 @@ class Convert(Settings):
     optional: bool = Field(False, description="Without ffmpeg it is left out, and said so.")
 
 
-Step = Annotated[Extract | Move | Rename | Delete | Convert, Field(discriminator="step")]
+Step = Annotated[ExtractStep | MoveStep | RenameStep | DeleteStep | ConvertStep, Field(discriminator="step")]
 Say = Callable[[str], None]
 
 
 def run_steps(steps: Sequence[Step], downloads: Path, tree: Path, say: Say) -> None:
     """Run steps in ``tree``; archives that were fetched lie in ``downloads``. Raises GazenetError and OSError."""
     for step in steps:
-        if isinstance(step, Extract):
+        if isinstance(step, ExtractStep):
             _extract(step, downloads, tree)
-        elif isinstance(step, Move):
+        elif isinstance(step, MoveStep):
             _move(_found(tree, step.what), tree / step.into)
-        elif isinstance(step, Rename):
+        elif isinstance(step, RenameStep):
             _rename(_found(tree, step.what), step)
-        elif isinstance(step, Delete):
+        elif isinstance(step, DeleteStep):
             _delete(_found(tree, step.what))
         else:
             _convert(_found(tree, step.what), tree / step.into, step, say)
@@ -96,17 +96,17 @@ def run_steps(steps: Sequence[Step], downloads: Path, tree: Path, say: Say) -> N
 def _found(tree: Path, pattern: str) -> list[Path]:
     paths = sorted(tree.glob(pattern))
     if not paths:
-        raise Unusable(f"nothing is called {pattern} in what was fetched: the publication has changed")
+        raise UnusableArchive(f"nothing is called {pattern} in what was fetched: the publication has changed")
     return paths
 
 
-def _extract(step: Extract, downloads: Path, tree: Path) -> None:
+def _extract(step: ExtractStep, downloads: Path, tree: Path) -> None:
     fetched = downloads / step.archive
-    limits = Limits(round(step.limit_gb * 1e9), step.limit_files)
+    limits = ArchiveLimits(round(step.limit_gb * 1e9), step.limit_files)
     for archive in [fetched] if fetched.is_file() else _found(tree, step.archive):
         base = tree if fetched.is_file() else archive.parent
         stem = archive.name.partition(".")[0] if archive.name.endswith((".tar.gz", ".tar.xz")) else archive.stem
-        unpack(archive, base / step.into.replace("{stem}", stem), Selection(step.only, step.strip), limits)
+        unpack(archive, base / step.into.replace("{stem}", stem), MemberSelection(step.only, step.strip), limits)
 
 
 def _move(paths: Sequence[Path], folder: Path) -> None:
@@ -116,11 +116,11 @@ def _move(paths: Sequence[Path], folder: Path) -> None:
             continue
         target = folder / path.name
         if target.exists():
-            raise Unusable(f"{path.name}: is there twice: the publication has changed")
+            raise UnusableArchive(f"{path.name}: is there twice: the publication has changed")
         path.rename(target)
 
 
-def _rename(paths: Sequence[Path], step: Rename) -> None:
+def _rename(paths: Sequence[Path], step: RenameStep) -> None:
     for path in paths:
         if path.name.startswith(step.new) and step.new.startswith(step.old):
             continue  # It has the new name: the archive may have been mended.
@@ -132,7 +132,7 @@ def _delete(paths: Sequence[Path]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _convert(paths: Sequence[Path], folder: Path, step: Convert, say: Say) -> None:
+def _convert(paths: Sequence[Path], folder: Path, step: ConvertStep, say: Say) -> None:
     program = shutil.which("ffmpeg")
     if program is None:
         if not step.optional:

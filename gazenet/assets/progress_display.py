@@ -6,21 +6,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gazenet.assets.download import Meter, unmetered
+from gazenet.assets.download import ProgressMeter, unmetered
 from gazenet.redaction import without_secrets
 
 
-class Quiet:
+class QuietDisplay:
     """Says nothing."""
 
     def say(self, text: str) -> None:
         """Nothing."""
 
-    def meter(self, name: str) -> Meter:
+    def meter(self, name: str) -> ProgressMeter:
         return unmetered
 
 
-class Lines:
+class LineDisplay:
     """Plain lines, one per event."""
 
     def __init__(self, say: Callable[[str], None] = print) -> None:
@@ -29,7 +29,7 @@ class Lines:
     def say(self, text: str) -> None:
         self._say(without_secrets(text))
 
-    def meter(self, name: str) -> Meter:
+    def meter(self, name: str) -> ProgressMeter:
         return unmetered
 
 
@@ -46,7 +46,7 @@ class _Bars:
     def say(self, text: str) -> None:
         self.progress.console.print(without_secrets(text), markup=False, highlight=False, soft_wrap=True)
 
-    def meter(self, name: str) -> Meter:
+    def meter(self, name: str) -> ProgressMeter:
         task = self.progress.add_task(name.replace("[", "\\["), total=None)
 
         def update(done: int, total: int | None) -> None:
@@ -56,10 +56,10 @@ class _Bars:
 
 
 @contextmanager
-def display() -> Iterator[_Bars | Lines]:
+def display() -> Iterator[_Bars | LineDisplay]:
     """Bars where standard output is a terminal."""
     if not sys.stdout.isatty():
-        yield Lines()
+        yield LineDisplay()
         return
     bars = _Bars()
     with bars.progress:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from gazenet.assets.disk_space import told_when_full
+from gazenet.assets.disk_space import naming_full_disk
 from gazenet.errors import GazenetError
 
 
-class Gate(Protocol):
+class MemberCheck(Protocol):
     """What checks members; it raises GazenetError."""
 
     folder: Path
@@ -19,7 +19,7 @@ class Gate(Protocol):
     def refusal(self, why: str) -> GazenetError: ...
 
 
-def unpack_7z(archive: Path, gate: Gate) -> None:
+def unpack_7z(archive: Path, gate: MemberCheck) -> None:
     """Unpack a whole 7z archive into the gate's folder. Raises GazenetError."""
     try:
         import py7zr  # type: ignore[import-not-found]
@@ -34,14 +34,14 @@ def unpack_7z(archive: Path, gate: Gate) -> None:
                 kind = "file" if member.is_file else "folder" if member.is_directory else "link or device"
                 if gate.checked(member.filename, kind) != member.filename.rstrip("/"):
                     raise gate.refusal("7z archives are unpacked whole: leave 'only' and 'strip' out of the catalogue")
-            with told_when_full(gate.folder, None, archive.name):
+            with naming_full_disk(gate.folder, None, archive.name):
                 opened.extractall(gate.folder)
     except (py7zr.exceptions.ArchiveError, EOFError, ValueError) as error:
         raise gate.refusal(f"damaged archive: {str(error) or type(error).__name__}") from None
     _only_plain(gate, members={member.filename: member.uncompressed for member in members if member.is_file})
 
 
-def _only_plain(gate: Gate, members: dict[str, int]) -> None:
+def _only_plain(gate: MemberCheck, members: dict[str, int]) -> None:
     """What was unpacked is what was announced: plain files of the sizes told."""
     for name, size in members.items():
         path = gate.folder / name

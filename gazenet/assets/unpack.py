@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from gazenet.assets.disk_space import reserve, told_when_full
+from gazenet.assets.disk_space import naming_full_disk, reserve
 from gazenet.errors import GazenetError
 from gazenet.files import write_all
 
@@ -33,12 +33,12 @@ _DAMAGE = (
 )
 
 
-class Unusable(GazenetError):
+class UnusableArchive(GazenetError):
     """An archive is damaged, hostile or beyond the limits: it is not the published one, however often it is tried."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """The most that an archive may hold: bytes unpacked, members."""
 
     total_bytes: int
@@ -46,7 +46,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Selection:
+class MemberSelection:
     """Members to take (those below ``only``) and how many leading parts of their names to drop."""
 
     only: str | None = None
@@ -69,7 +69,7 @@ class _Member:
     handle: Any
 
 
-def unpack(archive: Path, folder: Path, selection: Selection, limits: Limits) -> None:
+def unpack(archive: Path, folder: Path, selection: MemberSelection, limits: ArchiveLimits) -> None:
     """Unpack a tar (any compression), zip or 7z archive into ``folder``, which is made.
 
     Raises Unusable naming the archive and the member for anything hostile, damaged or beyond the limits, NoRoom and
@@ -79,12 +79,12 @@ def unpack(archive: Path, folder: Path, selection: Selection, limits: Limits) ->
     try:
         _unpack(archive, folder, selection, limits)
     except _DAMAGE as error:
-        raise Unusable(f"{archive.name}: damaged archive: {str(error) or type(error).__name__}") from None
+        raise UnusableArchive(f"{archive.name}: damaged archive: {str(error) or type(error).__name__}") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise Unusable(f"{archive.name}: {error.filename}: is both a file and a folder") from None
+        raise UnusableArchive(f"{archive.name}: {error.filename}: is both a file and a folder") from None
 
 
-def _unpack(archive: Path, folder: Path, selection: Selection, limits: Limits) -> None:
+def _unpack(archive: Path, folder: Path, selection: MemberSelection, limits: ArchiveLimits) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     writer = _Writer(archive.name, folder, selection, limits)
     if zipfile.is_zipfile(archive):
@@ -102,7 +102,7 @@ def _unpack(archive: Path, folder: Path, selection: Selection, limits: Limits) -
 
         unpack_7z(archive, writer)
     else:
-        raise Unusable(f"{archive.name}: is not a tar, zip or 7z archive")
+        raise UnusableArchive(f"{archive.name}: is not a tar, zip or 7z archive")
 
 
 def _is_7z(archive: Path) -> bool:
@@ -136,7 +136,7 @@ def _check_end(opened: tarfile.TarFile) -> None:
 class _Writer:
     """Writes members below a folder and keeps count."""
 
-    def __init__(self, archive: str, folder: Path, selection: Selection, limits: Limits) -> None:
+    def __init__(self, archive: str, folder: Path, selection: MemberSelection, limits: ArchiveLimits) -> None:
         self.archive, self.folder, self.limits = archive, folder, limits
         self._selection = selection
         self._bytes, self._members = 0, 0
@@ -184,9 +184,9 @@ class _Writer:
             self._names.add(target)
         return target
 
-    def refusal(self, why: str) -> Unusable:
+    def refusal(self, why: str) -> UnusableArchive:
         """The error that names this archive."""
-        return Unusable(f"{self.archive}: {why}")
+        return UnusableArchive(f"{self.archive}: {why}")
 
     def _copy(self, content: IO[bytes], file: IO[bytes], member: _Member) -> None:
         written = 0
@@ -194,7 +194,7 @@ class _Writer:
             written += len(block)
             if self._bytes + written > self.limits.total_bytes:  # The declared size may lie.
                 raise self.refusal(f"more than {self.limits.total_bytes} bytes unpacked")
-            with told_when_full(self.folder, member.size - written + len(block), f"{self.archive}: {member.name}"):
+            with naming_full_disk(self.folder, member.size - written + len(block), f"{self.archive}: {member.name}"):
                 write_all(file.fileno(), block)
         if written != member.size:
             raise self.refusal(f"member {member.name!r} has {written} bytes instead of {member.size}")

@@ -17,7 +17,7 @@ from gazenet.backbones.sliding_windows import declares
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 
 
-class Brief:
+class Bfloat16Layer:
     """The work of a layer in bfloat16; what it gives is in single precision again.
 
     Weights are rounded for every call: they stay what they are for whoever reads them beside the layer.
@@ -41,8 +41,8 @@ def in_bfloat16(network: nn.Module, single: tuple[str, ...] = ()) -> None:
         # Run lean in single precision, too. Of others nobody knows that their norms follow what is before them.
         slim(network)
     for name, layer in network.named_modules():
-        if isinstance(layer, LAYERS) and not isinstance(layer.forward, Brief) and not name.startswith(single):
-            layer.forward = Brief(layer)  # type: ignore[assignment]
+        if isinstance(layer, LAYERS) and not isinstance(layer.forward, Bfloat16Layer) and not name.startswith(single):
+            layer.forward = Bfloat16Layer(layer)  # type: ignore[assignment]
 
 
 def has_bfloat16(device: torch.device) -> bool:

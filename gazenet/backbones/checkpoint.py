@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.file_formats import is_safetensors, something_else
+from gazenet.backbones.file_formats import is_safetensors, other_format
 from gazenet.backbones.identify import belongs
 from gazenet.backbones.safe_pickle import RefusedName, load_other_forms, plain_values
 from gazenet.backbones.state_dict import BATCHES, aligned, is_wrapper, joined_parts, matched, plain_keys, state_dicts
@@ -80,7 +80,7 @@ def read_content(path: str | Path) -> object:
             raise UsageError(f"{path}: is a folder; name the file with the weights")
         if is_safetensors(path):
             return _safetensors(path)
-        other = something_else(path)
+        other = other_format(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:

@@ -42,7 +42,7 @@ def from_frames(frames: Tensor, count: int) -> Tensor:
     return frames.unflatten(0, (count, -1)).transpose(1, 2)
 
 
-class Pointwise(nn.Conv3d):
+class PointwiseConv(nn.Conv3d):
     """A convolution over single cells: a matrix product."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class Pointwise(nn.Conv3d):
         return F.linear(cells, self.weight.flatten(1), self.bias).permute(0, 4, 1, 2, 3)
 
 
-class InSpace(nn.Conv3d):
+class SpatialConv(nn.Conv3d):
     """A convolution over 1 x h x w cells."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class InSpace(nn.Conv3d):
         return from_frames(found, len(x))
 
 
-class InTime(nn.Conv3d):
+class TemporalConv(nn.Conv3d):
     """A convolution over t x 1 x 1 cells."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,12 +72,12 @@ class InTime(nn.Conv3d):
 
 def without_padding(layer: nn.Conv3d, x: Tensor) -> Tensor:
     """What a convolution over t x 1 x 1 cells makes of its input alone."""
-    if isinstance(layer, InTime):
+    if isinstance(layer, TemporalConv):
         return layer.along(x, 0)
     return F.conv3d(x, layer.weight, layer.bias, layer.stride)
 
 
-class FoldingTime(nn.Conv3d):
+class TimeFoldingConv(nn.Conv3d):
     """A convolution over t x h x w cells that makes one frame of every t: their channels lie behind each other."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class FoldingTime(nn.Conv3d):
         return from_frames(found, count)
 
 
-class TransposedInSpace(nn.ConvTranspose3d):
+class SpatialTransposedConv(nn.ConvTranspose3d):
     """A transposed convolution over 1 x h x w cells."""
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
@@ -99,7 +99,7 @@ class TransposedInSpace(nn.ConvTranspose3d):
         return from_frames(found, len(x))
 
 
-class MirroredInSpace(nn.ConvTranspose3d):
+class MirroredSpatialConv(nn.ConvTranspose3d):
     """A transposed convolution over 1 x h x w cells without a stride: a plain one with its kernel turned around.
 
     Its weights are laid out as those of a plain one.
@@ -112,7 +112,7 @@ class MirroredInSpace(nn.ConvTranspose3d):
         return from_frames(F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, 1, padding), len(x))
 
 
-class EnlargedInSpace(nn.Upsample):
+class SpatialUpsample(nn.Upsample):
     """Rows and columns enlarged, each frame by itself."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ class EnlargedInSpace(nn.Upsample):
         return from_frames(F.interpolate(as_frames(x), scale_factor=factors, mode="bilinear"), len(x))
 
 
-class PooledByAxes(nn.MaxPool3d):
+class AxisMaxPool(nn.MaxPool3d):
     """The largest of a block of cells: in time, then in space."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -167,11 +167,11 @@ def planar(network: nn.Module) -> None:
 
 def _lay_out(layer: nn.Module) -> None:
     """Weights as the layers read them. Others may share them: only mirrored ones are replaced."""
-    if isinstance(layer, MirroredInSpace):
+    if isinstance(layer, MirroredSpatialConv):
         layer.weight = nn.Parameter(layer.weight.transpose(0, 1).flip(3, 4), requires_grad=False)
     if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d):
         # Channels of one cell side by side; where time is folded, those of all times.
-        order = (0, 3, 4, 2, 1) if isinstance(layer, FoldingTime) else (0, 2, 3, 4, 1)
+        order = (0, 3, 4, 2, 1) if isinstance(layer, TimeFoldingConv) else (0, 2, 3, 4, 1)
         back = [order.index(axis) for axis in range(5)]
         layer.weight.data = layer.weight.data.permute(order).contiguous().permute(back)
 
@@ -180,11 +180,11 @@ def _kind(layer: nn.Module) -> type[nn.Module] | None:
     if type(layer) is nn.Conv3d:
         return _kind_of_convolution(layer)
     if type(layer) is nn.ConvTranspose3d and layer.kernel_size[0] == layer.stride[0] == 1:
-        return TransposedInSpace if max(layer.stride) > 1 else MirroredInSpace
+        return SpatialTransposedConv if max(layer.stride) > 1 else MirroredSpatialConv
     if type(layer) is nn.Upsample and layer.mode == "trilinear" and _keeps_time(layer):
-        return EnlargedInSpace
+        return SpatialUpsample
     if type(layer) is nn.MaxPool3d and layer.dilation == 1 and not (layer.ceil_mode or layer.return_indices):
-        return PooledByAxes
+        return AxisMaxPool
     return None
 
 
@@ -193,12 +193,12 @@ def _kind_of_convolution(layer: nn.Conv3d) -> type[nn.Module] | None:
     if layer.groups > 1 or max(layer.dilation) > 1 or isinstance(layer.padding, str):
         return None
     if layer.kernel_size == layer.stride == (1, 1, 1) and layer.padding == (0, 0, 0):
-        return Pointwise
+        return PointwiseConv
     if length == layer.stride[0] == 1:
-        return InSpace
+        return SpatialConv
     if height == width == 1 == max(layer.stride[1:]):
-        return InTime
-    return FoldingTime if length == layer.stride[0] and layer.padding[0] == 0 else None
+        return TemporalConv
+    return TimeFoldingConv if length == layer.stride[0] and layer.padding[0] == 0 else None
 
 
 def _keeps_time(layer: nn.Upsample) -> bool:

@@ -21,7 +21,7 @@ CHANNELS = 512
 VIDEO_CLASSES, AUDIO_CLASSES = 400, 12
 
 
-class Branch(ResNet3d):
+class DaveBranch(ResNet3d):
     """18 layers without weights in the shortcuts: ``[N, 3, T, H, W]`` to ``[N, 512, 1, H/32, W/32]`` for T <= 16.
 
     ``fc_new`` classifies in the checkpoint only.
@@ -32,7 +32,7 @@ class Branch(ResNet3d):
         self.fc_new = nn.Linear(CHANNELS, classes)
 
 
-class AudioBranch(Branch):
+class AudioBranch(DaveBranch):
     """Log-mel examples ``[N, 3, 16, 64, 64]`` to one vector for all places, ``[N, 512, 1, 1, 1]``."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class AudioVisualSaliency(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.video_branch = Branch(VIDEO_CLASSES)
+        self.video_branch = DaveBranch(VIDEO_CLASSES)
         self.combinedEmbedding = nn.Conv2d(2 * CHANNELS, CHANNELS, 1)
         self.upscale1 = Upscale(CHANNELS, CHANNELS)
         self.upscale2 = Upscale(CHANNELS, 128)

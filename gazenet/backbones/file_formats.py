@@ -50,7 +50,7 @@ def is_safetensors(path: Path) -> bool:
     return int(struct.unpack("<Q", start[:8])[0]) <= _HEADER_BYTES
 
 
-def something_else(path: Path) -> tuple[str, str] | None:
+def other_format(path: Path) -> tuple[str, str] | None:
     """What a file is that can be no checkpoint of PyTorch, and the remedy; None where it may be one.
 
     Raises OSError.

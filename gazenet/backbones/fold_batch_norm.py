@@ -17,7 +17,7 @@ CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose3d)
 NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def lean(network: M) -> M:
+def inference_copy(network: M) -> M:
     """A copy of a network in evaluation mode, equal to it within rounding, that shares the weights it does not change.
 
     Batch norms are folded into the convolutions before them, layers over time *or* space are computed as layers of
@@ -32,7 +32,7 @@ def lean(network: M) -> M:
 
 
 def slim(network: nn.Module) -> None:
-    """What :func:`lean` does, to a network itself."""
+    """What :func:`inference_copy` does, to a network itself."""
     fold(network)
     planar(network)
     for layer in network.modules():

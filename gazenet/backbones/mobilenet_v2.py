@@ -54,7 +54,7 @@ class InvertedResidual(nn.Module):
         return x + self.conv(x) if self.residual else self.conv(x)
 
 
-class Features(NamedTuple):
+class MobileNetFeatures(NamedTuple):
     """Maps of a picture of H x W: ``x`` ``[N, C, H/32, W/32]``, C the last convolution's channels or 320 without it;
 
     ``feat_2x`` ``[N, 160, H/16, W/16]``; ``feat_4x`` ``[N, 64, H/8, W/8]``.
@@ -66,7 +66,7 @@ class Features(NamedTuple):
 
 
 class MobileNetV2(nn.Module):
-    """A picture ``[N, 3, H, W]``, RGB normalised, H and W multiples of 32, to :class:`Features`.
+    """A picture ``[N, 3, H, W]``, RGB normalised, H and W multiples of 32, to :class:`MobileNetFeatures`.
 
     Blocks that halve the size filter at full size and keep every second row and column of their output, so that the
     kept maps are finer than in the network's usual form.
@@ -91,7 +91,7 @@ class MobileNetV2(nn.Module):
             layers.append(_convolution(inputs, last_channel, 1, 1))
         self.features = nn.Sequential(*layers)
 
-    def forward(self, picture: Tensor) -> Features:
+    def forward(self, picture: Tensor) -> MobileNetFeatures:
         kept: dict[int, Tensor] = {}
         x = picture
         for number, layer in enumerate(self.features):
@@ -100,7 +100,7 @@ class MobileNetV2(nn.Module):
                 kept[number] = x
             if number in self._halved:
                 x = x[..., ::2, ::2]
-        return Features(x, kept[TAP_2X], kept[TAP_4X])
+        return MobileNetFeatures(x, kept[TAP_2X], kept[TAP_4X])
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

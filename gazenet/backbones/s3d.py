@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.backbones.conv3d_as_2d import concatenated, max_pool, without_padding
-from gazenet.backbones.sliding_windows import Beside, Chain, Local, Moving
+from gazenet.backbones.sliding_windows import Chain, FramewiseLayers, ParallelChains, TemporalLayers
 
 EPS, MOMENTUM = 1e-3, 1e-3
 
@@ -69,14 +69,14 @@ class SeparableConv(nn.Module):
         """The second half of cells that have all their neighbours: fewer come out than go in."""
         return F.relu(self.bn_t(without_padding(self.conv_t, x)), inplace=True)
 
-    def moving(self) -> Moving:
+    def moving(self) -> TemporalLayers:
         """The second half for sliding windows."""
         conv = self.conv_t
-        return Moving(self.unpadded, conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
+        return TemporalLayers(self.unpadded, conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
 
     def chain(self) -> Chain:
         """Both halves for sliding windows."""
-        return Local(self.spatial), self.moving()
+        return FramewiseLayers(self.spatial), self.moving()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.temporal(self.spatial(x))
@@ -98,8 +98,16 @@ class Mixed(nn.Module):
 
     def chain(self) -> Chain:
         """The block for sliding windows."""
-        separable = ((Local(one[0]), *one[1].chain()) for one in (self.branch1, self.branch2))  # type: ignore[operator]
-        return (Beside(((Local(self.branch0),), *separable, (Moving(_largest, 3, 1, 1), Local(self.branch3[1])))),)
+        separable = ((FramewiseLayers(one[0]), *one[1].chain()) for one in (self.branch1, self.branch2))  # type: ignore[operator]
+        return (
+            ParallelChains(
+                (
+                    (FramewiseLayers(self.branch0),),
+                    *separable,
+                    (TemporalLayers(_largest, 3, 1, 1), FramewiseLayers(self.branch3[1])),
+                )
+            ),
+        )
 
 
 def _largest(x: Tensor) -> Tensor:
@@ -107,7 +115,7 @@ def _largest(x: Tensor) -> Tensor:
     return max_pool(x, 3, 1, (0, 1, 1))
 
 
-class Levels(NamedTuple):
+class S3dLevels(NamedTuple):
     """Features of a clip of T frames of H x W, the deepest first, by the names that the decoders give them.
 
     ``y0`` ``[N, 1024, T/8, H/32, W/32]``, ``y1`` ``[N, 832, T/4, H/16, W/16]``, ``y2`` ``[N, 480, T/2, H/8, W/8]``,
@@ -120,8 +128,8 @@ class Levels(NamedTuple):
     y3: Tensor
 
 
-class Near(NamedTuple):
-    """The two levels next to the frames, as in :class:`Levels`."""
+class ShallowLevels(NamedTuple):
+    """The two levels next to the frames, as in :class:`S3dLevels`."""
 
     y3: Tensor
     y2: Tensor
@@ -132,7 +140,7 @@ def shrink(x: Tensor) -> Tensor:
     return max_pool(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
-class Encoder(nn.Module):
+class S3dEncoder(nn.Module):
     """The layers of S3D, for networks that keep its keys at their own top level and have a ``forward`` of their own.
 
     The work is cut where networks on top need it: :meth:`frame_stem` sees every frame by itself, so that what windows
@@ -159,14 +167,14 @@ class Encoder(nn.Module):
         """
         return self._first.spatial(frames)
 
-    def levels(self, stem: Tensor) -> Levels:
+    def levels(self, stem: Tensor) -> S3dLevels:
         """All levels from the stem of a window's frames."""
         return self.deeper(self.near(stem))
 
-    def near(self, stem: Tensor) -> Near:
+    def near(self, stem: Tensor) -> ShallowLevels:
         """The levels y3 and y2 from the stem of a window's frames."""
         y3 = self.base1[1:](self._first.temporal(stem))
-        return Near(y3, self.base2(shrink(y3)))
+        return ShallowLevels(y3, self.base2(shrink(y3)))
 
     def chains(self) -> tuple[Chain, Chain]:
         """What :meth:`near` does, for sliding windows: to y3, and from there to y2.
@@ -174,8 +182,8 @@ class Encoder(nn.Module):
         Deeper down hardly a cell is free of the window's ends.
         """
         _, pool, point, last = self.base1
-        first = (self._first.moving(), Local(pool), Local(point), *last.chain())  # type: ignore[operator]
-        return first, (Local(shrink), *(step for block in self.base2 for step in block.chain()))  # type: ignore[operator]
+        first = (self._first.moving(), FramewiseLayers(pool), FramewiseLayers(point), *last.chain())  # type: ignore[operator]
+        return first, (FramewiseLayers(shrink), *(step for block in self.base2 for step in block.chain()))  # type: ignore[operator]
 
     def middle(self, y2: Tensor) -> Tensor:
         """The level y1 from y2."""
@@ -185,10 +193,10 @@ class Encoder(nn.Module):
         """The level y0 from y1."""
         return self.base4(max_pool(y1, 2, 2))
 
-    def deeper(self, near: Near) -> Levels:
+    def deeper(self, near: ShallowLevels) -> S3dLevels:
         """All levels from the two nearest to the frames."""
         y1 = self.middle(near.y2)
-        return Levels(self.deepest(y1), y1, near.y2, near.y3)
+        return S3dLevels(self.deepest(y1), y1, near.y2, near.y3)
 
     @property
     def _first(self) -> SeparableConv:
@@ -197,13 +205,13 @@ class Encoder(nn.Module):
         return first
 
 
-class S3D(Encoder):
-    """A clip ``[N, 3, T, H, W]``, RGB, normalised as its weights want it, to :class:`Levels`.
+class S3D(S3dEncoder):
+    """A clip ``[N, 3, T, H, W]``, RGB, normalised as its weights want it, to :class:`S3dLevels`.
 
     T a multiple of 8, H and W multiples of 32.
     """
 
-    def forward(self, clip: Tensor) -> Levels:
+    def forward(self, clip: Tensor) -> S3dLevels:
         return self.levels(self.frame_stem(clip))
 
 

@@ -41,10 +41,10 @@ class RefusedName(pickle.UnpicklingError):
         self.name = name
 
 
-class Aside:
+class SkippedValue:
     """Stands for a value beside the weights; nothing of it is kept."""
 
-    def __new__(cls, *values: Any, **named: Any) -> Aside:
+    def __new__(cls, *values: Any, **named: Any) -> SkippedValue:
         return super().__new__(cls)
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -54,21 +54,21 @@ class Aside:
         """Takes what the real class would take."""
 
 
-class AsideDict:
+class PlainDict:
     """Makes a plain dictionary in the place of one with a default or with attributes."""
 
     def __new__(cls, *values: Any, **named: Any) -> Any:
         return dict(values[0]) if values and isinstance(values[0], dict) else {}
 
 
-class AsideList:
+class PlainList:
     """Makes a plain list in the place of a queue."""
 
     def __new__(cls, *values: Any) -> Any:
         return list(values[0]) if values and isinstance(values[0], list | tuple) else []
 
 
-class Kind:
+class ArrayType:
     """Stands for a NumPy dtype: its code and byte order."""
 
     def __init__(self, code: Any = "", *rest: Any) -> None:
@@ -79,7 +79,7 @@ class Kind:
             self.order = state[1]
 
 
-class Array:
+class ArrayStub:
     """Stands for a NumPy array or number: shape, kind and bytes, not yet looked at."""
 
     def __init__(self, *made: Any) -> None:
@@ -95,7 +95,7 @@ class Array:
     def tensor(self) -> Tensor | None:
         """The values; None for what is no array of numbers."""
         raw = self.raw.encode("latin1", "replace") if isinstance(self.raw, str) else self.raw  # of Python 2
-        if not isinstance(self.kind, Kind) or not isinstance(raw, bytes | bytearray):
+        if not isinstance(self.kind, ArrayType) or not isinstance(raw, bytes | bytearray):
             return None
         try:
             kind = np.dtype(self.kind.code)
@@ -109,14 +109,14 @@ class Array:
             return None
 
 
-def _from_buffer(raw: Any, kind: Any = None, shape: Any = (), order: Any = "C") -> Array:
-    array = Array()
+def _from_buffer(raw: Any, kind: Any = None, shape: Any = (), order: Any = "C") -> ArrayStub:
+    array = ArrayStub()
     array.__setstate__((1, shape, kind, order == "F", raw))
     return array
 
 
-def _empty_array(*made: Any) -> Array:
-    return Array()
+def _empty_array(*made: Any) -> ArrayStub:
+    return ArrayStub()
 
 
 def _names(module: str, words: str, stand_in: Any) -> dict[str, Any]:
@@ -133,36 +133,38 @@ _NUMPY_KINDS = (
     "Float32DType Float64DType"
 )
 PLAIN: dict[str, Any] = {
-    **_names("argparse", "Namespace", Aside),
-    **_names("types", "SimpleNamespace", Aside),
-    **_names("builtins", "int float bool str bytes bytearray complex list tuple dict slice range object", Aside),
+    **_names("argparse", "Namespace", SkippedValue),
+    **_names("types", "SimpleNamespace", SkippedValue),
+    **_names(
+        "builtins", "int float bool str bytes bytearray complex list tuple dict slice range object", SkippedValue
+    ),
     **_names("builtins", "set frozenset", frozenset),
-    **_names("collections", "defaultdict Counter", AsideDict),
-    **_names("collections", "deque", AsideList),
-    **_names("datetime", "date datetime time timedelta timezone", Aside),
-    **_names("decimal", "Decimal", Aside),
-    **_names("fractions", "Fraction", Aside),
-    **_names("uuid", "UUID", Aside),
-    **_names("pathlib", _PATHS, Aside),
-    **_names("pathlib._local", _PATHS, Aside),
-    **_names("numpy", _NUMPY_CLASSES, Aside),
-    **_names("numpy", "dtype", Kind),
-    **_names("numpy.dtypes", _NUMPY_KINDS, Kind),
+    **_names("collections", "defaultdict Counter", PlainDict),
+    **_names("collections", "deque", PlainList),
+    **_names("datetime", "date datetime time timedelta timezone", SkippedValue),
+    **_names("decimal", "Decimal", SkippedValue),
+    **_names("fractions", "Fraction", SkippedValue),
+    **_names("uuid", "UUID", SkippedValue),
+    **_names("pathlib", _PATHS, SkippedValue),
+    **_names("pathlib._local", _PATHS, SkippedValue),
+    **_names("numpy", _NUMPY_CLASSES, SkippedValue),
+    **_names("numpy", "dtype", ArrayType),
+    **_names("numpy.dtypes", _NUMPY_KINDS, ArrayType),
     **{
         f"numpy.{core}.{name}": stand_in
         for core in ("core", "_core")
         for name, stand_in in {
-            "multiarray.scalar": Array,
+            "multiarray.scalar": ArrayStub,
             "multiarray._reconstruct": _empty_array,
             "numeric._frombuffer": _from_buffer,
         }.items()
     },
-    **_names("torch.torch_version", "TorchVersion", Aside),
-    **_names("torch", "contiguous_format channels_last preserve_format strided", Aside),
-    **_names("lightning.fabric.utilities.data", "AttributeDict", AsideDict),
-    **_names("lightning_fabric.utilities.data", "AttributeDict", AsideDict),
-    **_names("lightning.pytorch.utilities.parsing", "AttributeDict", AsideDict),
-    **_names("pytorch_lightning.utilities.parsing", "AttributeDict", AsideDict),
+    **_names("torch.torch_version", "TorchVersion", SkippedValue),
+    **_names("torch", "contiguous_format channels_last preserve_format strided", SkippedValue),
+    **_names("lightning.fabric.utilities.data", "AttributeDict", PlainDict),
+    **_names("lightning_fabric.utilities.data", "AttributeDict", PlainDict),
+    **_names("lightning.pytorch.utilities.parsing", "AttributeDict", PlainDict),
+    **_names("pytorch_lightning.utilities.parsing", "AttributeDict", PlainDict),
 }
 """What stands for each plain value, by the name that pickles give it."""
 
@@ -208,7 +210,7 @@ def load_other_forms(path: Path) -> Any:
 
 def load(file: IO[bytes], **options: Any) -> Any:
     """One pickle of a file; called by torch too."""
-    return Unpickler(file, **options).load()
+    return SafeUnpickler(file, **options).load()
 
 
 def _zipped(path: Path) -> Any:
@@ -229,7 +231,7 @@ def _zipped(path: Path) -> Any:
                 kept[key] = numbers.untyped_storage()
             return torch.storage.TypedStorage(wrap_storage=kept[key], dtype=kind.dtype, _internal=True)
 
-        return Unpickler(io.BytesIO(archive.read(place)), storage=storage).load()
+        return SafeUnpickler(io.BytesIO(archive.read(place)), storage=storage).load()
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
@@ -277,12 +279,12 @@ _TENSORS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": _parameter,
     "torch.nn.parameter.Parameter": _parameter,
     "torch.storage._load_from_bytes": _nested,
-    "torch.Size": Aside,
-    "torch.device": Aside,
+    "torch.Size": SkippedValue,
+    "torch.device": SkippedValue,
 }
 
 
-class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
     """Reads pickles of every protocol and answers names by the tables of this module alone.
 
     The one in Python, not that in C: what a pickle may set on objects is decided here.
@@ -312,7 +314,7 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
             if name.endswith("Storage") and hasattr(torch, name):
                 return torch.serialization.StorageType(name)
             if name.endswith("Tensor"):  # named beside its storage in torch's first container
-                return Aside
+                return SkippedValue
             kind = getattr(torch, name, None) if name.isidentifier() else None
             if isinstance(kind, torch.dtype):
                 return kind
@@ -322,7 +324,7 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         """Gives a stand-in its state; what torch and OrderedDict keep beside their content is dropped."""
         state = self.stack.pop()
         target = self.stack[-1]
-        if isinstance(target, Aside | Kind | Array):
+        if isinstance(target, SkippedValue | ArrayType | ArrayStub):
             target.__setstate__(state)
         elif not isinstance(target, dict | Tensor):
             raise pickle.UnpicklingError(f"sets the state of a {type(target).__name__}")

@@ -7,7 +7,8 @@ fall into a head, a body and a tail. The body's are known by the frame in their 
 multiple of the strides later asks for the same ones. Head and tail are computed anew for every window, and grow with
 every layer; when no body is left nothing can be shared any more, and a network goes on with the whole window.
 
-A network declares its first layers as a chain of :class:`Local`, :class:`Moving` and :class:`Beside`.
+A network declares its first layers as a chain of :class:`FramewiseLayers`, :class:`TemporalLayers` and
+:class:`ParallelChains`.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.conv3d_as_2d import concatenated
-from gazenet.backbones.fold_batch_norm import lean
+from gazenet.backbones.fold_batch_norm import inference_copy
 
 Function = Callable[[Tensor], Tensor]
 """``[1, C, T, H, W]`` to ``[1, C', T', H', W']``."""
 
 
 @dataclass(frozen=True)
-class Local:
+class FramewiseLayers:
     """Layers that see every cell of time by itself."""
 
     function: Function
 
 
 @dataclass(frozen=True)
-class Moving:
+class TemporalLayers:
     """Layers that see ``kernel`` cells of time, every ``stride``-th time, ``padding`` cells of zeros at both ends.
 
     ``function`` pads nothing itself: T cells give (T - kernel) / stride + 1.
@@ -48,19 +49,19 @@ class Moving:
 
 
 @dataclass(frozen=True)
-class Beside:
+class ParallelChains:
     """Chains that see the same cells; their channels lie behind each other. Their strides are equal."""
 
     chains: tuple[Chain, ...]
 
 
-Step = Local | Moving | Beside
+Step = FramewiseLayers | TemporalLayers | ParallelChains
 Chain = tuple[Step, ...]
 Place = tuple[int, ...]
 """Where a step stands in the chains."""
 
 
-class Row(NamedTuple):
+class WindowCells(NamedTuple):
     """The cells ``[1, C, 1, H, W]`` of one window after some layer.
 
     ``first``: the number in the video of the first cell, by the first frame it was looked for at; ``step``: frames
@@ -78,7 +79,7 @@ class Row(NamedTuple):
         return sequence([self.cells[k] if k in inside else torch.zeros_like(self.cells[0]) for k in positions])
 
 
-class Window(NamedTuple):
+class WindowFrames(NamedTuple):
     """The frames of one window, ``[1, C, 1, H, W]`` each.
 
     ``first``: the number of the first one in the video; beyond the ends too every number has its frame, the same in
@@ -89,7 +90,7 @@ class Window(NamedTuple):
     frames: list[Tensor]
 
 
-class Declared(Protocol):
+class SlidableNetwork(Protocol):
     """A network over windows that says what these can share."""
 
     def frame_stem(self, frames: Tensor) -> Tensor:
@@ -112,27 +113,27 @@ class SlidingNetwork:
 
     def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
         # Folded first: the weights are exact only before they are rounded.
-        made: Any = lean(network).to(dtype)
+        made: Any = inference_copy(network).to(dtype)
         self._network = made
-        self._shared = Sliding(made.chains())
+        self._shared = SlidingLayers(made.chains())
         self.stem: Function = made.frame_stem
 
     def clear(self) -> None:
         """Another video begins."""
         self._shared.clear()
 
-    def __call__(self, window: Window, *heard: Tensor) -> Tensor:
+    def __call__(self, window: WindowFrames, *heard: Tensor) -> Tensor:
         """The result for one window, of whose frames the stems are given."""
         found: Tensor = self._network.seen(self._shared(window), *heard)
         return found
 
 
 def declares(network: nn.Module) -> bool:
-    """Whether a network is :class:`Declared`."""
+    """Whether a network is :class:`SlidableNetwork`."""
     return all(hasattr(network, name) for name in ("frame_stem", "chains", "seen"))
 
 
-class Sliding:
+class SlidingLayers:
     """The first layers of a network, window after window.
 
     What is kept is what later windows may ask for, at all phases of the strides. A cell is always computed in the same
@@ -150,14 +151,14 @@ class Sliding:
         """Another video begins."""
         self._known.clear()
 
-    def __call__(self, window: Window) -> list[Tensor]:
+    def __call__(self, window: WindowFrames) -> list[Tensor]:
         """The results ``[1, C, T, H, W]`` of the chains for one window; windows come in rising order."""
         first, frames = window
         if first is None:
-            row = Row(frames, 0, 1, range(0))
+            row = WindowCells(frames, 0, 1, range(0))
         else:
             self._forget_before(first)
-            row = Row(frames, first, 1, range(len(frames)))
+            row = WindowCells(frames, first, 1, range(len(frames)))
         found = []
         for number, chain in enumerate(self._chains):
             row = self._through(chain, row, (number,))
@@ -169,17 +170,17 @@ class Sliding:
             for old in [number for number in known if number < first]:
                 del known[old]
 
-    def _through(self, chain: Chain, row: Row, place: Place) -> Row:
+    def _through(self, chain: Chain, row: WindowCells, place: Place) -> WindowCells:
         for number, step in enumerate(chain):
             row = self._after(step, row, (*place, number))
         return row
 
-    def _after(self, step: Step, row: Row, place: Place) -> Row:
-        if isinstance(step, Beside):
+    def _after(self, step: Step, row: WindowCells, place: Place) -> WindowCells:
+        if isinstance(step, ParallelChains):
             return _beside([self._through(chain, row, (*place, k)) for k, chain in enumerate(step.chains)])
-        return self._local(step, row, place) if isinstance(step, Local) else self._moved(step, row, place)
+        return self._local(step, row, place) if isinstance(step, FramewiseLayers) else self._moved(step, row, place)
 
-    def _local(self, step: Local, row: Row, place: Place) -> Row:
+    def _local(self, step: FramewiseLayers, row: WindowCells, place: Place) -> WindowCells:
         edges = [k for k in range(len(row.cells)) if k not in row.body]
         outside = step.function(sequence([row.cells[k] for k in edges])).split(1, 2) if edges else ()
         cells = dict(zip(edges, outside, strict=True))
@@ -187,13 +188,13 @@ class Sliding:
             cells[k] = self._once(place, row.first + k * row.step, partial(step.function, row.cells[k]))
         return row._replace(cells=[cells[k] for k in range(len(row.cells))])
 
-    def _moved(self, step: Moving, row: Row, place: Place) -> Row:
+    def _moved(self, step: TemporalLayers, row: WindowCells, place: Place) -> WindowCells:
         length = (len(row.cells) + 2 * step.padding - step.kernel) // step.stride + 1
         starts = range(-step.padding, length * step.stride - step.padding, step.stride)
         whole = [k for k, at in enumerate(starts) if at in row.body and at + step.kernel - 1 in row.body]
         body = range(whole[0], whole[-1] + 1) if whole else range(length, length)
         first = row.first - step.padding * row.step
-        after = Row([], first, row.step * step.stride, body)
+        after = WindowCells([], first, row.step * step.stride, body)
 
         def computed(outputs: Sequence[int]) -> Tensor:
             return step.function(row.stretch(range(starts[outputs[0]], starts[outputs[-1]] + step.kernel)))
@@ -217,7 +218,7 @@ def sequence(cells: Sequence[Tensor]) -> Tensor:
     return concatenated(cells, 2)
 
 
-def _beside(rows: list[Row]) -> Row:
+def _beside(rows: list[WindowCells]) -> WindowCells:
     """Of rows of one length; the body is what is in all bodies."""
     body = range(max(row.body.start for row in rows), min(row.body.stop for row in rows))
     together = [concatenated(cells) for cells in zip(*(row.cells for row in rows), strict=True)]
@@ -229,10 +230,10 @@ def _joined(chain: Chain) -> Chain:
     steps: list[Step] = []
     for step in chain:
         last = steps[-1] if steps else None
-        if isinstance(step, Local) and isinstance(last, Local | Moving):
+        if isinstance(step, FramewiseLayers) and isinstance(last, FramewiseLayers | TemporalLayers):
             steps[-1] = replace(last, function=_composed(last.function, step.function))
-        elif isinstance(step, Beside):
-            steps.append(Beside(tuple(_joined(inner) for inner in step.chains)))
+        elif isinstance(step, ParallelChains):
+            steps.append(ParallelChains(tuple(_joined(inner) for inner in step.chains)))
         else:
             steps.append(step)
     return tuple(steps)

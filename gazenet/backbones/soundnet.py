@@ -15,7 +15,7 @@ Axis = Literal["height", "width"]
 """Where time is in ``[N, C, H, W]``."""
 
 
-class Stage(NamedTuple):
+class SoundNetStage(NamedTuple):
     """A convolution along time with stride 2, padded by half its kernel; a pool of ``pool`` steps (1: none)."""
 
     outputs: int
@@ -24,13 +24,13 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(16, 64, 8),
-    Stage(32, 32, 8),
-    Stage(64, 16, 1),
-    Stage(128, 8, 1),
-    Stage(256, 4, 4),
-    Stage(512, 4, 1),
-    Stage(1024, 4, 1),
+    SoundNetStage(16, 64, 8),
+    SoundNetStage(32, 32, 8),
+    SoundNetStage(64, 16, 1),
+    SoundNetStage(128, 8, 1),
+    SoundNetStage(256, 4, 4),
+    SoundNetStage(512, 4, 1),
+    SoundNetStage(1024, 4, 1),
 )
 HEAD_KERNEL = 8
 OBJECTS, SCENES = 1000, 401

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from torch import Tensor
 
-from gazenet.backbones.safe_pickle import Array
+from gazenet.backbones.safe_pickle import ArrayStub
 
 WRAPPERS = (
     "state_dict",
@@ -120,7 +120,7 @@ def _is_extra(key: object) -> bool:
 
 
 def _tensor(value: object) -> Tensor | None:
-    if isinstance(value, Array):
+    if isinstance(value, ArrayStub):
         return value.tensor()
     return value.data if isinstance(value, Tensor) else None
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.conv3d_as_2d import concatenated
-from gazenet.backbones.s3d import S3D, Levels, Near
+from gazenet.backbones.s3d import S3D, S3dLevels, ShallowLevels
 from gazenet.backbones.sliding_windows import Chain
 
 CLIPS = (8, 16, 32, 48)
@@ -50,7 +50,7 @@ class ViNet(nn.Module):
         return self.seen(self.backbone.near(self.frame_stem(clip)))
 
     def frame_stem(self, frames: Tensor) -> Tensor:
-        """See :meth:`gazenet.backbones.s3d.Encoder.frame_stem`."""
+        """See :meth:`gazenet.backbones.s3d.S3dEncoder.frame_stem`."""
         return self.backbone.frame_stem(frames)
 
     def chains(self) -> Sequence[Chain]:
@@ -59,7 +59,7 @@ class ViNet(nn.Module):
 
     def seen(self, near: Sequence[Tensor]) -> Tensor:
         """The map from the encoder's levels y3 and y2."""
-        return self.decoder(self.backbone.deeper(Near(*near)))
+        return self.decoder(self.backbone.deeper(ShallowLevels(*near)))
 
 
 class Decoder(nn.Module):
@@ -78,7 +78,7 @@ class Decoder(nn.Module):
         last = _enlarging(64, 32, 1 if num_clips == 8 else 2)
         self.convtsp4 = nn.Sequential(*_enlarging(192, 64, times[2]), *last, *_reading(num_clips))
 
-    def forward(self, levels: Levels) -> Tensor:
+    def forward(self, levels: S3dLevels) -> Tensor:
         x = self.convtsp1(levels.y0)
         beside = (levels.y1, levels.y2, levels.y3)
         for number, layer in enumerate((self.convtsp2, self.convtsp3, self.convtsp4), 1):

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gazenet.cli.command import OK, Parser, execute
-from gazenet.overwrite_check import Target, refuse_overwriting
+from gazenet.cli.command import OK, CommandParser, execute
+from gazenet.overwrite_check import OutputTarget, refuse_overwriting
 
 EXAMPLES = """  gasp_bench pipeline --input my.mp4
   gasp_bench pipeline --input my.mp4 --frames 300 --output bench.json --set faces.stride=1"""
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The command's options."""
-    parser = Parser("gasp_bench", "Measure the pipeline on this machine.", EXAMPLES)
+    parser = CommandParser("gasp_bench", "Measure the pipeline on this machine.", EXAMPLES)
     parser.add_argument("what", nargs="?", choices=["pipeline"], default="pipeline", help="what is measured")
     parser.add_argument("--input", type=Path, help="a clip with people in it (default: demo/social_clip.mp4)")
     parser.add_argument("--frames", type=int, default=200, help="frames of the short run; the long one has four times")
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.frames < 1:
         raise UsageError("--frames must be at least 1")
     if args.output:
-        refuse_overwriting([Target(args.output, "--output")], [clip])
+        refuse_overwriting([OutputTarget(args.output, "--output")], [clip])
     from gazenet.files import write_json
     from gazenet.inference.pipeline_benchmark import pipeline, table
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from gazenet.cli.signals import Signals, ending_signals
-from gazenet.cli.standard_streams import Streams, lasting_streams
+from gazenet.cli.signals import EndingSignals, ending_signals
+from gazenet.cli.standard_streams import StandardStreams, lasting_streams
 from gazenet.config.load import suggest
 from gazenet.config.placeholders import take
 from gazenet.errors import GazenetError, Terminated, UsageError
@@ -30,7 +30,7 @@ LONGEST = 2000
 Action = Callable[[argparse.Namespace], int]
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """An argument parser that answers a wrong option with one line and the nearest right one.
 
     ``examples`` are shown below the options; ``--debug`` is added to every command. Abbreviated options are refused,
@@ -96,7 +96,7 @@ def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str]
         return int(_said(parser.prog, streams, code) or 0)
 
 
-def _outcome(prog: str, action: Action, args: argparse.Namespace, signals: Signals) -> int:
+def _outcome(prog: str, action: Action, args: argparse.Namespace, signals: EndingSignals) -> int:
     debug = bool(getattr(args, "debug", False))
     try:
         enter_working_dir(getattr(args, "working_dir", None))
@@ -131,7 +131,7 @@ def _of_the_system(error: OSError) -> str:
     return text
 
 
-def _said(prog: str, streams: Streams, code: int | str | None) -> int | str | None:
+def _said(prog: str, streams: StandardStreams, code: int | str | None) -> int | str | None:
     """``code``, unless the command's answer never came out: that is a failure too."""
     if streams.failure is None:
         return code
@@ -141,17 +141,17 @@ def _said(prog: str, streams: Streams, code: int | str | None) -> int | str | No
 def _report(prog: str, error: object, code: int, debug: bool = False) -> int:
     if debug:
         print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
-    print(f"{prog}: {without_secrets(one_line(error))}", file=sys.stderr)
+    print(f"{prog}: {without_secrets(error_line(error))}", file=sys.stderr)
     return code
 
 
-def one_line(text: object) -> str:
+def error_line(text: object) -> str:
     """A message in one line that a terminal can show: of a long one the beginning and the end."""
     line = " ".join(str(text).split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
-class Warned:
+class PlainWarnings:
     """How warnings of libraries are shown; with ``debug`` as Python does, with the place in the source."""
 
     def __init__(self, prog: str) -> None:
@@ -162,13 +162,13 @@ class Warned:
         if self.debug:
             self._usual(message, category, *place, **more)
         else:
-            print(f"{self._prog}: warning: {one_line(message)}", file=sys.stderr)
+            print(f"{self._prog}: warning: {error_line(message)}", file=sys.stderr)
 
 
 @contextmanager
-def plain_warnings(prog: str, for_good: bool) -> Iterator[Warned]:
+def plain_warnings(prog: str, for_good: bool) -> Iterator[PlainWarnings]:
     """Within the block a warning of a library is one line, without a path of somebody's installation."""
-    warned, before = Warned(prog), warnings.showwarning
+    warned, before = PlainWarnings(prog), warnings.showwarning
     warnings.showwarning = warned
     try:
         yield warned

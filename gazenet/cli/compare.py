@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.command import OK, Parser, execute, print_table
+from gazenet.cli.command import OK, CommandParser, execute, print_table
 from gazenet.errors import UsageError
-from gazenet.overwrite_check import Target, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, refuse_overwriting
 
 if TYPE_CHECKING:
     from gazenet.export.map_comparison import FrameDifference
@@ -39,9 +39,9 @@ MEASURES = {
 RANKED_BY = {"own": "blob", "port": "mae"}
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The options of ``gasp_compare``."""
-    parser = Parser("gasp_compare", DESCRIPTION, EXAMPLES)
+    parser = CommandParser("gasp_compare", DESCRIPTION, EXAMPLES)
     parser.add_argument("reference", metavar="A", type=Path, help="the reference: a folder, a video or a .npy file")
     parser.add_argument("other", metavar="B", type=Path, help="what is compared with it")
     parser.add_argument("--output", metavar="DIR", type=Path, help="also write frames.csv, frames.png, worst_*.png")
@@ -75,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
 def check_output(output: Path, *compared: Path) -> None:
     """Raise UsageError where the tables and pictures would replace what is compared, or become part of it."""
     inside = [file for path in compared if path.is_dir() for file in path.iterdir()]
-    refuse_overwriting([Target(output, "--output")], [path for path in compared if not is_result(path)])
+    refuse_overwriting([OutputTarget(output, "--output")], [path for path in compared if not is_result(path)])
     places = [output / "frames.csv", output / "frames.png", *(output.glob("worst_*.png") if output.is_dir() else ())]
-    refuse_overwriting([Target(place, "--output") for place in places], [*compared, *inside])
+    refuse_overwriting([OutputTarget(place, "--output") for place in places], [*compared, *inside])
 
 
 def is_result(path: Path) -> bool:

@@ -14,7 +14,7 @@ from gazenet.assets.catalogue_entry import Asset, PublishedAsset
 from gazenet.assets.fetch import Home, fetch
 from gazenet.assets.progress_display import display
 from gazenet.assets.working_directory import lay_out
-from gazenet.cli.command import FAILED, OK, Parser, execute, print_table
+from gazenet.cli.command import FAILED, OK, CommandParser, execute, print_table
 from gazenet.errors import UsageError
 from gazenet.redaction import without_secrets
 
@@ -41,9 +41,9 @@ EXAMPLES = """  gasp_download_manager --models embedded
   gasp_download_manager --list"""
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The options of ``gasp_download_manager``."""
-    parser = Parser("gasp_download_manager", DESCRIPTION, EXAMPLES)
+    parser = CommandParser("gasp_download_manager", DESCRIPTION, EXAMPLES)
     parser.add_argument("--working_dir", metavar="DIR", help="working directory to lay out (default: $GASP_CWD or .)")
     parser.add_argument("--models", metavar="ID", nargs="+", action="extend", default=[], help="weights to fetch")
     parser.add_argument("--datasets", metavar="ID", nargs="+", action="extend", default=[], help="data sets to fetch")

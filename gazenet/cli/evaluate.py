@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.command import OK, Parser, cell, execute, print_table
+from gazenet.cli.command import OK, CommandParser, cell, execute, print_table
 from gazenet.config.inference_data import DataInputsConfig
 from gazenet.config.load import suggest, validate
 from gazenet.config.overrides import parse_set
 from gazenet.errors import UsageError
 from gazenet.files import write_text
-from gazenet.overwrite_check import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
     from gazenet.evaluation.bootstrap import Interval
@@ -81,9 +81,9 @@ USUAL = tuple(name for name in NAMES if name not in ("auc_borji", "information_g
 Row = Mapping[str, object]
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The options of ``gasp_evaluate``."""
-    parser = Parser("gasp_evaluate", DESCRIPTION, EXAMPLES)
+    parser = CommandParser("gasp_evaluate", DESCRIPTION, EXAMPLES)
     parser.add_argument(
         "--predictions",
         metavar="[NAME=]DIR",
@@ -223,9 +223,9 @@ def check_outputs(args: argparse.Namespace, folders: Iterable[Path]) -> None:
     home = args.output_dir and Path(args.output_dir)
     tables = [Path(args.output)] if args.output else []
     tables += [home / f"{name}.csv" for name in TABLES] if home else []
-    targets = [Target(path, "--output_dir" if path.parent == home else "--output") for path in tables]
+    targets = [OutputTarget(path, "--output_dir" if path.parent == home else "--output") for path in tables]
     if args.pysaliency:
-        targets += [Target(Path(args.pysaliency) / name, "--pysaliency") for name in ("fixations.csv", "README")]
+        targets += [OutputTarget(Path(args.pysaliency) / name, "--pysaliency") for name in ("fixations.csv", "README")]
     inputs = [*named_files([args.fixations, args.baseline, args.split])]
     inputs += [file for folder in folders for name in RESULTS for file in folder.glob(f"*/{name}")]
     # What lies among the files of a data set is theirs, unless it is a table of ours.

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.command import OK, Parser, execute, print_table
+from gazenet.cli.command import OK, CommandParser, execute, print_table
 from gazenet.errors import UsageError
-from gazenet.overwrite_check import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
-    from gazenet.export.export_subject import Subject
+    from gazenet.export.export_subject import ExportSubject
     from gazenet.export.onnx_export import ExportReport
 
 DESCRIPTION = """Write a network as one file, after running it in onnxruntime and comparing it with PyTorch.
@@ -46,9 +46,9 @@ DYNAMIC = (1, 2, 8)
 """Smallest, usual and largest batch of an engine whose batch is dynamic."""
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The options of ``gasp_export``."""
-    parser = Parser("gasp_export", DESCRIPTION, EXAMPLES)
+    parser = CommandParser("gasp_export", DESCRIPTION, EXAMPLES)
     parser.add_argument("name", metavar="NAME", nargs="?", help="extractor, integrator, or an integrator's file")
     parser.add_argument("--format", choices=list(SUFFIX), default="onnx", help="what is written (default: onnx)")
     parser.add_argument(
@@ -125,7 +125,7 @@ def check_output(args: argparse.Namespace, target: Path) -> None:
     """Raise UsageError where what is written would replace a file that is read."""
     inputs = named_files({"name": args.name, "weights": args.weights, "set": dict(args.set)})
     targets = [target, target.with_name(target.name + ".data")]
-    refuse_overwriting([Target(one, "--output") for one in targets], inputs)
+    refuse_overwriting([OutputTarget(one, "--output") for one in targets], inputs)
 
 
 def write_file_and_weights(args: argparse.Namespace) -> int:
@@ -151,7 +151,7 @@ def parameters_of(args: argparse.Namespace) -> dict[str, object]:
     return dict(args.set) | ({"weights": args.weights} if args.weights else {})
 
 
-def find_subject(args: argparse.Namespace) -> Subject:
+def find_subject(args: argparse.Namespace) -> ExportSubject:
     """The network that is meant. Raises UsageError for unknown names and what does not fit the network."""
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
@@ -183,7 +183,7 @@ def show(report: ExportReport) -> None:
         print(f"note: TensorRT would refuse {fault}")
 
 
-def write_engine(subject: Subject, target: Path, count: int) -> int:
+def write_engine(subject: ExportSubject, target: Path, count: int) -> int:
     """An engine from an ONNX file that was verified and is not kept."""
     from gazenet.export.tensorrt_build import build_engine
 

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.command import OK, Parser, cell, check_device, execute, print_table
+from gazenet.cli.command import OK, CommandParser, cell, check_device, execute, print_table
 from gazenet.config.inference import TRAINED, InferConfig
 from gazenet.config.inference_experiments import FAMILIES, infer_families
 from gazenet.config.load import config_summaries, load_config
 from gazenet.errors import UsageError
-from gazenet.overwrite_check import Target, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, refuse_overwriting
 
 if TYPE_CHECKING:
     from gazenet.inference.engine.engine_protocol import Engine
@@ -42,9 +42,9 @@ EXAMPLES = """  gasp_infer --input party.mp4
   gasp_infer --list"""
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The options of ``gasp_infer``."""
-    parser = Parser("gasp_infer", DESCRIPTION, EXAMPLES, placeholders=True)
+    parser = CommandParser("gasp_infer", DESCRIPTION, EXAMPLES, placeholders=True)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--infer_config", metavar="NAME", default="default", help="an installed config (see --list)")
     which.add_argument("--infer_config_file", metavar="FILE", help="a JSON config of your own")
@@ -125,10 +125,10 @@ def run(args: argparse.Namespace) -> int:
 
 def check_config_file(args: argparse.Namespace, config: InferConfig, log: Path | None) -> None:
     """Raise UsageError where something that is written would take the place of the config."""
-    targets = [Target(Path(config.output_dir) / "run.json", "output_dir")]
-    targets += [Target(log, "--progress_log_file")] if log else []
+    targets = [OutputTarget(Path(config.output_dir) / "run.json", "output_dir")]
+    targets += [OutputTarget(log, "--progress_log_file")] if log else []
     if config.metrics is not None and config.metrics.file:
-        targets.append(Target(Path(config.metrics.file), "metrics.file"))
+        targets.append(OutputTarget(Path(config.metrics.file), "metrics.file"))
     refuse_overwriting(targets, [Path(args.infer_config_file)] if args.infer_config_file else [])
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from gazenet.cli.command import FAILED, OK, Parser, execute, print_table
+from gazenet.cli.command import FAILED, OK, CommandParser, execute, print_table
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import Entry, discover, get
+from gazenet.cues.registry import PluginEntry, discover, get
 from gazenet.errors import UsageError
 
 DESCRIPTION = """Extractors of social cues: list, show, check, begin a new one.
@@ -26,9 +26,9 @@ EXAMPLES = """  gasp_plugins list
   gasp_plugins new my_cue --directory ~/my_cue && pip install -e ~/my_cue && gasp_plugins check my_cue"""
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The command's options."""
-    parser = Parser("gasp_plugins", DESCRIPTION, EXAMPLES)
+    parser = CommandParser("gasp_plugins", DESCRIPTION, EXAMPLES)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="all installed extractors, also those that cannot be used")
     listing.add_argument("--json", action="store_true", help="machine-readable")
@@ -70,7 +70,7 @@ def _needs(spec: ExtractorSpec) -> list[str]:
     return needs + [f"maps of {name}" for name in spec.needs.maps]
 
 
-def show(entry: Entry[ExtractorSpec]) -> int:
+def show(entry: PluginEntry[ExtractorSpec]) -> int:
     """Prints a spec."""
     spec = entry.spec
     rows = [("name", spec.name), ("version", spec.version), ("distribution", entry.distribution)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gazenet.assets.catalogue import CatalogueFile
 from gazenet.assets.working_directory import all_configs, config_path, config_text
-from gazenet.cli.command import OK, Parser, execute
+from gazenet.cli.command import OK, CommandParser, execute
 from gazenet.config.load import Kind, suggest
 from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
@@ -105,9 +105,9 @@ SCRIPTS: dict[str, Callable[[], None]] = {
 }
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The options of ``gasp_scripts``."""
-    parser = Parser("gasp_scripts", DESCRIPTION, EXAMPLES)
+    parser = CommandParser("gasp_scripts", DESCRIPTION, EXAMPLES)
     parser.add_argument("--working_dir", metavar="DIR", help="where the chores are done (default: $GASP_CWD or .)")
     parser.add_argument("--scripts", metavar="NAME", nargs="+", default=[], help="what to do, in this order")
     parser.add_argument(

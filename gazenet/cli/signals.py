@@ -16,7 +16,7 @@ AS_PYTHON_STARTS = (signal.SIG_DFL, signal.default_int_handler)
 """Handlers that nobody chose. One that is ignored (nohup, a job in the background) stays ignored."""
 
 
-class Signals:
+class EndingSignals:
     """Receives the signals that end a command; ``received`` is the first of them."""
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class Signals:
 
 
 @contextmanager
-def ending_signals(for_good: bool) -> Iterator[Signals]:
+def ending_signals(for_good: bool) -> Iterator[EndingSignals]:
     """Within the block a signal raises, in the main thread, what KeyboardInterrupt is: cleaning up happens as usual.
 
     Args:
         for_good: the process ends with the block; a signal that comes still later ends it without a word.
     """
-    signals = Signals()
+    signals = EndingSignals()
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return

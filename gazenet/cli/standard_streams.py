@@ -62,7 +62,7 @@ class LastingWriter(io.BufferedWriter):
         lead_nowhere(self.fileno())
 
 
-class Streams:
+class StandardStreams:
     """Standard output and error of a command while it runs; ``failure`` of what could not be said on stdout."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ def reserve_descriptors() -> None:
 
 
 @contextmanager
-def lasting_streams(for_good: bool) -> Iterator[Streams]:
+def lasting_streams(for_good: bool) -> Iterator[StandardStreams]:
     """Within the block the standard streams exist and never raise; texts that they cannot encode are escaped.
 
     Streams that somebody else put in their place are left alone.
@@ -109,7 +109,7 @@ def lasting_streams(for_good: bool) -> Iterator[Streams]:
         for_good: the process ends with the block, and what is said on the way out is said through them too.
     """
     reserve_descriptors()
-    streams, before = Streams(), {name: getattr(sys, name) for name in ("stdin", *NAMES.values())}
+    streams, before = StandardStreams(), {name: getattr(sys, name) for name in ("stdin", *NAMES.values())}
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
     for descriptor, name in NAMES.items():

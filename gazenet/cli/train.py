@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gazenet.cli.command import OK, Parser, check_device, execute, print_table
+from gazenet.cli.command import OK, CommandParser, check_device, execute, print_table
 from gazenet.config.inference import InferConfig
 from gazenet.config.load import config_summaries, load_config
 from gazenet.config.training import TrainConfig
@@ -56,9 +56,9 @@ INTEGRATOR_FLAGS = ("embedded_cues", "compute_metrics", "infer_configs", "infer_
 """Options that other recipes than the integrator's do not have."""
 
 
-def build_parser() -> Parser:
+def build_parser() -> CommandParser:
     """The options of ``gasp_train``."""
-    parser = Parser("gasp_train", DESCRIPTION, EXAMPLES, placeholders=True)
+    parser = CommandParser("gasp_train", DESCRIPTION, EXAMPLES, placeholders=True)
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--train_config", metavar="NAME", default=DEFAULT, help=f"a config of --list (default: {DEFAULT})"

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from gazenet.config.inference_data import DataInputsConfig, MetricsConfig, PublishedConfig
-from gazenet.config.model import DeviceText, PathText, Scalar, Settings, expand_path
+from gazenet.config.model import ConfigModel, DeviceText, PathText, Scalar, expand_path
 from gazenet.config.realtime import RealtimeConfig
 from gazenet.config.runtime import RuntimeConfig
 
@@ -16,7 +16,7 @@ TRAINED = "trained"
 """Integrator of a config that a training completes."""
 
 
-class FacesConfig(Settings):
+class FacesConfig(ConfigModel):
     """How faces are found; they feed the extractors that need them, the overlay and the attention table."""
 
     detector: str = Field("centerface", min_length=1, description="Name of a face detector plugin.")
@@ -57,7 +57,7 @@ class IntegratorConfig(RuntimeConfig):
         return expand_path(value) if "/" in value or value.startswith(("~", "$")) else value
 
 
-class OutputsConfig(Settings):
+class OutputsConfig(ConfigModel):
     """Which files are written for each input."""
 
     maps: bool = Field(True, description="saliency.npy, float16 [frames, h, w].")
@@ -70,7 +70,7 @@ class OutputsConfig(Settings):
     )
 
 
-class InferConfig(Settings):
+class InferConfig(ConfigModel):
     """Everything a run of ``gasp_infer`` needs to know; ``run.json`` keeps the resolved form."""
 
     summary: str = Field("", description="One sentence, shown by --list.")

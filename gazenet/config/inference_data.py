@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from gazenet.config.model import PathText, Settings
+from gazenet.config.model import ConfigModel, PathText
 
 Subset = Literal["train", "validation", "test"]
 MetricName = Literal[
@@ -16,7 +16,7 @@ GROUPED_FRAMES = "datasets/processed/Grouped_frames"
 """Where the published layout lies in a working directory."""
 
 
-class DataInputsConfig(Settings):
+class DataInputsConfig(ConfigModel):
     """Videos of an installed data set as inputs, with their ground truth."""
 
     reader: str = Field("", description="Name of an installed data set reader (coutrot1, diem, processed, ...).")
@@ -64,7 +64,7 @@ def tables_of(split: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (split,) if isinstance(split, str) else split or ("",)
 
 
-class PublishedConfig(Settings):
+class PublishedConfig(ConfigModel):
     """Pictures in the published layout, ``<root>/<dataset>/<video>/<frame>/<picture>_1.jpg``."""
 
     root: PathText = Field(GROUPED_FRAMES, description="Folder that receives one folder per data set.")
@@ -80,7 +80,7 @@ class PublishedConfig(Settings):
         return value
 
 
-class MetricsConfig(Settings):
+class MetricsConfig(ConfigModel):
     """Scores against the ground truth of the data set, computed when all videos are done."""
 
     names: tuple[MetricName, ...] = Field(

@@ -49,7 +49,7 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class LegacyEntry:
     """One model entry: name, window, kept frames, arguments of the model, of its preparation and of its results."""
 
     model: str
@@ -90,7 +90,7 @@ def infer_data(data: Mapping[str, Any], name: str, where: str, notes: list[str])
     return made
 
 
-def read_entries(groups: Any, where: str) -> list[Entry]:
+def read_entries(groups: Any, where: str) -> list[LegacyEntry]:
     """The entries of all groups. Raises UsageError naming the entry that does not have six positions."""
     if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
         raise UsageError(f"{where}: model_groups: must be a list of groups, each a list of entries")
@@ -106,11 +106,11 @@ def read_entries(groups: Any, where: str) -> list[Entry]:
             if any(part is not None and not isinstance(part, dict) for part in entry[3:]):
                 raise UsageError(f"{where}: {key}: positions 4 to 6 must be objects")
             name, window, frames, model, preparation, results = entry
-            entries.append(Entry(name, window, frames, model or {}, preparation or {}, results or {}, key))
+            entries.append(LegacyEntry(name, window, frames, model or {}, preparation or {}, results or {}, key))
     return entries
 
 
-def _stages(entries: list[Entry], where: str, notes: list[str]) -> dict[str, Any]:
+def _stages(entries: list[LegacyEntry], where: str, notes: list[str]) -> dict[str, Any]:
     """Extractors and integrator, in the order of the entries."""
     extractors: dict[str, dict[str, Any]] = {}
     integrator = None
@@ -128,7 +128,7 @@ def _stages(entries: list[Entry], where: str, notes: list[str]) -> dict[str, Any
     return {"extractors": list(extractors.values()), "integrator": integrator}
 
 
-def _extractor(name: str, entry: Entry, notes: list[str]) -> dict[str, Any]:
+def _extractor(name: str, entry: LegacyEntry, notes: list[str]) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for key, value in entry.model_properties.items():
         if key == "weights_file" and isinstance(value, str) and "/" in value:
@@ -140,7 +140,7 @@ def _extractor(name: str, entry: Entry, notes: list[str]) -> dict[str, Any]:
     return extractor(name, parameters)
 
 
-def _integrator(entry: Entry, extractors: dict[str, dict[str, Any]], notes: list[str]) -> dict[str, Any]:
+def _integrator(entry: LegacyEntry, extractors: dict[str, dict[str, Any]], notes: list[str]) -> dict[str, Any]:
     """The integrator of an entry; where it reads stored maps, the extractors that make them are added."""
     stems = entry.preproc_properties.get("inp_img_names_list")
     if not stems:

@@ -14,7 +14,7 @@ _DEVICE = re.compile(r"cpu|cuda:\d+")
 Scalar = bool | int | float | str
 
 
-class Settings(BaseModel):
+class ConfigModel(BaseModel):
     """Base of every config object: frozen, and a key it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)

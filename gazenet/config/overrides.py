@@ -12,14 +12,14 @@ from gazenet.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Change:
+class Override:
     """One value to set: ``key`` is the dotted path, list positions are numbers (``extractors.0.stride``)."""
 
     key: str
     value: Any
 
 
-def parse_set(text: str, option: str = "--set", example: str = "faces.score=0.5") -> Change:
+def parse_set(text: str, option: str = "--set", example: str = "faces.score=0.5") -> Override:
     """Read ``key.path=value``; what is not JSON is a string. Raises UsageError for anything without a key.
 
     ``option`` and ``example`` appear in errors.
@@ -29,12 +29,12 @@ def parse_set(text: str, option: str = "--set", example: str = "faces.score=0.5"
     if not equals or not key or not all(key.split(".")):
         raise UsageError(f"{option} {text}: write key.path=value, for example {option} {example}")
     try:
-        return Change(key, parse(raw, option))
+        return Override(key, parse(raw, option))
     except UsageError:
-        return Change(key, raw)
+        return Override(key, raw)
 
 
-def apply(data: dict[str, Any], change: Change) -> dict[str, Any]:
+def apply(data: dict[str, Any], change: Override) -> dict[str, Any]:
     """A copy of ``data`` with the value set; missing objects on the way are made. Raises UsageError."""
     result = copy.deepcopy(data)
     *parents, last = change.key.split(".")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from gazenet.config.model import Settings
+from gazenet.config.model import ConfigModel
 
 
-class TargetConfig(Settings):
+class TargetConfig(ConfigModel):
     """The point that people look at most, for a robot or another program."""
 
     rate: float = Field(10.0, gt=0, le=1000, description="Targets per second, at most.")
@@ -16,7 +16,7 @@ class TargetConfig(Settings):
     middleware: str = Field("zeromq", min_length=1, description="What carries the topic: zeromq, ros, ros2, yarp.")
 
 
-class RealtimeConfig(Settings):
+class RealtimeConfig(ConfigModel):
     """How ``gasp_infer --realtime`` keeps up."""
 
     target_rate: float | None = Field(None, gt=0, le=240, description="Frames per second shown; null: the source's.")

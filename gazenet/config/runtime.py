@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gazenet.config.model import PathText, Settings
+from gazenet.config.model import ConfigModel, PathText
 
 
-class RuntimeConfig(Settings):
+class RuntimeConfig(ConfigModel):
     """What the configs of extractors and integrators have in common."""
 
     backend: Literal["torch", "onnxruntime", "tensorrt"] = Field(

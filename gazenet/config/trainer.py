@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gazenet.config.model import DeviceText, PathText, Settings
+from gazenet.config.model import ConfigModel, DeviceText, PathText
 
 LOGGERS = ("csv", "tensorboard", "comet")
 
 
-class FitConfig(Settings):
+class FitConfig(ConfigModel):
     """How long one network is trained, in which portions, and what is kept. Inherited to add an optimiser."""
 
     max_epochs: int = Field(default=20, ge=1, description="Passes over the training samples.")
@@ -47,7 +47,7 @@ class FitConfig(Settings):
         return self
 
 
-class RunConfig(Settings):
+class RunConfig(ConfigModel):
     """One run of ``gasp_train``: what is trained comes from those who inherit."""
 
     free: ClassVar[frozenset[str]] = frozenset(

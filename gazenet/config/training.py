@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from gazenet.config.model import PathText, Settings
+from gazenet.config.model import ConfigModel, PathText
 from gazenet.config.trainer import FitConfig, RunConfig
 
 Size = tuple[int, int]
 
 
-class SourceConfig(Settings):
+class SourceConfig(ConfigModel):
     """Videos or pictures of one data set."""
 
     dataset: str = Field(
@@ -37,7 +37,7 @@ class SourceConfig(Settings):
     )
 
 
-class AugmentConfig(Settings):
+class AugmentConfig(ConfigModel):
     """Random changes of geometry, the same for maps and fixations of a sample."""
 
     flip: bool = Field(default=True, description="Mirror left and right, half of the time.")
@@ -46,7 +46,7 @@ class AugmentConfig(Settings):
     drop_cue: float = Field(default=0.0, ge=0, lt=1, description="Chance that a cue other than the first is blanked.")
 
 
-class DataConfig(Settings):
+class DataConfig(ConfigModel):
     """What is learned from, and how samples are drawn."""
 
     root: PathText = Field(default="data", description="Folder that holds one folder per data set.")
@@ -104,7 +104,7 @@ class DataConfig(Settings):
         return self
 
 
-class LossConfig(Settings):
+class LossConfig(ConfigModel):
     """Weights of the terms; ``mode`` says how they are computed."""
 
     mode: Literal["corrected", "published"] = Field(

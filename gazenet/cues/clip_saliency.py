@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import file_in
-from gazenet.backbones.sliding_windows import SlidingNetwork, Window, declares
+from gazenet.backbones.sliding_windows import SlidingNetwork, WindowFrames, declares
 from gazenet.cues.colour_pictures import coloured
 from gazenet.cues.exportable import Call, Exportable, free_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
@@ -20,10 +20,10 @@ from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.frame_clips import (
     BUFFER,
+    FrameResults,
     Method,
-    PerFrame,
     Picture,
-    Preparation,
+    Preprocessing,
     causal_offsets,
     follow_each_other,
     published_offsets,
@@ -32,7 +32,7 @@ from gazenet.cues.frame_clips import (
 from gazenet.cues.postprocess import FloatMap, resized_map
 from gazenet.errors import UsageError
 
-Clip = Tensor | Window
+Clip = Tensor | WindowFrames
 """The frames of a window: ``[1, 3, T, H, W]``, or the stems of a network that knows how windows slide."""
 
 
@@ -68,8 +68,8 @@ class ClipSaliency:
         wanted = self.spec.input
         assert wanted is not None
         method: Method = "opencv" if self.published else self.resampling
-        self._prepare = Preparation(self.size, wanted.mean, wanted.std, method)
-        self._frames: PerFrame[Tensor] = PerFrame(self._prepared)
+        self._prepare = Preprocessing(self.size, wanted.mean, wanted.std, method)
+        self._frames: FrameResults[Tensor] = FrameResults(self._prepared)
         self.run: Call = _not_loaded
 
     def build(self, path: Path) -> nn.Module:
@@ -146,7 +146,7 @@ class ClipSaliency:
         frames = self._frames.clip(windows, b, offsets)
         if not isinstance(self.run, SlidingNetwork):
             return stacked(frames)
-        return Window(index + offsets[0] if follow_each_other(offsets) else None, frames)
+        return WindowFrames(index + offsets[0] if follow_each_other(offsets) else None, frames)
 
     def _prepared(self, picture: Picture) -> Tensor:
         """What is computed of a frame by itself, ``[3, H, W]``; of networks that know windows the stem."""

@@ -50,7 +50,7 @@ class Exportable:
         return self.parts or {"": self}
 
 
-class Selected(nn.Module):
+class SelectedOutputs(nn.Module):
     """A network whose result is made a tensor or a tuple of tensors by ``select``; weights under ``selected``."""
 
     def __init__(self, network: nn.Module, select: Callable[[Any], Tensor | tuple[Tensor, ...]]) -> None:
@@ -62,7 +62,7 @@ class Selected(nn.Module):
         return self._select(self.selected(*inputs))
 
 
-class Function(nn.Module):
+class FunctionModule(nn.Module):
     """A function of tensors that belongs to ``network``, as a module of its own with the network's weights."""
 
     def __init__(self, network: nn.Module, function: Call) -> None:

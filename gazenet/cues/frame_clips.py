@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.cues.extractor import Windows
-from gazenet.cues.window_cache import FrameMemo
+from gazenet.cues.window_cache import FrameCache
 
 V = TypeVar("V")
 Picture = NDArray[np.uint8]
@@ -62,7 +62,7 @@ def follow_each_other(offsets: Sequence[int]) -> bool:
 
 
 @dataclass(frozen=True)
-class Preparation:
+class Preprocessing:
     """How a picture becomes what a network takes.
 
     ``size``: (height, width). ``mean`` and ``std``: RGB, of values in 0..1. ``method``: ``opencv`` is bilinear without
@@ -91,7 +91,7 @@ def resized(picture: Picture, size: tuple[int, int], method: Method) -> Picture:
     return np.asarray(Image.fromarray(picture).resize(size[::-1], filters[method]), np.uint8)
 
 
-class PerFrame(Generic[V]):
+class FrameResults(Generic[V]):
     """What is computed from single frames, once for all the clips that share a frame.
 
     Args:
@@ -101,7 +101,7 @@ class PerFrame(Generic[V]):
 
     def __init__(self, make: Callable[[Picture], V]) -> None:
         self._make = make
-        self._memo: FrameMemo[V] = FrameMemo()
+        self._memo: FrameCache[V] = FrameCache()
 
     def clear(self) -> None:
         """Another video begins."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gazenet.cues.extractor import CueMaps, Record, Windows
 from gazenet.errors import PluginError
-from gazenet.guard.exception_text import one_line
+from gazenet.guard.exception_text import first_line_of
 
 OVERSHOOT = 1e-4
 """How far a map may leave 0..1 by rounding; it is clipped."""
@@ -101,5 +101,5 @@ def _as_json(name: str, index: int, record: Any) -> Record:
     try:
         normal: Record = json.loads(json.dumps(record, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise PluginError(f"{name}: frame {index}: the record is not JSON: {one_line(error)}") from error
+        raise PluginError(f"{name}: frame {index}: the record is not JSON: {first_line_of(error)}") from error
     return normal

@@ -28,7 +28,7 @@ S = TypeVar("S", default=ExtractorSpec)
 
 
 @dataclass(frozen=True)
-class Entry(Generic[S]):
+class PluginEntry(Generic[S]):
     """One usable plugin. ``load()`` imports its class (PluginError); ``value`` is where the entry point leads."""
 
     name: str
@@ -51,7 +51,7 @@ class DiscoveryError:
 class Discovery(Generic[S]):
     """Everything of one group, by name: what can be used, what cannot, and what can with care."""
 
-    found: dict[str, Entry[S]]
+    found: dict[str, PluginEntry[S]]
     errors: list[DiscoveryError]
     warnings: list[DiscoveryError]
 
@@ -88,14 +88,14 @@ def discover(group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> Discov
 
 
 @overload
-def get(name: str, group: str = EXTRACTORS) -> Entry[ExtractorSpec]: ...
+def get(name: str, group: str = EXTRACTORS) -> PluginEntry[ExtractorSpec]: ...
 
 
 @overload
-def get(name: str, group: str, kind: type[S]) -> Entry[S]: ...
+def get(name: str, group: str, kind: type[S]) -> PluginEntry[S]: ...
 
 
-def get(name: str, group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> Entry[Any]:
+def get(name: str, group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> PluginEntry[Any]:
     """The plugin of that name. UsageError: unknown (with the nearest and the known); PluginError: there but broken."""
     discovery = discover(group, kind)
     if name in discovery.found:
@@ -145,7 +145,7 @@ def _distribution(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "unknown distribution"
 
 
-def resolve(point: EntryPoint, kind: type[S]) -> Entry[S]:
+def resolve(point: EntryPoint, kind: type[S]) -> PluginEntry[S]:
     """What an entry point leads to: a declaration, or a class that carries one. Raises PluginError."""
     with guarded(point.name, f"cannot import {point.value}", lenient=True):
         target = point.load()
@@ -157,7 +157,7 @@ def resolve(point: EntryPoint, kind: type[S]) -> Entry[S]:
         raise PluginError(f"{point.value} must be {wanted}, not {_describe(target)}")
     if isinstance(own_name, str) and own_name != point.name:
         raise PluginError(f"the entry point is called {point.name!r}, but its spec says {own_name!r}: use one name")
-    return Entry(point.name, spec, _distribution(point), _loader(point.name, target, spec), point.value)
+    return PluginEntry(point.name, spec, _distribution(point), _loader(point.name, target, spec), point.value)
 
 
 def _plain(spec: Any, kind: type[Any]) -> Any:
@@ -193,7 +193,7 @@ def _loader(name: str, target: object, spec: object) -> Callable[[], type]:
     return load
 
 
-def _version_warning(entry: Entry[Any]) -> str | None:
+def _version_warning(entry: PluginEntry[Any]) -> str | None:
     version = getattr(entry.spec, "api_version", API_VERSION)
     if not isinstance(version, int) or version <= API_VERSION:
         return None

@@ -20,7 +20,7 @@ from gazenet.cues.extractor import AssetPath, Extractor, Record, VideoContext, W
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.interpolate import interpolate, quantise
 from gazenet.cues.output_checks import checked_output, checked_pictures, frames_text
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.cues.windows import WindowBuilder, WindowSource
 from gazenet.errors import UsageError
 from gazenet.guard.guarded_call import guarded
@@ -52,7 +52,7 @@ class CueRunner:
 
     def __init__(
         self,
-        entry: Entry,
+        entry: PluginEntry,
         parameters: Mapping[str, object],
         device: torch.device | str,
         asset_path: AssetPath,

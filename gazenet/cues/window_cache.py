@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 
-class FrameMemo(Generic[V]):
+class FrameCache(Generic[V]):
     """Values by frame and a further key. Each must follow from its key alone, so that a resumed run finds the same."""
 
     def __init__(self) -> None:

@@ -14,23 +14,23 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gazenet.data.dataset import Behaviour, require
-from gazenet.data.density import Size, Spread
+from gazenet.data.density import GaussianWidth, Size
 from gazenet.data.framewise import FrameTable, FrameVideo, frames_first, from_grid, leave_out, shifted
 from gazenet.data.matlab_files import fields, load_mat, numbers
-from gazenet.data.reader_options import Collection, videos_in
+from gazenet.data.reader_options import DatasetReader, videos_in
 
 UP = -20.0
 """The published correction of y, pixels; nothing is known against it."""
 RATE = 25.0
 
 
-class _Coutrot(Collection):
+class _Coutrot(DatasetReader):
     """Clips and one MATLAB file: per clip ``data`` ``[3, frames, observers]`` (x, y, participant; NaN: none)."""
 
     usual_width = 720
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(20.0, reference_width=720),
-        "published": Spread(20.0),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(20.0, reference_width=720),
+        "published": GaussianWidth(20.0),
     }
     folder: ClassVar[str]
     annotation: ClassVar[str]

@@ -12,13 +12,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from gazenet.config.training import DataConfig
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.sample_workers import fitting_workers, outlive_the_group
-from gazenet.data.window_samples import Draws, Render, Sample, SampleShape, WindowSamples
+from gazenet.data.window_samples import DrawOrder, Render, Sample, SampleShape, WindowSamples
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
 
 
-class Samples(Protocol):
+class SampleSource(Protocol):
     """Samples by draw number; ``len`` is the number of draws in an epoch."""
 
     def __getitem__(self, draw: int) -> Sample: ...
@@ -26,7 +26,7 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
 
 
-class Targeted(Protocol):
+class ClipTargets(Protocol):
     """A clip, as far as choosing its target frames is concerned."""
 
     @property
@@ -63,15 +63,15 @@ class EpochSampler(Sampler[int]):
 
 
 def training_draws(
-    clips: Sequence[Targeted], config: DataConfig, seed: int, samples_per_epoch: int | None = None
-) -> Draws:
+    clips: Sequence[ClipTargets], config: DataConfig, seed: int, samples_per_epoch: int | None = None
+) -> DrawOrder:
     """Draws of the frames that enough people looked at. Raises UsageError where there is none."""
     targets = [clip.targets(1 if clip.still else config.frame_stride, config.min_observers) for clip in clips]
     weights = [source.weight for source in config.train]
-    return Draws(clips, targets, seed, samples_per_epoch, weights, config.sampling == "videos")
+    return DrawOrder(clips, targets, seed, samples_per_epoch, weights, config.sampling == "videos")
 
 
-def validation_draws(clips: Sequence[Targeted], config: DataConfig) -> Draws:
+def validation_draws(clips: Sequence[ClipTargets], config: DataConfig) -> DrawOrder:
     """Validation frames in order: all, or as many of each video as ``validation_windows`` says, evenly spread.
 
     Where an epoch is a window per video, that is one unless the config says more: the middle one.
@@ -82,7 +82,7 @@ def validation_draws(clips: Sequence[Targeted], config: DataConfig) -> Draws:
     count = config.validation_windows or (1 if config.sampling == "videos" else None)
     if count is not None:
         targets = [frames[_spread(len(frames), count)] for frames in targets]
-    return Draws(clips, targets, 0)
+    return DrawOrder(clips, targets, 0)
 
 
 def _spread(length: int, count: int) -> NDArray[np.int64]:
@@ -114,7 +114,7 @@ def validation_samples(
 
 
 def training_loader(
-    samples: Samples,
+    samples: SampleSource,
     batch_size: int,
     workers: int = 0,
     drop_last: bool = True,
@@ -139,14 +139,14 @@ def training_loader(
     )
 
 
-def validation_loader(samples: Samples, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
+def validation_loader(samples: SampleSource, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
     """Batches of all validation frames in order; every process sees all of them."""
     return DataLoader(
         _as_dataset(samples), batch_size=batch_size, num_workers=workers, worker_init_fn=outlive_the_group
     )
 
 
-def _as_dataset(samples: Samples) -> Dataset[Sample]:
+def _as_dataset(samples: SampleSource) -> Dataset[Sample]:
     # A loader asks for nothing but the two methods of the protocol.
     return samples  # type: ignore[return-value]
 
@@ -157,7 +157,7 @@ def _epochs(trainer: Any) -> Any:
 
 
 def data_module(
-    training: Samples, validation: Samples | None, batch_size: int, workers: int = 0, drop_last: bool = True
+    training: SampleSource, validation: SampleSource | None, batch_size: int, workers: int = 0, drop_last: bool = True
 ) -> LightningDataModule:
     """Both loaders as a ``LightningDataModule``."""
     from lightning import LightningDataModule

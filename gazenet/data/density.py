@@ -112,7 +112,7 @@ def sigma_of_degrees(degrees: float, width: int, screen_width_cm: float, distanc
 
 
 @dataclass(frozen=True)
-class Viewing:
+class ViewingConditions:
     """How frames were seen: on a screen ``screen_cm`` wide, from ``distance_cm``.
 
     ``screen_pixels``: its width in pixels where frames were shown pixel by pixel; None: frames filled its width.
@@ -128,7 +128,7 @@ class Viewing:
             raise ValueError(f"{self}: widths and distance must be positive")
 
     @classmethod
-    def spanning(cls, degrees: float) -> Viewing:
+    def spanning(cls, degrees: float) -> ViewingConditions:
         """Frames whose width covered so many degrees of visual angle. Raises ValueError outside 0..180."""
         if not 0 < degrees < 180:
             raise ValueError(f"a field of view lies between 0 and 180 degrees, not {degrees}")
@@ -140,7 +140,7 @@ class Viewing:
 
 
 @dataclass(frozen=True)
-class Spread:
+class GaussianWidth:
     """Standard deviation of the ground-truth Gaussian.
 
     ``unit`` pixels: of a frame ``reference_width`` wide and in proportion in others; without it, the same number of
@@ -151,7 +151,7 @@ class Spread:
     value: float
     unit: Literal["pixels", "degrees"] = "pixels"
     reference_width: int | None = None
-    viewing: Viewing | None = None
+    viewing: ViewingConditions | None = None
 
     def __post_init__(self) -> None:
         if not self.value > 0:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.dataset import Behaviour, require
-from gazenet.data.density import Size, Spread
+from gazenet.data.density import GaussianWidth, Size
 from gazenet.data.fixations import Clock
 from gazenet.data.framewise import FrameTable, FrameVideo, leave_out, shifted
-from gazenet.data.reader_options import Collection
+from gazenet.data.reader_options import DatasetReader
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
 
@@ -33,26 +33,29 @@ _OF_EYE = {"left": slice(1, 5), "right": slice(5, 9)}
 _SIZE = re.compile(r"_(\d+)x(\d+)$")
 
 
-class Diem(Collection):
+class Diem(DatasetReader):
     """Per observer a table of frame, then x, y, pupil dilation and event of the left and of the right eye.
 
     Args:
         eye: whose fixations (event 1) count.
-        others: as of ``Collection``.
+        others: as of ``DatasetReader``.
 
     Corrected: points are moved by the margins of the video on the display and count alike. Published: y is lowered by
     100, x kept, and points count by pupil dilation.
     """
 
     name = "diem"
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {"corrected": Spread(40.0), "published": Spread(60.0)}
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(40.0),
+        "published": GaussianWidth(60.0),
+    }
 
     def __init__(
         self,
         root: Path | str,
         behaviour: Behaviour = "corrected",
         subjects: Sequence[int] | None = None,
-        spread: Spread | None = None,
+        spread: GaussianWidth | None = None,
         eye: Eye = "left",
         clock: Clock | None = None,
     ) -> None:

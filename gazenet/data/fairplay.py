@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.dataset import Behaviour, require
-from gazenet.data.density import Size, Spread
+from gazenet.data.density import GaussianWidth, Size
 from gazenet.data.drawn_truth import PictureFixations
-from gazenet.data.fixations import FrameFixations, nobody
+from gazenet.data.fixations import FrameFixations, no_fixations
 from gazenet.data.framewise import leave_out
-from gazenet.data.reader_options import Collection, frame_size, videos_in
+from gazenet.data.reader_options import DatasetReader, frame_size, videos_in
 from gazenet.errors import MediaError, UsageError
 from gazenet.files import natural_order
 
@@ -52,18 +52,18 @@ class FairPlayVideo:
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
         """No points and no observers; ``density`` is the map of the sound for every one of ``times``."""
-        none = nobody(len(times), self.size)
+        none = no_fixations(len(times), self.size)
         sound = self.sound_map
         return PictureFixations(none.size, none.points, none.observers, picture=lambda frame: sound)
 
 
-class FairPlay(Collection):
+class FairPlay(DatasetReader):
     """Both behaviours are the same; ``subjects`` and ``spread`` mean nothing here."""
 
     name = "fairplay"
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(40.0, reference_width=1280),
-        "published": Spread(40.0, reference_width=1280),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(40.0, reference_width=1280),
+        "published": GaussianWidth(40.0, reference_width=1280),
     }
 
     def items(self) -> Sequence[FairPlayVideo]:

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.dataset import Behaviour, require
-from gazenet.data.density import Size, Spread
+from gazenet.data.density import GaussianWidth, Size
 from gazenet.data.drawn_truth import PublishedFixations
 from gazenet.data.fixations import Clock, Fixations, FrameFixations, per_frame, read_table
 from gazenet.data.framewise import within
 from gazenet.data.matlab_files import load_mat, lookup, numbers, texts
-from gazenet.data.reader_options import Collection
+from gazenet.data.reader_options import DatasetReader
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
 
@@ -68,21 +68,21 @@ class FindWhoVideo:
         return PublishedFixations(self.size, [self.table.points[who] for who in members], observers, weights)
 
 
-class FindWho(Collection):
+class FindWho(DatasetReader):
     """The data set; only videos whose file is there are items.
 
     Fixation times count on the container's clock: in several files the picture begins one to two seconds after the
     sound. The published behaviour counts frames from the first picture.
 
     ``source`` says where fixations are read from: ``csv`` (flat table), ``mat`` (the published file), or ``auto``: the
-    table if it exists. Other arguments as of ``Collection``.
+    table if it exists. Other arguments as of ``DatasetReader``.
     """
 
     name = "findwho"
     usual_clock = "container"
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(40.0, reference_width=1280),
-        "published": Spread(66.0),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(40.0, reference_width=1280),
+        "published": GaussianWidth(66.0),
     }
 
     def __init__(
@@ -91,7 +91,7 @@ class FindWho(Collection):
         source: Literal["auto", "csv", "mat"] = "auto",
         behaviour: Behaviour = "corrected",
         subjects: Sequence[int] | None = None,
-        spread: Spread | None = None,
+        spread: GaussianWidth | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(root, behaviour, subjects, spread, clock)

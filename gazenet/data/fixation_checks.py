@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.density import Size, within
-from gazenet.data.fixations import Fixations, FrameFixations, nobody
+from gazenet.data.fixations import Fixations, FrameFixations, no_fixations
 from gazenet.errors import UsageError
 
 SECONDS = "in seconds, as it seems; start_ms and duration_ms must be milliseconds: multiply them by 1000"
@@ -24,7 +24,7 @@ NAMED = 8
 
 
 @dataclass(frozen=True)
-class Doubts:
+class DoubtfulFixations:
     """How many of the ``total`` fixations on a video are doubtful, by what is doubtful about them."""
 
     counts: Mapping[str, int]
@@ -36,7 +36,7 @@ class Doubts:
         return sum(self.counts.values()) == self.total > 0
 
 
-def doubts(fixations: Fixations, times: NDArray[np.float64], size: Size) -> Doubts:
+def doubtful_fixations(fixations: Fixations, times: NDArray[np.float64], size: Size) -> DoubtfulFixations:
     """What cannot be meant of the fixations on a video with frames at ``times`` (seconds) of ``size``.
 
     Times may count from the container's start or from the first frame: what lies outside of both is doubtful.
@@ -46,20 +46,20 @@ def doubts(fixations: Fixations, times: NDArray[np.float64], size: Size) -> Doub
     end = max(times[-1], times[-1] - times[0]) + lasting
     stop = fixations.start + fixations.duration
     if total > 1 and np.isfinite(end) and end >= LEAST_S and stop.max() <= SLACK * end / 1000:
-        return Doubts({SECONDS: total}, total)
+        return DoubtfulFixations({SECONDS: total}, total)
     x, y = fixations.points.T
     if total > 1 and min(size) > 2 and fixations.points.min() >= 0 and max(x.max(), y.max()) <= 1:
-        return Doubts({SHARES: total}, total)
+        return DoubtfulFixations({SHARES: total}, total)
     beside = ~within(fixations.points, size)
     late = ~beside & ((fixations.start >= end) | (stop < 0))
     counts = {BESIDE: int(beside.sum()), LATE: int(late.sum())}
-    return Doubts({what: count for what, count in counts.items() if count}, total)
+    return DoubtfulFixations({what: count for what, count in counts.items() if count}, total)
 
 
-def meant(frames: FrameFixations, found: Doubts) -> FrameFixations:
+def meant(frames: FrameFixations, found: DoubtfulFixations) -> FrameFixations:
     """The fixations of frames that can be meant; nobody is counted as an observer for looking beside the frame."""
     if found.all:
-        return nobody(len(frames), frames.size)
+        return no_fixations(len(frames), frames.size)
     if BESIDE not in found.counts or frames.subjects is None:
         return frames
     kept = [within(points, frames.size) for points in frames.points]
@@ -72,7 +72,7 @@ def meant(frames: FrameFixations, found: Doubts) -> FrameFixations:
     )
 
 
-def notes(source: str, found: Mapping[str, Doubts]) -> list[str]:
+def notes(source: str, found: Mapping[str, DoubtfulFixations]) -> list[str]:
     """One line for each kind of doubt, with the videos it is about.
 
     Raises UsageError where no fixation on any of the videos can be meant: such a table has other units.

@@ -160,7 +160,7 @@ def constant(fixations: Fixations, frames: int, size: Size) -> FrameFixations:
     return FrameFixations(size, [fixations.points] * frames, counts, subjects=[fixations.subject] * frames)
 
 
-def nobody(frames: int, size: Size) -> FrameFixations:
+def no_fixations(frames: int, size: Size) -> FrameFixations:
     """Frames that nobody was watched on: no points, no observers."""
     return FrameFixations(size, [np.empty((0, 2))] * frames, np.zeros(frames, np.int64))
 

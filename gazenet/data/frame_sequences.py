@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.dataset import Behaviour, require
-from gazenet.data.density import Points, Size, Spread
+from gazenet.data.density import GaussianWidth, Points, Size
 from gazenet.data.drawn_truth import PictureFixations
 from gazenet.data.fixations import FrameFixations
-from gazenet.data.reader_options import Collection
+from gazenet.data.reader_options import DatasetReader
 from gazenet.errors import MediaError, UsageError
 from gazenet.media.picture_file import picture_size, read_grey
 from gazenet.media.picture_folder import check_sizes, sequences
@@ -78,14 +78,14 @@ class SequenceVideo:
         return named(folder, self.frame_names, f"no picture in {kind}/")
 
 
-class Sequences(Collection):
+class Sequences(DatasetReader):
     """Every folder below the root is a video. Densities are drawn already, so that sigma is used by nobody."""
 
     name = "sequences"
     usual_width = 384
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(384 / 32, reference_width=384),
-        "published": Spread(384 / 32, reference_width=384),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(384 / 32, reference_width=384),
+        "published": GaussianWidth(384 / 32, reference_width=384),
     }
 
     def items(self) -> Sequence[SequenceVideo]:

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.dataset import Behaviour, require
-from gazenet.data.density import Points, Size, Spread
+from gazenet.data.density import GaussianWidth, Points, Size
 from gazenet.data.drawn_truth import PictureFixations
 from gazenet.data.fixations import FrameFixations
-from gazenet.data.reader_options import Collection
+from gazenet.data.reader_options import DatasetReader
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
-from gazenet.maps.frame_folders import Picture, PublishedReader
+from gazenet.maps.frame_folders import FrameFolderReader, Picture
 
 SALMAP, FIXMAP, CAPTURED = "transformed_salmap", "transformed_fixmap", "captured"
 CUE_PREFIX = "det_transformed_"
@@ -55,10 +55,10 @@ class CachedVideo:
         return self.root / self.name
 
     @cached_property
-    def reader(self) -> PublishedReader:
+    def reader(self) -> FrameFolderReader:
         """Access to all pictures. Raises CacheError for gaps and stray files."""
         dataset, video = self.name.split("/")
-        return PublishedReader(self.root, dataset, video, strict=self.behaviour == "corrected")
+        return FrameFolderReader(self.root, dataset, video, strict=self.behaviour == "corrected")
 
     @property
     def rate(self) -> float:
@@ -126,14 +126,14 @@ class CachedVideo:
         return np.asarray(cv2.cvtColor(self.reader.read(picture, frame, frame + 1)[0], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-class GroupedFrames(Collection):
+class GroupedFrames(DatasetReader):
     """Every video of every data set in the cache. Sigma is that of pictures 500 wide and used by nobody here."""
 
     name = "processed"
     usual_width = 500
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(500 / 32, reference_width=500),
-        "published": Spread(500 / 32, reference_width=500),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(500 / 32, reference_width=500),
+        "published": GaussianWidth(500 / 32, reference_width=500),
     }
 
     def items(self) -> Sequence[CachedVideo]:

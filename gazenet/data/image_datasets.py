@@ -20,7 +20,7 @@ from gazenet.files import natural_order
 
 
 @dataclass(frozen=True)
-class Still:
+class StillPicture:
     """One picture with the fixations of all its observers."""
 
     name: str
@@ -46,12 +46,12 @@ class _Stills:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
 
-    def items(self) -> Sequence[Still]:
+    def items(self) -> Sequence[StillPicture]:
         """The pictures by name (file name with its ending). Raises UsageError where files are missing."""
         return self._items
 
     @cached_property
-    def _items(self) -> list[Still]:
+    def _items(self) -> list[StillPicture]:
         folder = require(self.root / self.folder, f"the folder of {self.name} pictures")
         tables = read_table(require(self.root / "fixations.csv", "the table of fixations"), key="image", timed=False)
         names = sorted(tables, key=natural_order)
@@ -60,7 +60,7 @@ class _Stills:
         for name in names:
             table = tables[name]
             points = Fixations(table.subject, table.start, table.duration, table.points + self.offset)
-            found.append(Still(name, require(folder / name, "a picture of the table"), sizes[name], points))
+            found.append(StillPicture(name, require(folder / name, "a picture of the table"), sizes[name], points))
         return found
 
     def _sizes(self, names: Sequence[str]) -> dict[str, Size]:

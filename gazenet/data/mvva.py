@@ -14,20 +14,20 @@ from typing import ClassVar
 import numpy as np
 
 from gazenet.data.dataset import Behaviour, require
-from gazenet.data.density import Size, Spread
+from gazenet.data.density import GaussianWidth, Size
 from gazenet.data.framewise import FrameTable, FrameVideo, from_grid, leave_out
-from gazenet.data.reader_options import Collection, videos_in
+from gazenet.data.reader_options import DatasetReader, videos_in
 from gazenet.errors import UsageError
 from gazenet.npy import read_npy
 
 
-class Mvva(Collection):
+class Mvva(DatasetReader):
     """Per video an array ``[frames, 2, observers]`` of x and y in pixels; its frames are those of the video."""
 
     name = "mvva"
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(40.0, reference_width=1280),
-        "published": Spread(66.0),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(40.0, reference_width=1280),
+        "published": GaussianWidth(66.0),
     }
 
     def items(self) -> Sequence[FrameVideo]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from gazenet.data.dataset import Behaviour, Item, check_behaviour, check_clock
-from gazenet.data.density import Size, Spread
+from gazenet.data.density import GaussianWidth, Size
 from gazenet.data.fixations import Clock
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
 
 
-class Collection:
+class DatasetReader:
     """Base of readers; a reader declares ``name``, ``usual_width`` and its two ``spreads``.
 
     Args:
@@ -33,14 +33,14 @@ class Collection:
     name: ClassVar[str]
     usual_width: ClassVar[int] = 1280
     usual_clock: ClassVar[Clock] = "frame_index"
-    spreads: ClassVar[Mapping[Behaviour, Spread]]
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]]
 
     def __init__(
         self,
         root: Path | str,
         behaviour: Behaviour = "corrected",
         subjects: Sequence[int] | None = None,
-        spread: Spread | None = None,
+        spread: GaussianWidth | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.root = Path(root)

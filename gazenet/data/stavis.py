@@ -30,7 +30,7 @@ PUBLISHED_QUALITY, EXACT_QUALITY = 75, 100
 
 
 @dataclass(frozen=True)
-class Transferred:
+class StavisImport:
     """What was written, and the frames of the cache (``<dataset>/<video>/<frame>``) that STAViS says nothing of."""
 
     salmaps: int
@@ -38,7 +38,7 @@ class Transferred:
     without: tuple[str, ...]
 
 
-def postprocess_get_from_stavis(stavis: Path, cache: Path, behaviour: Behaviour = "published") -> Transferred:
+def postprocess_get_from_stavis(stavis: Path, cache: Path, behaviour: Behaviour = "published") -> StavisImport:
     """Replaces the ground truth of every frame of the cache that STAViS has; running it again gives the same files.
 
     Salmaps are copied byte by byte. Fixation pictures: published, shrunk to 120 x 120 (every point spreads) and
@@ -68,7 +68,7 @@ def postprocess_get_from_stavis(stavis: Path, cache: Path, behaviour: Behaviour 
             fixmaps += 1
     if not salmaps + fixmaps:
         raise UsageError(f"{stavis}: has nothing of any frame in {cache}; folders must be <dataset>/<video>")
-    return Transferred(salmaps, fixmaps, tuple(without))
+    return StavisImport(salmaps, fixmaps, tuple(without))
 
 
 def fixation_picture(matrix: Path, behaviour: Behaviour) -> bytes:

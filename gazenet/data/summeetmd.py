@@ -14,21 +14,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gazenet.data.dataset import Behaviour
-from gazenet.data.density import Size, Spread
+from gazenet.data.density import GaussianWidth, Size
 from gazenet.data.framewise import FrameTable, FrameVideo, frames_first, from_grid, leave_out
 from gazenet.data.matlab_files import fields, load_mat, numbers
-from gazenet.data.reader_options import Collection, first_of, videos_in
+from gazenet.data.reader_options import DatasetReader, first_of, videos_in
 
 VARIABLE = "eye_data_all"
 
 
-class SumMeEtmd(Collection):
+class SumMeEtmd(DatasetReader):
     """Per video ``eye_data_all.NAME`` ``[3, frames, 10]``: x, y as fractions of the frame; NaN or negative: none."""
 
     name = "summeetmd"
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(40.0, reference_width=1280),
-        "published": Spread(20.0),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(40.0, reference_width=1280),
+        "published": GaussianWidth(20.0),
     }
 
     def items(self) -> Sequence[FrameVideo]:

@@ -32,7 +32,7 @@ Picture = Callable[[int], NDArray[np.uint8] | None]
 
 
 @dataclass(frozen=True)
-class Geometry:
+class GeometryChange:
     """A mirror, shift (fractions of width and height) and change of scale of the complete frame."""
 
     mirror: bool = False
@@ -50,7 +50,7 @@ class Geometry:
 
     def maps(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The same for maps uint8 ``[M, T, h, w]``; what comes in from outside the frame is 0."""
-        if self == Geometry():
+        if self == GeometryChange():
             return maps
         sign = -1.0 if self.mirror else 1.0
         theta = torch.tensor(
@@ -72,7 +72,7 @@ class Geometry:
 
     def truth(self, truth: FrameFixations, frame: int) -> FrameFixations:
         """The ground truth with that of ``frame`` moved; the way it is drawn and the weights of its points stay."""
-        if self == Geometry():
+        if self == GeometryChange():
             return truth
         points = list(truth.points)
         points[frame] = self.points(points[frame], truth.size)
@@ -86,21 +86,21 @@ class Geometry:
         return None if drawn is None else self.maps(drawn[None, None])[0, 0]
 
 
-def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> Geometry:
+def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> GeometryChange:
     """One random change within the limits of the config."""
     mirror = bool(augment.flip and rng.random() < 0.5)
     dx, dy = rng.uniform(-augment.shift, augment.shift, 2)
-    return Geometry(mirror, (float(dx), float(dy)), float(1 + rng.uniform(-augment.scale, augment.scale)))
+    return GeometryChange(mirror, (float(dx), float(dy)), float(1 + rng.uniform(-augment.scale, augment.scale)))
 
 
-class Sourced(Protocol):
+class ClipWithSource(Protocol):
     """A clip, as far as drawing is concerned: which entry of the training config it came from."""
 
     @property
     def source(self) -> int: ...
 
 
-class Draws:
+class DrawOrder:
     """Which (clip, frame) each draw shows.
 
     An epoch is every target once; with ``videos`` a random target of each clip once; with ``samples_per_epoch`` random
@@ -109,7 +109,7 @@ class Draws:
 
     def __init__(
         self,
-        clips: Sequence[Sourced],
+        clips: Sequence[ClipWithSource],
         targets: Sequence[NDArray[np.int64]],
         seed: int,
         samples_per_epoch: int | None = None,
@@ -143,7 +143,7 @@ class Draws:
         return clip, int(rng.choice(self.targets[clip]))
 
 
-def _by_source(clips: Sequence[Sourced], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
+def _by_source(clips: Sequence[ClipWithSource], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for k, (clip, frames) in enumerate(zip(clips, targets, strict=True)):
         if len(frames):
@@ -192,7 +192,7 @@ class WindowSamples(Dataset[Sample]):
         cues: Sequence[str],
         shape: SampleShape,
         render: Render,
-        draws: Draws,
+        draws: DrawOrder,
         augment: AugmentConfig | None = None,
     ) -> None:
         self.clips, self.cues, self.shape = clips, cues, shape
@@ -204,7 +204,7 @@ class WindowSamples(Dataset[Sample]):
     def __getitem__(self, draw: int) -> Sample:
         if self.augment is None:
             k, frame = self.draws.all[draw]
-            return self.sample(k, frame, Geometry(), None)
+            return self.sample(k, frame, GeometryChange(), None)
         rng = self.draws.rng(draw)
         k, frame = self.draws.pick(draw, rng)
         geometry = draw_geometry(self.augment, rng)
@@ -217,7 +217,7 @@ class WindowSamples(Dataset[Sample]):
         blank[0] = False
         return blank
 
-    def sample(self, k: int, frame: int, geometry: Geometry, blank: NDArray[np.bool_] | None) -> Sample:
+    def sample(self, k: int, frame: int, geometry: GeometryChange, blank: NDArray[np.bool_] | None) -> Sample:
         """The sample of one frame of clip ``k`` under a change of geometry, with some cues blanked."""
         clip = self.clips[k]
         window = self.shape.frames(frame, len(clip))
@@ -239,7 +239,7 @@ class WindowSamples(Dataset[Sample]):
             sample["seq_salmap"] = torch.stack([self._truth(clip, one, geometry)[0] for one in window])
         return sample
 
-    def _truth(self, clip: CueClip, frame: int, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    def _truth(self, clip: CueClip, frame: int, geometry: GeometryChange) -> tuple[Tensor, Tensor]:
         truth = geometry.truth(clip.truth, frame)
         smooth = truth.density(frame, *self.shape.target, clip.sigma)
         # From the points: on a coarse grid the released drawing loses most of them.

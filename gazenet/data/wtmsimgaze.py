@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.dataset import Behaviour
-from gazenet.data.density import Size, Spread
-from gazenet.data.fixations import FrameFixations, nobody
-from gazenet.data.reader_options import Collection, frame_size, videos_in
+from gazenet.data.density import GaussianWidth, Size
+from gazenet.data.fixations import FrameFixations, no_fixations
+from gazenet.data.reader_options import DatasetReader, frame_size, videos_in
 from gazenet.errors import UsageError
 
 COLUMNS = ("video_id", "auditory_localization", "visualcue_localization", "conditions_congruency")
@@ -32,17 +32,17 @@ _CLIP = re.compile(r"(?:con|inc|neutral)_gaze_(left|right|center)_sound_(left|ri
 
 
 @dataclass(frozen=True)
-class Conditions:
+class StudyConditions:
     """Where the sound comes from, where the avatar looks (``normal``: ahead), and whether the two agree."""
 
     auditory: str
     visual: str
     congruency: str
 
-    def mirrored(self) -> Conditions:
+    def mirrored(self) -> StudyConditions:
         """After the picture, but not the sound, is mirrored."""
         visual = _SIDES.get(self.visual, self.visual)
-        return Conditions(self.auditory, visual, _CONGRUENCY.get(self.congruency, self.congruency))
+        return StudyConditions(self.auditory, visual, _CONGRUENCY.get(self.congruency, self.congruency))
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class GazeStudyVideo:
 
     name: str
     path: Path
-    conditions: Conditions | None
+    conditions: StudyConditions | None
     still: bool = False
 
     @cached_property
@@ -61,16 +61,16 @@ class GazeStudyVideo:
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
         """No points and no observers."""
-        return nobody(len(times), self.size)
+        return no_fixations(len(times), self.size)
 
 
-class WtmSimGaze(Collection):
+class WtmSimGaze(DatasetReader):
     """Corrected: conditions are looked up, else read from the name of a clip. Published: only looked up."""
 
     name = "wtmsimgaze"
-    spreads: ClassVar[Mapping[Behaviour, Spread]] = {
-        "corrected": Spread(40.0, reference_width=1280),
-        "published": Spread(40.0, reference_width=1280),
+    spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
+        "corrected": GaussianWidth(40.0, reference_width=1280),
+        "published": GaussianWidth(40.0, reference_width=1280),
     }
 
     def items(self) -> Sequence[GazeStudyVideo]:
@@ -83,16 +83,16 @@ class WtmSimGaze(Collection):
         table = self._table()
         return [GazeStudyVideo(path.stem, path, table.get(path.stem) or self._named(path.stem)) for path in videos]
 
-    def _named(self, stem: str) -> Conditions | None:
+    def _named(self, stem: str) -> StudyConditions | None:
         found = _CLIP.fullmatch(stem)
         if found is None or self.behaviour == "published":
             return None
         visual, auditory = found[1], found[2]
         if visual == "center":
-            return Conditions(auditory, "normal", "neutral")
-        return Conditions(auditory, visual, "congruent" if visual == auditory else "incongruent")
+            return StudyConditions(auditory, "normal", "neutral")
+        return StudyConditions(auditory, visual, "congruent" if visual == auditory else "incongruent")
 
-    def _table(self) -> dict[str, Conditions]:
+    def _table(self) -> dict[str, StudyConditions]:
         own = self.root / "video_conditions.csv"
         if own.exists():
             return read_conditions(own.read_text(encoding="utf-8-sig"), str(own))
@@ -101,10 +101,10 @@ class WtmSimGaze(Collection):
         return read_conditions(installed.read_text(encoding="utf-8"), name)
 
 
-def read_conditions(text: str, where: str) -> dict[str, Conditions]:
+def read_conditions(text: str, where: str) -> dict[str, StudyConditions]:
     """Conditions by video from a table; ``where`` names it in errors. Raises UsageError."""
     reader = csv.DictReader(io.StringIO(text))
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise UsageError(f"{where}: column {', '.join(missing)} is missing; the table has {', '.join(COLUMNS)}")
-    return {str(row["video_id"]): Conditions(*(str(row[column]) for column in COLUMNS[1:])) for row in reader}
+    return {str(row["video_id"]): StudyConditions(*(str(row[column]) for column in COLUMNS[1:])) for row in reader}

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from gazenet.data.density import Size
-from gazenet.data.fixation_checks import Doubts, doubts, meant, notes
+from gazenet.data.fixation_checks import DoubtfulFixations, doubtful_fixations, meant, notes
 from gazenet.data.fixations import FrameFixations, clock_note
 from gazenet.evaluation.bootstrap import Interval, bootstrap_mean, paired_difference
-from gazenet.evaluation.ground_truth import Elsewhere, OtherVideos, VideoTruth, from_picture, looks_of
+from gazenet.evaluation.ground_truth import OtherVideoFixations, OtherVideos, VideoTruth, fixation_set, from_picture
 from gazenet.evaluation.human_limit import human_scores
 from gazenet.evaluation.picture_predictions import pictured
 from gazenet.evaluation.score import METRICS, Predicted, Scores, judged_shape, read_predicted, score_frames
@@ -198,7 +198,7 @@ def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], o
     }
     lines = tuple(line for source, videos in about.items() for line in notes(source, videos))
     shown = {video: meant(_frames(opened, truths[video], video), doubtful[video]) for video in sorted(everywhere)}
-    looks = {name: looks_of(truth, shown) for name, truth in truths.items()}
+    looks = {name: fixation_set(truth, shown) for name, truth in truths.items()}
     unmeant = {video for video, one in doubtful.items() if one.all}
     others = OtherVideos({name: one for name, one in looks.items() if one is not None and name not in unmeant})
     usable, unavailable = _usable(options, others, list(shown))
@@ -242,7 +242,7 @@ def _human(
     return found
 
 
-def _elsewhere(video: str, others: OtherVideos, shape: Size, options: Options) -> Elsewhere | None:
+def _elsewhere(video: str, others: OtherVideos, shape: Size, options: Options) -> OtherVideoFixations | None:
     """What is fixated in other videos, or what a picture of the centre bias says of it."""
     if options.baseline is not None:
         return from_picture(options.baseline, shape)
@@ -271,9 +271,11 @@ def _opened(folder: Path, truth: VideoTruth) -> Predicted:
     return Predicted(folder.name, pictured(folder, names, size), np.arange(len(names), dtype=np.float64), size)
 
 
-def _doubts(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> Doubts:
+def _doubts(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> DoubtfulFixations:
     first = next(iter(opened.values()))[video]
-    return Doubts({}, 0) if truth.table is None else doubts(truth.table, first.times, first.size)
+    return (
+        DoubtfulFixations({}, 0) if truth.table is None else doubtful_fixations(truth.table, first.times, first.size)
+    )
 
 
 def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> FrameFixations:
@@ -296,7 +298,7 @@ def _judge(
     shown: FrameFixations,
     others: OtherVideos,
     options: Options,
-    doubtful: Doubts,
+    doubtful: DoubtfulFixations,
 ) -> Judged:
     # Another run may have seen other frames of the video.
     same = len(shown) == len(video.times)

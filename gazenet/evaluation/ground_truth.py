@@ -90,7 +90,7 @@ def truth_of(name: str, item: Item, sigma: float) -> VideoTruth:
 
 
 @dataclass(frozen=True)
-class Looks:
+class FixationSet:
     """Points ``[n, 2]`` in pixels of a frame of ``size`` (height, width)."""
 
     points: Points
@@ -98,7 +98,7 @@ class Looks:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class OtherVideoFixations:
     """What is fixated in other videos: ``others`` ``[h, w]``, how often, and ``prior`` float ``[h, w]``, how likely.
 
     ``others`` of a picture of the centre bias is bool; ``prior`` is None where nobody asked for it.
@@ -108,14 +108,14 @@ class Elsewhere:
     prior: NDArray[np.float64] | None
 
 
-def _likely(looks: Looks, shape: Size) -> NDArray[np.float64]:
+def _likely(looks: FixationSet, shape: Size) -> NDArray[np.float64]:
     return density(looks.points, looks.size, shape, SIGMA_FRACTION * looks.size[1]).astype(np.float64)
 
 
 class OtherVideos:
     """What is fixated in all videos but one, for each of many videos: maps are made once per video and grid."""
 
-    def __init__(self, looks: Mapping[str, Looks]) -> None:
+    def __init__(self, looks: Mapping[str, FixationSet]) -> None:
         self._looks = {name: one for name, one in looks.items() if len(inside(one.points, one.size))}
         self._counts: dict[tuple[str, Size], NDArray[np.int64]] = {}
         self._prior: dict[tuple[str, Size], NDArray[np.float64]] = {}
@@ -124,7 +124,7 @@ class OtherVideos:
         """Whether any other video than ``video`` has fixations."""
         return bool(self._looks.keys() - {video})
 
-    def of(self, video: str, shape: Size, prior: bool = True) -> Elsewhere | None:
+    def of(self, video: str, shape: Size, prior: bool = True) -> OtherVideoFixations | None:
         """What is fixated in all videos but ``video``, on a grid of ``shape``; None where nothing is."""
         others = [(name, one) for name, one in self._looks.items() if name != video]
         if not others:
@@ -137,10 +137,10 @@ class OtherVideos:
             if prior and (name, shape) not in self._prior:
                 self._prior[name, shape] = _likely(one, shape)
             likely += self._prior[name, shape] if prior else 0
-        return Elsewhere(counts, likely if prior else None)
+        return OtherVideoFixations(counts, likely if prior else None)
 
 
-def from_picture(path: Path, shape: Size) -> Elsewhere:
+def from_picture(path: Path, shape: Size) -> OtherVideoFixations:
     """From a picture of the centre bias, stretched to the maps: what is brighter than half its range is fixated.
 
     Raises UsageError for a file that is no picture, and for one that is of one colour.
@@ -153,7 +153,7 @@ def from_picture(path: Path, shape: Size) -> Elsewhere:
     prior = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
     if np.ptp(prior) == 0:
         raise UsageError(f"--baseline {path}: is the same everywhere; it should be bright where people tend to look")
-    return Elsewhere(prior > (prior.min() + prior.max()) / 2, prior)
+    return OtherVideoFixations(prior > (prior.min() + prior.max()) / 2, prior)
 
 
 def _content(path: Path) -> bytes:
@@ -163,14 +163,14 @@ def _content(path: Path) -> bytes:
         raise UsageError(f"--baseline {path}: {error.strerror}") from None
 
 
-def all_points(frames: FrameFixations) -> Looks:
+def all_points(frames: FrameFixations) -> FixationSet:
     """The points of all frames of a video."""
-    return Looks(np.concatenate([np.empty((0, 2)), *frames.points]), frames.size)
+    return FixationSet(np.concatenate([np.empty((0, 2)), *frames.points]), frames.size)
 
 
-def looks_of(truth: VideoTruth, judged: Mapping[str, FrameFixations]) -> Looks | None:
+def fixation_set(truth: VideoTruth, judged: Mapping[str, FrameFixations]) -> FixationSet | None:
     """All fixations on a video, if they can be known: it was predicted, or its size and points are on record."""
     if truth.points is None:
         return all_points(judged[truth.name]) if truth.name in judged else None
     size: Any = judged[truth.name].size if truth.name in judged else truth.size()
-    return None if size is None else Looks(truth.points, size)
+    return None if size is None else FixationSet(truth.points, size)

@@ -41,14 +41,16 @@ _exporting = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Owner:
+class BackendOwner:
     """Whose network it is: ``told`` is everything beside the weights that the graph follows from."""
 
     name: str
     told: Mapping[str, object]
 
 
-def adopt(owner: Owner, subject: object, settings: RuntimeConfig, cache: Path, device: torch.device) -> None:
+def attach_backend(
+    owner: BackendOwner, subject: object, settings: RuntimeConfig, cache: Path, device: torch.device
+) -> None:
     """Has a loaded extractor or integrator call its network through the backend, or in the precision, of its config.
 
     Raises UsageError naming the owner where its network cannot be exported, the backend is not installed or cannot
@@ -69,7 +71,7 @@ def adopt(owner: Owner, subject: object, settings: RuntimeConfig, cache: Path, d
         _check_file(owner, lent, settings, weights)
     for part, one in lent.callables.items():
         assert one.use is not None
-        one.use(Elsewhere(owner, part, one, settings, cache / FOLDER, device, weights))
+        one.use(BackendModule(owner, part, one, settings, cache / FOLDER, device, weights))
 
 
 def _lower(lent: Exportable) -> None:
@@ -80,7 +82,7 @@ def _lower(lent: Exportable) -> None:
         one.use(one.network)
 
 
-def _check_installed(owner: Owner, settings: RuntimeConfig, device: torch.device) -> None:
+def _check_installed(owner: BackendOwner, settings: RuntimeConfig, device: torch.device) -> None:
     if settings.backend == "torch":
         if not has_bfloat16(device):
             raise UsageError(
@@ -94,7 +96,7 @@ def _check_installed(owner: Owner, settings: RuntimeConfig, device: torch.device
         check_machine(device)
 
 
-def _check_file(owner: Owner, lent: Exportable, settings: RuntimeConfig, weights: str) -> None:
+def _check_file(owner: BackendOwner, lent: Exportable, settings: RuntimeConfig, weights: str) -> None:
     path = Path(settings.file or "")
     if lent.parts:
         raise UsageError(
@@ -113,12 +115,12 @@ def _check_file(owner: Owner, lent: Exportable, settings: RuntimeConfig, weights
         raise UsageError(f"{owner.name}: file {path} is {facts.get('precision')}, not {settings.precision}")
 
 
-class Elsewhere:
+class BackendModule:
     """One network of an owner, run by another library; called as the network is."""
 
     def __init__(
         self,
-        owner: Owner,
+        owner: BackendOwner,
         part: str,
         lent: Exportable,
         settings: RuntimeConfig,
@@ -167,7 +169,7 @@ class Elsewhere:
         # Outside of inference mode, whose tensors the exporter does not take.
         with torch.inference_mode(False), torch.no_grad():
             report = export_onnx(
-                _on_cpu(Present(lent.network, [one is not None for one in inputs])),
+                _on_cpu(PresentInputs(lent.network, [one is not None for one in inputs])),
                 [_example(one, lent.free_batch) for one in there],
                 path,
                 inputs=names,
@@ -184,7 +186,7 @@ class Elsewhere:
         print(f"{self._stem}: {path}: largest error {report.worst:.2g} of the largest value", file=sys.stderr)
 
 
-class Present(nn.Module):
+class PresentInputs(nn.Module):
     """A network with the inputs that are there; the others are None for good."""
 
     def __init__(self, network: nn.Module, present: Sequence[bool]) -> None:
@@ -197,7 +199,7 @@ class Present(nn.Module):
         return self.network(*(next(given) if there else None for there in self._present))
 
 
-def _on_cpu(network: Present) -> nn.Module:
+def _on_cpu(network: PresentInputs) -> nn.Module:
     """The same, or a copy of it where it lives on a device."""
     if all(one.device.type == "cpu" for one in network.state_dict().values()):
         return network

@@ -20,7 +20,7 @@ from gazenet.fusion.integrator import load_integrator
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExportSubject:
     """What is exported: a network on the CPU, and how it is written.
 
     ``half``: half precision inside the file.
@@ -31,7 +31,7 @@ class Subject:
     half: bool = False
     opset: int = OPSET
 
-    def with_batch(self, count: int) -> Subject:
+    def with_batch(self, count: int) -> ExportSubject:
         """The same with exactly ``count`` in a batch; the examples are repeated.
 
         Raises UsageError where the network takes another number only.
@@ -84,7 +84,7 @@ def why_not(implementation: object) -> str | None:
 
 def extractor_subject(
     name: str, parameters: Mapping[str, object], asset_path: AssetPath, size: tuple[int, int] | None = None
-) -> Subject:
+) -> ExportSubject:
     """The loaded network of an extractor, for frames of ``size`` (height, width) or of those it was made for.
 
     Raises UsageError for an unknown extractor or parameter, one whose network cannot be exported, and a size that
@@ -95,19 +95,19 @@ def extractor_subject(
     if reason := why_not(extractor):
         raise UsageError(f"{name}: cannot be exported: {reason}")
     extractor.load(torch.device("cpu"), torch.float32, asset_path)
-    return Subject(name, extractor.exportable(size))
+    return ExportSubject(name, extractor.exportable(size))
 
 
 def integrator_subject(
     name_or_path: str, size: tuple[int, int] | None = None, weights: str = "", asset_path: AssetPath | None = None
-) -> Subject:
+) -> ExportSubject:
     """A loaded integrator, saliency only, for maps of ``size`` (height, width) or of its declared size.
 
     ``weights``, ``asset_path``: as of :func:`gazenet.fusion.integrator.load_integrator`. Raises UsageError for what
     cannot be loaded and for odd sizes.
     """
     integrator = load_integrator(name_or_path, weights=weights, asset_path=asset_path)
-    return Subject(integrator.spec.name, integrator.exportable(size))
+    return ExportSubject(integrator.spec.name, integrator.exportable(size))
 
 
 def export_extractor(name: str, parameters: Mapping[str, object], path: Path, asset_path: AssetPath) -> ExportReport:

@@ -14,14 +14,14 @@ SMALL = 1000
 PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 
 
-class Value(NamedTuple):
+class GraphValue(NamedTuple):
     """``kind``: element type, a number of ``onnx.TensorProto``; ``sizes`` of the axes, 1 for free ones."""
 
     kind: int
     sizes: tuple[int, ...]
 
 
-def described(model: Any) -> dict[str, Value]:
+def described(model: Any) -> dict[str, GraphValue]:
     """All values of a model (an ``onnx.ModelProto``) whose type can be told, without moving large weights about."""
     import onnx
 
@@ -39,13 +39,13 @@ def described(model: Any) -> dict[str, Value]:
             graph.initializer.append(weight)
     told = onnx.shape_inference.infer_shapes(light).graph
     values = {one.name: _value(one) for one in (*told.input, *told.output, *told.value_info)}
-    weights = {one.name: Value(one.data_type, tuple(one.dims)) for one in model.graph.initializer}
+    weights = {one.name: GraphValue(one.data_type, tuple(one.dims)) for one in model.graph.initializer}
     return values | weights
 
 
-def _value(told: Any) -> Value:
+def _value(told: Any) -> GraphValue:
     kind = told.type.tensor_type
-    return Value(kind.elem_type, tuple(max(1, axis.dim_value) for axis in kind.shape.dim))
+    return GraphValue(kind.elem_type, tuple(max(1, axis.dim_value) for axis in kind.shape.dim))
 
 
 def products(model: Any) -> Counter[str]:
@@ -63,7 +63,7 @@ def products(model: Any) -> Counter[str]:
     return found
 
 
-def _multiplications(node: Any, values: Mapping[str, Value]) -> int:
+def _multiplications(node: Any, values: Mapping[str, GraphValue]) -> int:
     """As many as the sums have terms: of every value that comes out, of a transposed convolution that goes in."""
     first, second, out = (values[name].sizes for name in (*node.input[:2], node.output[0]))
     if node.op_type in ("Conv", "ConvTranspose"):

@@ -43,7 +43,7 @@ class FrameDifference:
 
 
 @dataclass(frozen=True)
-class Statistics:
+class SummaryStatistics:
     """Mean, standard deviation of the population, minimum and maximum over frames."""
 
     mean: float
@@ -100,8 +100,8 @@ def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(flat[0] @ flat[1] / (norms[0] * norms[1]))
 
 
-def summary(frames: Iterable[FrameDifference]) -> dict[str, Statistics]:
-    """:class:`Statistics` of every measure by its name. Raises ValueError without frames."""
+def summary(frames: Iterable[FrameDifference]) -> dict[str, SummaryStatistics]:
+    """:class:`SummaryStatistics` of every measure by its name. Raises ValueError without frames."""
     found = list(frames)
     if not found:
         raise ValueError("no frames to summarise")
@@ -110,9 +110,9 @@ def summary(frames: Iterable[FrameDifference]) -> dict[str, Statistics]:
     }
 
 
-def _statistics(values: list[float]) -> Statistics:
+def _statistics(values: list[float]) -> SummaryStatistics:
     array = np.asarray(values)
-    return Statistics(float(array.mean()), float(array.std()), float(array.min()), float(array.max()))
+    return SummaryStatistics(float(array.mean()), float(array.std()), float(array.min()), float(array.max()))
 
 
 def compare_sequences(reference: Path, other: Path) -> Iterator[FrameDifference]:

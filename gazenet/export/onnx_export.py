@@ -35,7 +35,7 @@ UNFIT = ("MaxUnpool", "ScatterND", "ScatterElements", "NonZero")
 
 
 @dataclass(frozen=True)
-class Difference:
+class OutputDifference:
     """How far outputs are apart: largest and mean absolute difference, and the largest relative to the largest value.
 
     ``shape`` is that of the reference.
@@ -64,7 +64,7 @@ class ExportReport:
     opset: int
     nodes: int
     size: int
-    differences: tuple[Difference, ...]
+    differences: tuple[OutputDifference, ...]
     unfit: tuple[str, ...]
     half: float = 0.0
 
@@ -236,8 +236,8 @@ def _is_int64(value: Any) -> bool:
     return bool(value.type.tensor_type.elem_type == TensorProto.INT64)
 
 
-def compare_onnx(network: nn.Module, examples: Sequence[Tensor], path: Path) -> tuple[Difference, ...]:
-    """Runs network and file on the same inputs, on the CPU; one :class:`Difference` per output.
+def compare_onnx(network: nn.Module, examples: Sequence[Tensor], path: Path) -> tuple[OutputDifference, ...]:
+    """Runs network and file on the same inputs, on the CPU; one :class:`OutputDifference` per output.
 
     Raises ValueError for outputs of another number or shape, UsageError as :func:`open_session` does.
     """
@@ -286,10 +286,10 @@ def run_onnx(path: Path, arrays: Sequence[NDArray[Any]]) -> tuple[list[str], lis
     return [one.name for one in session.get_outputs()], session.run(None, named)
 
 
-def _difference(name: str, reference: NDArray[Any], found: NDArray[Any]) -> Difference:
+def _difference(name: str, reference: NDArray[Any], found: NDArray[Any]) -> OutputDifference:
     if reference.shape != found.shape:
         raise ValueError(f"output {name} is {list(found.shape)}, the network gives {list(reference.shape)}")
     apart = np.abs(found.astype(np.float64) - reference.astype(np.float64))
     largest = float(apart.max(initial=0))
     scale = max(float(np.abs(reference).max(initial=0)), 1e-12)
-    return Difference(name, reference.shape, largest, float(apart.mean()), largest / scale)
+    return OutputDifference(name, reference.shape, largest, float(apart.mean()), largest / scale)

@@ -14,7 +14,7 @@ from gazenet.cues.standalone import Standalone
 from gazenet.errors import UsageError
 from gazenet.export.single_file import Bundle
 from gazenet.files import write_bytes, write_text
-from gazenet.overwrite_check import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
 
 def write_standalone(name: str, parameters: Mapping[str, object], folder: Path, asset_path: AssetPath) -> list[Path]:
@@ -38,7 +38,7 @@ def write_standalone(name: str, parameters: Mapping[str, object], folder: Path, 
     extractor.load(torch.device("cpu"), torch.float32, asset_path)
     lent: Standalone = extractor.standalone()
     text = python_file(lent)
-    written = [Target(folder / file, "--output") for file in (lent.file, *lent.beside)]
+    written = [OutputTarget(folder / file, "--output") for file in (lent.file, *lent.beside)]
     refuse_overwriting(written, named_files(parameters))
     try:
         for file, content in lent.beside.items():

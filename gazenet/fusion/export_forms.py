@@ -40,7 +40,7 @@ def told_apart(found: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, list[Tens
     return (found, []) if isinstance(found, Tensor) else (found[0], list(found[1:]))
 
 
-class Still(_Half):
+class StaticForm(_Half):
     """Maps ``[N, M * C, H, W]`` of single frames to what a static network gives for each, and its gates."""
 
     def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -49,7 +49,7 @@ class Still(_Half):
         return self.with_gates(self.network.finish(logits, maps), state)
 
 
-class Frames(_Half):
+class FrameForm(_Half):
     """Maps ``[N, M * C, H, W]`` to what a sequential network knows of each frame by itself, and its early gates."""
 
     def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -57,14 +57,14 @@ class Frames(_Half):
         return self.with_gates(features, state)
 
 
-class Over(_Half):
+class WindowForm(_Half):
     """Features ``[N, T, F, H', W']`` of windows to logits ``[N, 1, H', W']`` of their last frames, and late gates."""
 
     def forward(self, windows: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         return self.with_gates(*self.network.over_time(windows, None))
 
 
-class Whole(_Half):
+class SaliencyForm(_Half):
     """The network that gives saliency alone, ``[N, 1, H', W']``."""
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class Whole(_Half):
 
 
 @dataclass
-class Calls:
+class StreamCalls:
     """What a stream calls, in PyTorch until something else is put there. See the classes of these names."""
 
     still: Call
@@ -82,12 +82,12 @@ class Calls:
     over: Call
 
     @staticmethod
-    def of(network: Gasp) -> Calls:
+    def of(network: Gasp) -> StreamCalls:
         """The network itself."""
-        return Calls(Still(network), Frames(network), Over(network))
+        return StreamCalls(StaticForm(network), FrameForm(network), WindowForm(network))
 
 
-def exportable(network: Gasp, calls: Calls, name: str, size: tuple[int, int]) -> Exportable:
+def exportable(network: Gasp, calls: StreamCalls, name: str, size: tuple[int, int]) -> Exportable:
     """The network for maps of ``size`` (height, width), noise in 0..1 as the example.
 
     Args:
@@ -103,15 +103,15 @@ def exportable(network: Gasp, calls: Calls, name: str, size: tuple[int, int]) ->
     late = config.order in (("rgmu",), ("alstm", "gmu"))
     early = config.order[0] == "gmu"
     if not config.sequential:
-        still = _part(Still(network), maps, ("maps", "saliency"), early or late, partial(setattr, calls, "still"))
-        return Exportable(Whole(network), (maps,), ("maps",), ("saliency",), parts={"still": still})
+        still = _part(StaticForm(network), maps, ("maps", "saliency"), early or late, partial(setattr, calls, "still"))
+        return Exportable(SaliencyForm(network), (maps,), ("maps",), ("saliency",), parts={"still": still})
     features = torch.zeros(2, config.sequence_len, *_feature_shape(network, maps))
     parts = {
-        "frames": _part(Frames(network), maps, ("maps", "features"), early, partial(setattr, calls, "frames")),
-        "over": _part(Over(network), features, ("features", "saliency"), late, partial(setattr, calls, "over")),
+        "frames": _part(FrameForm(network), maps, ("maps", "features"), early, partial(setattr, calls, "frames")),
+        "over": _part(WindowForm(network), features, ("features", "saliency"), late, partial(setattr, calls, "over")),
     }
     window = maps[:, None].expand(-1, config.sequence_len, -1, -1, -1).contiguous()
-    return Exportable(Whole(network), (window,), ("maps",), ("saliency",), parts=parts)
+    return Exportable(SaliencyForm(network), (window,), ("maps",), ("saliency",), parts=parts)
 
 
 def _part(

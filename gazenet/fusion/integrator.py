@@ -16,7 +16,7 @@ from torch import Tensor
 from gazenet.cues.exportable import Exportable
 from gazenet.cues.extractor import AssetPath
 from gazenet.errors import UsageError
-from gazenet.fusion.export_forms import Calls, exportable, told_apart
+from gazenet.fusion.export_forms import StreamCalls, exportable, told_apart
 from gazenet.fusion.gasp import Gasp
 from gazenet.fusion.gasp_config import published
 from gazenet.fusion.integrator_files import BARE, SUFFIXES, open_integrator
@@ -54,9 +54,9 @@ class Integrator:
     file: Path | None = None
 
     @cached_property
-    def calls(self) -> Calls:
+    def calls(self) -> StreamCalls:
         """What streams call of the network."""
-        return Calls.of(self.network)
+        return StreamCalls.of(self.network)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
         """The network for files and other runtimes, for maps of ``size`` (height, width), else of the declared size.

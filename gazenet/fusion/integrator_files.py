@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_content, state_in
-from gazenet.backbones.file_formats import is_safetensors, something_else
+from gazenet.backbones.file_formats import is_safetensors, other_format
 from gazenet.backbones.identify import belongs
 from gazenet.errors import UsageError
 from gazenet.files import atomic_write
@@ -92,7 +92,7 @@ def _describes_itself(path: Path, declared: IntegratorSpec | None) -> bool:
     try:
         if is_safetensors(path):
             return declared is None or "config" in _read_safetensors(path)[0]
-        other = something_else(path)
+        other = other_format(path)
     except OSError as error:
         raise UsageError(f"{path}: not an integrator file ({error.strerror or error})") from None
     if path.suffix == ".safetensors" and other is not None:

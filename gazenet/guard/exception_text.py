@@ -6,7 +6,7 @@ LONGEST = 300
 """Characters of an exception's text that are shown."""
 
 
-def one_line(error: BaseException) -> str:
+def first_line_of(error: BaseException) -> str:
     """An exception as one printable line: its type and the beginning of its text, at most 300 characters.
 
     Never raises, whatever the text of the exception does.

@@ -11,7 +11,7 @@ WAIT_S = 2.0
 """Seconds in which a child that comes out of the plugin is noticed."""
 
 
-class Family:
+class ForkedChildren:
     """The children that are forked within one call of a plugin."""
 
     def __init__(self) -> None:

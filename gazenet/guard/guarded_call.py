@@ -11,7 +11,7 @@ from typing import Any
 
 from gazenet.errors import GazenetError, PluginError
 from gazenet.guard import forks, journal, process_state
-from gazenet.guard.exception_text import as_line, one_line
+from gazenet.guard.exception_text import as_line, first_line_of
 from gazenet.guard.interrupts import INTERRUPTS
 
 
@@ -87,7 +87,7 @@ class guarded:
             process_state.THREAD if self._interrupts is None else (*process_state.THREAD, process_state.HANDLERS)
         )
         self._thread = process_state.read(self._own_state)
-        self.family = forks.Family()
+        self.family = forks.ForkedChildren()
         self._mark = journal.begin(self.plugin, self._where)
         stack.append(self)
 
@@ -153,7 +153,7 @@ class guarded:
 def _exit_text(error: BaseException) -> str:
     """An error as one line; of those that end programs, that they do."""
     if isinstance(error, SystemExit):
-        return f"it tried to end the program ({one_line(error)})"
+        return f"it tried to end the program ({first_line_of(error)})"
     if isinstance(error, KeyboardInterrupt):
-        return f"it raised an interrupt that nobody asked for ({one_line(error)})"
-    return one_line(error)
+        return f"it raised an interrupt that nobody asked for ({first_line_of(error)})"
+    return first_line_of(error)

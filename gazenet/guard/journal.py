@@ -22,7 +22,7 @@ WIDTH = 512
 
 
 @dataclass(frozen=True)
-class AtWork:
+class ActiveCall:
     """A call that was not over: the input ("": none yet), the plugin, and where it was."""
 
     input: str
@@ -30,7 +30,7 @@ class AtWork:
     where: str
 
 
-class Journal:
+class CallJournal:
     """The file of this process."""
 
     def __init__(self, folder: Path) -> None:
@@ -78,14 +78,14 @@ class _Here(threading.local):
 
 
 _here = _Here()
-_open: list[Journal] = []
+_open: list[CallJournal] = []
 
 
 @contextlib.contextmanager
 def kept(folder: Path) -> Iterator[None]:
     """Within the block calls of plugins are noted in a file of ``folder``, if it can be written."""
     try:
-        journal = Journal(folder)
+        journal = CallJournal(folder)
     except OSError:
         yield
         return
@@ -102,7 +102,7 @@ def works_on(input_name: str) -> None:
     _here.input = input_name
 
 
-def begin(plugin: str, where: str) -> tuple[Journal, int] | None:
+def begin(plugin: str, where: str) -> tuple[CallJournal, int] | None:
     """Notes the beginning of a call; to be given to :func:`end`."""
     if not _open:
         return None
@@ -110,22 +110,22 @@ def begin(plugin: str, where: str) -> tuple[Journal, int] | None:
     return journal, journal.begin("\t".join(as_line(part, 150) for part in (_here.input, plugin, where)))
 
 
-def end(mark: tuple[Journal, int] | None) -> None:
+def end(mark: tuple[CallJournal, int] | None) -> None:
     """Notes the end of a call."""
     if mark is not None:
         mark[0].end(mark[1])
 
 
-def left(folder: Path) -> list[AtWork]:
+def left(folder: Path) -> list[ActiveCall]:
     """What dead processes were at work on; their files are removed."""
-    found: list[AtWork] = []
+    found: list[ActiveCall] = []
     for path in sorted(folder.glob(f"{PREFIX}*")):
         with contextlib.suppress(OSError):
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 lines = os.read(file, 1 << 20).decode("utf-8", "replace").splitlines()
-                found += [AtWork(*parts) for line in lines if len(parts := line.rstrip().split("\t")) == 3]
+                found += [ActiveCall(*parts) for line in lines if len(parts := line.rstrip().split("\t")) == 3]
                 path.unlink()
             finally:
                 os.close(file)

@@ -24,7 +24,7 @@ KEPT_FROM = 100
 
 
 @dataclass(frozen=True)
-class Setting:
+class ProcessSetting:
     """Something that can be read (None: it cannot be told) and put back; ``name`` as it is told."""
 
     name: str
@@ -32,7 +32,7 @@ class Setting:
     write: Callable[[Any], None]
 
 
-def changed(settings: tuple[Setting, ...], before: Mapping[str, Any]) -> list[str]:
+def changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> list[str]:
     """Puts back what is not as it was. Returns the names of what was changed."""
     found = []
     for setting in settings:
@@ -45,7 +45,7 @@ def changed(settings: tuple[Setting, ...], before: Mapping[str, Any]) -> list[st
     return found
 
 
-def read(settings: tuple[Setting, ...]) -> dict[str, Any]:
+def read(settings: tuple[ProcessSetting, ...]) -> dict[str, Any]:
     """What the settings are now."""
     return {setting.name: setting.read() for setting in settings}
 
@@ -169,17 +169,17 @@ def _to_handlers(handlers: dict[int, Any] | None) -> None:
 
 
 PROCESS = (
-    Setting("the working directory", _folder, os.chdir),
-    Setting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
-    Setting("sys.stdin, stdout or stderr", _streams, _to_streams),
-    Setting("the environment", lambda: dict(os.environ), _to_environment),
-    Setting("the locale", lambda: locale.setlocale(locale.LC_ALL), _to_locale),
-    Setting("the alarm timer", _timer, _timer_off),
-    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    ProcessSetting("the working directory", _folder, os.chdir),
+    ProcessSetting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
+    ProcessSetting("sys.stdin, stdout or stderr", _streams, _to_streams),
+    ProcessSetting("the environment", lambda: dict(os.environ), _to_environment),
+    ProcessSetting("the locale", lambda: locale.setlocale(locale.LC_ALL), _to_locale),
+    ProcessSetting("the alarm timer", _timer, _timer_off),
+    ProcessSetting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
 )
 """Of the whole process, whichever thread changes it."""
 
-HANDLERS = Setting("signal handlers", _handlers, _to_handlers)
+HANDLERS = ProcessSetting("signal handlers", _handlers, _to_handlers)
 
 
 def _torch() -> Any:
@@ -217,11 +217,11 @@ def _to_numpy_errors(value: Any) -> None:
 
 
 THREAD = (
-    Setting("torch's default dtype", _of_torch("get_default_dtype"), _to_torch("set_default_dtype")),
-    Setting("torch's default device", _of_torch("get_default_device"), _to_device),
-    Setting("whether torch records gradients", _of_torch("is_grad_enabled"), _to_torch("set_grad_enabled")),
-    Setting("torch's number of threads", _of_torch("get_num_threads"), _to_torch("set_num_threads")),
-    Setting("how numpy treats errors", _numpy_errors, _to_numpy_errors),
+    ProcessSetting("torch's default dtype", _of_torch("get_default_dtype"), _to_torch("set_default_dtype")),
+    ProcessSetting("torch's default device", _of_torch("get_default_device"), _to_device),
+    ProcessSetting("whether torch records gradients", _of_torch("is_grad_enabled"), _to_torch("set_grad_enabled")),
+    ProcessSetting("torch's number of threads", _of_torch("get_num_threads"), _to_torch("set_num_threads")),
+    ProcessSetting("how numpy treats errors", _numpy_errors, _to_numpy_errors),
 )
 """As the thread sees it that calls the plugin."""
 

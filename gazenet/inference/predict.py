@@ -12,7 +12,7 @@ import numpy as np
 from gazenet.config.inference import InferConfig
 from gazenet.config.load import load_config
 from gazenet.inference.engine.pipeline import prepare_threads
-from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.engine.video_pass import VideoPass, default_store
 from gazenet.inference.results import ChunkResult, Prediction
@@ -40,7 +40,7 @@ def predict(path: str | Path, config: InferConfig | str = "default", sets: Seque
 
 
 def collect(
-    graph: Graph, path: str | Path, cache_dir: str | Path, progress: Callable[[int], None] = lambda frames: None
+    graph: StageGraph, path: str | Path, cache_dir: str | Path, progress: Callable[[int], None] = lambda frames: None
 ) -> Prediction:
     """Runs a loaded graph over one file and gathers its results; finished cues are taken from the cache."""
     timings = Timings()
@@ -61,7 +61,7 @@ def collect(
     return _joined(chunks, graph, timings)
 
 
-def _joined(chunks: list[ChunkResult], graph: Graph, timings: Timings) -> Prediction:
+def _joined(chunks: list[ChunkResult], graph: StageGraph, timings: Timings) -> Prediction:
     saliency = np.concatenate([chunk.saliency for chunk in chunks])
     if len(saliency):
         saliency = saliency / np.maximum(saliency.max(axis=(1, 2), keepdims=True), 1e-12)

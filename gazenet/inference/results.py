@@ -14,7 +14,7 @@ from gazenet.cues.extractor import Face, Record
 from gazenet.media.frames import VideoInfo
 
 if TYPE_CHECKING:
-    from gazenet.inference.inputs.dataset_inputs import Known
+    from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 
 EMPTY_MAPS = np.zeros((0, 0, 0), np.float32)
 
@@ -55,7 +55,7 @@ class VideoSummary:
     skipped: bool = False
 
 
-class Failure(NamedTuple):
+class InputFailure(NamedTuple):
     """An input that failed: why, in one line; ``trace`` only where it is a fault of the program."""
 
     path: Path
@@ -68,7 +68,7 @@ class RunResult:
     """How a run ended: ``exit_code`` 0 or 1, the finished inputs, and the failed ones."""
 
     finished: list[VideoSummary] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[InputFailure] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -87,7 +87,7 @@ class SinkContext:
     cues: tuple[str, ...]
     gates: tuple[str, ...]
     config: dict[str, Any]
-    known: Known | None = None
+    known: DatasetVideo | None = None
 
 
 @dataclass(frozen=True)

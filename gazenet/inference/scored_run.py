@@ -18,7 +18,7 @@ from gazenet.config.inference_experiments import METRICS
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import CacheError, GazenetError, UsageError
-from gazenet.evaluation.ground_truth import Elsewhere, OtherVideos, all_points, from_picture
+from gazenet.evaluation.ground_truth import OtherVideoFixations, OtherVideos, all_points, from_picture
 from gazenet.evaluation.score import Predicted, judged_shape, read_predicted, score_frames
 from gazenet.evaluation.scoring_grid import as_text
 from gazenet.files import write_text
@@ -26,9 +26,9 @@ from gazenet.inference.cache.recall import recall
 from gazenet.inference.engine.engine_protocol import Engine
 from gazenet.inference.engine.failures import at_work, failure
 from gazenet.inference.engine.pipeline import prepare, run_graph, writable
-from gazenet.inference.engine.stage_graph import Graph
+from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.engine.video_pass import default_store
-from gazenet.inference.inputs.dataset_inputs import Known
+from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 from gazenet.inference.inputs.sources import identity
 from gazenet.inference.results import RunResult, VideoSummary
 from gazenet.metrics import torchmetrics_objects
@@ -69,7 +69,7 @@ class Table:
 
 def run_collection(
     config: InferConfig,
-    chosen: Sequence[Known],
+    chosen: Sequence[DatasetVideo],
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
@@ -103,9 +103,9 @@ def run_collection(
 
 
 def measure(
-    graph: Graph,
+    graph: StageGraph,
     metrics: MetricsConfig,
-    finished: Sequence[tuple[Known, VideoSummary]],
+    finished: Sequence[tuple[DatasetVideo, VideoSummary]],
     output_dir: Path,
     failed: Callable[[VideoSummary, GazenetError], None] | None = None,
 ) -> Table:
@@ -131,11 +131,11 @@ def measure(
 
 
 def _judged(
-    graph: Graph,
+    graph: StageGraph,
     metrics: MetricsConfig,
-    finished: Sequence[tuple[Known, VideoSummary]],
+    finished: Sequence[tuple[DatasetVideo, VideoSummary]],
     failed: Callable[[VideoSummary, GazenetError], None] | None,
-) -> tuple[list[tuple[Known, VideoSummary]], list[Predicted], list[FrameFixations]]:
+) -> tuple[list[tuple[DatasetVideo, VideoSummary]], list[Predicted], list[FrameFixations]]:
     """The videos that can be judged, their maps and their fixations."""
     kept, predicted, truths = [], [], []
     for known, one in finished:
@@ -172,7 +172,7 @@ def usable(metrics: MetricsConfig, videos: int) -> tuple[tuple[str, ...], tuple[
     return kept, (f"{', '.join(needing)} left out: {absent}, and no other video",)
 
 
-def _predicted(graph: Graph, metrics: MetricsConfig, known: Known, one: VideoSummary) -> Predicted:
+def _predicted(graph: StageGraph, metrics: MetricsConfig, known: DatasetVideo, one: VideoSummary) -> Predicted:
     """The maps that are judged: those of the integrator, or of an extractor from the cache."""
     if not metrics.prediction:
         assert one.folder is not None
@@ -190,10 +190,10 @@ def _predicted(graph: Graph, metrics: MetricsConfig, known: Known, one: VideoSum
 def _scores(
     found: Predicted,
     truth: FrameFixations,
-    known: Known,
+    known: DatasetVideo,
     metrics: MetricsConfig,
     names: tuple[str, ...],
-    others: Elsewhere | None,
+    others: OtherVideoFixations | None,
 ) -> Mapping[str, NDArray[np.float64]]:
     frames = [k for k in range(0, len(truth), metrics.stride) if truth.observers[k] >= metrics.min_observers]
     scores = score_frames(
@@ -210,14 +210,14 @@ def _scores(
     return scores.values
 
 
-def _others(metrics: MetricsConfig, others: OtherVideos, video: str, shape: Size) -> Elsewhere | None:
+def _others(metrics: MetricsConfig, others: OtherVideos, video: str, shape: Size) -> OtherVideoFixations | None:
     """What people look at elsewhere: by the picture of the baseline if it is there, else in the other videos."""
     if metrics.baseline is None or not Path(metrics.baseline).is_file():
         return others.of(video, shape, "information_gain" in metrics.names)
     found = from_picture(Path(metrics.baseline), shape)
     # The published evaluation draws from every pixel of the baseline that is not black.
     if metrics.definitions == "original" and found.prior is not None:
-        return Elsewhere(found.prior > 0, found.prior)
+        return OtherVideoFixations(found.prior > 0, found.prior)
     return found
 
 
@@ -232,7 +232,7 @@ def _mean(column: NDArray[np.float64]) -> float:
     return float(finite.mean()) if len(finite) else float("nan")
 
 
-def _gates(graph: Graph, finished: Sequence[tuple[Known, VideoSummary]], rows: Sequence[Row]) -> list[Row]:
+def _gates(graph: StageGraph, finished: Sequence[tuple[DatasetVideo, VideoSummary]], rows: Sequence[Row]) -> list[Row]:
     """The mean gate of every cue in every video; nothing where no integrator has gates."""
     if graph.integrator is None:
         return []

@@ -31,7 +31,7 @@ class ChunkLine:
 
 
 @dataclass(frozen=True)
-class Scan:
+class LogScan:
     """What a log holds: ``head`` (None: absent or damaged), the last valid line per chunk, count of invalid lines."""
 
     head: Head | None
@@ -53,7 +53,7 @@ def encode_chunk(index: int, frames: int, crc: int, records: Sequence[Record]) -
         raise ValueError(f"chunk {index}: records must be JSON: {error}") from None
 
 
-def scan(raw_lines: Iterable[bytes]) -> Scan:
+def scan(raw_lines: Iterable[bytes]) -> LogScan:
     """Reads the lines of a log, as iterating over a binary file gives them."""
     head: Head | None = None
     lines: dict[int, ChunkLine] = {}
@@ -68,7 +68,7 @@ def scan(raw_lines: Iterable[bytes]) -> Scan:
         else:
             invalid += 1
         offset += len(raw)
-    return Scan(head, lines, invalid, offset)
+    return LogScan(head, lines, invalid, offset)
 
 
 def records_of(raw: bytes) -> list[Record]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gazenet.errors import CacheError
 from gazenet.maps.colours import colourise, table
-from gazenet.maps.frame_folders import PublishedReader, PublishedWriter
+from gazenet.maps.frame_folders import FrameFolderReader, FrameFolderWriter
 from gazenet.maps.map_reader import MapReader
 from gazenet.maps.map_writer import MapWriter
 
@@ -36,7 +36,7 @@ def colour_of(picture: str) -> str | None:
     return "grey" if picture.startswith("transformed_fixmap") else None
 
 
-def to_published(readers: Mapping[str, MapReader], writer: PublishedWriter, colours: Mapping[str, str]) -> int:
+def to_published(readers: Mapping[str, MapReader], writer: FrameFolderWriter, colours: Mapping[str, str]) -> int:
     """Writes packed maps as pictures.
 
     Args:
@@ -60,7 +60,7 @@ def to_published(readers: Mapping[str, MapReader], writer: PublishedWriter, colo
     return written
 
 
-def from_published(reader: PublishedReader, picture: str, writer: MapWriter, colour: str | None = None) -> MapReader:
+def from_published(reader: FrameFolderReader, picture: str, writer: MapWriter, colour: str | None = None) -> MapReader:
     """Reads the pictures of one cue into an entry of the packed cache, resized to its maps; what is done is kept.
 
     Every frame's record says which frame the picture is of: ``{"source": index}``, None where it has none yet.

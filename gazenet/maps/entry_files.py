@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gazenet.errors import CacheError
-from gazenet.maps.chunk_log import Head, Scan, scan
+from gazenet.maps.chunk_log import Head, LogScan, scan
 from gazenet.maps.map_key import MapKey
 
 FORMAT = 1
@@ -23,7 +23,7 @@ PARTIAL, MAPS, LOG, MANIFEST, LOCK = "maps.partial", "maps.npy", "chunks.log", "
 
 
 @dataclass(frozen=True)
-class Layout:
+class EntryLayout:
     """How maps lie in the file: after 128 bytes of npy header, frame by frame, ``chunk`` frames at a time.
 
     A frame of several ``planes`` (three for coloured pictures) holds one after the other.
@@ -40,9 +40,9 @@ class Layout:
         return (self.height, self.width) if self.planes == 1 else (self.planes, self.height, self.width)
 
     @staticmethod
-    def of(shape: Sequence[int], chunk: int) -> Layout:
+    def of(shape: Sequence[int], chunk: int) -> EntryLayout:
         """The layout of frames of ``shape``: (h, w) or (planes, h, w)."""
-        return Layout(shape[-2], shape[-1], chunk, shape[0] if len(shape) == 3 else 1)
+        return EntryLayout(shape[-2], shape[-1], chunk, shape[0] if len(shape) == 3 else 1)
 
     @property
     def frame_bytes(self) -> int:
@@ -82,7 +82,7 @@ def npy_header(shape: tuple[int, ...], dtype: str = "|u1") -> bytes:
     return header
 
 
-def scan_log(folder: Path) -> Scan:
+def scan_log(folder: Path) -> LogScan:
     """The entry's log; an empty one where there is none, or a folder in its place."""
     try:
         with open(folder / LOG, "rb") as file:

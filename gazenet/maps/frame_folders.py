@@ -38,7 +38,7 @@ def frame_file(root: Path, dataset: str, video: str, index: int, picture: str) -
     return root / dataset / video / str(index + 1) / f"{picture}_1.jpg"
 
 
-class PublishedWriter:
+class FrameFolderWriter:
     """Writes the pictures of one video.
 
     Args:
@@ -94,7 +94,7 @@ class PublishedWriter:
         return data.tobytes()
 
 
-class PublishedReader:
+class FrameFolderReader:
     """The pictures of one video; opening looks at every folder and file name.
 
     Frames must be numbered 1 to N without gaps, each a folder of ``<picture>_<n>.jpg``.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gazenet.errors import CacheError
 from gazenet.maps.chunk_log import ChunkLine, Record, records_of
-from gazenet.maps.entry_files import HEADER, LOG, MAPS, Layout, npy_header, read_manifest, scan_log
+from gazenet.maps.entry_files import HEADER, LOG, MAPS, EntryLayout, npy_header, read_manifest, scan_log
 from gazenet.maps.map_key import MapKey
 from gazenet.npy import map_numbers
 
@@ -32,7 +32,7 @@ class MapReader:
         self.manifest = read_manifest(folder, key)
         self.frames: int
         self.frames, *shape = self.manifest["shape"]
-        self.layout = Layout.of(shape, self.manifest["chunk"])
+        self.layout = EntryLayout.of(shape, self.manifest["chunk"])
         self._check_file()
         self._lines: dict[int, ChunkLine] | None = None
         self._maps: NDArray[np.uint8] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gazenet.maps.entry_files import HEADER, MANIFEST, Layout, npy_header
+from gazenet.maps.entry_files import HEADER, MANIFEST, EntryLayout, npy_header
 from gazenet.maps.map_key import MapKey
 from gazenet.maps.map_reader import MapReader
 from gazenet.maps.map_writer import MapWriter
@@ -49,4 +49,4 @@ class MapStore:
         """
         if min(height, width, chunk, planes) < 1:
             raise ValueError(f"{planes} planes of {height} x {width} in chunks of {chunk}: all must be at least 1")
-        return MapWriter(key.folder(self.root), key, Layout(height, width, chunk, planes), timeout)
+        return MapWriter(key.folder(self.root), key, EntryLayout(height, width, chunk, planes), timeout)

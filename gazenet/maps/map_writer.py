@@ -32,7 +32,7 @@ from gazenet.maps.entry_files import (
     MANIFEST,
     MAPS,
     PARTIAL,
-    Layout,
+    EntryLayout,
     disk_errors,
     npy_header,
     scan_log,
@@ -57,7 +57,7 @@ class MapWriter:
             permission; the message names the entry.
     """
 
-    def __init__(self, folder: Path, key: MapKey, layout: Layout, timeout: float) -> None:
+    def __init__(self, folder: Path, key: MapKey, layout: EntryLayout, timeout: float) -> None:
         self.folder, self.key, self.layout, self.timeout = folder, key, layout, timeout
         self.notes: list[str] = []
         # The thread that leaves need not be the one that entered.

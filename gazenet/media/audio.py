@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from gazenet.media.clock import Clock, clock_of, packets_of
+from gazenet.media.clock import ContainerClock, clock_of, packets_of
 from gazenet.media.container import audio_stream, open_container, reason, stream_end
 from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel
@@ -75,7 +75,9 @@ def _longest(container: InputContainer) -> float:
     return container.duration / av.time_base + 1 if container.duration else float("inf")
 
 
-def _frames(container: InputContainer, stream: AudioStream, clock: Clock, notes: list[str]) -> Iterator[AudioFrame]:
+def _frames(
+    container: InputContainer, stream: AudioStream, clock: ContainerClock, notes: list[str]
+) -> Iterator[AudioFrame]:
     """Decoded frames, their clock corrected; damaged packets are passed over and counted."""
     errors: Counter[str] = Counter()
 

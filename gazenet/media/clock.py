@@ -22,7 +22,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from gazenet.media.clock_jumps import Stretches, Track
+from gazenet.media.clock_jumps import StreamTrack, StretchFinder
 from gazenet.media.container import COVER, audio_stream, open_container, origin
 
 TOLERATED_ERRORS = 20
@@ -31,7 +31,7 @@ NAMED_JUMPS = 3
 
 
 @dataclass(frozen=True)
-class Jump:
+class ClockJump:
     """The clock of a file jumps from ``before`` to ``after``, in seconds of that clock; time goes on at ``at``.
 
     ``only``: "picture" or "sound" where the other one's clock goes on.
@@ -50,7 +50,7 @@ class Jump:
 
 
 @dataclass(frozen=True)
-class Clock:
+class ContainerClock:
     """How to correct the time stamps of a file.
 
     Attributes:
@@ -62,7 +62,7 @@ class Clock:
     """
 
     shifts: dict[int, tuple[tuple[int, Fraction], ...]] = field(default_factory=dict)
-    jumps: tuple[Jump, ...] = ()
+    jumps: tuple[ClockJump, ...] = ()
     packets: dict[int, int] = field(default_factory=dict)
     seconds: dict[int, float] = field(default_factory=dict)
     zero: Fraction | None = None
@@ -134,7 +134,7 @@ def packets_of(
             failed(error)
 
 
-def clock_of(path: str | Path) -> Clock:
+def clock_of(path: str | Path) -> ContainerClock:
     """The clock of a file, from reading its packets once; decided again when the file changes. Raises MediaError."""
     try:
         status = os.stat(path)
@@ -145,12 +145,12 @@ def clock_of(path: str | Path) -> Clock:
 
 
 @lru_cache(maxsize=32)
-def _clock_of(path: str, state: tuple[int, ...]) -> Clock:
+def _clock_of(path: str, state: tuple[int, ...]) -> ContainerClock:
     with open_container(path) as container:
         pictures = [s for s in container.streams.video if not s.disposition & COVER]
         shown = next((s for s in pictures if s.disposition & Disposition.default), next(iter(pictures), None))
         streams = [one for one in (shown, audio_stream(container)) if one is not None]
-        stretches = Stretches(streams)
+        stretches = StretchFinder(streams)
         for packet in packets_of(container, streams, lambda error: None):
             if not is_end(packet):
                 stretches.see(packet.stream_index, packet.pts, packet.dts, packet.duration or 0)
@@ -158,16 +158,16 @@ def _clock_of(path: str, state: tuple[int, ...]) -> Clock:
         return _decided(stretches, origin(container))
 
 
-def _decided(stretches: Stretches, start: Fraction) -> Clock:
+def _decided(stretches: StretchFinder, start: Fraction) -> ContainerClock:
     """The clock of a container that starts at ``start``, once its packets have been seen."""
     shifts, tracks = stretches.shifts(), stretches.tracks
     if all(len(track.changes) < 2 for track in tracks.values()) and not any(shifts):
-        return Clock(packets=_counts(tracks), seconds=_lengths(tracks))
+        return ContainerClock(packets=_counts(tracks), seconds=_lengths(tracks))
     zero = None
     if any(track.changes and track.changes[0][1] for track in tracks.values()):  # streams whose clocks never met
         spans = ((shifts[k], span) for k, one in enumerate(stretches.found) for span in one.spans.values())
         zero = min(Fraction(span.low) + shift for shift, span in spans)
-    return Clock(
+    return ContainerClock(
         {index: tuple((number, shifts[k]) for number, k in track.changes) for index, track in tracks.items()},
         _jumps(stretches, shifts, start if zero is None else zero),
         _counts(tracks),
@@ -176,15 +176,15 @@ def _decided(stretches: Stretches, start: Fraction) -> Clock:
     )
 
 
-def _counts(tracks: Mapping[int, Track]) -> dict[int, int]:
+def _counts(tracks: Mapping[int, StreamTrack]) -> dict[int, int]:
     return {index: track.count for index, track in tracks.items()}
 
 
-def _lengths(tracks: Mapping[int, Track]) -> dict[int, float]:
+def _lengths(tracks: Mapping[int, StreamTrack]) -> dict[int, float]:
     return {index: track.length + track.step for index, track in tracks.items()}
 
 
-def _jumps(stretches: Stretches, shifts: Sequence[Fraction], zero: Fraction) -> tuple[Jump, ...]:
+def _jumps(stretches: StretchFinder, shifts: Sequence[Fraction], zero: Fraction) -> tuple[ClockJump, ...]:
     jumps = []
     for number, (stretch, shift) in enumerate(zip(stretches.found, shifts, strict=True)):
         came = {index: span for index, span in stretch.spans.items() if number}
@@ -197,5 +197,5 @@ def _jumps(stretches: Stretches, shifts: Sequence[Fraction], zero: Fraction) -> 
         end = before[index].high + track.step if index in before else min(one.low for one in before.values())
         only = len(came) < len(stretches.tracks)
         kind = ("picture" if track.picture else "sound") if only else None
-        jumps.append(Jump(span.low + float(shift - zero), end, span.low, kind))
+        jumps.append(ClockJump(span.low + float(shift - zero), end, span.low, kind))
     return tuple(jumps)

@@ -31,7 +31,7 @@ SYNC = Fraction(1, 4)
 
 
 @dataclass
-class Span:
+class StreamSpan:
     """What a stream has in a stretch: from ``low`` to ``high``, in seconds of the file's clock.
 
     ``before``: the stretch that it came from, and ``end``: how far that had come; ``first``, ``recent``: the stamps of
@@ -57,13 +57,13 @@ class Span:
 
 
 @dataclass
-class Stretch:
+class ClockStretch:
     """A part of the file with one clock: the spans of the streams in it, by index, in the order in which they came.
 
     ``seen``: where every stream was when the stretch began: its stretch, and the end of its span there.
     """
 
-    spans: dict[int, Span] = field(default_factory=dict)
+    spans: dict[int, StreamSpan] = field(default_factory=dict)
     seen: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     def near(self, moment: float) -> bool:
@@ -71,7 +71,7 @@ class Stretch:
         return any(s.low - INTERLEAVED <= moment <= s.high + INTERLEAVED for s in self.spans.values())
 
 
-class Track:
+class StreamTrack:
     """One stream while its packets go by; times in seconds of the file's own clock.
 
     Attributes:
@@ -113,12 +113,12 @@ class Track:
         return end is not None and float(start or 0) <= moment and float(end) >= moment - LONGEST_GAP
 
 
-class Stretches:
+class StretchFinder:
     """Takes the packets of all streams in the order of the file and finds the stretches of their clock."""
 
     def __init__(self, streams: Sequence[Stream]) -> None:
-        self.tracks = {stream.index: Track(stream) for stream in streams}
-        self.found: list[Stretch] = []
+        self.tracks = {stream.index: StreamTrack(stream) for stream in streams}
+        self.found: list[ClockStretch] = []
 
     def see(self, index: int, shown: int | None, decoded: int | None, duration: int) -> None:
         """The next packet of the file, of the stream ``index``: its time stamps and its duration, in their base."""
@@ -150,10 +150,10 @@ class Stretches:
         for track in self.tracks.values():
             self._reconsider(track)
 
-    def _span(self, track: Track, stretch: int | None = None) -> Span:
+    def _span(self, track: StreamTrack, stretch: int | None = None) -> StreamSpan:
         return self.found[(track.stretch or 0) if stretch is None else stretch].spans[track.stream.index]
 
-    def _go_on(self, track: Track, time: float, number: int) -> None:
+    def _go_on(self, track: StreamTrack, time: float, number: int) -> None:
         span = self._span(track)
         track.length += max(time - span.high, 0.0)
         span.add(time)
@@ -164,16 +164,16 @@ class Stretches:
         if track.doubtful:
             self._reconsider(track)
 
-    def _move(self, track: Track, stretch: int, time: float, number: int) -> None:
+    def _move(self, track: StreamTrack, stretch: int, time: float, number: int) -> None:
         if track.stretch is not None:
             track.length += track.step
         end = 0.0 if track.stretch is None else self._span(track).high
-        span = self.found[stretch].spans.setdefault(track.stream.index, Span(time, time, track.stretch, end))
+        span = self.found[stretch].spans.setdefault(track.stream.index, StreamSpan(time, time, track.stretch, end))
         span.add(time)
         track.earlier, track.stretch, track.outside, track.doubtful = track.stretch, stretch, 0, False
         self._note(track, number, stretch)
 
-    def _stay_behind(self, track: Track, time: float, number: int) -> None:
+    def _stay_behind(self, track: StreamTrack, time: float, number: int) -> None:
         """A packet of the stretch before; when many follow, the one that seemed to begin another was astray."""
         assert track.earlier is not None
         span = self._span(track, track.earlier)
@@ -185,11 +185,11 @@ class Stretches:
             self._span(track).astray = True
             track.stretch, track.earlier, track.outside, track.doubtful = track.earlier, None, 0, False
 
-    def _note(self, track: Track, number: int, stretch: int) -> None:
+    def _note(self, track: StreamTrack, number: int, stretch: int) -> None:
         if not track.changes or track.changes[-1][1] != stretch:
             track.changes.append((number, stretch))
 
-    def _reconsider(self, track: Track) -> None:
+    def _reconsider(self, track: StreamTrack) -> None:
         """Takes a stretch back where the other stream has gone on to it: a picture that is held for long.
 
         Its frame comes early, for those shown before it are made from it.
@@ -219,7 +219,7 @@ class Stretches:
             return 0
         return self._new()
 
-    def _of_earlier(self, track: Track, time: float) -> bool:
+    def _of_earlier(self, track: StreamTrack, time: float) -> bool:
         """Whether a packet soon after a jump is still of the clock before it: frames come out of order of display."""
         if track.earlier is None or self._span(track).packets > DEPTH:
             return False
@@ -229,7 +229,7 @@ class Stretches:
         high, reach = self._span(track, track.earlier).high, (DEPTH + track.outside) * track.step
         return high - reach <= time <= high + (DEPTH if self._span(track).low > high else 2) * track.step
 
-    def _jumps(self, track: Track, time: float, decoded_back: bool) -> bool:
+    def _jumps(self, track: StreamTrack, time: float, decoded_back: bool) -> bool:
         """Whether the clock of a stream that comes to this moment is no longer the one before."""
         span = self._span(track)
         if time < span.high - max(STEP_BACK, 2 * track.step):
@@ -239,7 +239,7 @@ class Stretches:
             return not self._filled(track, time, span.high)
         return gap > track.limit / 2 and self._joinable(track, time) is not None
 
-    def _filled(self, track: Track, time: float, last: float) -> bool:
+    def _filled(self, track: StreamTrack, time: float, last: float) -> bool:
         """Whether the gap from ``last`` to a moment is one of this stream only: the other has something there."""
         for other in self.tracks.values():
             if other is track:
@@ -251,7 +251,7 @@ class Stretches:
                 return True
         return False
 
-    def _joinable(self, track: Track, time: float) -> int | None:
+    def _joinable(self, track: StreamTrack, time: float) -> int | None:
         """The stretch that the other stream began a moment ago, if this moment is in it."""
         for index in range((track.stretch or 0) + 1, len(self.found)):
             stretch = self.found[index]
@@ -264,7 +264,7 @@ class Stretches:
 
     def _new(self) -> int:
         seen = {i: (t.stretch, self._span(t).high) for i, t in self.tracks.items() if t.stretch is not None}
-        self.found.append(Stretch(seen=seen))
+        self.found.append(ClockStretch(seen=seen))
         return len(self.found) - 1
 
     # ---- what follows
@@ -293,7 +293,7 @@ class Stretches:
         return shifts
 
 
-def _continued(old: Span, new: Span, step: float) -> float:
+def _continued(old: StreamSpan, new: StreamSpan, step: float) -> float:
     """Seconds that bring a new span behind an old one, its first frame a ``step`` behind the last.
 
     Where a file was cut in the order of decoding, frames of the new span belong between those of the old one.

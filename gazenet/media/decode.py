@@ -21,14 +21,14 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.clock import Clock, clock_of
+from gazenet.media.clock import ContainerClock, clock_of
 from gazenet.media.container import audio_stream, open_container, stream_end, video_stream
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
 from gazenet.media.packets import FrameDecoder, frame_rate
 from gazenet.media.pixels import over_black
 from gazenet.media.source_id import display_name
-from gazenet.media.time_stamps import DEPTH, Stamps
+from gazenet.media.time_stamps import DEPTH, RisingTimeStamps
 
 TOLERATED_SHORTAGE = 2
 """Containers round their duration: this many frames fewer than declared are no truncation."""
@@ -61,7 +61,7 @@ def counted(path: str | Path) -> VideoInfo:
     return _on_clock(info, clock, stream)
 
 
-def _on_clock(info: VideoInfo, clock: Clock, stream: int) -> VideoInfo:
+def _on_clock(info: VideoInfo, clock: ContainerClock, stream: int) -> VideoInfo:
     """The description of a video whose clock jumps: without the time of the jumps."""
     seconds, count = clock.seconds.get(stream, 0.0), clock.packets.get(stream, 0)
     if not clock.jumps or not seconds or not count:
@@ -175,7 +175,7 @@ class VideoReader:
         stream.thread_type = "AUTO"
         self._aspect, self._coded_aspect = stream.sample_aspect_ratio, ()
         clock = clock_of(self._path)
-        decoder, stamps = FrameDecoder(container, stream, clock), Stamps(float(1 / self.info.rate))
+        decoder, stamps = FrameDecoder(container, stream, clock), RisingTimeStamps(float(1 / self.info.rate))
         zero = clock.origin(container)
         end = None if clock.jumps else _declared_end(container, stream, zero)
         self.warnings += clock.remarks()
@@ -196,7 +196,7 @@ class VideoReader:
                 self.close()
 
     def _images(
-        self, container: InputContainer, decoder: FrameDecoder, stamps: Stamps, zero: Fraction
+        self, container: InputContainer, decoder: FrameDecoder, stamps: RisingTimeStamps, zero: Fraction
     ) -> Iterator[NDArray[np.uint8]]:
         frames = decoder.frames()
         while True:
@@ -230,12 +230,12 @@ class VideoReader:
         scale = min(self.size[0] / height, self.size[1] / width)
         return max(1, min(self.size[0], round(height * scale))), max(1, min(self.size[1], round(width * scale)))
 
-    def _frame(self, image: NDArray[np.uint8], stamps: Stamps) -> Frame:
+    def _frame(self, image: NDArray[np.uint8], stamps: RisingTimeStamps) -> Frame:
         self.decoded += 1
         return Frame(self.decoded - 1, stamps.pop(), image)
 
     def _conclude(
-        self, decoder: FrameDecoder, stamps: Stamps, declared: float | None, zero: Fraction, identity: object
+        self, decoder: FrameDecoder, stamps: RisingTimeStamps, declared: float | None, zero: Fraction, identity: object
     ) -> None:
         if not self.decoded:
             cause = decoder.last_error or "the video stream is empty"

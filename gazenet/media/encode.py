@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gazenet.errors import MediaError
 from gazenet.files import atomic_path
 from gazenet.media.container import reason
-from gazenet.media.sound_copy import SoundTrack, open_sound
+from gazenet.media.sound_copy import SoundCopy, open_sound
 from gazenet.media.source_id import display_name
 
 TIME_BASE = Fraction(1, 60_000)
@@ -73,7 +73,7 @@ class VideoWriter:
                 )
                 stack.callback(self._release)
                 self._stream = self._add_stream()
-                self._sound: SoundTrack | None = None
+                self._sound: SoundCopy | None = None
                 if self._sound_from is not None:
                     self._sound = open_sound(self._sound_from, self._container, self.warnings)
                 if self._sound is not None:

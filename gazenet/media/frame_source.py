@@ -11,7 +11,7 @@ from gazenet.media.animated import AnimatedReader, pictures_of
 from gazenet.media.decode import VideoReader, resized
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.picture_file import read_image
-from gazenet.media.picture_folder import SequenceReader
+from gazenet.media.picture_folder import PictureFolderReader
 from gazenet.media.source_id import IMAGE_SUFFIXES, pictures_in
 
 
@@ -28,7 +28,7 @@ class FrameSource(Protocol):
     def close(self) -> None: ...
 
 
-class StillReader:
+class PictureReader:
     """A picture as a video of one frame at time 0; of several pictures in one file the first, and a line says so."""
 
     def __init__(self, path: str | Path, max_side: int | None = None, further: int = 0) -> None:
@@ -53,8 +53,8 @@ class StillReader:
 def open_source(path: str | Path, max_side: int | None = None) -> FrameSource:
     """A reader for a video or, by its suffix, a picture, or for a folder of pictures. Raises MediaError."""
     if Path(path).is_dir() and pictures_in(Path(path)):
-        return SequenceReader(path, max_side)
+        return PictureFolderReader(path, max_side)
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         frames, further = pictures_of(path)
-        return AnimatedReader(path, max_side) if frames > 1 else StillReader(path, max_side, further)
+        return AnimatedReader(path, max_side) if frames > 1 else PictureReader(path, max_side, further)
     return VideoReader(path, max_side)

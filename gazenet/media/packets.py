@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from gazenet.media.clock import Clock, is_end, packets_of
+from gazenet.media.clock import ContainerClock, is_end, packets_of
 from gazenet.media.container import reason
 
 FALLBACK_RATE = Fraction(25)
@@ -52,8 +52,8 @@ class FrameDecoder:
         end: when the last frame decoded (or packet watched) ends, in seconds of the container's own clock.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, clock: Clock | None = None) -> None:
-        self._container, self._stream, self._clock = container, stream, clock or Clock()
+    def __init__(self, container: InputContainer, stream: VideoStream, clock: ContainerClock | None = None) -> None:
+        self._container, self._stream, self._clock = container, stream, clock or ContainerClock()
         self._streams: list[Stream] = [stream]
         self._decode = decoding_with_alpha(stream)
         # Frames that leave the decoder at the end of the file carry no time base of their own.

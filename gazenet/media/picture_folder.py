@@ -52,7 +52,7 @@ def frames_of_video(video: Path) -> list[Path]:
     return found
 
 
-class SequenceReader:
+class PictureFolderReader:
     """A folder of pictures as a video without sound, 25 frames per second.
 
     Attributes:

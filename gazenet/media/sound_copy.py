@@ -13,7 +13,7 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from gazenet.media.clock import Clock, clock_of
+from gazenet.media.clock import ContainerClock, clock_of
 from gazenet.media.container import audio_stream, open_container, reason
 
 COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
@@ -23,17 +23,17 @@ GAP = Fraction(1, 10)
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 
 
-def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> SoundTrack | None:
+def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> SoundCopy | None:
     """The sound of ``path``, ready to flow into ``target``; None where it has none. Raises MediaError."""
     source = open_container(path)
     stream = audio_stream(source)
     if stream is None:
         source.close()
         return None
-    return SoundTrack(source, stream, target, warnings, clock_of(path))
+    return SoundCopy(source, stream, target, warnings, clock_of(path))
 
 
-class SoundTrack:
+class SoundCopy:
     """Feeds sound packets beside the pictures, so that the file is well mixed and nothing piles up in memory."""
 
     def __init__(
@@ -42,7 +42,7 @@ class SoundTrack:
         stream: AudioStream,
         target: OutputContainer,
         warnings: list[str],
-        clock: Clock,
+        clock: ContainerClock,
     ) -> None:
         self._source, self._stream, self._target, self._warnings = source, stream, target, warnings
         self._zero = clock.origin(source)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gazenet.errors import MediaError
 from gazenet.files import natural_order, sha256_file
-from gazenet.redaction import one_line
+from gazenet.redaction import printable_name
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mj2", ".mkv", ".webm", ".avi", ".divx", ".wmv", ".asf"),
@@ -25,7 +25,7 @@ IMAGE_SUFFIXES = (
 
 def display_name(path: str | Path) -> str:
     """The path on one printable line: control characters and undecodable bytes escaped, credentials hidden."""
-    return one_line(path)
+    return printable_name(path)
 
 
 def checked_file(path: str | Path) -> Path:

@@ -10,7 +10,7 @@ DEPTH = 8
 REPAIR_STEP = 1e-3
 
 
-class Stamps:
+class RisingTimeStamps:
     """Gives frames, which leave the decoder in order of display, times that strictly increase.
 
     Some files hold the right times with the wrong frames (writers that mix up the order of B-frames). The decoder's

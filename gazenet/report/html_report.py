@@ -15,7 +15,7 @@ from gazenet.report.jpeg import Box, Image, frame_picture, map_picture
 from gazenet.report.overlay_drawing import DEFAULT_STYLE, normalised
 from gazenet.report.page import render
 from gazenet.report.palette import cue_colour, person_colour
-from gazenet.report.report_data import KeyFrame, KeyFrames, People, Timeline, finite
+from gazenet.report.report_data import KeyFrame, KeyFrames, ReportPeople, Timeline, finite
 
 MOST_FRAMES = 120
 PICTURE_BYTES = 6_400_000
@@ -43,7 +43,7 @@ class ReportBuilder:
         self._cues, self._gates = list(cues), list(gates)
         self._frames = KeyFrames(MOST_FRAMES, PICTURE_BYTES)
         self._timeline = Timeline(MOST_BINS)
-        self._people = People(FACE_SIDE, 4 * LISTED_PEOPLE)
+        self._people = ReportPeople(FACE_SIDE, 4 * LISTED_PEOPLE)
         self._size = (0, 0)
         self._count, self._last_time, self._attended = 0, 0.0, 0.0
 

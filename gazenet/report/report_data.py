@@ -51,7 +51,7 @@ class KeyFrames:
 
 
 @dataclass
-class Bin:
+class TimelineBin:
     """Sums over a stretch of frames; ``shares[track]`` is (sum, frames in which the person was there)."""
 
     time: float
@@ -62,10 +62,12 @@ class Bin:
 
     def add(self, gates: Sequence[float], shares: Mapping[int, float]) -> None:
         """Counts one frame."""
-        one = Bin(self.time, 1, list(gates), 1 if gates else 0, {track: (part, 1) for track, part in shares.items()})
+        one = TimelineBin(
+            self.time, 1, list(gates), 1 if gates else 0, {track: (part, 1) for track, part in shares.items()}
+        )
         self.join(one)
 
-    def join(self, other: Bin) -> None:
+    def join(self, other: TimelineBin) -> None:
         """Adds the sums of a later stretch."""
         self.frames += other.frames
         self.gate_frames += other.gate_frames
@@ -81,7 +83,7 @@ class Timeline:
 
     def __init__(self, most: int) -> None:
         self._most, self._step, self._seen = most, 1, 0
-        self.bins: list[Bin] = []
+        self.bins: list[TimelineBin] = []
 
     def add(self, time: float, gates: Sequence[float], shares: Mapping[int, float]) -> None:
         """The next frame."""
@@ -89,7 +91,7 @@ class Timeline:
             if len(self.bins) == self._most:
                 self._halve()
             if self._seen % self._step == 0:
-                self.bins.append(Bin(time))
+                self.bins.append(TimelineBin(time))
         self.bins[-1].add(gates, shares)
         self._seen += 1
 
@@ -117,7 +119,7 @@ class Timeline:
 
 
 @dataclass
-class Person:
+class ReportPerson:
     """What is known of a track: times in seconds, ``attention`` the sum of its shares."""
 
     track: int
@@ -129,7 +131,7 @@ class Person:
     face: bytes | None = None
 
 
-class People:
+class ReportPeople:
     """Everybody who was seen; pictures are kept of the most attended only.
 
     Args:
@@ -139,14 +141,14 @@ class People:
 
     def __init__(self, side: int, pictures: int) -> None:
         self._side, self._most = side, pictures
-        self._people: dict[int, Person] = {}
+        self._people: dict[int, ReportPerson] = {}
 
     def see(
         self, time: float, image: Image, boxes: Mapping[int, Box], shares: Mapping[int, float], size: tuple[int, int]
     ) -> None:
         """The people of one frame; boxes in pixels of a frame of ``size`` (height, width)."""
         for track, box in boxes.items():
-            person = self._people.setdefault(track, Person(track, time, time))
+            person = self._people.setdefault(track, ReportPerson(track, time, time))
             person.last = time
             person.frames += 1
             person.attention += finite(shares.get(track, 0.0))
@@ -158,7 +160,7 @@ class People:
             for person in self.ranked()[self._most :]:
                 person.face = None
 
-    def ranked(self) -> list[Person]:
+    def ranked(self) -> list[ReportPerson]:
         """Everybody, the most attended first."""
         return sorted(self._people.values(), key=lambda person: (-person.attention, person.track))
 

@@ -31,15 +31,15 @@ from numpy.typing import NDArray
 from gazenet.assets import asset_path
 from gazenet.cues.extractor import Windows
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import Entry, import_object
+from gazenet.cues.registry import PluginEntry, import_object
 from gazenet.cues.runner import CueRunner, neutral_map
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import GazenetError, UsageError
-from gazenet.guard.exception_text import one_line
+from gazenet.guard.exception_text import first_line_of
 from gazenet.guard.guarded_call import guarded
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
-Extractor = Entry[ExtractorSpec]
+Extractor = PluginEntry[ExtractorSpec]
 Maps = NDArray[np.uint8]
 MAP_SIZE = (36, 64)
 TOLERANCE = 2
@@ -47,7 +47,7 @@ TOLERANCE = 2
 
 
 def run(
-    entry: Extractor, video: MadeUpVideo, chunk: int = 8, first_chunk: int = 0
+    entry: Extractor, video: SyntheticVideo, chunk: int = 8, first_chunk: int = 0
 ) -> tuple[Maps, list[dict[str, Any]]]:
     """All maps uint8 ``[T, h, w]`` and records of an extractor over a made-up video.
 
@@ -116,7 +116,7 @@ def _imports_torch(value: str) -> bool:
 
 def gives_one_map_per_frame(entry: Extractor) -> None:
     """Shape, range and finiteness on an ordinary video."""
-    maps, records = run(entry, MadeUpVideo())
+    maps, records = run(entry, SyntheticVideo())
     assert maps.shape == (20, *MAP_SIZE), f"maps are {maps.shape}, expected {(20, *MAP_SIZE)}"
     assert len(records) == 20, f"{len(records)} records for 20 frames"
 
@@ -125,12 +125,12 @@ def is_deterministic(entry: Extractor) -> None:
     """Two runs over one video give the same bytes, if the spec says so."""
     if not entry.spec.deterministic:
         return
-    assert np.array_equal(run(entry, MadeUpVideo())[0], run(entry, MadeUpVideo())[0]), "two runs differ"
+    assert np.array_equal(run(entry, SyntheticVideo())[0], run(entry, SyntheticVideo())[0]), "two runs differ"
 
 
 def does_not_depend_on_the_batch(entry: Extractor) -> None:
     """Windows handed over alone or together give the same maps, also of frames as unlike as dark and bright ones."""
-    for video in (MadeUpVideo(), MadeUpVideo(fading=True)):
+    for video in (SyntheticVideo(), SyntheticVideo(fading=True)):
         _assert_close(run(entry, video, chunk=1)[0], run(entry, video, chunk=16)[0], "alone and in a batch")
 
 
@@ -140,9 +140,9 @@ def looks_at_its_window_only(entry: Extractor) -> None:
     start = window.before + window.stride + 6
     stop = start + 6
     frames = stop + window.after + window.stride + 6
-    same = run(entry, MadeUpVideo(frames=frames))[0]
-    later = MadeUpVideo(frames=frames, seed=1, differs_from=stop + window.after + window.stride)
-    earlier = MadeUpVideo(frames=frames, seed=1, differs_until=start - window.before - window.stride)
+    same = run(entry, SyntheticVideo(frames=frames))[0]
+    later = SyntheticVideo(frames=frames, seed=1, differs_from=stop + window.after + window.stride)
+    earlier = SyntheticVideo(frames=frames, seed=1, differs_until=start - window.before - window.stride)
     _assert_close(same[:stop], run(entry, later)[0][:stop], "with other pictures after the window")
     _assert_close(same[start:], run(entry, earlier)[0][start:], "with other pictures before the window")
 
@@ -151,40 +151,40 @@ def resumes_where_it_stopped(entry: Extractor) -> None:
     """A run that begins with a later chunk gives the bytes of a complete run: nothing is kept between windows."""
     if not entry.spec.deterministic:
         return
-    whole, resumed = run(entry, MadeUpVideo())[0][8:], run(entry, MadeUpVideo(), first_chunk=1)[0]
+    whole, resumed = run(entry, SyntheticVideo())[0][8:], run(entry, SyntheticVideo(), first_chunk=1)[0]
     assert np.array_equal(whole, resumed), "a resumed run differs from a complete one"
 
 
 def works_on_odd_sizes(entry: Extractor) -> None:
     """Portrait, tiny and odd frame sizes."""
     for size in ((61, 35), (16, 16), (37, 120)):
-        assert run(entry, MadeUpVideo(frames=3, size=size))[0].shape == (3, *MAP_SIZE), f"frames of {size}"
+        assert run(entry, SyntheticVideo(frames=3, size=size))[0].shape == (3, *MAP_SIZE), f"frames of {size}"
 
 
 def works_on_one_frame(entry: Extractor) -> None:
     """A video of a single frame gets its one map."""
-    assert len(run(entry, MadeUpVideo(frames=1))[0]) == 1
+    assert len(run(entry, SyntheticVideo(frames=1))[0]) == 1
 
 
 def works_on_blank_pictures(entry: Extractor) -> None:
     """Nothing to see: black frames give finite maps."""
-    assert len(run(entry, MadeUpVideo(frames=4, blank=True))[0]) == 4
+    assert len(run(entry, SyntheticVideo(frames=4, blank=True))[0]) == 4
 
 
 def works_on_hard_faces(entry: Extractor) -> None:
     """Faces across the border, outside the frame, without a size and without a mesh are no error."""
-    assert len(run(entry, MadeUpVideo(frames=4, hard=True))[0]) == 4
+    assert len(run(entry, SyntheticVideo(frames=4, hard=True))[0]) == 4
 
 
 def works_on_a_crowd(entry: Extractor) -> None:
     """A hundred faces in a frame get their one map."""
     if entry.spec.needs.faces:
-        assert len(run(entry, MadeUpVideo(frames=1, people=100))[0]) == 1
+        assert len(run(entry, SyntheticVideo(frames=1, people=100))[0]) == 1
 
 
 def is_neutral_without_faces(entry: Extractor) -> None:
     """Where nobody is there an extractor of faces gives its neutral map; others simply work."""
-    maps, _ = run(entry, MadeUpVideo(frames=4, people=0))
+    maps, _ = run(entry, SyntheticVideo(frames=4, people=0))
     if entry.spec.needs.faces:
         neutral = neutral_map(entry.spec, MAP_SIZE)
         _assert_close(maps, np.repeat(neutral[None], 4, axis=0), "without faces and neutral by its spec")
@@ -193,9 +193,9 @@ def is_neutral_without_faces(entry: Extractor) -> None:
 def works_without_sound(entry: Extractor) -> None:
     """A video without sound is no error, nor is silence, nor a sound that ends before the pictures."""
     for video in (
-        MadeUpVideo(frames=4, sound=False),
-        MadeUpVideo(frames=4, loud=0.0),
-        MadeUpVideo(frames=40, sound_seconds=0.05),
+        SyntheticVideo(frames=4, sound=False),
+        SyntheticVideo(frames=4, loud=0.0),
+        SyntheticVideo(frames=40, sound_seconds=0.05),
     ):
         assert len(run(entry, video)[0]) == video.frames
 
@@ -205,7 +205,7 @@ def survives_a_second_video(entry: Extractor) -> None:
     runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=8)
     runner.load()
     results = []
-    for video in (MadeUpVideo(frames=8, seed=2), MadeUpVideo(frames=8), MadeUpVideo(frames=8)):
+    for video in (SyntheticVideo(frames=8, seed=2), SyntheticVideo(frames=8), SyntheticVideo(frames=8)):
         maps = {name: [np.zeros(MAP_SIZE, np.uint8)] * 8 for name in entry.spec.needs.maps}
         source = replace(video, crop=entry.spec.needs.face_crops, maps=maps)
         runner.begin(source.context(), MAP_SIZE)
@@ -216,13 +216,13 @@ def survives_a_second_video(entry: Extractor) -> None:
 
 def tells_serialisable_records(entry: Extractor) -> None:
     """Records survive JSON."""
-    _, records = run(entry, MadeUpVideo(frames=4))
+    _, records = run(entry, SyntheticVideo(frames=4))
     assert json.loads(json.dumps(records, allow_nan=False)) == records, "records change in JSON"
 
 
 def leaves_its_input_alone(entry: Extractor) -> None:
     """Frames, landmarks, crops and maps are not written to: others look at them too."""
-    video = replace(MadeUpVideo(frames=4), crop=entry.spec.needs.face_crops)
+    video = replace(SyntheticVideo(frames=4), crop=entry.spec.needs.face_crops)
     video.maps = {name: [np.full(MAP_SIZE, 9, np.uint8)] * 4 for name in entry.spec.needs.maps}
     plugin = entry.load()()
     plugin.load(torch.device("cpu"), torch.float32, _asset)
@@ -269,7 +269,7 @@ CHECKS: Sequence[Callable[[Extractor], None]] = (
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckVerdict:
     """How one check went; ``reason`` is empty where it passed."""
 
     check: str
@@ -277,7 +277,7 @@ class Verdict:
     reason: str = ""
 
 
-def check(entry: Extractor) -> list[Verdict]:
+def check(entry: Extractor) -> list[CheckVerdict]:
     """All checks of an extractor; errors of the plugin are verdicts, not exceptions.
 
     Raises UsageError where its weights are missing: nothing can be said of it then.
@@ -285,14 +285,14 @@ def check(entry: Extractor) -> list[Verdict]:
     return [_verdict(one, entry) for one in CHECKS]
 
 
-def _verdict(one: Callable[[Extractor], None], entry: Extractor) -> Verdict:
+def _verdict(one: Callable[[Extractor], None], entry: Extractor) -> CheckVerdict:
     try:
         with guarded(entry.name, one.__name__, own=(AssertionError, GazenetError)):
             one(entry)
     except UsageError:
         raise
     except (AssertionError, GazenetError) as error:
-        return Verdict(one.__name__, False, " ".join(str(error).split()))
+        return CheckVerdict(one.__name__, False, " ".join(str(error).split()))
     except Exception as error:
-        return Verdict(one.__name__, False, one_line(error))
-    return Verdict(one.__name__, True)
+        return CheckVerdict(one.__name__, False, first_line_of(error))
+    return CheckVerdict(one.__name__, True)

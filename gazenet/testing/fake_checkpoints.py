@@ -17,7 +17,7 @@ from gazenet.testing.goldens import filled
 
 
 @dataclass(frozen=True)
-class Release:
+class FakeRelease:
     """A published network and its container.
 
     ``network``: its class, imported on use, made without arguments. ``file``: what the file is called in a folder of
@@ -56,35 +56,35 @@ def _plugin(name: str, network: str) -> str:
     return f"gazenet_plugins.{name}.network:{network}"
 
 
-EXTRACTORS: Mapping[str, Release] = {
-    "gaze360": Release(_plugin("gaze360", "Gaze360"), "model.pth.tar", prefix="module.", wrapper="state_dict"),
-    "videogaze": Release(_plugin("videogaze", "VideoGaze"), "model.pth.tar", wrapper="state_dict"),
-    "esr9": Release(
+EXTRACTORS: Mapping[str, FakeRelease] = {
+    "gaze360": FakeRelease(_plugin("gaze360", "Gaze360"), "model.pth.tar", prefix="module.", wrapper="state_dict"),
+    "videogaze": FakeRelease(_plugin("videogaze", "VideoGaze"), "model.pth.tar", wrapper="state_dict"),
+    "esr9": FakeRelease(
         _plugin("esr9", "Esr9"),
         parts={"base": "Net-Base-Shared_Representations.pt"}
         | {f"branches.{k}": f"Net-Branch_{k + 1}.pt" for k in range(9)},
     ),
-    "st_abn": Release(_plugin("st_abn", "STABN"), "checkpoint-best.pt", wrapper="model_state_dict"),
-    "stsanet": Release(_plugin("stsanet", "STSANet"), "STSANet_DHF1K.pth"),
-    "deeplab_saliency": Release(_plugin("deeplab_saliency", "DeepLabSaliency"), "deeplab_saliency.pth"),
-    "stanet": Release("gazenet_plugins.stanet.sta:STA32", "STANet.pth", prefix="module.", wrapper="state_dict"),
-    "unisal": Release(_plugin("unisal", "Unisal"), "model.pth"),
-    "tased": Release(_plugin("tased", "TasedNet"), "model.pt", prefix="module."),
-    "vinet": Release("gazenet.backbones.vinet:ViNet", "ViNet_Dave.pt"),
-    "avinet": Release(_plugin("avinet", "AViNet"), "AViNet_Dave.pt"),
-    "dave": Release(_plugin("dave", "DaveNet"), "model.pth.tar", prefix="module.", wrapper="state_dict"),
-    "binauraldave": Release(_plugin("binauraldave", "BinauralDaveNet"), "last_model.pt"),
-    "stavis": Release(
+    "st_abn": FakeRelease(_plugin("st_abn", "STABN"), "checkpoint-best.pt", wrapper="model_state_dict"),
+    "stsanet": FakeRelease(_plugin("stsanet", "STSANet"), "STSANet_DHF1K.pth"),
+    "deeplab_saliency": FakeRelease(_plugin("deeplab_saliency", "DeepLabSaliency"), "deeplab_saliency.pth"),
+    "stanet": FakeRelease("gazenet_plugins.stanet.sta:STA32", "STANet.pth", prefix="module.", wrapper="state_dict"),
+    "unisal": FakeRelease(_plugin("unisal", "Unisal"), "model.pth"),
+    "tased": FakeRelease(_plugin("tased", "TasedNet"), "model.pt", prefix="module."),
+    "vinet": FakeRelease("gazenet.backbones.vinet:ViNet", "ViNet_Dave.pt"),
+    "avinet": FakeRelease(_plugin("avinet", "AViNet"), "AViNet_Dave.pt"),
+    "dave": FakeRelease(_plugin("dave", "DaveNet"), "model.pth.tar", prefix="module.", wrapper="state_dict"),
+    "binauraldave": FakeRelease(_plugin("binauraldave", "BinauralDaveNet"), "last_model.pt"),
+    "stavis": FakeRelease(
         _plugin("stavis", "StavisNet"), "audiovisual_split1_save_60.pth", prefix="module.", wrapper="state_dict"
     ),
 }
 """By the name of the extractor."""
 
-DETECTORS: Mapping[str, Release] = {
-    "s3fd": Release(_plugin("s3fd", "S3fd"), "s3fd-619a316812.pth"),
-    "mtcnn": Release(
+DETECTORS: Mapping[str, FakeRelease] = {
+    "s3fd": FakeRelease(_plugin("s3fd", "S3fd"), "s3fd-619a316812.pth"),
+    "mtcnn": FakeRelease(
         "gazenet_plugins.mtcnn.cascade:Cascade", parts={name: f"{name}.pt" for name in ("pnet", "rnet", "onet")}
     ),
-    "blazeface": Release(_plugin("blazeface", "BlazeFace"), "blazeface.pth"),
+    "blazeface": FakeRelease(_plugin("blazeface", "BlazeFace"), "blazeface.pth"),
 }
 """By the name of the face detector."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.files import write_text
 
 
@@ -17,9 +17,9 @@ class HasSpec(Protocol):
     spec: ExtractorSpec
 
 
-def entry_of(extractor: type[HasSpec]) -> Entry:
+def entry_of(extractor: type[HasSpec]) -> PluginEntry:
     """An entry as the registry would find it, for a class that no distribution declares."""
-    return Entry(extractor.spec.name, extractor.spec, "made up 0", lambda: extractor)
+    return PluginEntry(extractor.spec.name, extractor.spec, "made up 0", lambda: extractor)
 
 
 def write_distribution(

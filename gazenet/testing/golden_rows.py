@@ -13,7 +13,7 @@ from typing import Any
 
 from gazenet.cues.registry import import_object
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
-from gazenet.testing.goldens import SELECTORS, Golden, Skipped
+from gazenet.testing.goldens import SELECTORS, Golden, GoldenSkipped
 from gazenet.testing.goldens_cues_rows import CUES
 
 Runner = Callable[[Golden], float]
@@ -139,7 +139,7 @@ def key_of(meta: Mapping[str, Any]) -> str:
 def adapter_of(golden: Golden) -> Adapter:
     """The row of a golden. Raises LookupError where the table has none, Skipped for JSON that is no golden at all."""
     if not isinstance(golden.meta, dict):
-        raise Skipped(f"a JSON {type(golden.meta).__name__}, not a golden")
+        raise GoldenSkipped(f"a JSON {type(golden.meta).__name__}, not a golden")
     key = key_of(golden.meta)
     if key not in TABLE:
         raise LookupError(f"nothing here answers to {key or 'a golden of this kind'}")

@@ -27,7 +27,7 @@ from gazenet.testing.rounding import Explanation, explain
 Outputs = Mapping[str, Any]
 
 
-class Skipped(Exception):
+class GoldenSkipped(Exception):
     """A golden cannot run here, for a reason that is nobody's fault (published weights that are not there)."""
 
 
@@ -73,7 +73,7 @@ class Golden:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GoldenVerdict:
     """How one golden went: ``error`` relative to the largest reference magnitude; ``state`` pass, fail or skipped."""
 
     name: str
@@ -168,7 +168,7 @@ def find(folders: Sequence[Path]) -> Iterator[Golden]:
             yield Golden(path, json.loads(path.read_text(encoding="utf-8")))
 
 
-def judge(golden: Golden, rtol: float) -> Verdict:
+def judge(golden: Golden, rtol: float) -> GoldenVerdict:
     """Runs one golden. A tolerance of its own (``rtol``, ``atol``), then one of its kind, stand above the argument.
 
     An error beyond it passes only where the computation itself says that rounding makes it, on this processor or on
@@ -182,17 +182,17 @@ def judge(golden: Golden, rtol: float) -> Verdict:
         limit = _limit(golden.meta, rtol if adapter.limit is None else adapter.limit)
         with torch.no_grad():
             error = adapter.load()(golden)
-    except Skipped as reason:
-        return Verdict(golden.name, "skipped", None, str(reason))
+    except GoldenSkipped as reason:
+        return GoldenVerdict(golden.name, "skipped", None, str(reason))
     except Exception as fault:
-        return Verdict(golden.name, "fail", None, f"{type(fault).__name__}: {fault}")
+        return GoldenVerdict(golden.name, "fail", None, f"{type(fault).__name__}: {fault}")
     note = adapter.leaves_out and f"left out: {adapter.leaves_out}"
     if error <= limit:
-        return Verdict(golden.name, "pass", error, note)
+        return GoldenVerdict(golden.name, "pass", error, note)
     explanation = _explanation(golden, adapter.load(), limit)
     reasons = "; ".join(text for text in (f"> {limit:g}", str(explanation or ""), note) if text)
     passed = explanation is not None and not explanation.fault
-    return Verdict(golden.name, "pass" if passed else "fail", error, reasons)
+    return GoldenVerdict(golden.name, "pass" if passed else "fail", error, reasons)
 
 
 def _explanation(golden: Golden, runner: Callable[[Golden], float], limit: float) -> Explanation | None:

@@ -14,7 +14,7 @@ from gazenet.cues.registry import import_object
 from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel, log_mel_examples, mel_matrix, packet, windowed
 from gazenet.testing.goldens import Golden, difference, draw, prepare
-from gazenet.testing.hooks import Taps
+from gazenet.testing.hooks import ModuleTaps
 
 HEARING = {"BinauralDAVE": "binaural", "MonauralDAVE": "monaural", "VisDAVE": "visual"}
 """How published classes of one state dict hear."""
@@ -64,7 +64,7 @@ def _streams(golden: Golden, names: Sequence[str], kind: Callable[..., Any], *op
     _require(golden.meta["config"], "frames_len", (inputs["v"].shape[2],))
     _require(golden.meta["config"], "batch_norm", NORMS)
     network = kind(*options)
-    taps = Taps(network, {name: place for name, place in STREAMS.items() if name in golden.meta["outputs"]})
+    taps = ModuleTaps(network, {name: place for name, place in STREAMS.items() if name in golden.meta["outputs"]})
     _with_norms(prepare(network, golden), golden)
     saliency = network(*(inputs.get(name) for name in names))
     vectors = {name: value if name == "video_stream" else value.flatten(1) for name, value in taps.values.items()}
@@ -81,7 +81,7 @@ def stavis(golden: Golden) -> float:
         raise ValueError("audiovisual, but without sound")
     _require(config, "batch_norm", NORMS)
     network = import_object("gazenet_plugins.stavis.network:StavisNet")()
-    taps = Taps(network, {"layer3": "layer3", "sound": "soundnet8", "fusion": ">fuseav"})
+    taps = ModuleTaps(network, {"layer3": "layer3", "sound": "soundnet8", "fusion": ">fuseav"})
     _with_norms(prepare(network, golden), golden)
     found = network(inputs["x"], inputs["aud"] if config["audiovisual"] else None)
     outputs: dict[str, Any] = {**taps.values, **dict(zip(SIDES, found.sides, strict=True)), "logits": found.logits}

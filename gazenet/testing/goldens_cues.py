@@ -14,7 +14,7 @@ from torch import Tensor
 from gazenet.backbones.alexnet import AlexNet
 from gazenet.backbones.resnet2d import FORMS, ResNet, TwoLayerResNet, resnet
 from gazenet.cues.faces.face_crops import Image, PixelBox, cut
-from gazenet.testing.goldens import Golden, Skipped, difference, prepare
+from gazenet.testing.goldens import Golden, GoldenSkipped, difference, prepare
 
 PLUGINS = "gazenet_plugins"
 
@@ -34,7 +34,7 @@ def real_file(golden: Golden, name: str) -> Path:
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    raise Skipped(f"{name} is not below GAZENET_TEST_DATA")
+    raise GoldenSkipped(f"{name} is not below GAZENET_TEST_DATA")
 
 
 def alexnet(golden: Golden) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gazenet.assets import asset_path
 from gazenet.errors import GazenetError
-from gazenet.testing.goldens import Golden, Skipped, difference, prepare
+from gazenet.testing.goldens import Golden, GoldenSkipped, difference, prepare
 from gazenet.testing.goldens_cues import real_file, single
 
 S3FD, MTCNN = "gazenet_plugins.s3fd", "gazenet_plugins.mtcnn"
@@ -73,11 +73,11 @@ def _mtcnn_weights(golden: Golden) -> Path:
     """A file of the published weights: among the real data, else the asset. Raises Skipped where there is neither."""
     try:
         return real_file(golden, "weights/mtcnn/pnet.pt")
-    except Skipped:
+    except GoldenSkipped:
         try:
             return asset_path("mtcnn")
         except GazenetError as missing:
-            raise Skipped(str(missing)) from None
+            raise GoldenSkipped(str(missing)) from None
 
 
 def _no_asset(asset_id: str) -> Path:

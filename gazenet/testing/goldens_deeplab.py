@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden
-from gazenet.testing.hooks import Case, run
+from gazenet.testing.hooks import NetworkCase, run
 
 INSIDE = {name: name for name in ("aspp", "conv1", "conv2", "conv3")} | {"features": "backbone"}
 
@@ -27,4 +27,4 @@ def network(golden: Golden) -> float:
         logits = built.logits(*inputs)
         return {"logits": logits, "map": torch.sigmoid(logits)}
 
-    return run(golden, Case(built, call, INSIDE))
+    return run(golden, NetworkCase(built, call, INSIDE))

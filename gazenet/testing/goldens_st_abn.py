@@ -7,7 +7,7 @@ import re
 from gazenet.backbones.resnet3d import ResNet3d
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.hooks import Taps
+from gazenet.testing.hooks import ModuleTaps
 
 PLACES = {"spatial_logits": "conv_spatial_att.1", "temporal_logits": "conv_temp_att3.2"}
 """Outputs that are not those of a module of the same name."""
@@ -27,7 +27,9 @@ def attention_branch(golden: Golden) -> float:
     (clip,) = golden.inputs().values()
     if config.get("sample_size", clip.shape[-1]) != clip.shape[-1]:
         raise ValueError(f"sample_size {config['sample_size']}, the clip is {list(clip.shape)}")
-    taps = Taps(network, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name not in OUTPUTS})
+    taps = ModuleTaps(
+        network, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name not in OUTPUTS}
+    )
     found = network(clip)
     return difference(golden, {**taps.values, **dict(zip(OUTPUTS, found, strict=True))})
 
@@ -38,7 +40,7 @@ def residual(golden: Golden) -> float:
     clip_size = (config["sample_duration"], config["sample_size"])
     network = ResNet3d(_depth(config["model"]), classes=config["num_classes"], clip=clip_size, dropout=0.5)
     prepare(network, golden)
-    taps = Taps(network, {name: name for name in golden.meta["outputs"] if name != "logits"})
+    taps = ModuleTaps(network, {name: name for name in golden.meta["outputs"] if name != "logits"})
     logits = network(*golden.inputs().values())
     return difference(golden, {**taps.values, "logits": logits})
 

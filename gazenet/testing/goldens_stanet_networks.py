@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gazenet.testing.goldens import Golden
 from gazenet.testing.goldens_stanet import module
-from gazenet.testing.hooks import Case, Inputs, run
+from gazenet.testing.hooks import Inputs, NetworkCase, run
 
 
 def network(golden: Golden) -> float:
@@ -26,29 +26,29 @@ def _sized(golden: Golden, *options: str) -> Mapping[str, Any]:
     return config
 
 
-def _spatial(golden: Golden) -> Case:
+def _spatial(golden: Golden) -> NetworkCase:
     built = module("classifiers").S(_sized(golden, "classes")["classes"])
 
     def call(inputs: Inputs) -> Mapping[str, Tensor]:
         found = built(*inputs)
         return {**found._asdict(), "attended": built.attention(found.map1)}
 
-    return Case(built, call)
+    return NetworkCase(built, call)
 
 
-def _spatial_audio(golden: Golden) -> Case:
+def _spatial_audio(golden: Golden) -> NetworkCase:
     config = _sized(golden, "classes", "stage")
     built = module("classifiers").SA(config["classes"], config["stage"])
     inside = {"audio_vlad": "audio_model", "audio_up": "Aup", "audio_gate": "extra_convs"}
-    return Case(built, lambda inputs: built(*inputs)._asdict(), inside)
+    return NetworkCase(built, lambda inputs: built(*inputs)._asdict(), inside)
 
 
-def _spatial_temporal(golden: Golden) -> Case:
+def _spatial_temporal(golden: Golden) -> NetworkCase:
     built = module("classifiers").ST(_sized(golden, "classes")["classes"])
-    return Case(built, lambda inputs: built(*inputs)._asdict())
+    return NetworkCase(built, lambda inputs: built(*inputs)._asdict())
 
 
-def _saliency(golden: Golden) -> Case:
+def _saliency(golden: Golden) -> NetworkCase:
     """Thirty-two channels: six inputs; twenty-eight: nine, the last three thresholded into switches."""
     config = _sized(golden, "channels", "checkpoint_prefix")
     if config["checkpoint_prefix"] not in module("checkpoints").PREFIXES:
@@ -61,10 +61,10 @@ def _saliency(golden: Golden) -> Case:
         switches = [[(value > 0.5).float() for value in inputs[6:]]] if switched else []
         return dict(zip(golden.meta["outputs"], built(inputs[:3], inputs[3:6], *switches), strict=False))
 
-    return Case(built, call)
+    return NetworkCase(built, call)
 
 
-def _switch(golden: Golden) -> Case:
+def _switch(golden: Golden) -> NetworkCase:
     kinds = module("switch")
     built = kinds.AudioSwitch(golden.options("dim")["dim"])
 
@@ -72,19 +72,19 @@ def _switch(golden: Golden) -> Case:
         score = built(*inputs)
         return {"score": score, "switch": kinds.decided(score)}
 
-    return Case(built, call, {"bilinear": "extra_bilinear"})
+    return NetworkCase(built, call, {"bilinear": "extra_bilinear"})
 
 
-def _sound(golden: Golden) -> Case:
+def _sound(golden: Golden) -> NetworkCase:
     config = golden.options("pool", "classes")
     built = module("switch").VGGSound(config["pool"], config["classes"])
     inside = {"layer4": "audnet.layer4", "pooled": "audnet.avgpool"}
-    case = Case(built, lambda inputs: {"logits": built(*inputs)}, inside)
+    case = NetworkCase(built, lambda inputs: {"logits": built(*inputs)}, inside)
     built.audnet.avgpool.register_forward_hook(lambda _module, _inputs, output: output.flatten(1).clone())
     return case
 
 
-CASES: Mapping[str, Callable[[Golden], Case]] = {
+CASES: Mapping[str, Callable[[Golden], NetworkCase]] = {
     "S": _spatial,
     "SA": _spatial_audio,
     "ST": _spatial_temporal,

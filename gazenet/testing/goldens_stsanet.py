@@ -7,7 +7,7 @@ from typing import Any
 
 from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.hooks import Taps
+from gazenet.testing.hooks import ModuleTaps
 
 PLACES = {
     "logits": ">readout_2.5",
@@ -22,7 +22,7 @@ def network(golden: Golden) -> float:
     config = golden.options("input_size", "frames", "layernorm_spatial", "unpool")
     built = import_object("gazenet_plugins.stsanet.network:STSANet")(**_arguments(config))
     prepare(built, golden)
-    taps = Taps(built, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name != "map"})
+    taps = ModuleTaps(built, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name != "map"})
     saliency = built(*golden.inputs().values())
     return difference(golden, {**taps.values, "map": saliency})
 

@@ -11,12 +11,12 @@ import torch
 
 from gazenet.backbones.mobilenet_v2 import MobileNetV2
 from gazenet.backbones.vinet import ViNet
-from gazenet.cues.frame_clips import Preparation, published_positions
+from gazenet.cues.frame_clips import Preprocessing, published_positions
 from gazenet.cues.postprocess import FloatMap, blurred, relative, sigmoid, truncated, twice_squashed
 from gazenet.cues.registry import import_object
 from gazenet.media.soundnet_clip import audio_excerpt, buffer_length, excerpt_span
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.hooks import Taps
+from gazenet.testing.hooks import ModuleTaps
 
 TIME_FIRST = ("unisal",)
 """Networks whose clips are ``[T, C, H, W]``; those of others are ``[C, T, H, W]``."""
@@ -65,7 +65,7 @@ def _tapped(golden: Golden, network: Any) -> float:
     """The map, and inner values under the names that the network's module says."""
     places: Mapping[str, str] = network.places
     prepare(network, golden)
-    taps = Taps(network, {name: places[name] for name in golden.meta["outputs"] if name != "saliency"})
+    taps = ModuleTaps(network, {name: places[name] for name in golden.meta["outputs"] if name != "saliency"})
     saliency = network(*golden.inputs().values())
     return difference(golden, {**taps.values, "saliency": saliency})
 
@@ -76,7 +76,7 @@ def clip(golden: Golden) -> float:
     declared = f"gazenet_plugins.{config['network']}.spec"
     wanted = import_object(f"{declared}:{PUBLISHED_INPUTS.get(config['network'], 'SPEC')}")
     wanted = getattr(wanted, "input", wanted)
-    prepare_one = Preparation(tuple(config["size"]), wanted.mean, wanted.std)
+    prepare_one = Preprocessing(tuple(config["size"]), wanted.mean, wanted.std)
     pictures = np.floor(golden.inputs()["frames"].numpy()).astype(np.uint8)[..., ::-1]
     positions = published_positions(config["last_frame_number"], config["frames_len"], config["valid_frame_number"])
     frames = [prepare_one(np.ascontiguousarray(pictures[position])) for position in positions]

@@ -15,7 +15,7 @@ from gazenet.testing.goldens import Golden, difference, prepare
 Inputs = Sequence[Tensor]
 
 
-class Taps:
+class ModuleTaps:
     """Keeps what named modules take in or give out from now on, call by call.
 
     Args:
@@ -51,7 +51,7 @@ def _after(calls: list[Tensor], _module: nn.Module, _inputs: Any, output: Tensor
 
 
 @dataclass(frozen=True)
-class Case:
+class NetworkCase:
     """A network, how it is called, and which modules' outputs are compared, by the name under which they are."""
 
     network: nn.Module
@@ -59,21 +59,21 @@ class Case:
     inside: Mapping[str, str] = field(default_factory=dict)
 
 
-def run(golden: Golden, case: Case) -> float:
+def run(golden: Golden, case: NetworkCase) -> float:
     """The error of a network that is given the golden's weights and inputs.
 
     Outputs ``raw_MODULE`` (``raw_MODULE_CALL`` of a module that is called several times) are those before
     ``config.output_scale`` is applied.
     """
     scaled = golden.meta["config"].get("output_scale", {})
-    raw = Taps(case.network, {name: name for name in scaled})
+    raw = ModuleTaps(case.network, {name: name for name in scaled})
     prepare(case.network, golden)
-    inside = Taps(case.network, case.inside)
+    inside = ModuleTaps(case.network, case.inside)
     outputs = case.call(list(golden.inputs().values()))
     return difference(golden, {**outputs, **inside.values, **_by_call(raw)})
 
 
-def _by_call(raw: Taps) -> dict[str, Tensor]:
+def _by_call(raw: ModuleTaps) -> dict[str, Tensor]:
     found = {}
     for name, values in raw.calls.items():
         suffixes = [""] if len(values) == 1 else [f"_{k}" for k in range(len(values))]

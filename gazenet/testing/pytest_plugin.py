@@ -1,6 +1,6 @@
 """The pytest side of the conformance kit: a test with an argument ``gazenet_extractor`` runs once per extractor.
 
-The argument is the :class:`gazenet.cues.registry.Entry` of an installed extractor. ``--gazenet-extractor NAME``
+The argument is the :class:`gazenet.cues.registry.PluginEntry` of an installed extractor. ``--gazenet-extractor NAME``
 (repeatable) narrows the choice. Loaded with every pytest run where gazenet is installed, hence no heavy imports.
 """
 

@@ -140,7 +140,7 @@ def in_double() -> Iterator[None]:
 
 
 @dataclass
-class Spread:
+class RoundingSpread:
     """Results in double precision, and how far disturbed computations came from them."""
 
     exact: Values
@@ -200,13 +200,13 @@ def explain(
     return explanation
 
 
-def _undisturbed(compute: Callable[[], Values]) -> Spread:
+def _undisturbed(compute: Callable[[], Values]) -> RoundingSpread:
     exact = compute()
-    return Spread(exact, {name: np.zeros_like(value) for name, value in exact.items()})
+    return RoundingSpread(exact, {name: np.zeros_like(value) for name, value in exact.items()})
 
 
 def _judged(
-    spread: Spread, given: Sequence[Values], scales: Mapping[str, float], limit: float
+    spread: RoundingSpread, given: Sequence[Values], scales: Mapping[str, float], limit: float
 ) -> tuple[Explanation, float]:
     """The explanation, and the share of values outside of their tolerance in the worst output."""
     fault, widest, in_doubt, outside = "", 0.0, 0, 0.0

@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 
 
 @dataclass
-class MadeUpVideo:
+class SyntheticVideo:
     """A video of ``frames`` frames of ``size`` (height, width); a ``WindowSource`` for the runner.
 
     ``seed`` changes the pictures of all frames from ``differs_from`` up to ``differs_until``, the others stay.
@@ -75,7 +75,7 @@ class MadeUpVideo:
             left, top, right, bottom = box
             crop = crop_face(self.image(index), (left, top, right, bottom), self.crop) if self.crop else None
             centre = (left + right) / 2, (top + bottom) / 2
-            mesh = made_up_mesh(centre, right - left, 0.05) if track else None
+            mesh = synthetic_mesh(centre, right - left, 0.05) if track else None
             yield Face(track, (left, top, right, bottom), 0.4, mesh, 0.2, crop)
 
     def _face(self, track: int, index: int) -> Face:
@@ -85,7 +85,7 @@ class MadeUpVideo:
         opening = 0.06 * (1 + np.sin(0.9 * index + track + self._seed(index)))
         box = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
         crop = crop_face(self.image(index), box, self.crop) if self.crop else None
-        return Face(track, box, 0.9, made_up_mesh((x, y), side, float(opening)), 0.95, crop)
+        return Face(track, box, 0.9, synthetic_mesh((x, y), side, float(opening)), 0.95, crop)
 
     def map(self, name: str, index: int) -> Image:
         return self.maps[name][index]
@@ -101,7 +101,7 @@ class MadeUpVideo:
         return VideoContext("made-up", *self.size, 25.0, sound)
 
 
-def made_up_mesh(centre: tuple[float, float], side: float, opening: float) -> NDArray[np.float32]:
+def synthetic_mesh(centre: tuple[float, float], side: float, opening: float) -> NDArray[np.float32]:
     """478 points on a bent ellipse; those that cues measure stand where a frontal face has them."""
     angles = np.linspace(0, 40 * np.pi, 478)
     radius = np.linspace(0.05, 0.5, 478)

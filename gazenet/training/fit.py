@@ -16,12 +16,12 @@ from gazenet.training.checkpoints import check_readable
 from gazenet.training.curves import Row, draw_curve
 from gazenet.training.recipe_config import FitConfig, RecipeConfig
 from gazenet.training.recipe_task import RecipeTask
-from gazenet.training.seeded_samples import Drawn, InOrder, Samples
-from gazenet.training.trainer import Bench, optimise
+from gazenet.training.seeded_samples import OrderedSamples, SampleList, SeededSamples
+from gazenet.training.trainer import FitContext, optimise
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedTask:
     """A finished task, whose network has the weights that the config keeps, and the table of its epochs."""
 
     task: RecipeTask
@@ -35,7 +35,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Place:
+class FitRequest:
     """Where and how a fit runs.
 
     ``settings``: those of this network, by default the config's ``trainer``; ``weights``: path of the state dict after
@@ -51,12 +51,14 @@ class Place:
     tell: Callable[[str], None] = print
 
     @property
-    def bench(self) -> Bench:
+    def bench(self) -> FitContext:
         """The trainer's side of it."""
-        return Bench(self.config, self.settings or self.config.trainer, self.folder, tell=self.tell)
+        return FitContext(self.config, self.settings or self.config.trainer, self.folder, tell=self.tell)
 
 
-def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validation: Samples | None = None) -> Fitted:
+def fit(
+    place: FitRequest, make: Callable[[], RecipeTask], training: SampleList, validation: SampleList | None = None
+) -> FittedTask:
     """Train what ``make`` builds (after the seed is set), leaving checkpoints, ``epochs.csv``, logs and curve.
 
     Raises UsageError for an empty set and an unreadable checkpoint, GazenetError where the loss is not finite.
@@ -72,8 +74,10 @@ def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validat
         check_readable(start)
     bench.seed()
     task, table = make(), EpochTable(place.folder, lambda text: place.tell(f"{place.title} {text}".strip()))
-    held = None if validation is None else InOrder(validation)
-    data = data_module(Drawn(training, settings.seed), held, settings.batch_size, settings.workers, settings.drop_last)
+    held = None if validation is None else OrderedSamples(validation)
+    data = data_module(
+        SeededSamples(training, settings.seed), held, settings.batch_size, settings.workers, settings.drop_last
+    )
     steps = math.ceil(len(training) / settings.batch_size)
     callbacks = _callbacks(place, bench, validation is not None, table)
     trainer = bench.trainer(callbacks, start, validation is not None, steps)
@@ -81,10 +85,10 @@ def fit(place: Place, make: Callable[[], RecipeTask], training: Samples, validat
     if trainer.is_global_zero:
         draw_curve(place.folder, table.rows, title)
     bench.take_best(trainer, task)
-    return Fitted(task, table.rows)
+    return FittedTask(task, table.rows)
 
 
-def _callbacks(place: Place, bench: Bench, validated: bool, table: EpochTable) -> list[Callback]:
+def _callbacks(place: FitRequest, bench: FitContext, validated: bool, table: EpochTable) -> list[Callback]:
     found: list[Callback] = [StepSeed(bench.settings.seed), table]
     if place.weights is not None:
         found.append(EpochWeights(place.weights))

@@ -14,7 +14,7 @@ from gazenet.data.dataset import choose, open_dataset, sigma_of
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.splits import split_items
 from gazenet.errors import UsageError
-from gazenet.training.frame_cache import Frames, frames_of
+from gazenet.training.frame_cache import CachedFrames, frames_of
 from gazenet.training.recipe_config import SourceConfig
 
 Size = tuple[int, int]
@@ -28,7 +28,7 @@ class FixatedVideo:
     """
 
     name: str
-    frames: Frames
+    frames: CachedFrames
     truth: FrameFixations
     sigma: float
     still: bool = False

@@ -16,7 +16,7 @@ from gazenet.npy import read_npy
 
 
 @dataclass(frozen=True)
-class Frames:
+class CachedFrames:
     """``images`` uint8 ``[T, h, w, 3]`` RGB in a file, ``times`` ``[T]`` in seconds, as decoded."""
 
     images: NDArray[np.uint8]
@@ -30,7 +30,7 @@ class Frames:
         return np.asarray(self.images[np.clip(np.arange(first, first + count), 0, len(self) - 1)])
 
 
-def frames_of(path: Path, size: tuple[int, int], folder: Path) -> Frames:
+def frames_of(path: Path, size: tuple[int, int], folder: Path) -> CachedFrames:
     """The frames of a video or picture in (height, width), from ``folder`` where they are there already.
 
     They are named by the content of the file, so another one is never taken for it. A video takes 3 bytes per pixel
@@ -44,7 +44,7 @@ def frames_of(path: Path, size: tuple[int, int], folder: Path) -> Frames:
         _decode(path, size, pixels, clock)
     times = read_npy(clock)
     shape: Any = (len(times), height, width, 3)
-    return Frames(np.memmap(pixels, np.uint8, "r", shape=shape), times)
+    return CachedFrames(np.memmap(pixels, np.uint8, "r", shape=shape), times)
 
 
 def _decode(path: Path, size: tuple[int, int], pixels: Path, clock: Path) -> None:

@@ -8,7 +8,7 @@ from gazenet.config.load import read_file, validate
 from gazenet.config.trainer import RunConfig, differing
 from gazenet.errors import UsageError
 from gazenet.files import write_json
-from gazenet.overwrite_check import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 from gazenet.redaction import recorded
 from gazenet.training.loggers import check_logger
 
@@ -21,7 +21,7 @@ def check_request(config: RunConfig) -> None:
     """Raises UsageError for a device or the package of a logger that is not there."""
     check_devices(config.device, config.trainer.devices)
     check_logger(config.logger)
-    written = [Target(Path(config.output) / name, "output") for name in WRITTEN]
+    written = [OutputTarget(Path(config.output) / name, "output") for name in WRITTEN]
     refuse_overwriting(written, named_files(config.model_dump(mode="json"), leave_out=("output",)))
 
 

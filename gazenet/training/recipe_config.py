@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from gazenet.config.model import DeviceText, PathText, Settings
+from gazenet.config.model import ConfigModel, DeviceText, PathText
 from gazenet.config.trainer import FitConfig, RunConfig
 from gazenet.config.training import SourceConfig
 
-__all__ = ["DeviceText", "FitConfig", "PathText", "RecipeConfig", "Settings", "SourceConfig"]
+__all__ = ["DeviceText", "FitConfig", "PathText", "RecipeConfig", "ConfigModel", "SourceConfig"]
 
 
 class RecipeConfig(RunConfig):

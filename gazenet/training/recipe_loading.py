@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gazenet.config.load import Placeholders, read_config, validate
-from gazenet.cues.registry import Discovery, Entry, discover, get
+from gazenet.cues.registry import Discovery, PluginEntry, discover, get
 from gazenet.errors import UsageError
 from gazenet.training.recipe_config import RecipeConfig
 from gazenet.training.recipe_spec import GROUP, INTEGRATOR, RecipeSpec
@@ -31,7 +31,7 @@ def recipe_of(name: str | Path, placeholders: Placeholders = _NONE) -> str:
 
 def load_recipe(
     name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = _NONE
-) -> tuple[Entry[RecipeSpec], RecipeConfig]:
+) -> tuple[PluginEntry[RecipeSpec], RecipeConfig]:
     """A recipe and its checked config, with ``--set`` texts applied.
 
     Raises UsageError naming file, key and remedy; PluginError where the recipe is installed but broken.

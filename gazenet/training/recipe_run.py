@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gazenet.config.load import read_file
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.files import write_json
-from gazenet.guard.exception_text import one_line
+from gazenet.guard.exception_text import first_line_of
 from gazenet.guard.guarded_call import guarded
 from gazenet.redaction import recorded
 from gazenet.training.checkpoints import LAST
-from gazenet.training.fit import Fitted, Place, fit
+from gazenet.training.fit import FitRequest, FittedTask, fit
 from gazenet.training.output_folder import own_output
 from gazenet.training.preflight import check_request, remember
 from gazenet.training.recipe_config import FitConfig, RecipeConfig
 from gazenet.training.recipe_spec import RecipeSpec
 from gazenet.training.recipe_task import RecipeTask
-from gazenet.training.seeded_samples import Samples
+from gazenet.training.seeded_samples import SampleList
 from gazenet.training.trainer import first_process
 
 RESULT, STEPS = "result.json", "steps"
 
 
 @dataclass(frozen=True)
-class Finished:
+class RecipeResult:
     """What a recipe made: the file of its weights, and JSON-ready values that say how good they are."""
 
     weights: Path
@@ -43,7 +43,7 @@ class Recipe(Protocol):
     The constructor raises UsageError for what is wrong with the request, before anything is written.
     """
 
-    def train(self, run: Run) -> Finished:
+    def train(self, run: RecipeRun) -> RecipeResult:
         """Do the work in ``run.folder``. Raises GazenetError."""
 
 
@@ -52,7 +52,7 @@ class OnlyTrains(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
+class RecipeRun:
     """The bench that a recipe works on. ``resume``: continue what an earlier run of this folder left."""
 
     config: RecipeConfig
@@ -66,19 +66,19 @@ class Run:
     def fit(
         self,
         make: Callable[[], RecipeTask],
-        training: Samples,
-        validation: Samples | None = None,
+        training: SampleList,
+        validation: SampleList | None = None,
         name: str = "",
         settings: FitConfig | None = None,
         weights: Callable[[int], Path | None] | None = None,
-    ) -> Fitted:
+    ) -> FittedTask:
         """Train one network in ``<folder>/<name>``; ``make`` builds its task after the seed is set.
 
         ``settings``: where they are others than the config's ``trainer``; ``weights``: path of the state dict after
         an epoch, or None where it is not kept. Raises UsageError and GazenetError.
         """
         self.begins(name)
-        place = Place(self.config, self.folder / name, self.resume, name, settings, weights, self.tell)
+        place = FitRequest(self.config, self.folder / name, self.resume, name, settings, weights, self.tell)
         made = fit(place, make, training, validation)
         if not first_process():
             raise OnlyTrains
@@ -109,8 +109,8 @@ class Run:
 
 
 def train_recipe(
-    entry: Entry[RecipeSpec], config: RecipeConfig, resume: bool = False, set_aside: bool = False
-) -> Finished | None:
+    entry: PluginEntry[RecipeSpec], config: RecipeConfig, resume: bool = False, set_aside: bool = False
+) -> RecipeResult | None:
     """Run a recipe in ``config.output``, which then holds ``train_config.json`` and ``result.json`` beside its files.
 
     ``set_aside``: a training that is there is kept under a numbered name. None in the other processes of a training
@@ -126,12 +126,14 @@ def train_recipe(
         return _trained(entry, config, made, resume)
 
 
-def _trained(entry: Entry[RecipeSpec], config: RecipeConfig, recipe: Recipe, resume: bool) -> Finished | None:
+def _trained(
+    entry: PluginEntry[RecipeSpec], config: RecipeConfig, recipe: Recipe, resume: bool
+) -> RecipeResult | None:
     name = f"recipe {entry.name}"
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
     remember(config, folder, resume)
-    run = Run(config, folder, resume)
+    run = RecipeRun(config, folder, resume)
     try:
         with guarded(name, "training", own=(GazenetError, OnlyTrains), lenient=True):
             finished = _checked(name, recipe.train(run))
@@ -144,14 +146,14 @@ def _trained(entry: Entry[RecipeSpec], config: RecipeConfig, recipe: Recipe, res
     return finished
 
 
-def _checked(name: str, made: object) -> Finished:
+def _checked(name: str, made: object) -> RecipeResult:
     """Raises PluginError for anything but a file that is there and values that JSON can hold."""
-    if not isinstance(made, Finished):
+    if not isinstance(made, RecipeResult):
         raise PluginError(f"{name}: train must return Finished, not {type(made).__name__}")
     if not isinstance(made.weights, Path) or not made.weights.exists():
         raise PluginError(f"{name}: its weights {str(made.weights)[:200]} are not there")
     try:
         json.dumps(made.values)
     except (TypeError, ValueError, RecursionError) as error:
-        raise PluginError(f"{name}: its values are not JSON: {one_line(error)}") from error
+        raise PluginError(f"{name}: its values are not JSON: {first_line_of(error)}") from error
     return made

@@ -23,7 +23,7 @@ DIVERGED = "diverged_batch.pt"
 """File of a batch without a finite loss."""
 
 
-class Outcome(NamedTuple):
+class LossTerms(NamedTuple):
     """What a network makes of a batch: weighted loss terms, whose sum is the loss, and values that are only logged."""
 
     terms: Mapping[str, Tensor]
@@ -44,7 +44,7 @@ class RecipeTask(LightningModule):
         super().__init__()
         self.network = network
 
-    def outcome(self, batch: Batch) -> Outcome:
+    def outcome(self, batch: Batch) -> LossTerms:
         """The loss terms of a batch."""
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from torch import Tensor
 Sample = dict[str, Tensor]
 
 
-class Samples(Protocol):
+class SampleList(Protocol):
     """What a network is trained or validated on."""
 
     def __len__(self) -> int: ...
@@ -23,13 +23,13 @@ class Samples(Protocol):
         """
 
 
-class Drawn:
+class SeededSamples:
     """Samples by draw number, which counts on from epoch to epoch: every epoch in an order of its own.
 
     A resumed run draws the same as an uninterrupted one, whichever draw it begins with, in any number of processes.
     """
 
-    def __init__(self, samples: Samples, seed: int) -> None:
+    def __init__(self, samples: SampleList, seed: int) -> None:
         self.samples, self.seed = samples, seed
         self._epoch, self._order = -1, np.empty(0, np.int64)
 
@@ -47,10 +47,10 @@ class Drawn:
         return self._order
 
 
-class InOrder:
+class OrderedSamples:
     """Samples one after the other, with nothing random about them."""
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: SampleList) -> None:
         self.samples = samples
 
     def __len__(self) -> int:

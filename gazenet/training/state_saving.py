@@ -16,13 +16,13 @@ from gazenet.config.trainer import FitConfig
 from gazenet.errors import GazenetError
 from gazenet.training.checkpoints import LAST
 from gazenet.training.step_log import logged_rows
-from gazenet.training.stop_signals import Stopped, asked
+from gazenet.training.stop_signals import TrainingStopped, asked
 
 COURSE = "course"
 """Key of a checkpoint: what Lightning does not keep of the course of a training."""
 
 
-class KeepLast(Checkpoint):
+class SaveState(Checkpoint):
     """Keeps ``last.ckpt``: after epochs, after minutes, and where the training is asked to stop.
 
     Between two steps and before a validation, Lightning's own checkpoints are not exact. Here they are: the counters
@@ -78,7 +78,7 @@ class KeepLast(Checkpoint):
         if new and (stop or _decided(trainer, due)):
             self._save(trainer, where)
         if stop:
-            raise Stopped(place_of(trainer, trainer.current_epoch + 1))
+            raise TrainingStopped(place_of(trainer, trainer.current_epoch + 1))
 
     def _save(self, trainer: Trainer, where: Literal["step", "validation", "epoch"]) -> None:
         _check_finite(trainer, self.path)

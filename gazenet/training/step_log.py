@@ -31,8 +31,8 @@ def logged_rows(folder: Path) -> tuple[str, int]:
 def forget_later(folder: Path, log: dict[str, Any], step: int) -> None:
     """Takes the rows out of the CSV logs that were written after a checkpoint: the resume does those steps again.
 
-    ``log`` is what the checkpoint says of it (:class:`gazenet.training.state_saving.KeepLast`), ``step`` its number of
-    steps.
+    ``log`` is what the checkpoint says of it (:class:`gazenet.training.state_saving.SaveState`), ``step`` its number
+    of steps.
     """
     folders = log_folders(folder)
     names = ["" if place == folder else place.name for place in folders]

@@ -15,11 +15,11 @@ from gazenet.errors import Terminated
 ENDING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)))
 
 
-class Stopped(Exception):
+class TrainingStopped(Exception):
     """Ends a fit whose state is kept; the text says where. No KeyboardInterrupt: Lightning would exit with that."""
 
 
-class Stop:
+class StopSignals:
     """Receives the signals that end a training; ``received`` is the first of them."""
 
     def __init__(self) -> None:
@@ -59,20 +59,20 @@ class Stop:
         return before
 
 
-_active: Stop | None = None
+_active: StopSignals | None = None
 
 
 @contextmanager
-def stopping() -> Iterator[Stop]:
-    """Within the block a :class:`Stop` has the signals of the process; inside another such block, that one's.
+def stopping() -> Iterator[StopSignals]:
+    """Within the block a :class:`StopSignals` has the signals of the process; inside another such block, that one's.
 
     Outside the main thread, where no handler can be set, it receives nothing.
     """
     global _active
     if _active is not None or threading.current_thread() is not threading.main_thread():
-        yield _active or Stop()
+        yield _active or StopSignals()
         return
-    _active = stop = Stop()
+    _active = stop = StopSignals()
     before = stop.install()
     try:
         yield stop

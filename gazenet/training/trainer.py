@@ -22,9 +22,9 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.folder_lock import remove_unfinished
 from gazenet.training.checkpoints import LAST, AtomicCheckpointIO, check_readable
 from gazenet.training.loggers import make_logger
-from gazenet.training.state_saving import COURSE, KeepLast, place_of
+from gazenet.training.state_saving import COURSE, SaveState, place_of
 from gazenet.training.step_log import LOG, RESUMED, forget_later, log_folders
-from gazenet.training.stop_signals import Stopped, stopping
+from gazenet.training.stop_signals import TrainingStopped, stopping
 
 NOISE = (
     "Checkpoint directory .* exists and is not empty",
@@ -41,7 +41,7 @@ An epoch that is resumed goes on where it was: the sampler is told, not the load
 
 
 @dataclass(frozen=True)
-class Bench:
+class FitContext:
     """Where one network is fitted and by which settings: the config's ``trainer``, or others for this network."""
 
     config: RunConfig
@@ -115,9 +115,9 @@ class Bench:
             forget_later(self.folder, kept[COURSE]["log"], kept["global_step"])
         return self.folder / f"{RESUMED}{len(log_folders(self.folder))}"
 
-    def keep_last(self) -> KeepLast:
+    def keep_last(self) -> SaveState:
         """Keeps the state as ``last.ckpt``; to be listed after :meth:`keep_best`."""
-        return KeepLast(self.folder, self.settings)
+        return SaveState(self.folder, self.settings)
 
     def keep_best(self, name: str, mode: Literal["min", "max"] = "min") -> list[ModelCheckpoint]:
         """Keeps the best epochs, by the config's monitor, as ``name``; none where the config keeps none."""
@@ -153,7 +153,7 @@ def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule,
         try:
             with _quietly():
                 trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
-        except Stopped as stopped:
+        except TrainingStopped as stopped:
             raise stop.interrupt(str(stopped)) from None
         except SystemExit:
             # Lightning turns an interrupt into an exit of its own, after which nothing can be interrupted any more.

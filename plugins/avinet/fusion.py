@@ -24,7 +24,7 @@ class Bilinear(nn.Bilinear):
         return torch.einsum("nci,oij,ncj->nco", input1, self.weight, input2) + self.bias
 
 
-class Positions(nn.Module):
+class PositionalEncoding(nn.Module):
     """Adds sines and cosines of the position: ``[length, N, features]`` to the same."""
 
     def __init__(self, length: int, features: int) -> None:
@@ -43,7 +43,7 @@ class Transformer(nn.Module):
 
     def __init__(self, length: int, features: int) -> None:
         super().__init__()
-        self.pos_encoder = Positions(length, features)
+        self.pos_encoder = PositionalEncoding(length, features)
         layer = nn.TransformerEncoderLayer(features, HEADS, features, dropout=0.1)
         self.transformer_encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from gazenet.backbones.s3d import Near
+from gazenet.backbones.s3d import ShallowLevels
 from gazenet.backbones.sliding_windows import Chain
 from gazenet.backbones.soundnet import SoundNet
 from gazenet.backbones.vinet import ViNet
@@ -76,7 +76,7 @@ class AViNet(nn.Module):
         return self.seen(self.visual_model.backbone.near(self.frame_stem(clip)), audio)
 
     def frame_stem(self, frames: Tensor) -> Tensor:
-        """See :meth:`gazenet.backbones.s3d.Encoder.frame_stem`."""
+        """See :meth:`gazenet.backbones.s3d.S3dEncoder.frame_stem`."""
         return self.visual_model.frame_stem(frames)
 
     def chains(self) -> Sequence[Chain]:
@@ -85,7 +85,7 @@ class AViNet(nn.Module):
 
     def seen(self, near: Sequence[Tensor], audio: Tensor) -> Tensor:
         """The map from the encoder's levels y3 and y2, and the sound."""
-        levels = self.visual_model.backbone.deeper(Near(*near))
+        levels = self.visual_model.backbone.deeper(ShallowLevels(*near))
         fused = self.fused(levels.y0, self.audionet(audio))
         return self.visual_model.decoder(levels._replace(y0=fused))
 

@@ -22,14 +22,14 @@ SCORE_COLUMN = 4
 X_COLUMNS, Y_COLUMNS = [0, 2, *range(5, 17, 2)], [1, 3, *range(6, 17, 2)]
 
 
-class Square(NamedTuple):
+class FrameSquare(NamedTuple):
     """A square of a frame: its pixels at the network's size, left and top in the frame."""
 
     pixels: Image
     corner: tuple[int, int]
 
 
-def squares(image: Image, side: int, centre: bool) -> list[Square]:
+def squares(image: Image, side: int, centre: bool) -> list[FrameSquare]:
     """Squares as high (or wide) as the frame ``[H, W, 3]``, at the network's ``side``.
 
     As few as cover the frame, evenly spaced; the one in the middle only if ``centre``.
@@ -45,13 +45,13 @@ def squares(image: Image, side: int, centre: bool) -> list[Square]:
     for k, steps in places:
         start, origin = (max(size) - side) * k // steps, (long - short) * k // steps
         if width >= height:
-            found.append(Square(small[:, start : start + side], (origin, 0)))
+            found.append(FrameSquare(small[:, start : start + side], (origin, 0)))
         else:
-            found.append(Square(small[start : start + side], (0, origin)))
+            found.append(FrameSquare(small[start : start + side], (0, origin)))
     return found
 
 
-def network_input(found: list[Square]) -> Tensor:
+def network_input(found: list[FrameSquare]) -> Tensor:
     """Squares as the network's pictures float32 ``[N, 3, S, S]`` in -1..1."""
     pixels = torch.from_numpy(np.stack([square.pixels for square in found]))
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -70,7 +70,7 @@ def candidates(boxes: Tensor, logits: Tensor, side: int, score: float) -> Faces:
     return torch.cat([middle - half, middle + half, scores[sure][:, None], points], 1).float().cpu().numpy()
 
 
-def in_frame(found: Faces, square: Square, short: int) -> Faces:
+def in_frame(found: Faces, square: FrameSquare, short: int) -> Faces:
     """Shares of a square in pixels of the frame, whose shorter side is ``short``."""
     pixels = found * np.float32(short)
     pixels[:, X_COLUMNS] += square.corner[0]

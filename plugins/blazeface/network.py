@@ -25,7 +25,7 @@ FRONT = ((24, 28, -32, 36, 42, -48, 56, 64, 72, 80, 88), (-96, 96, 96, 96, 96))
 BACK = tuple(itertools.chain([24] * 7, [-24], [24] * 7, [-48], [48] * 7, [-96], [96] * 7))
 
 
-class Block(nn.Module):
+class BlazeBlock(nn.Module):
     """A depthwise and a pointwise convolution beside a path that is pooled and filled up with zeros."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, residual: bool = True) -> None:
@@ -51,7 +51,7 @@ def _stem() -> list[nn.Module]:
 
 def _blocks(inputs: int, channels: tuple[int, ...]) -> list[nn.Module]:
     pairs = itertools.pairwise((inputs, *channels))
-    return [Block(abs(a), abs(b), 2 if b < 0 else 1) for a, b in pairs]
+    return [BlazeBlock(abs(a), abs(b), 2 if b < 0 else 1) for a, b in pairs]
 
 
 class BlazeFace(nn.Module):
@@ -65,7 +65,7 @@ class BlazeFace(nn.Module):
         self.side = BACK_SIDE if back else FRONT_SIDE
         if back:
             self.backbone = nn.Sequential(*_stem(), *_blocks(24, BACK))
-            self.final = Block(96, 96, 2, residual=False)
+            self.final = BlazeBlock(96, 96, 2, residual=False)
         else:
             first, second = FRONT
             self.backbone1 = nn.Sequential(*_stem(), *_blocks(24, first))

@@ -21,7 +21,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
-class Changes:
+class SampleChanges:
     """What is random about a training sample: ``flip`` left and right; ``photometric``: see :func:`recoloured`."""
 
     flip: bool = False
@@ -48,7 +48,7 @@ def recoloured(frames: Tensor, brightness: float, contrast: float, saturation: f
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingSource:
     """A video or picture whose frames ``targets`` (ascending) somebody looked at; ``size`` is that of the labels."""
 
     video: FixatedVideo
@@ -71,9 +71,9 @@ class Source:
 
 def sources(
     videos: Sequence[FixatedVideo], size: tuple[int, int], variant: Variant, min_observers: int, part: str
-) -> list[Source]:
+) -> list[TrainingSource]:
     """Those of the videos that so many people looked at. Raises UsageError naming ``part`` where there is none."""
-    found = [Source(video, video.targets(min_observers), size, variant) for video in videos]
+    found = [TrainingSource(video, video.targets(min_observers), size, variant) for video in videos]
     found = [one for one in found if len(one.targets)]
     if not found:
         raise UsageError(f"data.{part}: no frame that {min_observers} or more people looked at")
@@ -90,7 +90,9 @@ class RandomFrames:
     With ``draws`` an epoch is so many frames instead, each of a video or picture that is drawn as well.
     """
 
-    def __init__(self, given: Sequence[Source], changes: Changes, repeats: int, draws: int | None = None) -> None:
+    def __init__(
+        self, given: Sequence[TrainingSource], changes: SampleChanges, repeats: int, draws: int | None = None
+    ) -> None:
         self.places = [one for one in given for _ in range(1 if one.video.still else repeats)]
         self.changes, self.draws = changes, draws
 
@@ -98,7 +100,7 @@ class RandomFrames:
         return self.draws or len(self.places)
 
     def sample(self, index: int, random: np.random.Generator | None) -> Sample:
-        """As :meth:`Source.sample`, ``frames`` normalised."""
+        """As :meth:`TrainingSource.sample`, ``frames`` normalised."""
         draw = random or np.random.default_rng(index)
         source = self.places[int(draw.integers(len(self.places))) if self.draws else index]
         frame = int(source.targets[draw.integers(len(source.targets))])
@@ -108,14 +110,14 @@ class RandomFrames:
 class FixedFrames:
     """For validation: every picture, and of every video the frames that somebody looked at, ``stride`` apart."""
 
-    def __init__(self, given: Sequence[Source], stride: int) -> None:
+    def __init__(self, given: Sequence[TrainingSource], stride: int) -> None:
         self.places = [(one, frame) for one in given for frame in _apart(one.targets, stride)]
 
     def __len__(self) -> int:
         return len(self.places)
 
     def sample(self, index: int, random: np.random.Generator | None) -> Sample:
-        """As :meth:`Source.sample`, ``frames`` normalised."""
+        """As :meth:`TrainingSource.sample`, ``frames`` normalised."""
         source, frame = self.places[index]
         return _prepared(source.sample(frame))
 

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gazenet.training.recipe_config import FitConfig, PathText, RecipeConfig, Settings, SourceConfig
+from gazenet.training.recipe_config import ConfigModel, FitConfig, PathText, RecipeConfig, SourceConfig
 from gazenet.training.recipe_spec import RecipeSpec
 from gazenet_plugins.deeplab_saliency.variant import PUBLISHED, Variant
 
 
-class DeeplabData(Settings):
+class DeeplabData(ConfigModel):
     """Frames, or windows that end with them, and where people looked."""
 
     root: PathText = Field(default="data", description="Folder that holds one folder per installed data set.")
@@ -33,7 +33,7 @@ class DeeplabData(Settings):
     )
 
 
-class LossWeights(Settings):
+class LossWeights(ConfigModel):
     """What the loss is made of."""
 
     kld: float = Field(default=1.0, ge=0, description="Divergence of the map from the density, as published.")

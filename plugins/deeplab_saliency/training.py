@@ -16,11 +16,11 @@ from gazenet.errors import UsageError
 from gazenet.training.checkpoints import save_whole
 from gazenet.training.fixation_videos import open_videos
 from gazenet.training.recipe_config import SourceConfig
-from gazenet.training.recipe_run import Finished, Run
-from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
+from gazenet.training.recipe_run import RecipeResult, RecipeRun
+from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
 from gazenet.training.validation_metrics import map_scores
 from gazenet_plugins.deeplab_saliency.checkpoint import begin_with, container
-from gazenet_plugins.deeplab_saliency.frames import Changes, FixedFrames, RandomFrames, Source, sources
+from gazenet_plugins.deeplab_saliency.frames import FixedFrames, RandomFrames, SampleChanges, TrainingSource, sources
 from gazenet_plugins.deeplab_saliency.losses import decorrelation, divergence, missed_fixations
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
 from gazenet_plugins.deeplab_saliency.recipe import DeeplabConfig, LossWeights
@@ -41,14 +41,14 @@ class DeeplabTask(RecipeTask):
         if config.freeze:
             self.network.backbone.requires_grad_(False)
 
-    def outcome(self, batch: Batch) -> Outcome:
+    def outcome(self, batch: Batch) -> LossTerms:
         if self.config.freeze:
             self.network.backbone.eval()
         prediction = self.network(batch["frames"])[:, 0]
         found = weighted(prediction, batch["density"], batch["fixations"], self.config.loss)
         if self.training:
-            return Outcome(found)
-        return Outcome(found, map_scores(prediction.float(), batch["density"], batch["fixations"]))
+            return LossTerms(found)
+        return LossTerms(found, map_scores(prediction.float(), batch["density"], batch["fixations"]))
 
     def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
         """Prediction, density and fixations of the first frame in a row."""
@@ -86,10 +86,10 @@ class DeeplabTraining:
         if config.trainer.keep == "best" and not config.data.validation:
             raise UsageError("trainer.keep is best, but data.validation names nothing")
 
-    def train(self, run: Run) -> Finished:
+    def train(self, run: RecipeRun) -> RecipeResult:
         """Fits the network and writes ``deeplab_saliency.pth``, which the extractor takes as ``weights``."""
         config, data = self.config, self.config.data
-        changes = Changes(data.flip, data.photometric)
+        changes = SampleChanges(data.flip, data.photometric)
         training = RandomFrames(self._sources("train", data.train), changes, data.frames_per_video, data.draws)
         least = config.trainer.batch_size
         if len(training) < least:
@@ -101,9 +101,9 @@ class DeeplabTraining:
             validation = FixedFrames(self._sources("validation", data.validation), data.validation_stride)
         made = run.fit(lambda: DeeplabTask(config), training, validation)
         save_whole(container(made.task.state(), config.network), run.folder / WEIGHTS)
-        return Finished(run.folder / WEIGHTS, made.values)
+        return RecipeResult(run.folder / WEIGHTS, made.values)
 
-    def _sources(self, part: str, named: Sequence[SourceConfig]) -> list[Source]:
+    def _sources(self, part: str, named: Sequence[SourceConfig]) -> list[TrainingSource]:
         config = self.config
         videos = open_videos(named, config.data.root, config.input_size, config.cache_dir)
         return sources(videos, config.input_size, config.network, config.data.min_observers, part)

@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gazenet.training.recipe_config import Settings
+from gazenet.training.recipe_config import ConfigModel
 
 REACH = 8
 """How many frames before its own a map may depend on."""
 
 
-class Variant(Settings):
+class Variant(ConfigModel):
     """What is added to the published network; as it stands, nothing."""
 
     trunk: Literal["resnet50", "resnet50_thin"] = Field(

@@ -25,7 +25,7 @@ MERGES: dict[str, Callable[[Map], Map]] = {
 
 
 @dataclass(frozen=True)
-class Drawn:
+class FaceMap:
     """One face to draw: its box in whole pixels and its merged map ``[6, 6]``."""
 
     box: PixelBox
@@ -57,7 +57,7 @@ def merged(maps: Map, labels: NDArray[np.integer], vote: int, merge: str = "sum"
     return MERGES[merge](chosen) * window(maps.shape[1])
 
 
-def picture(faces: Sequence[Drawn], height: int, width: int) -> Picture:
+def picture(faces: Sequence[FaceMap], height: int, width: int) -> Picture:
     """The published picture BGR ``[height, width, 3]``: overlapping faces add modulo 256."""
     canvas: Picture = np.zeros((height, width, 3), np.uint8)
     for face in faces:
@@ -72,7 +72,7 @@ def picture(faces: Sequence[Drawn], height: int, width: int) -> Picture:
     return canvas
 
 
-def levels(faces: Sequence[Drawn], height: int, width: int) -> Picture:
+def levels(faces: Sequence[FaceMap], height: int, width: int) -> Picture:
     """The same before colours, uint8 ``[height, width]``; overlapping faces add modulo 256."""
     canvas: Picture = np.zeros((height, width), np.uint8)
     for face in faces:

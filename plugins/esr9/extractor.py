@@ -18,8 +18,8 @@ from gazenet.cues.extractor import AssetPath, CueMaps, Face, Record, VideoContex
 from gazenet.cues.extractor_parameters import checked_choice, checked_mode, weights_path
 from gazenet.cues.faces.face_crops import cut, pixel_box, scaled
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
-from gazenet_plugins.esr9.attention import MERGES, Drawn, from_zero, levels, merged, picture, placed, to_one
-from gazenet_plugins.esr9.network import BRANCHES, EMOTIONS, SIDE, Esr9, Expression, Statistics
+from gazenet_plugins.esr9.attention import MERGES, FaceMap, from_zero, levels, merged, picture, placed, to_one
+from gazenet_plugins.esr9.network import BRANCHES, EMOTIONS, SIDE, EnsembleExpression, Esr9, Statistics
 from gazenet_plugins.esr9.spec import SPEC
 
 STATISTICS = {"published": "face", "corrected": "running"}
@@ -28,7 +28,7 @@ BRANCH_FILE = "Net-Branch_{}.pt"
 
 
 @dataclass(frozen=True)
-class Look:
+class FaceExpression:
     """One face: class of each branch and of the majority, affect ``[B, 2]``, attention ``[B, 6, 6]``."""
 
     face: Face
@@ -98,19 +98,21 @@ class Esr9Cue:
             if not self._published:
                 maps.append(self._placed(windows, looks))
                 continue
-            drawn = [Drawn(pixel_box(look.face.box), self._merged(from_zero(look.attention), look)) for look in looks]
+            drawn = [
+                FaceMap(pixel_box(look.face.box), self._merged(from_zero(look.attention), look)) for look in looks
+            ]
             maps.append(_grey(drawn, windows))
             pictures.append(rgb(picture(drawn, *windows.size)))
         return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records, pictures or None)
 
     @torch.inference_mode()
-    def _look(self, frame: torch.Tensor, face: Face, size: tuple[int, int]) -> Look | None:
+    def _look(self, frame: torch.Tensor, face: Face, size: tuple[int, int]) -> FaceExpression | None:
         """One face a pass: a frame's result must not depend on its batch. None where the box has no pixels."""
         crop = cut(frame, pixel_box(scaled(face.box, size, frame)), SIDE)
         if crop is None:
             return None
-        said = Expression(*self._run(network_crop(crop, self._published).to(self._device, self._dtype)[None]))
-        return Look(
+        said = EnsembleExpression(*self._run(network_crop(crop, self._published).to(self._device, self._dtype)[None]))
+        return FaceExpression(
             face,
             said.labels()[0].cpu().numpy(),
             int(said.vote()[0]),
@@ -118,16 +120,16 @@ class Esr9Cue:
             said.attention[0].float().cpu().numpy(),
         )
 
-    def _placed(self, windows: Windows, looks: list[Look]) -> FloatMap:
+    def _placed(self, windows: Windows, looks: list[FaceExpression]) -> FloatMap:
         canvas = Canvas(windows.size, windows.map_size)
         fields = ((look.face.box, self._merged(to_one(look.attention), look)) for look in looks)
         return brightest((placed(canvas, box, field) for box, field in fields), canvas)
 
-    def _merged(self, maps: NDArray[np.floating], look: Look) -> NDArray[np.floating]:
+    def _merged(self, maps: NDArray[np.floating], look: FaceExpression) -> NDArray[np.floating]:
         return merged(maps, look.labels, look.vote, self._merge, self._every)
 
 
-def _grey(drawn: list[Drawn], windows: Windows) -> FloatMap:
+def _grey(drawn: list[FaceMap], windows: Windows) -> FloatMap:
     """The published picture before colours, as a map."""
     grey = levels(drawn, *windows.size)
     stretched = cv2.resize(grey, windows.map_size[::-1], interpolation=cv2.INTER_AREA)
@@ -140,7 +142,7 @@ def network_crop(crop: NDArray[np.uint8], published: bool) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float() / 255
 
 
-def _record(look: Look) -> Record:
+def _record(look: FaceExpression) -> Record:
     valence, arousal = look.affect.mean(0)
     return {
         "track": look.face.track,

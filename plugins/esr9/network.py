@@ -19,7 +19,7 @@ SIDE = 96
 Statistics = Literal["running", "face", "batch"]
 
 
-class Norm(nn.BatchNorm2d):
+class ChoosableNorm(nn.BatchNorm2d):
     """Batch normalisation whose ``statistics`` are chosen; running values are never updated.
 
     ``running``: the learned ones. ``batch``: those of all that is computed together, as the published code has it for
@@ -36,14 +36,19 @@ class Norm(nn.BatchNorm2d):
         return F.batch_norm(x, mean, variance, self.weight, self.bias, mean is None, 0.0, self.eps)
 
 
-class Base(nn.Module):
+class SharedBase(nn.Module):
     """Faces ``[N, 3, 96, 96]`` in 0..1 to features ``[N, 128, 20, 20]`` that all branches share."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(3, 64, 5), nn.Conv2d(64, 128, 3)
         self.conv3, self.conv4 = nn.Conv2d(128, 128, 3), nn.Conv2d(128, 128, 3)
-        self.bn1, self.bn2, self.bn3, self.bn4 = Norm(64), Norm(128), Norm(128), Norm(128)
+        self.bn1, self.bn2, self.bn3, self.bn4 = (
+            ChoosableNorm(64),
+            ChoosableNorm(128),
+            ChoosableNorm(128),
+            ChoosableNorm(128),
+        )
 
     def forward(self, faces: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(faces)))
@@ -60,14 +65,19 @@ class BranchOutput(NamedTuple):
     last: Tensor
 
 
-class Branch(nn.Module):
+class EnsembleBranch(nn.Module):
     """One member of the ensemble, from the shared features."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(128, 128, 3), nn.Conv2d(128, 256, 3)
         self.conv3, self.conv4 = nn.Conv2d(256, 256, 3), nn.Conv2d(256, 512, 3, padding=1)
-        self.bn1, self.bn2, self.bn3, self.bn4 = Norm(128), Norm(256), Norm(256), Norm(512)
+        self.bn1, self.bn2, self.bn3, self.bn4 = (
+            ChoosableNorm(128),
+            ChoosableNorm(256),
+            ChoosableNorm(256),
+            ChoosableNorm(512),
+        )
         self.fc = nn.Linear(512, len(EMOTIONS))
         self.fc_dimensional = nn.Linear(len(EMOTIONS), 2)
 
@@ -88,7 +98,7 @@ class Branch(nn.Module):
         return torch.einsum("nc,nchw->nhw", rows, output.last) / output.last[0, 0].numel()
 
 
-class Expression(NamedTuple):
+class EnsembleExpression(NamedTuple):
     """What the ensemble of B branches says of N faces.
 
     ``emotion`` ``[N, B, 8]`` logits; ``affect_raw`` ``[N, B, 2]``; ``attention`` ``[N, B, 6, 6]``, not normalised.
@@ -113,7 +123,7 @@ class Expression(NamedTuple):
 
 
 class Esr9(nn.Module):
-    """Faces ``[N, 3, 96, 96]`` in 0..1 to an :class:`Expression`.
+    """Faces ``[N, 3, 96, 96]`` in 0..1 to an :class:`EnsembleExpression`.
 
     Args:
         branches: how many there are.
@@ -122,15 +132,15 @@ class Esr9(nn.Module):
 
     def __init__(self, branches: int = BRANCHES, statistics: Statistics = "running") -> None:
         super().__init__()
-        self.base = Base()
-        self.branches = nn.ModuleList(Branch() for _ in range(branches))
+        self.base = SharedBase()
+        self.branches = nn.ModuleList(EnsembleBranch() for _ in range(branches))
         normalise_with(self.branches, statistics)
 
-    def forward(self, faces: Tensor) -> Expression:
+    def forward(self, faces: Tensor) -> EnsembleExpression:
         features = self.base(faces)
-        members = [cast(Branch, branch) for branch in self.branches]
+        members = [cast(EnsembleBranch, branch) for branch in self.branches]
         pairs = [(branch, branch(features)) for branch in members]
-        return Expression(
+        return EnsembleExpression(
             torch.stack([output.emotion for _, output in pairs], 1),
             torch.stack([output.affect for _, output in pairs], 1),
             torch.stack([branch.attention(output) for branch, output in pairs], 1),
@@ -140,5 +150,5 @@ class Esr9(nn.Module):
 def normalise_with(network: nn.Module, statistics: Statistics) -> None:
     """Chooses the statistics of all normalisations inside ``network``."""
     for module in network.modules():
-        if isinstance(module, Norm):
+        if isinstance(module, ChoosableNorm):
             module.statistics = statistics

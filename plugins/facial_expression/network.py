@@ -21,7 +21,7 @@ def _same(x: Tensor, stride: int) -> Tensor:
     return F.pad(x, (0, 1, 0, 1) if stride == 2 and x.shape[-1] % 2 == 0 else (1, 1, 1, 1))
 
 
-class Separable(nn.Module):
+class DepthwiseSeparable(nn.Module):
     """Depthwise 3x3 then pointwise 1x1 with bias."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -34,7 +34,7 @@ class Separable(nn.Module):
         return self.pointwise(self.depthwise(_same(x, self.stride)))  # type: ignore[no-any-return]
 
 
-class Plain(nn.Module):
+class PlainConv(nn.Module):
     """A 3x3 convolution with bias and stride 2."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -50,8 +50,8 @@ class DenseBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, first: bool) -> None:
         super().__init__()
-        self.conv0: nn.Module = Plain(inputs, outputs) if first else Separable(inputs, outputs, 2)
-        self.conv1, self.conv2, self.conv3 = (Separable(outputs, outputs) for _ in range(3))
+        self.conv0: nn.Module = PlainConv(inputs, outputs) if first else DepthwiseSeparable(inputs, outputs, 2)
+        self.conv1, self.conv2, self.conv3 = (DepthwiseSeparable(outputs, outputs) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
         a = F.relu(self.conv0(x))

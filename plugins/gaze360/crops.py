@@ -24,7 +24,7 @@ CENTRE = 3
 
 
 @dataclass(frozen=True)
-class Place:
+class CropPlace:
     """Where one of the seven crops comes from: ``position`` inside the window, ``box`` in pixels of its frames."""
 
     position: int
@@ -40,12 +40,12 @@ def network_crop(crop: NDArray[np.uint8], published: bool) -> Tensor:
 
 def followed(
     face: Face, faces: Sequence[Sequence[Face]], positions: Sequence[int], frame: Tensor, size: tuple[int, int]
-) -> list[Place]:
+) -> list[CropPlace]:
     """The head of one track at seven positions; where it is not seen, its nearest sight stands in."""
     seen = {p: one for p in positions for one in faces[p] if one.track == face.track}
     seen[positions[CENTRE]] = face
     nearest = [min(seen, key=lambda p: (abs(p - wanted), p)) for wanted in positions]
-    return [Place(p, _head(seen[p].box, frame, size)) for p in nearest]
+    return [CropPlace(p, _head(seen[p].box, frame, size)) for p in nearest]
 
 
 def _head(box: Box, frame: Tensor, size: tuple[int, int]) -> PixelBox:
@@ -54,7 +54,7 @@ def _head(box: Box, frame: Tensor, size: tuple[int, int]) -> PixelBox:
 
 def by_index(
     index: int, faces: Sequence[Sequence[Face]], positions: Sequence[int], frame: Tensor, size: tuple[int, int]
-) -> list[Place]:
+) -> list[CropPlace]:
     """The published choice: the box of the same index in each frame, whoever that is.
 
     In a frame with fewer boxes the centre frame is cropped with the box used last.
@@ -65,5 +65,5 @@ def by_index(
     for position in positions:
         has = index < len(faces[position])
         last = faces[position][index].box if has else last
-        places.append(Place(position if has else centre, pixel_box(scaled(last, size, frame))))
+        places.append(CropPlace(position if has else centre, pixel_box(scaled(last, size, frame))))
     return places

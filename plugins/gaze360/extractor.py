@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from gazenet.backbones.checkpoint import file_in, load_published
 from gazenet.cues.colour_pictures import rgb
-from gazenet.cues.exportable import Call, Exportable, Function, Selected, fixed_size, noise
+from gazenet.cues.exportable import Call, Exportable, FunctionModule, SelectedOutputs, fixed_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, Face, Record, VideoContext, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.cues.faces.face_crops import cut, pixel_box
 from gazenet.cues.faces.head_gaze import gaze_of
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
-from gazenet.cues.window_cache import FrameMemo
+from gazenet.cues.window_cache import FrameCache
 from gazenet_plugins.gaze360 import published_map
 from gazenet_plugins.gaze360.angles import cartesian
-from gazenet_plugins.gaze360.crops import CENTRE, Place, by_index, followed, network_crop
+from gazenet_plugins.gaze360.crops import CENTRE, CropPlace, by_index, followed, network_crop
 from gazenet_plugins.gaze360.network import FEATURES, FRAMES, SIDE, Gaze360
 from gazenet_plugins.gaze360.spec import SPEC
 
@@ -42,7 +42,7 @@ FAST_SIDE = 320
 
 
 @dataclass(frozen=True)
-class Look:
+class FaceGaze:
     """The gaze of one face: unit vector in the data set's axes, (yaw, pitch) and half the quantile width, radians."""
 
     face: Face
@@ -68,7 +68,7 @@ class Gaze360Cue:
 
     def __init__(self, mode: str = "corrected", weights: str = "", exact: bool = False) -> None:
         self._published, self._weights, self._exact = checked_mode(SPEC.name, mode) == "published", weights, exact
-        self._memo: FrameMemo[torch.Tensor | None] = FrameMemo()
+        self._memo: FrameCache[torch.Tensor | None] = FrameCache()
         self._step = 1
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
@@ -77,7 +77,7 @@ class Gaze360Cue:
         self._device, self._dtype = device, dtype
         self._network = network.eval().to(device, dtype)
         self._features_of: Call = self._network.base_model
-        self._gaze_of: Call = Function(self._network, self._angles)
+        self._gaze_of: Call = FunctionModule(self._network, self._angles)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
         """The network, from seven crops ``[N, 7, 3, 224, 224]`` to angles and their bound, radians.
@@ -93,7 +93,7 @@ class Gaze360Cue:
                 base, (crop,), ("crop",), ("features",), use=partial(setattr, self, "_features_of")
             ),
             "gaze": Exportable(
-                Function(network, self._angles),
+                FunctionModule(network, self._angles),
                 (features,),
                 ("features",),
                 ends,
@@ -101,7 +101,7 @@ class Gaze360Cue:
             ),
         }
         crops = noise(2, FRAMES, 3, *side)
-        whole = Selected(network, attrgetter(*ends))
+        whole = SelectedOutputs(network, attrgetter(*ends))
         return Exportable(whole, (crops,), ("crops",), ends, parts=parts)
 
     def _angles(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,7 +131,7 @@ class Gaze360Cue:
         return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records, pictures or None)
 
     @torch.inference_mode()
-    def _look(self, windows: Windows, b: int, k: int) -> Look | None:
+    def _look(self, windows: Windows, b: int, k: int) -> FaceGaze | None:
         """The gaze of face k in the anchor frame of window b; None where none of it lies inside the frame."""
         assert windows.frames is not None
         positions = [windows.anchor + self._step * (j - CENTRE) for j in range(FRAMES)]
@@ -146,9 +146,9 @@ class Gaze360Cue:
             return None
         found, width = self._gaze_of(torch.stack([centre if f is None else f for f in features])[None])
         angles, bound = found.float().cpu(), float(width[0, 0])
-        return Look(face, cartesian(angles)[0].numpy(), (float(angles[0, 0]), float(angles[0, 1])), bound)
+        return FaceGaze(face, cartesian(angles)[0].numpy(), (float(angles[0, 0]), float(angles[0, 1])), bound)
 
-    def _features(self, windows: Windows, b: int, place: Place) -> torch.Tensor | None:
+    def _features(self, windows: Windows, b: int, place: CropPlace) -> torch.Tensor | None:
         """The features of one crop; each crop by itself, so that no result depends on the batch."""
         assert windows.frames is not None
         pixels = windows.frames[b, place.position]
@@ -164,7 +164,7 @@ class Gaze360Cue:
         frame = max(0, int(windows.index[b]) + place.position - windows.anchor)
         return self._memo.get(frame, place.box, compute)
 
-    def _depths(self, windows: Windows, looks: list[Look]) -> list[published_map.Depth]:
+    def _depths(self, windows: Windows, looks: list[FaceGaze]) -> list[published_map.Depth]:
         """The field of every face as the published picture draws it; all of one size."""
         height, width = windows.size
         clouds = [published_map.cone_points(pixel_box(look.face.box)[:2], look.vector) for look in looks]
@@ -186,7 +186,7 @@ def _count(windows: Windows, b: int) -> int:
     return len(windows.faces[b][windows.anchor])
 
 
-def _cone(canvas: Canvas, look: Look) -> FloatMap:
+def _cone(canvas: Canvas, look: FaceGaze) -> FloatMap:
     """A beam from the eyes; the data set's x runs to the left, y upwards."""
     direction = float(-look.vector[0]), float(-look.vector[1])
     strength = min(float(np.hypot(*direction)) / FULL_STRENGTH, 1.0)
@@ -200,7 +200,7 @@ def _eyes(face: Face) -> tuple[float, float]:
     return mesh.origin if mesh else (face.centre[0], face.box[1] + 0.4 * face.size[1])
 
 
-def _record(look: Look) -> Record:
+def _record(look: FaceGaze) -> Record:
     yaw, pitch = look.angles
     return {
         "track": look.face.track,

@@ -19,7 +19,7 @@ FEATURES = 256
 
 
 @dataclass(frozen=True)
-class Gaze:
+class GazeOutput:
     """The gaze of the centre frame.
 
     ``angles`` ``[B, 2]``: yaw, pitch in radians; ``bound`` ``[B, 2]``: half the width between the 10 % and the 90 %
@@ -33,7 +33,7 @@ class Gaze:
 
 
 class Gaze360(nn.Module):
-    """Crops ``[B, 7, 3, H, W]`` or ``[B, 21, H, W]``, RGB normalised, to a :class:`Gaze`."""
+    """Crops ``[B, 7, 3, H, W]`` or ``[B, 21, H, W]``, RGB normalised, to a :class:`GazeOutput`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Gaze360(nn.Module):
         self.lstm = nn.LSTM(FEATURES, FEATURES, num_layers=2, batch_first=True, bidirectional=True)
         self.last_layer = nn.Linear(2 * FEATURES, 3)
 
-    def forward(self, crops: Tensor) -> Gaze:
+    def forward(self, crops: Tensor) -> GazeOutput:
         return self.gaze(self.frame_features(crops))
 
     def frame_features(self, crops: Tensor) -> Tensor:
@@ -49,10 +49,10 @@ class Gaze360(nn.Module):
         height, width = crops.shape[-2:]
         return self.base_model(crops.reshape(-1, 3, height, width)).view(-1, FRAMES, FEATURES)
 
-    def gaze(self, features: Tensor) -> Gaze:
+    def gaze(self, features: Tensor) -> GazeOutput:
         """The gaze from features ``[B, 7, 256]``."""
         states, _ = self.lstm(features)
         raw = self.last_layer(states[:, FRAMES // 2])
         angles = torch.tanh(raw[:, :2]) * raw.new_tensor([math.pi, math.pi / 2])
         bound = math.pi * torch.sigmoid(raw[:, 2:]).expand(-1, 2)
-        return Gaze(angles, bound, raw, states)
+        return GazeOutput(angles, bound, raw, states)

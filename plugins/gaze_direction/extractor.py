@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
-from gazenet.cues.faces.head_gaze import Gaze, gaze_of
+from gazenet.cues.faces.head_gaze import GazeRay, gaze_of
 from gazenet.cues.rendering import Canvas, brightest
 from gazenet_plugins.gaze_direction.spec import SPEC
 
@@ -42,12 +42,12 @@ class GazeDirection:
             records.append(_record(gazes))
         return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
 
-    def _cone(self, canvas: Canvas, gaze: Gaze) -> np.ndarray:
+    def _cone(self, canvas: Canvas, gaze: GazeRay) -> np.ndarray:
         strength = min(float(np.hypot(*gaze.direction)) / self._full_strength, 1.0)
         return strength * canvas.cone(gaze.origin, gaze.direction, self._half_angle)
 
 
-def _record(gazes: list[tuple[int, Gaze]]) -> Record:
+def _record(gazes: list[tuple[int, GazeRay]]) -> Record:
     return {
         "faces": [
             {

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gazenet.cues.faces.nms import kept
-from gazenet_plugins.mtcnn.network import Found, ONet, PNet, RNet, normalised, resized
+from gazenet.cues.faces.nms import nms
+from gazenet_plugins.mtcnn.network import BoxOutput, ONet, PNet, RNet, normalised, resized
 
 Array = NDArray[np.float32]
 
@@ -19,7 +19,7 @@ CELL, STEP = 12, 2
 
 
 @dataclass(frozen=True)
-class Settings:
+class CascadeSettings:
     """``smallest``: side in pixels of the smallest face; ``factor`` between scales; least probabilities per stage."""
 
     smallest: int = 20
@@ -28,7 +28,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Faces:
+class CascadeFaces:
     """``boxes`` ``[N, 4]`` left, top, right, bottom; ``scores`` ``[N]``; ``points`` ``[N, 5, 2]``; largest first."""
 
     boxes: Array
@@ -39,26 +39,26 @@ class Faces:
 class Cascade(nn.Module):
     """A picture to faces."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: CascadeSettings | None = None) -> None:
         super().__init__()
         self.pnet, self.rnet, self.onet = PNet(), RNet(), ONet()
-        self.settings = settings or Settings()
+        self.settings = settings or CascadeSettings()
 
     @torch.inference_mode()
-    def forward(self, image: NDArray[np.uint8]) -> Faces:
+    def forward(self, image: NDArray[np.uint8]) -> CascadeFaces:
         """``image`` uint8 ``[H, W, 3]`` RGB."""
         picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()[None]
         _, finer, finest = self.settings.thresholds
         boxes, scores, found = self._judged(picture, self._proposed(picture), self.rnet, 24, finer)
-        stay = kept(boxes, scores, 0.7)
+        stay = nms(boxes, scores, 0.7)
         boxes = squared(moved(boxes[stay], _array(found.shift)[stay], 1))
         boxes, scores, found = self._judged(picture, boxes, self.onet, 48, finest)
         points = _array(found.points).reshape(-1, 2, 5).transpose(0, 2, 1)
         points = boxes[:, None, :2] - 1 + points * (boxes[:, None, 2:] - boxes[:, None, :2] + 1)
         boxes = moved(boxes, _array(found.shift), 1)
-        stay = kept(boxes, scores, 0.7, pixel=1, smaller=True)
+        stay = nms(boxes, scores, 0.7, pixel=1, smaller=True)
         stay.sort(key=lambda k: -float((boxes[k, 2:] - boxes[k, :2]).prod()))
-        return Faces(boxes[stay], scores[stay], points[stay])
+        return CascadeFaces(boxes[stay], scores[stay], points[stay])
 
     def scales(self, height: int, width: int) -> list[float]:
         """From the one at which the smallest face fills a proposal down to the one at which the picture does."""
@@ -74,30 +74,30 @@ class Cascade(nn.Module):
         height, width = picture.shape[2:]
         parts = [self._at_scale(picture, scale) for scale in self.scales(height, width)]
         boxes, scores, shifts = (np.concatenate(part) for part in zip(_NOTHING, *parts, strict=True))
-        stay = kept(boxes, scores, 0.7)
+        stay = nms(boxes, scores, 0.7)
         return squared(moved(boxes[stay], shifts[stay], 0))
 
     def _at_scale(self, picture: Tensor, scale: float) -> tuple[Array, Array, Array]:
         height, width = picture.shape[2:]
-        found: Found = self.pnet(normalised(resized(picture, (int(height * scale + 1), int(width * scale + 1)))))
+        found: BoxOutput = self.pnet(normalised(resized(picture, (int(height * scale + 1), int(width * scale + 1)))))
         probability = found.probability[0, 1]
         cells = torch.nonzero(probability >= self.settings.thresholds[0])
         rows, columns = cells.unbind(1)
         low = cells.flip(1).float() * STEP
         boxes = torch.cat([((low + 1) / scale).floor(), ((low + CELL) / scale).floor()], 1)
         scores, shifts = probability[rows, columns], found.shift[0, :, rows, columns].T
-        stay = kept(_array(boxes), _array(scores), 0.5)
+        stay = nms(_array(boxes), _array(scores), 0.5)
         return _array(boxes)[stay], _array(scores)[stay], _array(shifts)[stay]
 
     def _judged(
         self, picture: Tensor, boxes: Array, network: nn.Module, side: int, least: float
-    ) -> tuple[Array, Array, Found]:
+    ) -> tuple[Array, Array, BoxOutput]:
         """Boxes that a finer network takes for faces, with its scores and its answer for each."""
         crops, inside = crops_of(picture, boxes, side)
-        found: Found = network(normalised(crops))
+        found: BoxOutput = network(normalised(crops))
         passed = found.probability[:, 1] > least
         points = None if found.points is None else found.points[passed]
-        chosen = Found(found.shift[passed], found.probability[passed], points)
+        chosen = BoxOutput(found.shift[passed], found.probability[passed], points)
         return boxes[inside][_array(passed).astype(bool)], _array(chosen.probability)[:, 1], chosen
 
 

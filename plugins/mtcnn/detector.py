@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gazenet.backbones.checkpoint import folder_of, load_published
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.extractor_parameters import weights_path
-from gazenet_plugins.mtcnn.cascade import Cascade, Settings
+from gazenet_plugins.mtcnn.cascade import Cascade, CascadeSettings
 
 FILES = {"pnet": "pnet.pt", "rnet": "rnet.pt", "onet": "onet.pt"}
 
@@ -22,8 +22,8 @@ class MtcnnDetector:
         settings: smallest face, pyramid and thresholds; the defaults are the published ones.
     """
 
-    def __init__(self, weights: str = "", published: bool = False, settings: Settings | None = None) -> None:
-        self._weights, self._published, self._settings = weights, published, settings or Settings()
+    def __init__(self, weights: str = "", published: bool = False, settings: CascadeSettings | None = None) -> None:
+        self._weights, self._published, self._settings = weights, published, settings or CascadeSettings()
 
     def load(self, asset_path: AssetPath) -> None:
         folder = folder_of(weights_path(self._weights, "mtcnn", asset_path))

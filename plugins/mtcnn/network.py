@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Found(NamedTuple):
+class BoxOutput(NamedTuple):
     """``shift`` ``[N, 4, ...]``: corners, in parts of the box; ``probability`` ``[N, 2, ...]``: none, face.
 
     ``points`` ``[N, 10]``: five x, then five y, in parts of the box; only of the last network.
@@ -23,7 +23,7 @@ class Found(NamedTuple):
     points: Tensor | None = None
 
 
-class Trunk(nn.Module):
+class ConvTrunk(nn.Module):
     """Convolutions without padding, each with a PReLU and perhaps a pool (kernel, stride 2, ceil mode)."""
 
     def __init__(self, channels: Sequence[int], kernels: Sequence[int], pools: Sequence[int]) -> None:
@@ -47,19 +47,19 @@ def flattened(x: Tensor) -> Tensor:
     return x.permute(0, 3, 2, 1).flatten(1)
 
 
-class PNet(Trunk):
+class PNet(ConvTrunk):
     """Pictures ``[N, 3, H, W]`` to proposals per cell: 12 x 12 pixels, 2 apart."""
 
     def __init__(self) -> None:
         super().__init__((3, 10, 16, 32), (3, 3, 3), (2, 0, 0))
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
-    def forward(self, x: Tensor) -> Found:
+    def forward(self, x: Tensor) -> BoxOutput:
         x = self.trunk(x)
-        return Found(self.conv4_2(x), self.conv4_1(x).softmax(1))
+        return BoxOutput(self.conv4_2(x), self.conv4_1(x).softmax(1))
 
 
-class RNet(Trunk):
+class RNet(ConvTrunk):
     """Crops ``[N, 3, 24, 24]`` to better boxes."""
 
     def __init__(self) -> None:
@@ -67,12 +67,12 @@ class RNet(Trunk):
         self.dense4, self.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
-    def forward(self, x: Tensor) -> Found:
+    def forward(self, x: Tensor) -> BoxOutput:
         x = self.prelu4(self.dense4(flattened(self.trunk(x))))
-        return Found(self.dense5_2(x), self.dense5_1(x).softmax(1))
+        return BoxOutput(self.dense5_2(x), self.dense5_1(x).softmax(1))
 
 
-class ONet(Trunk):
+class ONet(ConvTrunk):
     """Crops ``[N, 3, 48, 48]`` to final boxes and points."""
 
     def __init__(self) -> None:
@@ -81,9 +81,9 @@ class ONet(Trunk):
         self.dense6_1, self.dense6_2 = nn.Linear(256, 2), nn.Linear(256, 4)
         self.dense6_3 = nn.Linear(256, 10)
 
-    def forward(self, x: Tensor) -> Found:
+    def forward(self, x: Tensor) -> BoxOutput:
         x = self.prelu5(self.dense5(flattened(self.trunk(x))))
-        return Found(self.dense6_2(x), self.dense6_1(x).softmax(1), self.dense6_3(x))
+        return BoxOutput(self.dense6_2(x), self.dense6_1(x).softmax(1), self.dense6_3(x))
 
 
 def normalised(pictures: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazenet.cues.faces.nms import kept
+from gazenet.cues.faces.nms import nms
 from gazenet_plugins.s3fd.network import STRIDES
 
 Boxes = NDArray[np.float32]
@@ -36,7 +36,7 @@ def candidates(heads: Sequence[tuple[Tensor, Tensor]]) -> Boxes:
 
 def faces(found: Boxes, score: float = SCORE) -> Boxes:
     """The candidates that stay, best first: overlapping ones go, then those up to ``score``."""
-    best = found[kept(found[:, :4], found[:, 4], OVERLAP, pixel=1)]
+    best = found[nms(found[:, :4], found[:, 4], OVERLAP, pixel=1)]
     return best[best[:, 4] > score]
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import load_published
-from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
+from gazenet.cues.exportable import Call, Exportable, FunctionModule, free_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.saliency.backbone import Backbone
 from gazenet_plugins.saliency.network import LEVELS, STRIDES, SaliencyReadout
@@ -52,7 +52,7 @@ class ImageSaliency:
 
     def _by_levels(self) -> nn.Module:
         readout = self._readout
-        return Function(readout, lambda *levels: readout(levels))
+        return FunctionModule(readout, lambda *levels: readout(levels))
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""

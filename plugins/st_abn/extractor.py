@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
+from gazenet.cues.exportable import Call, Exportable, FunctionModule, free_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.errors import UsageError
@@ -64,7 +64,7 @@ class ActionAttention:
             found = network.attention(clip)
             return found.spatial, found.temporal
 
-        return Function(network, attention)
+        return FunctionModule(network, attention)
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""

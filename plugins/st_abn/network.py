@@ -31,7 +31,7 @@ def factorised(temporal: int) -> Block:
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionMaps:
     """Where and when: ``spatial`` ``[B, 1, T, h, w]`` and ``temporal`` ``[B, 1, T, 1, 1]``, both in 0..1."""
 
     spatial: Tensor
@@ -112,7 +112,7 @@ class STABN(nn.Module):
         out_per = self.fc(self.dropout(self.layer4(gated).mean((2, 3, 4))))
         return out_per, out_att, found.spatial, found.temporal
 
-    def attention(self, clip: Tensor) -> Attention:
+    def attention(self, clip: Tensor) -> AttentionMaps:
         """What ``forward`` gives as attention, without the classifiers."""
         return self._attention(self.conv_att_common(self.layer_att_common(self.features(clip))))
 
@@ -123,8 +123,8 @@ class STABN(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(clip))))
         return self.layer3(self.layer2(self.layer1(x)))
 
-    def _attention(self, common: Tensor) -> Attention:
+    def _attention(self, common: Tensor) -> AttentionMaps:
         spatial = self.conv_spatial_att(common)
         pooled = self.conv_temp_att2(self.conv_temp_att1(common).squeeze(1))
         temporal = self.conv_temp_att3(pooled.flatten(1))
-        return Attention(spatial, temporal[:, None, :, None, None])
+        return AttentionMaps(spatial, temporal[:, None, :, None, None])

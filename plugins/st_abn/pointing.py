@@ -30,7 +30,7 @@ Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Places:
+class ObjectPlaces:
     """Where things of one ``radius`` are, by video, in pixels: ``moving`` ``[T, 2]``, ``resting`` ``[n, 2]``."""
 
     radius: float
@@ -38,7 +38,7 @@ class Places:
     resting: dict[str, Points]
 
 
-def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> Places | None:
+def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> ObjectPlaces | None:
     """The places of a set's videos; None where nobody wrote them down.
 
     Raises UsageError for a file of another form, and where it lacks a video or frames of one.
@@ -50,7 +50,7 @@ def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> Places | No
         told = json.loads(path.read_text(encoding="utf-8"))
         moving = {name: _points(video["moving"]) for name, video in told["videos"].items()}
         resting = {name: _points(video.get("resting", [])) for name, video in told["videos"].items()}
-        places = Places(float(told["radius"]), moving, resting)
+        places = ObjectPlaces(float(told["radius"]), moving, resting)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         form = '{"radius": R, "videos": {ID: {"moving": [[x, y], ...]}}}'
         raise UsageError(f"{path}: is not of the form {form} ({type(error).__name__}: {error})") from None
@@ -76,7 +76,7 @@ def cells(size: int) -> Points:
 
 
 @torch.inference_mode()
-def pointing(network: STABN, held: ActionClips, places: Places, device: torch.device | str) -> dict[str, float]:
+def pointing(network: STABN, held: ActionClips, places: ObjectPlaces, device: torch.device | str) -> dict[str, float]:
     """How often the brightest cell of the spatial attention is on the moving thing: shares of all frames of all clips.
 
     A cell is on a thing when its centre is no further from the thing's than its radius and half a cell. Beside
@@ -98,7 +98,7 @@ def pointing(network: STABN, held: ActionClips, places: Places, device: torch.de
     return {name: float(one.mean()) for name, one in told.items() if len(one)}
 
 
-def _seen(video: ActionVideo, held: ActionClips, places: Places) -> tuple[Points, Points, float]:
+def _seen(video: ActionVideo, held: ActionClips, places: ObjectPlaces) -> tuple[Points, Points, float]:
     """Moving and resting things in pixels of the crop, and how far from their centres still counts."""
     height, width = video.frames([0]).shape[1:3]
     moving, resting = (

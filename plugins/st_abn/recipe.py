@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gazenet.training.recipe_config import FitConfig, PathText, RecipeConfig, Settings
+from gazenet.training.recipe_config import ConfigModel, FitConfig, PathText, RecipeConfig
 from gazenet.training.recipe_spec import RecipeSpec
 
 Depth = Literal[18, 34, 50, 101, 152]
 
 
-class ActionSet(Settings):
+class ActionSet(ConfigModel):
     """Videos with one class each.
 
     ``labels`` has a line per video, ``<id> <number of frames> <class>``, as Something-Something V2 is published for
@@ -24,7 +24,7 @@ class ActionSet(Settings):
     labels: PathText | None = Field(default=None, description="Label file; null: folders are classes.")
 
 
-class ActionData(Settings):
+class ActionData(ConfigModel):
     """What the network learns from, and what it is shown of it."""
 
     train: ActionSet

@@ -19,9 +19,9 @@ from gazenet.backbones.resnet3d import ResNet3d
 from gazenet.errors import UsageError
 from gazenet.files import atomic_write, write_json
 from gazenet.training.checkpoints import save_whole
-from gazenet.training.recipe_run import Finished, Run
-from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
-from gazenet.training.seeded_samples import InOrder
+from gazenet.training.recipe_run import RecipeResult, RecipeRun
+from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
+from gazenet.training.seeded_samples import OrderedSamples
 from gazenet_plugins.st_abn.checkpoint import BEST_FILE
 from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, normalised
 from gazenet_plugins.st_abn.drawing import drawn, enlarged, grid, marked, write_film
@@ -94,7 +94,7 @@ class ActionTask(RecipeTask):
         super().__init__(build(config, classes))
         self.settings = config.trainer
 
-    def outcome(self, batch: Batch) -> Outcome:
+    def outcome(self, batch: Batch) -> LossTerms:
         clips, labels = batch["clips"], batch["label"]
         if self.training:
             found = self.network(clips[:, 0])
@@ -106,7 +106,7 @@ class ActionTask(RecipeTask):
             terms = [F.nll_loss(one.clamp(min=1e-12).log(), labels) for one in means]
             values = {f"top{top}": hits(means[0], labels, top).mean() for top in TOP}
             values["error"] = 1 - values["top1"]
-        return Outcome(dict(zip(("per", "att"), terms, strict=False)), values)
+        return LossTerms(dict(zip(("per", "att"), terms, strict=False)), values)
 
     def configure_optimizers(self) -> Any:
         given = self.settings
@@ -142,7 +142,7 @@ class ActionTraining:
         if data.validation is not None and config.network == "st_abn":
             self._places = read_places(data.validation, self._held)
 
-    def train(self, run: Run) -> Finished:
+    def train(self, run: RecipeRun) -> RecipeResult:
         """Fits the network, writes ``checkpoint-best.pt``, scores and drawings of the validation set."""
         config = self.config
         held = ActionClips(self._held, config.data) if self._held else None
@@ -155,7 +155,7 @@ class ActionTraining:
             network, weights = fitted.task.network, run.folder / BEST_FILE
             save_whole({"model_state_dict": fitted.task.state(), "epoch": config.trainer.max_epochs}, weights)
         if held is None:
-            return Finished(weights, {})
+            return RecipeResult(weights, {})
         network.to(config.device).eval()
         accuracy = evaluate(network, held, config)
         write_json(run.folder / "result_val" / f"accuracy_num_segment_{config.data.clips}.json", accuracy)
@@ -166,7 +166,7 @@ class ActionTraining:
             if self._places is not None:
                 values = {**accuracy, "pointing": pointing(network, held, self._places, config.device)}
                 run.tell(f"brightest cell of the attention: {percent(values['pointing'])}")
-        return Finished(weights, values)
+        return RecipeResult(weights, values)
 
 
 def percent(values: Mapping[str, float]) -> str:
@@ -178,7 +178,7 @@ def percent(values: Mapping[str, float]) -> str:
 def evaluate(network: nn.Module, held: ActionClips, config: ActionConfig) -> dict[str, dict[str, float]]:
     """Top-1 and top-5 accuracy of either branch, over all clips of every video (``att`` is 0 without the branch)."""
     found: dict[str, list[Tensor]] = {f"top-{top}_accuracy": [] for top in TOP}
-    loader = torch.utils.data.DataLoader(cast(Any, InOrder(held)), config.trainer.batch_size)
+    loader = torch.utils.data.DataLoader(cast(Any, OrderedSamples(held)), config.trainer.batch_size)
     for batch in loader:
         branches = scores(network, batch["clips"].to(config.device))
         labels = batch["label"].to(config.device)

@@ -50,7 +50,7 @@ Numbering = Literal["files", "sorted"]
 
 
 @dataclass(frozen=True)
-class Video:
+class ListedVideo:
     """One line of a list; ``start`` and ``end`` in whole seconds, the end outside; ``where``: its file and line."""
 
     category: str
@@ -69,7 +69,7 @@ def categories(numbering: Numbering) -> tuple[str, ...]:
     return CATEGORIES if numbering == "files" else tuple(sorted(CATEGORIES))
 
 
-def read_list(path: str | Path) -> list[Video]:
+def read_list(path: str | Path) -> list[ListedVideo]:
     """The videos of a list, with or without the header line. Raises UsageError naming the file and line at fault."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -81,7 +81,7 @@ def read_list(path: str | Path) -> list[Video]:
     return [_video(line, f"{path}:{number}") for number, line in numbered if line not in ("", HEADER)]
 
 
-def _video(line: str, where: str) -> Video:
+def _video(line: str, where: str) -> ListedVideo:
     fields = line.split("&")
     if len(fields) != 5:
         raise UsageError(f"{where}: {len(fields)} fields separated by &, expected {HEADER}")
@@ -90,10 +90,10 @@ def _video(line: str, where: str) -> Video:
         raise UsageError(f"{where}: {name!r} is no id of a video: they have {ID_LENGTH} characters")
     if not (start.isdecimal() and end.isdecimal()) or int(start) >= int(end):
         raise UsageError(f"{where}: the annotated seconds {start!r} to {end!r} are no range")
-    return Video(category, name, quality, int(start), int(end), where)
+    return ListedVideo(category, name, quality, int(start), int(end), where)
 
 
-def class_ids(videos: Sequence[Video], names: Sequence[str]) -> list[int]:
+def class_ids(videos: Sequence[ListedVideo], names: Sequence[str]) -> list[int]:
     """The id of each video's category. Raises UsageError naming the line whose category is not among ``names``."""
     known = {name: number for number, name in enumerate(names)}
     strange = [video for video in videos if video.category not in known]
@@ -108,7 +108,7 @@ def class_ids(videos: Sequence[Video], names: Sequence[str]) -> list[int]:
     return [known[video.category] for video in videos]
 
 
-def find_videos(folder: Path, videos: Sequence[Video]) -> dict[str, Path]:
+def find_videos(folder: Path, videos: Sequence[ListedVideo]) -> dict[str, Path]:
     """The files of listed videos by id: ``<id>.mp4`` in the folder, or in its folder of their category.
 
     Raises UsageError where files are missing, or lie in the folder of another category than the list says.
@@ -135,11 +135,11 @@ def find_videos(folder: Path, videos: Sequence[Video]) -> dict[str, Path]:
     return found
 
 
-def sample_seconds(video: Video, inner: bool = False) -> range:
+def sample_seconds(video: ListedVideo, inner: bool = False) -> range:
     """The seconds of a video that are samples; ``inner``: those with both neighbours annotated."""
     return range(video.start + 1, video.end - 1) if inner else range(video.start, video.end)
 
 
-def long_enough(videos: Sequence[Video], more_than: int = 3) -> list[Video]:
+def long_enough(videos: Sequence[ListedVideo], more_than: int = 3) -> list[ListedVideo]:
     """The videos of more than so many annotated seconds; the re-implementation leaves out the others."""
     return [video for video in videos if video.end - video.start > more_than]

@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from gazenet.errors import UsageError
 from gazenet.media import read_image
-from gazenet.training.seeded_samples import InOrder
+from gazenet.training.seeded_samples import OrderedSamples
 from gazenet_plugins.stanet import maps, prepare, scam
-from gazenet_plugins.stanet.ave import Video, class_ids, long_enough, sample_seconds
+from gazenet_plugins.stanet.ave import ListedVideo, class_ids, long_enough, sample_seconds
 from gazenet_plugins.stanet.classifiers import Stage
 from gazenet_plugins.stanet.recipe import StanetConfig
-from gazenet_plugins.stanet.samples import Moments, Sample
+from gazenet_plugins.stanet.samples import Moments, SecondSample
 from gazenet_plugins.stanet.tasks import BATCHES, answer, moments_of
 from gazenet_plugins.stanet.workspace import (
     BRANCHES,
@@ -33,29 +33,29 @@ from gazenet_plugins.stanet.workspace import (
     write_box,
 )
 
-Parts = Mapping[str, Sequence[Video]]
+Parts = Mapping[str, Sequence[ListedVideo]]
 
 
 @dataclass(frozen=True)
-class Chain:
+class StanetChain:
     """The config, the place of the files, and the listed videos by part (train, validation, test)."""
 
     config: StanetConfig
     files: Workspace
     videos: Parts
 
-    def samples(self, *parts: str) -> list[Sample]:
+    def samples(self, *parts: str) -> list[SecondSample]:
         """Every annotated second of the videos of some parts that has a picture and a sound.
 
         Raises UsageError where a part has none.
         """
         return [one for part in parts if part in self.videos for one in self._of(part)]
 
-    def _of(self, part: str) -> list[Sample]:
+    def _of(self, part: str) -> list[SecondSample]:
         chosen = long_enough(self.videos[part], self.config.data.longer_than)
         numbers = class_ids(chosen, self.config.data.classes)
         pairs = zip(chosen, numbers, strict=True)
-        every = [Sample(video.id, second, number) for video, number in pairs for second in sample_seconds(video)]
+        every = [SecondSample(video.id, second, number) for video, number in pairs for second in sample_seconds(video)]
         there = [one for one in every if self._prepared(one)]
         if not there:
             raise UsageError(
@@ -64,7 +64,7 @@ class Chain:
             )
         return there
 
-    def _prepared(self, one: Sample) -> bool:
+    def _prepared(self, one: SecondSample) -> bool:
         sound, picture = self.files.sound(one.video, one.second), self.files.picture("coarse", one.video, one.second)
         return picture.is_file() and sound.is_file()
 
@@ -85,13 +85,13 @@ def prepare_video(files: Workspace, name: str, file: Path) -> int:
 def loader(moments: Moments, batch: int) -> DataLoader[dict[str, torch.Tensor]]:
     """Batches of all samples in order, with nothing random about them."""
     # A loader asks for nothing but a length and items.
-    dataset: Dataset[dict[str, torch.Tensor]] = InOrder(moments)  # type: ignore[assignment]
+    dataset: Dataset[dict[str, torch.Tensor]] = OrderedSamples(moments)  # type: ignore[assignment]
     return DataLoader(dataset, batch)
 
 
 @torch.no_grad()
 def write_class_maps(
-    chain: Chain, stage: Stage, mode: Mode, network: nn.Module, samples: Sequence[Sample]
+    chain: StanetChain, stage: Stage, mode: Mode, network: nn.Module, samples: Sequence[SecondSample]
 ) -> list[Confidence]:
     """The map of the true class and the confidences of every sample, without jitter; what the classifier thinks."""
     config, found = chain.config, []
@@ -113,7 +113,7 @@ def write_class_maps(
     return found
 
 
-def _seen(chain: Chain, stage: Stage, sample: Sample) -> tuple[list[maps.Image], list[float]]:
+def _seen(chain: StanetChain, stage: Stage, sample: SecondSample) -> tuple[list[maps.Image], list[float]]:
     """The pictures of all class maps of a sample, and how far each is trusted. Raises UsageError where one lacks."""
     files = [chain.files.class_map(stage, sample.video, sample.second, mode) for mode in BRANCHES]
     missing = next((file for file in files if not file.is_file()), None)
@@ -123,7 +123,7 @@ def _seen(chain: Chain, stage: Stage, sample: Sample) -> tuple[list[maps.Image],
     return [read_image(file)[..., 0] for file in files], trusted
 
 
-def crop(chain: Chain, samples: Sequence[Sample]) -> None:
+def crop(chain: StanetChain, samples: Sequence[SecondSample]) -> None:
     """Boxes around what the coarse classifiers look at, smoothed over time; the pictures cut to them."""
     for video in dict.fromkeys(sample.video for sample in samples):
         own = [sample for sample in samples if sample.video == video]
@@ -137,7 +137,7 @@ def crop(chain: Chain, samples: Sequence[Sample]) -> None:
             write_box(chain.files.box(video, second), box)
 
 
-def paste(chain: Chain, samples: Sequence[Sample]) -> None:
+def paste(chain: StanetChain, samples: Sequence[SecondSample]) -> None:
     """Pseudo-fixations of every sample, as PNG: the published JPEG adds noise."""
     for sample in samples:
         target = chain.files.target(sample.video, sample.second)
@@ -147,7 +147,7 @@ def paste(chain: Chain, samples: Sequence[Sample]) -> None:
 
 
 @torch.no_grad()
-def write_results(chain: Chain, network: nn.Module, samples: Sequence[Sample]) -> None:
+def write_results(chain: StanetChain, network: nn.Module, samples: Sequence[SecondSample]) -> None:
     """The saliency network's map of every sample, and the map over its picture, both 356x356."""
     config = chain.config
     moments = moments_of(config, chain.files, "fine", "STA", samples, targets=False)

@@ -17,10 +17,16 @@ from gazenet.backbones.checkpoint import checked_state, file_in, read_state
 from gazenet.backbones.identify import belongs
 from gazenet.backbones.safe_pickle import classes_named
 from gazenet.errors import UsageError
-from gazenet_plugins.stanet.classifiers import SA, ST, S, SoundPath, Stage
+from gazenet_plugins.stanet.classifiers import (
+    SoundPath,
+    SpatialAudioClassifier,
+    SpatialClassifier,
+    SpatialTemporalClassifier,
+    Stage,
+)
 from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
-from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, Trunk
+from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, VisualTrunk
 
 PREFIXES = ("module.",)
 """What published files have before their keys."""
@@ -34,7 +40,7 @@ UNUSED_BY_FUSION = ("Aup.", "extra_audio_d.", "extra_convs.", "extra_bilinear.")
 """Layers that the constructor of the authors' SA makes and the comparison of sound and picture does not call."""
 
 
-def load_saliency(path: str | Path, trunk: Trunk | None = None) -> STA32 | STA28:
+def load_saliency(path: str | Path, trunk: VisualTrunk | None = None) -> STA32 | STA28:
     """The saliency network of a file, or of a folder that holds ``STANet.pth``; in evaluation mode.
 
     ``trunk``: None for the one that the file holds.
@@ -46,12 +52,12 @@ def load_saliency(path: str | Path, trunk: Trunk | None = None) -> STA32 | STA28
     return _filled(_saliency_of(state, file, trunk or _trunk_of(state)), state, file)
 
 
-def _trunk_of(state: State) -> Trunk:
+def _trunk_of(state: State) -> VisualTrunk:
     """The small network has two convolutions per block, the published one three."""
     return RESNEXT if "features2.0.conv3.weight" in state or "features2.0.conv1.weight" not in state else SMALL
 
 
-def _saliency_of(state: State, file: Path, trunk: Trunk) -> STA32 | STA28:
+def _saliency_of(state: State, file: Path, trunk: VisualTrunk) -> STA32 | STA28:
     refine = state.get("extra_refineST.weight")
     if "extra_gates.weight" in state or "extra_out0.weight" in state:
         return STA32(_outputs(state, "extra_convs.weight", file), trunk=trunk)
@@ -65,18 +71,18 @@ def _saliency_of(state: State, file: Path, trunk: Trunk) -> STA32 | STA28:
     )
 
 
-def load_spatial(path: str | Path, trunk: Trunk = RESNEXT) -> S:
+def load_spatial(path: str | Path, trunk: VisualTrunk = RESNEXT) -> SpatialClassifier:
     """The classifier S of a file. Raises UsageError for others."""
     file, state = Path(path), published_state(path)
-    return _filled(S(_outputs(state, "extra_convs.weight", file), trunk), state, file)
+    return _filled(SpatialClassifier(_outputs(state, "extra_convs.weight", file), trunk), state, file)
 
 
-def load_spatial_audio(path: str | Path, trunk: Trunk = RESNEXT) -> SA:
+def load_spatial_audio(path: str | Path, trunk: VisualTrunk = RESNEXT) -> SpatialAudioClassifier:
     """The classifier SA of a file, coarse or fine, in whichever of its three forms. Raises UsageError for others."""
     file, state = Path(path), published_state(path)
     sound = sound_path(state)
     head = "extra_video_d.weight" if sound == "compiled" else "extra_video_d.6.weight"
-    network = SA(_outputs(state, head, file), _stage(state, file, sound), sound, trunk)
+    network = SpatialAudioClassifier(_outputs(state, head, file), _stage(state, file, sound), sound, trunk)
     if sound == "fusion":
         state = {key: value for key, value in state.items() if not key.startswith(UNUSED_BY_FUSION)}
     return _filled(network, state, file)
@@ -98,14 +104,16 @@ def _stage(state: State, file: Path, sound: SoundPath) -> Stage:
     return "coarse" if state["Aup.0.weight"].shape[2] == 3 else "fine"
 
 
-def load_spatial_temporal(path: str | Path, trunk: Trunk = RESNEXT) -> ST:
+def load_spatial_temporal(path: str | Path, trunk: VisualTrunk = RESNEXT) -> SpatialTemporalClassifier:
     """The classifier ST of a file, of the source or of the older compiled version. Raises UsageError for others."""
     file, state = Path(path), published_state(path)
     activated = "extra_refineST.4.weight" in state
-    return _filled(ST(_outputs(state, "extra_convs.6.weight", file), activated, trunk=trunk), state, file)
+    return _filled(
+        SpatialTemporalClassifier(_outputs(state, "extra_convs.6.weight", file), activated, trunk=trunk), state, file
+    )
 
 
-def load_switch(path: str | Path, trunk: Trunk = RESNEXT) -> AudioSwitch:
+def load_switch(path: str | Path, trunk: VisualTrunk = RESNEXT) -> AudioSwitch:
     """The audio switch of a state dict, of either width.
 
     Raises UsageError for other files, and for the published ones (``27001.pt``, ``AudioSwitch.pt``), which are pickled

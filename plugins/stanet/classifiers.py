@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gazenet_plugins.stanet import blocks
-from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, Trunk, audio_trunk
+from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, VisualTrunk, audio_trunk
 
 CLASSES = 28
 Stage = Literal["coarse", "fine"]
@@ -71,7 +71,7 @@ class _Attentive(nn.Module):
         return self.extra_ConvGRU(self.extra_conv_fusion(torch.cat(list(parts), 1)), x)
 
 
-class S(_Attentive):
+class SpatialClassifier(_Attentive):
     """What a picture shows, and where: features of stride 16, one map per class, attention.
 
     Args:
@@ -79,7 +79,7 @@ class S(_Attentive):
         trunk: the network that sees.
     """
 
-    def __init__(self, classes: int = CLASSES, trunk: Trunk = RESNEXT) -> None:
+    def __init__(self, classes: int = CLASSES, trunk: VisualTrunk = RESNEXT) -> None:
         super().__init__()
         self.extra_convs = nn.Conv2d(trunk.channels[1], classes, 1)
         self.extra_conv_fusion = nn.Conv2d(2 * classes, classes, 1)
@@ -95,7 +95,7 @@ class S(_Attentive):
         return ClassMaps(pooled(x), pooled(y), x, y)
 
 
-class SA(_Attentive):
+class SpatialAudioClassifier(_Attentive):
     """What is seen and heard: features of stride 32, and a gate that the sound opens.
 
     The published source of the authors cannot run. ``sound`` names which of three readings is built:
@@ -115,7 +115,7 @@ class SA(_Attentive):
         classes: int = CLASSES,
         stage: Stage = "fine",
         sound: SoundPath = "deconvolution",
-        trunk: Trunk = RESNEXT,
+        trunk: VisualTrunk = RESNEXT,
     ) -> None:
         super().__init__()
         self.side = None if sound == "fusion" else SIDES[stage]
@@ -165,7 +165,7 @@ class SA(_Attentive):
         return self.extra_convs(self.Aup(self.extra_audio_d(audio)[..., None, None]))
 
 
-class ST(_Attentive):
+class SpatialTemporalClassifier(_Attentive):
     """What is seen in three frames: features of stride 32, and a gate computed from the neighbours.
 
     The maps it returns are those of its first input. Correct use is (current, previous, next); the re-implementation
@@ -179,7 +179,7 @@ class ST(_Attentive):
     """
 
     def __init__(
-        self, classes: int = CLASSES, activated: bool = False, transposed: bool = False, trunk: Trunk = RESNEXT
+        self, classes: int = CLASSES, activated: bool = False, transposed: bool = False, trunk: VisualTrunk = RESNEXT
     ) -> None:
         super().__init__()
         self.transposed = transposed

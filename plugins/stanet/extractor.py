@@ -24,7 +24,7 @@ from gazenet_plugins.stanet.switch import decided
 
 
 @dataclass(frozen=True)
-class Use:
+class NetworkUse:
     """How a network is fed and which of its maps is shown.
 
     ``order``: of previous (0), current (1) and next (2) among its inputs; ``sounds`` likewise; ``shown``: position
@@ -38,10 +38,10 @@ class Use:
 
 
 USES = {
-    (32, "corrected"): Use((0, 1, 2), (0, 1, 2), 3, 1e-10),
-    (32, "published"): Use((0, 1, 2), (2, 1, 2), 2, 1e-10),
-    (28, "corrected"): Use((1, 0, 2), (1, 0, 2), 2, 1e-8),
-    (28, "published"): Use((1, 0, 2), (1, 0, 2), 5, 1e-8),
+    (32, "corrected"): NetworkUse((0, 1, 2), (0, 1, 2), 3, 1e-10),
+    (32, "published"): NetworkUse((0, 1, 2), (2, 1, 2), 2, 1e-10),
+    (28, "corrected"): NetworkUse((1, 0, 2), (1, 0, 2), 2, 1e-8),
+    (28, "published"): NetworkUse((1, 0, 2), (1, 0, 2), 5, 1e-8),
 }
 """By version of the network and mode. Published: with 32 channels the coarser map, the sound of the next second in
 place of the previous one's; with 28 the map of the previous frame."""

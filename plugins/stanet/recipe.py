@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gazenet.training.recipe_config import FitConfig, PathText, RecipeConfig, Settings
+from gazenet.training.recipe_config import ConfigModel, FitConfig, PathText, RecipeConfig
 from gazenet.training.recipe_spec import RecipeSpec
 from gazenet_plugins.stanet.ave import CATEGORIES, Numbering
 
@@ -32,7 +32,7 @@ DECONVOLVED = {"coarse_size": (225, 256), "fine_size": (353, 384)}
 """Sizes for which the deconvolution of sound is made."""
 
 
-class StanetData(Settings):
+class StanetData(ConfigModel):
     """Videos of some seconds, each with one category and the seconds in which that is seen and heard."""
 
     videos: PathText = Field(description="Folder with <VideoID>.mp4, or with one folder of them per category.")

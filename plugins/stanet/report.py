@@ -13,7 +13,7 @@ from gazenet.files import write_text
 from gazenet.media import read_image
 from gazenet_plugins.stanet import maps, prepare
 from gazenet_plugins.stanet.classifiers import Stage
-from gazenet_plugins.stanet.samples import Sample
+from gazenet_plugins.stanet.samples import SecondSample
 from gazenet_plugins.stanet.workspace import Confidence, Mode, Workspace
 
 TILE, LINE = 178, 13
@@ -51,7 +51,7 @@ def write_report(
     stage: Stage,
     mode: Mode,
     part: str,
-    samples: Sequence[Sample],
+    samples: Sequence[SecondSample],
     answers: Sequence[Confidence],
     classes: Sequence[str],
     count: int,
@@ -72,7 +72,11 @@ def write_report(
 
 
 def gallery(
-    files: Workspace, stage: Stage, mode: Mode, pairs: Sequence[tuple[Sample, Confidence]], classes: Sequence[str]
+    files: Workspace,
+    stage: Stage,
+    mode: Mode,
+    pairs: Sequence[tuple[SecondSample, Confidence]],
+    classes: Sequence[str],
 ) -> NDArray[np.uint8]:
     """Pictures with the map of the true class over them in rows of four, with true and answered class below: RGB."""
     tiles = [_tile(files, stage, mode, sample, said, classes) for sample, said in pairs]
@@ -83,7 +87,7 @@ def gallery(
 
 
 def _tile(
-    files: Workspace, stage: Stage, mode: Mode, sample: Sample, said: Confidence, classes: Sequence[str]
+    files: Workspace, stage: Stage, mode: Mode, sample: SecondSample, said: Confidence, classes: Sequence[str]
 ) -> NDArray[np.uint8]:
     cam = read_image(files.class_map(stage, sample.video, sample.second, mode))[..., 0]
     small = np.asarray(maps.resized(cam, TILE, TILE), np.uint8)

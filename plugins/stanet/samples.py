@@ -28,7 +28,7 @@ Item = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Sample:
+class SecondSample:
     """One second of a video, and the class of the video."""
 
     video: str
@@ -81,7 +81,7 @@ class Moments:
         self,
         files: Workspace,
         stage: Stage,
-        samples: Sequence[Sample],
+        samples: Sequence[SecondSample],
         size: int,
         around: Sequence[int] = ALONE,
         sounds: bool = False,
@@ -108,7 +108,7 @@ class Moments:
             item["targets"] = torch.stack([self._target(self.files.target(sample.video, s)) for s in heard])
         return item
 
-    def _heard(self, sample: Sample, offset: int) -> int:
+    def _heard(self, sample: SecondSample, offset: int) -> int:
         """The second whose sound and target belong to a moment."""
         second = sample.second + offset
         wanted = [self.files.sound(sample.video, second)] if self.sounds else []

@@ -13,7 +13,7 @@ RATE = 16_000
 
 
 @dataclass(frozen=True)
-class Framing:
+class SpectrogramFraming:
     """Samples per column of a spectrogram, and how many of them neighbouring columns share."""
 
     length: int
@@ -24,13 +24,15 @@ class Framing:
         return self.length // 2 + 1
 
 
-STANET = Framing(160, 80)
+STANET = SpectrogramFraming(160, 80)
 """One second is ``[81, 199]``."""
-VGGSOUND = Framing(512, 353)
+VGGSOUND = SpectrogramFraming(512, 353)
 """One second is ``[257, 98]``, ten are ``[257, 1004]``."""
 
 
-def spectrogram(samples: NDArray[np.floating], framing: Framing = STANET, rate: int = RATE) -> NDArray[np.float64]:
+def spectrogram(
+    samples: NDArray[np.floating], framing: SpectrogramFraming = STANET, rate: int = RATE
+) -> NDArray[np.float64]:
     """The log power of samples ``[N]`` in -1..1, with mean 0 and deviation 1: float64 ``[rows, columns]``.
 
     Raises ValueError for fewer samples than one column needs.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gazenet_plugins.stanet import blocks
 from gazenet_plugins.stanet.classifiers import check_side, comparison, deconvolution
-from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, Trunk, audio_trunk
+from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, VisualTrunk, audio_trunk
 
 Frames = Sequence[Tensor]
 
@@ -29,7 +29,7 @@ class _Saliency(nn.Module):
         self.extra_projg = nn.Conv2d(channels, channels // 2, 1)
         self.extra_projh = nn.Conv2d(channels, channels, 1)
 
-    def _add_trunks(self, trunk: Trunk) -> None:
+    def _add_trunks(self, trunk: VisualTrunk) -> None:
         """The last step of building: what is here is not reset by :func:`blocks.initialise`."""
         children = trunk.children()
         self.audio_model = audio_trunk()
@@ -59,7 +59,7 @@ class STA32(_Saliency):
         trunk: the network that sees.
     """
 
-    def __init__(self, channels: int = 32, transposed: bool = False, trunk: Trunk = RESNEXT) -> None:
+    def __init__(self, channels: int = 32, transposed: bool = False, trunk: VisualTrunk = RESNEXT) -> None:
         super().__init__()
         self.transposed = transposed
         fine, middle, coarse = trunk.channels
@@ -167,7 +167,7 @@ class STA28(_Saliency):
     SIDE = 12
 
     def __init__(
-        self, switched: bool = True, channels: int = 28, transposed: bool = False, trunk: Trunk = RESNEXT
+        self, switched: bool = True, channels: int = 28, transposed: bool = False, trunk: VisualTrunk = RESNEXT
     ) -> None:
         super().__init__()
         self.switched, self.transposed = switched, transposed

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from gazenet_plugins.stanet.blocks import NetVLAD
-from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, Trunk, audio_children, audio_trunk
+from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, VisualTrunk, audio_children, audio_trunk
 
 SOUNDS = 309
 
@@ -44,7 +44,7 @@ class AudioSwitch(nn.Module):
         trunk: the network that sees.
     """
 
-    def __init__(self, dim: int = 128, trunk: Trunk = RESNEXT) -> None:
+    def __init__(self, dim: int = 128, trunk: VisualTrunk = RESNEXT) -> None:
         super().__init__()
         self.layerA = audio_trunk()
         self.layerV = nn.Sequential(*trunk.children())

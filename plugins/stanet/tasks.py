@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
+from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
 from gazenet_plugins.stanet import losses, maps, pretrained
-from gazenet_plugins.stanet.classifiers import SA, ST, S, Stage
+from gazenet_plugins.stanet.classifiers import (
+    SpatialAudioClassifier,
+    SpatialClassifier,
+    SpatialTemporalClassifier,
+    Stage,
+)
 from gazenet_plugins.stanet.optimise import factor, optimiser
 from gazenet_plugins.stanet.recipe import StanetConfig, StanetFit
-from gazenet_plugins.stanet.samples import ALONE, CURRENT_FIRST, IN_ORDER, MEAN, STD, Moments, Sample
+from gazenet_plugins.stanet.samples import ALONE, CURRENT_FIRST, IN_ORDER, MEAN, STD, Moments, SecondSample
 from gazenet_plugins.stanet.sta import STA32
 from gazenet_plugins.stanet.trunks import TRUNKS
 from gazenet_plugins.stanet.workspace import Mode, Workspace
@@ -37,7 +42,7 @@ SHOWN = 4
 LOSSES: Mapping[str, losses.ClassLoss] = {"cross_entropy": losses.cross_entropy, "soft_margin": losses.soft_margin}
 
 
-class Answer(NamedTuple):
+class BatchOutput(NamedTuple):
     """What a network says of a batch: its loss; for classifiers logits ``[N, C]`` and both maps ``[N, C, h, w]``.
 
     Of the saliency network: logits None, ``first`` the current frame's map ``[N, 1, H, W]`` as logits.
@@ -49,31 +54,33 @@ class Answer(NamedTuple):
     fused: Tensor
 
 
-def answer(network: nn.Module, mode: Mode, item: Batch, loss: losses.ClassLoss = losses.cross_entropy) -> Answer:
+def answer(network: nn.Module, mode: Mode, item: Batch, loss: losses.ClassLoss = losses.cross_entropy) -> BatchOutput:
     """Run a network of the chain on the items of :class:`samples.Moments`."""
     if mode == "STA":
         out = network(item["images"].unbind(1), item["audios"].unbind(1))
         pairs = [out[:2], out[2:4], out[4:]]
         shown = out[FINE_OF_CURRENT]
-        return Answer(lambda: losses.saliency_loss(pairs, item["targets"].unbind(1)), None, shown, shown)
+        return BatchOutput(lambda: losses.saliency_loss(pairs, item["targets"].unbind(1)), None, shown, shown)
     if mode == "ST":
         out = network(*item["images"].unbind(1))
         pooled, fused = (out.pool1, out.pool2, out.pool3), (out.fused1, out.fused2, out.fused3)
         of_three = losses.sequence_loss
-        return Answer(lambda: of_three(pooled, fused, item["class_id"], loss), out.pool1, out.map, out.map_all)
+        return BatchOutput(lambda: of_three(pooled, fused, item["class_id"], loss), out.pool1, out.map, out.map_all)
     heard = [item["audios"][:, 0]] if mode == "SA" else []
     out = network(item["images"][:, 0], *heard)
     of_one = losses.classifier_loss
-    return Answer(lambda: of_one(out.logits1, out.logits2, item["class_id"], loss), out.logits1, out.map1, out.map2)
+    return BatchOutput(
+        lambda: of_one(out.logits1, out.logits2, item["class_id"], loss), out.logits1, out.map1, out.map2
+    )
 
 
 def built(config: StanetConfig, stage: Stage, mode: Mode) -> nn.Module:
     """A new network; pretrained backbones are attached after its initialisation."""
     count, trunk = len(config.data.categories), TRUNKS[config.trunk]
     kinds: Mapping[Mode, Callable[[], nn.Module]] = {
-        "S": lambda: S(count, trunk),
-        "SA": lambda: SA(count, stage, config.sound, trunk),
-        "ST": lambda: ST(count, trunk=trunk),
+        "S": lambda: SpatialClassifier(count, trunk),
+        "SA": lambda: SpatialAudioClassifier(count, stage, config.sound, trunk),
+        "ST": lambda: SpatialTemporalClassifier(count, trunk=trunk),
         "STA": lambda: STA32(trunk=trunk),
     }
     network = kinds[mode]()
@@ -85,7 +92,12 @@ def built(config: StanetConfig, stage: Stage, mode: Mode) -> nn.Module:
 
 
 def moments_of(
-    config: StanetConfig, files: Workspace, stage: Stage, mode: Mode, samples: Sequence[Sample], targets: bool = True
+    config: StanetConfig,
+    files: Workspace,
+    stage: Stage,
+    mode: Mode,
+    samples: Sequence[SecondSample],
+    targets: bool = True,
 ) -> Moments:
     """The samples as a network of the chain sees them; ``targets``: whether the saliency network gets its own."""
     # Targets cover the complete picture: the saliency network sees no crops.
@@ -101,12 +113,12 @@ class StanetTask(RecipeTask):
         super().__init__(built(config, stage, mode))
         self.mode, self.settings = mode, config.trainer
 
-    def outcome(self, batch: Batch) -> Outcome:
+    def outcome(self, batch: Batch) -> LossTerms:
         found = answer(self.network, self.mode, batch, LOSSES[self.settings.loss])
         if found.logits is None:
-            return Outcome({"map": found.loss()})
+            return LossTerms({"map": found.loss()})
         right = (found.logits.argmax(1) == batch["class_id"]).float().mean()
-        return Outcome({"class": found.loss()}, {"accuracy": right})
+        return LossTerms({"class": found.loss()}, {"accuracy": right})
 
     def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
         """The first pictures with their maps over them; of classifiers the map of the true class."""

@@ -12,9 +12,9 @@ from torch import nn
 from gazenet.backbones.checkpoint import load_published
 from gazenet.errors import UsageError
 from gazenet.files import write_json
-from gazenet.training.recipe_run import Finished, Run
-from gazenet_plugins.stanet.ave import Video, class_ids, find_videos, read_list
-from gazenet_plugins.stanet.chain import Chain, crop, paste, prepare_video, write_class_maps, write_results
+from gazenet.training.recipe_run import RecipeResult, RecipeRun
+from gazenet_plugins.stanet.ave import ListedVideo, class_ids, find_videos, read_list
+from gazenet_plugins.stanet.chain import StanetChain, crop, paste, prepare_video, write_class_maps, write_results
 from gazenet_plugins.stanet.classifiers import Stage
 from gazenet_plugins.stanet.recipe import StanetConfig, Step
 from gazenet_plugins.stanet.report import write_report
@@ -52,15 +52,15 @@ class StanetTraining:
             if getattr(config, key) and not Path(getattr(config, key)).is_file():
                 raise UsageError(f"{key}: {getattr(config, key)}: no such file")
 
-    def train(self, run: Run) -> Finished:
+    def train(self, run: RecipeRun) -> RecipeResult:
         """Does the steps of the config; a resume begins with the one that is not finished."""
-        chain = Chain(self.config, Workspace(run.folder), self.videos)
+        chain = StanetChain(self.config, Workspace(run.folder), self.videos)
         values: dict[str, Any] = {name: run.step(name, self._action(run, chain, name)) for name in self.config.steps}
         last = [NETWORKS[name] for name in self.config.steps if name in NETWORKS]
         made = chosen_weights(chain, *last[-1]) if last else run.folder
-        return Finished(made, values)
+        return RecipeResult(made, values)
 
-    def _action(self, run: Run, chain: Chain, name: Step) -> Callable[[], dict[str, Any]]:
+    def _action(self, run: RecipeRun, chain: StanetChain, name: Step) -> Callable[[], dict[str, Any]]:
         if name in NETWORKS:
             return lambda: fit_network(run, chain, *NETWORKS[name])
         actions: Mapping[str, Callable[[], dict[str, Any]]] = {
@@ -73,9 +73,9 @@ class StanetTraining:
         }
         return actions[name]
 
-    def _prepare(self, run: Run, chain: Chain) -> dict[str, Any]:
+    def _prepare(self, run: RecipeRun, chain: StanetChain) -> dict[str, Any]:
         """Pictures and spectrograms of all listed videos. Raises UsageError for a silent one, unless it is skipped."""
-        places: dict[str, Video] = {video.id: video for videos in self.videos.values() for video in videos}
+        places: dict[str, ListedVideo] = {video.id: video for videos in self.videos.values() for video in videos}
         silent = []
         for number, (name, file) in enumerate(self.files.items(), 1):
             run.tell(f"prepare {number}/{len(self.files)} {name}")
@@ -91,12 +91,12 @@ class StanetTraining:
         return {"videos": len(self.files), "silent": silent, "seconds": len(chain.samples(*self.videos))}
 
 
-def _counted(action: Callable[..., None], chain: Chain, samples: Any) -> dict[str, Any]:
+def _counted(action: Callable[..., None], chain: StanetChain, samples: Any) -> dict[str, Any]:
     action(chain, samples)
     return {"seconds": len(samples)}
 
 
-def fit_network(run: Run, chain: Chain, stage: Stage, mode: Mode) -> dict[str, Any]:
+def fit_network(run: RecipeRun, chain: StanetChain, stage: Stage, mode: Mode) -> dict[str, Any]:
     """Trains one network; weights by epoch, and beside them the names of its classes in the order of their ids."""
     config, name = chain.config, NAMES[stage, mode]
     epochs, every = config.epochs(name), config.trainer.save_weights_every_n_epoch
@@ -129,7 +129,7 @@ def fit_network(run: Run, chain: Chain, stage: Stage, mode: Mode) -> dict[str, A
     return made.values
 
 
-def chosen_weights(chain: Chain, stage: Stage, mode: Mode) -> Path:
+def chosen_weights(chain: StanetChain, stage: Stage, mode: Mode) -> Path:
     """The weights of a network by the config's choice. Raises UsageError where that epoch is not there."""
     config, name = chain.config, NAMES[stage, mode]
     choice = config.choose.get(name, config.trainer.keep)
@@ -149,7 +149,7 @@ def chosen_weights(chain: Chain, stage: Stage, mode: Mode) -> Path:
     return path
 
 
-def restored(chain: Chain, stage: Stage, mode: Mode) -> nn.Module:
+def restored(chain: StanetChain, stage: Stage, mode: Mode) -> nn.Module:
     """A trained network with the chosen weights, in evaluation mode on the config's device. Raises UsageError."""
     path = chosen_weights(chain, stage, mode)
     bare = chain.config.model_copy(update={"visual": "", "audio": ""})
@@ -158,7 +158,7 @@ def restored(chain: Chain, stage: Stage, mode: Mode) -> nn.Module:
     return network.eval().to(chain.config.device)
 
 
-def class_maps(run: Run, chain: Chain, stage: Stage) -> dict[str, Any]:
+def class_maps(run: RecipeRun, chain: StanetChain, stage: Stage) -> dict[str, Any]:
     """Class maps, confidences, reports and galleries of the three classifiers of a stage, on all parts."""
     accuracy: dict[str, Any] = {}
     for mode in BRANCHES:
@@ -173,7 +173,7 @@ def class_maps(run: Run, chain: Chain, stage: Stage) -> dict[str, Any]:
     return {"accuracy": accuracy}
 
 
-def result_maps(chain: Chain) -> dict[str, Any]:
+def result_maps(chain: StanetChain) -> dict[str, Any]:
     """The saliency network's maps of the test videos; of the training videos where no test list is named."""
     samples = chain.samples("test" if "test" in chain.videos else "train")
     write_results(chain, restored(chain, "fine", "STA"), samples)

@@ -14,7 +14,7 @@ AUDIO_FEATURES = 16 * 512
 
 
 @dataclass(frozen=True)
-class Trunk:
+class VisualTrunk:
     """The residual network that sees, by its name in :mod:`gazenet.backbones.resnet2d`.
 
     ``channels``: of its second, third and fourth stage, at strides 8, 16 and 32.
@@ -28,9 +28,9 @@ class Trunk:
         return [*resnet(self.name, classes=0).children(), nn.AdaptiveAvgPool2d(1)]
 
 
-RESNEXT = Trunk("resnext101_32x8d", (512, 1024, 2048))
+RESNEXT = VisualTrunk("resnext101_32x8d", (512, 1024, 2048))
 """The published one; its weights come from weakly supervised ImageNet training (WSL-Images)."""
-SMALL = Trunk("resnet18", (128, 256, 512))
+SMALL = VisualTrunk("resnet18", (128, 256, 512))
 """For trying things out: no published weights."""
 TRUNKS = {trunk.name: trunk for trunk in (RESNEXT, SMALL)}
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from gazenet.backbones.checkpoint import load_published
 from gazenet.backbones.clip_statistics import use_batch_statistics
 from gazenet.cues.clip_saliency import ClipSaliency
-from gazenet.cues.exportable import Selected, noise
+from gazenet.cues.exportable import SelectedOutputs, noise
 from gazenet.cues.extractor import AssetPath, VideoContext, Windows
-from gazenet.cues.frame_clips import Picture, Preparation, published_offsets, resized
+from gazenet.cues.frame_clips import Picture, Preprocessing, published_offsets, resized
 from gazenet.cues.postprocess import FloatMap, sigmoid, stretched, truncated
 from gazenet.errors import UsageError
 from gazenet.media.soundnet_clip import AMPLITUDE, audio_excerpt, buffer_length, from_video_start
@@ -57,12 +57,12 @@ class StavisSaliency(ClipSaliency):
             raise UsageError(f"{SPEC.name}: parameter 'split' must be 1, 2 or 3, not {split}")
         self._listens, self._split = sound, split
         if self.published:
-            self._prepare = Preparation(self.size, PUBLISHED_INPUT.mean, PUBLISHED_INPUT.std)
+            self._prepare = Preprocessing(self.size, PUBLISHED_INPUT.mean, PUBLISHED_INPUT.std)
 
     def build(self, path: Path) -> nn.Module:
         built = StavisNet()
         load_published(built, path)
-        return Selected(built, attrgetter("logits"))
+        return SelectedOutputs(built, attrgetter("logits"))
 
     def inside(self) -> str:
         kind = "audiovisual" if self._listens else "visual"

@@ -24,7 +24,7 @@ RARE = -6.0
 """Bias of logits before training: few places are looked at."""
 
 
-class Side(NamedTuple):
+class SideOutput(NamedTuple):
     """What a side branch gives: features ``[N, 16, H, W]``, logits ``[N, 1, H, W]``, attention ``[N, 1, 1, h, w]``."""
 
     features: Tensor
@@ -52,11 +52,11 @@ class SideBranch(nn.Module):
             layer.weight.data.copy_(bilinear_kernels(layer.in_channels, step))
             layer.weight.requires_grad_(False)
 
-    def forward(self, level: Tensor, size: tuple[int, int]) -> Side:
+    def forward(self, level: Tensor, size: tuple[int, int]) -> SideOutput:
         narrow = self.side_prep(level.mean(2))
         score = self.score_dsn(narrow)
         attention = score.flatten(1).softmax(1).view_as(score)[:, :, None]
-        return Side(cropped(self.upscale(narrow), size), cropped(self.upscale_(score), size), attention)
+        return SideOutput(cropped(self.upscale(narrow), size), cropped(self.upscale_(score), size), attention)
 
 
 def bilinear_kernels(channels: int, step: int) -> Tensor:
@@ -72,7 +72,7 @@ def cropped(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x[..., top : top + size[0], left : left + size[1]]
 
 
-class Fusion(nn.Module):
+class AudioVisualFusion(nn.Module):
     """Every place's features and the sound's, pair by pair: ``[N, 512, h, w]``, ``[N, 1024]`` to ``[N, 64, h, w]``."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Fusion(nn.Module):
         return torch.einsum("nhwi,noi->nohw", places, weight) + self.w_a_rgb.bias[:, None, None]
 
 
-class Found(NamedTuple):
+class StavisOutput(NamedTuple):
     """Logits ``[N, 1, H, W]`` of the middle of the clip, and those of the four side branches by themselves."""
 
     logits: Tensor
@@ -109,11 +109,11 @@ class StavisNet(ResNet3d):
         self.fuse = nn.Conv2d(4 * SIDE_CHANNELS, 1, 1)
         self.fuseav = nn.Conv2d(4 * SIDE_CHANNELS + FUSED, 1, 1)
         self.soundnet8 = numbered()
-        self.fusion3 = Fusion()
+        self.fusion3 = AudioVisualFusion()
         for layer in (self.fuse, self.fuseav):
             nn.init.constant_(layer.bias, RARE)  # type: ignore[arg-type]
 
-    def forward(self, clip: Tensor, sound: Tensor | None = None) -> Found:  # type: ignore[override]
+    def forward(self, clip: Tensor, sound: Tensor | None = None) -> StavisOutput:  # type: ignore[override]
         size = (clip.shape[-2], clip.shape[-1])
         sides, third = self._watched(clip, size)
         features = [side.features for side in sides]
@@ -121,9 +121,9 @@ class StavisNet(ResNet3d):
             logits = self.fuse(torch.cat(features, 1))
         else:
             logits = self.fuseav(torch.cat((*features, self._fused(third, sound, size)), 1))
-        return Found(logits, tuple(side.logits for side in sides))
+        return StavisOutput(logits, tuple(side.logits for side in sides))
 
-    def _watched(self, clip: Tensor, size: tuple[int, int]) -> tuple[list[Side], Tensor]:
+    def _watched(self, clip: Tensor, size: tuple[int, int]) -> tuple[list[SideOutput], Tensor]:
         """The side branches, each of which weighs what the next level sees, and the third level before that."""
         level, levels, sides = self.stem(clip), [], []
         for k, branch in enumerate(self.score_dsn):

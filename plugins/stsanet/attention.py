@@ -21,7 +21,7 @@ FRAMES = 4
 
 
 @dataclass(frozen=True)
-class Level:
+class AttentionLevel:
     """One of the four scales.
 
     ``channels`` of the encoder's tensor and ``narrow`` ones after the middle convolution; widths of the ``embeddings``
@@ -35,10 +35,10 @@ class Level:
 
 
 LEVELS = (
-    Level(192, 192, (96, 96), 4),
-    Level(480, 240, (224, 128), 4),
-    Level(832, 416, (416, 208), 2),
-    Level(1024, 512, (512, 256), 1),
+    AttentionLevel(192, 192, (96, 96), 4),
+    AttentionLevel(480, 240, (224, 128), 4),
+    AttentionLevel(832, 416, (416, 208), 2),
+    AttentionLevel(1024, 512, (512, 256), 1),
 )
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gazenet.backbones.sliding_windows import SlidingNetwork, Window, declares
+from gazenet.backbones.sliding_windows import SlidingNetwork, WindowFrames, declares
 from gazenet.cues.exportable import Call, Exportable, fixed_size, free_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
-from gazenet.cues.window_cache import FrameMemo
+from gazenet.cues.window_cache import FrameCache
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
 from gazenet_plugins.stsanet.network import CLIP, DECISIVE, TARGET
 from gazenet_plugins.stsanet.spec import SPEC
@@ -43,7 +43,7 @@ class STSANetSaliency:
         self._network = load_stsanet(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device)
         self._run: Call = SlidingNetwork(self._network, dtype) if declares(self._network) else self._network
         self._network.to(dtype)
-        self._stems: FrameMemo[Tensor] = FrameMemo()
+        self._stems: FrameCache[Tensor] = FrameCache()
         assert SPEC.input is not None
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
@@ -87,14 +87,14 @@ class STSANetSaliency:
         starts = (int(index) - windows.anchor + first for index in windows.index)
         return torch.cat([run(self._window(run, start, clip)) for start, clip in zip(starts, clips, strict=True)])
 
-    def _window(self, run: SlidingNetwork, start: int, clip: Tensor) -> Window:
+    def _window(self, run: SlidingNetwork, start: int, clip: Tensor) -> WindowFrames:
         """The stems of frames ``[32, 3, h, w]``, of which the first has the number ``start`` in the video."""
         self._stems.forget_before(start)
         stems = [
             self._stems.get(start + k, (), lambda k=k: run.stem(self._normalised(clip[k : k + 1])[:, :, None]))  # type: ignore[misc]
             for k in range(CLIP)
         ]
-        return Window(start, stems)
+        return WindowFrames(start, stems)
 
     def _normalised(self, frames: Tensor) -> Tensor:
         """Frames uint8 ``[N, 3, h, w]`` in the size and normalisation that the weights were trained with."""

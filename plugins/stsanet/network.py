@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from gazenet.backbones.s3d import S3D, Levels, Near
+from gazenet.backbones.s3d import S3D, S3dLevels, ShallowLevels
 from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
 from gazenet_plugins.stsanet.fusion import INCEPTIONS, fuse, fusion_layers, inception, upsampling
 from gazenet_plugins.stsanet.unpool import REPLACEMENTS, ConvolvedUpsampling
@@ -64,9 +64,9 @@ class STSANet(S3D):
 
     def seen(self, near: Sequence[Tensor]) -> Tensor:
         """The map from the encoder's levels y3 and y2."""
-        return self.decode(self.deeper(Near(*near)))
+        return self.decode(self.deeper(ShallowLevels(*near)))
 
-    def decode(self, levels: Levels) -> Tensor:
+    def decode(self, levels: S3dLevels) -> Tensor:
         """The map ``[B, H, W]`` from the encoder's levels."""
         layers = dict(self.named_children())
         put_back = layers["unpool_conv"] if self.unpool == "convolution" else REPLACEMENTS[self.unpool]

@@ -26,7 +26,7 @@ MOST_PIXELS = 1 << 28
 
 
 @dataclass(frozen=True)
-class Files:
+class LayoutFiles:
     """Where a layout keeps the frame, the map and the fixations of a file number of a video."""
 
     frame: Callable[[Path, int], Path]
@@ -35,11 +35,11 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Rules:
+class LayoutRules:
     """``videos``: the folders of a part; ``target``: file of the label behind the clip's start; strides and ends."""
 
     videos: Callable[[Path, str], list[Path]]
-    files: Files
+    files: LayoutFiles
     stride: int
     target: int = TARGET + 1
     last_start: int = CLIP
@@ -52,7 +52,7 @@ class PictureVideo:
 
     name: str
     folder: Path
-    rules: Rules
+    rules: LayoutRules
     size: tuple[int, int]
     length: int
 
@@ -141,35 +141,35 @@ def _of_dhf1k(video: Path) -> Path:
     return video.parents[1] / "annotation" / video.name
 
 
-def _beside(name: Callable[[Path, int], str]) -> Files:
+def _beside(name: Callable[[Path, int], str]) -> LayoutFiles:
     """Frames in ``images``, maps in ``maps``, fixations in ``fixation``, all of the same names."""
-    return Files(
+    return LayoutFiles(
         lambda video, number: video / "images" / name(video, number),
         lambda video, number: video / "maps" / name(video, number),
         lambda video, number: video / "fixation" / name(video, number),
     )
 
 
-LAYOUTS: Mapping[Layout, Rules] = {
-    "dhf1k": Rules(
+LAYOUTS: Mapping[Layout, LayoutRules] = {
+    "dhf1k": LayoutRules(
         _dhf1k,
-        Files(
+        LayoutFiles(
             lambda video, number: video / "images" / f"{number:04d}.png",
             lambda video, number: _of_dhf1k(video) / "maps" / f"{number:04d}.png",
             lambda video, number: _of_dhf1k(video) / "fixation" / f"{number:04d}.png",
         ),
         stride=32,
     ),
-    "ucf": Rules(_in_part, _beside(lambda video, number: f"{_ucf_stem(video)}_{number:03d}.png"), stride=4),
-    "hollywood2": Rules(
+    "ucf": LayoutRules(_in_part, _beside(lambda video, number: f"{_ucf_stem(video)}_{number:03d}.png"), stride=4),
+    "hollywood2": LayoutRules(
         _in_part,
         _beside(lambda video, number: f"{video.name.partition('_')[0]}_{number:05d}.png"),
         stride=64,
         last_start=CLIP - 1,
     ),
-    "diem": Rules(
+    "diem": LayoutRules(
         _in_part,
-        Files(
+        LayoutFiles(
             lambda video, number: video / f"img_{number:05d}.jpg",
             lambda video, number: _of_diem(video) / "maps" / f"eyeMap_{number:05d}.jpg",
             lambda video, number: _of_diem(video) / f"fixMap_{number:05d}.mat",

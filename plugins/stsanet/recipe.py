@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gazenet.training.recipe_config import FitConfig, PathText, RecipeConfig, Settings, SourceConfig
+from gazenet.training.recipe_config import ConfigModel, FitConfig, PathText, RecipeConfig, SourceConfig
 from gazenet.training.recipe_spec import RecipeSpec
 
 Layout = Literal["dhf1k", "ucf", "hollywood2", "diem"]
 
 
-class PublishedSet(Settings):
+class PublishedSet(ConfigModel):
     """A data set in the folders that its authors publish, frames and maps as pictures."""
 
     layout: Layout = Field(description="Whose folders and file names.")
@@ -21,7 +21,7 @@ class PublishedSet(Settings):
     items: tuple[str, ...] | None = Field(default=None, min_length=1, description="Names of videos; null: all.")
 
 
-class StsanetData(Settings):
+class StsanetData(ConfigModel):
     """Clips of 32 frames and the fixations of the sixteenth."""
 
     root: PathText = Field(default="data", description="Folder that holds one folder per installed data set.")

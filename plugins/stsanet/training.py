@@ -17,8 +17,8 @@ from gazenet.errors import UsageError
 from gazenet.training.checkpoints import check_readable, save_whole
 from gazenet.training.fixation_videos import open_videos
 from gazenet.training.recipe_config import SourceConfig
-from gazenet.training.recipe_run import Finished, Run
-from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
+from gazenet.training.recipe_run import RecipeResult, RecipeRun
+from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
 from gazenet.training.validation_metrics import map_scores
 from gazenet_plugins.stsanet.clips import ClipSource, FixedClips, InstalledVideo, RandomClips, learnable
 from gazenet_plugins.stsanet.losses import terms
@@ -47,12 +47,12 @@ class StsanetTask(RecipeTask):
         if config.backbone:
             load_encoder(self.network, config.backbone)
 
-    def outcome(self, batch: Batch) -> Outcome:
+    def outcome(self, batch: Batch) -> LossTerms:
         prediction = self.network(batch["clip"])
         found = terms(prediction, batch["density"])
         if self.training:
-            return Outcome(found)
-        return Outcome(found, map_scores(prediction.float(), batch["density"], batch["fixations"]))
+            return LossTerms(found)
+        return LossTerms(found, map_scores(prediction.float(), batch["density"], batch["fixations"]))
 
     def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
         """Prediction, density and fixations of the first clip in a row."""
@@ -102,7 +102,7 @@ class StsanetTraining:
             part: picture_videos(config.data.published, part, config.input_size) for part in ("train", "validation")
         }
 
-    def train(self, run: Run) -> Finished:
+    def train(self, run: RecipeRun) -> RecipeResult:
         """Fits the network and writes ``stsanet.pth``, which the extractor takes as ``weights``."""
         data = self.config.data
         training = RandomClips(self._sources("train", data.train), data.clips_per_video)
@@ -111,7 +111,7 @@ class StsanetTraining:
             raise UsageError("data.validation: nobody looked at any target frame of its clips")
         made = run.fit(lambda: StsanetTask(self.config), training, validation)
         save_whole(made.task.state(), run.folder / WEIGHTS)
-        return Finished(run.folder / WEIGHTS, made.values)
+        return RecipeResult(run.folder / WEIGHTS, made.values)
 
     def _sources(self, part: str, sources: Sequence[SourceConfig]) -> list[ClipSource]:
         config, data = self.config, self.config.data

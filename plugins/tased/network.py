@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.conv3d_as_2d import max_pool
-from gazenet.backbones.s3d import EPS, MOMENTUM, Encoder
+from gazenet.backbones.s3d import EPS, MOMENTUM, S3dEncoder
 from gazenet.backbones.unpool import unpool
 
 CLIP = 32
@@ -20,7 +20,7 @@ STEPS = 4
 """Time steps of the decoder."""
 
 
-class TasedNet(Encoder):
+class TasedNet(S3dEncoder):
     """A clip ``[N, 3, 32, H, W]``, RGB in -1..1, H and W multiples of 32, to saliency ``[N, H, W]`` in 0..1."""
 
     places: Mapping[str, str] = {

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from gazenet.backbones.checkpoint import file_in, load_published
-from gazenet.backbones.fold_batch_norm import lean
+from gazenet.backbones.fold_batch_norm import inference_copy
 from gazenet.cues.colour_pictures import coloured
-from gazenet.cues.exportable import Call, Exportable, Function, free_size, noise
+from gazenet.cues.exportable import Call, Exportable, FunctionModule, free_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_parameters import checked_choice, checked_mode, weights_path
-from gazenet.cues.frame_clips import Method, PerFrame, Picture, Preparation, causal_offsets, published_offsets
+from gazenet.cues.frame_clips import FrameResults, Method, Picture, Preprocessing, causal_offsets, published_offsets
 from gazenet.cues.postprocess import FloatMap, relative, resized_map
 from gazenet.errors import UsageError
 from gazenet_plugins.unisal.domains import DOMAINS, STILL
 from gazenet_plugins.unisal.maps import running_median
-from gazenet_plugins.unisal.network import Encoded, Unisal
-from gazenet_plugins.unisal.reading import Reading, Sizes, Watching
+from gazenet_plugins.unisal.network import EncodedFrames, Unisal
+from gazenet_plugins.unisal.reading import ClipReading, FrameReading, ReadingSizes
 from gazenet_plugins.unisal.spec import SPEC
 
 CHECKPOINT = "model.pth"
@@ -34,12 +34,12 @@ SAMPLED_RATE = 6.0
 LARGEST_STEP = SPEC.window.before // (CLIP - 1)
 
 
-PUBLISHED_SIZES = Sizes((288, 384), (480, 640))
+PUBLISHED_SIZES = ReadingSizes((288, 384), (480, 640))
 SIZES = {
-    "DHF1K": Sizes((224, 384), (360, 640)),
-    "Hollywood": Sizes((224, 416), (224, 416)),
-    "UCFSports": Sizes((256, 384), (256, 384)),
-    "SALICON": Sizes((288, 384), (480, 640)),
+    "DHF1K": ReadingSizes((224, 384), (360, 640)),
+    "Hollywood": ReadingSizes((224, 416), (224, 416)),
+    "UCFSports": ReadingSizes((256, 384), (256, 384)),
+    "SALICON": ReadingSizes((288, 384), (480, 640)),
 }
 
 
@@ -73,8 +73,8 @@ class UnisalSaliency:
         wanted = SPEC.input
         assert wanted is not None
         method: Method = "opencv" if self._published else "lanczos"
-        self._prepare = Preparation(self._sizes.picture, wanted.mean, wanted.std, method)
-        self._frames: PerFrame[Encoded] = PerFrame(self._encoded)
+        self._prepare = Preprocessing(self._sizes.picture, wanted.mean, wanted.std, method)
+        self._frames: FrameResults[EncodedFrames] = FrameResults(self._encoded)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         network = Unisal()
@@ -82,11 +82,11 @@ class UnisalSaliency:
         network.use(self._domain)
         self._device, self._dtype = device, dtype
         self._network = network.eval().to(device)
-        quick = lean(network).to(dtype)
+        quick = inference_copy(network).to(dtype)
         self._network.to(dtype)
-        self._encode: Call = Function(quick, quick.encode)
+        self._encode: Call = FunctionModule(quick, quick.encode)
         self._remember: Call = quick.rnn
-        self._read: Call = Reading(quick, self._sizes)
+        self._read: Call = FrameReading(quick, self._sizes)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
         """The network, from normalised clips ``[N, 12, 3, H, W]`` to log-probabilities of their last frames.
@@ -95,18 +95,18 @@ class UnisalSaliency:
         the map. Raises UsageError for sizes that are no multiples of 32.
         """
         network, picture = self._network, free_size(SPEC.name, size, self._sizes.picture)
-        reading = Reading(network, self._sizes if size is None else Sizes(picture, picture))
+        reading = FrameReading(network, self._sizes if size is None else ReadingSizes(picture, picture))
         frames = noise(2, 3, *picture)
         with torch.inference_mode():
             encoded = network.encode(frames.to(self._device))
         known = tuple(one.cpu().clone() for one in encoded)
-        names, state = Encoded._fields, () if self._still else (torch.zeros_like(known[0]),)
+        names, state = EncodedFrames._fields, () if self._still else (torch.zeros_like(known[0]),)
         read = Exportable(
             reading, (*known, *state), (*names, *["state"] * len(state)), ("log_density",), use=self._use("_read")
         )
         parts = {
             "encode": Exportable(
-                Function(network, network.encode), (frames,), ("frame",), names, use=self._use("_encode")
+                FunctionModule(network, network.encode), (frames,), ("frame",), names, use=self._use("_encode")
             ),
             "step": Exportable(
                 network.rnn, (known[0],) * 2, ("features", "state"), ("next_state",), use=self._use("_remember")
@@ -115,7 +115,7 @@ class UnisalSaliency:
         }
         length = 1 if self._still else CLIP
         clips = noise(2, length, 3, *picture)
-        return Exportable(Watching(reading), (clips,), ("clip",), ("log_density",), parts=parts)
+        return Exportable(ClipReading(reading), (clips,), ("clip",), ("log_density",), parts=parts)
 
     def _use(self, name: str) -> Callable[[Call], None]:
         return partial(setattr, self, name)
@@ -142,7 +142,7 @@ class UnisalSaliency:
             return [0]
         return published_offsets(frame, CLIP) if self._published else causal_offsets(CLIP, self._step)
 
-    def _smoothed(self, encoded: Sequence[Encoded]) -> Tensor:
+    def _smoothed(self, encoded: Sequence[EncodedFrames]) -> Tensor:
         """The median over the clip, around its last frame: log-probabilities ``[h, w]``."""
         state, maps = torch.zeros_like(encoded[0].features), []
         for one in encoded:
@@ -150,7 +150,7 @@ class UnisalSaliency:
             maps.append(self._read(*one, state)[0, 0])
         return running_median(torch.stack(maps).float(), len(maps) - 1)
 
-    def _last(self, encoded: Sequence[Encoded]) -> Tensor:
+    def _last(self, encoded: Sequence[EncodedFrames]) -> Tensor:
         """The map of the clip's last frame, the only one that is decoded: log-probabilities ``[h, w]``."""
         if self._still:
             found: Tensor = self._read(*encoded[-1])
@@ -161,6 +161,6 @@ class UnisalSaliency:
             found = self._read(*encoded[-1], state)
         return found[0, 0].float()
 
-    def _encoded(self, picture: Picture) -> Encoded:
+    def _encoded(self, picture: Picture) -> EncodedFrames:
         pixels = torch.from_numpy(self._prepare(picture)).to(self._device, self._dtype)
-        return Encoded(*self._encode(pixels[None]))
+        return EncodedFrames(*self._encode(pixels[None]))

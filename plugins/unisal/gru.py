@@ -16,7 +16,7 @@ FACTORS = ("a_r_x", "a_r_h", "a_z_x", "a_z_h", "a_h_x", "a_h_h")
 BIASES = ("b_r", "b_z", "b_h")
 
 
-class Separable(nn.Module):
+class SeparableGate(nn.Module):
     """Depthwise 3x3, normalisation, ReLU6, 1x1: ``[N, C, H, W]`` to the same."""
 
     def __init__(self, channels: int, norm: Norm) -> None:
@@ -50,7 +50,7 @@ class MobileGRUCell(nn.Module):
         for name in NORMS:
             self.add_module(name, norm(channels))
         for name in TRANSFORMS:
-            self.add_module(name, Separable(channels, norm))
+            self.add_module(name, SeparableGate(channels, norm))
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         term = iter(zip(TRANSFORMS, NORMS, FACTORS, strict=True))

@@ -26,7 +26,7 @@ CELL = 8
 """Pixels of a picture per cell of the decoder's map."""
 
 
-class Encoded(NamedTuple):
+class EncodedFrames(NamedTuple):
     """What is known of single frames of H x W, before any frame sees another.
 
     ``features`` ``[N, 256, H/32, W/32]``, ``skip_2x`` ``[N, 128, H/16, W/16]``, ``skip_4x`` ``[N, 64, H/8, W/8]``.
@@ -37,7 +37,7 @@ class Encoded(NamedTuple):
     skip_4x: Tensor
 
 
-class Seen(NamedTuple):
+class ClipOutput(NamedTuple):
     """What a clip of T frames gives.
 
     ``log_density`` ``[N, T, 1, h, w]``: its exponential sums to 1 in every map; ``state`` ``[N, 256, H/32, W/32]``:
@@ -96,7 +96,7 @@ class Unisal(nn.Module):
         target_size: tuple[int, int] | None = None,
         static: bool | None = None,
         state: Tensor | None = None,
-    ) -> Seen:
+    ) -> ClipOutput:
         """The map of every frame of a clip.
 
         Args:
@@ -114,12 +114,12 @@ class Unisal(nn.Module):
 
     def decoded(
         self,
-        encoded: Sequence[Encoded],
+        encoded: Sequence[EncodedFrames],
         size: Sequence[int],
         target_size: tuple[int, int] | None = None,
         static: bool = False,
         state: Tensor | None = None,
-    ) -> Seen:
+    ) -> ClipOutput:
         """The same from T encoded frames of ``size`` (H, W)."""
         kept, maps = [], []
         for one in encoded:
@@ -127,24 +127,24 @@ class Unisal(nn.Module):
             kept.append(self.decode(self.recalled(one, state)))
             maps.append(self.log_density(self.logits(kept[-1], size), target_size))
         features = torch.stack([one.features for one in encoded], 1)
-        return Seen(torch.stack(maps, 1), state, features, torch.stack(kept, 1))
+        return ClipOutput(torch.stack(maps, 1), state, features, torch.stack(kept, 1))
 
-    def recalled(self, encoded: Encoded, state: Tensor | None) -> Encoded:
+    def recalled(self, encoded: EncodedFrames, state: Tensor | None) -> EncodedFrames:
         """A frame with what was seen until and with it; as it is without a state."""
         return encoded if state is None else encoded._replace(features=encoded.features + self.post_rnn(state))
 
-    def encode(self, frames: Tensor) -> Encoded:
+    def encode(self, frames: Tensor) -> EncodedFrames:
         """Frames ``[N, 3, H, W]``, each by itself."""
         seen = self.cnn(frames)
         priors = self.priors(*seen.x.shape[-2:]).expand(len(frames), -1, -1, -1)
         features = self.post_cnn(torch.cat((seen.x, priors), 1))
-        return Encoded(features, self.skip_2x(seen.feat_2x), self.skip_4x(seen.feat_4x))
+        return EncodedFrames(features, self.skip_2x(seen.feat_2x), self.skip_4x(seen.feat_4x))
 
     def priors(self, height: int, width: int) -> Tensor:
         """The prior maps of the domain, ``[1, 16, height, width]``."""
         return prior_maps(self.get_parameter(f"coarse_gaussians_{self.domain.lower()}"), height, width)[None]
 
-    def decode(self, encoded: Encoded) -> Tensor:
+    def decode(self, encoded: EncodedFrames) -> Tensor:
         """Features ``[N, 64, H/8, W/8]`` from which the map is read."""
         x = torch.cat((_doubled(encoded.features), encoded.skip_2x), 1)
         x = torch.cat((_doubled(self.upsampling_2(x)), encoded.skip_4x), 1)

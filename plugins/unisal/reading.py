@@ -7,36 +7,36 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gazenet_plugins.unisal.network import Encoded, Unisal
+from gazenet_plugins.unisal.network import EncodedFrames, Unisal
 
 
-class Sizes(NamedTuple):
+class ReadingSizes(NamedTuple):
     """(height, width) of the pictures and of the maps."""
 
     picture: tuple[int, int]
     target: tuple[int, int]
 
 
-class Reading(nn.Module):
-    """Log-probabilities ``[N, 1, h, w]`` of frames from :class:`Encoded` and the state after them.
+class FrameReading(nn.Module):
+    """Log-probabilities ``[N, 1, h, w]`` of frames from :class:`EncodedFrames` and the state after them.
 
     Without a state the frames are seen by themselves.
     """
 
-    def __init__(self, network: Unisal, sizes: Sizes) -> None:
+    def __init__(self, network: Unisal, sizes: ReadingSizes) -> None:
         super().__init__()
         self.network, self.sizes = network, sizes
 
     def forward(self, features: Tensor, skip_2x: Tensor, skip_4x: Tensor, state: Tensor | None = None) -> Tensor:
-        seen = self.network.recalled(Encoded(features, skip_2x, skip_4x), state)
+        seen = self.network.recalled(EncodedFrames(features, skip_2x, skip_4x), state)
         logits = self.network.logits(self.network.decode(seen), self.sizes.picture)
         return self.network.log_density(logits, self.sizes.target)
 
 
-class Watching(nn.Module):
+class ClipReading(nn.Module):
     """Log-probabilities ``[N, 1, h, w]`` of the last frames of clips ``[N, T, 3, H, W]``; one frame has no memory."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: FrameReading) -> None:
         super().__init__()
         self.reading = reading
 

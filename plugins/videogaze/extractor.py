@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from gazenet.cues.colour_pictures import rgb, stretched
-from gazenet.cues.exportable import Exportable, Function, Selected, fixed_size, noise
+from gazenet.cues.exportable import Exportable, FunctionModule, SelectedOutputs, fixed_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet_plugins.videogaze import published_map
 from gazenet_plugins.videogaze.network import SIDE, FrameFeatures
-from gazenet_plugins.videogaze.people import REACH, Answer, Follower, following, frame_of
+from gazenet_plugins.videogaze.people import REACH, FollowedGaze, Follower, following, frame_of
 from gazenet_plugins.videogaze.spec import SPEC
 from gazenet_plugins.videogaze.weights import loaded
 
@@ -58,7 +58,7 @@ class VideoGazeCue:
         names = ("scene", "target_scene", "conv5", "salient", "cone", "eyes")
         parts = {
             "features": Exportable(
-                Function(network, network.frame_features),
+                FunctionModule(network, network.frame_features),
                 (pictures,),
                 ("picture",),
                 FrameFeatures._fields,
@@ -68,14 +68,14 @@ class VideoGazeCue:
                 network.cone_pathway, (pictures,), ("face",), ("cone",), use=partial(setattr, follower, "cone_of")
             ),
             "answer": Exportable(
-                Function(network, partial(following, network)),
+                FunctionModule(network, partial(following, network)),
                 (*known, noise(2, 4), eyes),
                 names,
                 ends,
                 use=partial(setattr, follower, "answer_of"),
             ),
         }
-        whole = Selected(network, attrgetter(*ends))
+        whole = SelectedOutputs(network, attrgetter(*ends))
         return Exportable(whole, (*[pictures] * 3, eyes), ("source", "target", "face", "eyes"), ends, parts=parts)
 
     def begin(self, video: VideoContext) -> None:
@@ -101,14 +101,14 @@ class VideoGazeCue:
         scaled = (a.heat * np.float32(a.probability / a.heat.max()) for a in self._looking_here(windows, b))
         return brightest((_stretched(heat, canvas) for heat in scaled), canvas)
 
-    def _last_of_seven(self, windows: Windows, b: int) -> Iterator[Answer]:
+    def _last_of_seven(self, windows: Windows, b: int) -> Iterator[FollowedGaze]:
         """The published rule: people three frames back, where the last of their seven frames won."""
         source = windows.anchor - REACH
         if frame_of(windows, b, source) < 0:
             return iter(())
         return (answer for answer in self._follower.answers(windows, b, source) if answer.offset == REACH)
 
-    def _looking_here(self, windows: Windows, b: int) -> Iterator[Answer]:
+    def _looking_here(self, windows: Windows, b: int) -> Iterator[FollowedGaze]:
         """People of the frames around whose answer is the anchor frame; repeated frames at the ends count once."""
         times = windows.times[b]
         known: set[float] = set()
@@ -131,7 +131,7 @@ def _stretched(heat: FloatMap, canvas: Canvas) -> FloatMap:
     return np.asarray(cv2.resize(heat, canvas.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _record(answer: Answer, size: tuple[int, int]) -> Record:
+def _record(answer: FollowedGaze, size: tuple[int, int]) -> Record:
     """The peak is read from the tenfold enlarged heat map: a cell is a twentieth of the frame."""
     fine = cv2.resize(answer.heat, None, fx=10, fy=10, interpolation=cv2.INTER_LINEAR)
     row, column = np.unravel_index(int(fine.argmax()), fine.shape)

@@ -49,7 +49,7 @@ class ConePathway(nn.Module):
         return self.linear3(F.threshold(self.linear2(x), 0, 1e-6))
 
 
-class Move(NamedTuple):
+class PlaneTransform(NamedTuple):
     """From a target frame's plane to the source's; ``gate`` ``[N]`` in 0..1 says whether they show one scene.
 
     ``turn`` ``[N, 3, 3]``, ``shift`` ``[N, 3]``, ``raw`` ``[N, 7]``.
@@ -62,7 +62,7 @@ class Move(NamedTuple):
 
 
 class TransformationPath(nn.Module):
-    """Two frames to the :class:`Move` between them."""
+    """Two frames to the :class:`PlaneTransform` between them."""
 
     def __init__(self, classifier: bool) -> None:
         super().__init__()
@@ -71,15 +71,15 @@ class TransformationPath(nn.Module):
         self.linear_features = nn.Sequential(nn.Linear(400, 200), nn.ReLU(), nn.Linear(200, 100), nn.ReLU())
         self.final_linear = nn.Linear(100, 7)
 
-    def forward(self, source: Tensor, target: Tensor) -> Move:
+    def forward(self, source: Tensor, target: Tensor) -> PlaneTransform:
         return self.move(self.alexnet(source), self.alexnet(target))
 
-    def move(self, source: Tensor, target: Tensor) -> Move:
+    def move(self, source: Tensor, target: Tensor) -> PlaneTransform:
         """From the tower's maps ``[N, 256, 6, 6]`` of both frames."""
         x = self.conv_features(torch.cat([source, target], 1)).flatten(1)
         raw = self.final_linear(self.linear_features(x))
         turn = rotation(math.pi * torch.tanh(raw[:, 3:6]))
-        return Move(turn, raw[:, :3], raw[:, 6].clamp(0, 1), raw)
+        return PlaneTransform(turn, raw[:, :3], raw[:, 6].clamp(0, 1), raw)
 
 
 class FrameFeatures(NamedTuple):
@@ -93,7 +93,7 @@ class FrameFeatures(NamedTuple):
     salient: Tensor
 
 
-class Following(NamedTuple):
+class FollowingOutput(NamedTuple):
     """The answer for N pairs of a person and a target frame.
 
     ``heat`` ``[N, 1, 20, 20]`` sums to 1; ``probability`` ``[N, 1]`` that the target frame holds what is looked at;
@@ -102,7 +102,7 @@ class Following(NamedTuple):
 
     heat: Tensor
     probability: Tensor
-    move: Move
+    move: PlaneTransform
     cone: Tensor
     frame_logit: Tensor
     logits: Tensor
@@ -127,7 +127,7 @@ class VideoGaze(nn.Module):
         self.linear_final = nn.Linear(GRID**2, side**2)
         self.last_convolution = nn.Conv2d(1, 1, 1)
 
-    def forward(self, source: Tensor, target: Tensor, face: Tensor, eyes: Tensor) -> Following:
+    def forward(self, source: Tensor, target: Tensor, face: Tensor, eyes: Tensor) -> FollowingOutput:
         scene = self.transformation_path.alexnet(source)
         return self.follow(scene, self.frame_features(target), self.cone_pathway(face), eyes)
 
@@ -137,7 +137,7 @@ class VideoGaze(nn.Module):
         salient = F.relu(self.last_conv(conv5)).flatten(1)
         return FrameFeatures(self.transformation_path.alexnet(frames), conv5, salient)
 
-    def follow(self, source_scene: Tensor, target: FrameFeatures, raw_cone: Tensor, eyes: Tensor) -> Following:
+    def follow(self, source_scene: Tensor, target: FrameFeatures, raw_cone: Tensor, eyes: Tensor) -> FollowingOutput:
         """The answer from features of source frame, target frame and face."""
         move = self.transformation_path.move(source_scene, target.scene)
         opening = raw_cone[:, 3].clamp(*OPENING)
@@ -147,4 +147,4 @@ class VideoGaze(nn.Module):
         frame_logit = self.sigmoid2(hidden)
         logits = self.linear_final(gated * target.salient)
         heat = logits.softmax(1).view(-1, 1, self.side, self.side)
-        return Following(heat, frame_logit.sigmoid(), move, inside, frame_logit, logits)
+        return FollowingOutput(heat, frame_logit.sigmoid(), move, inside, frame_logit, logits)

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazenet.cues.exportable import Call, Function
+from gazenet.cues.exportable import Call, FunctionModule
 from gazenet.cues.extractor import Face, Windows
 from gazenet.cues.faces.face_crops import PixelBox, cut, pixel_box, scaled
-from gazenet.cues.window_cache import FrameMemo
+from gazenet.cues.window_cache import FrameCache
 from gazenet_plugins.videogaze.network import SIDE, FrameFeatures, VideoGaze
 
 REACH = 3
@@ -22,7 +22,7 @@ REACH = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class FollowedGaze:
     """What a person looks at: in the frame ``offset`` from his own, ``heat`` ``[20, 20]``, with ``probability``."""
 
     face: Face
@@ -45,7 +45,7 @@ def eyes(box: PixelBox, size: tuple[int, int]) -> tuple[float, float, float]:
 def following(
     network: VideoGaze, scene: Tensor, target: Tensor, conv5: Tensor, salient: Tensor, raw_cone: Tensor, where: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Heat and probability of :class:`gazenet_plugins.videogaze.network.Following`.
+    """Heat and probability of :class:`gazenet_plugins.videogaze.network.FollowingOutput`.
 
     From the ``scene`` of the source frame; scene, ``conv5`` and ``salient`` of the ``target`` frame; cone and eyes.
     """
@@ -62,11 +62,11 @@ class Follower:
 
     def __init__(self, network: VideoGaze, device: torch.device, dtype: torch.dtype, published: bool) -> None:
         self._device, self._dtype, self._published = device, dtype, published
-        self.features_of: Call = Function(network, network.frame_features)
+        self.features_of: Call = FunctionModule(network, network.frame_features)
         self.cone_of: Call = network.cone_pathway
-        self.answer_of: Call = Function(network, partial(following, network))
-        self._frames: FrameMemo[FrameFeatures] = FrameMemo()
-        self._answers: FrameMemo[Answer | None] = FrameMemo()
+        self.answer_of: Call = FunctionModule(network, partial(following, network))
+        self._frames: FrameCache[FrameFeatures] = FrameCache()
+        self._answers: FrameCache[FollowedGaze | None] = FrameCache()
 
     def clear(self) -> None:
         """Another video begins."""
@@ -78,7 +78,7 @@ class Follower:
         self._frames.forget_before(frame)
         self._answers.forget_before(frame)
 
-    def answers(self, windows: Windows, b: int, position: int) -> Iterator[Answer]:
+    def answers(self, windows: Windows, b: int, position: int) -> Iterator[FollowedGaze]:
         """The answers of all people in one frame of window b, which reaches :data:`REACH` frames further."""
         for face in windows.faces[b][position]:
             ask = partial(self._ask, windows, b, position, face)
@@ -87,7 +87,7 @@ class Follower:
                 yield found
 
     @torch.inference_mode()
-    def _ask(self, windows: Windows, b: int, position: int, face: Face) -> Answer | None:
+    def _ask(self, windows: Windows, b: int, position: int, face: Face) -> FollowedGaze | None:
         """The answer of one person; None where none of his face lies inside the frame."""
         assert windows.frames is not None
         frame = windows.frames[b, position]
@@ -103,7 +103,7 @@ class Follower:
         where = torch.tensor([eyes(pixel_box(face.box), windows.size)], device=self._device, dtype=self._dtype)
         heats, probability = self.answer_of(source, *together, raw_cone, where.expand(count, -1))
         best = int(probability[:, 0].argmax())
-        return Answer(face, best - REACH, heats[best, 0].float().cpu().numpy(), float(probability[best, 0]))
+        return FollowedGaze(face, best - REACH, heats[best, 0].float().cpu().numpy(), float(probability[best, 0]))
 
     def _features(self, windows: Windows, b: int, position: int) -> FrameFeatures:
         """Of one frame; each by itself, so that no result depends on the batch."""

@@ -5,7 +5,7 @@ import pytest
 
 from gazenet.cues.registry import get
 from gazenet.testing.conformance import CHECKS, run
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -14,7 +14,7 @@ def test_conformance(check):
 
 
 def test_the_moving_disc_is_found():
-    video = MadeUpVideo(frames=6)
+    video = SyntheticVideo(frames=6)
     maps, _ = run(get("motion"), video)
     column = maps[4].max(0).argmax() * video.size[1] / maps.shape[2]
     centre = video.size[1] * (0.2 + 0.6 * 4 / 20)

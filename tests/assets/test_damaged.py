@@ -22,8 +22,8 @@ from scripted_server import DATA, PAGE, Server, serving
 
 from gazenet.assets import asset_store
 from gazenet.assets.catalogue_entry import PublishedAsset
-from gazenet.assets.fetch import Failure, fetch
-from gazenet.assets.locks import Lock, Seen, read_lock, write_lock
+from gazenet.assets.fetch import FetchFailure, fetch
+from gazenet.assets.locks import AssetLock, FetchedFile, read_lock, write_lock
 from gazenet.files import sha256_file
 
 CONTENT = bytes((k * k * 7919 >> 3) % 256 for k in range(20_000))
@@ -80,7 +80,7 @@ def asset(server: Server, name: str, kind: str = "good", **changes: Any) -> Publ
     return PublishedAsset.model_validate_json(json.dumps({**data, **changes}))
 
 
-def get(wanted: PublishedAsset, folder: Path) -> list[Failure]:
+def get(wanted: PublishedAsset, folder: Path) -> list[FetchFailure]:
     return fetch([wanted], lambda one: asset_store.local_path(one, folder))
 
 
@@ -188,7 +188,9 @@ def test_what_an_earlier_version_left_does_not_block(server: Server, tmp_path: P
     left = tmp_path / ".net.fetch" / "downloads" / "a.tar.gz"
     left.parent.mkdir(parents=True)
     left.write_bytes(good[:500])
-    write_lock(tmp_path / "net", Lock(id="net", files={"a.tar.gz": Seen(sha256=sha256_file(left), size=500)}))
+    write_lock(
+        tmp_path / "net", AssetLock(id="net", files={"a.tar.gz": FetchedFile(sha256=sha256_file(left), size=500)})
+    )
     server.files["a.tar.gz"] = good
     assert len(get(wanted, tmp_path)) == 1
     assert get(wanted, tmp_path) == []

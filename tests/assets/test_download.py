@@ -12,7 +12,7 @@ from scripted_server import DATA, PAGE, Server
 
 from gazenet.assets import disk_space, http
 from gazenet.assets import download as module
-from gazenet.assets.download import Wanted, download
+from gazenet.assets.download import ExpectedFile, download
 from gazenet.assets.drive import confirmed_address
 from gazenet.errors import GazenetError
 
@@ -23,8 +23,8 @@ def right(path: Path) -> None:
         raise GazenetError("not the published file")
 
 
-KNOWN = Wanted(size=len(DATA), hashed=True, check=right)
-UNKNOWN = Wanted()
+KNOWN = ExpectedFile(size=len(DATA), hashed=True, check=right)
+UNKNOWN = ExpectedFile()
 
 
 def begun(part: Path, address: str, data: bytes = DATA[:1000], tag: str = "") -> Path:
@@ -39,7 +39,9 @@ def begun(part: Path, address: str, data: bytes = DATA[:1000], tag: str = "") ->
 @pytest.mark.promise("downloads are verified")
 @pytest.mark.parametrize("wanted", [KNOWN, UNKNOWN], ids=["known", "unknown"])
 @pytest.mark.parametrize("kind", ["good", "plain", "cut", "stall", "busy", "moved", "unranged", "chunked"])
-def test_faults_that_pass_end_with_the_right_file(server: Server, tmp_path: Path, kind: str, wanted: Wanted) -> None:
+def test_faults_that_pass_end_with_the_right_file(
+    server: Server, tmp_path: Path, kind: str, wanted: ExpectedFile
+) -> None:
     part = tmp_path / "x.part"
     assert download([f"{server.base}/{kind}/x"], part, wanted) == f"{server.base}/{kind}/x"
     assert part.read_bytes() == DATA
@@ -223,6 +225,6 @@ def test_a_redirect_away_from_https_is_refused() -> None:
     from urllib.request import Request
 
     refuse = http._Redirects().redirect_request
-    with pytest.raises(http.Refused, match="not protected"):
+    with pytest.raises(http.AddressRefused, match="not protected"):
         refuse(Request("https://a/x"), None, 302, "", {}, "http://a/x")
     assert refuse(Request("https://a/x"), None, 302, "", {}, "https://b/x").full_url == "https://b/x"

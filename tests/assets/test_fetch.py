@@ -14,7 +14,7 @@ from gazenet.assets import fetch as module
 from gazenet.assets.catalogue import load_catalogue
 from gazenet.assets.catalogue_entry import Asset, RegistryPackage
 from gazenet.assets.fetch import Home, fetch
-from gazenet.assets.progress_display import Lines
+from gazenet.assets.progress_display import LineDisplay
 from gazenet.errors import GazenetError, UsageError
 
 FILES = {"p/one.bin": b"first weights", "p/two.json": b"{}"}
@@ -76,11 +76,11 @@ def names(folder: Path) -> list[str]:
 def test_one_archive_serves_all_its_assets_and_is_not_fetched_again(tmp_path: Path, registry: Registry) -> None:
     folder = tmp_path / "deep" / "assets"
     said: list[str] = []
-    assert fetch([ONE, TWO], within(folder), Lines(said.append)) == []
+    assert fetch([ONE, TWO], within(folder), LineDisplay(said.append)) == []
     assert registry.asked == ["pypi:p==1.0"]
     assert (folder / "one.bin").read_bytes() == FILES["p/one.bin"]
     assert names(folder) == ["one.bin", "one.bin.verified", "two.json", "two.json.verified"]
-    assert fetch([ONE, TWO], within(folder), Lines(said.append)) == []
+    assert fetch([ONE, TWO], within(folder), LineDisplay(said.append)) == []
     assert len(registry.asked) == 1
     assert said[-2:] == ["one: present", "two: present"]
 

@@ -23,9 +23,9 @@ from gazenet.assets import asset_store, disk_space, drive, post_fetch_steps
 from gazenet.assets import install as install_module
 from gazenet.assets.catalogue import Catalogue, CatalogueFile
 from gazenet.assets.catalogue_entry import PublishedAsset
-from gazenet.assets.fetch import Failure, fetch
+from gazenet.assets.fetch import FetchFailure, fetch
 from gazenet.assets.locks import lock_path, read_lock
-from gazenet.assets.progress_display import Lines
+from gazenet.assets.progress_display import LineDisplay
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import sha256_file
 
@@ -43,7 +43,7 @@ def asset(server: Server, kind: str = "good", names: tuple[str, ...] = ("w.pt",)
     return PublishedAsset.model_validate_json(json.dumps({**data, **changes}))
 
 
-def get(wanted: PublishedAsset, folder: Path, mirror: str = "") -> list[Failure]:
+def get(wanted: PublishedAsset, folder: Path, mirror: str = "") -> list[FetchFailure]:
     return fetch([wanted], lambda asset: asset_store.local_path(asset, folder), mirror=mirror)
 
 
@@ -63,7 +63,7 @@ def tarball(files: dict[str, bytes]) -> bytes:
 
 def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_path: Path) -> None:
     wanted, said = asset(server, names=("a.pt", "b.pt")), []
-    assert fetch([wanted], lambda one: asset_store.local_path(one, tmp_path), Lines(said.append)) == []
+    assert fetch([wanted], lambda one: asset_store.local_path(one, tmp_path), LineDisplay(said.append)) == []
     assert names(tmp_path) == ["net.lock.json", "net/a.pt", "net/b.pt"]
     digest = sha256_file(tmp_path / "net" / "a.pt")[:16]
     assert f"net: a.pt: no published hash; sha256 {digest} recorded" in said
@@ -77,7 +77,7 @@ def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_pat
 
 def test_a_plain_address_without_a_hash_is_warned_of_by_name(server: Server, tmp_path: Path) -> None:
     said: list[str] = []
-    fetch([asset(server)], lambda one: asset_store.local_path(one, tmp_path), Lines(said.append))
+    fetch([asset(server)], lambda one: asset_store.local_path(one, tmp_path), LineDisplay(said.append))
     (warning,) = [text for text in said if "warning" in text]
     assert f"{server.base}/good/w.pt is not protected (plain http)" in warning and "w.pt" in warning
     source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
@@ -86,7 +86,7 @@ def test_a_plain_address_without_a_hash_is_warned_of_by_name(server: Server, tmp
     fetch(
         [asset(server, id="known", files=[known])],
         lambda one: asset_store.local_path(one, tmp_path),
-        Lines(said.append),
+        LineDisplay(said.append),
     )
     assert not [text for text in said if "warning" in text]
 
@@ -311,7 +311,7 @@ def test_files_of_a_package(server: Server, tmp_path: Path, monkeypatch: pytest.
 def test_several_come_at_the_same_time_and_failures_stay_apart(server: Server, tmp_path: Path) -> None:
     together = threading.Barrier(3, timeout=5)
 
-    class Meeting(Lines):
+    class Meeting(LineDisplay):
         def meter(self, name: str) -> Any:
             together.wait()
             return super().meter(name)
@@ -341,20 +341,24 @@ def test_convert_needs_ffmpeg_unless_it_is_optional(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path))
     step = {"step": "convert", "what": "*.avi", "into": "sound", "ending": ".wav"}
     with pytest.raises(GazenetError, match="ffmpeg is missing: install it"):
-        post_fetch_steps.run_steps([post_fetch_steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
+        post_fetch_steps.run_steps(
+            [post_fetch_steps.ConvertStep.model_validate(step)], tmp_path, tmp_path, said.append
+        )
     post_fetch_steps.run_steps(
-        [post_fetch_steps.Convert.model_validate({**step, "optional": True})], tmp_path, tmp_path, said.append
+        [post_fetch_steps.ConvertStep.model_validate({**step, "optional": True})], tmp_path, tmp_path, said.append
     )
     assert said == ["left out: sound/*.wav (needs ffmpeg; not read by this project)"]
     program = tmp_path / "ffmpeg"
     program.write_text("#!/bin/sh\nfor last; do :; done\necho done > ${last#file:}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    post_fetch_steps.run_steps([post_fetch_steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
+    post_fetch_steps.run_steps([post_fetch_steps.ConvertStep.model_validate(step)], tmp_path, tmp_path, said.append)
     assert (tmp_path / "sound" / "v.wav").read_text() == "done\n"
     program.write_text("#!/bin/sh\necho 'no such codec' >&2\nexit 1\n")
     with pytest.raises(GazenetError, match=r"v\.avi: cannot be converted to \.wav: no such codec"):
-        post_fetch_steps.run_steps([post_fetch_steps.Convert.model_validate(step)], tmp_path, tmp_path, said.append)
+        post_fetch_steps.run_steps(
+            [post_fetch_steps.ConvertStep.model_validate(step)], tmp_path, tmp_path, said.append
+        )
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ import faults
 import pytest
 
 from gazenet.assets import disk_space
-from gazenet.assets.disk_space import NoRoom
-from gazenet.assets.unpack import Limits, Selection, unpack
+from gazenet.assets.disk_space import DiskFull
+from gazenet.assets.unpack import ArchiveLimits, MemberSelection, unpack
 from gazenet.errors import GazenetError
 
-LIMITS = Limits(1_000_000, 100)
+LIMITS = ArchiveLimits(1_000_000, 100)
 Files = list[tuple[str, bytes]]
 
 
@@ -60,9 +60,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("ending", ["zip", "gz", "xz", "bz2"])
 def test_whole_and_selected(tmp_path: Path, ending: str) -> None:
     path = make(tmp_path / f"a.{ending}", [("root/keep/x", b"1"), ("root/keep/deep/y", b"22"), ("root/other", b"3")])
-    unpack(path, tmp_path / "all", Selection(), LIMITS)
+    unpack(path, tmp_path / "all", MemberSelection(), LIMITS)
     assert contents(tmp_path / "all") == {"root/keep/x": b"1", "root/keep/deep/y": b"22", "root/other": b"3"}
-    unpack(path, tmp_path / "some", Selection("root/keep", 2), LIMITS)
+    unpack(path, tmp_path / "some", MemberSelection("root/keep", 2), LIMITS)
     assert contents(tmp_path / "some") == {"x": b"1", "deep/y": b"22"}
 
 
@@ -71,7 +71,7 @@ def test_whole_and_selected(tmp_path: Path, ending: str) -> None:
 def test_paths_that_lead_out_are_refused(tmp_path: Path, ending: str, name: str) -> None:
     path = make(tmp_path / f"a.{ending}", [("fine", b"1"), (name, b"evil")])
     with pytest.raises(GazenetError, match=r"a\.\w+: member .* leads out of its folder"):
-        unpack(path, tmp_path / "inner" / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "inner" / "out", MemberSelection(), LIMITS)
     assert contents(tmp_path / "inner") == {"out/fine": b"1"}
     assert not Path("/tmp/escaped").exists()
 
@@ -90,7 +90,7 @@ def test_paths_that_lead_out_are_refused(tmp_path: Path, ending: str, name: str)
 def test_links_and_devices_of_tar_are_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
     path = tar(tmp_path / "a.gz", [("fine", b"1")], member)
     with pytest.raises(GazenetError, match="member 'x' is a link or device"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
     assert contents(tmp_path / "out") == {"fine": b"1"}
 
 
@@ -100,7 +100,7 @@ def test_link_of_zip_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(GazenetError, match="member 'x' is a link or device"):
-        unpack(tmp_path / "a.zip", tmp_path / "out", Selection(), LIMITS)
+        unpack(tmp_path / "a.zip", tmp_path / "out", MemberSelection(), LIMITS)
     assert contents(tmp_path / "out") == {}
 
 
@@ -109,10 +109,10 @@ def test_link_of_zip_is_refused(tmp_path: Path) -> None:
 def test_a_name_twice_is_refused(tmp_path: Path, ending: str) -> None:
     path = make(tmp_path / f"a.{ending}", [("x", b"1"), ("x", b"2")])
     with pytest.raises(GazenetError, match="member 'x' is there twice"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
     path = make(tmp_path / f"b.{ending}", [("y", b"1"), ("y/z", b"2")])
     with pytest.raises(GazenetError, match="both a file and a folder"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
 
 @pytest.mark.promise("downloads are verified")
@@ -121,10 +121,10 @@ def test_bombs_are_refused(tmp_path: Path, ending: str) -> None:
     path = make(tmp_path / f"a.{ending}", [("big", bytes(2_000_000))])
     assert path.stat().st_size < 10_000
     with pytest.raises(GazenetError, match="2000000 bytes unpacked, the limit is 1000000"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
     path = make(tmp_path / f"b.{ending}", [(f"f{k}", b"") for k in range(101)])
     with pytest.raises(GazenetError, match="more than 100 members"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
     assert "big" not in contents(tmp_path / "out")
 
 
@@ -133,7 +133,7 @@ def test_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     data = path.read_bytes().replace((2_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     path.write_bytes(data)
     with pytest.raises(GazenetError, match=r"a\.zip: "):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
     assert sum(map(len, contents(tmp_path / "out").values())) <= LIMITS.total_bytes
 
 
@@ -141,7 +141,7 @@ def test_room_is_looked_for_before_unpacking(tmp_path: Path, monkeypatch: pytest
     path = zipped(tmp_path / "a.zip", [("x", bytes(5000))])
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=4000))
     with pytest.raises(GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 bytes more .*, 4000 are free"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
 
 @pytest.mark.parametrize("ending", ["zip", "gz", "xz"])
@@ -151,7 +151,7 @@ def test_damage_is_told(tmp_path: Path, ending: str, keep: int) -> None:
     path = make(tmp_path / f"a.{ending}", [("x", noise)])
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(GazenetError, match=rf"a\.{ending}: (damaged archive|is not a tar, zip or 7z archive)"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
 
 @pytest.mark.parametrize("ending", ["tar", "gz"])
@@ -166,7 +166,7 @@ def test_a_tar_that_ends_between_two_members_is_damaged(tmp_path: Path, ending: 
     cut = buffer.getvalue()[:1024]
     (tmp_path / f"a.{ending}").write_bytes(gzip.compress(cut) if ending == "gz" else cut)
     with pytest.raises(GazenetError, match=r"damaged archive: it ends early"):
-        unpack(tmp_path / f"a.{ending}", tmp_path / "out", Selection(), LIMITS)
+        unpack(tmp_path / f"a.{ending}", tmp_path / "out", MemberSelection(), LIMITS)
 
 
 @pytest.mark.parametrize("ending", ["zip", "gz"])
@@ -174,9 +174,9 @@ def test_a_disk_that_becomes_full_is_told_with_what_is_needed(tmp_path: Path, en
     path = make(tmp_path / f"a.{ending}", [("x", bytes(3000)), ("y", bytes(5000))])
     with (
         faults.inject(at=2, mode="torn"),
-        pytest.raises(NoRoom, match=r": y\): 5000 bytes more are needed, \d+ are free"),
+        pytest.raises(DiskFull, match=r": y\): 5000 bytes more are needed, \d+ are free"),
     ):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
 
 def seven(tmp_path: Path, names: list[str]) -> Path:
@@ -190,7 +190,7 @@ def seven(tmp_path: Path, names: list[str]) -> Path:
 
 
 def test_7z(tmp_path: Path) -> None:
-    unpack(seven(tmp_path, ["v/x", "v/deep/y"]), tmp_path / "out", Selection(), LIMITS)
+    unpack(seven(tmp_path, ["v/x", "v/deep/y"]), tmp_path / "out", MemberSelection(), LIMITS)
     assert contents(tmp_path / "out") == {"v/x": b"content", "v/deep/y": b"content"}
 
 
@@ -199,7 +199,7 @@ def test_damaged_7z(tmp_path: Path, keep: int) -> None:
     path = seven(tmp_path, ["x"])
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(GazenetError, match=r"a\.7z: damaged archive"):
-        unpack(path, tmp_path / "out", Selection(), LIMITS)
+        unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
 
 class FakeSeven:
@@ -256,12 +256,12 @@ def test_hostile_7z(
     monkeypatch.setattr(FakeSeven, "written", written)
     (tmp_path / "a.7z").write_bytes(b"7z\xbc\xaf\x27\x1c rest")
     with pytest.raises(GazenetError, match=said):
-        unpack(tmp_path / "a.7z", tmp_path / "out", Selection(), LIMITS)
+        unpack(tmp_path / "a.7z", tmp_path / "out", MemberSelection(), LIMITS)
 
 
 def test_7z_without_its_library_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "py7zr", None)
     (tmp_path / "a.7z").write_bytes(b"7z\xbc\xaf\x27\x1c rest")
     with pytest.raises(GazenetError, match=r"a\.7z: 7z archives need py7zr: pip install 'gazenet\[sevenzip\]'"):
-        unpack(tmp_path / "a.7z", tmp_path / "out", Selection(), LIMITS)
+        unpack(tmp_path / "a.7z", tmp_path / "out", MemberSelection(), LIMITS)
     shutil.rmtree(tmp_path / "out")

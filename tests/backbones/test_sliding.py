@@ -9,17 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.conv3d_as_2d import (
-    FoldingTime,
-    InSpace,
-    InTime,
-    MirroredInSpace,
-    Pointwise,
+    MirroredSpatialConv,
+    PointwiseConv,
+    SpatialConv,
+    TemporalConv,
+    TimeFoldingConv,
     concatenated,
     max_pool,
 )
-from gazenet.backbones.fold_batch_norm import lean
+from gazenet.backbones.fold_batch_norm import inference_copy
 from gazenet.backbones.s3d import S3D
-from gazenet.backbones.sliding_windows import Beside, Local, Moving, Sliding, SlidingNetwork, Window, declares
+from gazenet.backbones.sliding_windows import (
+    FramewiseLayers,
+    ParallelChains,
+    SlidingLayers,
+    SlidingNetwork,
+    TemporalLayers,
+    WindowFrames,
+    declares,
+)
 from gazenet.backbones.vinet import ViNet
 from gazenet.testing.goldens import filled
 from gazenet.testing.rounding import assert_as_exact
@@ -43,9 +51,9 @@ def frames() -> list[Tensor]:
     return [torch.rand(1, 3, 1, 32, 32, generator=generator) * 2 - 1 for _ in range(48)]
 
 
-def window(stems: list[Tensor], first: int, length: int = 32) -> Window:
+def window(stems: list[Tensor], first: int, length: int = 32) -> WindowFrames:
     """Of a video that holds still before its first frame and after its last one."""
-    return Window(first, [stems[min(max(k, 0), len(stems) - 1)] for k in range(first, first + length)])
+    return WindowFrames(first, [stems[min(max(k, 0), len(stems) - 1)] for k in range(first, first + length)])
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +71,7 @@ def assert_equal_to_windows(
     exact, exact_stems = doubled
     with torch.inference_mode():
         stems, plain_stems = ([network.frame_stem(frame) for frame in frames] for network in (made, plain))
-        sliding = Sliding(made.chains())
+        sliding = SlidingLayers(made.chains())
         for first in firsts:
             wanted = plain.near(torch.cat(window(plain_stems, first).frames, 2))
             best = exact.near(torch.cat(window(exact_stems, first).frames, 2))
@@ -76,7 +84,7 @@ def assert_equal_to_windows(
     [[0, 1, 2, 3], [-31, -30, -29, -15], [15, 16, 17, 40], [0, 7, 8, 12], [9, 3, 4]],
     ids=["one after the other", "before the video", "behind the video", "jumps", "back"],
 )
-@pytest.mark.parametrize("made", [lean, lambda network: network], ids=["lean", "plain"])
+@pytest.mark.parametrize("made", [inference_copy, lambda network: network], ids=["lean", "plain"])
 def test_a_sliding_encoder_gives_what_each_window_gives(made, firsts, encoder: S3D, doubled, frames) -> None:
     assert_equal_to_windows(made(encoder), encoder, doubled, frames, firsts)
 
@@ -97,7 +105,7 @@ def test_what_windows_share_is_computed_once() -> None:
         seen.append(x.shape[2])
         return x[:, :, 2:] + x[:, :, 1:-1] + x[:, :, :-2]
 
-    sliding = Sliding([(Moving(counted, 3, 1, 1), Local(torch.relu))])
+    sliding = SlidingLayers([(TemporalLayers(counted, 3, 1, 1), FramewiseLayers(torch.relu))])
     cells = [torch.full((1, 1, 1, 1, 1), float(k)) for k in range(40)]
     found = [sliding(window(cells, first, 8))[0].flatten().tolist() for first in (0, 1, 2)]
     assert found[2] == [2.0 + 3, *[3.0 * k for k in range(3, 9)], 8.0 + 9]
@@ -106,8 +114,8 @@ def test_what_windows_share_is_computed_once() -> None:
 
 
 def test_chains_beside_each_other_share_what_all_of_them_share() -> None:
-    wide = Moving(lambda x: x[:, :, 2:] + x[:, :, :-2], 3, 1, 1)
-    sliding = Sliding([(Beside(((Local(torch.neg),), (wide,))), Local(torch.neg))])
+    wide = TemporalLayers(lambda x: x[:, :, 2:] + x[:, :, :-2], 3, 1, 1)
+    sliding = SlidingLayers([(ParallelChains(((FramewiseLayers(torch.neg),), (wide,))), FramewiseLayers(torch.neg))])
     cells = [torch.full((1, 1, 1, 1, 1), float(k)) for k in range(9)]
     for first in (0, 1, 2):
         found = sliding(window(cells, first, 6))[0][0, :, :, 0, 0]
@@ -117,8 +125,8 @@ def test_chains_beside_each_other_share_what_all_of_them_share() -> None:
 
 
 def test_what_is_kept_does_not_grow(encoder: S3D, frames: list[Tensor]) -> None:
-    network = lean(encoder)
-    sliding = Sliding(network.chains())
+    network = inference_copy(encoder)
+    sliding = SlidingLayers(network.chains())
     kept = []
     with torch.inference_mode():
         stems = [network.frame_stem(frame) for frame in frames]
@@ -132,10 +140,10 @@ def test_what_is_kept_does_not_grow(encoder: S3D, frames: list[Tensor]) -> None:
 
 def test_a_cell_does_not_depend_on_the_windows_before(encoder: S3D, frames: list[Tensor]) -> None:
     """A resumed run gives the bytes of a complete one."""
-    network = lean(encoder)
+    network = inference_copy(encoder)
     with torch.inference_mode():
         stems = [network.frame_stem(frame) for frame in frames]
-        running, resumed = Sliding(network.chains()), Sliding(network.chains())
+        running, resumed = SlidingLayers(network.chains()), SlidingLayers(network.chains())
         for first in range(6):
             of_all = running(window(stems, first))
         assert all(torch.equal(a, b) for a, b in zip(of_all, resumed(window(stems, 5)), strict=True))
@@ -146,7 +154,7 @@ def test_frames_that_do_not_follow_each_other_share_nothing(frames: list[Tensor]
     run = SlidingNetwork(network, torch.float64)
     clip = [frames[k].double() for k in (3, 3, *range(4, 10), *[9] * 8)]
     with torch.inference_mode():
-        found = run(Window(None, [run.stem(frame) for frame in clip]))
+        found = run(WindowFrames(None, [run.stem(frame) for frame in clip]))
         torch.testing.assert_close(found, network(torch.cat(clip, 2)))
     assert not any(run._shared._known.values())
 
@@ -156,11 +164,11 @@ def test_only_networks_that_say_what_windows_share_slide() -> None:
 
 
 LAYERS = [
-    (nn.Conv3d(6, 5, 1), Pointwise),
-    (nn.Conv3d(6, 5, (1, 3, 3), (1, 2, 2), (0, 1, 1)), InSpace),
-    (nn.Conv3d(6, 5, (3, 1, 1), (2, 1, 1), (1, 0, 0)), InTime),
-    (nn.Conv3d(6, 5, (2, 3, 3), (2, 1, 1), (0, 1, 1)), FoldingTime),
-    (nn.ConvTranspose3d(6, 5, (1, 3, 3), 1, (0, 1, 1)), MirroredInSpace),
+    (nn.Conv3d(6, 5, 1), PointwiseConv),
+    (nn.Conv3d(6, 5, (1, 3, 3), (1, 2, 2), (0, 1, 1)), SpatialConv),
+    (nn.Conv3d(6, 5, (3, 1, 1), (2, 1, 1), (1, 0, 0)), TemporalConv),
+    (nn.Conv3d(6, 5, (2, 3, 3), (2, 1, 1), (0, 1, 1)), TimeFoldingConv),
+    (nn.ConvTranspose3d(6, 5, (1, 3, 3), 1, (0, 1, 1)), MirroredSpatialConv),
     (nn.ConvTranspose3d(6, 5, (1, 4, 4), (1, 2, 2), (0, 1, 1)), None),
     (nn.Upsample(scale_factor=(1, 2, 2), mode="trilinear"), None),
     (nn.MaxPool3d(3, 1, 1), None),
@@ -175,7 +183,7 @@ def test_layers_of_pictures_equal_those_over_space_and_time(layer: nn.Module, ki
     x, layer = torch.randn(batch, 6, 7, 8, 10).double(), copy.deepcopy(layer).double()
     with torch.inference_mode():
         want = layer(x)
-        made = lean(nn.Sequential(layer))
+        made = inference_copy(nn.Sequential(layer))
         assert type(made[0]) is not type(layer) and (kind is None or type(made[0]) is kind)
         for given in (x, x.contiguous(memory_format=torch.channels_last_3d)):
             torch.testing.assert_close(made(given), want)
@@ -184,7 +192,7 @@ def test_layers_of_pictures_equal_those_over_space_and_time(layer: nn.Module, ki
 
 def test_other_layers_stay_as_they_are() -> None:
     layers = nn.Sequential(nn.Conv3d(4, 4, 3, padding=1), nn.Conv3d(4, 4, 1, groups=2), nn.MaxPool3d(2, dilation=2))
-    assert [type(layer) for layer in lean(layers)] == [type(layer) for layer in layers]
+    assert [type(layer) for layer in inference_copy(layers)] == [type(layer) for layer in layers]
 
 
 def test_norms_are_folded_and_weights_shared() -> None:
@@ -192,7 +200,7 @@ def test_norms_are_folded_and_weights_shared() -> None:
     network[1].running_mean.uniform_()
     network[1].running_var.uniform_(0.5, 2)
     network.double().eval()
-    made = lean(network)
+    made = inference_copy(network)
     assert isinstance(made[1], nn.Identity) and made[3].weight is network[3].weight
     x = torch.randn(2, 3, 4, 5, 6).double()
     with torch.inference_mode():

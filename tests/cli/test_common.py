@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.cli.command import Parser, check_device, enter_working_dir, execute, print_table
+from gazenet.cli.command import CommandParser, check_device, enter_working_dir, execute, print_table
 from gazenet.errors import MediaError, UsageError
 
 
-def parser() -> Parser:
-    made = Parser("gasp_test", "A test.", "  gasp_test --number 3")
+def parser() -> CommandParser:
+    made = CommandParser("gasp_test", "A test.", "  gasp_test --number 3")
     made.add_argument("--number", type=int)
     made.add_argument("--working_dir")
     return made

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gazenet.cli import evaluate
-from gazenet.maps.frame_folders import PublishedWriter
+from gazenet.maps.frame_folders import FrameFolderWriter
 from gazenet.metrics import torchmetrics_objects
 
 SIZE, SHAPE = (36, 64), (9, 16)
@@ -138,7 +138,7 @@ def test_wrong_requests(here: Path, argv: list[str], said: str, capsys: pytest.C
 def cached(here: Path) -> Path:
     """Predictions for two videos of a per-frame cache, and a table that lists one of them."""
     for k, video in enumerate(("a", "b")):
-        writer = PublishedWriter(here / "cache", "diem", video, size=None)
+        writer = FrameFolderWriter(here / "cache", "diem", video, size=None)
         spot = np.zeros(SIZE, np.uint8)
         spot[16:20, 32 + 8 * k : 36 + 8 * k] = 255
         for frame in range(4):

@@ -13,7 +13,7 @@ from gazenet.cli import export
 from gazenet.cues.exportable import Exportable
 from gazenet.errors import UsageError
 from gazenet.export import tensorrt_build
-from gazenet.export.export_subject import Subject, extractor_subject, integrator_subject
+from gazenet.export.export_subject import ExportSubject, extractor_subject, integrator_subject
 from gazenet.export.onnx_export import run_onnx
 
 
@@ -51,7 +51,7 @@ def test_half_precision_and_a_fixed_batch(here: Path) -> None:
 
 def test_a_batch_of_any_size_repeats_the_examples() -> None:
     lent = Exportable(nn.Identity(), (torch.arange(2.0),))
-    subject = Subject("same", lent).with_batch(3)
+    subject = ExportSubject("same", lent).with_batch(3)
     assert subject.whole.examples[0].tolist() == [0, 1, 0] and not subject.whole.free_batch
     with pytest.raises(UsageError, match="same: takes a batch of 3 only; leave --batch out"):
         subject.with_batch(2)

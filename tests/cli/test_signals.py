@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.cli.command import Parser, execute
+from gazenet.cli.command import CommandParser, execute
 from gazenet.errors import GazenetError, Terminated
 
 WORK = """
@@ -94,7 +94,7 @@ def test_the_signal_is_told_whatever_a_library_makes_of_it(
         return 0
 
     before = signal.getsignal(signal.SIGTERM)
-    assert execute(Parser("gasp_test", ""), work, []) == 143
+    assert execute(CommandParser("gasp_test", ""), work, []) == 143
     assert capsys.readouterr().err.startswith("gasp_test: ended by SIGTERM; ")
     assert signal.getsignal(signal.SIGTERM) is before, "a call from another program leaves its handlers"
 

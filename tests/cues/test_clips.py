@@ -10,8 +10,8 @@ from PIL import Image
 
 from gazenet.cues.extractor import Windows
 from gazenet.cues.frame_clips import (
-    PerFrame,
-    Preparation,
+    FrameResults,
+    Preprocessing,
     causal_offsets,
     published_offsets,
     published_positions,
@@ -63,7 +63,7 @@ def test_each_method_is_that_of_its_library(picture: np.ndarray) -> None:
 
 
 def test_a_prepared_picture_has_the_mean_and_deviation_taken_off(picture: np.ndarray) -> None:
-    found = Preparation((40, 60), (0.5, 0.25, 0.0), (0.5, 0.5, 2.0))(picture)
+    found = Preprocessing((40, 60), (0.5, 0.25, 0.0), (0.5, 0.5, 2.0))(picture)
     assert found.shape == (3, 40, 60) and found.dtype == np.float32
     np.testing.assert_allclose(found[0], picture[..., 0] / 127.5 - 1, atol=1e-6)
     np.testing.assert_allclose(found[2], picture[..., 2] / 510, atol=1e-6)
@@ -84,7 +84,7 @@ def test_a_frame_is_computed_once_for_all_clips() -> None:
         made.append(int(picture[0, 0, 0]))
         return made[-1]
 
-    per_frame = PerFrame(number)
+    per_frame = FrameResults(number)
     batch = windows([1, 2, 3], 4)
     clips = [per_frame.clip(batch, b, [-3, -2, -1, 0]) for b in range(3)]
     assert clips == [[0, 0, 0, 1], [0, 0, 1, 2], [0, 1, 2, 3]]

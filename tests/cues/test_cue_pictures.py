@@ -17,7 +17,7 @@ from gazenet.cues.extractor_spec import ExtractorSpec, WindowSpec
 from gazenet.cues.runner import CueRunner
 from gazenet.errors import PluginError
 from gazenet.testing.fakes import entry_of
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 
 def of_index(windows: Windows) -> list[np.ndarray]:
@@ -60,7 +60,7 @@ def runner_of(cls: type[Any], **parameters: str) -> CueRunner:
 
 def run(cls: type[Any], frames: int = 20, **parameters: str) -> list[np.ndarray]:
     """The pictures of every chunk of eight frames."""
-    runner, video = runner_of(cls, **parameters), MadeUpVideo(frames)
+    runner, video = runner_of(cls, **parameters), SyntheticVideo(frames)
     runner.begin(video.context())
     chunks = range(-(-frames // 8))
     for k in chunks:
@@ -115,7 +115,7 @@ def test_what_is_no_picture_is_refused(pictures: Callable[[Windows], Any], messa
 
 
 def test_pictures_are_asked_for_before_the_maps() -> None:
-    runner, video = runner_of(painter(of_index)), MadeUpVideo(16)
+    runner, video = runner_of(painter(of_index)), SyntheticVideo(16)
     runner.begin(video.context())
     with pytest.raises(ValueError, match="chunk 0 is not ready"):
         runner.pictures(0, 15)

@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazenet.cues.external.program import Program, ProgramError
-from gazenet.cues.external.program_extractor import External
+from gazenet.cues.external.program_extractor import ProgramExtractor
 from gazenet.cues.external.protocol import ProtocolError, line, parse, payload_size
 from gazenet.cues.extractor import Face, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.errors import PluginError, UsageError
 from gazenet.testing.conformance import run
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 BRIGHT = """
 import numpy as np
@@ -91,7 +91,7 @@ for text in iter(sys.stdin.buffer.readline, b""):
 """
 
 
-class Probe(External):
+class Probe(ProgramExtractor):
     spec = ExtractorSpec(
         name="probe",
         summary="A program",
@@ -140,8 +140,8 @@ def bright(tmp_path: Path) -> str:
 
 def test_a_python_program_is_an_extractor_like_any_other(bright: str) -> None:
     spec = Probe.spec.model_copy(update={"parameters": {**Probe.spec.parameters, "command": bright}})
-    entry = Entry("probe", spec, "tests", lambda: Probe)
-    video = MadeUpVideo(frames=9)
+    entry = PluginEntry("probe", spec, "tests", lambda: Probe)
+    video = SyntheticVideo(frames=9)
     maps, records = run(entry, video)
     assert [record["frame"] for record in records] == list(range(9))
     for k in (0, 5, 8):
@@ -318,7 +318,7 @@ def test_the_bundled_one_asks_for_a_command() -> None:
     entry = get("external")
     assert entry.spec.checkpoints == ("files",)
     with pytest.raises(UsageError, match="command is empty"):
-        run(entry, MadeUpVideo(frames=1))
+        run(entry, SyntheticVideo(frames=1))
 
 
 @given(st.binary(max_size=80))

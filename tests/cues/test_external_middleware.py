@@ -126,7 +126,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
 
     from gazenet.cues.registry import get
     from gazenet.testing.conformance import Entry, run
-    from gazenet.testing.synthetic import MadeUpVideo
+    from gazenet.testing.synthetic import SyntheticVideo
 
     for name, port in start.ports.items():
         monkeypatch.setenv(name, port)
@@ -143,7 +143,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
     command = f"{sys.executable} -m gazenet.cues.external.bridge --topic /gazenet/bridge --timeout 20"
     parameters = {**entry.spec.parameters, "command": command, "timeout": 30.0}
     spec = entry.spec.model_copy(update={"parameters": parameters})
-    video = MadeUpVideo(frames=3)
+    video = SyntheticVideo(frames=3)
     maps, records = run(Entry(entry.name, spec, entry.distribution, entry.load), video)
     assert [record["frame"] for record in records] == [0, 1, 2]
     brightness = [torch.tensor(video.image(k)).float().mean().item() for k in range(3)]
@@ -155,20 +155,20 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
     [("gazenet", "zeromq", "begins with '/'"), ("/gazenet", "pigeons", "not usable here; known: .*zeromq")],
 )
 def test_wrong_topics_and_middlewares(topic: str, middleware: str, said: str) -> None:
-    from gazenet.cues.external.middleware import hearer, speaker
+    from gazenet.cues.external.middleware import publisher, subscriber
 
     pytest.importorskip("wrapyfi", reason="Wrapyfi is not installed")
-    for make in (hearer, speaker):
+    for make in (subscriber, publisher):
         with pytest.raises(UsageError, match=said):
             make(topic, middleware)
 
 
 def test_without_wrapyfi_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gazenet.cues.external.middleware import speaker
+    from gazenet.cues.external.middleware import publisher
 
     monkeypatch.setitem(sys.modules, "wrapyfi.connect", None)
     with pytest.raises(UsageError, match=r"pip install 'gazenet\[middleware\]'"):
-        speaker("/gazenet/target")
+        publisher("/gazenet/target")
 
 
 SENDER = """

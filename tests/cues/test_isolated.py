@@ -21,7 +21,7 @@ from gazenet.errors import PluginError, UsageError
 from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import run
 from gazenet.testing.fakes import write_distribution
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from tests.clips import make_clip
 
 SOURCE = '''
@@ -141,16 +141,16 @@ def test_videos_and_maps_survive_the_wire() -> None:
 @pytest.mark.slow
 def test_the_maps_are_those_of_this_process(site: Path) -> None:
     torch.manual_seed(11)
-    here, told = run(get("everything"), MadeUpVideo())
+    here, told = run(get("everything"), SyntheticVideo())
     torch.manual_seed(11)
-    apart, told_apart = run(isolated(get("everything"), 300), MadeUpVideo())
+    apart, told_apart = run(isolated(get("everything"), 300), SyntheticVideo())
     assert np.array_equal(here, apart) and told == told_apart and here.std() > 0
 
 
 @pytest.mark.slow
 def test_missing_weights_are_a_wrong_request(site: Path) -> None:
     with pytest.raises(UsageError, match="its weights are missing; run: something"):
-        run(isolated(get("weightless"), 300), MadeUpVideo(frames=1))
+        run(isolated(get("weightless"), 300), SyntheticVideo(frames=1))
 
 
 def test_another_backend_is_refused() -> None:
@@ -211,4 +211,4 @@ def test_after_a_death_in_the_run_the_next_one_names_the_plugin_and_keeps_what_w
 def test_an_answer_that_is_none_is_told(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "COMMAND", f"{sys.executable} -c pass")
     with pytest.raises(PluginError, match="deadly: loading: its process ended with exit code 0"):
-        run(isolated(get("deadly"), 30), MadeUpVideo(frames=1))
+        run(isolated(get("deadly"), 30), SyntheticVideo(frames=1))

@@ -10,8 +10,8 @@ import torch
 
 from gazenet.cues.colour_pictures import blended, jet, wrapped
 from gazenet.cues.faces.face_crops import cut, enlarged, pixel_box, scaled
-from gazenet.cues.faces.nms import kept
-from gazenet.cues.window_cache import FrameMemo
+from gazenet.cues.faces.nms import nms
+from gazenet.cues.window_cache import FrameCache
 from gazenet.testing.goldens import find, judge
 
 
@@ -40,15 +40,15 @@ BOXES = np.array([[0, 0, 10, 10], [0, 0, 10, 5], [20, 20, 30, 30], [0, 0, 10, 10
 
 def test_overlapping_boxes_go_and_the_first_of_equals_stays() -> None:
     scores = np.array([0.9, 0.8, 0.95, 0.9])
-    assert kept(BOXES, scores, 0.5) == [2, 0, 1]
-    assert kept(BOXES, scores, 0.49) == [2, 0]
-    assert kept(BOXES, scores, 0.5, smaller=True) == [2, 0]
-    assert kept(BOXES[:0], scores[:0], 0.5) == []
+    assert nms(BOXES, scores, 0.5) == [2, 0, 1]
+    assert nms(BOXES, scores, 0.49) == [2, 0]
+    assert nms(BOXES, scores, 0.5, smaller=True) == [2, 0]
+    assert nms(BOXES[:0], scores[:0], 0.5) == []
 
 
 def test_pixel_indices_make_boxes_longer() -> None:
     boxes, scores = np.array([[0, 0, 0, 0], [0, 0, 0, 1]], np.float32), np.array([0.5, 0.4])
-    assert kept(boxes, scores, 0.5, pixel=1) == [0, 1] and kept(boxes, scores, 0.4, pixel=1) == [0]
+    assert nms(boxes, scores, 0.5, pixel=1) == [0, 1] and nms(boxes, scores, 0.4, pixel=1) == [0]
 
 
 def test_bytes_wrap_and_what_is_no_number_is_dark() -> None:
@@ -63,7 +63,7 @@ def test_jet_runs_from_dark_blue_to_dark_red() -> None:
 
 def test_values_are_made_once_and_forgotten_in_order() -> None:
     made: list[str] = []
-    memo: FrameMemo[str] = FrameMemo()
+    memo: FrameCache[str] = FrameCache()
 
     def ask(frame: int, key: str) -> str:
         return memo.get(frame, key, lambda: made.append(f"{frame}{key}") or f"{frame}{key}")
@@ -79,7 +79,7 @@ def test_values_are_made_once_and_forgotten_in_order() -> None:
 
 
 def test_what_fails_is_not_remembered() -> None:
-    memo: FrameMemo[int] = FrameMemo()
+    memo: FrameCache[int] = FrameCache()
     with pytest.raises(ZeroDivisionError):
         memo.get(0, None, lambda: 1 // 0)
     assert memo.get(0, None, lambda: 7) == 7

@@ -12,7 +12,7 @@ import pytest
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import EXTRACTORS, discover, get, noun_of
 from gazenet.errors import PluginError, UsageError
-from gazenet.guard.exception_text import one_line
+from gazenet.guard.exception_text import first_line_of
 from gazenet.testing.fakes import write_distribution
 
 GROUP = "gazenet.made_up_things"
@@ -167,9 +167,9 @@ def test_an_empty_group_is_no_error() -> None:
 
 def test_nouns_and_lines() -> None:
     assert (noun_of(EXTRACTORS), noun_of("gazenet.face_detectors")) == ("extractor", "face detector")
-    assert one_line(ValueError("a\n  b")) == "ValueError: a b"
-    assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"
-    assert len(one_line(ValueError("x" * 1000))) < 320
+    assert first_line_of(ValueError("a\n  b")) == "ValueError: a b"
+    assert first_line_of(KeyboardInterrupt()) == "KeyboardInterrupt"
+    assert len(first_line_of(ValueError("x" * 1000))) < 320
 
 
 def test_listing_what_is_installed_imports_nothing_heavy() -> None:

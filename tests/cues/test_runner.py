@@ -15,7 +15,7 @@ from gazenet.cues.interpolate import interpolate, quantise
 from gazenet.cues.runner import CueRunner, neutral_map
 from gazenet.errors import PluginError, UsageError
 from gazenet.testing.fakes import entry_of
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 SIZE = (6, 8)
 
@@ -71,7 +71,7 @@ def batches_of(runner: CueRunner) -> list[list[int]]:
 class Growing:
     """A source whose frames arrive one by one; asking for one that is not there, or gone, is an error."""
 
-    def __init__(self, video: MadeUpVideo) -> None:
+    def __init__(self, video: SyntheticVideo) -> None:
         self.video, self.decoded, self.oldest = video, 0, 0
 
     def _at(self, index: int) -> int:
@@ -93,7 +93,7 @@ class Growing:
 
 def stream(runner: CueRunner, frames: int, first: int = 0) -> tuple[Any, list[dict[str, Any]]]:
     """Drives a runner as the pipeline does: frames arrive singly, the end is known last, old frames are dropped."""
-    source = Growing(MadeUpVideo(frames=frames, size=(12, 16)))
+    source = Growing(SyntheticVideo(frames=frames, size=(12, 16)))
     runner.begin(source.video.context())
     block, chunk = runner.first_block(first), first
     maps, records = [], []
@@ -116,7 +116,7 @@ def stream(runner: CueRunner, frames: int, first: int = 0) -> tuple[Any, list[di
 
 def expected(window: WindowSpec, stride: int, frames: int) -> Any:
     """The maps by the definition, frame by frame and without chunks."""
-    video = MadeUpVideo(frames=frames, size=(12, 16))
+    video = SyntheticVideo(frames=frames, size=(12, 16))
     anchors = {}
     for anchor in range(0, frames, stride):
         rows = [min(max(i, 0), frames - 1) for i in range(anchor - window.before, anchor + window.after + 1)]
@@ -167,7 +167,7 @@ def test_a_resumed_run_gives_the_same_bytes(window: WindowSpec, stride: int, chu
 
 def test_batches_are_composed_the_same_way_whenever_a_block_is_computed() -> None:
     probe = made(brightness, input=InputSpec(height=12, width=16), batch=3)
-    runner, video = runner_of(probe, stride=2, chunk=16), MadeUpVideo(frames=40, size=(12, 16))
+    runner, video = runner_of(probe, stride=2, chunk=16), SyntheticVideo(frames=40, size=(12, 16))
     runner.begin(video.context())
     for k in (0, 1, 1, 2):
         runner.compute_block(k, 39, video)
@@ -178,7 +178,7 @@ def test_batches_are_composed_the_same_way_whenever_a_block_is_computed() -> Non
 def test_memory_stays_bounded() -> None:
     runner, video = (
         runner_of(made(brightness, input=InputSpec(height=12, width=16)), stride=3, chunk=8),
-        MadeUpVideo(400),
+        SyntheticVideo(400),
     )
     runner.begin(video.context())
     held = []
@@ -193,7 +193,7 @@ def test_memory_stays_bounded() -> None:
 def test_a_chunk_waits_for_the_anchor_after_it() -> None:
     runner, video = (
         runner_of(made(brightness, input=InputSpec(height=12, width=16)), stride=3, chunk=8),
-        MadeUpVideo(20),
+        SyntheticVideo(20),
     )
     runner.begin(video.context())
     runner.compute_block(0, None, video)
@@ -223,7 +223,7 @@ def test_a_second_video_starts_anew_and_may_have_other_maps() -> None:
     def half(self: Any, windows: Windows) -> CueMaps:
         return CueMaps(torch.full((len(windows), *windows.map_size), 0.5))
 
-    runner, video = runner_of(made(half)), MadeUpVideo(frames=3)
+    runner, video = runner_of(made(half)), SyntheticVideo(frames=3)
     runner.begin(video.context())
     runner.compute_block(0, 2, video)
     runner.begin(video.context(), (3, 5))
@@ -236,7 +236,7 @@ def test_a_second_video_starts_anew_and_may_have_other_maps() -> None:
 def test_sound_reaches_only_who_asks() -> None:
     for needs, heard in ((Needs(), False), (Needs(audio=True), True)):
         runner = runner_of(made(brightness, needs=needs))
-        runner.begin(MadeUpVideo(frames=3).context())
+        runner.begin(SyntheticVideo(frames=3).context())
         assert (runner._extractor.video.waveform is not None) is heard  # type: ignore[union-attr]
 
 
@@ -265,9 +265,9 @@ def test_faults_before_the_first_frame_name_the_plugin() -> None:
         runner_of(Unloadable)
     Unloadable.load = lambda *_: None
     with pytest.raises(PluginError, match=r"^probe: beginning a video: RuntimeError: bad file$"):
-        runner_of(Unloadable).begin(MadeUpVideo(3).context())
+        runner_of(Unloadable).begin(SyntheticVideo(3).context())
     with pytest.raises(RuntimeError, match="begin comes before compute_block"):
-        runner_of(made(brightness)).compute_block(0, 2, MadeUpVideo(3))
+        runner_of(made(brightness)).compute_block(0, 2, SyntheticVideo(3))
 
 
 def maps_of(windows: Windows) -> torch.Tensor:
@@ -317,7 +317,7 @@ WRONG: dict[str, tuple[Callable[[Any, Windows], Any], str]] = {
 @pytest.mark.parametrize("fault", WRONG)
 def test_nothing_wrong_passes_the_border(fault: str) -> None:
     extract, reason = WRONG[fault]
-    runner, video = runner_of(made(extract), chunk=4), MadeUpVideo(frames=8)
+    runner, video = runner_of(made(extract), chunk=4), SyntheticVideo(frames=8)
     runner.begin(video.context())
     with pytest.raises(PluginError, match=f"^probe: .*{reason}") as error:
         runner.compute_block(1, 7, video)
@@ -331,7 +331,7 @@ def test_a_tiny_overshoot_is_clipped_and_half_precision_is_welcome() -> None:
         return CueMaps(maps.double())
 
     for extract in (edges, lambda s, w: CueMaps(maps_of(w).half())):
-        runner, video = runner_of(made(extract)), MadeUpVideo(frames=2)
+        runner, video = runner_of(made(extract)), SyntheticVideo(frames=2)
         runner.begin(video.context())
         runner.compute_block(0, 1, video)
         maps, _ = runner.take(0, 1)
@@ -341,7 +341,7 @@ def test_a_tiny_overshoot_is_clipped_and_half_precision_is_welcome() -> None:
 
 
 def test_records_are_what_json_returns() -> None:
-    runner, video = runner_of(made(told({"pair": (1, 2), 3: "x"}))), MadeUpVideo(frames=6)
+    runner, video = runner_of(made(told({"pair": (1, 2), 3: "x"}))), SyntheticVideo(frames=6)
     runner.begin(video.context())
     runner.compute_block(0, 5, video)
     assert runner.take(0, 5)[1][5] == {"pair": [1, 2], "3": "x"}
@@ -354,7 +354,7 @@ def test_gradients_are_off_while_a_plugin_works() -> None:
         seen.append(torch.is_grad_enabled())
         return CueMaps(maps_of(windows))
 
-    runner, video = runner_of(made(extract)), MadeUpVideo(frames=1)
+    runner, video = runner_of(made(extract)), SyntheticVideo(frames=1)
     runner.begin(video.context())
     runner.compute_block(0, 0, video)
     assert seen == [False] and torch.is_grad_enabled()

@@ -8,7 +8,7 @@ import torch
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.windows import WindowBuilder, crop_face, input_size, resize
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def spec(**more: object) -> ExtractorSpec:
     )
 
 
-def build(wanted: ExtractorSpec, video: MadeUpVideo, anchors: list[int], last: int | None):  # type: ignore[no-untyped-def]
+def build(wanted: ExtractorSpec, video: SyntheticVideo, anchors: list[int], last: int | None):  # type: ignore[no-untyped-def]
     return WindowBuilder(wanted, torch.device("cpu"), video.context(), (9, 16)).build(anchors, last, video)
 
 
 def test_windows_hold_the_frames_around_each_anchor_clamped_at_the_ends() -> None:
-    video = MadeUpVideo(frames=6)
+    video = SyntheticVideo(frames=6)
     wanted = spec(window=WindowSpec(before=2, after=1), input=InputSpec(height=72, width=128))
     windows = build(wanted, video, [0, 3, 5], 5)
     assert windows.frames.shape == (3, 4, 3, 72, 128) and windows.frames.dtype == torch.uint8
@@ -81,23 +81,23 @@ def test_windows_hold_the_frames_around_each_anchor_clamped_at_the_ends() -> Non
 
 
 def test_only_what_is_asked_for_is_given() -> None:
-    windows = build(spec(), MadeUpVideo(frames=2), [0, 1], 1)
+    windows = build(spec(), SyntheticVideo(frames=2), [0, 1], 1)
     assert windows.frames is None and windows.faces == [] and windows.maps == {}
 
 
 def test_crops_come_with_the_faces_of_the_anchor_only() -> None:
     wanted = spec(window=WindowSpec(before=1), needs=Needs(faces=True, face_crops=24))
-    windows = build(wanted, MadeUpVideo(frames=3, crop=40), [1], 2)
+    windows = build(wanted, SyntheticVideo(frames=3, crop=40), [1], 2)
     before, anchor = windows.faces[0]
     assert [face.crop for face in before] == [None, None]
     assert [face.crop.shape for face in anchor] == [(24, 24, 3), (24, 24, 3)]
     with pytest.raises(ValueError, match="frame 1: the face of track 0 comes without the crop"):
-        build(wanted, MadeUpVideo(frames=3), [1], 2)
+        build(wanted, SyntheticVideo(frames=3), [1], 2)
 
 
 def test_maps_of_others_are_those_of_the_anchors_in_0_to_1() -> None:
     maps = [np.full((9, 16), 51 * index, np.uint8) for index in range(3)]
-    windows = build(spec(needs=Needs(maps=("other",))), MadeUpVideo(frames=3, maps={"other": maps}), [0, 2], 2)
+    windows = build(spec(needs=Needs(maps=("other",))), SyntheticVideo(frames=3, maps={"other": maps}), [0, 2], 2)
     assert windows.maps["other"].shape == (2, 9, 16) and windows.maps["other"].dtype == torch.float32
     assert torch.allclose(windows.maps["other"][:, 0, 0], torch.tensor([0.0, 0.4]))
 
@@ -105,7 +105,7 @@ def test_maps_of_others_are_those_of_the_anchors_in_0_to_1() -> None:
 def test_a_frame_that_windows_share_is_asked_for_once() -> None:
     asked: list[int] = []
 
-    class Counting(MadeUpVideo):
+    class Counting(SyntheticVideo):
         def image(self, index: int) -> np.ndarray:
             asked.append(index)
             return super().image(index)

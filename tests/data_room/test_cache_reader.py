@@ -16,7 +16,7 @@ from gazenet.data.dataset import open_dataset
 from gazenet.data.grouped_frames import GroupedFrames
 from gazenet.data.stavis import fixation_picture, postprocess_get_from_stavis
 from gazenet.errors import CacheError, UsageError
-from gazenet.maps.frame_folders import PublishedWriter, frame_file
+from gazenet.maps.frame_folders import FrameFolderWriter, frame_file
 
 FRAMES, SIDE = 20, 100
 CUES = ("dave", "esr9", "vidgaze", "gaze360")
@@ -32,7 +32,7 @@ def spots(frame: int) -> np.ndarray:
 
 def make_cache(root: Path, dataset: str = "coutrot1", video: str = "clip_1", frames: int = FRAMES) -> Path:
     """As downloaded: no esr9 in the first four frames, no ground truth in the third."""
-    writer = PublishedWriter(root, dataset, video, size=None)
+    writer = FrameFolderWriter(root, dataset, video, size=None)
     for k in range(frames):
         writer.write(k, "captured", np.full((SIDE, SIDE), 10 * k + 5, np.uint8))
         for cue in CUES:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gazenet.data.density import Spread, Viewing, density
+from gazenet.data.density import GaussianWidth, ViewingConditions, density
 from gazenet.data.drawn_truth import PublishedFixations, published_density, published_fixations
 
 SIZE = (12, 16)
@@ -67,27 +67,27 @@ def test_weights_are_heights() -> None:
 
 
 def test_spread_in_pixels_and_degrees() -> None:
-    assert Spread(20.0).pixels(300) == 20.0
-    assert Spread(20.0, reference_width=600).pixels(300) == 10.0
-    filling = Viewing(screen_cm=40.0, distance_cm=60.0)
+    assert GaussianWidth(20.0).pixels(300) == 20.0
+    assert GaussianWidth(20.0, reference_width=600).pixels(300) == 10.0
+    filling = ViewingConditions(screen_cm=40.0, distance_cm=60.0)
     one = 2 * 60 * math.tan(math.radians(0.5))
-    assert Spread(1.0, "degrees", viewing=filling).pixels(800) == pytest.approx(one * 800 / 40)
-    shown = Viewing(40.0, 60.0, screen_pixels=1280)
-    assert Spread(1.0, "degrees", viewing=shown).pixels(800) == pytest.approx(one * 1280 / 40)
+    assert GaussianWidth(1.0, "degrees", viewing=filling).pixels(800) == pytest.approx(one * 800 / 40)
+    shown = ViewingConditions(40.0, 60.0, screen_pixels=1280)
+    assert GaussianWidth(1.0, "degrees", viewing=shown).pixels(800) == pytest.approx(one * 1280 / 40)
     with pytest.raises(ValueError, match="needs the width of the screen"):
-        Spread(1.0, "degrees")
+        GaussianWidth(1.0, "degrees")
     with pytest.raises(ValueError, match="must be positive"):
-        Spread(0.0)
+        GaussianWidth(0.0)
     with pytest.raises(ValueError, match="must be positive"):
-        Viewing(40.0, -1.0)
+        ViewingConditions(40.0, -1.0)
 
 
 def test_a_field_of_view_is_a_screen_at_a_distance() -> None:
     view = 2 * math.degrees(math.atan(20 / 60))
-    seen, spanning = Viewing(screen_cm=40.0, distance_cm=60.0), Viewing.spanning(view)
+    seen, spanning = ViewingConditions(screen_cm=40.0, distance_cm=60.0), ViewingConditions.spanning(view)
     assert spanning.pixels(1.5, 1280) == pytest.approx(seen.pixels(1.5, 1280))
     # All of it is the frame's width.
     assert spanning.pixels(view, 640) == pytest.approx(640)
     for wrong in (0, 180, -3):
         with pytest.raises(ValueError, match="between 0 and 180"):
-            Viewing.spanning(wrong)
+            ViewingConditions.spanning(wrong)

@@ -12,7 +12,7 @@ import scipy.io
 
 from gazenet.data.coutrot import Coutrot1
 from gazenet.data.dataset import open_dataset, sigma_of
-from gazenet.data.density import Spread, Viewing
+from gazenet.data.density import GaussianWidth, ViewingConditions
 from gazenet.data.diem import Diem, read_events
 from gazenet.data.framewise import FrameTable, FrameVideo, from_grid
 from gazenet.data.mvva import Mvva
@@ -51,7 +51,7 @@ def test_sigma_is_in_proportion_or_constant_or_an_angle(tmp_path: Path) -> None:
     item = corrected.items()[0]
     assert sigma_of(corrected, item) == pytest.approx(20 * 64 / 720)
     assert sigma_of(published, item) == 20.0
-    seen = Spread(1.0, "degrees", viewing=Viewing(screen_cm=64.0, distance_cm=57.3))
+    seen = GaussianWidth(1.0, "degrees", viewing=ViewingConditions(screen_cm=64.0, distance_cm=57.3))
     assert sigma_of(Coutrot1(root, spread=seen), item) == pytest.approx(1.0, rel=1e-3)
 
 

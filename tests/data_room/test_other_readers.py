@@ -13,7 +13,7 @@ import scipy.io
 from gazenet.data.dataset import open_dataset, sigma_of
 from gazenet.data.fairplay import FairPlay
 from gazenet.data.findwho import FindWho, read_rates
-from gazenet.data.wtmsimgaze import Conditions, WtmSimGaze, read_conditions
+from gazenet.data.wtmsimgaze import StudyConditions, WtmSimGaze, read_conditions
 from gazenet.errors import UsageError
 
 # subject, video, start ms, duration ms, x, y
@@ -157,10 +157,10 @@ def test_gaze_study_conditions(tmp_path: Path) -> None:
         raw.clip(tmp_path / "videos" / f"{name}.mp4", frames=2)
     found = {item.name: item.conditions for item in WtmSimGaze(tmp_path).items()}
     assert found == {
-        "LL-100-700": Conditions("left", "left", "congruent"),
-        "neutral_gaze_center_sound_left": Conditions("left", "normal", "neutral"),
-        "inc_gaze_left_sound_right": Conditions("right", "left", "incongruent"),
-        "con_gaze_left_sound_left": Conditions("left", "left", "congruent"),
+        "LL-100-700": StudyConditions("left", "left", "congruent"),
+        "neutral_gaze_center_sound_left": StudyConditions("left", "normal", "neutral"),
+        "inc_gaze_left_sound_right": StudyConditions("right", "left", "incongruent"),
+        "con_gaze_left_sound_left": StudyConditions("left", "left", "congruent"),
         "x": None,
     }
     published = {item.name: item.conditions for item in WtmSimGaze(tmp_path, "published").items()}
@@ -170,9 +170,9 @@ def test_gaze_study_conditions(tmp_path: Path) -> None:
 
 
 def test_mirroring_swaps_what_is_seen_but_not_what_is_heard() -> None:
-    assert Conditions("left", "left", "congruent").mirrored() == Conditions("left", "right", "incongruent")
-    assert Conditions("left", "right", "incongruent").mirrored() == Conditions("left", "left", "congruent")
-    assert Conditions("right", "normal", "neutral").mirrored() == Conditions("right", "normal", "neutral")
+    assert StudyConditions("left", "left", "congruent").mirrored() == StudyConditions("left", "right", "incongruent")
+    assert StudyConditions("left", "right", "incongruent").mirrored() == StudyConditions("left", "left", "congruent")
+    assert StudyConditions("right", "normal", "neutral").mirrored() == StudyConditions("right", "normal", "neutral")
 
 
 def test_gaze_study_table_of_its_own(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_gaze_study_table_of_its_own(tmp_path: Path) -> None:
     table = tmp_path / "video_conditions.csv"
     header = "video_id,auditory_localization,visualcue_localization,conditions_congruency"
     table.write_text(f"{header}\nmine,left,normal,neutral\n")
-    assert WtmSimGaze(tmp_path).items()[0].conditions == Conditions("left", "normal", "neutral")
+    assert WtmSimGaze(tmp_path).items()[0].conditions == StudyConditions("left", "normal", "neutral")
     with pytest.raises(UsageError, match=r"t\.csv: column conditions_congruency is missing"):
         read_conditions(header.rsplit(",", 1)[0] + "\n", "t.csv")
 
@@ -193,7 +193,7 @@ def test_real_gaze_study_clips(test_data: Path, tmp_path: Path) -> None:
     (tmp_path / "videos").symlink_to(clips[0].parent)
     items = {item.name: item for item in WtmSimGaze(tmp_path).items()}
     assert {items[clip.stem].conditions for clip in clips} == {
-        Conditions("left", "normal", "neutral"),
-        Conditions("right", "normal", "neutral"),
+        StudyConditions("left", "normal", "neutral"),
+        StudyConditions("right", "normal", "neutral"),
     }
     assert min(items[clips[0].stem].size) > 100

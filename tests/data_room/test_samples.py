@@ -16,13 +16,13 @@ from gazenet.data.density import density, peak_one
 from gazenet.data.drawn_truth import PictureFixations, PublishedFixations
 from gazenet.data.findwho import FindWhoVideo
 from gazenet.data.fixations import Fixations, FrameFixations
-from gazenet.data.image_datasets import Still
-from gazenet.data.window_samples import Draws, Geometry, SampleShape, WindowSamples, draw_geometry
+from gazenet.data.image_datasets import StillPicture
+from gazenet.data.window_samples import DrawOrder, GeometryChange, SampleShape, WindowSamples, draw_geometry
 from gazenet.errors import UsageError
 from gazenet.maps.map_store import MapKey, MapStore
 
 SIZE, SHAPE = (90, 160), (36, 64)
-MIRRORED = Geometry(True)
+MIRRORED = GeometryChange(True)
 
 
 def table(points: np.ndarray, frames: int) -> Fixations:
@@ -46,12 +46,14 @@ def samples(
 ) -> WindowSamples:
     targets = [one.targets(1, 1) for one in clips]
     return WindowSamples(
-        clips, ["a", "b"], shape, plain, Draws(clips, targets, draws.pop("seed", 0), **draws), augment
+        clips, ["a", "b"], shape, plain, DrawOrder(clips, targets, draws.pop("seed", 0), **draws), augment
     )
 
 
-@pytest.mark.parametrize("geometry", [Geometry(True), Geometry(shift=(0.1, -0.2)), Geometry(True, (0.1, 0.05), 1.2)])
-def test_maps_and_points_move_alike(geometry: Geometry) -> None:
+@pytest.mark.parametrize(
+    "geometry", [GeometryChange(True), GeometryChange(shift=(0.1, -0.2)), GeometryChange(True, (0.1, 0.05), 1.2)]
+)
+def test_maps_and_points_move_alike(geometry: GeometryChange) -> None:
     points = np.array([[70.0, 50.0], [90.0, 40.0], [72.0, 41.0]])
     before = peak_one(density(points, SIZE, SHAPE, 8.0))
     moved = geometry.maps((255 * before).round().astype(np.uint8)[None, None])[0, 0] / 255
@@ -62,8 +64,8 @@ def test_maps_and_points_move_alike(geometry: Geometry) -> None:
 
 def test_no_change_is_exact_and_mirroring_twice_is_none() -> None:
     maps = np.random.default_rng(0).integers(0, 255, (2, 3, *SHAPE)).astype(np.uint8)
-    assert Geometry().maps(maps) is maps
-    twice = Geometry(True).maps(Geometry(True).maps(maps))
+    assert GeometryChange().maps(maps) is maps
+    twice = GeometryChange(True).maps(GeometryChange(True).maps(maps))
     assert np.abs(twice.astype(int) - maps).max() <= 1
 
 
@@ -73,7 +75,7 @@ def test_drawn_changes_stay_within_the_config() -> None:
     assert {one.mirror for one in drawn} == {True, False}
     assert 0.09 < max(abs(value) for one in drawn for value in one.shift) <= 0.1
     assert 0.8 <= min(one.scale for one in drawn) < 0.82
-    assert draw_geometry(AugmentConfig(flip=False, shift=0, scale=0), rng) == Geometry()
+    assert draw_geometry(AugmentConfig(flip=False, shift=0, scale=0), rng) == GeometryChange()
 
 
 def test_a_window_ends_at_its_frame_and_repeats_the_first() -> None:
@@ -117,7 +119,7 @@ def test_every_frame_once_per_epoch_in_another_order_each_time() -> None:
 
 def test_sources_share_the_draws_by_weight() -> None:
     clips = [clip(1, frames=50, source=0), clip(2, frames=50, source=0), clip(3, frames=2, source=1)]
-    draws = Draws(clips, [one.targets(1, 1) for one in clips], 0, 100, [1.0, 3.0])
+    draws = DrawOrder(clips, [one.targets(1, 1) for one in clips], 0, 100, [1.0, 3.0])
     picked = [draws.pick(d, draws.rng(d))[0] for d in range(2000)]
     assert abs(sum(k == 2 for k in picked) / 2000 - 0.75) < 0.04
 
@@ -126,11 +128,11 @@ def test_frames_without_enough_people_are_no_targets() -> None:
     assert clip(1, people=3).targets(2, 3).tolist() == [0, 2, 4, 6, 8]
     assert clip(1, people=3).targets(2, 4).tolist() == []
     with pytest.raises(UsageError, match="no frame to learn from"):
-        Draws([clip(1)], [np.empty(0, np.int64)], 0)
+        DrawOrder([clip(1)], [np.empty(0, np.int64)], 0)
 
 
 def test_a_still_is_one_frame_repeated() -> None:
-    still = Still("1.jpg", Path("1.jpg"), SIZE, table(np.array([[80.0, 45.0]]), 1))
+    still = StillPicture("1.jpg", Path("1.jpg"), SIZE, table(np.array([[80.0, 45.0]]), 1))
     one = CueClip("osie", still, {name: np.full((1, *SHAPE), 7, np.uint8) for name in "ab"}, np.zeros(1), 6.0)
     sample = samples([one], SampleShape((18, 32), window=3))[0]
     assert sample["maps"].shape == (3, 2, *SHAPE)
@@ -151,7 +153,7 @@ class Read:
         return self.truth
 
 
-def sample_of(truth: FrameFixations, geometry: Geometry = MIRRORED) -> dict[str, torch.Tensor]:
+def sample_of(truth: FrameFixations, geometry: GeometryChange = MIRRORED) -> dict[str, torch.Tensor]:
     one = CueClip(
         "made", Read(truth), {name: np.zeros((2, *SHAPE), np.uint8) for name in "ab"}, np.arange(2) / 25, 6.0
     )
@@ -164,7 +166,9 @@ TWO = np.array([[40.0, 45.0], [120.0, 45.0]])
 @pytest.mark.parametrize("kind", [FrameFixations, PublishedFixations])
 def test_weights_of_points_are_heights_of_the_density(kind: type[FrameFixations]) -> None:
     truth = kind(SIZE, [TWO, TWO], np.array([9, 9]), [np.ones(2), np.array([4.0, 1.0])])
-    still, mirrored = (sample_of(truth, geometry)["salmap"][0] for geometry in (Geometry(), Geometry(True)))
+    still, mirrored = (
+        sample_of(truth, geometry)["salmap"][0] for geometry in (GeometryChange(), GeometryChange(True))
+    )
     assert torch.equal(still, torch.from_numpy(truth.density(1, 18, 32, 6.0)))
     left, right = float(still[:, :16].max()), float(still[:, 16:].max())
     assert left / right == pytest.approx(4, rel=0.05)
@@ -174,14 +178,16 @@ def test_weights_of_points_are_heights_of_the_density(kind: type[FrameFixations]
 def test_published_fixations_are_all_there_on_a_coarse_grid() -> None:
     truth = PublishedFixations(SIZE, [TWO + 0.5, TWO + 0.5], np.array([9, 9]))
     assert not truth.fixation_map(1, 9, 16).any()
-    assert float(sample_of(truth, Geometry())["fixmap"].sum()) == 2
+    assert float(sample_of(truth, GeometryChange())["fixmap"].sum()) == 2
 
 
 def test_pictures_of_densities_move_with_the_frame() -> None:
     picture = np.zeros((18, 32), np.uint8)
     picture[9, 4] = 200
     truth = PictureFixations(SIZE, [TWO, TWO], np.array([9, 9]), picture=lambda frame: picture if frame else None)
-    still, mirrored = (sample_of(truth, geometry)["salmap"][0] for geometry in (Geometry(), Geometry(True)))
+    still, mirrored = (
+        sample_of(truth, geometry)["salmap"][0] for geometry in (GeometryChange(), GeometryChange(True))
+    )
     assert [int(v) for v in np.unravel_index(int(still.argmax()), (18, 32))] == [9, 4]
     assert [int(v) for v in np.unravel_index(int(mirrored.argmax()), (18, 32))] == [9, 27]
     absent = PictureFixations(SIZE, [TWO, TWO], np.array([9, 9]), picture=lambda frame: None)
@@ -220,13 +226,13 @@ def test_pictures_move_with_the_maps_beside_them() -> None:
         seen.append(maps)
         return torch.zeros(1)
 
-    found = WindowSamples([drawn], ["a", "b"], SampleShape((18, 32)), render, Draws([drawn], [np.arange(10)], 0))
-    for geometry in (Geometry(), Geometry(True, (0.1, 0.05), 1.2)):
+    found = WindowSamples([drawn], ["a", "b"], SampleShape((18, 32)), render, DrawOrder([drawn], [np.arange(10)], 0))
+    for geometry in (GeometryChange(), GeometryChange(True, (0.1, 0.05), 1.2)):
         found.sample(0, 4, geometry, None)
         maps, pictures = seen.pop()
         assert pictures.shape == (1, *SHAPE, 3) and np.array_equal(pictures[..., 0], maps)
         assert np.array_equal(pictures[..., 2], geometry.cue(grey[[4]] // 2))
-    found.sample(0, 4, Geometry(), np.array([False, True]))
+    found.sample(0, 4, GeometryChange(), np.array([False, True]))
     assert seen[0][0].any() and not seen[0][1].any(), "a blanked cue is black"
 
 

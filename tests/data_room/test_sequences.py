@@ -16,7 +16,7 @@ from gazenet.data.frame_sequences import Sequences, bright_points
 from gazenet.errors import MediaError, UsageError
 from gazenet.media import open_source, source_id
 from gazenet.media.picture_file import picture_size
-from gazenet.media.picture_folder import SequenceReader, sequences
+from gazenet.media.picture_folder import PictureFolderReader, sequences
 
 SIZE, FRAMES = (24, 32), 3
 LOOKED = {"one": (8, 12), "two": (15, 20)}
@@ -243,5 +243,5 @@ def test_frames_without_leading_zeros_are_in_natural_order(tmp_path: Path) -> No
         write(tmp_path / "data" / "video9" / f"f{k}.png", frame)
     assert list(sequences(tmp_path / "data")) == ["video9", "video10"]
     for video in (tmp_path / "data" / "video10", tmp_path / "data" / "video9"):
-        bars = [int(frame.image[0, :, 0].argmax()) // 2 for frame in SequenceReader(video)]
+        bars = [int(frame.image[0, :, 0].argmax()) // 2 for frame in PictureFolderReader(video)]
         assert bars == list(range(1, 13))

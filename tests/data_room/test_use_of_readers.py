@@ -14,8 +14,8 @@ from gazenet.data.dataset import installed_datasets, open_dataset, sigma_of
 from gazenet.errors import UsageError
 from gazenet.evaluation.ground_truth import truths
 from gazenet.evaluation.score import score_frames
-from gazenet.maps.frame_folders import PublishedWriter
-from gazenet.recipes.gasp.extract_cues import Extracted, choose_items, open_clips
+from gazenet.maps.frame_folders import FrameFolderWriter
+from gazenet.recipes.gasp.extract_cues import ExtractedInput, choose_items, open_clips
 
 READERS = ("findwho", "coutrot1", "coutrot2", "diem", "summeetmd", "mvva", "fairplay", "wtmsimgaze", "processed")
 
@@ -54,7 +54,7 @@ def test_a_published_split_chooses_items(tmp_path: Path) -> None:
 
 def test_a_split_chooses_from_the_cache(tmp_path: Path) -> None:
     for video in ("clip_1", "clip_2"):
-        PublishedWriter(tmp_path / "processed", "coutrot2", video, size=None).write(
+        FrameFolderWriter(tmp_path / "processed", "coutrot2", video, size=None).write(
             0, "captured", np.ones((8, 8), np.uint8)
         )
     mine = tmp_path / "mine.csv"
@@ -71,7 +71,7 @@ def test_options_of_a_source_reach_reader_and_clip(behaviour: str, sigma: float,
     clips = open_clips(
         config,
         choose_items(config, config.data.train),
-        lambda _, paths: {path: Extracted(maps, times) for path in paths},
+        lambda _, paths: {path: ExtractedInput(maps, times) for path in paths},
     )
     assert clips[0].sigma == sigma
     assert clips[0].truth[0][0].tolist() == ([644.0, 380.0] if behaviour == "published" else [36.0, 24.0])

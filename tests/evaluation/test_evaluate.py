@@ -12,7 +12,7 @@ from prediction_samples import SHAPE, SIZE, TIMES, looks, right_maps, write_resu
 from gazenet.data.fixations import per_frame
 from gazenet.errors import CacheError
 from gazenet.evaluation import score
-from gazenet.evaluation.ground_truth import Looks, OtherVideos
+from gazenet.evaluation.ground_truth import FixationSet, OtherVideos
 from gazenet.evaluation.score import enlarged_shape, evaluate_maps, read_predicted, score_frames
 from gazenet.evaluation.scoring_grid import on_grid
 from gazenet.metrics import functional
@@ -42,7 +42,7 @@ def test_stride_bad_frames_and_table() -> None:
 
 def test_shuffled_area_needs_the_fixations_of_others() -> None:
     table = looks()
-    known = OtherVideos({str(seed): Looks(looks(seed).points, SIZE) for seed in (0, 1, 2)}).of("0", SIZE)
+    known = OtherVideos({str(seed): FixationSet(looks(seed).points, SIZE) for seed in (0, 1, 2)}).of("0", SIZE)
     others = known.others
     assert others.sum() == 24 and known.prior[others > 0].mean() > known.prior[others == 0].mean()
     found = evaluate_maps(right_maps(table), TIMES, table, SIZE, metrics=["auc_shuffled"], others=others)

@@ -14,7 +14,7 @@ import torch
 from gazenet.data.density import density
 from gazenet.data.findwho import FindWho
 from gazenet.data.fixations import FrameFixations
-from gazenet.evaluation.ground_truth import Looks, OtherVideos
+from gazenet.evaluation.ground_truth import FixationSet, OtherVideos
 from gazenet.evaluation.score import score_frames
 from gazenet.evaluation.scoring_grid import on_grid, scoring_grid
 from gazenet.metrics import functional
@@ -30,7 +30,7 @@ def centred(shape: tuple[int, int]) -> np.ndarray:
     return np.exp(-0.5 * (down[:, None] ** 2 + across**2))
 
 
-def shuffled_of_the_centre(looks: dict[str, Looks], shape: tuple[int, int]) -> float:
+def shuffled_of_the_centre(looks: dict[str, FixationSet], shape: tuple[int, int]) -> float:
     """Mean over videos of the shuffled AUC of a centred Gaussian, all fixations of a video in one frame."""
     others, scores = OtherVideos(looks), []
     for name, one in looks.items():
@@ -44,14 +44,16 @@ def shuffled_of_the_centre(looks: dict[str, Looks], shape: tuple[int, int]) -> f
 @pytest.mark.parametrize("shape", STORED)
 def test_the_shuffled_area_takes_the_centre_bias_away(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
-    looks = {str(k): Looks(np.clip(rng.normal((640, 360), (160, 90), (4000, 2)), 0, 719), SIZE) for k in range(4)}
+    looks = {
+        str(k): FixationSet(np.clip(rng.normal((640, 360), (160, 90), (4000, 2)), 0, 719), SIZE) for k in range(4)
+    }
     assert shuffled_of_the_centre(looks, shape) == pytest.approx(0.5, abs=0.02)
 
 
 @pytest.mark.skipif(not ROOT.is_dir(), reason="GAZENET_TEST_DATA does not hold findwho")
 @pytest.mark.parametrize("shape", STORED)
 def test_the_shuffled_area_takes_the_centre_bias_of_real_fixations_away(shape: tuple[int, int]) -> None:
-    looks = {item.name: Looks(item.table.points, item.size) for item in FindWho(ROOT).items()}
+    looks = {item.name: FixationSet(item.table.points, item.size) for item in FindWho(ROOT).items()}
     assert len(looks) == 7
     assert shuffled_of_the_centre(looks, shape) == pytest.approx(0.5, abs=0.02)
 

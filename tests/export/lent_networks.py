@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from gazenet.backbones.vinet import ViNet
-from gazenet.cues.exportable import Exportable, Selected
+from gazenet.cues.exportable import Exportable, SelectedOutputs
 from gazenet.cues.registry import get
-from gazenet.fusion.export_forms import Calls, exportable
+from gazenet.fusion.export_forms import StreamCalls, exportable
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import published
 from gazenet.testing.goldens import filled
@@ -34,7 +34,7 @@ from gazenet_plugins.tased.network import TasedNet
 from gazenet_plugins.unisal import extractor as unisal
 from gazenet_plugins.unisal.domains import DOMAINS
 from gazenet_plugins.unisal.network import Unisal
-from gazenet_plugins.unisal.reading import Sizes
+from gazenet_plugins.unisal.reading import ReadingSizes
 from gazenet_plugins.videogaze import extractor as videogaze
 from gazenet_plugins.videogaze.network import VideoGaze
 
@@ -70,7 +70,7 @@ def clips(name: str, network: Callable[[], nn.Module], size: tuple[int, int], **
 
 
 def of_stavis() -> nn.Module:
-    return Selected(StavisNet(), attrgetter("logits"))
+    return SelectedOutputs(StavisNet(), attrgetter("logits"))
 
 
 def saved(folder: Path, network: nn.Module, prefix: str = "") -> str:
@@ -85,7 +85,7 @@ def lend_stsanet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
 
 
 def lend_unisal(folder: Path, monkeypatch: pytest.MonkeyPatch, **parameters: str) -> Exportable:
-    monkeypatch.setattr(unisal, "SIZES", dict.fromkeys(DOMAINS, Sizes((32, 64), (36, 64))))
+    monkeypatch.setattr(unisal, "SIZES", dict.fromkeys(DOMAINS, ReadingSizes((32, 64), (36, 64))))
     monkeypatch.setattr(unisal, "CLIP", 3)
     return loaded(unisal.UnisalSaliency(weights=saved(folder, Unisal()), **parameters)).exportable()
 
@@ -138,7 +138,7 @@ def gasp(name: str) -> Lend:
     def lend(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
         torch.manual_seed(0)
         network = build(published(name, modalities=2, sequence_len=3)).eval()
-        return exportable(network, Calls.of(network), name, (8, 12))
+        return exportable(network, StreamCalls.of(network), name, (8, 12))
 
     return lend
 

@@ -15,14 +15,14 @@ from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.exportable import Call, Exportable
 from gazenet.errors import UsageError
 from gazenet.export import backend as room
-from gazenet.export.backend import FOLDER, OnnxRunner, Owner, adopt
+from gazenet.export.backend import FOLDER, BackendOwner, OnnxRunner, attach_backend
 from gazenet.export.onnx_export import export_onnx
 
 pytest.importorskip("onnxscript", reason="the exporter is an extra: pip install 'gazenet[export]'")
 
 CPU = torch.device("cpu")
 ONNX = RuntimeConfig(backend="onnxruntime")
-OWNER = Owner("toy", {"version": "1"})
+OWNER = BackendOwner("toy", {"version": "1"})
 
 
 class Seeing(nn.Module):
@@ -69,7 +69,7 @@ def same(toy: Toy, *inputs: Tensor | None, tolerance: float = 1e-6) -> None:
 
 
 def test_a_network_is_called_elsewhere(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    adopt(OWNER, toy, ONNX, tmp_path, CPU)
+    attach_backend(OWNER, toy, ONNX, tmp_path, CPU)
     assert toy.run is not toy.network
     for count in (1, 3):
         same(toy, torch.rand(count, 3, 8))
@@ -83,17 +83,17 @@ def test_a_network_is_called_elsewhere(toy: Toy, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(room, "export_onnx", never)
     again = Toy()
-    adopt(OWNER, again, ONNX, tmp_path, CPU)
+    attach_backend(OWNER, again, ONNX, tmp_path, CPU)
     same(again, torch.rand(2, 3, 8))
     other = Toy()
     nn.init.zeros_(other.network.layer.bias)  # type: ignore[arg-type]
-    adopt(OWNER, other, ONNX, tmp_path, CPU)
+    attach_backend(OWNER, other, ONNX, tmp_path, CPU)
     with pytest.raises(AssertionError, match="written twice"):
         other.run(torch.rand(2, 3, 8))
 
 
 def test_half_precision_is_another_file(toy: Toy, tmp_path: Path) -> None:
-    adopt(OWNER, toy, RuntimeConfig(backend="onnxruntime", precision="fp16"), tmp_path, CPU)
+    attach_backend(OWNER, toy, RuntimeConfig(backend="onnxruntime", precision="fp16"), tmp_path, CPU)
     x = torch.rand(2, 3, 8)
     same(toy, x, tolerance=5e-3)
     assert not torch.equal(toy.run(x)[0], toy.network(x)[0]) and toy.run(x)[0].dtype == torch.float32
@@ -103,19 +103,19 @@ def test_a_graph_that_is_another_function_is_refused(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "LARGEST_ERROR", -1.0)
-    adopt(OWNER, toy, ONNX, tmp_path, CPU)
+    attach_backend(OWNER, toy, ONNX, tmp_path, CPU)
     with pytest.raises(UsageError, match=r"toy: its graph differs from PyTorch by .* take backend torch"):
         toy.run(torch.rand(1, 3, 8))
     assert not list((tmp_path / FOLDER).glob("*.onnx"))
 
 
 def test_a_file_of_ones_own(toy: Toy, tmp_path: Path) -> None:
-    from gazenet.export.export_subject import Subject
+    from gazenet.export.export_subject import ExportSubject
 
     path = tmp_path / "toy.onnx"
-    Subject("toy", toy.exportable()).write(path)
+    ExportSubject("toy", toy.exportable()).write(path)
     settings = RuntimeConfig(backend="onnxruntime", file=str(path))
-    adopt(OWNER, toy, settings, tmp_path, CPU)
+    attach_backend(OWNER, toy, settings, tmp_path, CPU)
     same(toy, torch.rand(3, 3, 8), torch.rand(3, 4, 8))
     with pytest.raises(UsageError, match=r"toy\.onnx: onnxruntime: .*(shape|dimension)"):
         toy.run(torch.rand(3, 3, 7), torch.rand(3, 4, 8))
@@ -124,19 +124,19 @@ def test_a_file_of_ones_own(toy: Toy, tmp_path: Path) -> None:
     assert not (tmp_path / FOLDER).exists()
     halves = RuntimeConfig(backend="onnxruntime", file=str(path), precision="fp16")
     with pytest.raises(UsageError, match=r"toy\.onnx is fp32, not fp16"):
-        adopt(OWNER, Toy(), halves, tmp_path, CPU)
+        attach_backend(OWNER, Toy(), halves, tmp_path, CPU)
     with pytest.raises(
         UsageError, match=r"other: file .* is of toy, of other weights; write it with gasp_export other"
     ):
-        adopt(Owner("other", {}), Toy(), settings, tmp_path, CPU)
+        attach_backend(BackendOwner("other", {}), Toy(), settings, tmp_path, CPU)
     with pytest.raises(UsageError, match=r"calls its network in parts \(whole\), a file holds the whole"):
-        adopt(OWNER, InParts(), settings, tmp_path, CPU)
+        attach_backend(OWNER, InParts(), settings, tmp_path, CPU)
 
 
 def test_files_that_are_not_ours(toy: Toy, tmp_path: Path) -> None:
     def refuse(path: Path, message: str) -> None:
         with pytest.raises(UsageError, match=message):
-            adopt(OWNER, toy, RuntimeConfig(backend="onnxruntime", file=str(path)), tmp_path, CPU)
+            attach_backend(OWNER, toy, RuntimeConfig(backend="onnxruntime", file=str(path)), tmp_path, CPU)
 
     foreign = tmp_path / "foreign.onnx"
     export_onnx(toy.network, toy.exportable().examples, foreign, inputs=("a", "b"), outputs=("c", "d"))
@@ -152,14 +152,14 @@ def test_what_has_no_network_is_named(tmp_path: Path) -> None:
         not_exportable = "geometry without a network"
 
     with pytest.raises(UsageError, match="toy: backend onnxruntime: cannot be exported: geometry without a network"):
-        adopt(OWNER, Geometry(), ONNX, tmp_path, CPU)
-    adopt(OWNER, Geometry(), RuntimeConfig(), tmp_path, CPU)
+        attach_backend(OWNER, Geometry(), ONNX, tmp_path, CPU)
+    attach_backend(OWNER, Geometry(), RuntimeConfig(), tmp_path, CPU)
 
 
 def test_what_is_missing_is_named(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"backend onnxruntime needs onnxscript: pip install 'gazenet\[export\]'"):
-        adopt(OWNER, toy, ONNX, tmp_path, CPU)
+        attach_backend(OWNER, toy, ONNX, tmp_path, CPU)
     with pytest.raises(UsageError, match="this onnxruntime knows no CUDA"):
         OnnxRunner(tmp_path / "any.onnx", torch.device("cuda:0"))
 

@@ -17,12 +17,12 @@ from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.exportable import Call, Exportable
 from gazenet.errors import UsageError
 from gazenet.export import backend as room
-from gazenet.export.backend import Owner, adopt
+from gazenet.export.backend import BackendOwner, attach_backend
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
 
 CPU = torch.device("cpu")
 BRIEF = RuntimeConfig(precision="bf16")
-OWNER = Owner("toy", {})
+OWNER = BackendOwner("toy", {})
 
 NEAR = 0.05
 """Of the largest value, in the mean."""
@@ -67,24 +67,24 @@ def test_layers_work_in_bfloat16_but_for_those_that_decide(tmp_path: Path) -> No
     toy, x = Toy(), torch.rand(4, 3, 9, 9)
     with torch.inference_mode():
         wanted = toy.network(x)
-        adopt(OWNER, toy, BRIEF, tmp_path, CPU)
+        attach_backend(OWNER, toy, BRIEF, tmp_path, CPU)
         found = toy.run(x)
         assert found.dtype == torch.float32 and not torch.equal(found, wanted)
         torch.testing.assert_close(found, wanted, atol=0.01, rtol=0)
         inner = torch.rand(2, 8)
         assert torch.equal(toy.network.head(inner), nn.functional.linear(inner, *toy.network.head.parameters()))
         assert not torch.equal(toy.network.first(x), nn.functional.conv2d(x, toy.network.first.weight))
-        adopt(OWNER, toy, BRIEF, tmp_path, CPU)
+        attach_backend(OWNER, toy, BRIEF, tmp_path, CPU)
         assert torch.equal(toy.run(x), found) and not list(tmp_path.iterdir())
 
 
 def test_refusals_name_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "has_bfloat16", lambda device: False)
     with pytest.raises(UsageError, match=r"toy: precision bf16: cpu has no instructions for it \(AVX512-BF16"):
-        adopt(OWNER, Toy(), BRIEF, tmp_path, CPU)
+        attach_backend(OWNER, Toy(), BRIEF, tmp_path, CPU)
     monkeypatch.setattr(room, "has_bfloat16", lambda device: True)
     with pytest.raises(UsageError, match="toy: bf16: cannot be exported: geometry without a network"):
-        adopt(OWNER, Geometry(), BRIEF, tmp_path, CPU)
+        attach_backend(OWNER, Geometry(), BRIEF, tmp_path, CPU)
 
 
 def test_the_processor_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from gazenet.cues.exportable import Exportable, Function, Selected, fixed_size, free_size, noise
+from gazenet.cues.exportable import Exportable, FunctionModule, SelectedOutputs, fixed_size, free_size, noise
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
 from gazenet.export import export_subject as room
 from gazenet.export.export_subject import export_extractor, extractor_subject, weights_digest, why_not
@@ -52,7 +52,7 @@ class Geometry(Opaque):
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def get(name: str) -> Entry[ExtractorSpec]:
+    def get(name: str) -> PluginEntry[ExtractorSpec]:
         return entry_of({"bright": Bright, "opaque": Opaque, "geometry": Geometry}[name])
 
     monkeypatch.setattr(room, "get", get)
@@ -99,6 +99,6 @@ def test_sizes_are_chosen_or_refused() -> None:
 
 def test_wrapped_networks_stay_in_the_mode_they_are_in() -> None:
     inner = nn.Dropout(0.9).eval()
-    for wrapped in (Selected(inner, lambda x: x), Function(inner, inner)):
+    for wrapped in (SelectedOutputs(inner, lambda x: x), FunctionModule(inner, inner)):
         assert not any(module.training for module in wrapped.modules())
-    assert Function(nn.Dropout(0.9), abs).training
+    assert FunctionModule(nn.Dropout(0.9), abs).training

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gazenet.errors import PluginError, UsageError
-from gazenet.guard.exception_text import as_line, one_line
+from gazenet.guard.exception_text import as_line, first_line_of
 from gazenet.guard.guarded_call import guarded
 
 
@@ -91,4 +91,4 @@ def test_while_libraries_load_the_environment_is_theirs(
 def test_lines() -> None:
     assert as_line("a\nb\t c\x1b[0m\udcff") == "a b c [0m"
     assert len(as_line("x" * 10**6)) == 300
-    assert one_line(type("Odd\nName", (Exception,), {})("text")) == "Odd Name: text"
+    assert first_line_of(type("Odd\nName", (Exception,), {})("text")) == "Odd Name: text"

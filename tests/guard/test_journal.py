@@ -35,7 +35,7 @@ def die_at_work(folder: Path, how: int) -> None:
 @pytest.mark.parametrize("how", [0, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 def test_the_plugin_at_work_is_known_after_any_death(how: int, tmp_path: Path) -> None:
     die_at_work(tmp_path, how)
-    assert journal.left(tmp_path) == [journal.AtWork("clip.mp4", "odd", "frames 8 to 15")]
+    assert journal.left(tmp_path) == [journal.ActiveCall("clip.mp4", "odd", "frames 8 to 15")]
     assert journal.left(tmp_path) == [] and not list(tmp_path.iterdir())
 
 
@@ -50,7 +50,7 @@ def test_the_next_run_names_it_once_with_the_remedy(tmp_path: Path, capsys: pyte
 
 
 def test_one_that_is_isolated_already_needs_no_advice() -> None:
-    calls = [journal.AtWork("clip.mp4", "odd", "frames 8 to 15")]
+    calls = [journal.ActiveCall("clip.mp4", "odd", "frames 8 to 15")]
     assert "--set" in died_at(config(), calls)[0] and "--set" not in died_at(config("odd"), calls)[0]
     assert died_at(config(), []) == []
 

@@ -23,10 +23,10 @@ import torch
 from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.fusion.integrator import FusedChunk
 from gazenet.inference.engine import pipeline
-from gazenet.inference.engine.stage_graph import Graph
+from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import ChunkResult, RunResult
 from tests.clips import make_clip
 from tests.guard.rogues import ACTS, HARMLESS, MAPS, RECORDS, STATE, Endless, never
@@ -105,7 +105,7 @@ def as_before() -> Iterator[None]:
     assert process_state() == before
 
 
-def run(graph: Graph, clips: list[Path], folder: Path) -> RunResult:
+def run(graph: StageGraph, clips: list[Path], folder: Path) -> RunResult:
     return pipeline.run_graph(graph, clips, folder / "out")
 
 
@@ -143,7 +143,7 @@ class Rogue(Toy):
         return self.give(maps) if moment else CueMaps(maps)  # type: ignore[no-any-return]
 
 
-def extractor_graph(folder: Path, do: Do = nothing, give: Callable[[torch.Tensor], Any] = CueMaps) -> Graph:
+def extractor_graph(folder: Path, do: Do = nothing, give: Callable[[torch.Tensor], Any] = CueMaps) -> StageGraph:
     rogue = type("Rogue", (Rogue,), {"trigger": Trigger(do), "give": staticmethod(give)})
     settings: dict[str, Any] = {"chunk": CHUNK, "cache_dir": str(folder / "cache"), "outputs": {"report": False}}
     return toy_graph(rogue, fuse=False, faces=False, **settings)
@@ -239,10 +239,10 @@ def _at(trigger: Trigger, image: np.ndarray) -> bool:
     return trigger(range(k := round(float(np.median(image[..., 0])) / 16), k + 1))
 
 
-def faces_graph(folder: Path, detector: type = Detector, landmarks: type = Landmarks) -> Graph:
+def faces_graph(folder: Path, detector: type = Detector, landmarks: type = Landmarks) -> StageGraph:
     specs = [FaceModelSpec(name=name, summary=name, implementation=f"toys:{name}") for name in ("eye", "mesh")]
     entries = [
-        Entry(one.name, one, "toys", lambda made=made: made)
+        PluginEntry(one.name, one, "toys", lambda made=made: made)
         for one, made in zip(specs, (detector, landmarks), strict=True)
     ]
     graph = extractor_graph(folder)
@@ -356,7 +356,7 @@ TELLING = (11, 16)
 """Size of the maps of the second input."""
 
 
-def fusing_graph(folder: Path, fusing: Fusing) -> Graph:
+def fusing_graph(folder: Path, fusing: Fusing) -> StageGraph:
     graph = extractor_graph(folder)
     outputs = graph.config.outputs.model_copy(update={"maps": False, "overlay": False, "attention": False})
     return replace(graph, config=graph.config.model_copy(update={"outputs": outputs}), integrator=fusing)  # type: ignore[arg-type]

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from gazenet.config.load import load_config
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.data import dataset
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.guarded_reader import GuardedItem
 from gazenet.errors import GazenetError, PluginError
 from gazenet.inference import scored_run
-from gazenet.inference.engine.stage_graph import Graph
+from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import RunResult
 from gazenet.training.recipe_config import RecipeConfig
-from gazenet.training.recipe_run import Finished, Run, train_recipe
+from gazenet.training.recipe_run import RecipeResult, RecipeRun, train_recipe
 from gazenet.training.recipe_spec import RecipeSpec
 from tests.guard.rogues import ACTS, STATE, Endless, never
 from tests.guard.test_rogue_plugins import BESIDE, as_before, nothing  # noqa: F401
@@ -161,7 +161,7 @@ def test_a_video_that_its_reader_cannot_judge_leaves_the_others_their_scores(
         chosen.append(replace(known, item=GuardedItem(item, "data set films")))
         done.append(replace(one, path=item.path))
     config = load_config("infer", "default", ["metrics={}", f"output_dir={tmp_path}"])
-    monkeypatch.setattr(scored_run, "prepare", lambda *given: Graph(config, None, "", (), (), WithGates()))
+    monkeypatch.setattr(scored_run, "prepare", lambda *given: StageGraph(config, None, "", (), (), WithGates()))
     monkeypatch.setattr(scored_run, "run_graph", lambda *given: RunResult(list(done), []))
     result, table = scored_run.run_collection(config, chosen, tmp_path)
     assert result.exit_code == 1 and table is not None
@@ -188,23 +188,23 @@ class Lesson:
     """A recipe that does something first."""
 
     do: Callable[[], object] = staticmethod(nothing)
-    give: Callable[[Path], Any] = staticmethod(lambda weights: Finished(weights, {"loss": 1.0}))
+    give: Callable[[Path], Any] = staticmethod(lambda weights: RecipeResult(weights, {"loss": 1.0}))
 
     def __init__(self, config: RogueConfig) -> None:
         """Nothing to check."""
 
-    def train(self, run: Run) -> Any:
+    def train(self, run: RecipeRun) -> Any:
         self.do()
         weights = run.folder / "weights.pth"
         weights.write_bytes(b"weights")
         return self.give(weights)
 
 
-def teach(folder: Path, **members: Callable[..., Any]) -> Finished | None:
+def teach(folder: Path, **members: Callable[..., Any]) -> RecipeResult | None:
     lesson = type("Lesson", (Lesson,), {name: staticmethod(value) for name, value in members.items()})
     spec = RecipeSpec(name="rogue", summary="r", config=RogueConfig, implementation="rogues:Lesson")
     config = RogueConfig.model_validate({"output": str(folder / "out")})
-    return train_recipe(Entry("rogue", spec, "tests", lambda: lesson), config)
+    return train_recipe(PluginEntry("rogue", spec, "tests", lambda: lesson), config)
 
 
 @pytest.mark.parametrize("way", [one for one in BESIDE if one.values[0] not in STATE])
@@ -233,9 +233,9 @@ def test_a_training_of_hours_is_not_lost_to_what_can_be_put_back(
 RESULTS: dict[str, Callable[[Path], Any]] = {
     "nothing": lambda weights: None,
     "a path alone": lambda weights: weights,
-    "weights that are not there": lambda weights: Finished(weights.with_name("other.pth")),
-    "a text for a path": lambda weights: Finished(str(weights)),  # type: ignore[arg-type]
-    "values that are not JSON": lambda weights: Finished(weights, {"loss": object()}),
+    "weights that are not there": lambda weights: RecipeResult(weights.with_name("other.pth")),
+    "a text for a path": lambda weights: RecipeResult(str(weights)),  # type: ignore[arg-type]
+    "values that are not JSON": lambda weights: RecipeResult(weights, {"loss": object()}),
     "a generator that never yields": lambda weights: never(),
 }
 

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from gazenet.inference.engine.background import Behind
+from gazenet.inference.engine.background import BackgroundQueue
 
 
 def test_calls_are_done_in_order_while_the_caller_goes_on() -> None:
     gate, done = threading.Event(), []
-    with Behind(most=3) as behind:
+    with BackgroundQueue(most=3) as behind:
         behind.do(lambda: gate.wait(10) and done.append(0))  # type: ignore[func-returns-value]
         behind.do(lambda: done.append(1))
         behind.do(lambda: done.append(2))
@@ -26,7 +26,7 @@ def test_calls_are_done_in_order_while_the_caller_goes_on() -> None:
 
 def test_only_so_many_wait() -> None:
     gate, done = threading.Event(), []
-    with Behind(most=1) as behind:
+    with BackgroundQueue(most=1) as behind:
         behind.do(lambda: gate.wait(10) and done.append(0))  # type: ignore[func-returns-value]
         threading.Timer(0.05, gate.set).start()
         begin = time.perf_counter()
@@ -39,12 +39,12 @@ def fails() -> None:
 
 
 def test_an_error_is_raised_once_by_who_comes_next() -> None:
-    with Behind() as behind:
+    with BackgroundQueue() as behind:
         behind.do(fails)
         with pytest.raises(OSError, match="no space"):
             behind.finish()
         behind.finish()
-    with Behind(most=1) as behind:
+    with BackgroundQueue(most=1) as behind:
         behind.do(fails)
         with pytest.raises(OSError, match="no space"):
             behind.do(lambda: None)
@@ -58,7 +58,7 @@ def test_leaving_with_an_error_drops_what_has_not_begun() -> None:
         gate.wait(10)
         done.append(0)
 
-    with pytest.raises(RuntimeError, match="stop"), Behind() as behind:
+    with pytest.raises(RuntimeError, match="stop"), BackgroundQueue() as behind:
         behind.do(first)
         behind.do(lambda: done.append(1))
         begun.wait(10)

@@ -8,29 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazenet.errors import MediaError
-from gazenet.inference.live.causal_smoothing import Smoother
-from gazenet.inference.live.frame_history import MARGIN, History
+from gazenet.inference.live.causal_smoothing import CausalSmoother
+from gazenet.inference.live.frame_history import MARGIN, FrameHistory
 from gazenet.inference.live.gaze_target import angles, find_target
-from gazenet.inference.live.latency_histogram import Latency
-from gazenet.inference.live.latest_value import Ended, Latest, Stalled
-from gazenet.inference.live.rate_controller import MOST, Governor
+from gazenet.inference.live.latency_histogram import LatencyHistogram
+from gazenet.inference.live.latest_value import LatestValue, SourceEnded, SourceStalled
+from gazenet.inference.live.rate_controller import MOST, RateController
 from gazenet.media.live.sound_ring import SoundRing
 
 SIZE = (36, 64)
 
 
 def test_the_newest_replaces_what_nobody_took() -> None:
-    latest: Latest[int] = Latest()
+    latest: LatestValue[int] = LatestValue()
     for k in range(5):
         latest.put(k)
     assert latest.counted() == (5, 4, 1)
     assert latest.take(0.1) == 4 and latest.counted() == (5, 4, 0)
-    with pytest.raises(Stalled):
+    with pytest.raises(SourceStalled):
         latest.take(0.01)
     latest.put(5)
     latest.end()
     assert latest.take(0.1) == 5
-    with pytest.raises(Ended):
+    with pytest.raises(SourceEnded):
         latest.take(0.1)
     latest.end(MediaError("gone"))
     with pytest.raises(MediaError, match="gone"):
@@ -39,7 +39,7 @@ def test_the_newest_replaces_what_nobody_took() -> None:
 
 @given(st.lists(st.floats(1e-4, 50), min_size=1, max_size=200))
 def test_percentiles_are_as_exact_as_the_bins(values: list[float]) -> None:
-    latency = Latency()
+    latency = LatencyHistogram()
     for value in values:
         latency.add(value)
     for percent in (50, 90, 99):
@@ -49,7 +49,7 @@ def test_percentiles_are_as_exact_as_the_bins(values: list[float]) -> None:
 
 
 def test_the_governor_yields_fast_and_takes_back_slowly() -> None:
-    governor = Governor(25)
+    governor = RateController(25)
     governor.observe(20)
     assert governor.factor == 1.25 and (governor.slower, governor.faster) == (1, 0)
     for _ in range(50):
@@ -63,13 +63,13 @@ def test_the_governor_yields_fast_and_takes_back_slowly() -> None:
     for _ in range(300):
         governor.observe(25)
     assert governor.factor == 1
-    still = Governor(25, adaptive=False)
+    still = RateController(25, adaptive=False)
     still.observe(1)
     assert still.factor == 1
 
 
 def test_the_history_is_bounded_and_answers_for_what_it_holds() -> None:
-    history = History(before=4, size=SIZE)
+    history = FrameHistory(before=4, size=SIZE)
     face = {"box": [1.0, 2.0, 20.0, 30.0], "score": 0.9}
     for k in range(500):
         history.add(np.full((*SIZE, 3), k % 256, np.uint8), k / 25)
@@ -87,13 +87,13 @@ def test_the_history_is_bounded_and_answers_for_what_it_holds() -> None:
 def test_smoothing_looks_back_only() -> None:
     rng = np.random.default_rng(0)
     maps = rng.random((30, 4, 6)).astype(np.float32) + 0.01
-    smoother, again = Smoother(0.5), Smoother(0.5)
+    smoother, again = CausalSmoother(0.5), CausalSmoother(0.5)
     found = [smoother.push(one / one.sum(), k / 25) for k, one in enumerate(maps)]
     cut = [again.push(one / one.sum(), k / 25) for k, one in enumerate(maps[:10])]
     assert np.array_equal(found[9], cut[9])
     assert all(one.sum() == pytest.approx(1, abs=1e-5) for one in found)
     assert np.std([one[0, 0] for one in found[10:]]) < np.std([one[0, 0] / one.sum() for one in maps[10:]]) / 2
-    plain = Smoother(0.0)
+    plain = CausalSmoother(0.0)
     assert plain.push(maps[0] / maps[0].sum(), 0.0) == pytest.approx(maps[0] / maps[0].sum(), rel=1e-4)
 
 

@@ -16,8 +16,8 @@ from gazenet.config.load import load_config
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
-from gazenet.inference.engine.stage_graph import Graph
-from gazenet.inference.inputs.dataset_inputs import Known, default_root
+from gazenet.inference.engine.stage_graph import StageGraph
+from gazenet.inference.inputs.dataset_inputs import DatasetVideo, default_root
 from gazenet.inference.results import VideoSummary
 from gazenet.inference.scored_run import measure, usable, write
 
@@ -43,7 +43,7 @@ class WithGates:
         cues = ("a", "b")
 
 
-def results(root: Path, *names: str) -> list[tuple[Known, VideoSummary]]:
+def results(root: Path, *names: str) -> list[tuple[DatasetVideo, VideoSummary]]:
     """Output folders whose maps are brightest in the middle, five frames each; nobody sees the first."""
     found = []
     for k, name in enumerate(names):
@@ -56,12 +56,12 @@ def results(root: Path, *names: str) -> list[tuple[Known, VideoSummary]]:
         (folder / "attention.csv").write_text("\n".join(["frame,time_s,gate_a,gate_b", *lines]) + "\n")
         (folder / "run.json").write_text(json.dumps({"video": {"width": SIZE[1], "height": SIZE[0]}}))
         item: Any = Watched(name, 10.0 * k)
-        found.append((Known(folder.name, "diem", item, 4.0), VideoSummary(item.path, folder, 5, [], {}, {})))
+        found.append((DatasetVideo(folder.name, "diem", item, 4.0), VideoSummary(item.path, folder, 5, [], {}, {})))
     return found
 
 
-def graph(integrator: Any = WithGates) -> Graph:
-    return Graph(load_config("infer", "default"), None, "", (), (), integrator)
+def graph(integrator: Any = WithGates) -> StageGraph:
+    return StageGraph(load_config("infer", "default"), None, "", (), (), integrator)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

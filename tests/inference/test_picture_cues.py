@@ -22,7 +22,7 @@ from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
 from gazenet.fusion.released_integrators import DAMGMU
 from gazenet.inference.cache.cache_keys import pictures_key
 from gazenet.inference.cache.recall import recall
-from gazenet.inference.engine.stage_graph import Graph, completed
+from gazenet.inference.engine.stage_graph import StageGraph, completed
 from gazenet.maps.map_store import MapStore
 from tests.inference.toy_graph import Bright, Frames, Toy, spec, told, toy_graph, work
 
@@ -63,7 +63,7 @@ class Reds:
         return FusedChunk(self.start, np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32))
 
 
-def graph_of(*extractors: type[Toy], **config: Any) -> tuple[Graph, Reds]:
+def graph_of(*extractors: type[Toy], **config: Any) -> tuple[StageGraph, Reds]:
     reds: Any = Reds()
     return replace(toy_graph(*(extractors or (Bright, Painter)), **config), integrator=reds), reds
 

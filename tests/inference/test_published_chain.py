@@ -11,7 +11,7 @@ import pytest
 
 from gazenet.cli import infer, train
 from gazenet.data.dataset import open_dataset
-from gazenet.maps.frame_folders import PublishedReader
+from gazenet.maps.frame_folders import FrameFolderReader
 from tests.inference.chain import CUES, HEAD, fake_stages, install, lay_out
 from tests.inference.chain_weights import published_weights
 
@@ -160,7 +160,7 @@ def test_one_more_cue_is_added_to_pictures_that_are_there(here: Path) -> None:
     sets = ["data.split=mine.csv", *fake_stages(), f'outputs.published={{"root": "{FRAMES}"}}']
     sets[1] = 'extractors=[{"name": "odd_moon", "parameters": {"mode": "corrected"}}]'
     assert infer.main(["--infer_config", "InferMetricsDAVE_VisOnly", "--set", *sets, "metrics=null"]) == 0
-    reader = PublishedReader(here / FRAMES, "coutrot1", "clip_1")
+    reader = FrameFolderReader(here / FRAMES, "coutrot1", "clip_1")
     assert reader.pictures == sorted([*STEMS, "transformed_fixmap", "transformed_salmap"]) and len(reader) == 20
     picture = reader.read("det_transformed_odd_moon", 3, 4)[0].astype(int)
     assert picture[:, :20, 2].mean() > 100 > picture[:, :20, 0].mean(), "now the map, in jet: blue where it is low"
@@ -220,7 +220,7 @@ def test_the_missing_weights_are_named_together_with_the_embedded_way(
 def test_videos_of_ones_own_take_the_place_of_the_data_set(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     video = "datasets/ave/database1/ERB3_Stimuli/clip_1.avi"
     assert infer.main(["--infer_config", GENERATOR, "--input", video, "--set", *fake_stages()]) == 0
-    reader = PublishedReader(here / FRAMES, "videos", "clip_1")
+    reader = FrameFolderReader(here / FRAMES, "videos", "clip_1")
     assert reader.pictures == sorted(STEMS) and reader.frames == 20
     sets = [*fake_stages(), "metrics.prediction=odd_sun"]
     assert infer.main(["--infer_config", "InferMetricsDAVE", "--input", video, "--set", *sets]) == 0
@@ -234,7 +234,7 @@ def test_the_published_extractors_from_pictures_to_scores(
     stages = published_weights(tmp_path / "weights", monkeypatch)
     sets = ["data.split=mine.csv", stages, "faces.detector=somebody", "map_size=32", "chunk=8"]
     assert infer.main(["--infer_config", GENERATOR, "--set", *sets]) == 0
-    reader = PublishedReader(here / FRAMES, "coutrot1", "clip_1")
+    reader = FrameFolderReader(here / FRAMES, "coutrot1", "clip_1")
     names = ["captured", *(f"det_transformed_{cue}" for cue in ("dave", "esr9", "gaze360", "vidgaze"))]
     assert reader.pictures == sorted([*names, "transformed_fixmap", "transformed_salmap"])
     assert infer.main(["--infer_config", "InferMetricsDAVE", "--set", "data.reader=coutrot1", *sets]) == 0

@@ -25,12 +25,12 @@ from gazenet.media.decode import VideoReader
 from gazenet.testing.goldens import filled
 from gazenet_plugins.dave.extractor import DaveSaliency
 from gazenet_plugins.esr9.extractor import Esr9Cue
-from gazenet_plugins.esr9.extractor import Look as Expression
+from gazenet_plugins.esr9.extractor import FaceExpression as Expression
 from gazenet_plugins.gaze360 import published_map
+from gazenet_plugins.gaze360.extractor import FaceGaze as Gaze
 from gazenet_plugins.gaze360.extractor import Gaze360Cue
-from gazenet_plugins.gaze360.extractor import Look as Gaze
 from gazenet_plugins.videogaze.extractor import VideoGazeCue
-from gazenet_plugins.videogaze.people import Answer
+from gazenet_plugins.videogaze.people import FollowedGaze
 from tests.clips import make_clip
 
 SIZE, CONTEXT = (90, 120), 10
@@ -84,7 +84,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Follower(SimpleNamespace):
         def answers(self, windows, b, position):
-            return iter([Answer(windows.faces[b][position][0], 3, HEAT.astype(np.float32), 0.7)])
+            return iter([FollowedGaze(windows.faces[b][position][0], 3, HEAT.astype(np.float32), 0.7)])
 
     def follow(self, device: torch.device, dtype: torch.dtype, asset_path: object) -> None:
         self._device = device

@@ -15,11 +15,11 @@ from gazenet.config.inference_data import PublishedConfig
 from gazenet.data.drawn_truth import PublishedFixations
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import GazenetError
-from gazenet.inference.inputs.dataset_inputs import Known
+from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 from gazenet.inference.inputs.ground_truth_pictures import truth_pictures
 from gazenet.inference.results import SinkContext
 from gazenet.inference.sinks.frame_folder_sink import PublishedSink
-from gazenet.maps.frame_folders import PublishedReader, PublishedWriter
+from gazenet.maps.frame_folders import FrameFolderReader, FrameFolderWriter
 from tests.inference.test_sinks import INFO, chunk
 
 SUMMARY: dict[str, Any] = {}
@@ -40,7 +40,7 @@ def context(folder: Path, known: bool = True, **published: Any) -> SinkContext:
     facts = {"outputs": {"published": told}}
     result = folder / "party"
     result.mkdir(exist_ok=True)
-    item = Known("party", "diem", Looked(), 4.0) if known else None  # type: ignore[arg-type]
+    item = DatasetVideo("party", "diem", Looked(), 4.0) if known else None  # type: ignore[arg-type]
     return SinkContext(result, Path("party.mp4"), INFO, (36, 64), (9, 16), ("voice",), (), facts, item)
 
 
@@ -59,7 +59,7 @@ def test_a_video_appears_as_a_whole(tmp_path: Path) -> None:
     sink.write(chunk(0))
     assert not (tmp_path / "frames").exists()
     sink.close(SUMMARY)
-    reader = PublishedReader(tmp_path / "frames", "diem", "party")
+    reader = FrameFolderReader(tmp_path / "frames", "diem", "party")
     names = ["captured", "det_transformed_gasp", "det_transformed_voice", "transformed_fixmap", "transformed_salmap"]
     assert reader.pictures == names and reader.frames == 4
     assert reader.missing("transformed_salmap") == reader.missing("transformed_fixmap") == [1]
@@ -72,7 +72,7 @@ def test_a_video_appears_as_a_whole(tmp_path: Path) -> None:
 
 def test_ground_truth_lies_where_people_looked(tmp_path: Path) -> None:
     write(tmp_path)
-    reader = PublishedReader(tmp_path / "frames", "diem", "party")
+    reader = FrameFolderReader(tmp_path / "frames", "diem", "party")
     for picture in ("transformed_salmap", "transformed_fixmap"):
         shown = reader.read(picture, 3, 4)[0].max(axis=2)
         row, column = np.unravel_index(int(cv2.blur(shown, (3, 3)).argmax()), shown.shape)
@@ -80,23 +80,23 @@ def test_ground_truth_lies_where_people_looked(tmp_path: Path) -> None:
 
 
 def test_pictures_of_a_video_that_is_there_are_replaced_or_added(tmp_path: Path) -> None:
-    other = PublishedWriter(tmp_path / "frames", "diem", "party", size=None)
+    other = FrameFolderWriter(tmp_path / "frames", "diem", "party", size=None)
     for k in range(8):
         for picture in ("det_transformed_dave", "det_transformed_voice", "transformed_salmap"):
             other.write(k, picture, np.full((50, 60), 200, np.uint8))
     write(tmp_path)
-    reader = PublishedReader(tmp_path / "frames", "diem", "party")
+    reader = FrameFolderReader(tmp_path / "frames", "diem", "party")
     assert reader.missing("det_transformed_dave") == [] and reader.missing("captured") == []
     assert reader.missing("transformed_salmap") == [1], "what is black now is taken away"
     assert (reader.read("det_transformed_voice", 0, 1) != 200).any()
 
 
 def test_another_video_of_that_name_is_not_touched(tmp_path: Path) -> None:
-    other = PublishedWriter(tmp_path / "frames", "diem", "party", size=None)
+    other = FrameFolderWriter(tmp_path / "frames", "diem", "party", size=None)
     other.write(0, "captured", np.ones((5, 5), np.uint8))
     with pytest.raises(GazenetError, match="holds 1 frames, the video has 8: it is of another one; remove it or"):
         write(tmp_path)
-    assert PublishedReader(tmp_path / "frames", "diem", "party").pictures == ["captured"]
+    assert FrameFolderReader(tmp_path / "frames", "diem", "party").pictures == ["captured"]
     assert not (tmp_path / "party" / "published.json").exists()
 
 
@@ -133,12 +133,12 @@ def test_whether_the_pictures_are_still_there(tmp_path: Path) -> None:
 
 def test_videos_from_no_data_set_have_a_folder_of_their_own(tmp_path: Path) -> None:
     write(tmp_path, known=False)
-    assert PublishedReader(tmp_path / "frames", "videos", "party").pictures == ["captured", "det_transformed_voice"]
+    assert FrameFolderReader(tmp_path / "frames", "videos", "party").pictures == ["captured", "det_transformed_voice"]
 
 
 def test_colours_are_those_of_the_config(tmp_path: Path) -> None:
     write(tmp_path, colour="grey", truth_colour="hot")
-    reader = PublishedReader(tmp_path / "frames", "diem", "party")
+    reader = FrameFolderReader(tmp_path / "frames", "diem", "party")
     grey = reader.read("det_transformed_voice", 0, 1)[0].astype(int)
     assert np.abs(grey[..., 0] - grey[..., 2]).max() < 12
     density = reader.read("transformed_salmap", 0, 1)[0].reshape(-1, 3).astype(int)

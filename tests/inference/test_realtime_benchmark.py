@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import realtime
-from gazenet.inference.live.run_statistics import Counts
+from gazenet.inference.live.run_statistics import FrameCounts
 from tests.clips import make_clip
 
 Rows = list[dict[str, Any]]
@@ -32,7 +32,7 @@ def steady() -> Rows:
     return [{**copy.deepcopy(row), "from_s": 60.0 * k, "until_s": 60.0 * (k + 1)} for k in range(10)]
 
 
-COUNTS = Counts(captured=15000, shown=14900, replaced=99, unfinished=1)
+COUNTS = FrameCounts(captured=15000, shown=14900, replaced=99, unfinished=1)
 
 
 def test_a_run_that_ends_as_it_began_is_steady() -> None:
@@ -87,7 +87,7 @@ def test_what_gets_worse_is_said(change: Callable[[dict[str, Any]], None], said:
 
 
 def test_lost_frames_and_short_runs_are_said() -> None:
-    lost = Counts(captured=15000, shown=14900, replaced=98, unfinished=1)
+    lost = FrameCounts(captured=15000, shown=14900, replaced=98, unfinished=1)
     assert realtime.unsteady(steady(), lost, LIMITS) == ["15000 frames came, 14900 shown + 99 dropped"]
     assert "too short" in realtime.unsteady(steady()[:1], COUNTS, LIMITS)[0]
     rows = steady()

@@ -10,7 +10,7 @@ import pytest
 from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, Needs
 from gazenet.inference.cache.cache_keys import cue_key, faces_key, frames_key
 from gazenet.inference.cache.recall import recall
-from gazenet.inference.engine.sound_buffer import Sound
+from gazenet.inference.engine.sound_buffer import SoundBuffer
 from gazenet.inference.engine.timing import Timings
 from gazenet.maps.map_store import MapKey, MapStore
 from tests.clips import make_clip
@@ -79,7 +79,7 @@ def listener(audio: bool | AudioSpec) -> ExtractorSpec:
 def test_each_form_of_the_sound_is_decoded_once(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", 20, (32, 32), sound=0.8)
     timings, notes = Timings(), []
-    sound = Sound(clip, timings, notes)
+    sound = SoundBuffer(clip, timings, notes)
     assert sound.wanted_by(listener(audio=False)) is None
     native = sound.wanted_by(listener(audio=True))
     small = sound.wanted_by(listener(audio=AudioSpec(rate=8000, mono=True)))
@@ -93,7 +93,7 @@ def test_each_form_of_the_sound_is_decoded_once(tmp_path: Path) -> None:
 
 def test_missing_sound_is_said_once(tmp_path: Path) -> None:
     notes: list[str] = []
-    sound = Sound(None, Timings(), notes)
+    sound = SoundBuffer(None, Timings(), notes)
     assert sound.wanted_by(listener(audio=True)) is None
     assert sound.wanted_by(listener(audio=AudioSpec(mono=True))) is None
     assert notes == ["no sound: cues that listen hear silence"]
@@ -101,5 +101,5 @@ def test_missing_sound_is_said_once(tmp_path: Path) -> None:
 
 def test_a_picture_is_silent_without_a_word() -> None:
     notes: list[str] = []
-    sound = Sound(None, Timings(), notes, expected=False)
+    sound = SoundBuffer(None, Timings(), notes, expected=False)
     assert sound.wanted_by(listener(audio=True)) is None and notes == []

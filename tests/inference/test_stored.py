@@ -11,13 +11,13 @@ import pytest
 from gazenet.config.load import load_config
 from gazenet.errors import CacheError, MediaError, UsageError
 from gazenet.fusion.integrator import FusedChunk
-from gazenet.inference.engine.stage_graph import Graph
+from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.inputs.sources import CapturedFrames, identity, is_frame_folder, open_frames
 from gazenet.inference.inputs.stored_maps import StoredPass, picture_of, stem_of, stored_maps
 from gazenet.inference.results import ChunkResult
 from gazenet.maps.colours import colourise
-from gazenet.maps.frame_folders import PublishedWriter, frame_file
+from gazenet.maps.frame_folders import FrameFolderWriter, frame_file
 from gazenet.media.decode import VideoReader
 from tests.clips import make_clip
 
@@ -26,7 +26,7 @@ SIDE = 40
 
 def pictures(root: Path, frames: int = 10, dataset: str = "diem", lacking: tuple[int, ...] = ()) -> Path:
     """Frames that get brighter, and jet maps of DAVE of value 10 * frame."""
-    writer = PublishedWriter(root, dataset, "v", size=None)
+    writer = FrameFolderWriter(root, dataset, "v", size=None)
     for k in range(frames):
         writer.write(k, "captured", np.full((SIDE, 2 * SIDE), 20 * k + 5, np.uint8))
         if k not in lacking:
@@ -64,7 +64,7 @@ class Late:
 def work(source: Any, integrator: Any) -> tuple[StoredPass, list[ChunkResult]]:
     config = load_config("infer", "default", ["chunk=4", "map_size=20"])
     chunks: list[ChunkResult] = []
-    job = StoredPass(Graph(config, None, "", (), (), integrator), source, chunks.append, Timings())
+    job = StoredPass(StageGraph(config, None, "", (), (), integrator), source, chunks.append, Timings())
     job.run()
     return job, chunks
 

@@ -12,7 +12,7 @@ import pytest
 from gazenet.cues.extractor_spec import ExtractorSpec, Needs
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.errors import CacheError, PluginError, UsageError
 from gazenet.inference.engine.stage_graph import in_order
 from gazenet.inference.engine.video_pass import VideoPass
@@ -124,7 +124,7 @@ def test_a_failing_detector_is_named_with_its_frame(tmp_path: Path) -> None:
             raise RuntimeError("no more\nmemory")
 
     spec = FaceModelSpec(name="blind", summary="sees nobody", implementation="toy:Blind")
-    stage = FaceStage(Entry("blind", spec, "toys", lambda: Blind), Path)
+    stage = FaceStage(PluginEntry("blind", spec, "toys", lambda: Blind), Path)
     with pytest.raises(PluginError, match=r"face detector blind: frame 0: RuntimeError: no more memory"):
         work(replace(toy_graph(), faces=stage), Frames(30), tmp_path)
 

@@ -14,10 +14,10 @@ import torch
 from gazenet.config.inference import InferConfig
 from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.cues.runner import CueRunner
 from gazenet.fusion.integrator import FusedChunk
-from gazenet.inference.engine.stage_graph import Cue, Graph
+from gazenet.inference.engine.stage_graph import CueStage, StageGraph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.engine.video_pass import VideoPass
 from gazenet.inference.results import ChunkResult
@@ -154,23 +154,23 @@ class SumStream:
         return FusedChunk(start, maps, np.full((len(given), 3), 0.5, np.float32))
 
 
-def toy_graph(*extractors: type[Toy], fuse: bool = True, faces: bool = True, **config: Any) -> Graph:
+def toy_graph(*extractors: type[Toy], fuse: bool = True, faces: bool = True, **config: Any) -> StageGraph:
     chosen = extractors or (Bright, Crowd, Echo)
     settings = InferConfig.model_validate(
         {"extractors": [{"name": one.spec.name} for one in chosen], "chunk": 8, "map_size": 16, **config}
     )
     cues = []
     for one in chosen:
-        entry = Entry(one.spec.name, one.spec, "toys", lambda one=one: one)
+        entry = PluginEntry(one.spec.name, one.spec, "toys", lambda one=one: one)
         runner = CueRunner(entry, {}, "cpu", lambda asset: Path(asset), (12, 16), None, settings.chunk)
-        cues.append(Cue(entry, runner, f"print-of-{one.spec.name}"))
+        cues.append(CueStage(entry, runner, f"print-of-{one.spec.name}"))
     stage: Any = Eyes() if faces else None
     integrator: Any = Sum() if fuse else None
-    return Graph(settings, stage, "print-of-faces", (), tuple(cues), integrator)
+    return StageGraph(settings, stage, "print-of-faces", (), tuple(cues), integrator)
 
 
 def work(
-    graph: Graph, frames: Frames, root: Path, watch: Callable[[VideoPass, ChunkResult], None] | None = None
+    graph: StageGraph, frames: Frames, root: Path, watch: Callable[[VideoPass, ChunkResult], None] | None = None
 ) -> tuple[VideoPass, list[ChunkResult]]:
     """Runs the graph over the frames as the pipeline does."""
     chunks: list[ChunkResult] = []

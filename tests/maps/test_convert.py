@@ -10,7 +10,7 @@ import pytest
 from gazenet.errors import CacheError
 from gazenet.maps.colours import colourise, names, table
 from gazenet.maps.convert import colour_of, decolourise, from_published, to_published
-from gazenet.maps.frame_folders import PublishedReader, PublishedWriter
+from gazenet.maps.frame_folders import FrameFolderReader, FrameFolderWriter
 from gazenet.maps.map_reader import MapReader
 from gazenet.maps.map_store import MapKey, MapStore
 
@@ -53,9 +53,9 @@ def test_black_is_nothing_also_in_maps_without_black(name: str) -> None:
 def test_out_and_back_costs_little(tmp_path: Path, colour: str) -> None:
     maps = _blobs()
     picture = "det_transformed_dave"
-    out = PublishedWriter(tmp_path / "pub", "own", "clip", size=(240, 320))
+    out = FrameFolderWriter(tmp_path / "pub", "own", "clip", size=(240, 320))
     assert to_published({picture: _packed(tmp_path / "a", "dave", maps)}, out, {picture: colour}) == FRAMES
-    reader = PublishedReader(tmp_path / "pub", "own", "clip")
+    reader = FrameFolderReader(tmp_path / "pub", "own", "clip")
     with MapStore(tmp_path / "b").writer(MapKey("ab", "dave", "1", "f"), *SIZE, chunk=4) as writer:
         back = from_published(reader, picture, writer, colour)
     error = np.abs(back.maps.astype(int) - maps)
@@ -65,19 +65,19 @@ def test_out_and_back_costs_little(tmp_path: Path, colour: str) -> None:
 
 def test_pictures_are_coloured_before_they_are_stretched(tmp_path: Path) -> None:
     maps = np.array([[[0, 255], [255, 0]]] * 2, np.uint8)
-    to_published({"p": _packed(tmp_path / "a", "x", maps)}, PublishedWriter(tmp_path, "d", "v", size=(64, 64)), {})
-    image = PublishedReader(tmp_path, "d", "v").read("p")[0]
+    to_published({"p": _packed(tmp_path / "a", "x", maps)}, FrameFolderWriter(tmp_path, "d", "v", size=(64, 64)), {})
+    image = FrameFolderReader(tmp_path, "d", "v").read("p")[0]
     # Half-way between dark blue and dark red there is purple; half-way up the scale there would be green.
     assert image[2:6, 30:34, 1].max() < 40
 
 
 def test_missing_pictures_repeat_across_chunks_and_say_so(tmp_path: Path) -> None:
-    out = PublishedWriter(tmp_path, "d", "v", size=None)
+    out = FrameFolderWriter(tmp_path, "d", "v", size=None)
     for index in range(6):
         out.write(index, "captured", np.full((8, 8), 9, np.uint8))
         if index in (1, 5):
             out.write(index, "det_transformed_esr9", colourise(np.full((8, 8), 40 * index, np.uint8), "jet"))
-    reader = PublishedReader(tmp_path, "d", "v")
+    reader = FrameFolderReader(tmp_path, "d", "v")
     with MapStore(tmp_path / "c").writer(MapKey("ab", "esr9", "1", "f"), 8, 8, chunk=2) as writer:
         back = from_published(reader, "det_transformed_esr9", writer)
     assert [record["source"] for record in back.records] == [None, 1, 1, 1, 1, 5]
@@ -86,13 +86,13 @@ def test_missing_pictures_repeat_across_chunks_and_say_so(tmp_path: Path) -> Non
 
 def test_an_interrupted_conversion_goes_on(tmp_path: Path) -> None:
     picture = "transformed_salmap"
-    out = PublishedWriter(tmp_path, "d", "v", size=None)
+    out = FrameFolderWriter(tmp_path, "d", "v", size=None)
     to_published({picture: _packed(tmp_path / "a", "x", _blobs())}, out, {})
     last = tmp_path / "d" / "v" / "7" / f"{picture}_1.jpg"
     whole = last.read_bytes()
     last.write_bytes(whole[:200])
     store, key = MapStore(tmp_path / "b"), MapKey("ab", "x", "1", "f")
-    reader = PublishedReader(tmp_path, "d", "v")
+    reader = FrameFolderReader(tmp_path, "d", "v")
     with pytest.raises(CacheError, match="JPEG"), store.writer(key, *SIZE, chunk=3) as writer:
         from_published(reader, picture, writer)
     assert store.reader(key) is None
@@ -109,9 +109,9 @@ def test_colours_of_published_pictures() -> None:
 
 
 def test_pictures_without_a_colour_map_are_refused(tmp_path: Path) -> None:
-    PublishedWriter(tmp_path, "d", "v", size=None).write(0, "captured", np.ones((4, 4), np.uint8))
+    FrameFolderWriter(tmp_path, "d", "v", size=None).write(0, "captured", np.ones((4, 4), np.uint8))
     with MapStore(tmp_path / "b").writer(MapKey("ab", "x", "1", "f"), 4, 4) as writer:
-        reader = PublishedReader(tmp_path, "d", "v")
+        reader = FrameFolderReader(tmp_path, "d", "v")
         with pytest.raises(CacheError, match="captured is no coloured map"):
             from_published(reader, "captured", writer)
         assert from_published(reader, "captured", writer, "grey").maps.shape == (1, 4, 4)
@@ -120,5 +120,5 @@ def test_pictures_without_a_colour_map_are_refused(tmp_path: Path) -> None:
 def test_cues_of_one_video_have_one_length(tmp_path: Path) -> None:
     readers = {"a": _packed(tmp_path / "1", "a", _blobs()), "b": _packed(tmp_path / "1", "b", _blobs()[:3])}
     with pytest.raises(CacheError, match="not of one length"):
-        to_published(readers, PublishedWriter(tmp_path, "d", "v"), {})
+        to_published(readers, FrameFolderWriter(tmp_path, "d", "v"), {})
     assert not (tmp_path / "d").exists()

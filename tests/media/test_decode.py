@@ -18,7 +18,7 @@ from gazenet.media.decode import VideoReader, frame_at, probe
 from gazenet.media.frames import Frame
 from gazenet.media.orient import Orientation, display_size, fit_size
 from gazenet.media.prefetch import read_ahead
-from gazenet.media.time_stamps import Stamps
+from gazenet.media.time_stamps import RisingTimeStamps
 from tests.media.makers import damaged, grey, level, remux, video
 
 INTRA = {"g": "1", "bf": "0"}
@@ -88,7 +88,7 @@ def test_a_container_that_starts_late_starts_at_zero(tmp_path: Path) -> None:
 
 
 def test_duplicated_time_stamps_are_moved() -> None:
-    stamps = Stamps(0.04)
+    stamps = RisingTimeStamps(0.04)
     for value in (0.0, 0.04, 0.04, None, 0.12):
         stamps.push(value)
     times = [stamps.pop() for _ in range(5)]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.testing.conformance import CHECKS
 from gazenet.testing.goldens import filled, find
 
@@ -38,7 +38,7 @@ def save_filled(network: nn.Module, path: Path, wrap: Callable[[dict], dict] = d
     return path
 
 
-def with_parameters(name: str, **parameters: object) -> Entry:
+def with_parameters(name: str, **parameters: object) -> PluginEntry:
     """The registered extractor, whose parameters are these by default, however it is made."""
     entry = get(name)
     implementation = entry.load()
@@ -46,7 +46,7 @@ def with_parameters(name: str, **parameters: object) -> Entry:
     return replace(entry, spec=spec, load=lambda: lambda **given: implementation(**{**parameters, **given}))
 
 
-def check_conformance(check: Callable[[Entry], None], name: str, weights: Path) -> None:
+def check_conformance(check: Callable[[PluginEntry], None], name: str, weights: Path) -> None:
     """One check of the kit, with local weights in the place of the asset."""
     check(get(name) if check is CHECKS[0] else with_parameters(name, weights=str(weights)))
 

@@ -17,9 +17,9 @@ from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import MAP_SIZE, run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.avinet.extractor import AvinetSaliency
-from gazenet_plugins.avinet.fusion import Bilinear, Positions, attended
+from gazenet_plugins.avinet.fusion import Bilinear, PositionalEncoding, attended
 from gazenet_plugins.avinet.network import FUSIONS, AViNet, fusion_of
 from gazenet_plugins.avinet.spec import SPEC
 
@@ -64,7 +64,7 @@ def test_the_contraction_is_the_bilinear_layer() -> None:
 
 
 def test_positions_are_sines_and_cosines() -> None:
-    table = Positions(5, 6).get_buffer("pe")[:, 0]
+    table = PositionalEncoding(5, 6).get_buffer("pe")[:, 0]
     assert table[0].tolist() == [0, 1, 0, 1, 0, 1]
     angles = 3 / 10_000 ** (torch.tensor([0, 2, 4]) / 6)
     torch.testing.assert_close(table[3], torch.stack((angles.sin(), angles.cos()), 1).flatten())
@@ -110,7 +110,7 @@ def heard(sound: Waveform | None, anchor: int, weights: Path, mode: str = "corre
     """What the network hears for the map of one frame."""
     cue = AvinetSaliency(mode=mode, weights=str(weights.parent))
     cue.load(torch.device("cpu"), torch.float32, no_assets)
-    video = MadeUpVideo(frames=anchor + 1)
+    video = SyntheticVideo(frames=anchor + 1)
     context = replace(video.context(), waveform=sound)
     cue.begin(context)
     windows = WindowBuilder(SPEC, torch.device("cpu"), context, MAP_SIZE).build([anchor], anchor, video)
@@ -134,7 +134,7 @@ def test_silence(sound: float | None, mode: str, weights: Path) -> None:
 
 
 def test_sound_matters_in_the_corrected_mode_only(weights: Path) -> None:
-    videos = MadeUpVideo(frames=2), MadeUpVideo(frames=2, sound=False)
+    videos = SyntheticVideo(frames=2), SyntheticVideo(frames=2, sound=False)
     for mode, same in (("corrected", False), ("published", True)):
         entry = with_parameters("avinet", weights=str(weights), mode=mode)
         loud, silent = (run(entry, video)[0] for video in videos)

@@ -14,7 +14,7 @@ from gazenet.backbones.identify import owner
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
-from gazenet.testing.fake_checkpoints import DETECTORS, EXTRACTORS, Release
+from gazenet.testing.fake_checkpoints import DETECTORS, EXTRACTORS, FakeRelease
 
 RELEASES = {**EXTRACTORS, **DETECTORS}
 NAMED = {"esr9": "Base", "st_abn": "ST-ABN", "stanet": "STANet", "mtcnn": "PNet"}
@@ -45,17 +45,17 @@ def load(name: str, weights: Path) -> None:
             get(name, "gazenet.face_detectors", FaceModelSpec).load()(weights=str(weights)).load(forbidden)
 
 
-def first_file(release: Release) -> str:
+def first_file(release: FakeRelease) -> str:
     """The file that is read first."""
     return next(iter(release.parts.values())) if release.parts else release.file
 
 
-def class_of(release: Release) -> str:
+def class_of(release: FakeRelease) -> str:
     """What a refusal calls the network; a family may say the family's name."""
     return release.network.rpartition(":")[2]
 
 
-def part_of(release: Release, network: nn.Module) -> nn.Module:
+def part_of(release: FakeRelease, network: nn.Module) -> nn.Module:
     """What the first file holds."""
     return network.get_submodule(next(iter(release.parts))) if release.parts else network
 

@@ -18,7 +18,7 @@ from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.binauraldave.extractor import BinauralDave
 from gazenet_plugins.binauraldave.network import HEARINGS, BinauralDaveNet
 
@@ -86,7 +86,7 @@ def ears(samples: np.ndarray | None, mode: str, frame: int = 0) -> list[np.ndarr
     """The examples of each ear at a frame."""
     cue = BinauralDave(mode)
     sound = None if samples is None else Waveform(samples.astype(np.float32), 16_000)
-    cue.begin(replace(MadeUpVideo().context(), waveform=sound))
+    cue.begin(replace(SyntheticVideo().context(), waveform=sound))
     found = [one.at(frame) for one in cue._collected]
     found += [one.at(np.arange(frame - 15, frame + 1) / 25) for one in cue._aligned]
     return [one[0, 0].numpy() for one in found if one is not None]
@@ -112,7 +112,7 @@ def test_published_ears_hear_the_latest_second_only() -> None:
 
 def test_the_clip_does_not_depend_on_the_sound() -> None:
     cue = BinauralDave("published")
-    cue.begin(MadeUpVideo().context())
+    cue.begin(SyntheticVideo().context())
     assert list(cue.offsets(3)) == published_offsets(3, 16)
 
 
@@ -146,7 +146,7 @@ def test_conformance(check, weights: Path) -> None:
 
 @pytest.mark.slow
 def test_modes_and_hearings_differ(weights: Path) -> None:
-    video = MadeUpVideo(frames=2, sound_seconds=2.0)
+    video = SyntheticVideo(frames=2, sound_seconds=2.0)
     options = [{}, {"hearing": "monaural"}, {"hearing": "visual"}, {"mode": "published"}]
     found = [run(with_parameters("binauraldave", weights=str(weights.parent), **each), video)[0] for each in options]
     assert all(each.max() > 200 for each in found)

@@ -13,7 +13,7 @@ from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
-from gazenet_plugins.blazeface.decode import Square, blended, candidates, in_frame, network_input, squares
+from gazenet_plugins.blazeface.decode import FrameSquare, blended, candidates, in_frame, network_input, squares
 from gazenet_plugins.blazeface.detector import BackBlazeFace, BlazeFaceDetector
 from gazenet_plugins.blazeface.network import BlazeFace, anchors
 
@@ -90,7 +90,7 @@ def test_an_answer_becomes_a_face_of_the_frame() -> None:
     np.testing.assert_allclose(
         face[:7], [x + 0.1 - 0.125, y - 0.25, x + 0.1 + 0.125, y + 0.25, 1, x - 0.1, y + 0.2], atol=1e-6
     )
-    pixels = in_frame(face[None], Square(np.zeros((1, 1, 3), np.uint8), (50, 7)), 200)[0]
+    pixels = in_frame(face[None], FrameSquare(np.zeros((1, 1, 3), np.uint8), (50, 7)), 200)[0]
     np.testing.assert_allclose(pixels[:4], face[:4] * 200 + [50, 7, 50, 7], atol=1e-4)
     np.testing.assert_allclose(pixels[4:7], [1, face[5] * 200 + 50, face[6] * 200 + 7], atol=1e-4)
 

@@ -9,7 +9,7 @@ import torch
 from gazenet.cues.registry import get
 from gazenet.cues.windows import WindowBuilder
 from gazenet.testing.conformance import CHECKS, MAP_SIZE
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.captured.extractor import Captured
 from gazenet_plugins.captured.spec import SPEC
 
@@ -20,7 +20,7 @@ def test_conformance(check) -> None:
 
 
 def test_the_picture_is_the_frame_and_the_map_its_luminance() -> None:
-    video, cue = MadeUpVideo(frames=5), Captured()
+    video, cue = SyntheticVideo(frames=5), Captured()
     cue.load(torch.device("cpu"), torch.float32, lambda asset_id: None)  # type: ignore[arg-type, return-value]
     cue.begin(video.context())
     found = cue.extract(WindowBuilder(SPEC, torch.device("cpu"), video.context(), MAP_SIZE).build([0, 3], 4, video))

@@ -16,7 +16,7 @@ from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import MAP_SIZE, run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.dave.extractor import DaveSaliency
 from gazenet_plugins.dave.network import DaveNet
 from gazenet_plugins.dave.spec import SPEC
@@ -99,13 +99,13 @@ def test_conformance(check, weights: Path) -> None:
 
 def begun(sound: Waveform | None, mode: str, ahead: float = 0.0) -> DaveSaliency:
     cue = DaveSaliency(mode, ahead=ahead)
-    cue.begin(replace(MadeUpVideo().context(), waveform=sound))
+    cue.begin(replace(SyntheticVideo().context(), waveform=sound))
     return cue
 
 
 def heard(cue: DaveSaliency, anchor: int) -> np.ndarray:
     """The examples of one frame, ``[16, 64, 64]``."""
-    video = MadeUpVideo(frames=anchor + 1)
+    video = SyntheticVideo(frames=anchor + 1)
     windows = WindowBuilder(SPEC, torch.device("cpu"), video.context(), MAP_SIZE).build([anchor], anchor, video)
     found = cue._sound(windows, 0)
     assert found is not None and found.shape == (1, 3, 16, 64, 64) and torch.equal(found[:, 0], found[:, 2])
@@ -149,7 +149,9 @@ def test_clips_without_sound_are_whole() -> None:
 def test_sound_matters_and_is_not_needed(weights: Path) -> None:
     for mode in ("corrected", "published"):
         entry = with_parameters("dave", weights=str(weights.parent), mode=mode)
-        loud, none = (run(entry, MadeUpVideo(frames=2, sound=sound, sound_seconds=2.0))[0] for sound in (True, False))
+        loud, none = (
+            run(entry, SyntheticVideo(frames=2, sound=sound, sound_seconds=2.0))[0] for sound in (True, False)
+        )
         assert loud.max() > 200 and none.max() > 200 and not np.array_equal(loud, none)
 
 

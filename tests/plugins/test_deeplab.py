@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS
 from gazenet.testing.goldens import Golden, filled, find, judge
@@ -126,7 +126,7 @@ def test_conformance(check: Callable[[Any], None], monkeypatch: pytest.MonkeyPat
             super().__init__(weights="given")
 
     value = "gazenet_plugins.deeplab_saliency.spec:SPEC"
-    check(Entry(SPEC.name, SPEC, "gazenet", lambda: Prepared, value))
+    check(PluginEntry(SPEC.name, SPEC, "gazenet", lambda: Prepared, value))
 
 
 def test_the_extractor_asks_for_its_asset_only_without_weights(checkpoint: Path) -> None:

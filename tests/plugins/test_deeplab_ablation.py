@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.training import deeplab_ablation as ablation
-from gazenet.training.recipe_run import Finished
+from gazenet.training.recipe_run import RecipeResult
 from gazenet_plugins.deeplab_saliency.recipe import DeeplabConfig
 
 ROWS = {row.name: row for row in ablation.ROWS}
@@ -66,11 +66,11 @@ def test_a_row_is_run_once_and_shown_with_its_gain(
 ) -> None:
     made: list[str] = []
 
-    def trained(entry: Any, config: DeeplabConfig, resume: bool) -> Finished:
+    def trained(entry: Any, config: DeeplabConfig, resume: bool) -> RecipeResult:
         made.append(Path(config.output).name)
         assert resume
         nss = 1.0 + len(made) / 4
-        return Finished(Path("w.pth"), {"val_nss": nss, "val_sim": 0.5, "val_cc": 0.25, "train_loss": 1.0})
+        return RecipeResult(Path("w.pth"), {"val_nss": nss, "val_sim": 0.5, "val_cc": 0.25, "train_loss": 1.0})
 
     def references(self: ablation.Bench, dataset: str) -> dict[str, Any]:
         made.append(dataset)

@@ -20,7 +20,7 @@ from gazenet.training.fixation_videos import FixatedVideo, open_videos
 from gazenet.training.recipe_config import SourceConfig
 from gazenet_plugins.deeplab_saliency import losses, training
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
-from gazenet_plugins.deeplab_saliency.frames import Changes, FixedFrames, RandomFrames, recoloured, sources
+from gazenet_plugins.deeplab_saliency.frames import FixedFrames, RandomFrames, SampleChanges, recoloured, sources
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency, normalised
 from gazenet_plugins.deeplab_saliency.recipe import LossWeights
 from gazenet_plugins.deeplab_saliency.training import DeeplabTask, weighted
@@ -91,7 +91,7 @@ def test_a_mirrored_sample_is_mirrored_in_all_its_parts(root: Path) -> None:
     assert frames[0, 8, 2] > 150 > frames[0, 8, 20] and density.argmax() % 32 in (3, 4)
     seen = []
     for seed in range(8):
-        changed = Changes(flip=True)(sample, np.random.default_rng(seed))
+        changed = SampleChanges(flip=True)(sample, np.random.default_rng(seed))
         mirrored = not torch.equal(changed["frames"], frames)
         seen.append(mirrored)
         for name, value in sample.items():
@@ -110,7 +110,7 @@ def test_colours_change_as_they_are_told() -> None:
     assert float(harder.std() / frames.float().std()) == pytest.approx(1.5, rel=0.02)
     assert float(harder.mean()) == pytest.approx(float(frames.float().mean()), abs=2)
     sample = {"frames": frames, "density": torch.rand(5, 6)}
-    changed = Changes(photometric=0.5)(sample, np.random.default_rng(0))
+    changed = SampleChanges(photometric=0.5)(sample, np.random.default_rng(0))
     assert torch.equal(changed["density"], sample["density"]) and not torch.equal(changed["frames"], frames)
     ratio = changed["frames"].float().mean((1, 2, 3)) / frames.float().mean((1, 2, 3))
     assert float(ratio[0]) == pytest.approx(float(ratio[1]), rel=0.05)  # the frames of a window change alike
@@ -127,12 +127,12 @@ def test_a_window_ends_with_its_frame_and_begins_with_copies_of_the_first(root: 
 
 def test_an_epoch_shows_pictures_once_and_videos_as_often_as_wanted(root: Path) -> None:
     given_sources = sources([*videos(root, "osie"), *videos(root, "findwho")], SIZE, PUBLISHED, 1, "train")
-    frames = RandomFrames(given_sources, Changes(), repeats=4)
+    frames = RandomFrames(given_sources, SampleChanges(), repeats=4)
     assert len(frames) == 3 + 2 * 4
     one, again, other = (frames.sample(5, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert torch.equal(one["frames"], again["frames"]) and not torch.equal(one["density"], other["density"])
     assert torch.equal(frames.sample(0, None)["frames"], normalised(given_sources[0].sample(0)["frames"]))
-    drawn = RandomFrames(given_sources, Changes(), repeats=4, draws=5)
+    drawn = RandomFrames(given_sources, SampleChanges(), repeats=4, draws=5)
     assert len(drawn) == 5
     assert len({float(drawn.sample(0, np.random.default_rng(k))["frames"].sum()) for k in range(12)}) > 4
     fixed = FixedFrames(given_sources, 5)

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.rendering import Canvas
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS, run
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.esr9 import extractor
-from gazenet_plugins.esr9.attention import Drawn, levels, merged, picture, placed, window
+from gazenet_plugins.esr9.attention import FaceMap, levels, merged, picture, placed, window
 from gazenet_plugins.esr9.extractor import BASE_FILE, BRANCH_FILE, Esr9Cue, network_crop
-from gazenet_plugins.esr9.network import Branch, Esr9, Expression, normalise_with
+from gazenet_plugins.esr9.network import EnsembleBranch, EnsembleExpression, Esr9, normalise_with
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 SLOW = ("esr9_ensemble9_eval",)
@@ -65,7 +65,7 @@ def two_branches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extractor, "BRANCHES", 2)
 
 
-def entry_with(weights: Path, **parameters: object) -> Entry:
+def entry_with(weights: Path, **parameters: object) -> PluginEntry:
     entry = get("esr9")
     given = {**entry.spec.parameters, "weights": str(weights), **parameters}
     return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
@@ -109,7 +109,7 @@ def test_a_missing_branch_is_named(weights: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["published", "corrected"])
 def test_records_and_maps_of_both_modes(mode: str, weights: Path) -> None:
-    maps, records = run(entry_with(weights, mode=mode), MadeUpVideo(frames=1))
+    maps, records = run(entry_with(weights, mode=mode), SyntheticVideo(frames=1))
     faces = records[0]["faces"]
     assert len(faces) == 2 and all(len(face["votes"]) == 2 and face["emotion"] in face["votes"] for face in faces)
     assert all(0 <= face["arousal"] <= 1 for face in faces)
@@ -130,7 +130,7 @@ def test_colours_are_those_of_training_unless_published() -> None:
 
 
 def test_faces_own_statistics_do_not_mix_faces_and_equal_a_batch_of_one() -> None:
-    branch = Branch().eval()
+    branch = EnsembleBranch().eval()
     with torch.no_grad():
         for parameter in branch.parameters():
             parameter.copy_(torch.randn(parameter.shape) * 0.1)
@@ -144,7 +144,7 @@ def test_faces_own_statistics_do_not_mix_faces_and_equal_a_batch_of_one() -> Non
 
 
 def test_own_statistics_leave_the_learned_ones_alone() -> None:
-    branch = Branch()
+    branch = EnsembleBranch()
     normalise_with(branch, "batch")
     before = branch.bn1.running_mean.clone()
     branch(torch.rand(2, 128, 20, 20))
@@ -152,7 +152,7 @@ def test_own_statistics_leave_the_learned_ones_alone() -> None:
 
 
 def test_attention_is_the_gradient_of_the_decision() -> None:
-    branch = Branch().double().eval()
+    branch = EnsembleBranch().double().eval()
     output = branch(torch.rand(1, 128, 20, 20).double())
     (gradient,) = torch.autograd.grad(output.emotion.max(), output.last, retain_graph=True)
     by_gradient = (gradient.mean((2, 3), keepdim=True) * output.last).sum(1)
@@ -161,7 +161,7 @@ def test_attention_is_the_gradient_of_the_decision() -> None:
 
 def test_the_majority_decides_and_equal_votes_go_to_the_lower_class() -> None:
     logits = torch.eye(8)[torch.tensor([[5, 2, 2], [7, 3, 1]])]
-    said = Expression(logits, torch.tensor([[[0.5, 3.0]] * 3] * 2), torch.zeros(2, 3, 6, 6))
+    said = EnsembleExpression(logits, torch.tensor([[[0.5, 3.0]] * 3] * 2), torch.zeros(2, 3, 6, 6))
     assert said.vote().tolist() == [2, 1]
     assert said.affect()[0, 0].tolist() == [0.5, 1.0]
 
@@ -176,12 +176,12 @@ def test_merging() -> None:
 
 
 def test_faces_outside_the_frame_leave_no_trace() -> None:
-    faces = [Drawn((90, 10, 120, 30), np.ones((6, 6)))]
+    faces = [FaceMap((90, 10, 120, 30), np.ones((6, 6)))]
     assert picture(faces, 40, 80).max() == 0 and levels(faces, 40, 80).max() == 0
 
 
 def test_overlapping_levels_wrap() -> None:
-    face = Drawn((0, 0, 10, 10), np.full((6, 6), 0.6))
+    face = FaceMap((0, 0, 10, 10), np.full((6, 6), 0.6))
     assert levels([face, face], 10, 10).tolist()[5][5] == (2 * 153) % 256
 
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from gazenet.cues.extractor import Face, Windows
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS, run
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.gaze360 import extractor, published_map
 from gazenet_plugins.gaze360.angles import angle_degrees, cartesian
 from gazenet_plugins.gaze360.crops import by_index, followed
@@ -52,7 +52,7 @@ def small_crops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def entry_with(weights: Path, **parameters: object) -> Entry:
+def entry_with(weights: Path, **parameters: object) -> PluginEntry:
     entry = get("gaze360")
     given = {**entry.spec.parameters, "weights": str(weights), **parameters}
     return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
@@ -87,7 +87,7 @@ def test_declaration() -> None:
 
 @pytest.mark.parametrize("mode", ["published", "corrected"])
 def test_records_and_maps_of_both_modes(mode: str, weights: Path) -> None:
-    maps, records = run(entry_with(weights, mode=mode), MadeUpVideo(frames=3))
+    maps, records = run(entry_with(weights, mode=mode), SyntheticVideo(frames=3))
     assert maps.max() > 20 and len(records[1]["faces"]) == 2
     face = records[1]["faces"][0]
     yaw, pitch = np.deg2rad([-face["yaw"], face["pitch"]])
@@ -96,7 +96,7 @@ def test_records_and_maps_of_both_modes(mode: str, weights: Path) -> None:
 
 
 def test_the_modes_differ_and_exact_is_near_to_fast(weights: Path) -> None:
-    video = MadeUpVideo(frames=1, people=1)
+    video = SyntheticVideo(frames=1, people=1)
     corrected = run(entry_with(weights), video)[0].astype(float)
     fast = run(entry_with(weights, mode="published"), video)[0].astype(float)
     exact = run(entry_with(weights, mode="published", exact=True), video)[0].astype(float)
@@ -168,7 +168,7 @@ def test_frames_lie_about_an_eighth_of_a_second_apart(
 ) -> None:
     cue = extractor.Gaze360Cue(mode=mode, weights=str(weights))
     cue.load(torch.device("cpu"), torch.float32, lambda asset: weights)
-    cue.begin(replace(MadeUpVideo().context(), rate=float(rate)))
+    cue.begin(replace(SyntheticVideo().context(), rate=float(rate)))
     seen: list[int] = []
     cut = extractor.cut
 

@@ -13,7 +13,7 @@ from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet_plugins.mtcnn.cascade import Cascade, Settings, crops_of, moved, squared
+from gazenet_plugins.mtcnn.cascade import Cascade, CascadeSettings, crops_of, moved, squared
 from gazenet_plugins.mtcnn.detector import FILES, MtcnnDetector
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
@@ -39,7 +39,7 @@ def test_golden_with_published_weights(golden: Golden, test_data: Path) -> None:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of look-alikes of the published files, which take everything for a face."""
     folder = tmp_path_factory.mktemp("mtcnn")
-    cascade = Cascade(Settings())
+    cascade = Cascade(CascadeSettings())
     for name, file in FILES.items():
         state = {key: filled(key, value) for key, value in cascade.get_submodule(name).state_dict().items()}
         decision = next(key for key in state if key.endswith("_1.bias"))
@@ -49,11 +49,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_pyramid_ends_where_the_picture_is_one_proposal() -> None:
-    cascade = Cascade(Settings())
+    cascade = Cascade(CascadeSettings())
     scales = cascade.scales(100, 300)
     assert scales[0] == pytest.approx(0.6) and 100 * scales[-1] >= 12 > 100 * scales[-1] * 0.709
     assert cascade.scales(19, 300) == []
-    assert Cascade(Settings(smallest=40)).scales(100, 300)[0] == pytest.approx(0.3)
+    assert Cascade(CascadeSettings(smallest=40)).scales(100, 300)[0] == pytest.approx(0.3)
 
 
 def test_corners_move_in_parts_of_the_sides() -> None:
@@ -82,7 +82,7 @@ def test_the_platform_finds_and_runs_it(name: str, weights: Path) -> None:
 
 @pytest.mark.parametrize("size", [(8, 8), (25, 300)])
 def test_pictures_without_room_for_a_face(size: tuple[int, int], weights: Path) -> None:
-    detector = MtcnnDetector(str(weights / "rnet.pt"), settings=Settings(thresholds=(2.0, 0.7, 0.7)))
+    detector = MtcnnDetector(str(weights / "rnet.pt"), settings=CascadeSettings(thresholds=(2.0, 0.7, 0.7)))
     detector.load(Path)
     assert detector.detect(np.zeros((*size, 3), np.uint8)).shape == (0, 15)
 

@@ -16,7 +16,7 @@ from gazenet.backbones.sliding_windows import SlidingNetwork
 from gazenet.backbones.vinet import ViNet
 from gazenet.cues.extractor import Windows
 from gazenet.cues.windows import WindowBuilder
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.stsanet.extractor import STSANetSaliency
 from gazenet_plugins.stsanet.network import STSANet
 from gazenet_plugins.tased.extractor import TasedSaliency
@@ -49,7 +49,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return sliding, plain
 
 
-def windows(extractor: Any, video: MadeUpVideo, anchors: list[int]) -> Windows:
+def windows(extractor: Any, video: SyntheticVideo, anchors: list[int]) -> Windows:
     builder = WindowBuilder(extractor.spec, CPU, video.context(), SIZE)
     return builder.build(anchors, video.frames - 1, video)
 
@@ -64,7 +64,7 @@ def windows(extractor: Any, video: MadeUpVideo, anchors: list[int]) -> Windows:
     ids=["short", "end", "jumps"],
 )
 def test_maps_are_those_of_windows_by_themselves(frames: int, batches: list[list[int]], pair: tuple[Any, Any]) -> None:
-    video = MadeUpVideo(frames=frames)
+    video = SyntheticVideo(frames=frames)
     for one in pair:
         one.begin(video.context())
     for anchors in batches:

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.errors import UsageError
 from gazenet.testing import conformance
 from gazenet.testing.conformance import CHECKS, MAP_SIZE
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
 from gazenet_plugins.st_abn.extractor import ActionAttention, ended_as_published
 from gazenet_plugins.st_abn.network import STABN
@@ -117,7 +117,7 @@ def test_other_files_are_refused(tmp_path: Path, weights: Path) -> None:
         load_st_abn(tmp_path / "short.pt")
 
 
-def with_weights(path: Path, mode: str = "corrected") -> Entry[ExtractorSpec]:
+def with_weights(path: Path, mode: str = "corrected") -> PluginEntry[ExtractorSpec]:
     """The installed plugin, made to use a checkpoint of its user."""
     entry = get("st_abn")
     kind = entry.load()
@@ -125,7 +125,7 @@ def with_weights(path: Path, mode: str = "corrected") -> Entry[ExtractorSpec]:
 
 
 def maps_of(
-    entry: Entry[ExtractorSpec], video: MadeUpVideo, stride: int | None = None
+    entry: PluginEntry[ExtractorSpec], video: SyntheticVideo, stride: int | None = None
 ) -> tuple[np.ndarray, list[dict]]:
     """Maps and records of a video in one chunk; weights from the catalogue would be an error."""
 
@@ -146,7 +146,7 @@ FAST = {"declares_what_it_is", "works_on_one_frame", "works_without_sound", "lea
     [pytest.param(one, marks=[] if one.__name__ in FAST else [pytest.mark.slow], id=one.__name__) for one in CHECKS],
 )
 def test_conformance(
-    check: Callable[[Entry[ExtractorSpec]], None], weights: Path, monkeypatch: pytest.MonkeyPatch
+    check: Callable[[PluginEntry[ExtractorSpec]], None], weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conformance, "asset_path", {"st_abn": weights}.__getitem__)
     entry = get("st_abn")
@@ -159,7 +159,7 @@ def test_conformance(
 
 
 def test_the_map_is_where_times_when(weights: Path) -> None:
-    video = MadeUpVideo(frames=12, size=(240, 240))
+    video = SyntheticVideo(frames=12, size=(240, 240))
     maps, records = maps_of(with_weights(weights), video, stride=4)
     network = load_st_abn(weights)
     # Four frames, of which the second gets the map: frame 8 is seen with 7, 9 and 10.
@@ -175,7 +175,7 @@ def test_the_map_is_where_times_when(weights: Path) -> None:
 
 
 def test_the_published_mode_sees_the_centre_only(weights: Path) -> None:
-    video = MadeUpVideo(frames=1, size=(240, 432))
+    video = SyntheticVideo(frames=1, size=(240, 432))
     published_map, corrected = (
         maps_of(with_weights(weights, mode), video)[0][0] for mode in ("published", "corrected")
     )

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from gazenet.cues.extractor import VideoContext, Windows
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import CHECKS
@@ -183,7 +183,7 @@ def test_conformance(check: Callable[[Any], None], monkeypatch: pytest.MonkeyPat
         def __init__(self, **parameters: Any) -> None:
             super().__init__(**{**parameters, "weights": "given"})
 
-    check(Entry(SPEC.name, SPEC, "gazenet", lambda: Prepared, "gazenet_plugins.stanet.spec:SPEC"))
+    check(PluginEntry(SPEC.name, SPEC, "gazenet", lambda: Prepared, "gazenet_plugins.stanet.spec:SPEC"))
 
 
 def test_a_whole_run_with_a_real_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from gazenet.errors import UsageError
 from gazenet.testing.goldens import Golden, find, judge
 from gazenet_plugins.stanet import blocks, checkpoints
-from gazenet_plugins.stanet.classifiers import SA, ST, S
+from gazenet_plugins.stanet.classifiers import SpatialAudioClassifier, SpatialClassifier, SpatialTemporalClassifier
 from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound, decided
 from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, audio_trunk
@@ -22,10 +22,10 @@ FOLDER = Path(__file__).parents[1] / "data" / "goldens" / "stanet"
 GOLDENS = {golden.path.stem: golden for golden in find([FOLDER]) if "network" in golden.meta["config"]}
 FAST = ("s_256", "vggsound_vlad_81x199", "vggsound_avgpool_81x199")
 BUILD: dict[str, Callable[[], nn.Module]] = {
-    "s_256": S,
-    "sa_coarse_256": lambda: SA(stage="coarse"),
-    "sa_fine_356": SA,
-    "st_256": ST,
+    "s_256": SpatialClassifier,
+    "sa_coarse_256": lambda: SpatialAudioClassifier(stage="coarse"),
+    "sa_fine_356": SpatialAudioClassifier,
+    "st_256": SpatialTemporalClassifier,
     "sta_356": STA32,
     "sta28_356": STA28,
     "switch128_356": AudioSwitch,
@@ -66,15 +66,18 @@ def test_keys_and_shapes_are_the_published_ones(name: str) -> None:
 
 
 LOADERS: dict[str, tuple[Callable[[], nn.Module], Callable[..., nn.Module]]] = {
-    "spatial": (S, checkpoints.load_spatial),
-    "spatial, 5 classes": (lambda: S(5), checkpoints.load_spatial),
-    "sound, fine": (SA, checkpoints.load_spatial_audio),
-    "sound, coarse": (lambda: SA(stage="coarse"), checkpoints.load_spatial_audio),
-    "sound, compiled": (lambda: SA(stage="coarse", sound="compiled"), checkpoints.load_spatial_audio),
-    "sound, compiled, fine": (lambda: SA(sound="compiled"), checkpoints.load_spatial_audio),
-    "sound, compared": (lambda: SA(sound="fusion"), checkpoints.load_spatial_audio),
-    "time": (ST, checkpoints.load_spatial_temporal),
-    "time, compiled": (lambda: ST(activated=True), checkpoints.load_spatial_temporal),
+    "spatial": (SpatialClassifier, checkpoints.load_spatial),
+    "spatial, 5 classes": (lambda: SpatialClassifier(5), checkpoints.load_spatial),
+    "sound, fine": (SpatialAudioClassifier, checkpoints.load_spatial_audio),
+    "sound, coarse": (lambda: SpatialAudioClassifier(stage="coarse"), checkpoints.load_spatial_audio),
+    "sound, compiled": (
+        lambda: SpatialAudioClassifier(stage="coarse", sound="compiled"),
+        checkpoints.load_spatial_audio,
+    ),
+    "sound, compiled, fine": (lambda: SpatialAudioClassifier(sound="compiled"), checkpoints.load_spatial_audio),
+    "sound, compared": (lambda: SpatialAudioClassifier(sound="fusion"), checkpoints.load_spatial_audio),
+    "time": (SpatialTemporalClassifier, checkpoints.load_spatial_temporal),
+    "time, compiled": (lambda: SpatialTemporalClassifier(activated=True), checkpoints.load_spatial_temporal),
     "saliency": (STA32, checkpoints.load_saliency),
     "saliency, compiled": (STA28, checkpoints.load_saliency),
     "saliency, compiled before": (lambda: STA28(switched=False), checkpoints.load_saliency),
@@ -105,7 +108,7 @@ def test_a_file_tells_which_network_it_holds(kind: str, tmp_path: Path) -> None:
 
 def test_layers_that_the_comparison_never_calls_are_left_out(tmp_path: Path) -> None:
     with torch.device("meta"):
-        network = SA(sound="fusion")
+        network = SpatialAudioClassifier(sound="fusion")
         extra = {"Aup.0.weight": torch.zeros(2048, 2048, 4, 4), "extra_audio_d.bias": torch.zeros(2048)}
         loaded = checkpoints.load_spatial_audio(saved(tmp_path / "SA.pth", network, extra))
     assert loaded.state_dict().keys() == network.state_dict().keys()
@@ -159,7 +162,7 @@ def test_a_file_of_something_else_is_not_called_a_network(tmp_path: Path) -> Non
 
 def test_backbones_are_not_reset() -> None:
     """Their own start, or pretrained weights, survive; the head starts as published."""
-    network = S(trunk=SMALL)
+    network = SpatialClassifier(trunk=SMALL)
     assert network.features[0].weight.std() > 0.02
     assert float(network.extra_convs.weight.detach().std()) == pytest.approx(0.01, rel=0.05)
 
@@ -197,7 +200,7 @@ def test_the_switch_looks_at_one_logit_only() -> None:
 
 @pytest.mark.parametrize("sound", ["deconvolution", "compiled", "fusion"])
 def test_sound_networks_run_in_every_form(sound: Any) -> None:
-    network = SA(5, "coarse", sound, SMALL).eval()
+    network = SpatialAudioClassifier(5, "coarse", sound, SMALL).eval()
     with torch.no_grad():
         found = network(torch.rand(1, 3, 256, 256), torch.rand(1, 81, 199))
     assert found.map1.shape == found.map2.shape == (1, 5, 8, 8) and found.logits2.shape == (1, 5)
@@ -209,7 +212,7 @@ def test_sound_networks_run_in_every_form(sound: Any) -> None:
 def test_sequences_run_in_every_form() -> None:
     images = torch.rand(3, 1, 3, 96, 96).double()
     for options in ({}, {"activated": True}, {"transposed": True}):
-        network = ST(4, trunk=SMALL, **options).double().eval()
+        network = SpatialTemporalClassifier(4, trunk=SMALL, **options).double().eval()
         with torch.no_grad():
             found = network(*images)
         assert found.map.shape == (1, 4, 3, 3)

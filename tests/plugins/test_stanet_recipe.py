@@ -15,7 +15,7 @@ from gazenet.config.load import config_names
 from gazenet.media import read_image
 from gazenet.training.recipe_loading import load_recipe
 from gazenet_plugins.stanet.checkpoints import load_saliency
-from gazenet_plugins.stanet.classifiers import S
+from gazenet_plugins.stanet.classifiers import SpatialClassifier
 from gazenet_plugins.stanet.losses import soft_margin
 from gazenet_plugins.stanet.recipe import FITS, STEPS, StanetConfig
 from gazenet_plugins.stanet.report import as_text, report
@@ -176,7 +176,7 @@ def test_a_classifier_cut_in_an_epoch_continues_to_the_same_weights(
     files = [Workspace(folder).weights("coarse", "S", 2) for folder in (whole, cut)]
     one, other = (torch.load(file, weights_only=True) for file in files)
     assert all(torch.equal(one[key], other[key]) for key in one)
-    assert S(3, SMALL).state_dict().keys() == one.keys()
+    assert SpatialClassifier(3, SMALL).state_dict().keys() == one.keys()
     assert json.loads(files[0].with_name("classes.json").read_text()) == list(KINDS)
     assert sorted(file.name for file in files[0].parent.glob("*.pth")) == ["AVE_S_001.pth", "AVE_S_002.pth"]
     assert (whole / "coarse_s" / "samples" / "epoch-001_maps.png").exists()

@@ -15,9 +15,9 @@ from torch import nn
 from gazenet.errors import UsageError
 from gazenet.media import read_image
 from gazenet_plugins.stanet import ave, labels, prepare, pretrained
-from gazenet_plugins.stanet.classifiers import SA, ST, S
+from gazenet_plugins.stanet.classifiers import SpatialAudioClassifier, SpatialClassifier, SpatialTemporalClassifier
 from gazenet_plugins.stanet.optimise import FACTORS, factor, optimiser, parameter_groups
-from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Moments, Sample, jittered, read_spectrogram
+from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Moments, SecondSample, jittered, read_spectrogram
 from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
 from gazenet_plugins.stanet.tasks import answer
@@ -47,7 +47,7 @@ def test_a_list_of_videos(tmp_path: Path) -> None:
     line = f"Violin, fiddle&{NAME}&good&2&10"
     for text in (f"{ave.HEADER}\n{line}\n", f"{line}\n\n"):
         (tmp_path / "list.txt").write_text(text)
-        assert ave.read_list(tmp_path / "list.txt") == [ave.Video("Violin, fiddle", NAME, "good", 2, 10)]
+        assert ave.read_list(tmp_path / "list.txt") == [ave.ListedVideo("Violin, fiddle", NAME, "good", 2, 10)]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_wrong_line_is_named(line: str, message: str, tmp_path: Path) -> None:
 
 
 def test_samples_of_a_video() -> None:
-    videos = [ave.Video("Bark", NAME, "", 2, 6), ave.Video("Cat", NAME, "", 0, 3)]
+    videos = [ave.ListedVideo("Bark", NAME, "", 2, 6), ave.ListedVideo("Cat", NAME, "", 0, 3)]
     assert list(ave.sample_seconds(videos[0])) == [2, 3, 4, 5]
     assert list(ave.sample_seconds(videos[0], inner=True)) == [3, 4]
     assert ave.long_enough(videos) == videos[:1]
@@ -77,7 +77,7 @@ def test_samples_of_a_video() -> None:
     with pytest.raises(UsageError, match="'Cat' is none of the 1"):
         ave.class_ids(videos, ["Bark"])
     with pytest.raises(UsageError, match=r"list.txt:4: 'Catt' .*did you mean 'Cat'.*data.categories"):
-        ave.class_ids([ave.Video("Catt", NAME, "", 0, 3, "list.txt:4")], ["Bark", "Cat"])
+        ave.class_ids([ave.ListedVideo("Catt", NAME, "", 0, 3, "list.txt:4")], ["Bark", "Cat"])
 
 
 def test_one_frame_stands_for_each_second() -> None:
@@ -117,9 +117,9 @@ def test_labels_of_the_switch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("build", "sizes"),
     [
-        (S, [(188, 57_915_648), (94, 80_960), (9, 36_540), (8, 196)]),
-        (SA, [(252, 269_780_992), (129, 120_592), (15, 130_146_008), (14, 8_417)]),
-        (ST, [(208, 86_640_896), (104, 101_440), (15, 113_340_428), (14, 6_424)]),
+        (SpatialClassifier, [(188, 57_915_648), (94, 80_960), (9, 36_540), (8, 196)]),
+        (SpatialAudioClassifier, [(252, 269_780_992), (129, 120_592), (15, 130_146_008), (14, 8_417)]),
+        (SpatialTemporalClassifier, [(208, 86_640_896), (104, 101_440), (15, 113_340_428), (14, 6_424)]),
         (STA32, [(249, 97_814_528), (126, 114_448), (28, 18_607_296), (26, 2_980)]),
         (STA28, [(252, 269_780_992), (129, 120_592), (22, 17_006_832), (21, 2_561)]),
     ],
@@ -178,7 +178,7 @@ def files(tmp_path: Path) -> Workspace:
 
 
 def test_neighbours_come_in_the_order_of_the_network(files: Workspace) -> None:
-    samples = [Sample(NAME, second, 7) for second in (0, 1, 2, 3)]
+    samples = [SecondSample(NAME, second, 7) for second in (0, 1, 2, 3)]
     for around in (CURRENT_FIRST, IN_ORDER):
         moments = Moments(files, "coarse", samples, 16, around, sounds=True, targets=True)
         for second in (0, 1, 2):
@@ -219,7 +219,7 @@ def test_jitter_changes_colours_reproducibly_and_for_training_only(files: Worksp
     one, again, other = (jittered(image, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, again) and not np.array_equal(one, other)
     assert one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1 and np.abs(one - image).max() < 0.9
-    moments = Moments(files, "coarse", [Sample(NAME, 0, 0)], 16)
+    moments = Moments(files, "coarse", [SecondSample(NAME, 0, 0)], 16)
     plain, changed = moments.sample(0, None)["images"], moments.sample(0, np.random.default_rng(1))["images"]
     assert torch.equal(plain, moments.sample(0, None)["images"]) and not torch.equal(plain, changed)
 
@@ -227,9 +227,9 @@ def test_jitter_changes_colours_reproducibly_and_for_training_only(files: Worksp
 @pytest.mark.parametrize(
     ("mode", "build", "item"),
     [
-        ("S", lambda: S(3, SMALL), batch(64, 1)),
-        ("SA", lambda: SA(3, "coarse", trunk=SMALL), batch(225, 1)),
-        ("ST", lambda: ST(3, trunk=SMALL), batch(64, 3)),
+        ("S", lambda: SpatialClassifier(3, SMALL), batch(64, 1)),
+        ("SA", lambda: SpatialAudioClassifier(3, "coarse", trunk=SMALL), batch(225, 1)),
+        ("ST", lambda: SpatialTemporalClassifier(3, trunk=SMALL), batch(64, 3)),
         ("STA", lambda: STA32(trunk=SMALL), batch(64, 3)),
     ],
 )
@@ -241,7 +241,9 @@ def test_every_used_layer_learns(mode: Any, build: Callable[[], nn.Module], item
     assert idle == (unused if mode == "STA" else set())
 
 
-@pytest.mark.parametrize("build", [lambda: S(3, SMALL), lambda: STA32(trunk=SMALL), lambda: AudioSwitch(4, SMALL)])
+@pytest.mark.parametrize(
+    "build", [lambda: SpatialClassifier(3, SMALL), lambda: STA32(trunk=SMALL), lambda: AudioSwitch(4, SMALL)]
+)
 def test_pretrained_backbones_are_put_where_they_belong(build: Callable[[], nn.Module], tmp_path: Path) -> None:
     from gazenet.backbones.resnet2d import resnet
 
@@ -250,12 +252,12 @@ def test_pretrained_backbones_are_put_where_they_belong(build: Callable[[], nn.M
     torch.save(seen.state_dict(), tmp_path / "seen.pth")
     torch.save({"model_state_dict": heard.state_dict()}, tmp_path / "heard.pth.tar")
     pretrained.load_visual(network, tmp_path / "seen.pth")
-    parts = {S: "features", STA32: "features0", AudioSwitch: "layerV"}
+    parts = {SpatialClassifier: "features", STA32: "features0", AudioSwitch: "layerV"}
     part, after = parts[type(network)], network.state_dict()
     assert torch.equal(after[f"{part}.0.weight"], seen.conv1.weight)
     assert torch.equal(after[f"{part}.5.1.conv2.weight"], seen.layer2[1].conv2.weight)
     assert all(torch.equal(after[key], before[key]) for key in before if key.startswith(("extra_", "audio", "layerA")))
-    if isinstance(network, S):
+    if isinstance(network, SpatialClassifier):
         with pytest.raises(UsageError, match="S has no such part"):
             pretrained.load_sound(network, tmp_path / "heard.pth.tar")
         return

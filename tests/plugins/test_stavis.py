@@ -17,9 +17,9 @@ from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import MAP_SIZE, run
 from gazenet.testing.goldens import Golden, filled, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.stavis.extractor import StavisSaliency
-from gazenet_plugins.stavis.network import TRUNK, Fusion, SideBranch, StavisNet, cropped
+from gazenet_plugins.stavis.network import TRUNK, AudioVisualFusion, SideBranch, StavisNet, cropped
 from gazenet_plugins.stavis.spec import SPEC
 
 NAMES = (
@@ -62,7 +62,7 @@ def test_published_size_and_output() -> None:
 
 
 def test_the_contraction_is_the_bilinear_layer() -> None:
-    fusion = Fusion().double()
+    fusion = AudioVisualFusion().double()
     seen, heard = torch.randn(2, TRUNK[2], 3, 4).double(), torch.randn(2, 1024).double()
     places = fusion.affine_rgb(seen.permute(0, 2, 3, 1)).relu()
     sound = fusion.affine_audio(heard).relu()[:, None, None].expand(2, 3, 4, -1)
@@ -135,7 +135,7 @@ def heard(sound: Waveform | None, anchor: int, mode: str = "corrected") -> np.nd
     """What the network hears for the map of one frame."""
     cue = StavisSaliency(mode)
     cue.device, cue.dtype = torch.device("cpu"), torch.float32
-    video = MadeUpVideo(frames=anchor + 1)
+    video = SyntheticVideo(frames=anchor + 1)
     context = replace(video.context(), waveform=sound)
     cue.begin(context)
     windows = WindowBuilder(SPEC, torch.device("cpu"), context, MAP_SIZE).build([anchor], anchor, video)
@@ -173,7 +173,7 @@ def test_clips_and_scales_of_the_modes() -> None:
 
 @pytest.mark.slow
 def test_modes_differ_and_sound_matters_in_the_corrected_one(weights: Path) -> None:
-    videos = MadeUpVideo(frames=2, sound_seconds=2.0), MadeUpVideo(frames=2, sound=False)
+    videos = SyntheticVideo(frames=2, sound_seconds=2.0), SyntheticVideo(frames=2, sound=False)
     found = {}
     for mode, same in (("corrected", False), ("published", True)):
         entry = with_parameters("stavis", weights=str(weights), split=2, mode=mode)

@@ -14,13 +14,13 @@ from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.errors import UsageError
 from gazenet.testing import conformance
 from gazenet.testing.conformance import CHECKS, MAP_SIZE
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.stsanet.attention import attend
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
 from gazenet_plugins.stsanet.extractor import STSANetSaliency
@@ -190,7 +190,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
     return network
 
 
-class Numbered(MadeUpVideo):
+class Numbered(SyntheticVideo):
     """Every frame is of one grey value, which is its index, but for a white column."""
 
     def image(self, index: int) -> np.ndarray:
@@ -199,7 +199,7 @@ class Numbered(MadeUpVideo):
         return picture
 
 
-def small() -> Entry[ExtractorSpec]:
+def small() -> PluginEntry[ExtractorSpec]:
     """The plugin on small pictures, which make the tests fast."""
     entry = get("stsanet")
     assert entry.spec.input is not None
@@ -208,7 +208,7 @@ def small() -> Entry[ExtractorSpec]:
 
 
 def run(
-    video: MadeUpVideo, entry: Entry[ExtractorSpec] | None = None, **parameters: str
+    video: SyntheticVideo, entry: PluginEntry[ExtractorSpec] | None = None, **parameters: str
 ) -> tuple[np.ndarray, list[dict]]:
     runner = CueRunner(entry or small(), parameters, "cpu", Path, MAP_SIZE, chunk=video.frames)
     runner.begin(video.context(), MAP_SIZE)
@@ -242,12 +242,12 @@ def test_ranges_of_both_modes(reading: Reading) -> None:
 
 @pytest.mark.usefixtures("reading")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check: Callable[[Entry[ExtractorSpec]], None]) -> None:
+def test_conformance(check: Callable[[PluginEntry[ExtractorSpec]], None]) -> None:
     check(get("stsanet") if check is CHECKS[0] else small())
 
 
 def test_the_extractor_runs_the_published_network_on_normalised_frames(weights: Path) -> None:
-    video = MadeUpVideo(frames=1, size=(224, 384))
+    video = SyntheticVideo(frames=1, size=(224, 384))
     maps, _ = run(video, get("stsanet"), weights=str(weights))
     picture = torch.from_numpy(video.image(0)).permute(2, 0, 1)[None].float() / 255
     small = F.interpolate(picture, (32, 32), mode="bilinear", antialias=True)

@@ -13,7 +13,7 @@ from saliency_networks import check_conformance, conformance_checks, goldens, no
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.tased.extractor import TasedSaliency
 from gazenet_plugins.tased.maps import smoothed
 from gazenet_plugins.tased.network import TasedNet
@@ -66,7 +66,7 @@ def test_modes_differ_in_their_clips(weights: Path) -> None:
     assert list(cue["corrected"].offsets(40)) == list(range(-31, 1))
     assert list(cue["published"].offsets(40)) == [-14, -14, *range(-13, 1), *[0] * 16]
     assert list(TasedSaliency(mode="published", buffer=32).offsets(40)) == [-30, -30, *range(-29, 1)]
-    video = MadeUpVideo(frames=3)
+    video = SyntheticVideo(frames=3)
     maps = {mode: run(with_parameters("tased", weights=str(weights), mode=mode), video)[0] for mode in cue}
     assert not np.array_equal(maps["published"], maps["corrected"])
 

@@ -13,17 +13,17 @@ import torch
 from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
 from torch.nn import functional as F
 
-from gazenet.backbones.fold_batch_norm import lean
+from gazenet.backbones.fold_batch_norm import inference_copy
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, filled, judge
 from gazenet.testing.rounding import assert_as_exact
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.unisal import extractor
 from gazenet_plugins.unisal.domains import DOMAINS
 from gazenet_plugins.unisal.extractor import Sizes, UnisalSaliency
 from gazenet_plugins.unisal.maps import running_median
-from gazenet_plugins.unisal.network import Encoded, Unisal
+from gazenet_plugins.unisal.network import EncodedFrames, Unisal
 from gazenet_plugins.unisal.priors import centred_kernel, initial, prior_maps
 from gazenet_plugins.unisal.smoothing import smoothed
 
@@ -121,7 +121,7 @@ def test_the_median_is_cut_off_at_the_ends() -> None:
 def cue_of(weights: Path, rate: float = 25.0, **parameters) -> UnisalSaliency:
     cue = UnisalSaliency(weights=str(weights), **parameters)
     cue.load(torch.device("cpu"), torch.float32, no_assets)
-    cue.begin(replace(MadeUpVideo().context(), rate=rate))
+    cue.begin(replace(SyntheticVideo().context(), rate=rate))
     return cue
 
 
@@ -144,13 +144,13 @@ def test_the_last_map_is_that_of_the_whole_clip(weights: Path) -> None:
     cue = cue_of(weights)
     encoded = [cue._encoded(one) for one in np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)]
     whole = cue._network.decoded(encoded, (32, 32), (36, 64)).log_density[0, -1, 0]
-    doubled = [Encoded(*(value.double() for value in one)) for one in encoded]
+    doubled = [EncodedFrames(*(value.double() for value in one)) for one in encoded]
     exact = copy.deepcopy(cue._network).double().decoded(doubled, (32, 32), (36, 64))
     assert_as_exact(cue._last(encoded), whole, exact.log_density[0, -1, 0])
 
 
 def test_modes_and_domains_give_maps_of_their_own(weights: Path) -> None:
-    video, found = MadeUpVideo(frames=3), []
+    video, found = SyntheticVideo(frames=3), []
     for parameters in ({}, {"mode": "published"}, {"domain": "Hollywood"}, {"domain": "SALICON"}):
         maps, _ = run(with_parameters("unisal", weights=str(weights), **parameters), video)
         assert (maps.max(axis=(1, 2)) > 150).all()
@@ -185,7 +185,7 @@ def test_what_the_extractor_calls_equals_the_network(network: Unisal) -> None:
     network, frames = copy.deepcopy(network).double(), torch.randn(1, 3, 64, 32).double()
     for domain in DOMAINS:
         network.use(domain)
-        quick = lean(network)
+        quick = inference_copy(network)
         with torch.inference_mode():
             for found, want in zip(quick.encode(frames), network.encode(frames), strict=True):
                 torch.testing.assert_close(found, want)

@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from gazenet.cues.extractor import Face, Windows
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS, run
 from gazenet.testing.goldens import Golden, filled, find, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.videogaze import extractor, people, published_map
 from gazenet_plugins.videogaze.extractor import VideoGazeCue
 from gazenet_plugins.videogaze.geometry import cone, rotation
 from gazenet_plugins.videogaze.network import VideoGaze
-from gazenet_plugins.videogaze.people import Answer, Follower, eyes, network_picture
+from gazenet_plugins.videogaze.people import FollowedGaze, Follower, eyes, network_picture
 from gazenet_plugins.videogaze.weights import loaded
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
@@ -76,7 +76,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def entry_with(weights: Path, **parameters: object) -> Entry:
+def entry_with(weights: Path, **parameters: object) -> PluginEntry:
     entry = get("videogaze")
     given = {**entry.spec.parameters, "weights": str(weights), **parameters}
     return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
@@ -102,7 +102,7 @@ def test_declaration() -> None:
 
 
 def test_records_and_maps_with_the_real_towers(weights: Path) -> None:
-    maps, records = run(entry_with(weights), MadeUpVideo(frames=2, people=1))
+    maps, records = run(entry_with(weights), SyntheticVideo(frames=2, people=1))
     assert maps.max() > 10
     (face,) = records[1]["faces"]
     assert face["frame_offset"] in range(-3, 4) and 0 <= face["probability"] <= 1
@@ -184,10 +184,10 @@ class Unasked(torch.nn.Identity):
 def cue(monkeypatch: pytest.MonkeyPatch) -> VideoGazeCue:
     """A cue whose people all look two frames ahead, those of frame 20 three."""
 
-    def ask(self: Follower, windows: Windows, b: int, position: int, face: Face) -> Answer:
+    def ask(self: Follower, windows: Windows, b: int, position: int, face: Face) -> FollowedGaze:
         heat = np.zeros((20, 20), np.float32)
         heat[int(face.box[0]) % 20, 5] = 1
-        return Answer(face, 3 if int(face.box[0]) == 20 else 2, heat, 0.5)
+        return FollowedGaze(face, 3 if int(face.box[0]) == 20 else 2, heat, 0.5)
 
     monkeypatch.setattr(Follower, "_ask", ask)
     monkeypatch.setattr(extractor, "loaded", lambda path: Unasked())
@@ -221,7 +221,7 @@ def test_shared_work_is_done_once(weights: Path, quick: None, monkeypatch: pytes
     cut: list[int] = []
     real = people.cut
     monkeypatch.setattr(people, "cut", lambda *given: (cut.append(1), real(*given))[1])
-    run(entry_with(weights), MadeUpVideo(frames=6, people=1))
+    run(entry_with(weights), SyntheticVideo(frames=6, people=1))
     # Frames, three repetitions beyond the end, and the face of each frame; nobody is asked beyond the end.
     assert len(cut) == 6 + 3 + 6
 

@@ -14,7 +14,7 @@ from gazenet.backbones.vinet import ViNet, variant
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.vinet.extractor import VinetSaliency
 
 VARIANTS = {
@@ -82,7 +82,7 @@ def test_the_clip_has_the_length_of_the_weights(weights: Path) -> None:
 
 
 def test_modes_differ_in_clip_and_finish(weights: Path) -> None:
-    video = MadeUpVideo(frames=3)
+    video = SyntheticVideo(frames=3)
     published, corrected = (
         run(with_parameters("vinet", weights=str(weights), mode=mode), video)[0] for mode in ("published", "corrected")
     )

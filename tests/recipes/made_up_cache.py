@@ -14,7 +14,7 @@ from gazenet.config.training import TrainConfig
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.findwho import FindWhoVideo
 from gazenet.data.fixations import Fixations
-from gazenet.recipes.gasp.extract_cues import Extracted
+from gazenet.recipes.gasp.extract_cues import ExtractedInput
 
 FRAMES, SIZE, SHAPE = 24, (72, 128), (18, 32)
 
@@ -49,10 +49,10 @@ def make_clip(seed: int, source: int = 0) -> CueClip:
     return CueClip("findwho", video, blob_maps(seed), np.arange(FRAMES) / 25, 4.0, source)
 
 
-def fake_extract(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Extracted]:
+def fake_extract(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
     """What the first stage would say, without media."""
     assert config.integrator is None
-    return {path: Extracted(blob_maps(int(path.stem)), np.arange(FRAMES) / 25) for path in paths}
+    return {path: ExtractedInput(blob_maps(int(path.stem)), np.arange(FRAMES) / 25) for path in paths}
 
 
 def make_config(root: Path, output: Path, **changes: Any) -> TrainConfig:

@@ -21,7 +21,7 @@ from gazenet.config.training import TrainConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.integrator import load_integrator
 from gazenet.inference.engine import pipeline
-from gazenet.inference.results import Failure, RunResult
+from gazenet.inference.results import InputFailure, RunResult
 from gazenet.recipes.gasp import gasp_fit as fitting
 from gazenet.recipes.gasp.gasp_run import train
 from gazenet.recipes.gasp.step_curve import read_log
@@ -182,7 +182,7 @@ def test_metrics_through_inference_configs(data_root: Path, tmp_path: Path, monk
     assert float(rows[0]["cc"]) > 0.8
 
     failed = RunResult()
-    failed.failures.append(Failure(Path("003.mp4"), "003.mp4: cannot be read"))
+    failed.failures.append(InputFailure(Path("003.mp4"), "003.mp4: cannot be read"))
     monkeypatch.setattr(pipeline, "run", lambda *args: failed)
     with pytest.raises(GazenetError, match=r"--infer_configs: 003\.mp4: cannot be read"):
         train(config, extract=fake_extract, resume=True, infer_configs=[infer])

@@ -16,7 +16,7 @@ from gazenet.config.training import TrainConfig
 from gazenet.cues.colour_pictures import as_pictures
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import load_integrator
-from gazenet.recipes.gasp.extract_cues import Extracted, cue_config
+from gazenet.recipes.gasp.extract_cues import ExtractedInput, cue_config
 from gazenet.recipes.gasp.gasp_run import train
 from gazenet.training.checkpoints import LAST
 
@@ -27,12 +27,12 @@ def planes(seed: int) -> np.ndarray:
     return np.stack([maps["active_speaker"], maps["saliency"], maps["saliency"]], 1)
 
 
-def with_pictures(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Extracted]:
+def with_pictures(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
     assert [one.name for one in config.extractors][-1] == "captured"
     found = {}
     for path, one in fake_extract(config, paths).items():
         maps = {**one.maps, "captured": one.maps["saliency"]}
-        found[path] = Extracted(maps, one.times, pictures={"captured": planes(int(path.stem))})
+        found[path] = ExtractedInput(maps, one.times, pictures={"captured": planes(int(path.stem))})
     return found
 
 

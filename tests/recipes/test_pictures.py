@@ -11,7 +11,7 @@ import torch
 from made_up_pictures import FRAMES, blob, save, tiny, write_cache
 from PIL import Image
 
-from gazenet.data.window_samples import Draws, SampleShape
+from gazenet.data.window_samples import DrawOrder, SampleShape
 from gazenet.errors import CacheError, UsageError
 from gazenet.fusion.integrator_files import open_integrator
 from gazenet.fusion.integrator_spec import MEAN, STD
@@ -35,7 +35,7 @@ def clips(root: Path, tmp_path: Path, name: str = FLAGSHIP, **changes: object) -
 def window(clip: PictureClip, frame: int, length: int = 4) -> dict[str, torch.Tensor]:
     shape = SampleShape((8, 8), length, exhaustive=True, starts=True)
     targets = [np.array([frame])]
-    return PictureSamples([clip], shape, Draws([clip], targets, 0), random=False)[0]
+    return PictureSamples([clip], shape, DrawOrder([clip], targets, 0), random=False)[0]
 
 
 def test_a_window_begins_at_its_frame_and_repeats_the_last(root: Path, tmp_path: Path) -> None:

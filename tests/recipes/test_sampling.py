@@ -10,7 +10,7 @@ from made_up_cache import FRAMES, make_clip
 from gazenet.config.training import AugmentConfig, DataConfig
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.data_module import EpochSampler, training_draws, training_loader, validation_draws
-from gazenet.data.window_samples import Draws, SampleShape, WindowSamples
+from gazenet.data.window_samples import DrawOrder, SampleShape, WindowSamples
 
 STILL = AugmentConfig(flip=False, shift=0, scale=0)
 
@@ -23,7 +23,7 @@ def config(sampling: str = "videos", stride: int = 1) -> DataConfig:
     return DataConfig(train=[{"dataset": "findwho"}], frame_stride=stride, sampling=sampling, augment=STILL)
 
 
-def picked(draws: Draws, epoch: int) -> list[tuple[int, int]]:
+def picked(draws: DrawOrder, epoch: int) -> list[tuple[int, int]]:
     numbers = range(epoch * draws.length, (epoch + 1) * draws.length)
     return [draws.pick(number, draws.rng(number)) for number in numbers]
 
@@ -40,7 +40,7 @@ def test_an_epoch_of_videos_is_one_window_of_each(clips: list[CueClip]) -> None:
 
 def test_videos_without_a_target_are_left_out_of_the_epoch(clips: list[CueClip]) -> None:
     targets = [np.arange(4), np.empty(0, np.int64), np.arange(2)]
-    draws = Draws(clips, targets, 0, videos=True)
+    draws = DrawOrder(clips, targets, 0, videos=True)
     assert draws.length == 2 and {clip for clip, _ in picked(draws, 0)} == {0, 2}
 
 
@@ -62,7 +62,7 @@ def test_validation_shows_as_many_windows_as_are_asked_for(clips: list[CueClip],
 def test_where_a_window_lies(clips: list[CueClip], starts: bool, first: list[int] | None, last: int) -> None:
     shape = SampleShape((18, 32), 6, exhaustive=True, starts=starts)
     assert shape.frames(20, FRAMES) == (first or [15, 16, 17, 18, 19, 20])
-    samples = WindowSamples(clips, ["active_speaker"], shape, plain, Draws(clips, [np.array([20])] * 3, 0))
+    samples = WindowSamples(clips, ["active_speaker"], shape, plain, DrawOrder(clips, [np.array([20])] * 3, 0))
     sample = samples[1]
     assert int(sample["frame"]) == last
     assert torch.equal(sample["maps"][-1, 0], torch.from_numpy(clips[1].maps["active_speaker"][last]).float() / 255)
@@ -78,7 +78,7 @@ def test_the_target_is_the_last_frame_that_somebody_fixated() -> None:
     item = type(clip.item)(clip.item.name, clip.item.path, table, size=clip.item.size)
     cut = CueClip("findwho", item, clip.maps, clip.times, clip.sigma)
     shape = SampleShape((18, 32), 6, starts=True)
-    sample = WindowSamples([cut], ["saliency"], shape, plain, Draws([cut], [np.array([17])], 0))[0]
+    sample = WindowSamples([cut], ["saliency"], shape, plain, DrawOrder([cut], [np.array([17])], 0))[0]
     assert int(sample["frame"]) == 20 and float(sample["salmap"].max()) == 1
 
 
@@ -86,7 +86,7 @@ def test_the_target_is_the_last_frame_that_somebody_fixated() -> None:
     ("length", "batch", "drop_last"), [(24, 8, True), (23, 8, True), (21, 4, False), (3, 8, False)]
 )
 def test_processes_share_the_batches_of_one(clips: list[CueClip], length: int, batch: int, drop_last: bool) -> None:
-    draws = Draws(clips, [np.arange(FRAMES)] * 3, 0, samples_per_epoch=length)
+    draws = DrawOrder(clips, [np.arange(FRAMES)] * 3, 0, samples_per_epoch=length)
     samples = WindowSamples(clips, ["saliency"], SampleShape((18, 32)), plain, draws, STILL)
 
     def batches(rank: int, world: int) -> list[set[tuple[int, int]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gazenet.report.report_data import KeyFrame, KeyFrames, People, Timeline
+from gazenet.report.report_data import KeyFrame, KeyFrames, ReportPeople, Timeline
 
 SIZE = (90, 160)
 IMAGE = np.full((*SIZE, 3), 90, np.uint8)
@@ -57,7 +57,7 @@ def test_who_is_absent_has_no_share() -> None:
 
 
 def test_people_are_ranked_by_attention() -> None:
-    people = People(side=16, pictures=4)
+    people = ReportPeople(side=16, pictures=4)
     for k in range(10):
         people.see(k / 10, IMAGE, {1: (10, 10, 40, 40), 2: (60, 10, 90, 40)}, {1: 0.1, 2: 0.4}, SIZE)
     people.see(1.5, IMAGE, {1: (10, 10, 40, 40)}, {1: float("nan")}, SIZE)
@@ -69,7 +69,7 @@ def test_people_are_ranked_by_attention() -> None:
 
 
 def test_pictures_of_a_crowd_are_bounded() -> None:
-    people = People(side=8, pictures=5)
+    people = ReportPeople(side=8, pictures=5)
     for track in range(60):
         people.see(float(track), IMAGE, {track: (0, 0, 20, 20)}, {track: 0.5}, SIZE)
     assert sum(person.face is not None for person in people.ranked()) <= 12
@@ -77,6 +77,6 @@ def test_pictures_of_a_crowd_are_bounded() -> None:
 
 
 def test_a_face_outside_the_frame_has_no_picture() -> None:
-    people = People(side=8, pictures=5)
+    people = ReportPeople(side=8, pictures=5)
     people.see(0.0, IMAGE, {0: (-90.0, -90.0, -50.0, -50.0)}, {}, SIZE)
     assert people.ranked()[0].face is None

@@ -16,11 +16,11 @@ import torch
 from gazenet.assets import asset_path
 from gazenet.cues.extractor import CueMaps
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS, check
 from gazenet.testing.fakes import entry_of, write_distribution
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 
 class Sound:
@@ -216,7 +216,7 @@ FOUND_BY: list[tuple[type[Sound], str]] = [
 ]
 
 
-def named(name: str) -> Callable[[Entry], None]:
+def named(name: str) -> Callable[[PluginEntry], None]:
     return next(one for one in CHECKS if one.__name__ == name)
 
 
@@ -247,10 +247,10 @@ def test_frames_after_the_window_matter_to_no_sound_extractor(monkeypatch: pytes
 
     from gazenet.testing import conformance
 
-    videos: list[MadeUpVideo] = []
+    videos: list[SyntheticVideo] = []
     original = conformance.run
 
-    def spied(entry: Entry, video: MadeUpVideo, *rest: Any) -> Any:
+    def spied(entry: PluginEntry, video: SyntheticVideo, *rest: Any) -> Any:
         videos.append(video)
         return original(entry, video, *rest)
 
@@ -281,7 +281,7 @@ def test_missing_weights_are_no_verdict() -> None:
 def test_the_spec_belongs_to_the_implementation() -> None:
     other = Sound.spec.model_copy(update={"neutral": 0.5})
     with pytest.raises(AssertionError, match="carries another spec"):
-        named("declares_what_it_is")(Entry("probe", other, "made up 0", lambda: OtherSpec))
+        named("declares_what_it_is")(PluginEntry("probe", other, "made up 0", lambda: OtherSpec))
 
 
 SPEC = """
@@ -340,7 +340,7 @@ def test_the_pytest_plugin_runs_over_what_is_installed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one", CHECKS, ids=lambda one: one.__name__)
-def test_what_is_installed_conforms(one: Callable[[Entry], None], gazenet_extractor: Entry) -> None:
+def test_what_is_installed_conforms(one: Callable[[PluginEntry], None], gazenet_extractor: PluginEntry) -> None:
     if gazenet_extractor.name == "external":
         pytest.skip("it is nothing without a program; its own tests bring some")
     for asset in gazenet_extractor.spec.assets:

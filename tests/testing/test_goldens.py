@@ -15,7 +15,7 @@ import torch
 from gazenet.testing import golden_rows
 from gazenet.testing.generators import made
 from gazenet.testing.golden_rows import PARTS, TABLE, Adapter, key_of, register
-from gazenet.testing.goldens import Golden, Skipped, difference, draw, find, judge, main, prepare
+from gazenet.testing.goldens import Golden, GoldenSkipped, difference, draw, find, judge, main, prepare
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens"
 GASP = GOLDENS / "gasp"
@@ -151,7 +151,7 @@ def test_what_cannot_run_here_is_skipped_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def runner(golden: Golden) -> float:
-        raise Skipped("no published weights here")
+        raise GoldenSkipped("no published weights here")
 
     copied(tmp_path)
     (tmp_path / "table.json").write_text("[1, 2]")

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from gazenet.testing import golden_rows
 from gazenet.testing.golden_rows import TABLE, Adapter
-from gazenet.testing.goldens import Golden, Verdict, difference, draw, judge, prepare
-from gazenet.testing.rounding import Disturbed, Spread, assert_as_exact, explain, in_double
+from gazenet.testing.goldens import Golden, GoldenVerdict, difference, draw, judge, prepare
+from gazenet.testing.rounding import Disturbed, RoundingSpread, assert_as_exact, explain, in_double
 
 LIMIT = 1e-4
 
@@ -92,12 +92,12 @@ def tied(side: int = 64, windows: int = 4) -> Tensor:
 
 
 @pytest.fixture
-def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Verdict]:
+def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., GoldenVerdict]:
     """Judges a network by another one: the reference, computed in float32 and stored."""
 
     def judged(
         network: nn.Module, x: Tensor, change: Callable[[Tensor], Tensor] = lambda value: value, wrong: str = ""
-    ) -> Verdict:
+    ) -> GoldenVerdict:
         state = [[key, list(value.shape), "float32"] for key, value in network.state_dict().items()]
         meta = {"config": {"class": "Made"}, "state": state, "outputs": {}}
         reference = change(prepare(network, Golden(tmp_path / "made.json", meta))(x)).detach()
@@ -247,7 +247,7 @@ def test_convolutions_of_every_kind_are_disturbed(transposed: bool) -> None:
 
 
 def test_a_spread_grows_and_covers_what_few_draws_left_out() -> None:
-    spread = Spread({"y": np.zeros(100)}, {"y": np.zeros(100)})
+    spread = RoundingSpread({"y": np.zeros(100)}, {"y": np.zeros(100)})
     spread.widen({"y": np.arange(100.0)})
     spread.widen({"y": np.full(100, 50.0)})
     tolerance = spread.tolerance("y", 1.0)

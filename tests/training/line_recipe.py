@@ -13,9 +13,9 @@ from torch import nn
 from gazenet.errors import UsageError
 from gazenet.training.checkpoints import save_whole
 from gazenet.training.recipe_config import FitConfig, RecipeConfig, Settings
-from gazenet.training.recipe_run import Finished, Run
+from gazenet.training.recipe_run import RecipeResult, RecipeRun
 from gazenet.training.recipe_spec import RecipeSpec
-from gazenet.training.recipe_task import Batch, Outcome, RecipeTask
+from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
 from gazenet.training.seeded_samples import Sample
 
 
@@ -64,9 +64,9 @@ class LineTask(RecipeTask):
         super().__init__(nn.Sequential(nn.Dropout(config.dropout), nn.Linear(1, 1)))
         self.config = config
 
-    def outcome(self, batch: Batch) -> Outcome:
+    def outcome(self, batch: Batch) -> LossTerms:
         error = self.network(batch["x"]) - batch["y"]
-        return Outcome({"square": (error**2).mean(), "size": 0.01 * error.abs().mean()}, {"bias": error.mean()})
+        return LossTerms({"square": (error**2).mean(), "size": 0.01 * error.abs().mean()}, {"bias": error.mean()})
 
     def pictures(self, batch: Batch) -> dict[str, NDArray[np.uint8]]:
         return {"points": np.full((8, 9, 3), 255, np.uint8)}
@@ -81,13 +81,13 @@ class Line:
             raise UsageError("data.noise: must not be negative")
         self.config = config
 
-    def train(self, run: Run) -> Finished:
+    def train(self, run: RecipeRun) -> RecipeResult:
         values = {}
         for name in self.config.steps:
             values[name] = run.step(name, lambda name=name: self._one(run, name))
-        return Finished(run.folder / f"{self.config.steps[-1]}.pth", values)
+        return RecipeResult(run.folder / f"{self.config.steps[-1]}.pth", values)
 
-    def _one(self, run: Run, name: str) -> dict[str, Any]:
+    def _one(self, run: RecipeRun, name: str) -> dict[str, Any]:
         points = Points(self.config.data)
         made = run.fit(
             lambda: LineTask(self.config),

@@ -22,7 +22,7 @@ from gazenet.config.trainer import differing
 from gazenet.errors import UsageError
 from gazenet.training.recipe_loading import load_recipe, recipe_of
 from gazenet.training.recipe_spec import RecipeSpec
-from gazenet.training.seeded_samples import Drawn, InOrder
+from gazenet.training.seeded_samples import OrderedSamples, SeededSamples
 from tests.training.line_recipe import SPEC, LineConfig, LineData, LineTask, Points
 
 pytestmark = pytest.mark.usefixtures("installed")
@@ -214,14 +214,14 @@ def test_an_interrupt_is_told_as_one_and_leaves_others_possible(
 
 def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own() -> None:
     points = Points(LineData())
-    drawn = Drawn(points, seed=5)
+    drawn = SeededSamples(points, seed=5)
     first = [drawn[draw]["x"].item() for draw in range(24)]
     epochs = [points.asked[:12], points.asked[12:]]
     assert [sorted(epoch) for epoch in epochs] == [list(range(12))] * 2
     assert epochs[0] != epochs[1]
-    again = Drawn(Points(LineData()), seed=5)
+    again = SeededSamples(Points(LineData()), seed=5)
     assert [again[draw]["x"].item() for draw in reversed(range(24))] == first[::-1]
-    ordered = InOrder(points)
+    ordered = OrderedSamples(points)
     assert [ordered[k]["x"].item() for k in range(12)] == pytest.approx([k / 12 for k in range(12)])
 
 
@@ -235,14 +235,16 @@ def test_specs_are_checked() -> None:
 
 
 def test_a_config_without_samples_or_validation_is_refused(write_config: Write) -> None:
-    from gazenet.training.fit import Place, fit
+    from gazenet.training.fit import FitRequest, fit
 
     config = LineConfig(output=str(write_config("own").with_suffix("")))
-    place = Place(config, Path(config.output), False)
+    place = FitRequest(config, Path(config.output), False)
     empty = Points(LineData())
     empty.config = LineData.model_construct(points=0)
     with pytest.raises(UsageError, match="no sample"):
         fit(place, lambda: LineTask(config), empty)
     best = config.trainer.model_copy(update={"keep": "best"})
     with pytest.raises(UsageError, match="no validation set"):
-        fit(Place(config, Path(config.output), False, settings=best), lambda: LineTask(config), Points(LineData()))
+        fit(
+            FitRequest(config, Path(config.output), False, settings=best), lambda: LineTask(config), Points(LineData())
+        )

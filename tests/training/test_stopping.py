@@ -19,7 +19,7 @@ from lightning import Trainer
 
 from gazenet.cli import train
 from gazenet.training import stop_signals
-from gazenet.training.recipe_task import Batch, Outcome
+from gazenet.training.recipe_task import Batch, LossTerms
 from gazenet.training.step_log import LOG, log_folders
 from tests.training.line_recipe import LineTask
 
@@ -31,16 +31,16 @@ IN_EPOCH = 6
 """Batches of an epoch: three of the training, three of its validation."""
 
 
-def restless(calls: list[int], at: int = 0, number: signal.Signals = signal.SIGTERM) -> Callable[..., Outcome]:
+def restless(calls: list[int], at: int = 0, number: signal.Signals = signal.SIGTERM) -> Callable[..., LossTerms]:
     """The outcome with noise from Python's and numpy's own generators; in the ``at``-th batch a signal comes."""
 
-    def made(self: LineTask, batch: Batch) -> Outcome:
+    def made(self: LineTask, batch: Batch) -> LossTerms:
         calls.append(len(calls) + 1)
         if len(calls) == at:
             os.kill(os.getpid(), number)
         found = OUTCOME(self, batch)
         noise = 0.1 * (random.random() + np.random.random())
-        return Outcome({**found.terms, "noise": found.terms["square"] * noise}, found.values)
+        return LossTerms({**found.terms, "noise": found.terms["square"] * noise}, found.values)
 
     return made
 

@@ -14,8 +14,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gazenet.cues.external.middleware import Asker
-from gazenet.cues.external.serve import Answer, Batch, serve
+from gazenet.cues.external.middleware import Requester
+from gazenet.cues.external.serve import Answer, WindowBatch, serve
 from gazenet.errors import UsageError
 
 
@@ -26,11 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--middleware", default="zeromq", help="zeromq, ros, ros2, yarp: what Wrapyfi can use here")
     parser.add_argument("--timeout", type=float, default=8.0, help="seconds; less than that of the extractor")
     options = parser.parse_args(argv)
-    asker: list[Asker] = []
+    asker: list[Requester] = []
 
-    def answer(batch: Batch) -> Answer:
+    def answer(batch: WindowBatch) -> Answer:
         # Made with the first batch: by then, what a middleware prints no longer goes to standard output.
-        asker[:] = asker or [Asker(options.topic, options.middleware, options.timeout)]
+        asker[:] = asker or [Requester(options.topic, options.middleware, options.timeout)]
         return asker[0].ask(batch)
 
     try:

@@ -1,7 +1,7 @@
 """Messages between machines and robots through Wrapyfi: ZeroMQ by default; ROS, ROS 2 and YARP by its configuration.
 
 Wrapyfi's publishers and listeners carry plain objects with NumPy arrays under a topic. A first message may be lost
-while connections are made, so :class:`Asker` repeats its question until it is answered, and :func:`serve_topic`
+while connections are made, so :class:`Requester` repeats its question until it is answered, and :func:`serve_topic`
 answers a repeated question without working on it again.
 
 Wrapyfi decodes some types (of pandas, PyArrow and others) by pickle, which runs what a message says. What is received
@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gazenet.cues.external.serve import Answer, Batch
+from gazenet.cues.external.serve import Answer, WindowBatch
 from gazenet.errors import UsageError
 from gazenet.npy import npy_of
 
@@ -44,7 +44,7 @@ REPEAT_S = 1.0
 _LOG = logging.getLogger(__name__)
 
 
-class Speaker(Protocol):
+class Publisher(Protocol):
     """What Wrapyfi calls a publisher."""
 
     def publish(self, message: Any) -> None: ...
@@ -52,7 +52,7 @@ class Speaker(Protocol):
     def close(self) -> None: ...
 
 
-class Hearer(Protocol):
+class Subscriber(Protocol):
     """What Wrapyfi calls a listener; None where nothing has come."""
 
     def listen(self) -> Any: ...
@@ -60,16 +60,16 @@ class Hearer(Protocol):
     def close(self) -> None: ...
 
 
-def speaker(topic: str, middleware: str = "zeromq", **options: Any) -> Speaker:
+def publisher(topic: str, middleware: str = "zeromq", **options: Any) -> Publisher:
     """A publisher of objects. Raises UsageError without Wrapyfi, the middleware or a topic that begins with ``/``."""
-    made: Speaker = _made("Publishers", topic, middleware, options)
+    made: Publisher = _made("Publishers", topic, middleware, options)
     return made
 
 
-def hearer(topic: str, middleware: str = "zeromq", **options: Any) -> Hearer:
-    """A listener to objects, decoded by :func:`decoded`. Raises UsageError as :func:`speaker`."""
+def subscriber(topic: str, middleware: str = "zeromq", **options: Any) -> Subscriber:
+    """A listener to objects, decoded by :func:`decoded`. Raises UsageError as :func:`publisher`."""
     options.pop("start_proxy_broker", None)
-    made: Hearer = _made("Listeners", topic, middleware, options)
+    made: Subscriber = _made("Listeners", topic, middleware, options)
     if not hasattr(made, HOOK):
         made.close()
         raise UsageError(f"middleware {middleware!r}: this version of Wrapyfi decodes messages in a way unknown here")
@@ -80,7 +80,7 @@ def hearer(topic: str, middleware: str = "zeromq", **options: Any) -> Hearer:
 class _Careful:
     """A listener that passes over messages which cannot be decoded, and says so once."""
 
-    def __init__(self, inner: Hearer, topic: str) -> None:
+    def __init__(self, inner: Subscriber, topic: str) -> None:
         self._inner, self._topic, self._told = inner, topic, False
 
     def listen(self) -> Any:
@@ -131,15 +131,15 @@ def _made(kind: str, topic: str, middleware: str, options: Mapping[str, Any]) ->
     return registry.registry[f"NativeObject:{middleware}"]("gazenet", topic, should_wait=False, **given)
 
 
-class Asker:
+class Requester:
     """Puts questions on ``<topic>/windows`` and waits for their answers on ``<topic>/maps``."""
 
     def __init__(self, topic: str, middleware: str = "zeromq", timeout: float = 10.0) -> None:
-        self._hearer = hearer(f"{topic}/maps", middleware)
-        self._speaker = speaker(f"{topic}/windows", middleware)
+        self._hearer = subscriber(f"{topic}/maps", middleware)
+        self._speaker = publisher(f"{topic}/windows", middleware)
         self._topic, self._timeout = topic, timeout
 
-    def ask(self, batch: Batch) -> Answer:
+    def ask(self, batch: WindowBatch) -> Answer:
         """The answer to a batch. Raises TimeoutError, and RuntimeError with what the other side reports."""
         question = {"id": uuid.uuid4().hex, "facts": dict(batch.facts), "frames": batch.frames}
         deadline, repeat = time.monotonic() + self._timeout, 0.0
@@ -159,12 +159,15 @@ class Asker:
 
 
 def serve_topic(
-    answer: Callable[[Batch], Answer], topic: str, middleware: str = "zeromq", stop: Callable[[], bool] = lambda: False
+    answer: Callable[[WindowBatch], Answer],
+    topic: str,
+    middleware: str = "zeromq",
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Answers questions on a topic, on any machine that the middleware reaches, until ``stop()`` is true."""
-    questions = hearer(f"{topic}/windows", middleware)
+    questions = subscriber(f"{topic}/windows", middleware)
     # The broker is the asker's: this side may come and go.
-    answers = speaker(f"{topic}/maps", middleware, start_proxy_broker=False)
+    answers = publisher(f"{topic}/maps", middleware, start_proxy_broker=False)
     last: dict[str, Any] = {}
     while not stop():
         question = questions.listen()
@@ -176,9 +179,9 @@ def serve_topic(
         answers.publish(last)
 
 
-def _answered(question: dict[str, Any], answer: Callable[[Batch], Answer]) -> dict[str, Any]:
+def _answered(question: dict[str, Any], answer: Callable[[WindowBatch], Answer]) -> dict[str, Any]:
     try:
-        found = answer(Batch(np.asarray(question["frames"], np.uint8), question["facts"]))
+        found = answer(WindowBatch(np.asarray(question["frames"], np.uint8), question["facts"]))
     except Exception as error:
         return {"id": question["id"], "error": f"{type(error).__name__}: {error}"}
     maps, records = found if isinstance(found, tuple) else (found, None)

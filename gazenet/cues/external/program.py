@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from gazenet.cues.external.protocol import LINE_LIMIT, ProtocolError, line, parse, payload_size
-from gazenet.cues.external.watchdog import Keeper
+from gazenet.cues.external.watchdog import Watchdog
 from gazenet.errors import UsageError
 from gazenet.guard.exception_text import as_line
 
@@ -30,7 +30,7 @@ class ProgramError(Exception):
     """The program ended, hung or spoke nonsense; the text says which, and what it said last."""
 
 
-class TooSlow(ProgramError):
+class ProgramTimeout(ProgramError):
     """The program did not read or answer in time."""
 
 
@@ -70,7 +70,7 @@ class Program:
         self._said = bytearray()
         self._listener = threading.Thread(target=_listen, args=(self._child.stderr, self._said), daemon=True)
         self._listener.start()
-        self.close = weakref.finalize(self, _end, self._child, self._listener, Keeper(self._child.pid))
+        self.close = weakref.finalize(self, _end, self._child, self._listener, Watchdog(self._child.pid))
 
     def send(self, message: Mapping[str, Any], data: bytes | memoryview = b"", timeout: float = 10.0) -> None:
         """Tells the program something that has no answer. Raises ProgramError."""
@@ -131,7 +131,9 @@ class Program:
                         selector.unregister(self._input)
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise self._error(f"did not {'read' if waiting else 'answer'} within {timeout:g} s", TooSlow)
+                    raise self._error(
+                        f"did not {'read' if waiting else 'answer'} within {timeout:g} s", ProgramTimeout
+                    )
                 for key, _ in selector.select(left):
                     self._move(key.fd, waiting)
 
@@ -181,7 +183,7 @@ def _listen(stream: IO[bytes], said: bytearray) -> None:
             del said[:-SAID_LIMIT]
 
 
-def _end(child: subprocess.Popen[bytes], listener: threading.Thread, keeper: Keeper) -> None:
+def _end(child: subprocess.Popen[bytes], listener: threading.Thread, keeper: Watchdog) -> None:
     """Closes its input, waits a moment, then ends it with everything it started."""
     assert child.stdin and child.stdout and child.stderr
     with contextlib.suppress(OSError):

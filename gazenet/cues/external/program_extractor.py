@@ -25,7 +25,7 @@ Done = TypeVar("Done")
 TYPES: dict[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float32": np.dtype("<f4")}
 
 
-class External:
+class ProgramExtractor:
     """Hands windows to a program and takes its maps; see :mod:`gazenet.cues.external.protocol`.
 
     A program that ends, hangs or talks nonsense is started again and given the same batch, ``restarts`` times in a

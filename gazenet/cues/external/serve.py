@@ -15,7 +15,7 @@ from gazenet.cues.external.protocol import LINE_LIMIT, PROTOCOL, ProtocolError, 
 
 
 @dataclass(frozen=True)
-class Batch:
+class WindowBatch:
     """B windows: ``frames`` uint8 ``[B, L, h, w, 3]`` RGB, ``facts`` the message that came with them."""
 
     frames: NDArray[np.uint8]
@@ -36,7 +36,9 @@ Answer = NDArray[Any] | tuple[NDArray[Any], list[dict[str, Any]]]
 """Maps uint8 or float32 ``[B, h, w]``, alone or with one record per map."""
 
 
-def serve(answer: Callable[[Batch], Answer], begin: Callable[[Mapping[str, Any]], None] = lambda video: None) -> None:
+def serve(
+    answer: Callable[[WindowBatch], Answer], begin: Callable[[Mapping[str, Any]], None] = lambda video: None
+) -> None:
     """Answers until the platform closes the program's input.
 
     Args:
@@ -60,10 +62,12 @@ def serve(answer: Callable[[Batch], Answer], begin: Callable[[Mapping[str, Any]]
                 _reply(replies, message, payload, answer)
 
 
-def _reply(replies: BinaryIO, message: dict[str, Any], payload: bytes, answer: Callable[[Batch], Answer]) -> None:
+def _reply(
+    replies: BinaryIO, message: dict[str, Any], payload: bytes, answer: Callable[[WindowBatch], Answer]
+) -> None:
     frames = np.frombuffer(payload, np.uint8).reshape(message["frames"])
     try:
-        found = answer(Batch(frames, message))
+        found = answer(WindowBatch(frames, message))
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         _send(replies, {"type": "error", "request": message["request"], "message": text})

@@ -14,7 +14,7 @@ WAIT = 'read -r line; [ -n "$line" ] || kill -s KILL -- "-$1"'
 """Reads until somebody writes a line (then nothing is to be done) or nobody is there any more."""
 
 
-class Keeper:
+class Watchdog:
     """Keeps the process group ``group`` from outliving this process."""
 
     def __init__(self, group: int) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.faces.detections import MESH_POINTS, Detection
 from gazenet.cues.faces.face_specs import FaceModelSpec
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.errors import PluginError, UsageError
 from gazenet.guard.guarded_call import guarded
 
@@ -51,9 +51,9 @@ class FaceStage:
 
     def __init__(
         self,
-        detector: Entry[FaceModelSpec],
+        detector: PluginEntry[FaceModelSpec],
         asset_path: AssetPath,
-        landmarks: Entry[FaceModelSpec] | None = None,
+        landmarks: PluginEntry[FaceModelSpec] | None = None,
         *,
         score: float = 0.35,
         max_side: int = 640,
@@ -66,7 +66,7 @@ class FaceStage:
         self._score, self._max_side, self._max_faces = score, max_side, max_faces
 
     @staticmethod
-    def _made(entry: Entry[FaceModelSpec], name: str) -> Any:
+    def _made(entry: PluginEntry[FaceModelSpec], name: str) -> Any:
         implementation = entry.load()
         with guarded(name, "loading", own=(UsageError,), lenient=True):
             return implementation()

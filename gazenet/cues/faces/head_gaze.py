@@ -34,7 +34,7 @@ TRUSTED_PRESENCE = 0.5
 
 
 @dataclass(frozen=True)
-class Gaze:
+class GazeRay:
     """A gaze ray from ``origin`` (x, y; pixels, between the eyes), angles in radians; ``eyes``: irises were used."""
 
     origin: tuple[float, float]
@@ -98,7 +98,7 @@ def _limited(direction: Vector, axis: Vector) -> Vector:
     return np.cos(EYE_LIMIT) * axis + np.sin(EYE_LIMIT) * aside
 
 
-def gaze_of(face: Face) -> Gaze | None:
+def gaze_of(face: Face) -> GazeRay | None:
     """The gaze of a face; None without landmarks."""
     points = face.landmarks
     if points is None:
@@ -109,4 +109,4 @@ def gaze_of(face: Face) -> Gaze | None:
     corners = [index for eye in EYES for index in eye[:2]]
     x, y = points[corners, :2].mean(axis=0)
     limit = np.deg2rad(110)
-    return Gaze((float(x), float(y)), float(np.clip(yaw, -limit, limit)), float(np.clip(pitch, -1.4, 1.4)), trusted)
+    return GazeRay((float(x), float(y)), float(np.clip(yaw, -limit, limit)), float(np.clip(pitch, -1.4, 1.4)), trusted)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Boxes = NDArray[np.floating]
 
 
-def kept(
+def nms(
     boxes: Boxes, scores: NDArray[np.floating], limit: float, *, pixel: int = 0, smaller: bool = False
 ) -> list[int]:
     """Indices of the boxes that stay, best first.

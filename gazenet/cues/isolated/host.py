@@ -11,12 +11,12 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from gazenet.cues.external.program import Program, ProgramError, TooSlow
+from gazenet.cues.external.program import Program, ProgramError, ProgramTimeout
 from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.isolated import messages
 from gazenet.cues.output_checks import frames_text
-from gazenet.cues.registry import Entry
+from gazenet.cues.registry import PluginEntry
 from gazenet.errors import PluginError, UsageError
 
 COMMAND = shlex.join([sys.executable, "-m", "gazenet.cues.isolated.worker"])
@@ -27,10 +27,10 @@ LARGEST = 1 << 31
 Done = TypeVar("Done")
 
 
-def isolated(entry: Entry, timeout_s: float) -> Entry:
+def isolated(entry: PluginEntry, timeout_s: float) -> PluginEntry:
     """The extractor in a process of its own, which is given ``timeout_s`` seconds for each batch."""
 
-    class Apart(Isolated):
+    class Apart(IsolatedExtractor):
         spec = entry.spec
         place = entry.value or entry.spec.implementation
         patience = timeout_s
@@ -38,7 +38,7 @@ def isolated(entry: Entry, timeout_s: float) -> Entry:
     return replace(entry, load=lambda: Apart)
 
 
-class Isolated:
+class IsolatedExtractor:
     """An extractor (see :class:`gazenet.cues.extractor.Extractor`) whose work is done by another process.
 
     A process that ends is started again and given the same batch once more; one that does not answer in time is not
@@ -124,7 +124,7 @@ class Isolated:
                 return work()
             except (ProgramError, ValueError, KeyError, TypeError, IndexError) as error:
                 self._end()
-                if attempt == 2 or isinstance(error, TooSlow):
+                if attempt == 2 or isinstance(error, ProgramTimeout):
                     raise PluginError(f"{self.spec.name}: {where}: {error}") from None
         raise AssertionError("the second attempt returns or raises")
 

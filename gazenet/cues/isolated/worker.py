@@ -21,7 +21,7 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.guard.guarded_call import guarded
 
 
-class Host:
+class ExtractorHost:
     """Holds the extractor. Every member takes the payload of a message and gives that of the answer."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ def main() -> int:
     """Answers until its input ends. What plugins print goes to standard error: the output belongs to the run."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    requests, host = os.fdopen(os.dup(0), "rb"), Host()
+    requests, host = os.fdopen(os.dup(0), "rb"), ExtractorHost()
     answers: dict[str, Callable[[bytes], bytes]] = {"hello": host.hello, "video": host.video, "windows": host.windows}
     while text := requests.readline(LINE_LIMIT):
         message = parse(text)

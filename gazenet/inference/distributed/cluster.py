@@ -16,12 +16,12 @@ from unittest import mock
 
 from gazenet.config.inference import InferConfig
 from gazenet.errors import GazenetError, UsageError
-from gazenet.inference.distributed.schedule import Schedule, Task
+from gazenet.inference.distributed.schedule import Schedule, UnitTask
 from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
 from gazenet.inference.engine.engine_protocol import Ended, Job
-from gazenet.inference.engine.stage_graph import Graph
+from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import VideoSummary
-from gazenet.redaction import one_line
+from gazenet.redaction import printable_name
 
 INSTALL = "install it with: pip install 'gazenet[ray]'"
 RESTARTS = 8
@@ -47,7 +47,7 @@ def import_ray() -> Any:
 
 
 @dataclass
-class Pool:
+class UnitPool:
     """The processes of one unit; started when there is work, no more than ``most``."""
 
     unit: str
@@ -100,7 +100,7 @@ class RayEngine:
         if self._own:
             self._ray.shutdown()
 
-    def __call__(self, graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
+    def __call__(self, graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
         """Each job with its summary or its error, as they end."""
         return _Run(self._ray, graph, jobs, resume, self._workers).ended()
 
@@ -138,13 +138,13 @@ def _reach(address: str) -> None:
 class _Run:
     """The state of one run: what is scheduled, which processes there are, what is under way."""
 
-    def __init__(self, ray: Any, graph: Graph, jobs: Sequence[Job], resume: bool, workers: int) -> None:
+    def __init__(self, ray: Any, graph: StageGraph, jobs: Sequence[Job], resume: bool, workers: int) -> None:
         self._ray, self._jobs, self._resume = ray, jobs, resume
         needs = unit_needs(cue.spec for cue in graph.cues)
         self._schedule = Schedule(needs, len(jobs), AHEAD * workers)
-        self._pools = {unit: Pool(unit, workers) for unit in needs}
+        self._pools = {unit: UnitPool(unit, workers) for unit in needs}
         self._config = _told(graph.config)
-        self._under_way: dict[Any, tuple[Task, Any]] = {}
+        self._under_way: dict[Any, tuple[UnitTask, Any]] = {}
         self._networks = {FACES, *(f"cue {cue.name}" for cue in graph.cues if cue.assets), RESULTS}
         self._graphics = 0.0
         if graph.config.device != "cpu":
@@ -179,7 +179,7 @@ class _Run:
                 reference = actor.work.remote(self._jobs[task.video], self._resume)
                 self._under_way[reference] = task, actor
 
-    def _grow(self, pool: Pool) -> None:
+    def _grow(self, pool: UnitPool) -> None:
         pool.started += 1
         pool.idle.append(self._actor(pool.unit))
 
@@ -192,7 +192,7 @@ class _Run:
         options["runtime_env"] = {"env_vars": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
         return self._ray.remote(UnitWorker).options(**options).remote(self._config, unit, os.getcwd())
 
-    def _collect(self, task: Task, actor: Any, reference: Any) -> Iterator[Ended]:
+    def _collect(self, task: UnitTask, actor: Any, reference: Any) -> Iterator[Ended]:
         job = self._jobs[task.video]
         try:
             summary: VideoSummary | None = self._ray.get(reference)
@@ -201,11 +201,13 @@ class _Run:
             return
         self._pools[task.unit].idle.append(actor)
         if self._schedule.done(task) and summary is not None:
-            place = one_line(job.folder)
-            print(f"{one_line(job.path)}: {summary.frames} frames; results in {place}", file=sys.stderr, flush=True)
+            place = printable_name(job.folder)
+            print(
+                f"{printable_name(job.path)}: {summary.frames} frames; results in {place}", file=sys.stderr, flush=True
+            )
             yield job, summary
 
-    def _failure(self, task: Task, actor: Any, error: Exception) -> Iterator[Ended]:
+    def _failure(self, task: UnitTask, actor: Any, error: Exception) -> Iterator[Ended]:
         pool = self._pools[task.unit]
         if isinstance(error, _Lost):
             pool.started -= 1
@@ -249,11 +251,15 @@ class _Lost(GazenetError):
     """A process was lost as often as it was started."""
 
 
-def _cause(ray: Any, error: Exception, task: Task, job: Job) -> Exception:
+def _cause(ray: Any, error: Exception, task: UnitTask, job: Job) -> Exception:
     """What the process raised, or that it was lost, as the error of one line that the local engine would give."""
     if isinstance(error, ray.exceptions.RayTaskError):
         cause = error.cause
-        return cause if isinstance(cause, Exception) else GazenetError(f"{one_line(job.path)}: {task.unit}: {cause}")
+        return (
+            cause
+            if isinstance(cause, Exception)
+            else GazenetError(f"{printable_name(job.path)}: {task.unit}: {cause}")
+        )
     if isinstance(error, ray.exceptions.RayError):
-        return _Lost(f"{one_line(job.path)}: {task.unit}: its process was lost {RESTARTS + 1} times")
+        return _Lost(f"{printable_name(job.path)}: {task.unit}: its process was lost {RESTARTS + 1} times")
     return error

@@ -9,7 +9,7 @@ from typing import NamedTuple
 Video = int
 
 
-class Task(NamedTuple):
+class UnitTask(NamedTuple):
     """A unit of a video, by its place in the run."""
 
     video: Video
@@ -37,21 +37,21 @@ class Schedule:
     def finished(self) -> bool:
         return not self._waiting and not self._open
 
-    def ready(self) -> list[Task]:
+    def ready(self) -> list[UnitTask]:
         """What can be started now, oldest video first; a task is told until :meth:`started`."""
         while self._waiting and len(self._open) < self._limit:
             self._open[self._waiting.popleft()] = dict.fromkeys(self._needs, "waiting")
         return [
-            Task(video, unit)
+            UnitTask(video, unit)
             for video, states in sorted(self._open.items())
             for unit, state in states.items()
             if state == "waiting" and all(states[other] == "done" for other in self._needs[unit])
         ]
 
-    def started(self, task: Task) -> None:
+    def started(self, task: UnitTask) -> None:
         self._open[task.video][task.unit] = "started"
 
-    def done(self, task: Task) -> bool:
+    def done(self, task: UnitTask) -> bool:
         """Whether the video is finished with it."""
         self._open[task.video][task.unit] = "done"
         if task.unit != self._last:
@@ -66,6 +66,6 @@ class Schedule:
             if unit != self._last and states[unit] == "waiting":
                 states[unit] = "done"
 
-    def forget(self, task: Task) -> None:
+    def forget(self, task: UnitTask) -> None:
         """A unit that failed counts as done: what it should have left is missed by the last one."""
         self._open[task.video][task.unit] = "done"

@@ -18,7 +18,7 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.errors import GazenetError
 from gazenet.inference.engine.engine_protocol import Job
 from gazenet.inference.engine.pipeline import prepare_threads, work_on
-from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.engine.video_pass import VideoPass, default_store
 from gazenet.inference.inputs.sources import identity, open_frames
@@ -47,7 +47,7 @@ class UnitWorker:
 
     def __init__(self, config: dict[str, Any], unit: str, folder: str) -> None:
         self._config, self._unit, self._folder = config, unit, folder
-        self._graph: Graph | None = None
+        self._graph: StageGraph | None = None
 
     def work(self, job: Job, resume: bool) -> VideoSummary | None:
         """Does the unit for a video; the last one gives its summary. Raises GazenetError."""
@@ -63,7 +63,7 @@ class UnitWorker:
             source.close()
         return None
 
-    def _loaded(self) -> Graph:
+    def _loaded(self) -> StageGraph:
         try:
             os.chdir(self._folder)
         except OSError as error:
@@ -76,7 +76,7 @@ class UnitWorker:
         return build_graph(settings, idle=True) if self._unit == RESULTS else part_of_graph(settings, self._unit)
 
 
-def part_of_graph(config: InferConfig, unit: str) -> Graph:
+def part_of_graph(config: InferConfig, unit: str) -> StageGraph:
     """The graph with the extractor of a unit and those whose maps it is given; of these nothing is loaded."""
     whole = build_graph(config.model_copy(update={"integrator": None}), idle=True)
     name = unit.removeprefix("cue ")

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 
-class Behind:
+class BackgroundQueue:
     """Does calls one after the other, behind the backs of its callers (several threads); a context manager.
 
     Leaving it after an error drops what has not begun. ``most``: calls that wait; a further one waits for the oldest.
@@ -20,7 +20,7 @@ class Behind:
         self._waiting: deque[Future[None]] = deque()
         self._most, self._lock = most, threading.Lock()
 
-    def __enter__(self) -> Behind:
+    def __enter__(self) -> BackgroundQueue:
         return self
 
     def __exit__(

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from gazenet.errors import UsageError
 from gazenet.inference.engine.engine_protocol import Ended, Job
 from gazenet.inference.engine.pipeline import work_on
-from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.results import VideoSummary
 
 
@@ -27,10 +27,10 @@ class DevicesEngine:
             raise UsageError("--devices: name at least one, for example 0,1")
         self._devices = tuple(devices)
 
-    def __call__(self, graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
+    def __call__(self, graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
         """Each job with its summary or its error, as they end."""
         first = graph.config.device == self._devices[0]
-        free: SimpleQueue[Graph] = SimpleQueue()
+        free: SimpleQueue[StageGraph] = SimpleQueue()
         for place, device in enumerate(self._devices[: max(len(jobs), 1)]):
             own = place == 0 and first
             free.put(graph if own else build_graph(graph.config.model_copy(update={"device": device})))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gazenet.inference.engine.stage_graph import Graph
-from gazenet.inference.inputs.dataset_inputs import Known
+from gazenet.inference.engine.stage_graph import StageGraph
+from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 from gazenet.inference.results import VideoSummary
 
 
@@ -19,7 +19,7 @@ class Job:
     index: int
     path: Path
     folder: Path
-    known: Known | None = None
+    known: DatasetVideo | None = None
 
 
 Ended = tuple[Job, VideoSummary | Exception]
@@ -31,4 +31,4 @@ class Engine(Protocol):
     UsageError and PluginError while the work is prepared are raised.
     """
 
-    def __call__(self, graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]: ...
+    def __call__(self, graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]: ...

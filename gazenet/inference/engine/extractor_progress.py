@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gazenet.inference.engine.stage_graph import Cue
+from gazenet.inference.engine.stage_graph import CueStage
 from gazenet.maps.map_store import MapWriter
 
 
@@ -13,7 +13,7 @@ from gazenet.maps.map_store import MapWriter
 class CueState:
     """How far one extractor has come in the video."""
 
-    cue: Cue
+    cue: CueStage
     writer: MapWriter
     pictures: MapWriter | None = None
     cached: int = 0

@@ -11,13 +11,13 @@ from pathlib import Path
 from gazenet.config.inference import InferConfig
 from gazenet.errors import GazenetError, PluginError
 from gazenet.guard import journal
-from gazenet.inference.results import Failure
+from gazenet.inference.results import InputFailure
 from gazenet.maps.map_key import without_folders
 from gazenet.media.source_id import display_name
 from gazenet.redaction import message
 
 
-def failure(path: Path, error: Exception, cache: Path) -> Failure:
+def failure(path: Path, error: Exception, cache: Path) -> InputFailure:
     """The failure of an input; entries below the folder ``cache`` are called by their extractors."""
     name, trace, error = display_name(path), "", _first_fault(error)
     if isinstance(error, GazenetError):
@@ -28,7 +28,7 @@ def failure(path: Path, error: Exception, cache: Path) -> Failure:
         text = message(" ".join(str(error).split()))
         text = f"internal error: {type(error).__name__}: {text} (run.json has its trace)"
         trace = message("".join(traceback.format_exception(error)))
-    return Failure(path, text if text.startswith(name) else f"{name}: {text}", trace)
+    return InputFailure(path, text if text.startswith(name) else f"{name}: {text}", trace)
 
 
 def _first_fault(error: Exception) -> Exception:
@@ -52,7 +52,7 @@ def at_work(config: InferConfig, folder: Path) -> Iterator[None]:
         yield
 
 
-def died_at(config: InferConfig, calls: list[journal.AtWork]) -> list[str]:
+def died_at(config: InferConfig, calls: list[journal.ActiveCall]) -> list[str]:
     """What is to be said of the calls that an earlier run did not come back from: one line, or none."""
     if not calls:
         return []

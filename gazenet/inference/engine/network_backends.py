@@ -22,14 +22,14 @@ def adoption(
     """Has what is loaded call its network through its backend; None where that is torch, in single precision.
 
     ``told``: what the network follows from beside its weights. Calling it raises UsageError as
-    :func:`gazenet.export.backend.adopt` does.
+    :func:`gazenet.export.backend.attach_backend` does.
     """
     if settings.backend == "torch" and settings.precision == "fp32":
         return None
-    from gazenet.export.backend import Owner, adopt
+    from gazenet.export.backend import BackendOwner, attach_backend
 
-    owner, cache, device = Owner(name, told), Path(config.resolved_cache_dir), torch.device(config.device)
-    return lambda subject: adopt(owner, subject, settings, cache, device)
+    owner, cache, device = BackendOwner(name, told), Path(config.resolved_cache_dir), torch.device(config.device)
+    return lambda subject: attach_backend(owner, subject, settings, cache, device)
 
 
 def in_precision(fingerprint: str, settings: RuntimeConfig) -> str:

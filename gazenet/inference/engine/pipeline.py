@@ -29,12 +29,12 @@ from gazenet.inference.cache.earlier_results import (
 from gazenet.inference.cache.run_record import run_fingerprint, versions, weight_hashes, write_record
 from gazenet.inference.engine.engine_protocol import Ended, Engine, Job
 from gazenet.inference.engine.failures import at_work, failure
-from gazenet.inference.engine.progress import Progress
+from gazenet.inference.engine.progress import ProgressBars
 from gazenet.inference.engine.sink_thread import SinkThread
-from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.engine.timing import Timings, network_text
 from gazenet.inference.engine.video_pass import VideoPass, default_store
-from gazenet.inference.inputs.dataset_inputs import Known
+from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 from gazenet.inference.inputs.input_paths import expand, result_folders
 from gazenet.inference.inputs.output_targets import check_targets
 from gazenet.inference.inputs.sources import identity, open_frames
@@ -57,7 +57,7 @@ def run(
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
-    known: Mapping[Path, Known] = types.MappingProxyType({}),
+    known: Mapping[Path, DatasetVideo] = types.MappingProxyType({}),
     engine: Engine | None = None,
 ) -> RunResult:
     """Predicts saliency for every input and leaves the outputs of the config in ``<output_dir>/<stem>/``.
@@ -77,7 +77,7 @@ def run(
         return run_graph(graph, inputs, output_dir, resume, progress_log_file, known, engine)
 
 
-def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | None = None) -> Graph:
+def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | None = None) -> StageGraph:
     """What a run needs before its first input: threads, places that can be written, loaded plugins."""
     prepare_threads(config)
     writable(output_dir)
@@ -85,7 +85,7 @@ def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | Non
     return stored_graph(config) if stored_maps(config) else build_graph(config)
 
 
-def one_after_the_other(graph: Graph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
+def one_after_the_other(graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
     """The engine of this process."""
     for job in jobs:
         try:
@@ -95,12 +95,12 @@ def one_after_the_other(graph: Graph, jobs: Sequence[Job], resume: bool) -> Iter
 
 
 def run_graph(
-    graph: Graph,
+    graph: StageGraph,
     inputs: Sequence[Path],
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
-    known: Mapping[Path, Known] = types.MappingProxyType({}),
+    known: Mapping[Path, DatasetVideo] = types.MappingProxyType({}),
     engine: Engine | None = None,
 ) -> RunResult:
     """As :func:`run`, with a graph that is loaded already."""
@@ -170,7 +170,7 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def work_on(graph: Graph, job: Job, resume: bool) -> VideoSummary:
+def work_on(graph: StageGraph, job: Job, resume: bool) -> VideoSummary:
     """One input, unless its results are there already. Raises GazenetError."""
     path, folder = job.path, job.folder
     journal.works_on(display_name(path))
@@ -222,7 +222,7 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
 
 
 def _work(
-    graph: Graph,
+    graph: StageGraph,
     job: Job,
     content: str,
     sinks: list[Sink],
@@ -264,14 +264,14 @@ def _work(
 
 
 def _through(
-    graph: Graph,
+    graph: StageGraph,
     source: FrameSource,
     content: str,
     folder: Path,
     sinks: list[Sink],
     timings: Timings,
     path: Path,
-    known: Known | None,
+    known: DatasetVideo | None,
 ) -> VideoPass | StoredPass:
     config = graph.config
     store = default_store(config.resolved_cache_dir)
@@ -293,7 +293,7 @@ def _through(
         context = SinkContext(folder, path, source.info, source.size, job.map_size, names, gates, facts, known)
         thread.append(SinkThread(sinks, context, timings))
         try:
-            with Progress(display_name(path.name), source.info.declared_frames) as bar:
+            with ProgressBars(display_name(path.name), source.info.declared_frames) as bar:
                 job.run(bar.update)
             warnings = job.warnings + source.warnings
             told = {"timings": timings.summary(job.frames), "warnings": warnings, "versions": versions()}
@@ -305,7 +305,7 @@ def _through(
 
 
 def _record(
-    graph: Graph, summary: VideoSummary, info: VideoInfo, content: str, fingerprint: str, files: list[str]
+    graph: StageGraph, summary: VideoSummary, info: VideoInfo, content: str, fingerprint: str, files: list[str]
 ) -> dict[str, Any]:
     return {
         "input": summary.path,

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 
-class Progress:
+class ProgressBars:
     """One bar per input with rate and time left; use it as a context manager."""
 
     def __init__(self, name: str, frames: int | None) -> None:
@@ -16,15 +16,14 @@ class Progress:
         self._bar: Any = None
         self._last = 0.0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBars:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bars
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             rate = TextColumn("{task.fields[rate]:.1f} frames/s")
-            self._bar = Bars(*columns, rate, console=Console(stderr=True))
+            self._bar = Progress(*columns, rate, console=Console(stderr=True))
             self._bar.start()
             self._task = self._bar.add_task(self._name, total=self._frames, rate=0.0)
         return self

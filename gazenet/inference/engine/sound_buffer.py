@@ -10,7 +10,7 @@ from gazenet.media.audio import read_audio
 from gazenet.media.frames import Waveform
 
 
-class Sound:
+class SoundBuffer:
     """Decodes each wanted form once, when an extractor that is not finished yet asks for it.
 
     Args:

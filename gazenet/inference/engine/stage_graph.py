@@ -16,7 +16,7 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.isolated.host import isolated
-from gazenet.cues.registry import Entry, get
+from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import Integrator, load_integrator
@@ -31,10 +31,10 @@ PUBLISHED = {"mode": "published"}
 
 
 @dataclass(frozen=True)
-class Cue:
+class CueStage:
     """One extractor of a run."""
 
-    entry: Entry[ExtractorSpec]
+    entry: PluginEntry[ExtractorSpec]
     runner: CueRunner
     fingerprint: str
 
@@ -53,18 +53,18 @@ class Cue:
 
 
 @dataclass(frozen=True)
-class Graph:
+class StageGraph:
     """Everything that is loaded once per run. ``cues`` stand in an order in which each finds what it needs."""
 
     config: InferConfig
     faces: FaceStage | None
     faces_fingerprint: str
     face_assets: tuple[str, ...]
-    cues: tuple[Cue, ...]
+    cues: tuple[CueStage, ...]
     integrator: Integrator | None
 
 
-def build_graph(config: InferConfig, idle: bool = False) -> Graph:
+def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done.
 
     With ``idle`` extractors load when they are first needed: for a process that will run few of them, or none.
@@ -81,7 +81,7 @@ def build_graph(config: InferConfig, idle: bool = False) -> Graph:
         cue = _cue(*entries[name], config, upstream, idle)
         upstream[name] = cue.fingerprint
         cues.append(cue)
-    return Graph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
+    return StageGraph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
 def _adopted(integrator: Integrator, config: InferConfig) -> None:
@@ -170,12 +170,12 @@ def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
 
 
 def _cue(
-    entry: Entry[ExtractorSpec],
+    entry: PluginEntry[ExtractorSpec],
     settings: ExtractorConfig,
     config: InferConfig,
     upstream: dict[str, str],
     idle: bool,
-) -> Cue:
+) -> CueStage:
     device = torch.device(config.device)
     size = (config.map_size, config.map_size)
     told = {"version": entry.spec.version, "parameters": entry.spec.with_parameters(settings.parameters)}
@@ -189,7 +189,7 @@ def _cue(
     if not idle:
         runner.load()
     fingerprint = extractor_fingerprint(entry, runner.parameters, runner.stride, config, upstream)
-    return Cue(entry, runner, in_precision(fingerprint, settings))
+    return CueStage(entry, runner, in_precision(fingerprint, settings))
 
 
 def in_order(specs: dict[str, ExtractorSpec]) -> list[str]:

@@ -17,13 +17,13 @@ from gazenet.cues.runner import WindowSource, neutral_map
 from gazenet.errors import PluginError
 from gazenet.fusion.integrator import FusedChunk
 from gazenet.inference.cache.cache_keys import cue_key, faces_key, frames_key, picture_name, pictures_key
-from gazenet.inference.engine.background import Behind
+from gazenet.inference.engine.background import BackgroundQueue
 from gazenet.inference.engine.extractor_progress import CueState, wait_for_all, waves
 from gazenet.inference.engine.face_pass import FaceFeed
 from gazenet.inference.engine.frame_buffer import FrameBuffer, WithCrops
 from gazenet.inference.engine.integrator_stream import open_stream
-from gazenet.inference.engine.sound_buffer import Sound
-from gazenet.inference.engine.stage_graph import Cue, Graph
+from gazenet.inference.engine.sound_buffer import SoundBuffer
+from gazenet.inference.engine.stage_graph import CueStage, StageGraph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult
 from gazenet.inference.sizes import map_size
@@ -49,7 +49,7 @@ class VideoPass:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: StageGraph,
         source: FrameSource,
         source_id: str,
         store: MapStore,
@@ -98,7 +98,7 @@ class VideoPass:
         config = self._graph.config
         writers = self._open_writers(stack)
         self._clock = writers[frames_key(self._source_id)]
-        self._behind = stack.enter_context(Behind())  # left before the writers are closed
+        self._behind = stack.enter_context(BackgroundQueue())  # left before the writers are closed
         tracker = FaceTracker()
         self._buffer = FrameBuffer(tracker if self._graph.faces else None, self._chunk)
         self._feed: FaceFeed | None = None
@@ -108,7 +108,7 @@ class VideoPass:
             self._feed = FaceFeed(stage, tracker, writer, stride, self._chunk, self.size, self._timings)
         info = self._source.info
         moving = info.path.suffix.lower() not in IMAGE_SUFFIXES
-        sound = Sound(info.path if info.has_audio else None, self._timings, self.warnings, expected=moving)
+        sound = SoundBuffer(info.path if info.has_audio else None, self._timings, self.warnings, expected=moving)
         self._states = [self._state(cue, sound, writers) for cue in self._graph.cues]
         self._waves = waves(self._states)
         self._stream = open_stream(self._graph.integrator) if self._graph.integrator else None
@@ -129,7 +129,7 @@ class VideoPass:
             self.warnings += opened.notes
         return writers
 
-    def _state(self, cue: Cue, sound: Sound, writers: Mapping[MapKey, MapWriter]) -> CueState:
+    def _state(self, cue: CueStage, sound: SoundBuffer, writers: Mapping[MapKey, MapWriter]) -> CueState:
         pictures = writers[pictures_key(cue, self._source_id)] if cue.runner.makes_pictures else None
         state = CueState(cue, writers[cue_key(cue, self._source_id)], pictures)
         while not state.complete and all(writer.has(state.cached) for writer in state.writers):

@@ -24,7 +24,7 @@ GROUPED = "processed/Grouped_frames/"
 
 
 @dataclass(frozen=True)
-class Known:
+class DatasetVideo:
     """A video of a data set: the name of its results, what the published layout calls it, and its ground truth."""
 
     name: str
@@ -43,7 +43,7 @@ class Known:
         return (dataset, video) if slash else (self.dataset, self.name)
 
 
-def choose(data: DataInputsConfig) -> list[Known]:
+def choose(data: DataInputsConfig) -> list[DatasetVideo]:
     """The videos that a config's data inputs name, in order.
 
     Raises UsageError: no or an unknown reader, an empty or broken split, files that are not there (saying how to get
@@ -60,7 +60,7 @@ def choose(data: DataInputsConfig) -> list[Known]:
         raise UsageError(f"{error}; {remedy(data)}") from None
     if any(item.still for item in items):
         raise UsageError(f"data set {data.reader} holds pictures, not videos: name them with --input")
-    return [Known(result_name(item), collection.name, item, sigma_of(collection, item)) for item in items]
+    return [DatasetVideo(result_name(item), collection.name, item, sigma_of(collection, item)) for item in items]
 
 
 def open_collection(data: DataInputsConfig) -> Dataset:

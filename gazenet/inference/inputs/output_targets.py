@@ -10,7 +10,7 @@ from gazenet.folder_lock import LOCK, OWNER
 from gazenet.inference.cache.earlier_results import NAME, OVERVIEW_LOCK
 from gazenet.inference.engine.engine_protocol import Job
 from gazenet.inference.sinks.frame_folder_sink import collected_in, place_of
-from gazenet.overwrite_check import Target, named_files, refuse_overwriting
+from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
 WRITTEN = ("output_dir", "cache_dir", "outputs", "metrics.file")
 """Keys of a config that say where things go."""
@@ -32,25 +32,25 @@ def check_targets(
 
 def _targets(
     config: InferConfig, jobs: Sequence[Job], files: Sequence[str], output_dir: Path, log: Path | None
-) -> Iterator[Target]:
+) -> Iterator[OutputTarget]:
     for job in jobs:
-        yield Target(job.folder, "output_dir", cleared=True)
+        yield OutputTarget(job.folder, "output_dir", cleared=True)
         for name in (*files, NAME, LOCK, OWNER):
-            yield Target(job.folder / name, "output_dir")
-    yield from (Target(output_dir / name, "output_dir") for name in (NAME, OVERVIEW_LOCK))
+            yield OutputTarget(job.folder / name, "output_dir")
+    yield from (OutputTarget(output_dir / name, "output_dir") for name in (NAME, OVERVIEW_LOCK))
     if log is not None:
-        yield Target(log, "--progress_log_file")
+        yield OutputTarget(log, "--progress_log_file")
     if config.metrics is not None:
         table = Path(config.metrics.file) if config.metrics.file else output_dir / "metrics.csv"
         for file in (table, table.with_name(f"{table.stem}_gate_scores.csv")):
-            yield Target(file, "metrics.file")
+            yield OutputTarget(file, "metrics.file")
 
 
-def _published(config: InferConfig, jobs: Sequence[Job]) -> Iterator[Target]:
+def _published(config: InferConfig, jobs: Sequence[Job]) -> Iterator[OutputTarget]:
     """The folders of the videos' pictures, and those in which they are collected."""
     if config.outputs.published is None:
         return
     root = Path(config.outputs.published.root)
     for job in jobs:
         for home in (root, collected_in(root)):
-            yield Target(home.joinpath(*place_of(job.known, job.folder)), "outputs.published.root", whole=True)
+            yield OutputTarget(home.joinpath(*place_of(job.known, job.folder)), "outputs.published.root", whole=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.data.grouped_frames import CAPTURED, PUBLISHED_RATE, RATES
-from gazenet.maps.frame_folders import PublishedReader
+from gazenet.maps.frame_folders import FrameFolderReader
 from gazenet.media.decode import resized
 from gazenet.media.frame_source import FrameSource, open_source
 from gazenet.media.frames import Frame, VideoInfo
@@ -38,7 +38,7 @@ class CapturedFrames:
 
     def __init__(self, folder: Path, max_side: int | None = None) -> None:
         dataset, video = folder.parent.name, folder.name
-        self.reader = PublishedReader(folder.parent.parent, dataset, video, strict=False)
+        self.reader = FrameFolderReader(folder.parent.parent, dataset, video, strict=False)
         height, width = self.reader.read(CAPTURED, 0, 1).shape[1:3]
         rate, count = Fraction(RATES.get(dataset, PUBLISHED_RATE)), self.reader.frames
         self.info = VideoInfo(folder, width, height, rate, float(count / rate), count, 0, False, None, None)

@@ -13,7 +13,7 @@ from gazenet.config.picture_names import EXTRACTOR
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import FusedChunk, Integrator
 from gazenet.inference.engine.integrator_stream import open_stream
-from gazenet.inference.engine.stage_graph import Graph, tuned_integrator
+from gazenet.inference.engine.stage_graph import StageGraph, tuned_integrator
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.inputs.sources import CapturedFrames
 from gazenet.inference.results import ChunkResult
@@ -44,7 +44,9 @@ class StoredPass:
         UsageError: nothing fuses, the source is no folder of frames, or it lacks the first cue.
     """
 
-    def __init__(self, graph: Graph, source: object, emit: Callable[[ChunkResult], None], timings: Timings) -> None:
+    def __init__(
+        self, graph: StageGraph, source: object, emit: Callable[[ChunkResult], None], timings: Timings
+    ) -> None:
         if graph.integrator is None or not isinstance(source, CapturedFrames):
             raise UsageError("data.maps stored: needs an integrator and videos of the per-frame cache (processed)")
         self._integrator: Integrator = graph.integrator
@@ -113,6 +115,6 @@ def stored_maps(config: InferConfig) -> bool:
     return config.data is not None and config.data.maps == "stored" and config.integrator is not None
 
 
-def stored_graph(config: InferConfig) -> Graph:
+def stored_graph(config: InferConfig) -> StageGraph:
     """The integrator alone: nobody extracts, nobody looks for faces. Raises UsageError."""
-    return Graph(config, None, "", (), (), tuned_integrator(config))
+    return StageGraph(config, None, "", (), (), tuned_integrator(config))

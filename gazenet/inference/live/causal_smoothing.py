@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 LEAST = 1e-12
 
 
-class Smoother:
+class CausalSmoother:
     """A running mean of log densities; the weight of a frame falls to 1/e after ``seconds``.
 
     The offline smoothing of an integrator looks as far ahead as back, which live work cannot.

@@ -11,7 +11,7 @@ from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.overlay_sink import OverlaySink
 
 
-class Closed(Exception):
+class WindowClosed(Exception):
     """The user closed the window."""
 
 
@@ -47,7 +47,7 @@ class WindowSink(OverlaySink):
             self._label.configure(image=self._picture)
             self._window.update()
         if not self._open:
-            raise Closed
+            raise WindowClosed
 
     def _close(self) -> None:
         self._open = False

@@ -20,7 +20,7 @@ MARGIN = 64
 
 
 @dataclass(frozen=True)
-class Known:
+class NewestMap:
     """The newest map uint8 ``[h, w]`` of a cue, with its record; it was made for the frame ``index`` at ``time``.
 
     ``picture``: uint8 ``[3, h, w]`` (RGB planes) of a cue that gives coloured pictures.
@@ -34,7 +34,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class View:
+class HistoryView:
     """The frames up to an anchor as an extractor sees them (a ``WindowSource``); it does not change any more.
 
     ``origin`` is taken off all times: the beginning of the sound that the extractor hears.
@@ -43,7 +43,7 @@ class View:
     anchor: int
     frames: dict[int, Frame]
     people: dict[int, tuple[Face, ...]]
-    maps: dict[str, Known]
+    maps: dict[str, NewestMap]
     size: tuple[int, int]
     crops: int
     origin: float = 0.0
@@ -69,7 +69,7 @@ class View:
         return max(index, self.anchor - len(self.frames) + 1)
 
 
-class History:
+class FrameHistory:
     """Frames in order, without gaps: dropped frames never come here.
 
     Args:
@@ -83,7 +83,7 @@ class History:
         self._frames: dict[int, Frame] = {}
         self._tracker = FaceTracker()
         self._detected = -1
-        self._maps: dict[str, Known] = {}
+        self._maps: dict[str, NewestMap] = {}
         self.newest = -1
 
     def add(self, image: NDArray[np.uint8], time: float) -> int:
@@ -119,7 +119,7 @@ class History:
             self._detected = index
             self._changed.notify_all()
 
-    def made(self, name: str, known: Known) -> None:
+    def made(self, name: str, known: NewestMap) -> None:
         """A new map of a cue."""
         with self._changed:
             self._maps[name] = known
@@ -135,18 +135,18 @@ class History:
         with self._changed:
             return all(name in self._maps for name in names)
 
-    def now(self) -> tuple[tuple[Face, ...], dict[str, Known]]:
+    def now(self) -> tuple[tuple[Face, ...], dict[str, NewestMap]]:
         """The people and the maps as they are known at this moment."""
         with self._changed:
             return self._people(self._detected), dict(self._maps)
 
-    def view(self, anchor: int, before: int, faces: bool, crops: int, origin: float = 0.0) -> View:
+    def view(self, anchor: int, before: int, faces: bool, crops: int, origin: float = 0.0) -> HistoryView:
         """The window that ends at ``anchor``. Its first frames may be gone already."""
         with self._changed:
             wanted = [k for k in range(max(0, anchor - before), anchor + 1) if k in self._frames]
             people = {k: self._people(k) for k in wanted} if faces or crops else {}
             frames = {k: self._frames[k] for k in wanted}
-            return View(anchor, frames, people, dict(self._maps), self._size, crops, origin)
+            return HistoryView(anchor, frames, people, dict(self._maps), self._size, crops, origin)
 
     def _people(self, index: int) -> tuple[Face, ...]:
         try:

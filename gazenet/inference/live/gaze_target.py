@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.external.middleware import speaker
+from gazenet.cues.external.middleware import publisher
 from gazenet.inference.person_attention import peak
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import writing
@@ -83,7 +83,7 @@ class TargetTopic:
     """Publishes every target on a topic, for robots. Raises UsageError where the middleware cannot be used."""
 
     def __init__(self, topic: str, middleware: str) -> None:
-        self._speaker = speaker(topic, middleware)
+        self._speaker = publisher(topic, middleware)
 
     def send(self, target: dict[str, Any]) -> None:
         self._speaker.publish(target)

@@ -10,7 +10,7 @@ PER_DECADE = 40
 PERCENTILES = (50, 90, 95, 99)
 
 
-class Latency:
+class LatencyHistogram:
     """Counts durations in bins as wide as 6 % of their value: percentiles are that exact, however many there are."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Latency:
         }
 
 
-def table(rows: dict[str, Latency]) -> list[Sequence[str]]:
+def table(rows: dict[str, LatencyHistogram]) -> list[Sequence[str]]:
     """A row of milliseconds per name, with a heading."""
     heading = ["ms", "count", "mean", *(f"p{percent}" for percent in PERCENTILES), "max"]
     lines: list[Sequence[str]] = [heading]

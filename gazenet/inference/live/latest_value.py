@@ -8,15 +8,15 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Ended(Exception):
+class SourceEnded(Exception):
     """Nothing more will come."""
 
 
-class Stalled(Exception):
+class SourceStalled(Exception):
     """Nothing came for as long as one was willing to wait."""
 
 
-class Latest(Generic[T]):
+class LatestValue(Generic[T]):
     """What is put in replaces what nobody has taken yet; ``dropped`` counts what was replaced."""
 
     def __init__(self) -> None:
@@ -53,4 +53,4 @@ class Latest(Generic[T]):
                 return item
             if self._error is not None:
                 raise self._error
-            raise Ended if self._ended else Stalled
+            raise SourceEnded if self._ended else SourceStalled

@@ -7,8 +7,8 @@
                           v  │
                         History <──> faces, cues: a thread each, at its own pace (Governor)
 
-The main loop never waits for a cue. What bounds the delay: one frame in ``Latest``, one in the loop. What bounds the
-memory: ``History``, the sound ring, histograms of durations; a row of figures per minute is all that grows.
+The main loop never waits for a cue. What bounds the delay: one frame in ``LatestValue``, one in the loop. What bounds
+the memory: ``FrameHistory``, the sound ring, histograms of durations; a row of figures per minute is all that grows.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from gazenet.cues.runner import neutral_map
 from gazenet.errors import GazenetError, MediaError
 from gazenet.guard.guarded_call import guarded
 from gazenet.inference.engine.integrator_stream import open_stream
-from gazenet.inference.engine.stage_graph import Cue, Graph
-from gazenet.inference.live.causal_smoothing import Smoother
-from gazenet.inference.live.display_window import Closed
-from gazenet.inference.live.frame_history import History, Known
-from gazenet.inference.live.latest_value import Ended, Latest, Stalled
-from gazenet.inference.live.rate_controller import Governor
-from gazenet.inference.live.run_statistics import ROW_S, Durations, Rows, Told
-from gazenet.inference.live.stage_threads import CueWork, Stage, as_text, face_work
+from gazenet.inference.engine.stage_graph import CueStage, StageGraph
+from gazenet.inference.live.causal_smoothing import CausalSmoother
+from gazenet.inference.live.display_window import WindowClosed
+from gazenet.inference.live.frame_history import FrameHistory, NewestMap
+from gazenet.inference.live.latest_value import LatestValue, SourceEnded, SourceStalled
+from gazenet.inference.live.rate_controller import RateController
+from gazenet.inference.live.run_statistics import ROW_S, Durations, MinuteRows, RunStatistics
+from gazenet.inference.live.stage_threads import CueWork, StageThread, as_text, face_work
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sinks.sink import Sink
 from gazenet.inference.sizes import map_size
@@ -59,28 +59,33 @@ class LiveLoop:
     """
 
     def __init__(
-        self, graph: Graph, source: LiveSource, sinks: Sequence[Sink], sound: SoundRing | None, row_s: float = ROW_S
+        self,
+        graph: StageGraph,
+        source: LiveSource,
+        sinks: Sequence[Sink],
+        sound: SoundRing | None,
+        row_s: float = ROW_S,
     ) -> None:
         self._graph, self._source, self._sinks, self._sound = graph, source, sinks, sound
         self._settings = graph.config.realtime
         self._map_size = map_size(source.size, graph.config.map_size)
         before = max((cue.spec.window.before for cue in graph.cues), default=0)
-        self._history = History(before, source.size)
+        self._history = FrameHistory(before, source.size)
         target = min(self._settings.target_rate or source.rate, source.rate)
-        self._governor = Governor(target, self._settings.adaptive)
-        self._latest: Latest[LiveFrame] = Latest()
-        self._smoother = Smoother(self._settings.smoothing_s)
+        self._governor = RateController(target, self._settings.adaptive)
+        self._latest: LatestValue[LiveFrame] = LatestValue()
+        self._smoother = CausalSmoother(self._settings.smoothing_s)
         self._failure: Exception | None = None
         self._cut_off = 0
-        self.told = Told(Durations(cue.name for cue in graph.cues))
-        self._rows = Rows(self.told, self._governor, row_s)
+        self.told = RunStatistics(Durations(cue.name for cue in graph.cues))
+        self._rows = MinuteRows(self.told, self._governor, row_s)
         self._stop = threading.Event()
 
     def stop(self) -> None:
         """Ends the run after the frame at hand; safe to call from a signal handler or another thread."""
         self._stop.set()
 
-    def run(self) -> Told:
+    def run(self) -> RunStatistics:
         """Works until the source ends, :meth:`stop`, the window is closed, or the time is over.
 
         Raises MediaError where the source is lost, PluginError where a cue fails (unless failing cues are skipped);
@@ -128,33 +133,33 @@ class LiveLoop:
         finally:
             self._source.close()
 
-    def _stages(self) -> list[Stage]:
+    def _stages(self) -> list[StageThread]:
         config, rate = self._graph.config, self._source.rate
         context = VideoContext(self._source.name, *self._source.size, rate, None)
         stages = []
         if self._graph.faces is not None:
             work = face_work(self._graph.faces, self._history, self._source.size)
             newest = self._history.wait_beyond
-            stages.append(Stage("faces", config.faces.stride / rate, work, newest, self._governor, self._fail))
+            stages.append(StageThread("faces", config.faces.stride / rate, work, newest, self._governor, self._fail))
         for cue in self._graph.cues:
             made = CueWork(cue, self._history, context, self._map_size, self._sound, self._began)
             pace = cue.runner.stride / rate
             failed = self._failing(cue)
-            stages.append(Stage(cue.name, pace, made, made.newest, self._governor, failed))
+            stages.append(StageThread(cue.name, pace, made, made.newest, self._governor, failed))
         return stages
 
     def _fail(self, error: Exception) -> None:
         self._failure = error
         self._stop.set()
 
-    def _failing(self, cue: Cue) -> Any:
+    def _failing(self, cue: CueStage) -> Any:
         def failed(error: Exception) -> None:
             if self._graph.config.on_error == "fail":
                 self._fail(error)
                 return
             self.told.notes.append(f"skipped cue {cue.name}: {as_text(error)}; neutral maps stand in for it")
             neutral = neutral_map(cue.spec, self._map_size)
-            self._history.made(cue.name, Known(neutral, {"skipped": True}, self._history.newest, 0.0))
+            self._history.made(cue.name, NewestMap(neutral, {"skipped": True}, self._history.newest, 0.0))
 
         return failed
 
@@ -175,7 +180,7 @@ class LiveLoop:
             self._cut_off = 1
             try:
                 self._show(frame, now, stream)
-            except Closed:
+            except WindowClosed:
                 break
             self._cut_off = 0
             elapsed = time.monotonic() - self._began
@@ -195,9 +200,9 @@ class LiveLoop:
     def _next(self) -> LiveFrame | None:
         try:
             return self._latest.take(self._settings.stall_s)
-        except Ended:
+        except SourceEnded:
             return None
-        except Stalled:
+        except SourceStalled:
             if self._stop.is_set():
                 return None
             raise MediaError(
@@ -221,12 +226,12 @@ class LiveLoop:
             saliency, gates = self._smoother.push(fused.saliency[0], now)[None], fused.gates
         result = ChunkResult(index, [frame.image], np.array([now]), saliency, gates, [people], maps, records)
         for sink in self._sinks:
-            with guarded(f"sink {sink.name}", f"frame {index}", own=(GazenetError, Closed)):
+            with guarded(f"sink {sink.name}", f"frame {index}", own=(GazenetError, WindowClosed)):
                 sink.write(result)
         self._rows.shown(time.monotonic() - frame.taken)
 
     def _cues(
-        self, known: dict[str, Known], now: float
+        self, known: dict[str, NewestMap], now: float
     ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, list[Record]]]:
         """The newest map of every cue ``[1, h, w]``, and its record with the age in seconds."""
         maps: dict[str, NDArray[np.uint8]] = {}
@@ -243,7 +248,7 @@ class LiveLoop:
             records[cue.name] = [{**found.record, "age_s": round(age, 3)}]
         return maps, records
 
-    def _pictures(self, known: dict[str, Known]) -> dict[str, NDArray[np.uint8]]:
+    def _pictures(self, known: dict[str, NewestMap]) -> dict[str, NDArray[np.uint8]]:
         """The newest coloured pictures ``[1, h, w, 3]`` of the cues that the integrator takes them of, or black."""
         assert self._graph.integrator is not None
         planes = {cue: known[cue].picture if cue in known else None for cue in self._graph.integrator.spec.pictured}

@@ -19,13 +19,13 @@ from gazenet.guard.guarded_call import guarded
 from gazenet.inference.cache.earlier_results import as_kept
 from gazenet.inference.cache.run_record import versions
 from gazenet.inference.engine.pipeline import prepare_threads, wanted_sinks, writable
-from gazenet.inference.engine.stage_graph import Graph, build_graph
+from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.live.csv_table import LiveTable
 from gazenet.inference.live.display_window import WindowSink
 from gazenet.inference.live.gaze_target import TargetSink, TargetTopic
 from gazenet.inference.live.latency_histogram import table
 from gazenet.inference.live.live_loop import LiveLoop
-from gazenet.inference.live.run_statistics import Told
+from gazenet.inference.live.run_statistics import RunStatistics
 from gazenet.inference.results import SinkContext
 from gazenet.inference.sinks.sink import Sink
 from gazenet.inference.sizes import map_size
@@ -41,7 +41,7 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a run as wished, unless they are ignored (nohup)."""
 
 
-def run_live(config: InferConfig, name: str, output_dir: Path) -> Told:
+def run_live(config: InferConfig, name: str, output_dir: Path) -> RunStatistics:
     """One live run on ``camera:N``, a URL or a file at its own pace; its results are in a folder of its own.
 
     The folder ``<output_dir>/<name>-<date>-<time>`` gets ``live.csv``, ``live.json`` and what the config's outputs
@@ -110,7 +110,7 @@ def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str],
     return microphone.ring
 
 
-def _sinks(graph: Graph) -> list[Sink]:
+def _sinks(graph: StageGraph) -> list[Sink]:
     settings = graph.config.realtime
     sinks: list[Sink] = list(wanted_sinks(graph.config, graph.integrator is not None))
     if any(sink.name == "report" for sink in sinks):
@@ -125,7 +125,7 @@ def _sinks(graph: Graph) -> list[Sink]:
     return sinks
 
 
-def live_context(graph: Graph, source: LiveSource, folder: Path) -> SinkContext:
+def live_context(graph: StageGraph, source: LiveSource, folder: Path) -> SinkContext:
     """What the sinks of a live run are told."""
     config = graph.config
     height, width = source.size
@@ -169,7 +169,9 @@ def _interrupts(loop: LiveLoop) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _close(sinks: list[Sink], told: Told, folder: Path, config: InferConfig, failure: GazenetError | None) -> None:
+def _close(
+    sinks: list[Sink], told: RunStatistics, folder: Path, config: InferConfig, failure: GazenetError | None
+) -> None:
     """Publishes every output; also after a failure, for what was shown is worth keeping."""
     facts = config.model_dump(mode="json")
     summary = {"timings": {}, "warnings": told.notes, "versions": versions(), "config": facts}
@@ -180,7 +182,7 @@ def _close(sinks: list[Sink], told: Told, folder: Path, config: InferConfig, fai
     write_json(folder / "live.json", as_kept({**told.summary(), **ended, "versions": versions(), "config": facts}))
 
 
-def _print(told: Told, folder: Path) -> None:
+def _print(told: RunStatistics, folder: Path) -> None:
     counts = told.counts
     for note in told.notes:
         print(without_secrets(note), file=sys.stderr)

@@ -8,7 +8,7 @@ SHORT, ENOUGH = 0.93, 0.98
 PATIENCE = 3
 
 
-class Governor:
+class RateController:
     """One number, ``factor``: the pauses between two runs of every cue are stretched by it.
 
     It grows by a quarter for every second in which fewer than 93 % of the target rate were shown, and falls by a tenth

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gazenet.inference.live.latency_histogram import Latency
-from gazenet.inference.live.rate_controller import Governor
+from gazenet.inference.live.latency_histogram import LatencyHistogram
+from gazenet.inference.live.rate_controller import RateController
 
 ROW_S = 60.0
 """Seconds of a row: a kilobyte each, a day of them is a megabyte and a half."""
 
 
 @dataclass
-class Counts:
+class FrameCounts:
     """What happened to the frames, each counted where it happens: ``captured`` = ``shown`` + ``dropped``.
 
     Dropped are ``replaced`` ones, that a newer one took the place of; ``early`` ones, ahead of the target rate; and
@@ -43,8 +43,8 @@ class Durations:
     """Delays, and ages of every cue's map. ``latency``: from a frame's arrival until its results had left."""
 
     def __init__(self, cues: Iterable[str]) -> None:
-        self.latency = Latency()
-        self.ages = {cue: Latency() for cue in cues}
+        self.latency = LatencyHistogram()
+        self.ages = {cue: LatencyHistogram() for cue in cues}
 
     def summary(self) -> dict[str, Any]:
         """Milliseconds."""
@@ -55,12 +55,12 @@ class Durations:
 
 
 @dataclass
-class Told:
-    """How a live run went; ``rows`` are in time order, see :class:`Rows`."""
+class RunStatistics:
+    """How a live run went; ``rows`` are in time order, see :class:`MinuteRows`."""
 
     whole: Durations
-    counts: Counts = field(default_factory=Counts)
-    runs: dict[str, Latency] = field(default_factory=dict)
+    counts: FrameCounts = field(default_factory=FrameCounts)
+    runs: dict[str, LatencyHistogram] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     highest_factor: float = 1.0
@@ -79,7 +79,7 @@ class Told:
         }
 
 
-class Rows:
+class MinuteRows:
     """Sums a run up in rows: whether it is in its last minute as it was in its first.
 
     A row has the counts of its time (captured = shown + dropped, but for the one that waits at either end), its own
@@ -91,12 +91,12 @@ class Rows:
         seconds: length of a row.
     """
 
-    def __init__(self, told: Told, governor: Governor, seconds: float = ROW_S) -> None:
+    def __init__(self, told: RunStatistics, governor: RateController, seconds: float = ROW_S) -> None:
         self._told, self._governor, self._seconds = told, governor, seconds
         self._begin(0.0)
 
     def _begin(self, now: float) -> None:
-        self._since, self._before = now, Counts(**vars(self._told.counts))
+        self._since, self._before = now, FrameCounts(**vars(self._told.counts))
         self._recent = Durations(self._told.whole.ages)
         self._held: dict[str, int] = {}
         self._steps = self._governor.slower, self._governor.faster

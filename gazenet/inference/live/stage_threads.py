@@ -11,10 +11,10 @@ from gazenet.cues.extractor import VideoContext
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.interpolate import quantise
 from gazenet.errors import PluginError
-from gazenet.inference.engine.stage_graph import Cue
-from gazenet.inference.live.frame_history import History, Known
-from gazenet.inference.live.latency_histogram import Latency
-from gazenet.inference.live.rate_controller import Governor
+from gazenet.inference.engine.stage_graph import CueStage
+from gazenet.inference.live.frame_history import FrameHistory, NewestMap
+from gazenet.inference.live.latency_histogram import LatencyHistogram
+from gazenet.inference.live.rate_controller import RateController
 from gazenet.media.live.sound_ring import SoundRing
 
 WAIT_S = 0.1
@@ -23,7 +23,7 @@ HEARD_S = 1.5
 """Seconds of sound before the first frame of a window."""
 
 
-class Stage:
+class StageThread:
     """Calls ``work(anchor)`` for the newest frame, again and again, no more often than its pace allows.
 
     Args:
@@ -40,10 +40,10 @@ class Stage:
         pace_s: float,
         work: Callable[[int], None],
         newest: Callable[[int, float], int],
-        governor: Governor,
+        governor: RateController,
         failed: Callable[[Exception], None],
     ) -> None:
-        self.name, self.latency = name, Latency()
+        self.name, self.latency = name, LatencyHistogram()
         self._pace, self._work, self._newest = pace_s, work, newest
         self._governor, self._failed = governor, failed
         self._stop = threading.Event()
@@ -78,7 +78,7 @@ class Stage:
             self._failed(error)
 
 
-def face_work(stage: FaceStage, history: History, size: tuple[int, int]) -> Callable[[int], None]:
+def face_work(stage: FaceStage, history: FrameHistory, size: tuple[int, int]) -> Callable[[int], None]:
     """Looks for the faces of a frame."""
 
     def work(anchor: int) -> None:
@@ -98,8 +98,8 @@ class CueWork:
 
     def __init__(
         self,
-        cue: Cue,
-        history: History,
+        cue: CueStage,
+        history: FrameHistory,
         context: VideoContext,
         map_size: tuple[int, int],
         sound: SoundRing | None,
@@ -134,7 +134,7 @@ class CueWork:
             runner.begin(self._context, self._map_size)
             self._begun = True
         found, record, picture = runner.newest(anchor, view)
-        self._history.made(self._cue.name, Known(quantise(found), record, anchor, now, picture))
+        self._history.made(self._cue.name, NewestMap(quantise(found), record, anchor, now, picture))
 
 
 def as_text(error: Exception) -> str:

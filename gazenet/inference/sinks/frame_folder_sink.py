@@ -18,14 +18,14 @@ from gazenet.config.inference_data import PublishedConfig
 from gazenet.cues.colour_pictures import as_pictures
 from gazenet.data.grouped_frames import CAPTURED, FIXMAP, SALMAP
 from gazenet.errors import GazenetError
-from gazenet.inference.inputs.dataset_inputs import Known
+from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 from gazenet.inference.inputs.ground_truth_pictures import truth_pictures
 from gazenet.inference.inputs.sources import is_frame_folder
 from gazenet.inference.inputs.stored_maps import picture_of
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import writing
 from gazenet.maps.colours import colourise
-from gazenet.maps.frame_folders import Picture, PublishedWriter, frame_file
+from gazenet.maps.frame_folders import FrameFolderWriter, Picture, frame_file
 from gazenet.redaction import original, recorded
 
 OWN = "videos"
@@ -35,7 +35,7 @@ TAKEN_OVER = (CAPTURED, SALMAP, FIXMAP)
 """Pictures that a source in the same layout has already."""
 
 
-def place_of(known: Known | None, folder: Path) -> tuple[str, str]:
+def place_of(known: DatasetVideo | None, folder: Path) -> tuple[str, str]:
     """Where the pictures of a video stand in the layout: data set and video."""
     return known.place if known is not None else (OWN, folder.name)
 
@@ -97,7 +97,7 @@ class PublishedSink:
             self._acquire(parts.joinpath(self._place[0], f"{self._place[1]}.lock"))
             self._part = parts.joinpath(*self._place)
             shutil.rmtree(self._part, ignore_errors=True)
-        self._writer = PublishedWriter(parts, *self._place, size=self._config.size, skip_black=True, durable=False)
+        self._writer = FrameFolderWriter(parts, *self._place, size=self._config.size, skip_black=True, durable=False)
 
     def _acquire(self, path: Path) -> None:
         # Pictures are written from several threads, and the lock belongs to all of them.

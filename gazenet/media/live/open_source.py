@@ -8,7 +8,7 @@ from pathlib import Path
 from gazenet.errors import UsageError
 from gazenet.media.live.live_source import LiveSource
 from gazenet.media.source_id import checked_file
-from gazenet.redaction import one_line
+from gazenet.redaction import printable_name
 
 SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "srt://")
 
@@ -26,7 +26,7 @@ def open_live(text: str, max_side: int | None = None, loop: bool = False, stall_
     if text.startswith("camera:"):
         number = re.fullmatch(r"camera:(\d+)", text)
         if number is None:
-            raise UsageError(f"{one_line(text)}: a camera is camera:0, camera:1, ...")
+            raise UsageError(f"{printable_name(text)}: a camera is camera:0, camera:1, ...")
         from gazenet.media.live.camera import Camera
 
         return Camera(int(number[1]), max_side)

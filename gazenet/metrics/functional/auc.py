@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from gazenet.metrics.functional.checks import check_pair, extremes, flat, mark_invalid, positive
-from gazenet.metrics.functional.ranks import Chosen, beaten
+from gazenet.metrics.functional.ranks import ChosenPixels, beaten
 
 _STEPS = 10
 
@@ -38,7 +38,7 @@ def auc_judd(prediction: Tensor, fixations: Tensor, counted: bool = False) -> Te
     # Of their own pixels the fixated ones beat or equal each other once.
     own = fixated**2
     if counted:
-        pixels = Chosen.where(positive(fixations))
+        pixels = ChosenPixels.where(positive(fixations))
         own = beaten(p, limits, chosen, pixels)
     others = p.shape[1] - pixels.counts
     area = (beaten(p, limits, chosen, level_steps=True) - own).double() / (2 * fixated * others)
@@ -62,7 +62,7 @@ def auc_shuffled(prediction: Tensor, fixations: Tensor, others: Tensor, counted:
     (Zhang et al., Journal of Vision 2008). NaN where there are no positives or no negatives.
     """
     p, limits, chosen, bad = _prepared(prediction, fixations, counted)
-    among = Chosen.weighted(others.expand_as(prediction), counted)
+    among = ChosenPixels.weighted(others.expand_as(prediction), counted)
     area = beaten(p, limits, chosen, among).double() / (2 * chosen.counts * among.counts)
     return mark_invalid(area, bad, chosen.counts == 0, among.counts == 0).reshape(prediction.shape[:-2])
 
@@ -100,7 +100,7 @@ def auc_borji(
 
 def _prepared(
     prediction: Tensor, fixations: Tensor, counted: bool
-) -> tuple[Tensor, tuple[Tensor, Tensor], Chosen, Tensor]:
+) -> tuple[Tensor, tuple[Tensor, Tensor], ChosenPixels, Tensor]:
     """Maps ``[B, P]``, their limits, what is fixated, and bool ``[B]``: a prediction is not finite (and now 0)."""
     check_pair(prediction, fixations)
     p = flat(prediction)
@@ -109,4 +109,4 @@ def _prepared(
     if bool(bad.any()):
         p = torch.where(bad[:, None], torch.zeros_like(p), p)
         limits = extremes(p)
-    return p, limits, Chosen.fixated(fixations, counted), bad
+    return p, limits, ChosenPixels.fixated(fixations, counted), bad

@@ -13,7 +13,7 @@ from gazenet.metrics.functional.checks import (
     not_finite,
     scale_of,
 )
-from gazenet.metrics.functional.ranks import Chosen
+from gazenet.metrics.functional.ranks import ChosenPixels
 
 
 def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor, counted: bool = False) -> Tensor:
@@ -25,12 +25,12 @@ def information_gain(prediction: Tensor, fixations: Tensor, baseline: Tensor, co
     """
     check_pair(prediction, fixations)
     p, b = flat(prediction), flat(baseline.expand_as(prediction))
-    chosen = Chosen.fixated(fixations, counted)
+    chosen = ChosenPixels.fixated(fixations, counted)
     gain = torch.log2(EPSILON + _density_at(chosen, p)) - torch.log2(EPSILON + _density_at(chosen, b))
     score = chosen.sums(gain) / chosen.counts
     return mark_invalid(score, chosen.counts == 0, not_finite(p), not_finite(b)).reshape(prediction.shape[:-2])
 
 
-def _density_at(chosen: Chosen, maps: Tensor) -> Tensor:
+def _density_at(chosen: ChosenPixels, maps: Tensor) -> Tensor:
     shift, factor = scale_of(maps)
     return (chosen.of(maps) + shift[chosen.rows, 0]) * factor[chosen.rows, 0]

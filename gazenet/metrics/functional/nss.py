@@ -14,7 +14,7 @@ from gazenet.metrics.functional.checks import (
     not_finite,
     summed,
 )
-from gazenet.metrics.functional.ranks import Chosen
+from gazenet.metrics.functional.ranks import ChosenPixels
 
 
 def nss(prediction: Tensor, fixations: Tensor, counted: bool = False) -> Tensor:
@@ -25,7 +25,7 @@ def nss(prediction: Tensor, fixations: Tensor, counted: bool = False) -> Tensor:
     (its standard deviation, the population one, is 0), NaN where nothing is fixated or the prediction is not finite.
     """
     check_pair(prediction, fixations)
-    p, chosen = flat(prediction), Chosen.fixated(fixations, counted)
+    p, chosen = flat(prediction), ChosenPixels.fixated(fixations, counted)
     average = mean(p)
     deviation = (summed(_squares, [p], [average])[:, 0] / p.shape[1]).sqrt()
     score = chosen.sums(chosen.of(p) - average[chosen.rows, 0]) / chosen.counts / deviation

@@ -23,7 +23,7 @@ Pixels = tuple[slice | Tensor, int, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenPixels:
     """Q chosen pixels of a batch of maps ``[B, P]``, in the order of ``rows``; a pixel may be chosen several times.
 
     ``rows`` and ``columns`` int64 ``[Q]`` say which; ``counts`` int64 ``[B]`` how many of each map. ``weights`` int64
@@ -36,31 +36,31 @@ class Chosen:
     weights: Tensor | None = None
 
     @staticmethod
-    def where(mask: Tensor) -> Chosen:
+    def where(mask: Tensor) -> ChosenPixels:
         """The pixels where bool ``[B, P]`` holds."""
         found = places(mask.flatten())
         rows = found // mask.shape[1]
-        return Chosen(rows, found - rows * mask.shape[1], torch.bincount(rows, minlength=len(mask)))
+        return ChosenPixels(rows, found - rows * mask.shape[1], torch.bincount(rows, minlength=len(mask)))
 
     @staticmethod
-    def fixated(fixations: Tensor, counted: bool) -> Chosen:
+    def fixated(fixations: Tensor, counted: bool) -> ChosenPixels:
         """The fixated pixels of ``[..., H, W]``: every positive one once or, if ``counted``, as often as it says."""
-        once = Chosen.where(positive(fixations))
+        once = ChosenPixels.where(positive(fixations))
         if not counted:
             return once
         times = once.times(fixations)
         rows, columns = once.rows.repeat_interleave(times), once.columns.repeat_interleave(times)
-        return Chosen(rows, columns, torch.bincount(rows, minlength=len(once.counts)))
+        return ChosenPixels(rows, columns, torch.bincount(rows, minlength=len(once.counts)))
 
     @staticmethod
-    def weighted(fixations: Tensor, counted: bool) -> Chosen:
+    def weighted(fixations: Tensor, counted: bool) -> ChosenPixels:
         """As :meth:`fixated`, but each pixel once with its number as weight: for millions of fixations."""
-        once = Chosen.where(positive(fixations))
+        once = ChosenPixels.where(positive(fixations))
         if not counted:
             return once
         times = once.times(fixations)
         counts = torch.zeros_like(once.counts).index_add_(0, once.rows, times)
-        return Chosen(once.rows, once.columns, counts, times)
+        return ChosenPixels(once.rows, once.columns, counts, times)
 
     def times(self, fixations: Tensor) -> Tensor:
         """What maps ``[..., H, W]`` of numbers say at the chosen pixels, int64 ``[Q]``."""
@@ -77,7 +77,11 @@ class Chosen:
 
 
 def beaten(
-    maps: Tensor, limits: tuple[Tensor, Tensor], chosen: Chosen, among: Chosen | None = None, level_steps: bool = False
+    maps: Tensor,
+    limits: tuple[Tensor, Tensor],
+    chosen: ChosenPixels,
+    among: ChosenPixels | None = None,
+    level_steps: bool = False,
 ) -> Tensor:
     """How often the chosen pixels of each map are brighter than its pixels, twice; int64 ``[B]``.
 
@@ -111,7 +115,9 @@ def beaten(
     return total
 
 
-def _weighted(among: Chosen, scale: _Scale, table: _Table, counts: Tensor, bins: Tensor, values: Tensor) -> Tensor:
+def _weighted(
+    among: ChosenPixels, scale: _Scale, table: _Table, counts: Tensor, bins: Tensor, values: Tensor
+) -> Tensor:
     """What the pixels that are looked at count, times their weights; int64 ``[B]``."""
     assert among.weights is not None
     if not scale.single:
@@ -129,7 +135,7 @@ def _everything(maps: Tensor, scale: _Scale) -> Iterator[Pixels]:
         yield rows, scale.count * rows.start, bins.reshape(-1), part.reshape(-1)
 
 
-def _some(maps: Tensor, scale: _Scale, among: Chosen) -> Iterator[Pixels]:
+def _some(maps: Tensor, scale: _Scale, among: ChosenPixels) -> Iterator[Pixels]:
     values = among.of(maps)
     yield among.rows, 0, scale.bins(values[:, None], among.rows)[:, 0] + scale.count * among.rows, values
 
@@ -186,7 +192,7 @@ class _Ladder:
     over: Tensor
 
     @staticmethod
-    def of(maps: Tensor, chosen: Chosen, level_steps: bool) -> _Ladder:
+    def of(maps: Tensor, chosen: ChosenPixels, level_steps: bool) -> _Ladder:
         each = torch.arange(len(maps), device=maps.device)
         rows, values = torch.cat([each, chosen.rows]), chosen.of(maps)
         values = values.float() if values.dtype == torch.uint8 else values

@@ -16,10 +16,10 @@ from gazenet.evaluation.score import METRICS, Scores, read_predicted, score_fram
 from gazenet.evaluation.scoring_grid import as_text
 from gazenet.files import write_text
 from gazenet.fusion.integrator import Integrator
-from gazenet.recipes.gasp.extract_cues import Chosen, choose_items, truth_sigma
+from gazenet.recipes.gasp.extract_cues import ChosenItem, choose_items, truth_sigma
 from gazenet.recipes.gasp.folds import marked
 from gazenet.recipes.gasp.gasp_samples import Clip
-from gazenet.recipes.gasp.gather_clips import Clips
+from gazenet.recipes.gasp.gather_clips import TrainingClips
 
 MEASURED = METRICS[:-1]
 """All metrics that need nothing but the video itself."""
@@ -27,7 +27,7 @@ TABLE, GATES = "metrics.csv", "metrics_gate_scores.csv"
 Row = dict[str, object]
 
 
-def measure(integrator: Integrator, config: TrainConfig, clips: Clips) -> list[Row]:
+def measure(integrator: Integrator, config: TrainConfig, clips: TrainingClips) -> list[Row]:
     """Scores of the integrator on the cached cues of all validation and test clips.
 
     Writes ``metrics.csv`` (a row per clip and the mean of each part) and ``metrics_gate_scores.csv`` (mean gate of
@@ -97,15 +97,15 @@ def _measure_videos(infer: InferConfig, config: TrainConfig, weights: Path, fold
     return rows
 
 
-def _videos(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[Chosen]:
+def _videos(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[ChosenItem]:
     return [one for one in choose_items(config, sources) if not one.item.still]
 
 
-def _name(one: Chosen) -> str:
+def _name(one: ChosenItem) -> str:
     return f"{one.collection.name}/{one.item.name}"
 
 
-def _predicted(folder: Path, one: Chosen, config: TrainConfig) -> Scores:
+def _predicted(folder: Path, one: ChosenItem, config: TrainConfig) -> Scores:
     """Scores of what the pipeline left for one video."""
     found = read_predicted(folder / one.item.path.stem, one.item.size)
     truth = one.item.fixations(found.times)

@@ -11,7 +11,7 @@ from gazenet.data.split_selection import result_name
 from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.integrator_files import open_integrator, save_integrator
 from gazenet.inference.engine import stage_graph
-from gazenet.inference.inputs.dataset_inputs import Known, choose
+from gazenet.inference.inputs.dataset_inputs import DatasetVideo, choose
 from gazenet.inference.scored_run import Row, run_collection
 from gazenet.recipes.gasp.extract_cues import choose_items, cue_config, shown_cues, truth_sigma
 from gazenet.recipes.gasp.picture_clips import open_pictures
@@ -83,11 +83,11 @@ def _pictures(infer: InferConfig, config: TrainConfig) -> DataInputsConfig | Non
     )
 
 
-def _videos(config: TrainConfig) -> list[Known]:
+def _videos(config: TrainConfig) -> list[DatasetVideo]:
     """The test videos of a training on videos."""
     found = choose_items(config, config.data.test or config.data.validation)
     return [
-        Known(result_name(one.item), one.collection.name, one.item, truth_sigma(config, one))
+        DatasetVideo(result_name(one.item), one.collection.name, one.item, truth_sigma(config, one))
         for one in found
         if not one.item.still
     ]

@@ -20,14 +20,14 @@ from gazenet.cues.extractor import Face
 from gazenet.cues.registry import get
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.dataset import Dataset, Item, choose, open_dataset, sigma_of
-from gazenet.data.density import Spread, Viewing
+from gazenet.data.density import GaussianWidth, ViewingConditions
 from gazenet.data.splits import split_items
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator_spec import IntegratorSpec
 
 
 @dataclass(frozen=True)
-class Extracted:
+class ExtractedInput:
     """What the first stage says of one input.
 
     Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, the faces of every frame, and coloured pictures
@@ -40,11 +40,11 @@ class Extracted:
     pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
-Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, Extracted]]
+Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, ExtractedInput]]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenItem:
     """An item, the data set it is from, and the position of its source in the config.
 
     ``viewing``: how its frames were seen, as far as the config or the data set's reader says.
@@ -53,10 +53,10 @@ class Chosen:
     collection: Dataset
     item: Item
     source: int
-    viewing: Viewing | None = None
+    viewing: ViewingConditions | None = None
 
 
-def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extracted]:
+def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, ExtractedInput]:
     """Run the extractors of ``config``, taking from the cache what it has. Raises GazenetError."""
     from gazenet.inference.cache.recall import recall
     from gazenet.inference.engine.pipeline import prepare_threads
@@ -68,18 +68,18 @@ def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extrac
     prepare_threads(config)
     graph = build_graph(config)
     store = default_store(config.resolved_cache_dir)
-    found: dict[Path, Extracted] = {}
+    found: dict[Path, ExtractedInput] = {}
     for number, path in enumerate(paths, 1):
         identity = source_id(path)
         known = recall(graph, identity, store)
         if known is None:
             print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
             made = collect(graph, path, config.resolved_cache_dir)
-            found[path] = Extracted(made.cues, made.times, made.faces, made.pictures)
+            found[path] = ExtractedInput(made.cues, made.times, made.faces, made.pictures)
             # Then from the cache, memory-mapped: the pictures of many videos need not fit into memory.
             known = recall(graph, identity, store)
         if known is not None:
-            found[path] = Extracted(known.maps, known.times, known.faces, known.pictures)
+            found[path] = ExtractedInput(known.maps, known.times, known.faces, known.pictures)
     return found
 
 
@@ -127,7 +127,7 @@ def shown_cues(config: TrainConfig) -> IntegratorSpec:
         raise UsageError(f"cues: {error}") from None
 
 
-def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[Chosen]:
+def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[ChosenItem]:
     """All items that some sources of the config name. Raises UsageError for names and folders that are not there."""
     found = []
     for position, source in enumerate(sources):
@@ -140,16 +140,16 @@ def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[C
             )
         for item in choose(collection.items(), _names(source), where):
             if item.name not in source.exclude:
-                found.append(Chosen(collection, item, position, viewing))
+                found.append(ChosenItem(collection, item, position, viewing))
     return found
 
 
-def _viewing(source: SourceConfig, collection: Dataset) -> Viewing | None:
+def _viewing(source: SourceConfig, collection: Dataset) -> ViewingConditions | None:
     """As the config says, else as the reader declares with its own Gaussian."""
     if source.field_of_view is not None:
-        return Viewing.spanning(source.field_of_view)
+        return ViewingConditions.spanning(source.field_of_view)
     own = getattr(collection, "spread", None)
-    return own.viewing if isinstance(own, Spread) else None
+    return own.viewing if isinstance(own, GaussianWidth) else None
 
 
 def _names(source: SourceConfig) -> Sequence[str] | None:
@@ -159,17 +159,17 @@ def _names(source: SourceConfig) -> Sequence[str] | None:
     return [name for name in names if source.items is None or name in source.items]
 
 
-def truth_sigma(config: TrainConfig, one: Chosen) -> float:
+def truth_sigma(config: TrainConfig, one: ChosenItem) -> float:
     """Ground-truth sigma in pixels of an item's frames: the config's, else that of its data set."""
     sigma, unit = config.data.sigma, config.data.sigma_unit
     if sigma is None:
         return sigma_of(one.collection, one.item)
-    return Spread(sigma, unit, one.collection.reference_width, one.viewing).pixels(one.item.size[1])
+    return GaussianWidth(sigma, unit, one.collection.reference_width, one.viewing).pixels(one.item.size[1])
 
 
 def open_clips(
     config: TrainConfig,
-    chosen: Sequence[Chosen],
+    chosen: Sequence[ChosenItem],
     extract: Extract = first_stage,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[CueClip]:

@@ -23,13 +23,13 @@ from gazenet.recipes.gasp.gasp_task import IntegratorTask, network_config
 from gazenet.recipes.gasp.resume_check import check_fits
 from gazenet.recipes.gasp.sample_pictures import StoreImages
 from gazenet.training.callbacks import StepSeed
-from gazenet.training.trainer import Bench, optimise
+from gazenet.training.trainer import FitContext, optimise
 
 MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedIntegrator:
     """A finished network with its declaration, and the values logged last."""
 
     integrator: Integrator
@@ -78,11 +78,11 @@ def fit(
     folder: Path,
     resume: bool = False,
     quiet: bool = False,
-) -> Fitted:
+) -> FittedIntegrator:
     """Train on ``clips``, leaving checkpoints and logs in ``folder``. Raises UsageError."""
     network = checked_network(config)
     spec, settings = declaration(config, network), config.trainer
-    bench = Bench(config, settings, folder, quiet)
+    bench = FitContext(config, settings, folder, quiet)
     start = bench.last(resume)
     if start is not None:
         check_fits(start, network)
@@ -103,10 +103,10 @@ def fit(
     optimise(trainer, task, data, start)
     metrics = last.values | {name: float(value) for name, value in trainer.callback_metrics.items()}
     bench.take_best(trainer, task)
-    return Fitted(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
+    return FittedIntegrator(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
 
 
-def _callbacks(bench: Bench, validated: bool) -> list[Callback]:
+def _callbacks(bench: FitContext, validated: bool) -> list[Callback]:
     settings = bench.settings
     found: list[Callback] = [StepSeed(settings.seed)]
     if validated:
@@ -116,7 +116,7 @@ def _callbacks(bench: Bench, validated: bool) -> list[Callback]:
     return found
 
 
-def _keep_best(bench: Bench) -> list[ModelCheckpoint]:
+def _keep_best(bench: FitContext) -> list[ModelCheckpoint]:
     monitor = bench.settings.checkpoint_monitor
     if monitor not in MONITORED:
         raise UsageError(f"trainer.checkpoint_monitor: no value {monitor}; there are {', '.join(MONITORED)}")

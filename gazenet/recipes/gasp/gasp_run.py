@@ -24,7 +24,7 @@ from gazenet.recipes.gasp.extract_cues import Extract, first_stage
 from gazenet.recipes.gasp.folds import fold_clips, item_of, seen_by_cues, table_of, warning
 from gazenet.recipes.gasp.gasp_fit import checked_network, declaration, fit
 from gazenet.recipes.gasp.gasp_samples import Clip
-from gazenet.recipes.gasp.gather_clips import Clips, find
+from gazenet.recipes.gasp.gather_clips import TrainingClips, find
 from gazenet.recipes.gasp.resume_check import check_fits
 from gazenet.recipes.gasp.step_curve import write_curve
 from gazenet.redaction import recorded
@@ -83,7 +83,7 @@ def train(
 
 def _trained(
     config: TrainConfig,
-    clips: Clips,
+    clips: TrainingClips,
     resume: bool,
     compute_metrics: bool,
     infer_configs: Sequence[InferConfig],

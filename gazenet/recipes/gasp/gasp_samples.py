@@ -13,7 +13,13 @@ from torch import Tensor
 
 from gazenet.config.training import TrainConfig
 from gazenet.data.cue_clip import CueClip
-from gazenet.data.data_module import Samples, training_draws, training_samples, validation_draws, validation_samples
+from gazenet.data.data_module import (
+    SampleSource,
+    training_draws,
+    training_samples,
+    validation_draws,
+    validation_samples,
+)
 from gazenet.data.window_samples import SampleShape
 from gazenet.evaluation.score import score_frames
 from gazenet.fusion.gasp_config import GaspConfig
@@ -60,7 +66,7 @@ class Renderer:
 
 def make_samples(
     config: TrainConfig, network: GaspConfig, spec: IntegratorSpec, clips: Sequence[Clip], validation: Sequence[Clip]
-) -> tuple[Samples, Samples | None]:
+) -> tuple[SampleSource, SampleSource | None]:
     """Training samples, and those of validation where there are any. Raises UsageError where no frame is left."""
     shape, data, settings = sample_shape(config, network), config.data, config.trainer
     if config.data.frames_root is not None:

@@ -12,7 +12,7 @@ from gazenet.recipes.gasp.picture_clips import open_pictures
 
 
 @dataclass(frozen=True)
-class Clips:
+class TrainingClips:
     """Clips by use. Those of the test show the test's own cues where the config names some."""
 
     train: Sequence[Clip]
@@ -20,7 +20,7 @@ class Clips:
     test: Sequence[Clip]
 
 
-def find(config: TrainConfig) -> Callable[[Extract], Clips]:
+def find(config: TrainConfig) -> Callable[[Extract], TrainingClips]:
     """Finds everything the config names, so that a wrong name ends a run before anything is computed or written.
 
     The result opens the clips, making cue maps that the cache lacks. Both raise GazenetError.
@@ -29,14 +29,14 @@ def find(config: TrainConfig) -> Callable[[Extract], Clips]:
     size = config.input_size
     if data.frames_root is not None:
         training, held = (open_pictures(data, found, config.cues, size) for found in (data.train, data.validation))
-        pictures = Clips(training, held, open_pictures(data, data.test, test_cues, size))
+        pictures = TrainingClips(training, held, open_pictures(data, data.test, test_cues, size))
         return lambda extract: pictures
     check_cues(config)
     chosen, validating, tested = (choose_items(config, part) for part in (data.train, data.validation, data.test))
 
-    def opened(extract: Extract) -> Clips:
+    def opened(extract: Extract) -> TrainingClips:
         both = open_clips(config, [*chosen, *validating], extract)
         test = open_clips(config.model_copy(update={"cues": test_cues}), tested, extract) if tested else []
-        return Clips(both[: len(chosen)], both[len(chosen) :], test)
+        return TrainingClips(both[: len(chosen)], both[len(chosen) :], test)
 
     return opened

@@ -26,11 +26,11 @@ from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.grouped_frames import maker
 from gazenet.data.splits import read_split, social
-from gazenet.data.window_samples import Draws, Sample, SampleShape
+from gazenet.data.window_samples import DrawOrder, Sample, SampleShape
 from gazenet.errors import CacheError, UsageError
 from gazenet.files import natural_order
 from gazenet.fusion.integrator_spec import MEAN, STD
-from gazenet.maps.frame_folders import SIZE, PublishedReader
+from gazenet.maps.frame_folders import SIZE, FrameFolderReader
 
 PLACEHOLDER: Size = (10, 10)
 
@@ -61,7 +61,7 @@ class PictureClip:
     :attr:`maps` are resized to, ``source`` the entry of the training config.
     """
 
-    reader: PublishedReader
+    reader: FrameFolderReader
     dataset: str
     video: str
     cues: tuple[str, ...]
@@ -145,7 +145,7 @@ class PictureSamples(Dataset[Sample]):
     ``random``: draws are random (training); else they follow the targets in order (validation).
     """
 
-    def __init__(self, clips: Sequence[PictureClip], shape: SampleShape, draws: Draws, random: bool) -> None:
+    def __init__(self, clips: Sequence[PictureClip], shape: SampleShape, draws: DrawOrder, random: bool) -> None:
         self.clips, self.shape, self.draws, self.random = clips, shape, draws, random
         self._mean, self._std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
 
@@ -200,7 +200,7 @@ def open_pictures(
     clips = []
     for position, source in enumerate(sources):
         for dataset, video in _videos(root, source):
-            reader = PublishedReader(source.root or root, dataset, video, strict=False)
+            reader = FrameFolderReader(source.root or root, dataset, video, strict=False)
             clip = PictureClip(reader, dataset, video, tuple(cues), config.targets, input_size, position)
             _check(clip)
             clips.append(clip)

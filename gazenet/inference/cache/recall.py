@@ -1,0 +1,67 @@
+"""What the cache knows of a whole file, without decoding a frame of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazenet.cues.extractor import Face
+from gazenet.cues.faces.tracker import FaceTracker
+from gazenet.errors import CacheError
+from gazenet.inference.cache.cache_keys import cue_key, faces_key, frames_key, picture_name, pictures_key
+from gazenet.inference.engine.stage_graph import StageGraph
+from gazenet.maps.map_key import MapKey
+from gazenet.maps.map_store import MapReader, MapStore
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """Memory-mapped maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, and every frame's faces.
+
+    ``pictures``: uint8 ``[T, 3, 120, 120]`` (RGB planes) of the cues that have coloured pictures.
+    """
+
+    maps: dict[str, NDArray[np.uint8]]
+    times: NDArray[np.float64]
+    faces: Sequence[tuple[Face, ...]]
+    pictures: dict[str, NDArray[np.uint8]]
+
+
+def recall(graph: StageGraph, source_id: str, store: MapStore) -> Recalled | None:
+    """All cues of a file, if every one of them is finished and sound; None where something must be computed."""
+    keys = {cue.name: cue_key(cue, source_id) for cue in graph.cues}
+    drawn = {cue.name: picture_name(cue.name) for cue in graph.cues if cue.runner.makes_pictures}
+    keys.update((drawn[cue.name], pictures_key(cue, source_id)) for cue in graph.cues if cue.name in drawn)
+    clock = _finished(store, frames_key(source_id))
+    maps = {name: _finished(store, key) for name, key in keys.items()}
+    faces = _finished(store, faces_key(graph, source_id)) if graph.faces else None
+    if clock is None or None in maps.values() or (graph.faces and faces is None):
+        return None
+    found = {name: reader.maps for name, reader in maps.items() if reader is not None}
+    if any(len(one) != len(clock) for one in found.values()):
+        return None
+    times = np.array([record["time"] for record in clock.records])
+    tracked = _tracked(faces.records, graph.config.faces.stride) if faces is not None else []
+    pictures = {name: found.pop(entry) for name, entry in drawn.items()}
+    return Recalled(found, times, tracked, pictures)
+
+
+def _finished(store: MapStore, key: MapKey) -> MapReader | None:
+    """A finished entry that passes its checksums; what does not is made again by whoever writes it."""
+    try:
+        return store.reader(key, verify=True)
+    except CacheError:
+        return None
+
+
+def _tracked(records: Sequence[dict[str, Any]], stride: int) -> list[tuple[Face, ...]]:
+    """The faces of every frame, tracked as when they were found."""
+    tracker = FaceTracker()
+    for anchor in range(0, len(records), stride):
+        tracker.push(anchor, records[anchor].get("detections", []))
+    tracker.close(len(records) - 1)
+    return [tracker.faces(index) for index in range(len(records))]
