@@ -21,7 +21,7 @@ from gazenet.testing.rounding import assert_as_exact
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.unisal import extractor
 from gazenet_plugins.unisal.domains import DOMAINS
-from gazenet_plugins.unisal.extractor import Sizes, UnisalSaliency
+from gazenet_plugins.unisal.extractor import ReadingSizes, UnisalSaliency
 from gazenet_plugins.unisal.maps import running_median
 from gazenet_plugins.unisal.network import EncodedFrames, Unisal
 from gazenet_plugins.unisal.priors import centred_kernel, initial, prior_maps
@@ -50,7 +50,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    small = Sizes((32, 32), (36, 64))
+    small = ReadingSizes((32, 32), (36, 64))
     monkeypatch.setattr(extractor, "SIZES", dict.fromkeys(DOMAINS, small))
     monkeypatch.setattr(extractor, "PUBLISHED_SIZES", small)
     yield

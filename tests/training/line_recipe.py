@@ -12,14 +12,14 @@ from torch import nn
 
 from gazenet.errors import UsageError
 from gazenet.training.checkpoints import save_whole
-from gazenet.training.recipe_config import FitConfig, RecipeConfig, Settings
+from gazenet.training.recipe_config import FitConfig, RecipeConfig, ConfigModel
 from gazenet.training.recipe_run import RecipeResult, RecipeRun
 from gazenet.training.recipe_spec import RecipeSpec
 from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
 from gazenet.training.seeded_samples import Sample
 
 
-class LineData(Settings):
+class LineData(ConfigModel):
     points: int = Field(default=12, ge=1)
     noise: float = 0.1
 
