@@ -78,6 +78,7 @@ def test_index_tensors_are_reported(tmp_path: Path) -> None:
     assert "\nunfit: " in str(report)
 
 
+@pytest.mark.slow
 def test_attention_and_fusion_agree(tmp_path: Path) -> None:
     level = LEVELS[0]
     clip = torch.rand(2, level.channels, 4 * level.reduce, 8, 12, generator=torch.Generator().manual_seed(2))

@@ -80,6 +80,7 @@ def test_what_decides_and_what_norms_stays_single(tmp_path: Path) -> None:
     assert report.differences[0].mean < 2e-3 and report.worst < 0.01
 
 
+@pytest.mark.slow
 def test_a_file_in_single_precision_halves_to_the_same(tmp_path: Path) -> None:
     torch.manual_seed(6)
     network, clip = Decides().eval(), torch.randn(2, 3, 4, 40, 60)

@@ -56,6 +56,7 @@ with RayEngine("local"):
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are listed under /proc on Linux alone")
+@pytest.mark.slow
 def test_a_local_cluster_listens_on_loopback_alone() -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     done = subprocess.run(

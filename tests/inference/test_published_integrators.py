@@ -178,7 +178,9 @@ MAKERS = {"dave": dave_picture, "esr9": esr9_picture, "videogaze": videogaze_pic
     ("name", "kind", "cues", "frames"),
     [
         ("damgmu", "GASPDAMEncGMUConv", tuple(MAKERS), 5),
-        ("seqdamgmualstm", "SequenceGASPDAMEncGMUALSTMConv", tuple(MAKERS), 4),
+        pytest.param(
+            "seqdamgmualstm", "SequenceGASPDAMEncGMUALSTMConv", tuple(MAKERS), 4, marks=pytest.mark.slow
+        ),
         pytest.param(
             "seqdamalstmgmu_110nofer",
             "SequenceGASPDAMEncALSTMGMUConv",

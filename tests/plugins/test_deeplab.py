@@ -42,7 +42,7 @@ def changed(golden: Golden, **options: Any) -> Golden:
 @pytest.mark.parametrize(
     "options",
     [
-        {"upsample": "nearest"},
+        pytest.param({"upsample": "nearest"}, marks=pytest.mark.slow),
         pytest.param({"rates": [6, 12, 18]}, marks=pytest.mark.slow),
         pytest.param({"align_corners": True}, marks=pytest.mark.slow),
     ],

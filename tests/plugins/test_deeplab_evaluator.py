@@ -71,6 +71,7 @@ def test_every_frame_gets_a_map_of_its_size(windowed: Path, frames: Path, tmp_pa
         assert written.shape == size and written.dtype == np.uint8 and written.max() == 255
 
 
+@pytest.mark.slow
 def test_before_a_video_begins_its_first_frame_is_repeated(windowed: Path) -> None:
     made, network = evaluator.SaliencyEvaluator(windowed, "cpu"), load_saliency(windowed)
     rng = np.random.default_rng(1)
@@ -100,6 +101,7 @@ def compared(weights: Path, frames: Path, folder: Path) -> None:
     assert len(maps_of(folder / "ours")) == len(SIZES)
 
 
+@pytest.mark.slow
 def test_the_file_handed_in_writes_the_same_bytes_without_gazenet(
     windowed: Path, frames: Path, tmp_path: Path
 ) -> None:

@@ -158,6 +158,7 @@ def test_conformance(
     check(entry)
 
 
+@pytest.mark.slow
 def test_the_map_is_where_times_when(weights: Path) -> None:
     video = SyntheticVideo(frames=12, size=(240, 240))
     maps, records = maps_of(with_weights(weights), video, stride=4)
@@ -174,6 +175,7 @@ def test_the_map_is_where_times_when(weights: Path) -> None:
     assert maps[8].max() > 20, "a map that shows nothing proves nothing"
 
 
+@pytest.mark.slow
 def test_the_published_mode_sees_the_centre_only(weights: Path) -> None:
     video = SyntheticVideo(frames=1, size=(240, 432))
     published_map, corrected = (

@@ -64,7 +64,7 @@ def logged(output: Path, column: str) -> list[float]:
     return [float(row[column]) for row in rows if row.get(column)]
 
 
-@pytest.mark.parametrize("mode", ["published", "corrected"])
+@pytest.mark.parametrize("mode", [pytest.param("published", marks=pytest.mark.slow), "corrected"])
 def test_the_flagship_learns_in_both_modes(data_root: Path, tmp_path: Path, mode: str) -> None:
     config = flagship(data_root, tmp_path / "out", trainer__max_epochs=20, trainer__loss__mode=mode)
     result = train(config, extract=fake_extract)
@@ -85,6 +85,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_resumed_sequence_training_ends_in_the_same_weights(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_resumed_sequence_training_ends_in_the_same_weights(
     assert log_folders(cut_root) == [cut_root]
 
 
+@pytest.mark.slow
 def test_more_epochs_continue_fewer_where_no_schedule_runs(data_root: Path, tmp_path: Path) -> None:
     whole = train(flagship(data_root, tmp_path / "whole", trainer__max_epochs=3), extract=fake_extract)
     train(flagship(data_root, tmp_path / "more", trainer__max_epochs=1), extract=fake_extract)

@@ -113,7 +113,7 @@ def test_wrong_folders_are_one_clear_line(root: Path, tmp_path: Path) -> None:
         clips(root, tmp_path)
 
 
-@pytest.mark.parametrize("name", [FLAGSHIP, STATIC])
+@pytest.mark.parametrize("name", [pytest.param(FLAGSHIP, marks=pytest.mark.slow), STATIC])
 def test_a_published_experiment_trains_and_is_measured(root: Path, tmp_path: Path, name: str) -> None:
     config = tiny(name, root, tmp_path / "out", trainer__val_store_image_samples="true", trainer__max_epochs=8)
     result = train(config, compute_metrics=True)
@@ -133,6 +133,7 @@ def test_a_published_experiment_trains_and_is_measured(root: Path, tmp_path: Pat
     assert Image.open(stored[0]).size == (24, 8)
 
 
+@pytest.mark.slow
 def test_the_test_may_show_other_maps(root: Path, tmp_path: Path) -> None:
     for folder in (root / "diem" / "one").iterdir():
         save(folder / "det_transformed_tased_1.jpg", np.zeros((40, 40), np.uint8))

@@ -31,6 +31,7 @@ def quality() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_table_of_all_predictors(
     quality: ModuleType, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def test_learns_where_the_blob_is_and_exports_it(data_root: Path, tmp_path: Path
     assert np.abs(np.subtract(peak, blob)).max() <= 2
 
 
+@pytest.mark.slow
 def test_any_name_of_the_output_and_no_credentials_in_its_records(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +72,7 @@ def test_weights_that_are_read_are_not_written_over(data_root: Path, tmp_path: P
         check_request(config.model_copy(update={"summary": str(tmp_path / "out" / "last_model.pt")}))
 
 
+@pytest.mark.slow
 def test_training_loss_falls_and_is_logged(data_root: Path, tmp_path: Path) -> None:
     run(make_config(data_root, tmp_path / "out", trainer__max_epochs=8))
     lines = (tmp_path / "out" / "log" / "metrics.csv").read_text().splitlines()
@@ -85,7 +87,7 @@ class Killed(Exception):
 
 
 @pytest.mark.promise("training resumes exactly")
-@pytest.mark.parametrize("samples", [16, "null"])
+@pytest.mark.parametrize("samples", [pytest.param(16, marks=pytest.mark.slow), "null"])
 def test_resume_ends_in_the_same_weights(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: object
 ) -> None:
@@ -110,6 +112,7 @@ def test_resume_ends_in_the_same_weights(
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.slow
 def test_same_seed_same_network_other_seed_another(data_root: Path, tmp_path: Path) -> None:
     weights = [
         load_file(run(make_config(data_root, tmp_path / name, trainer__max_epochs=1, trainer__seed=seed)).weights)
@@ -119,6 +122,7 @@ def test_same_seed_same_network_other_seed_another(data_root: Path, tmp_path: Pa
     assert not all(torch.equal(weights[0][key], weights[2][key]) for key in weights[0])
 
 
+@pytest.mark.slow
 def test_leave_one_video_out_scores_every_training_video(data_root: Path, tmp_path: Path) -> None:
     config = make_config(data_root, tmp_path / "out", folds="video", trainer__max_epochs=2)
     folds = run(config).values["folds"]
@@ -132,6 +136,7 @@ def test_leave_one_video_out_scores_every_training_video(data_root: Path, tmp_pa
         )
 
 
+@pytest.mark.slow
 def test_best_checkpoint_can_be_exported(data_root: Path, tmp_path: Path) -> None:
     config = make_config(data_root, tmp_path / "out", trainer__keep="best", trainer__checkpoint_monitor="val_nss")
     result = run(config)
@@ -161,6 +166,7 @@ def test_best_checkpoint_can_be_exported(data_root: Path, tmp_path: Path) -> Non
         },
     ],
 )
+@pytest.mark.slow
 def test_other_members_of_the_family_train(data_root: Path, tmp_path: Path, changes: dict[str, str]) -> None:
     result = run(make_config(data_root, tmp_path / "out", trainer__max_epochs=1, logger="", **changes))
     assert np.isfinite(result.values["logged"]["train_loss"])
@@ -215,6 +221,7 @@ def test_a_diverged_training_ends_with_the_step_and_the_remedy(data_root: Path, 
     assert not (tmp_path / "out" / "integrator.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_validation_logs_the_score_of_the_finished_integrator(data_root: Path, tmp_path: Path) -> None:
     """Training, its scores and the scores of a folder of maps are one number for the same maps."""
     config = make_config(data_root, tmp_path / "out", trainer__max_epochs=1, trainer__keep="last")
