@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "showcase"))
 
 from make_clip import ADMIRAL, ASTRONAUT, find_picture
 
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.encode import VideoWriter
 
 HEIGHT, WIDTH, RATE = 90, 160, 10
@@ -63,7 +63,7 @@ def pictures() -> Iterator[NDArray[np.uint8]]:
     """Frames without end: a person on the left, on the right, both, both exchanged, nobody; heads move slowly."""
     heads = []
     for source, (left, top, side) in PORTRAITS:
-        heads.append(resized(find_picture(source)[top : top + side, left : left + side], HEAD, HEAD))
+        heads.append(resize_image(find_picture(source)[top : top + side, left : left + side], HEAD, HEAD))
     scenes: list[tuple[tuple[int, int], ...]] = [((0, 0),), ((1, 1),), ((0, 0), (1, 1)), ((0, 1), (1, 0)), ()]
     ramp = np.linspace(40, 120, WIDTH).astype(np.uint8)
     backdrop = np.repeat(np.repeat(ramp[None, :, None], HEIGHT, 0), 3, 2)

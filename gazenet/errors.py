@@ -11,7 +11,7 @@ QUOTED = 60
 """Characters of somebody's value that a message repeats."""
 
 
-def quoted(value: str) -> str:
+def quote(value: str) -> str:
     """A value as a message shows it: in quotes, only its beginning where it is long."""
     return repr(value) if len(value) <= QUOTED else f"{value[:QUOTED]!r}... ({len(value)} characters)"
 

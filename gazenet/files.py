@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from gazenet.redaction import ESCAPING, recorded
+from gazenet.redaction import ESCAPING, redact
 
 _NAME_BYTES = 60  # of the final name inside the temporary one: file systems end a name at 255 bytes
 _SUFFIX_BYTES = 16
@@ -184,7 +184,7 @@ def write_json(path: str | Path, value: Any) -> None:
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     if not _is_text(text):
-        text = json.dumps(recorded(value), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(redact(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 

@@ -17,7 +17,7 @@ LOCK, OWNER = ".lock", ".owner"
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, key: str = "output_dir") -> Iterator[list[str]]:
+def lock_folder(folder: Path, key: str = "output_dir") -> Iterator[list[str]]:
     """The folder, made if need be, is ours alone within the block; what a killed run began to write is removed.
 
     ``key`` is what the user would change to write elsewhere. Yields notes, in plain lines. Raises GazenetError naming

@@ -54,7 +54,7 @@ def open_npy(path: str | Path) -> NDArray[Any]:
     return map_numbers(path, offset, shape, dtype, order)
 
 
-def npy_of(content: bytes) -> NDArray[Any]:
+def parse_npy(content: bytes) -> NDArray[Any]:
     """The array of numbers that the content of such a file holds. Raises ValueError as :func:`open_npy`."""
     file = io.BytesIO(content)
     shape, dtype, order = _header(file)

@@ -1,14 +1,14 @@
 """What may stand in a record or a message: no credentials, no bytes that are not text.
 
 Whatever a run leaves for people to read or keep (``run.json``, ``live.json``, reports, tables, logs, error lines,
-names of folders made from inputs) passes :func:`recorded`; names go into lines through :func:`printable_name`.
+names of folders made from inputs) passes :func:`redact`; names go into lines through :func:`printable_name`.
 
 Credentials: user info, query and fragment of a URL, and the values of keys and options that are called token,
 password, secret, API key or the like, become ``***``.
 
 Names: a byte that is not UTF-8 becomes a backslash, ``x`` and two hex digits (``bad\\xff.mp4``). Backslashes that
 stand in a name before what looks like such an escape are doubled, so that no two names are written alike:
-:func:`original` gives the name back.
+:func:`unescape_name` gives the name back.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _LIKE_BYTE = re.compile(r"(\\+)(?=[\udc80-\udcff]|x[89a-f][0-9a-f])")
 _ESCAPED_BYTE = re.compile(r"(\\+)x([89a-f][0-9a-f])")
 
 
-def recorded(value: Any, config: bool = False) -> Any:
+def redact(value: Any, config: bool = False) -> Any:
     """JSON-like data or a text as it may be kept: credentials hidden, bytes that are not text escaped.
 
     Paths become texts as :func:`as_text` has them, tuples lists; numbers and what else JSON knows stay as they are.
@@ -66,21 +66,21 @@ def recorded(value: Any, config: bool = False) -> Any:
     """
     if isinstance(value, Mapping):
         return {
-            recorded(key, config): HIDDEN if _is_credential(key, inner) else recorded(inner, config)
+            redact(key, config): HIDDEN if _is_credential(key, inner) else redact(inner, config)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
         options = [None, *value]
-        return [HIDDEN if hides_next(options[k]) else recorded(inner, config) for k, inner in enumerate(value)]
+        return [HIDDEN if hides_next(options[k]) else redact(inner, config) for k, inner in enumerate(value)]
     if isinstance(value, Path):
         return as_text(_addresses_only(str(value)))
     if config and isinstance(value, str):
         return as_text(without_secrets(value))
-    return message(value) if isinstance(value, str) else value
+    return redact_text(value) if isinstance(value, str) else value
 
 
-def message(text: str) -> str:
-    """A text as it may be kept: as :func:`recorded`, for texts only."""
+def redact_text(text: str) -> str:
+    """A text as it may be kept: as :func:`redact`, for texts only."""
     return without_secrets(text).encode("utf-8", ESCAPING).decode("utf-8")
 
 
@@ -97,7 +97,7 @@ def as_text(name: str | Path) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")  # what no name of a file can hold
 
 
-def original(text: str) -> str:
+def unescape_name(text: str) -> str:
     """The name that :func:`as_text` was given."""
 
     def back(found: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.npy import npy_of, open_npy, read_npy
+from gazenet.npy import open_npy, parse_npy, read_npy
 from tests.compiled import compiling_threads
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,8 +115,8 @@ def test_nobody_else_reads_such_files_in_threads() -> None:
 def test_the_content_of_a_file_is_read_without_the_file(array: np.ndarray) -> None:
     content = io.BytesIO()
     np.save(content, array)
-    found = npy_of(content.getvalue())
+    found = parse_npy(content.getvalue())
     assert found.dtype == array.dtype and found.shape == array.shape and np.array_equal(found, array)
     if array.size:
         with pytest.raises(ValueError, match="cut short"):
-            npy_of(content.getvalue()[:-1])
+            parse_npy(content.getvalue()[:-1])

@@ -42,7 +42,7 @@ def reserve(folder: Path, needed: int, what: str = "") -> None:
 
 
 @contextmanager
-def naming_full_disk(folder: Path, needed: int | None = None, what: str = "") -> Iterator[None]:
+def translate_full_disk(folder: Path, needed: int | None = None, what: str = "") -> Iterator[None]:
     """Turns the OSError of a full disk within the block into NoRoom."""
     try:
         yield

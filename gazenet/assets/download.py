@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from gazenet.assets.disk_space import naming_full_disk, reserve
+from gazenet.assets.disk_space import reserve, translate_full_disk
 from gazenet.assets.http import (
     SNIFF_BYTES,
     AddressRefused,
     ConnectionLost,
     HttpAnswer,
     StalePart,
-    ask,
     looks_like_page,
+    request_file,
 )
 from gazenet.errors import GazenetError
 from gazenet.files import write_all, write_json
@@ -39,7 +39,7 @@ class ProgressMeter(Protocol):
     def __call__(self, done: int, total: int | None) -> None: ...
 
 
-def unmetered(done: int, total: int | None) -> None:
+def ignore_progress(done: int, total: int | None) -> None:
     """A meter that shows nothing."""
 
 
@@ -64,7 +64,7 @@ def download(
     addresses: Sequence[str],
     part: Path,
     wanted: ExpectedFile,
-    meter: ProgressMeter = unmetered,
+    meter: ProgressMeter = ignore_progress,
     stop: threading.Event | None = None,
 ) -> str:
     """Bring ``part`` to the complete, checked file and return the address that gave it.
@@ -121,7 +121,7 @@ def _attempt(address: str, part: Path, wanted: ExpectedFile, meter: ProgressMete
     if have and have == (wanted.size or state.get("total")):
         return
     try:
-        with ask(address, have, str(state.get("validator", ""))) as answer:
+        with request_file(address, have, str(state.get("validator", ""))) as answer:
             if answer.start and answer.validator != state.get("validator", answer.validator):
                 raise StalePart("the file has changed on the server")
             _receive(answer, address, part, wanted, meter, stop)
@@ -164,7 +164,7 @@ def _receive(
                 raise AddressRefused("answers with a web page instead of the file")
             if total is not None and done + len(block) > total:
                 raise AddressRefused(f"sends more than {total} bytes: not the published file")
-            with naming_full_disk(part.parent, None if total is None else total - done, part.stem):
+            with translate_full_disk(part.parent, None if total is None else total - done, part.stem):
                 write_all(file.fileno(), block)
             done += len(block)
             meter(done, total)

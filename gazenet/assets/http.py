@@ -71,7 +71,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 @contextmanager
-def ask(address: str, have: int, validator: str) -> Iterator[HttpAnswer]:
+def request_file(address: str, have: int, validator: str) -> Iterator[HttpAnswer]:
     """Ask for a file from byte ``have`` on, provided that it is still the version of ``validator``.
 
     Raises Refused and Interrupted.

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gazenet.assets.download import ProgressMeter, unmetered
+from gazenet.assets.download import ProgressMeter, ignore_progress
 from gazenet.redaction import without_secrets
 
 
@@ -17,7 +17,7 @@ class QuietDisplay:
         """Nothing."""
 
     def meter(self, name: str) -> ProgressMeter:
-        return unmetered
+        return ignore_progress
 
 
 class LineDisplay:
@@ -30,7 +30,7 @@ class LineDisplay:
         self._say(without_secrets(text))
 
     def meter(self, name: str) -> ProgressMeter:
-        return unmetered
+        return ignore_progress
 
 
 class _Bars:

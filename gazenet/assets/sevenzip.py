@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from gazenet.assets.disk_space import naming_full_disk
+from gazenet.assets.disk_space import translate_full_disk
 from gazenet.errors import GazenetError
 
 
@@ -34,7 +34,7 @@ def unpack_7z(archive: Path, gate: MemberCheck) -> None:
                 kind = "file" if member.is_file else "folder" if member.is_directory else "link or device"
                 if gate.checked(member.filename, kind) != member.filename.rstrip("/"):
                     raise gate.refusal("7z archives are unpacked whole: leave 'only' and 'strip' out of the catalogue")
-            with naming_full_disk(gate.folder, None, archive.name):
+            with translate_full_disk(gate.folder, None, archive.name):
                 opened.extractall(gate.folder)
     except (py7zr.exceptions.ArchiveError, EOFError, ValueError) as error:
         raise gate.refusal(f"damaged archive: {str(error) or type(error).__name__}") from None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from gazenet.assets.disk_space import naming_full_disk, reserve
+from gazenet.assets.disk_space import reserve, translate_full_disk
 from gazenet.errors import GazenetError
 from gazenet.files import write_all
 
@@ -194,7 +194,9 @@ class _Writer:
             written += len(block)
             if self._bytes + written > self.limits.total_bytes:  # The declared size may lie.
                 raise self.refusal(f"more than {self.limits.total_bytes} bytes unpacked")
-            with naming_full_disk(self.folder, member.size - written + len(block), f"{self.archive}: {member.name}"):
+            with translate_full_disk(
+                self.folder, member.size - written + len(block), f"{self.archive}: {member.name}"
+            ):
                 write_all(file.fileno(), block)
         if written != member.size:
             raise self.refusal(f"member {member.name!r} has {written} bytes instead of {member.size}")

@@ -20,7 +20,7 @@ TABLES = PurePosixPath("datasets/processed")
 """Where the release has its split tables; the package has them beside the pages of the data sets."""
 
 
-def lay_out(folder: Path) -> list[Path]:
+def create_working_directory(folder: Path) -> list[Path]:
     """Make the folders; write split tables, data set pages and configs where they are absent.
 
     A file that is there is never changed; those that differ from the installed ones are returned. Raises OSError.

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from gazenet.cli.signals import EndingSignals, ending_signals
-from gazenet.cli.standard_streams import StandardStreams, lasting_streams
+from gazenet.cli.standard_streams import StandardStreams, robust_streams
 from gazenet.config.load import suggest
-from gazenet.config.placeholders import take
+from gazenet.config.placeholders import split_placeholders
 from gazenet.errors import GazenetError, Terminated, UsageError
 from gazenet.redaction import without_secrets
 
@@ -58,7 +58,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def,override]
         """Parse; an unknown option or a stray word ends the command with exit code 2."""
         words = sys.argv[1:] if args is None else list(args)
-        words, given = take(words) if self._placeholders else (words, {})
+        words, given = split_placeholders(words) if self._placeholders else (words, {})
         found, unknown = self.parse_known_args(words, namespace)
         if self._placeholders:
             found.placeholders = given
@@ -84,7 +84,7 @@ def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str]
     warnings are looked after while ``action`` runs, and until the process ends where ``argv`` is None.
     """
     own = argv is None
-    with lasting_streams(own) as streams, ending_signals(own) as signals, plain_warnings(parser.prog, own) as warned:
+    with robust_streams(own) as streams, ending_signals(own) as signals, plain_warnings(parser.prog, own) as warned:
         try:
             args = parser.parse_args(argv)
         except SystemExit as end:

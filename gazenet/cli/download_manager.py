@@ -13,7 +13,7 @@ from gazenet.assets.catalogue import Catalogue, load_catalogue
 from gazenet.assets.catalogue_entry import Asset, PublishedAsset
 from gazenet.assets.fetch import Home, fetch
 from gazenet.assets.progress_display import display
-from gazenet.assets.working_directory import lay_out
+from gazenet.assets.working_directory import create_working_directory
 from gazenet.cli.command import FAILED, OK, CommandParser, execute, print_table
 from gazenet.errors import UsageError
 from gazenet.redaction import without_secrets
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return list_plan(chosen, home)
     if named:
-        lay_out_here()
+        create_layout()
     with display() as shown:
         failures = fetch(chosen, home, shown, args.mirror)
     for failure in failures:
@@ -99,9 +99,9 @@ def places(assets: Sequence[Asset], home: Home) -> str:
     return " and ".join(dict.fromkeys(folders))
 
 
-def lay_out_here() -> None:
+def create_layout() -> None:
     """Lay out the current directory and say what the user's own edits are."""
-    differing = lay_out(Path())
+    differing = create_working_directory(Path())
     if differing:
         shown = ", ".join(map(str, differing[:3])) + (" ..." if len(differing) > 3 else "")
         print(f"kept as they are, though they differ from the installed ones: {shown} ({len(differing)} files)")

@@ -20,7 +20,7 @@ from gazenet.redaction import ESCAPING
 NAMES = {1: "stdout", 2: "stderr"}
 
 
-class LastingWriter(io.BufferedWriter):
+class RobustWriter(io.BufferedWriter):
     """What is written to a descriptor; once that fails, the descriptor leads nowhere and ``failure`` says why."""
 
     def __init__(self, descriptor: int, at_once: bool = False) -> None:
@@ -59,14 +59,14 @@ class LastingWriter(io.BufferedWriter):
 
     def _lose(self, error: OSError) -> None:
         self.failure = self.failure or error
-        lead_nowhere(self.fileno())
+        redirect_to_null(self.fileno())
 
 
 class StandardStreams:
     """Standard output and error of a command while it runs; ``failure`` of what could not be said on stdout."""
 
     def __init__(self) -> None:
-        self.files: dict[str, LastingWriter] = {}
+        self.files: dict[str, RobustWriter] = {}
 
     @property
     def failure(self) -> OSError | None:
@@ -80,7 +80,7 @@ class StandardStreams:
             getattr(sys, name).flush()
 
 
-def lead_nowhere(descriptor: int) -> None:
+def redirect_to_null(descriptor: int) -> None:
     """Makes ``descriptor`` lead to the null device, for child processes too."""
     opened = os.open(os.devnull, os.O_RDWR)
     if opened == descriptor:
@@ -96,11 +96,11 @@ def reserve_descriptors() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            lead_nowhere(descriptor)
+            redirect_to_null(descriptor)
 
 
 @contextmanager
-def lasting_streams(for_good: bool) -> Iterator[StandardStreams]:
+def robust_streams(for_good: bool) -> Iterator[StandardStreams]:
     """Within the block the standard streams exist and never raise; texts that they cannot encode are escaped.
 
     Streams that somebody else put in their place are left alone.
@@ -126,15 +126,15 @@ def lasting_streams(for_good: bool) -> Iterator[StandardStreams]:
                 setattr(sys, name, given)
 
 
-def _writer(descriptor: int, like: Any) -> LastingWriter:
+def _writer(descriptor: int, like: Any) -> RobustWriter:
     """Writes where the stream of Python does; where it made none, nowhere, for the number may be somebody's file."""
     if like is None:
-        return LastingWriter(os.open(os.devnull, os.O_WRONLY))
+        return RobustWriter(os.open(os.devnull, os.O_WRONLY))
     like.flush()
-    return LastingWriter(descriptor, bool(getattr(like, "write_through", False)))
+    return RobustWriter(descriptor, bool(getattr(like, "write_through", False)))
 
 
-def _text(writer: LastingWriter, like: Any) -> io.TextIOWrapper:
+def _text(writer: RobustWriter, like: Any) -> io.TextIOWrapper:
     encoding = getattr(like, "encoding", "utf-8")
     return io.TextIOWrapper(
         writer,

@@ -9,7 +9,7 @@ from typing import Any
 from gazenet.config.inference import TRAINED
 from gazenet.config.inference_experiments import FACES, extractor, places
 from gazenet.config.legacy_data import read_data, read_metrics, read_outputs
-from gazenet.config.picture_names import CAPTURED, EXTRACTOR, five
+from gazenet.config.picture_names import CAPTURED, EXTRACTOR, published_stems
 from gazenet.errors import UsageError
 
 EXTRACTORS = {
@@ -144,7 +144,7 @@ def _integrator(entry: LegacyEntry, extractors: dict[str, dict[str, Any]], notes
     """The integrator of an entry; where it reads stored maps, the extractors that make them are added."""
     stems = entry.preproc_properties.get("inp_img_names_list")
     if not stems:
-        stems = five()
+        stems = published_stems()
         notes.append(f"{entry.key}: names no maps: those of the five published cues are taken")
     for stem in stems:
         if stem in EXTRACTOR and stem != CAPTURED:  # the frame is there without being asked for

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from gazenet.config.inference import InferConfig
 from gazenet.config.inference_experiments import config_data, find_infer, infer_names
 from gazenet.config.legacy import convert, is_legacy
-from gazenet.config.non_utf8_names import hidden, shown
+from gazenet.config.non_utf8_names import hide_bytes, restore_bytes
 from gazenet.config.overrides import apply, parse_set
 from gazenet.config.placeholders import substitute
 from gazenet.config.strict_json import parse
@@ -226,9 +226,9 @@ def validate(model: type[_Model], data: dict[str, Any], where: str, sets: Sequen
 def _check(model: type[_Model], data: dict[str, Any]) -> _Model:
     # Strict JSON mode: a list becomes a tuple, but "640" never becomes a number.
     text = json.dumps(data, ensure_ascii=False)
-    safe = hidden(text)
+    safe = hide_bytes(text)
     checked = model.model_validate_json(safe, strict=True)
-    return checked if safe == text else shown(checked)
+    return checked if safe == text else restore_bytes(checked)
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, set_keys: Iterable[str] = ()) -> str:

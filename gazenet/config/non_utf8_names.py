@@ -17,12 +17,12 @@ _BACK = {stand_in: byte for byte, stand_in in _AWAY.items()}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def hidden(text: str) -> str:
+def hide_bytes(text: str) -> str:
     """A text without such bytes: characters stand for them."""
     return text.translate(_AWAY)
 
 
-def shown(model: _Model) -> _Model:
+def restore_bytes(model: _Model) -> _Model:
     """A checked config in which the bytes are back."""
     return model.model_copy(update={name: _back(getattr(model, name)) for name in type(model).model_fields})
 
@@ -31,7 +31,7 @@ def _back(value: Any) -> Any:
     if isinstance(value, str):
         return value.translate(_BACK)
     if isinstance(value, BaseModel):
-        return shown(value)
+        return restore_bytes(value)
     if isinstance(value, dict):
         return {_back(key): _back(one) for key, one in value.items()}
     return type(value)(_back(one) for one in value) if type(value) in (list, tuple) else value

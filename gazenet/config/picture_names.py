@@ -34,7 +34,7 @@ def saliency_stem(network: str) -> str:
     return f"det_transformed_{network}"
 
 
-def five(network: str = "dave") -> tuple[str, ...]:
+def published_stems(network: str = "dave") -> tuple[str, ...]:
     """The five published stems in the order of the modalities, with the maps of one saliency network."""
     return (CAPTURED, saliency_stem(network), EXPRESSION, FOLLOWING, DIRECTION)
 

@@ -15,7 +15,7 @@ from gazenet.errors import UsageError
 PREFIX = "--@"
 
 
-def take(argv: Sequence[str]) -> tuple[list[str], dict[str, str | None]]:
+def split_placeholders(argv: Sequence[str]) -> tuple[list[str], dict[str, str | None]]:
     """Arguments without the pairs ``--@NAME VALUE`` (or ``--@NAME=VALUE``), and those pairs; None: no value given."""
     rest: list[str] = []
     found: dict[str, str | None] = {}

@@ -34,7 +34,7 @@ class _Shared:
         with self.lock:
             if not self.running:
                 process_state.DESCRIPTORS.keep()
-                self.state = process_state.read(process_state.PROCESS)
+                self.state = process_state.read_settings(process_state.PROCESS)
             self.running.append(call)
             return self.state
 
@@ -80,13 +80,13 @@ class guarded:
     def __enter__(self) -> None:
         stack = _calls.stack
         self._nested = bool(stack)
-        self._process = process_state.read(process_state.PROCESS) if self._nested else _shared.enter(self)
+        self._process = process_state.read_settings(process_state.PROCESS) if self._nested else _shared.enter(self)
         self._interrupts = INTERRUPTS.listen()
         # Only the main thread can change handlers of signals; others would see what it does.
         self._own_state = (
             process_state.THREAD if self._interrupts is None else (*process_state.THREAD, process_state.HANDLERS)
         )
-        self._thread = process_state.read(self._own_state)
+        self._thread = process_state.read_settings(self._own_state)
         self.family = forks.ForkedChildren()
         self._mark = journal.begin(self.plugin, self._where)
         stack.append(self)
@@ -115,9 +115,11 @@ class guarded:
         changes = ["descriptors that are not its own"] if process_state.DESCRIPTORS.lost() else []
         process = {k: v for k, v in self._process.items() if not (self._lenient and k in process_state.LIBRARIES_SET)}
         with _shared.lock:
-            changes += process_state.changed(process_state.PROCESS, process)
+            changes += process_state.restore_changed(process_state.PROCESS, process)
             process_state.DESCRIPTORS.keep() if changes else None
-        return changes + process_state.changed(process_state.THREAD if interrupted else self._own_state, self._thread)
+        return changes + process_state.restore_changed(
+            process_state.THREAD if interrupted else self._own_state, self._thread
+        )
 
     def _judge(self, changes: list[str], beside: list[str]) -> None:
         """Raises PluginError for a call that ended well but left something changed."""

@@ -82,7 +82,7 @@ _open: list[CallJournal] = []
 
 
 @contextlib.contextmanager
-def kept(folder: Path) -> Iterator[None]:
+def note_calls(folder: Path) -> Iterator[None]:
     """Within the block calls of plugins are noted in a file of ``folder``, if it can be written."""
     try:
         journal = CallJournal(folder)
@@ -97,7 +97,7 @@ def kept(folder: Path) -> Iterator[None]:
         journal.close()
 
 
-def works_on(input_name: str) -> None:
+def set_input(input_name: str) -> None:
     """From now on this thread works on that input."""
     _here.input = input_name
 
@@ -116,7 +116,7 @@ def end(mark: tuple[CallJournal, int] | None) -> None:
         mark[0].end(mark[1])
 
 
-def left(folder: Path) -> list[ActiveCall]:
+def read_unfinished_calls(folder: Path) -> list[ActiveCall]:
     """What dead processes were at work on; their files are removed."""
     found: list[ActiveCall] = []
     for path in sorted(folder.glob(f"{PREFIX}*")):

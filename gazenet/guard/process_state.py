@@ -32,7 +32,7 @@ class ProcessSetting:
     write: Callable[[Any], None]
 
 
-def changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> list[str]:
+def restore_changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> list[str]:
     """Puts back what is not as it was. Returns the names of what was changed."""
     found = []
     for setting in settings:
@@ -45,7 +45,7 @@ def changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> 
     return found
 
 
-def read(settings: tuple[ProcessSetting, ...]) -> dict[str, Any]:
+def read_settings(settings: tuple[ProcessSetting, ...]) -> dict[str, Any]:
     """What the settings are now."""
     return {setting.name: setting.read() for setting in settings}
 

@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.orient import fit_size
-from gazenet.media.picture_file import opened_picture, upright
+from gazenet.media.picture_file import open_picture, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,12 +28,12 @@ DAMAGE = (OSError, ValueError, SyntaxError, EOFError)
 """What Pillow raises for pictures that it cannot read."""
 
 
-def pictures_of(path: str | Path) -> tuple[int, int]:
+def count_pictures(path: str | Path) -> tuple[int, int]:
     """How many frames a picture file holds, and how many further pictures that are no frames.
 
     Those are previews, second views, and pages of unequal sizes. Raises MediaError.
     """
-    with opened_picture(path) as picture:
+    with open_picture(path) as picture:
         several = int(getattr(picture, "n_frames", 1)) if picture.format in (*ANIMATED, *PAGED, "MPO") else 1
         frames = len(_frames(picture))
         return frames, several - frames if picture.format not in ANIMATED else 0
@@ -70,7 +70,7 @@ class AnimatedReader:
         self._path = Path(path)
         self.corrupt_frames = 0
         self.warnings: list[str] = []
-        with opened_picture(path) as picture:
+        with open_picture(path) as picture:
             self._numbers = _frames(picture)
             self._paged = picture.format in PAGED
             picture.seek(self._numbers[0])
@@ -116,7 +116,7 @@ class AnimatedReader:
     def __iter__(self) -> Iterator[Frame]:
         """The frames in order; behind a damaged one nothing can be read, and a line says so."""
         time = Fraction(0)
-        with opened_picture(self._path) as picture:
+        with open_picture(self._path) as picture:
             for index, (number, shown) in enumerate(zip(self._numbers, self._durations, strict=False)):
                 try:
                     picture.seek(number)
@@ -126,7 +126,7 @@ class AnimatedReader:
                         raise
                     self._note_end(index, error)
                     return
-                yield Frame(index, float(time), resized(image, *self.size))
+                yield Frame(index, float(time), resize_image(image, *self.size))
                 time += shown
 
     def close(self) -> None:

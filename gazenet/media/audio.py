@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from gazenet.media.clock import ContainerClock, clock_of, packets_of
+from gazenet.media.clock import ContainerClock, read_clock, read_packets
 from gazenet.media.container import audio_stream, open_container, reason, stream_end
 from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel
@@ -54,7 +54,7 @@ def read_audio(
         stream = audio_stream(container)
         if stream is None:
             return None
-        clock = clock_of(path)
+        clock = read_clock(path)
         zero = clock.origin(container)
         longest = max(clock.seconds.values()) + 1 if clock.jumps else _longest(container)
         track = _Track(mono, rate, longest, clock.seconds.get(stream.index, 0.0) + 1)
@@ -85,7 +85,7 @@ def _frames(
         errors[reason(error)] += 1
 
     correct = clock.correction(stream)
-    for packet in packets_of(container, [stream], failed):
+    for packet in read_packets(container, [stream], failed):
         correct(packet)
         try:
             decoded = stream.decode(packet)

@@ -118,7 +118,7 @@ def is_end(packet: Packet[Any]) -> bool:
     return packet.size == 0 and packet.pts is None and packet.dts is None
 
 
-def packets_of(
+def read_packets(
     container: InputContainer, streams: Sequence[Stream], failed: Callable[[BaseException], None]
 ) -> Iterator[Packet[Any]]:
     """The packets of streams in the order of the file; ``failed`` is told of reads that fail, and they go on."""
@@ -134,7 +134,7 @@ def packets_of(
             failed(error)
 
 
-def clock_of(path: str | Path) -> ContainerClock:
+def read_clock(path: str | Path) -> ContainerClock:
     """The clock of a file, from reading its packets once; decided again when the file changes. Raises MediaError."""
     try:
         status = os.stat(path)
@@ -151,7 +151,7 @@ def _clock_of(path: str, state: tuple[int, ...]) -> ContainerClock:
         shown = next((s for s in pictures if s.disposition & Disposition.default), next(iter(pictures), None))
         streams = [one for one in (shown, audio_stream(container)) if one is not None]
         stretches = StretchFinder(streams)
-        for packet in packets_of(container, streams, lambda error: None):
+        for packet in read_packets(container, streams, lambda error: None):
             if not is_end(packet):
                 stretches.see(packet.stream_index, packet.pts, packet.dts, packet.duration or 0)
         stretches.finish()

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.clock import ContainerClock, clock_of
+from gazenet.media.clock import ContainerClock, read_clock
 from gazenet.media.container import audio_stream, open_container, stream_end, video_stream
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
@@ -39,7 +39,7 @@ def probe(path: str | Path) -> VideoInfo:
     return _inspect(path)[0]
 
 
-def is_film(path: str | Path) -> bool:
+def is_video(path: str | Path) -> bool:
     """Whether a file is a video that can be decoded, by its content, whatever it is called."""
     try:
         probe(path)
@@ -48,13 +48,13 @@ def is_film(path: str | Path) -> bool:
     return True
 
 
-def counted(path: str | Path) -> VideoInfo:
+def probe_and_count(path: str | Path) -> VideoInfo:
     """As :func:`probe`, with the frames counted where the container does not declare them, or declares a wrong clock.
 
     Reads the whole file without decoding it. Raises MediaError.
     """
     info, _, stream = _inspect(path)
-    clock = clock_of(path)
+    clock = read_clock(path)
     count = clock.packets.get(stream)
     if not info.declared_frames and count:
         info = replace(info, declared_frames=count)
@@ -133,7 +133,7 @@ class VideoReader:
             raise ValueError("max_side must be at least 2")
         self._path = Path(path)
         declared, first, stream = _inspect(path)
-        self.info = _on_clock(declared, clock_of(path), stream)
+        self.info = _on_clock(declared, read_clock(path), stream)
         width, height = fit_size(self.info.width, self.info.height, max_side)
         self.size = (height, width)
         self._orientation: Orientation = orientation_of(first)
@@ -174,7 +174,7 @@ class VideoReader:
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
         self._aspect, self._coded_aspect = stream.sample_aspect_ratio, ()
-        clock = clock_of(self._path)
+        clock = read_clock(self._path)
         decoder, stamps = FrameDecoder(container, stream, clock), RisingTimeStamps(float(1 / self.info.rate))
         zero = clock.origin(container)
         end = None if clock.jumps else _declared_end(container, stream, zero)
@@ -271,7 +271,7 @@ def _pixels(raw: VideoFrame, height: int, width: int) -> NDArray[np.uint8]:
         image = raw.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
         return image.astype(np.uint8, copy=False)
     # Scaled only then: otherwise hidden colours would run into those beside them.
-    return resized(over_black(raw.to_ndarray(format="rgba").astype(np.uint8, copy=False)), height, width)
+    return resize_image(over_black(raw.to_ndarray(format="rgba").astype(np.uint8, copy=False)), height, width)
 
 
 def _centred(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -308,7 +308,7 @@ def frame_at(times: Sequence[float], time: float) -> int:
     return max(0, bisect_right(times, time) - 1)
 
 
-def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """An image brought to a size, by area where it shrinks and linearly where it grows."""
     if image.shape[:2] == (height, width):
         return image

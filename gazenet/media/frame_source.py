@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from gazenet.media.animated import AnimatedReader, pictures_of
-from gazenet.media.decode import VideoReader, resized
+from gazenet.media.animated import AnimatedReader, count_pictures
+from gazenet.media.decode import VideoReader, resize_image
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.picture_file import read_image
 from gazenet.media.picture_folder import PictureFolderReader
@@ -36,7 +36,7 @@ class PictureReader:
         height, width = image.shape[:2]
         self.info = VideoInfo(Path(path), width, height, Fraction(25), None, 1, 0, False, None, None)
         scale = min(1.0, (max_side or max(height, width)) / max(height, width))
-        self._image = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+        self._image = resize_image(image, max(1, round(height * scale)), max(1, round(width * scale)))
         self.size = (self._image.shape[0], self._image.shape[1])
         self.corrupt_frames = 0
         self.warnings: list[str] = []
@@ -55,6 +55,6 @@ def open_source(path: str | Path, max_side: int | None = None) -> FrameSource:
     if Path(path).is_dir() and pictures_in(Path(path)):
         return PictureFolderReader(path, max_side)
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
-        frames, further = pictures_of(path)
+        frames, further = count_pictures(path)
         return AnimatedReader(path, max_side) if frames > 1 else PictureReader(path, max_side, further)
     return VideoReader(path, max_side)

@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from gazenet.media.clock import ContainerClock, is_end, packets_of
+from gazenet.media.clock import ContainerClock, is_end, read_packets
 from gazenet.media.container import reason
 
 FALLBACK_RATE = Fraction(25)
@@ -97,7 +97,7 @@ class FrameDecoder:
 
     def _packets(self) -> Iterator[Packet[Any]]:
         corrections = {stream.index: self._clock.correction(stream) for stream in self._streams}
-        for packet in packets_of(self._container, self._streams, self._note):
+        for packet in read_packets(self._container, self._streams, self._note):
             if is_end(packet):
                 continue  # the decoder is emptied once, by the caller
             corrections[packet.stream_index](packet)

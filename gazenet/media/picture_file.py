@@ -27,12 +27,12 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     Transparency lies over black; what becomes of more than 8 bits is said at :func:`~gazenet.media.pixels.rgb_of`.
     Raises MediaError where it is unreadable, truncated, of values that cannot be scaled, or beyond 180 million pixels.
     """
-    with opened_picture(path) as picture:
+    with open_picture(path) as picture:
         return upright(picture)
 
 
 @contextmanager
-def opened_picture(path: str | Path) -> Iterator[Image]:
+def open_picture(path: str | Path) -> Iterator[Image]:
     """Pillow's picture, which stands at the first of several. Raises MediaError, also for what fails inside."""
     from PIL import Image
 
@@ -65,7 +65,7 @@ def read_grey(path: str | Path) -> NDArray[np.uint8]:
 
 def picture_size(path: str | Path) -> tuple[int, int]:
     """(height, width) of a picture, upright, of which only the beginning is read. Raises MediaError."""
-    with opened_picture(path) as picture:
+    with open_picture(path) as picture:
         width, height = picture.size
         turned = picture.getexif().get(ORIENTATION, 1) >= LYING
     return (width, height) if turned else (height, width)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gazenet.errors import MediaError
 from gazenet.files import natural_order
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.picture_file import read_image
 from gazenet.media.source_id import display_name, pictures_in
@@ -77,7 +77,7 @@ class PictureFolderReader:
         for k, file in enumerate(self._files):
             image = read_image(file)
             check_sizes(file, (image.shape[0], image.shape[1]), whole)
-            yield Frame(k, float(k / RATE), resized(image, *self.size))
+            yield Frame(k, float(k / RATE), resize_image(image, *self.size))
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -13,7 +13,7 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from gazenet.media.clock import ContainerClock, clock_of
+from gazenet.media.clock import ContainerClock, read_clock
 from gazenet.media.container import audio_stream, open_container, reason
 
 COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
@@ -30,7 +30,7 @@ def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> Soun
     if stream is None:
         source.close()
         return None
-    return SoundCopy(source, stream, target, warnings, clock_of(path))
+    return SoundCopy(source, stream, target, warnings, read_clock(path))
 
 
 class SoundCopy:

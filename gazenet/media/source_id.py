@@ -60,10 +60,10 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def _frames_in(picture: Path) -> int:
     """How many frames a picture has; 1 where it cannot be read, which its reader says in better words."""
-    from gazenet.media.animated import pictures_of
+    from gazenet.media.animated import count_pictures
 
     try:
-        return pictures_of(picture)[0]
+        return count_pictures(picture)[0]
     except MediaError:
         return 1
 

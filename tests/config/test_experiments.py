@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.picture_names import EMBEDDED, embedded_cues, five
+from gazenet.config.picture_names import EMBEDDED, embedded_cues, published_stems
 from gazenet.config.training_experiments import (
     BASE,
     FAMILIES,
@@ -101,7 +101,7 @@ def test_summaries_tell_the_members_of_a_family_apart() -> None:
 
 def test_stems_stand_for_embedded_cues() -> None:
     assert set(PUBLISHED["modality_of_map"]) <= set(EMBEDDED)
-    assert embedded_cues(five()) == (
+    assert embedded_cues(published_stems()) == (
         "active_speaker",
         "saliency",
         "facial_expression",

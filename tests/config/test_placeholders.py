@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from gazenet.config.load import load_config
-from gazenet.config.placeholders import substitute, take
+from gazenet.config.placeholders import split_placeholders, substitute
 from gazenet.errors import UsageError
 
 
 def test_pairs_are_taken_wherever_they_stand() -> None:
-    rest, found = take(["--a", "1", "--@BS", "4", "--b", "--@ROOT=/x=y", "--@LAST"])
+    rest, found = split_placeholders(["--a", "1", "--@BS", "4", "--b", "--@ROOT=/x=y", "--@LAST"])
     assert rest == ["--a", "1", "--b"]
     assert found == {"BS": "4", "ROOT": "/x=y", "LAST": None}
 

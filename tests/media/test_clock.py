@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from gazenet.media.audio import read_audio
-from gazenet.media.clock import clock_of
-from gazenet.media.decode import VideoReader, counted, probe
+from gazenet.media.clock import read_clock
+from gazenet.media.decode import VideoReader, probe, probe_and_count
 from gazenet.media.encode import VideoWriter
 from tests.media.makers import tone, video
 
@@ -202,14 +202,14 @@ def test_sound_with_gaps_keeps_its_times(tmp_path: Path) -> None:
     path = remuxed(video(tmp_path / "a.mp4", 750, sound=(0.0, 3.0)), tmp_path / "v.mkv", change)
     sound = read_audio(path)
     assert sound is not None and sound.duration == pytest.approx(28.0, abs=0.1)
-    assert clock_of(path).jumps == ()
+    assert read_clock(path).jumps == ()
 
 
 def test_sound_that_starts_late_keeps_its_start(tmp_path: Path) -> None:
     path = video(tmp_path / "v.mkv", 100, [k * 25 for k in range(100)], sound=(80.0, 5.0))
     sound = read_audio(path)
     assert sound is not None and sound.start == pytest.approx(80, abs=0.1)
-    assert clock_of(path).jumps == ()
+    assert read_clock(path).jumps == ()
 
 
 # ---- the readers around it
@@ -285,12 +285,12 @@ def test_parts_with_another_sampling_rate_keep_their_sound(tmp_path: Path) -> No
 
 def test_what_is_told_of_the_file_leaves_the_jump_out(tmp_path: Path) -> None:
     path = joined(tmp_path / "v.ts", part(tmp_path / "a.ts"), part(tmp_path / "b.ts", 20 * HOURS))
-    info = counted(path)
+    info = probe_and_count(path)
     assert info.declared_frames == 60 and info.duration == pytest.approx(2.4, abs=0.05) and info.rate == 25
 
 
 def test_the_clock_is_read_again_when_the_file_changes(tmp_path: Path) -> None:
     path = part(tmp_path / "v.ts")
-    assert clock_of(path).jumps == ()
+    assert read_clock(path).jumps == ()
     joined(path, part(tmp_path / "a.ts"), part(tmp_path / "b.ts"))
-    assert len(clock_of(path).jumps) == 1
+    assert len(read_clock(path).jumps) == 1

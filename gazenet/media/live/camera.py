@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from gazenet.errors import MediaError, UsageError
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.live.live_source import LiveFrame
 from gazenet.media.live.sound_ring import SoundRing
 from gazenet.media.orient import fit_size
@@ -63,7 +63,7 @@ class Camera:
         taken = time.monotonic()
         height, width = image.shape[:2]
         width, height = fit_size(width, height, self._max_side)
-        picture = cv2.cvtColor(resized(np.asarray(image, np.uint8), height, width), cv2.COLOR_BGR2RGB)
+        picture = cv2.cvtColor(resize_image(np.asarray(image, np.uint8), height, width), cv2.COLOR_BGR2RGB)
         return LiveFrame(np.asarray(picture, np.uint8), taken)
 
     def read(self) -> LiveFrame | None:
@@ -82,7 +82,7 @@ class Camera:
         """A camera may come back with another size: what was begun goes on in the old one."""
         if frame.image.shape[:2] == self.size:
             return frame
-        return LiveFrame(resized(frame.image, *self.size), frame.taken)
+        return LiveFrame(resize_image(frame.image, *self.size), frame.taken)
 
     def close(self) -> None:
         if self._device is not None:

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 
 from gazenet.errors import MediaError
 from gazenet.media.container import reason
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.live.live_source import LiveFrame
 from gazenet.media.live.sound_ring import RATE, SoundRing
 from gazenet.media.orient import fit_size
@@ -96,7 +96,7 @@ class NetworkStream:
                         self.sound.push(np.asarray(piece.to_ndarray()[0], np.float32), taken)
                 continue
             image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-            return LiveFrame(resized(image, *self.size), taken)
+            return LiveFrame(resize_image(image, *self.size), taken)
         return None
 
     def _reconnect(self, pause: float) -> None:
