@@ -1,4 +1,4 @@
-"""Damaged and hostile files of which nobody published a hash: thrown away, so that the next run fetches them anew."""
+"""Damaged and hostile files without a published hash: deleted, so that the next run fetches them again."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_hostile_archive_does_not_stay(server: Server, tmp_path: Path, name: s
     server.files[name] = MAKERS[name]({"x": CONTENT, member: b"evil"})
     wanted = asset(server, name)
     (failure,) = get(wanted, tmp_path)
-    assert "leads out of its folder; " in failure.message and f"{name} was thrown away" in failure.message
+    assert "leads out of its folder; " in failure.message and f"{name} was deleted" in failure.message
     assert names(tmp_path) == []
     server.files[name] = MAKERS[name]({"x": CONTENT, "y": b"1"})
     assert get(wanted, tmp_path) == []
@@ -163,7 +163,7 @@ def test_results_that_are_absent_do_not_block(server: Server, tmp_path: Path) ->
     server.files["a.zip"] = zipped({"x": CONTENT})
     wanted = asset(server, "a.zip")
     (failure,) = get(wanted, tmp_path)
-    assert "y not among what was fetched" in failure.message and names(tmp_path) == []
+    assert "y not among the fetched files" in failure.message and names(tmp_path) == []
     server.files["a.zip"] = zipped({"x": CONTENT, "y": b""})
     assert get(wanted, tmp_path) == []
 
@@ -177,7 +177,7 @@ def test_an_archive_of_a_known_hash_is_kept(server: Server, tmp_path: Path) -> N
     file = {"save_as": "a.zip", "sources": [{"kind": "http", "url": f"{server.base}/good/a.zip"}], **known}
     steps = [{"step": "extract", "archive": "a.zip", "limit_gb": 1e-6}]
     (failure,) = get(asset(server, "a.zip", files=[file], steps=steps), tmp_path)
-    assert "thrown away" not in failure.message
+    assert "was deleted" not in failure.message
     assert get(asset(server, "a.zip", files=[file]), tmp_path) == []
     assert sum(server.asked.values()) == 1
 
@@ -206,7 +206,7 @@ def test_a_file_fetched_by_hand_is_set_aside(server: Server, tmp_path: Path) -> 
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "a.zip").write_bytes(zipped({"x": CONTENT}))
     (failure,) = get(wanted, tmp_path)
-    assert f"set aside as {tmp_path}/net/a.zip.refused" in failure.message
+    assert f"renamed to {tmp_path}/net/a.zip.refused" in failure.message
     assert names(tmp_path) == ["net", "net/a.zip.refused"]
     (tmp_path / "net" / "a.zip").write_bytes(zipped({"x": CONTENT, "y": b""}))
     assert get(wanted, tmp_path) == []
@@ -240,7 +240,7 @@ def test_a_full_disk_keeps_what_came(server: Server, tmp_path: Path) -> None:
     assert (
         injected.fired
         and "disk full (a.tar): " in failure.message
-        and "are free; what came is kept" in failure.message
+        and "are free; downloaded data is kept" in failure.message
     )
     part = tmp_path / ".net.fetch" / "downloads" / "a.tar.part"
     have = part.stat().st_size

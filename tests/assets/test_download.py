@@ -53,10 +53,10 @@ def test_faults_that_pass_end_with_the_right_file(
     [
         ("half", f"the connection ended {len(DATA) // 2} bytes early"),
         ("overstate", "the connection ended 10 bytes early"),
-        ("endless", "does not tell how long the file is"),
+        ("endless", "does not send the length of the file"),
         ("chopped", "IncompleteRead"),
-        ("page", "answers with a web page instead of the file"),
-        ("disguised", "answers with a web page instead of the file"),
+        ("page", "sends a web page instead of the file"),
+        ("disguised", "sends a web page instead of the file"),
         ("empty", "sends an empty file"),
         ("missing", "404 Not Found"),
         ("loop", "302 The HTTP server returned a redirect error"),
@@ -73,7 +73,7 @@ def test_faults_that_stay_are_told(server: Server, tmp_path: Path, kind: str, re
 @pytest.mark.parametrize("kind", ["understate", "overstate", "page", "disguised"])
 def test_wrong_lengths_are_refused_when_the_size_is_known(server: Server, tmp_path: Path, kind: str) -> None:
     part = tmp_path / "x.part"
-    with pytest.raises(GazenetError, match=r"the catalogue says 256000|web page"):
+    with pytest.raises(GazenetError, match=r"the catalogue has 256000|web page"):
         download([f"{server.base}/{kind}/x"], part, KNOWN)
     assert not part.exists()
 
@@ -186,7 +186,7 @@ def test_a_file_that_does_not_fit_is_not_begun(
 ) -> None:
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(GazenetError, match=r"disk full \(x\): 256000 bytes more are needed, 1000 are free"):
+    with pytest.raises(GazenetError, match=r"disk full \(x\): 256000 more bytes are needed, 1000 are free"):
         download([f"{server.base}/good/x"], tmp_path / "x.part", UNKNOWN)
     assert not (tmp_path / "x.part").exists()
 
@@ -196,7 +196,7 @@ def test_drive_is_confirmed_and_continued(server: Server, tmp_path: Path) -> Non
     part = begun(tmp_path / "x.part", address)
     download([address], part, UNKNOWN)
     assert part.read_bytes() == DATA and set(server.ranges) == {"bytes=1000-"}
-    with pytest.raises(GazenetError, match="web page instead of the file, after the confirmation too"):
+    with pytest.raises(GazenetError, match="web page instead of the file, even after the confirmation"):
         download([f"{server.base}/uc?export=download&id=drive_file_2"], tmp_path / "y.part", UNKNOWN)
 
 

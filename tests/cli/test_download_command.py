@@ -92,7 +92,7 @@ def test_what_the_user_edited_is_kept_and_told(tmp_path: Path, capsys: pytest.Ca
     assert download_manager.main(argv) == 0
     assert edited.read_text() == "mine" and (tmp_path / "datasets" / "processed" / "test_ave.csv").exists()
     said = capsys.readouterr().out
-    assert "kept as they are" in said and "datasets/processed/train_ave.csv (1 files)" in said
+    assert "not overwritten" in said and "datasets/processed/train_ave.csv (1 files)" in said
 
 
 def test_a_failure_is_exit_code_1_and_the_rest_is_done(

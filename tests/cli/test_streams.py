@@ -51,7 +51,7 @@ def test_every_command_answers_without_streams(module: str, tmp_path) -> None:
     if os.path.exists("/dev/full"):
         lost = shell(">/dev/full", *command, cwd=tmp_path)
         assert lost.returncode == 1
-        assert lost.stderr.endswith("standard output: No space left on device: the answer is lost\n")
+        assert lost.stderr.endswith("standard output: No space left on device: the output is lost\n")
         assert lost.stderr.count("\n") == 1
 
 
