@@ -1,4 +1,4 @@
-"""JSON schemas of the config files, generated from the models, for editors that complete and check while one types."""
+"""JSON schemas of the config files, generated from the models, for completion and checks in editors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def render(model: type[BaseModel], title: str) -> str:
-    """The schema of ``model`` as JSON text; the key ``$schema`` is allowed, as it is in the files themselves."""
+    """Return the schema of ``model`` as JSON text; like the files themselves, it allows the key ``$schema``."""
     schema: dict[str, Any] = {"$schema": _DIALECT, **model.model_json_schema()}
     schema["title"] = title
     schema["properties"] = {"$schema": {"type": "string"}, **schema["properties"]}
@@ -21,7 +21,7 @@ def render(model: type[BaseModel], title: str) -> str:
 
 
 def config_schemas() -> dict[str, str]:
-    """File name to text of the schemas of the two kinds of config."""
+    """Return the text of the schema of both kinds of config, by file name."""
     titles = {"infer": "gazenet inference config", "train": "gazenet training config"}
     return {
         "infer.json": render(model_of("infer"), titles["infer"]),

@@ -34,7 +34,7 @@ def test_the_longest_name_wins() -> None:
     [
         ({"N": None}, "--@N: write --@NAME VALUE"),
         ({"": "1"}, "--@: write --@NAME VALUE"),
-        ({"M": "1"}, "--@M: no text of the config holds @M"),
+        ({"M": "1"}, "--@M: no text of the config contains @M"),
     ],
 )
 def test_wrong_pairs_are_refused(values: dict[str, str | None], said: str) -> None:
