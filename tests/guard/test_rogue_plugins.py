@@ -190,7 +190,7 @@ def close_descriptors(first: int, folder: Path) -> None:
     """What the test below does, in a process of its own: pytest would miss its descriptors."""
     clips = [make_clip(folder / f"{name}.mp4", FRAMES + k, SIZES[k]) for k, name in enumerate(NAMES)]
     graph = extractor_graph(folder, lambda: os.closerange(first, 4096))
-    check_failed(run(graph, clips, folder), "rogue: frames 2 to 3: ", "descriptors that are not its own")
+    check_failed(run(graph, clips, folder), "rogue: frames 2 to 3: ", "descriptors of the run")
     (folder / "checked").write_text("")
 
 
