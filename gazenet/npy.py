@@ -84,7 +84,7 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], str]:
         raise ValueError("it is not an npy file" if start else "it is empty")
     form = _LENGTHS.get(start[len(_MAGIC)]) if len(start) > len(_MAGIC) else None
     if form is None:
-        raise ValueError("its version of the npy format is unknown")
+        raise ValueError("it has an unknown version of the npy format")
     length = file.read(struct.calcsize(form))
     count = struct.unpack(form, length)[0] if len(length) == struct.calcsize(form) else _MOST_HEADER + 1
     text = file.read(count) if count <= _MOST_HEADER else b""
@@ -101,5 +101,5 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], str]:
     try:
         dtype = np.dtype(fields["descr"])
     except TypeError:
-        raise ValueError(f"the type of its numbers is unknown ({fields['descr']})") from None
+        raise ValueError(f"it holds numbers of the unknown type {fields['descr']}") from None
     return shape, dtype, "F" if fields["fortran_order"] == "True" else "C"

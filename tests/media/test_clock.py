@@ -1,4 +1,4 @@
-"""Clocks that jump: time goes on, picture and sound stay together, and nothing is filled that is not there."""
+"""Clocks that jump: time is continuous, picture and sound stay synchronous, and no gap is filled with frames."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def sounding(path: Path) -> tuple[list[float], float]:
 
 
 def together(path: Path, flashes: int, frames: int, seconds: float) -> list[str]:
-    """Checks that time goes on evenly, nothing is lost, and tones sound at flashes; gives the remarks."""
+    """Check that time is even, no frame is lost, and tones sound at flashes; return the remarks."""
     times, white, remarks = read(path)
     assert len(times) == frames and len(white) == flashes
     assert np.diff(times) == pytest.approx(0.04, abs=0.035)
