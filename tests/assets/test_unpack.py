@@ -140,7 +140,7 @@ def test_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
 def test_room_is_looked_for_before_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "a.zip", [("x", bytes(5000))])
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=4000))
-    with pytest.raises(GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 bytes more .*, 4000 are free"):
+    with pytest.raises(GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 more bytes .*, 4000 are free"):
         unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
 
