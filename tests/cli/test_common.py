@@ -123,9 +123,9 @@ def test_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_closed_pipe_is_quiet() -> None:
     code = (
-        "from gazenet.cli.command import Parser, execute\n"
+        "from gazenet.cli.command import CommandParser, execute\n"
         "import sys\n"
-        "sys.exit(execute(Parser('p', ''), lambda args: print('x\\n' * 200000) or 0, []))"
+        "sys.exit(execute(CommandParser('p', ''), lambda args: print('x\\n' * 200000) or 0, []))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None and process.stderr is not None
