@@ -31,9 +31,9 @@ ARRAYS = {
 def test_arrays_are_what_numpy_wrote(tmp_path: Path, name: str, version: tuple[int, int]) -> None:
     with (tmp_path / "a.npy").open("wb") as file:
         np.lib.format.write_array(file, ARRAYS[name], version=version)
-    for found in (open_npy(tmp_path / "a.npy"), read_npy(tmp_path / "a.npy")):
-        assert found.dtype == ARRAYS[name].dtype and found.shape == ARRAYS[name].shape
-        assert np.array_equal(found, ARRAYS[name])
+    for array in (open_npy(tmp_path / "a.npy"), read_npy(tmp_path / "a.npy")):
+        assert array.dtype == ARRAYS[name].dtype and array.shape == ARRAYS[name].shape
+        assert np.array_equal(array, ARRAYS[name])
     if ARRAYS[name].size:
         with pytest.raises(ValueError, match="read-only"):
             open_npy(tmp_path / "a.npy")[...] = 0
@@ -115,8 +115,8 @@ def test_nobody_else_reads_such_files_in_threads() -> None:
 def test_the_content_of_a_file_is_read_without_the_file(array: np.ndarray) -> None:
     content = io.BytesIO()
     np.save(content, array)
-    found = parse_npy(content.getvalue())
-    assert found.dtype == array.dtype and found.shape == array.shape and np.array_equal(found, array)
+    parsed = parse_npy(content.getvalue())
+    assert parsed.dtype == array.dtype and parsed.shape == array.shape and np.array_equal(parsed, array)
     if array.size:
         with pytest.raises(ValueError, match="truncated"):
             parse_npy(content.getvalue()[:-1])

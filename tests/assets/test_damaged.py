@@ -81,7 +81,7 @@ def asset(server: Server, name: str, kind: str = "good", **changes: Any) -> Publ
 
 
 def get(wanted: PublishedAsset, folder: Path) -> list[FetchFailure]:
-    return fetch([wanted], lambda one: asset_store.local_path(one, folder))
+    return fetch([wanted], lambda item: asset_store.local_path(item, folder))
 
 
 def names(folder: Path) -> list[str]:
@@ -172,9 +172,9 @@ def test_an_archive_of_a_known_hash_is_kept(server: Server, tmp_path: Path) -> N
     """It is the published file; what failed is something else, and gigabytes need not come again."""
     server.files["a.zip"] = zipped({"x": CONTENT, "y": b""})
     (tmp_path / "hash").write_bytes(server.files["a.zip"])
-    known = {"sha256": sha256_file(tmp_path / "hash"), "size": len(server.files["a.zip"])}
+    hashed = {"sha256": sha256_file(tmp_path / "hash"), "size": len(server.files["a.zip"])}
     (tmp_path / "hash").unlink()
-    file = {"save_as": "a.zip", "sources": [{"kind": "http", "url": f"{server.base}/good/a.zip"}], **known}
+    file = {"save_as": "a.zip", "sources": [{"kind": "http", "url": f"{server.base}/good/a.zip"}], **hashed}
     steps = [{"step": "extract", "archive": "a.zip", "limit_gb": 1e-6}]
     (failure,) = get(asset(server, "a.zip", files=[file], steps=steps), tmp_path)
     assert "was deleted" not in failure.message
@@ -301,10 +301,10 @@ def test_credentials_in_addresses_are_not_shown(
 
     monkeypatch.setenv("GAZENET_ASSETS", str(tmp_path / "assets"))
     with serving() as server:
-        made = asset(server, "gone.bin", "absent", role="model", steps=[], result=["gone.bin"]).model_dump(mode="json")
-        made["files"][0]["sources"][0]["url"] += "?token=s3cr3t"
+        item = asset(server, "gone.bin", "absent", role="model", steps=[], result=["gone.bin"]).model_dump(mode="json")
+        item["files"][0]["sources"][0]["url"] += "?token=s3cr3t"
         catalogue = tmp_path / "mine.json"
-        catalogue.write_text(json.dumps({"assets": [made]}))
+        catalogue.write_text(json.dumps({"assets": [item]}))
         assert main(["--catalogue", str(catalogue), "--models", "net"]) == 1
     shown = "".join(capsys.readouterr())
     assert "gone.bin" in shown and "***" in shown and "s3cr3t" not in shown

@@ -63,7 +63,7 @@ def tarball(files: dict[str, bytes]) -> bytes:
 
 def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_path: Path) -> None:
     wanted, said = asset(server, names=("a.pt", "b.pt")), []
-    assert fetch([wanted], lambda one: asset_store.local_path(one, tmp_path), LineDisplay(said.append)) == []
+    assert fetch([wanted], lambda item: asset_store.local_path(item, tmp_path), LineDisplay(said.append)) == []
     assert names(tmp_path) == ["net.lock.json", "net/a.pt", "net/b.pt"]
     digest = sha256_file(tmp_path / "net" / "a.pt")[:16]
     assert f"net: a.pt: no published hash; sha256 {digest} recorded" in said
@@ -77,15 +77,15 @@ def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_pat
 
 def test_a_plain_address_without_a_hash_is_warned_of_by_name(server: Server, tmp_path: Path) -> None:
     said: list[str] = []
-    fetch([asset(server)], lambda one: asset_store.local_path(one, tmp_path), LineDisplay(said.append))
+    fetch([asset(server)], lambda item: asset_store.local_path(item, tmp_path), LineDisplay(said.append))
     (warning,) = [text for text in said if "warning" in text]
     assert f"{server.base}/good/w.pt is not protected (plain http)" in warning and "w.pt" in warning
     source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
-    known = {"save_as": "w.pt", "sources": [source], "sha256": sha256_file(tmp_path / "net" / "w.pt")}
+    hashed = {"save_as": "w.pt", "sources": [source], "sha256": sha256_file(tmp_path / "net" / "w.pt")}
     said.clear()
     fetch(
-        [asset(server, id="known", files=[known])],
-        lambda one: asset_store.local_path(one, tmp_path),
+        [asset(server, id="known", files=[hashed])],
+        lambda item: asset_store.local_path(item, tmp_path),
         LineDisplay(said.append),
     )
     assert not [text for text in said if "warning" in text]
@@ -155,8 +155,8 @@ PLACED = ["net.lock.json", "net/clip_7/g", "net/one/f", "net/plain.txt", "net/ta
 def archived(server: Server, **changes: Any) -> PublishedAsset:
     server.files["a.tar.gz"] = ARCHIVE
     result = ["one/f", "clip_*/g", "plain.txt", "table.mat"]
-    given: dict[str, Any] = {"role": "dataset", "steps": STEPS, "result": result, **changes}
-    return asset(server, names=("a.tar.gz", "table.mat"), **given)
+    options: dict[str, Any] = {"role": "dataset", "steps": STEPS, "result": result, **changes}
+    return asset(server, names=("a.tar.gz", "table.mat"), **options)
 
 
 def test_steps(server: Server, tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_several_come_at_the_same_time_and_failures_stay_apart(server: Server, t
             return super().meter(name)
 
     assets = [asset(server, kind, id=kind) for kind in ("good", "missing", "plain")]
-    failures = fetch(assets, lambda one: asset_store.local_path(one, tmp_path), Meeting(lambda text: None))
+    failures = fetch(assets, lambda item: asset_store.local_path(item, tmp_path), Meeting(lambda text: None))
     assert [failure.asset_id for failure in failures] == ["missing"]
     assert "404 Not Found" in failures[0].message
     assert names(tmp_path) == ["good.lock.json", "good/w.pt", "plain.lock.json", "plain/w.pt"]

@@ -13,15 +13,15 @@ from gazenet.errors import UsageError
 
 
 def test_pairs_are_taken_wherever_they_stand() -> None:
-    rest, found = split_placeholders(["--a", "1", "--@BS", "4", "--b", "--@ROOT=/x=y", "--@LAST"])
+    rest, values = split_placeholders(["--a", "1", "--@BS", "4", "--b", "--@ROOT=/x=y", "--@LAST"])
     assert rest == ["--a", "1", "--b"]
-    assert found == {"BS": "4", "ROOT": "/x=y", "LAST": None}
+    assert values == {"BS": "4", "ROOT": "/x=y", "LAST": None}
 
 
 def test_values_have_types_where_they_are_the_whole_text() -> None:
     data = {"a": ["@N", "x@N.csv"], "b": {"c": "@T"}, "d": "@W", "@N": 1, "e": 3}
-    made = substitute(data, {"N": "4", "T": "true", "W": "some words"})
-    assert made == {"a": [4, "x4.csv"], "b": {"c": True}, "d": "some words", "@N": 1, "e": 3}
+    replaced = substitute(data, {"N": "4", "T": "true", "W": "some words"})
+    assert replaced == {"a": [4, "x4.csv"], "b": {"c": True}, "d": "some words", "@N": 1, "e": 3}
     assert data["a"] == ["@N", "x@N.csv"]
 
 

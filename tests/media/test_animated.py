@@ -16,12 +16,12 @@ DURATIONS = [40, 100, 300, 60, 100]
 
 def pictures(count: int = 5, mode: str = "RGB") -> list[Image.Image]:
     """Noise, so that no two pictures are joined into one; the red of the first pixels tells the number."""
-    found = []
+    images = []
     for k in range(count):
         pixels = np.random.default_rng(k).integers(0, 255, (24, 32, 3), dtype=np.uint8)
         pixels[:8, :8] = 40 * k
-        found.append(Image.fromarray(pixels).convert(mode))
-    return found
+        images.append(Image.fromarray(pixels).convert(mode))
+    return images
 
 
 def saved(path: Path, **options: object) -> Path:

@@ -37,8 +37,8 @@ def read(path: Path) -> tuple[list[float], list[int]]:
 @pytest.mark.parametrize("times", [[0.0], [0.0, 0.04, 0.5, 0.51, 2.0], [k * 1001 / 24000 for k in range(40)]])
 def test_times_come_back(tmp_path: Path, times: list[float]) -> None:
     write(tmp_path / "a.mp4", times)
-    found, numbers = read(tmp_path / "a.mp4")
-    assert found == pytest.approx(times, abs=2e-5) and numbers == [k % 20 for k in range(len(times))]
+    times_read, numbers = read(tmp_path / "a.mp4")
+    assert times_read == pytest.approx(times, abs=2e-5) and numbers == [k % 20 for k in range(len(times))]
 
 
 def test_times_that_do_not_increase_are_moved(tmp_path: Path) -> None:
@@ -86,11 +86,11 @@ def test_sound_stays_in_time(tmp_path: Path, codec: str, offset: float) -> None:
                 container.mux(track.encode(block))
         container.mux(track.encode(None))
     writer = write(tmp_path / "out.mp4", [k / 25 for k in range(50)], source)
-    given, found = read_audio(source, mono=True), read_audio(tmp_path / "out.mp4", mono=True)
-    assert given is not None and found is not None and writer.warnings == []
-    onsets = [s.start + float(np.argmax(np.abs(s.samples[0]) > 0.2)) / s.rate for s in (given, found)]
+    original, copied = read_audio(source, mono=True), read_audio(tmp_path / "out.mp4", mono=True)
+    assert original is not None and copied is not None and writer.warnings == []
+    onsets = [s.start + float(np.argmax(np.abs(s.samples[0]) > 0.2)) / s.rate for s in (original, copied)]
     assert onsets[1] == pytest.approx(onsets[0], abs=0.005) and onsets[0] == pytest.approx(offset, abs=0.012)
-    assert found.duration == pytest.approx(given.duration, abs=0.15)
+    assert copied.duration == pytest.approx(original.duration, abs=0.15)
     assert read(tmp_path / "out.mp4")[0] == pytest.approx([k / 25 for k in range(50)], abs=2e-5)
 
 
@@ -99,17 +99,17 @@ def test_sound_and_pictures_of_a_late_container(tmp_path: Path) -> None:
     with VideoReader(source) as reader:
         times = [frame.time for frame in reader]
     write(tmp_path / "out.mp4", times, source)
-    found = read_audio(tmp_path / "out.mp4", mono=True)
-    assert found is not None
-    onset = found.start + float(np.argmax(np.abs(found.samples[0]) > 0.2)) / found.rate
+    sound = read_audio(tmp_path / "out.mp4", mono=True)
+    assert sound is not None
+    onset = sound.start + float(np.argmax(np.abs(sound.samples[0]) > 0.2)) / sound.rate
     assert onset - read(tmp_path / "out.mp4")[0][0] == pytest.approx(0.5, abs=0.08)
 
 
 def test_longer_sound_ends_with_the_pictures(tmp_path: Path) -> None:
     source = video(tmp_path / "in.mp4", 25, sound=(0.0, 5.0))
     write(tmp_path / "out.mp4", [k / 25 for k in range(25)], source)
-    found = read_audio(tmp_path / "out.mp4")
-    assert found is not None and found.duration == pytest.approx(1.0, abs=0.15)
+    sound = read_audio(tmp_path / "out.mp4")
+    assert sound is not None and sound.duration == pytest.approx(1.0, abs=0.15)
 
 
 def test_sound_is_mixed_in_beside_the_pictures(tmp_path: Path) -> None:

@@ -141,10 +141,10 @@ def test_no_camera_and_a_blind_one(device: type[Device]) -> None:
 def server(tmp_path: Path) -> Iterator[str]:
     """Files of the test's folder over HTTP."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_port}"
-        made.shutdown()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web_server:
+        threading.Thread(target=web_server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{web_server.server_port}"
+        web_server.shutdown()
 
 
 def test_a_stream_over_the_network(server: str, tmp_path: Path) -> None:
@@ -209,12 +209,12 @@ def stalling(tmp_path: Path) -> Iterator[str]:
                 target.mux(packet)
     Stalling.data, Stalling.requests = (tmp_path / "a.ts").read_bytes(), 0
     Stalling.over.clear()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as made:
-        made.daemon_threads = True
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_port}/a.ts"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as web_server:
+        web_server.daemon_threads = True
+        threading.Thread(target=web_server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{web_server.server_port}/a.ts"
         Stalling.over.set()
-        made.shutdown()
+        web_server.shutdown()
 
 
 def test_a_stream_that_stalls_is_opened_again(stalling: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +245,7 @@ def test_a_stream_without_pictures(server: str, tmp_path: Path) -> None:
 class FakeInput:
     """sounddevice's InputStream: hears a block when asked to."""
 
-    made: list[FakeInput] = []
+    inputs: list[FakeInput] = []
 
     def __init__(self, samplerate: int, channels: int, dtype: str, device: Any, callback: Any) -> None:
         if device == "nothing":
