@@ -52,7 +52,10 @@ REFUSED = {
     "no length": (b"\x93NUMPY\x01\x00\x10", "header is damaged"),
     "half a header": (_text(GOOD)[:30], "header is damaged"),
     "code": (_text(b"{'descr': '|u1', 'fortran_order': False, 'shape': __import__('os').abort(), }"), "damaged"),
-    "repeated": (_text(b"{'descr': '|u1', 'descr': '|u1', 'shape': (4, 3), }") + bytes(12), "something else"),
+    "repeated": (
+        _text(b"{'descr': '|u1', 'descr': '|u1', 'shape': (4, 3), }") + bytes(12),
+        "does not hold an array of numbers",
+    ),
     "deep": (_text(b"(" * 5000), "damaged"),
     "objects": (_text(GOOD.replace(b"|u1", b"|O")) + bytes(96), "does not hold an array of numbers"),
     "strange type": (_text(GOOD.replace(b"|u1", b"<f7")) + bytes(96), "unknown type"),

@@ -65,7 +65,7 @@ class _Asset(ConfigModel):
 
     @property
     def trust(self) -> str:
-        """How the files are verified: ``hash``, or a weaker way."""
+        """The way in which files are verified: ``hash``, or a weaker one."""
         return "hash"
 
     @property
@@ -100,12 +100,12 @@ class HttpSource(ConfigModel):
 
     @property
     def plain(self) -> bool:
-        """Whether the transfer is unprotected (plain http)."""
+        """True if the transfer is unprotected (plain http)."""
         return self.url.startswith("http://")
 
     @property
     def moving(self) -> bool:
-        """Whether the address serves the newest state of a branch, whose content may change."""
+        """True if the address serves the newest state of a branch, whose content may change."""
         return _BRANCH.search(self.url) is not None
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from gazenet.assets.catalogue import CatalogueFile
 from gazenet.assets.working_directory import all_configs, config_path, config_text
 from gazenet.cli.command import OK, CommandParser, execute
-from gazenet.config.load import Kind, suggest
-from gazenet.config.schema import config_schemas, render
+from gazenet.config.load import Kind, model_of, suggest
 from gazenet.errors import UsageError
 from gazenet.files import write_text
 from gazenet.training.recipe_loading import installed_recipes
@@ -29,6 +32,9 @@ postprocess_get_from_stavis
 EXAMPLES = """  gasp_scripts --scripts clean_temp
   gasp_scripts --working_dir ~/gasp --scripts generate_config_files generate_schemas
   gasp_scripts --scripts generate_config_files --configs GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"""
+
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def clean_temp() -> None:
@@ -71,15 +77,29 @@ def generate_schemas() -> None:
         _write(Path("configs") / "schema" / name, text)
 
 
+def schema_text(model: type[BaseModel], title: str) -> str:
+    """Return the schema of ``model`` as JSON text; like the files themselves, it allows the key ``$schema``."""
+    schema: dict[str, Any] = {"$schema": SCHEMA_DIALECT, **model.model_json_schema()}
+    schema["title"] = title
+    schema["properties"] = {"$schema": {"type": "string"}, **schema["properties"]}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def all_schemas() -> dict[str, str]:
     """Return the text of every schema of the platform itself, by file name."""
-    return {**config_schemas(), "catalogue.json": render(CatalogueFile, "gazenet asset catalogue")}
+    return {
+        "infer.json": schema_text(model_of("infer"), "gazenet inference config"),
+        "train.json": schema_text(model_of("train"), "gazenet training config"),
+        "catalogue.json": schema_text(CatalogueFile, "gazenet asset catalogue"),
+    }
 
 
 def recipe_schemas() -> dict[str, str]:
     """Return the text of the schema of every installed recipe's training config, by file name."""
     recipes = installed_recipes().found.items()
-    return {f"train_{name}.json": render(recipe.spec.config, f"gazenet recipe {name}") for name, recipe in recipes}
+    return {
+        f"train_{name}.json": schema_text(recipe.spec.config, f"gazenet recipe {name}") for name, recipe in recipes
+    }
 
 
 def _write(path: Path, text: str) -> None:

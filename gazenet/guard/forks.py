@@ -20,7 +20,7 @@ class ForkedChildren:
 
     @property
     def is_child(self) -> bool:
-        """Whether this process was forked within the call."""
+        """True if this process was forked within the call."""
         return os.getpid() != self._pid
 
     def expect(self) -> None:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from gazenet.media.decode import probe as probe
     from gazenet.media.encode import VideoWriter as VideoWriter
     from gazenet.media.frame_source import open_source as open_source
-    from gazenet.media.frames import Clip as Clip
     from gazenet.media.frames import Frame as Frame
     from gazenet.media.frames import VideoInfo as VideoInfo
     from gazenet.media.frames import Waveform as Waveform
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from gazenet.media.source_id import source_id as source_id
 
 _MODULES = {
-    "Clip": "frames",
     "Frame": "frames",
     "VideoInfo": "frames",
     "VideoReader": "decode",

@@ -133,12 +133,12 @@ class VideoWriter:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")  # reformat copies it
         frame = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
-        earliest = 0 if self._held is None else int(self._pending.pts or 0) + 1
+        earliest = 0 if self._pending is None else int(self._pending.pts or 0) + 1
         frame.pts, frame.time_base = max(earliest, round(time / TIME_BASE)), TIME_BASE
         # A frame is encoded once the time of the next one gives its duration.
-        if self._held is not None:
-            self._encode(self._held, int(frame.pts - (self._pending.pts or 0)))
-        self._held = frame
+        if self._pending is not None:
+            self._encode(self._pending, int(frame.pts - (self._pending.pts or 0)))
+        self._pending = frame
 
     def _encode(self, frame: av.VideoFrame, duration: int) -> None:
         frame.duration = duration
@@ -171,9 +171,9 @@ class VideoWriter:
             raise self._failure(failure) from failure
 
     def _finish(self) -> None:
-        if self._held is None:
+        if self._pending is None:
             raise MediaError(f"{display_name(self._path)}: cannot write a video without frames")
-        self._encode(self._held, self._step)
+        self._encode(self._pending, self._step)
         self._container.mux(self._stream.encode(None))
         if self._sound is not None:
             self._sound.finish()

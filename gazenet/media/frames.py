@@ -64,13 +64,3 @@ class Waveform:
         if self.samples.shape[0] == 1:
             return self
         return Waveform(self.samples.mean(axis=0, keepdims=True), self.rate, self.start)
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A piece of a video: ``frames`` RGB uint8 ``[T, H, W, 3]``, ``times`` float64 ``[T]`` in seconds."""
-
-    frames: NDArray[np.uint8]
-    times: NDArray[np.float64]
-    source_id: str
-    waveform: Waveform | None = None
