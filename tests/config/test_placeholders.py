@@ -48,5 +48,5 @@ def test_a_config_file_with_placeholders(tmp_path: Path) -> None:
     path.write_text(json.dumps({"extractors": [{"name": "@WHO", "stride": "@STRIDE"}], "output_dir": "runs/@WHO"}))
     config = load_config("infer", path, placeholders={"WHO": "saliency", "STRIDE": "3"})
     assert config.extractors[0].stride == 3 and config.output_dir == "runs/saliency"
-    with pytest.raises(UsageError, match="a config holds data and no code"):
+    with pytest.raises(UsageError, match="configs hold data, not code"):
         load_config("infer", path, placeholders={"WHO": "eval(1)", "STRIDE": "3"})
