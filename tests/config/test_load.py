@@ -71,7 +71,7 @@ def test_set_values_are_json_or_text() -> None:
         ("seed", "write key.path=value"),
         ("=1", "write key.path=value"),
         ("a..b=1", "write key.path=value"),
-        ("summary=eval(1)", "a config holds data and no code"),
+        ("summary=eval(1)", "configs hold data, not code"),
         ("output_dir=", "non-empty"),
         ("output_dir=2024", 'valid string (in double quotes: "2024"), not 2024'),
     ],
