@@ -10,14 +10,14 @@ DEMO := demo/social_clip.mp4
 .PHONY: help venv assets demo test test-slow lint showcase bench clean
 
 help:
-	@echo "make venv      environment in .venv with the pinned versions, and the embedded weights"
-	@echo "make demo      make a short social clip, predict where people look in it, name the report"
-	@echo "make test      the tests that take minutes at most"
-	@echo "make test-slow the tests that take longer"
-	@echo "make lint      style, types, dependency direction"
-	@echo "make showcase  make the pictures of showcase/gallery again"
-	@echo "make bench     measurements"
-	@echo "make clean     remove what the commands above made, except .venv"
+	@echo "make venv      create the environment in .venv with the pinned versions, and the embedded weights"
+	@echo "make demo      generate a short social clip, predict where people look in it, print the path of the report"
+	@echo "make test      run the fast tests"
+	@echo "make test-slow run the slow tests"
+	@echo "make lint      check style, types and import directions"
+	@echo "make showcase  draw the pictures of showcase/gallery again"
+	@echo "make bench     measure the pipeline"
+	@echo "make clean     remove the files that these commands create, except .venv"
 
 venv: $(VENV)/.assets
 assets: $(VENV)/.assets

@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "showcase"))
 
 from make_clip import ADMIRAL, ASTRONAUT, find_picture
 
-from gazenet.media.decode import resized
-from gazenet.media.encode import VideoWriter
+from gazenet.media.decode import resize_image
+from gazenet.media.encode import VideoWriter, X264Settings
 
 HEIGHT, WIDTH, RATE = 90, 160, 10
 SOUND_RATE = 16_000
@@ -63,7 +63,7 @@ def pictures() -> Iterator[NDArray[np.uint8]]:
     """Frames without end: a person on the left, on the right, both, both exchanged, nobody; heads move slowly."""
     heads = []
     for source, (left, top, side) in PORTRAITS:
-        heads.append(resized(find_picture(source)[top : top + side, left : left + side], HEAD, HEAD))
+        heads.append(resize_image(find_picture(source)[top : top + side, left : left + side], HEAD, HEAD))
     scenes: list[tuple[tuple[int, int], ...]] = [((0, 0),), ((1, 1),), ((0, 0), (1, 1)), ((0, 1), (1, 0)), ()]
     ramp = np.linspace(40, 120, WIDTH).astype(np.uint8)
     backdrop = np.repeat(np.repeat(ramp[None, :, None], HEIGHT, 0), 3, 2)
@@ -95,7 +95,7 @@ def write_sound(path: Path, seconds: float) -> Path:
 def make_video(path: Path, minutes: float) -> Path:
     """The video; frames and sound flow through, so that making it needs no memory either."""
     sound = write_sound(path.with_suffix(".wav"), 60 * minutes)
-    with VideoWriter(path, WIDTH, HEIGHT, Fraction(RATE), sound, preset="ultrafast") as writer:
+    with VideoWriter(path, WIDTH, HEIGHT, Fraction(RATE), sound, X264Settings(preset="ultrafast")) as writer:
         for k, frame in zip(range(round(60 * minutes * RATE)), pictures(), strict=False):
             writer.write(frame, k / RATE)
     sound.unlink()

@@ -1,6 +1,6 @@
-"""Errors that reach the user as one clear line.
+"""Errors that reach the user as one line.
 
-Every message names the thing at fault (file, key, plugin, frame) and the remedy.
+Every message names what is at fault (file, key, plugin, frame) and the remedy.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 import signal
 
 QUOTED = 60
-"""Characters of somebody's value that a message repeats."""
+"""Characters of a value that a message repeats."""
 
 
-def quoted(value: str) -> str:
-    """A value as a message shows it: in quotes, only its beginning where it is long."""
+def quote(value: str) -> str:
+    """Return a value in quotes for a message; of a long value only its beginning."""
     return repr(value) if len(value) <= QUOTED else f"{value[:QUOTED]!r}... ({len(value)} characters)"
 
 
 class GazenetError(Exception):
-    """Work on one input failed; a command goes on with the others and ends with exit code 1."""
+    """Work on one input failed; the command continues with the others and ends with exit code 1."""
 
 
 class UsageError(GazenetError):
-    """The request itself is wrong (option, config, missing weights); a command ends with exit code 2."""
+    """The request itself is wrong (option, config, missing weights); the command ends with exit code 2."""
 
 
 class MediaError(GazenetError):
@@ -29,18 +29,21 @@ class MediaError(GazenetError):
 
 
 class CacheError(GazenetError):
-    """A cache entry is unreadable or belongs to something else."""
+    """A cache entry is unreadable or belongs to another key."""
 
 
 class PluginError(GazenetError):
-    """A plugin cannot be found, loaded or trusted; the message names it and, where known, the frame."""
+    """A plugin cannot be found, loaded or trusted; the message names the plugin and, where known, the frame."""
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal other than Ctrl-C asked the process to end (SIGTERM, SIGHUP); ``signal`` says which.
+    """A signal other than Ctrl-C asked the process to end (SIGTERM, SIGHUP).
 
-    It is a KeyboardInterrupt: whoever cleans up after the one cleans up after the other, and nobody who catches
-    errors catches it.
+    It is a KeyboardInterrupt, so that code that cleans up after Ctrl-C does so here, and ``except Exception`` does not
+    catch it.
+
+    Attributes:
+        signal: the signal received.
     """
 
     def __init__(self, number: signal.Signals = signal.SIGTERM) -> None:

@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all: unique temporary name in the same folder, fsync, rename, fsync of the folder.
+"""Atomic files: unique temporary name in the same folder, fsync, rename, fsync of the folder.
 
-Every change on disk that users rely on passes through the ``_os_*`` functions, so that tests can let any of them fail.
+Every change on disk that users rely on passes through the ``_os_*`` functions, so that tests can make each of them
+fail.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from gazenet.redaction import ESCAPING, recorded
+from gazenet.redaction import ESCAPING, redact
 
-_NAME_BYTES = 60  # of the final name inside the temporary one: file systems end a name at 255 bytes
+_NAME_BYTES = 60  # of the final name inside the temporary one: file systems limit names to 255 bytes
 _SUFFIX_BYTES = 16
 _NUMBER = re.compile("([0-9]+)")
 
@@ -37,7 +38,7 @@ def _os_replace(source: Path, target: Path) -> None:
 
 
 def _os_fallocate(descriptor: int, offset: int, length: int) -> None:
-    if hasattr(os, "posix_fallocate"):  # absent on macOS, where the write that follows takes the space
+    if hasattr(os, "posix_fallocate"):  # absent on macOS, where the write itself allocates the space
         os.posix_fallocate(descriptor, offset, length)
 
 
@@ -46,39 +47,46 @@ def _os_unlink(path: Path) -> None:
 
 
 class _Writer(io.RawIOBase):
-    """A new binary file, written unbuffered through :func:`write_all`; seekable."""
+    """A new binary file, unbuffered and seekable, written with :func:`write_all`."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
     def write(self, data: Any) -> int:
+        """Write all bytes and return their number."""
         view = memoryview(data).cast("B")
         write_all(self._descriptor, view)
         return len(view)
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position and return it."""
         return os.lseek(self._descriptor, offset, whence)
 
     def fileno(self) -> int:
+        """Return the descriptor."""
         return self._descriptor
 
     def sync(self) -> None:
+        """Make written bytes durable."""
         _os_fsync(self._descriptor)
 
     def close(self) -> None:
+        """Close the descriptor; repeated calls do nothing."""
         if not self.closed:
             super().close()
             os.close(self._descriptor)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Writes every byte, however the system splits them. Raises OSError, for example on a full disk."""
+    """Write every byte, also where the system splits the data. Raises OSError, for example on a full disk."""
     view = memoryview(data).cast("B")
     while view:
         written = _os_write(descriptor, view)
@@ -88,7 +96,7 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames inside a folder durable, where its file system can."""
+    """Make renames inside a folder durable, where its file system supports it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         _os_fsync(descriptor)
@@ -100,7 +108,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Makes what other code wrote to a file durable."""
+    """Make the content of a file that other code wrote durable."""
     descriptor = os.open(path, os.O_RDWR)
     try:
         _os_fsync(descriptor)
@@ -109,16 +117,16 @@ def sync_file(path: Path) -> None:
 
 
 def publish(temporary: Path, target: Path) -> None:
-    """Renames a finished file onto its final name, durably."""
+    """Rename a finished file to its final name, durably."""
     _os_replace(temporary, target)
     sync_folder(target.parent)
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
-    """A binary file that takes its name only when the block ends without an error.
+    """Open a binary file that gets its name only when the block ends without an error.
 
-    It is unbuffered and seekable. Its folder is made if need be. Raises OSError.
+    The file is unbuffered and seekable; its folder is created if necessary. Raises OSError.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -133,16 +141,17 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         writer.close()
         _remove(temporary)
         if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(target)) from None  # a descriptor does not know its name
+            raise OSError(error.errno, error.strerror, str(target)) from None  # errors of descriptors lack the name
         raise
 
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
-    """A temporary path for code that opens files by name; it is synced and renamed when the block succeeds.
+    """Yield a temporary path for code that opens files by name; sync and rename it when the block succeeds.
 
     Args:
-        suffix: ending of the temporary name where a library looks at it; that of ``path`` by default.
+        path: the final name.
+        suffix: ending of the temporary name, for libraries that depend on it; that of ``path`` by default.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -162,29 +171,29 @@ def _unique(target: Path, suffix: str = "") -> Path:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # the error that brought us here is the one worth reporting
+    with contextlib.suppress(OSError):  # the first error is the one to report
         _os_unlink(path)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Writes a whole file atomically."""
+    """Write a whole file atomically."""
     with atomic_write(path) as file:
         file.write(data)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a UTF-8 text file atomically; what is not text in names is escaped (:mod:`gazenet.redaction`)."""
+    """Write a UTF-8 text file atomically; undecodable bytes in names are escaped (:mod:`gazenet.redaction`)."""
     write_bytes(path, text.encode("utf-8", ESCAPING))
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Writes JSON atomically, indented, with a final newline. NaN is refused: it is not JSON.
+    """Write JSON atomically, indented, with a final newline.
 
-    Names that are not UTF-8 are escaped (:mod:`gazenet.redaction`).
+    Names that are not UTF-8 are escaped (:mod:`gazenet.redaction`). Raises ValueError for NaN, which is not JSON.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     if not _is_text(text):
-        text = json.dumps(recorded(value), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(redact(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
@@ -197,7 +206,7 @@ def _is_text(text: str) -> bool:
 
 
 def natural_order(path: str | Path) -> tuple[object, ...]:
-    """A key that sorts paths as people count: ``2.png`` before ``10.png``.
+    """Return a sort key for the natural order of paths: ``2.png`` before ``10.png``.
 
     Runs of digits count as numbers, everything else as text, folder by folder. Names that only differ in leading zeros
     follow each other, the one with more zeros first.
@@ -210,7 +219,7 @@ def natural_order(path: str | Path) -> tuple[object, ...]:
 
 
 def sha256_file(path: str | Path) -> str:
-    """The SHA-256 of a file's content in hex."""
+    """Return the SHA-256 of a file's content in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
 

@@ -1,4 +1,4 @@
-"""One run at a time per folder of results, whatever kind of run it is."""
+"""The lock of a folder of results: one run at a time."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ LOCK, OWNER = ".lock", ".owner"
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, key: str = "output_dir") -> Iterator[list[str]]:
-    """The folder, made if need be, is ours alone within the block; what a killed run began to write is removed.
+def lock_folder(folder: Path, key: str = "output_dir") -> Iterator[list[str]]:
+    """Lock a folder within the block; create it if necessary and remove unfinished files of a killed run.
 
-    ``key`` is what the user would change to write elsewhere. Yields notes, in plain lines. Raises GazenetError naming
-    the run that is at work there, OSError.
+    Args:
+        folder: the folder.
+        key: the config key or option that names it, for the error.
+
+    Yields lines for the user. Raises GazenetError naming the run that holds the lock, and OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Results are written from several threads, and the lock belongs to all of them.
+    # The lock is shared by all threads that write results.
     lock = FileLock(str(folder / LOCK), timeout=0, thread_local=False)
     notes: list[str] = []
     try:
         lock.acquire()
     except Timeout:
         raise GazenetError(
-            f"{folder}: another run is writing here ({_owner(folder)}); wait for it, or choose another {key}"
+            f"{folder}: another run is writing here ({_owner(folder)}); wait for it or choose another {key}"
         ) from None
     except NotImplementedError:
-        notes.append(f"{folder}: no locks on its file system; runs at the same time may disturb each other")
+        notes.append(f"{folder}: its file system has no locks; do not start two runs that write here")
     try:
         (folder / OWNER).write_text(f"process {os.getpid()} on {platform.node()} since {time.ctime()}", "utf-8")
         remove_unfinished(folder)
@@ -46,13 +49,12 @@ def claimed(folder: Path, key: str = "output_dir") -> Iterator[list[str]]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what a killed run began to write in a folder and never published."""
-    for left in folder.glob(".*.tmp*"):
-        left.unlink(missing_ok=True)
+    """Remove the temporary files of a killed run from a folder."""
+    for path in folder.glob(".*.tmp*"):
+        path.unlink(missing_ok=True)
 
 
 def _owner(folder: Path) -> str:
-    try:
-        return (folder / OWNER).read_text("utf-8").strip() or "it has not said its name"
-    except (OSError, ValueError):
-        return "it has not said its name"
+    with contextlib.suppress(OSError, ValueError):
+        return (folder / OWNER).read_text("utf-8").strip() or "unknown process"
+    return "unknown process"

@@ -1,4 +1,4 @@
-"""No output takes the place of what was read: compared before any work, by what files are and not by their names."""
+"""Protection of inputs: before any work, outputs are compared with the inputs, by file identity rather than name."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from gazenet.errors import UsageError
 from gazenet.redaction import printable_name
 
 TEMPORARY = ".*.tmp*"
-"""Names of unfinished files; a run removes those that it finds in its folder."""
+"""Pattern of unfinished files, which a run removes from its folder."""
 
 
 @dataclass(frozen=True)
 class OutputTarget:
-    """Where something will be written, and the option or key that says so.
+    """A path that will be written.
 
-    ``whole``: a folder of which everything may be replaced or removed. ``cleared``: a folder from which unfinished
-    files are removed.
+    Attributes:
+        path: the file or folder.
+        key: the option or config key that names it.
+        whole: whether it is a folder of which everything may be replaced or removed.
+        cleared: whether it is a folder from which unfinished files are removed.
     """
 
     path: Path
@@ -31,32 +34,37 @@ class OutputTarget:
 
 
 def refuse_overwriting(targets: Iterable[OutputTarget], inputs: Iterable[Path]) -> None:
-    """Raises UsageError where a target is one of the inputs, under whatever name, or holds one that would go.
+    """Raise UsageError where a target is an input, under any name, or contains one that would be replaced or removed.
 
-    Links count as what they lead to, and hard links as one file; so do names that differ in case on a disk that does
-    not tell them apart.
+    Symbolic links count as their targets and hard links as one file, as do names that differ in case on a file system
+    that ignores case.
     """
-    read = [path for path in dict.fromkeys(inputs) if os.path.lexists(path)]
-    if not read:
+    existing = [path for path in dict.fromkeys(inputs) if os.path.lexists(path)]
+    if not existing:
         return
-    themselves = {identity: path for path in read for identity in _identities(path)}
-    around = {identity: path for path in read for folder in _folders(path) for identity in _identities(folder)}
-    unfinished = [path for path in read if fnmatch.fnmatch(path.name, TEMPORARY)]
-    beside = {identity: path for path in unfinished for identity in _identities(Path(os.path.abspath(path)).parent)}
+    files = {identity: path for path in existing for identity in _identities(path)}
+    parents = {identity: path for path in existing for folder in _folders(path) for identity in _identities(folder)}
+    unfinished = [path for path in existing if fnmatch.fnmatch(path.name, TEMPORARY)]
+    cleared = {identity: path for path in unfinished for identity in _identities(Path(os.path.abspath(path)).parent)}
     for target in targets:
-        gone = [themselves, *([around] if target.whole else []), *([beside] if target.cleared else [])]
-        hit = next((found[one] for one in _identities(target.path) for found in gone if one in found), None)
-        if hit is not None:
+        affected = (cleared if target.cleared else {}) | (parents if target.whole else {}) | files
+        path = next((affected[identity] for identity in _identities(target.path) if identity in affected), None)
+        if path is not None:
             raise UsageError(
-                f"{target.key}: {printable_name(target.path)} would replace the input {printable_name(hit)}: "
+                f"{target.key}: {printable_name(target.path)} would replace the input {printable_name(path)}: "
                 "choose another place for the results, or move the input"
             )
 
 
 def named_files(values: Any, leave_out: Sequence[str] = ()) -> Iterator[Path]:
-    """The files that the texts of a config (as data) name and that exist; dotted keys are left out on demand."""
+    """Yield the existing files that the texts of a config name.
+
+    Args:
+        values: the config as data.
+        leave_out: dotted keys to skip, with all keys below them.
+    """
     for key, value in _texts(values, ""):
-        if not any(key == one or key.startswith(f"{one}.") for one in leave_out) and _is_file(value):
+        if not any(key == name or key.startswith(f"{name}.") for name in leave_out) and _is_file(value):
             yield Path(value).expanduser()
 
 
@@ -75,11 +83,11 @@ def _is_file(text: str) -> bool:
     try:
         return Path(text).expanduser().is_file()
     except (OSError, ValueError, RuntimeError):
-        return False  # no path at all
+        return False  # not a path
 
 
 def _identities(path: Path) -> Iterator[object]:
-    """What a path is: its place with all links followed, and where the disk says so, the file itself."""
+    """Yield what identifies a path: its place with all links followed, and device and inode where there are any."""
     yield os.path.realpath(path)
     try:
         status = os.stat(path)
@@ -90,6 +98,6 @@ def _identities(path: Path) -> Iterator[object]:
 
 
 def _folders(path: Path) -> Iterator[Path]:
-    """The folders that a path lies in, by its name and with links followed."""
+    """Yield the folders that contain a path, by its name and with links followed."""
     yield from Path(os.path.abspath(path)).parents
     yield from Path(os.path.realpath(path)).parents

@@ -1,14 +1,14 @@
-"""What may stand in a record or a message: no credentials, no bytes that are not text.
+"""Removal of credentials, and escaping of bytes that are not text, in records and messages.
 
-Whatever a run leaves for people to read or keep (``run.json``, ``live.json``, reports, tables, logs, error lines,
-names of folders made from inputs) passes :func:`recorded`; names go into lines through :func:`printable_name`.
+Everything that a run writes for people (``run.json``, ``live.json``, reports, tables, logs, error lines, names of
+folders made from inputs) passes :func:`redact`; names in lines pass :func:`printable_name`.
 
-Credentials: user info, query and fragment of a URL, and the values of keys and options that are called token,
-password, secret, API key or the like, become ``***``.
+Credentials: user info, query and fragment of a URL, and the values of keys and options named token, password, secret,
+API key or the like, become ``***``.
 
-Names: a byte that is not UTF-8 becomes a backslash, ``x`` and two hex digits (``bad\\xff.mp4``). Backslashes that
-stand in a name before what looks like such an escape are doubled, so that no two names are written alike:
-:func:`original` gives the name back.
+Names: a byte that is not UTF-8 becomes a backslash, ``x`` and two hex digits (``bad\\xff.mp4``). Backslashes in a name
+before what looks like such an escape are doubled, so that different names have different texts;
+:func:`unescape_name` is the inverse.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 HIDDEN = "***"
-"""What stands in the place of a credential."""
+"""Replacement of a credential."""
 ESCAPING = "gazenet.escaped"
-"""Name of an error handler for writing text in any encoding; nothing that is printed fails with it."""
+"""Name of a codec error handler with which text can be written in any encoding without an error."""
 
 _SCHEMES = "https?|wss?|s?ftps?|rtsps?|rtspu|rtmp(?:s|e|t|te|ts)?|rtp|srt|udp|tcp|tls|mms[ht]?|hls|rist|s3|gs|smb"
 _SLASHES = r"(?::/{1,3}|%3A(?:%2F){1,3})"
@@ -57,58 +57,61 @@ _LIKE_BYTE = re.compile(r"(\\+)(?=[\udc80-\udcff]|x[89a-f][0-9a-f])")
 _ESCAPED_BYTE = re.compile(r"(\\+)x([89a-f][0-9a-f])")
 
 
-def recorded(value: Any, config: bool = False) -> Any:
-    """JSON-like data or a text as it may be kept: credentials hidden, bytes that are not text escaped.
+def redact(value: Any, config: bool = False) -> Any:
+    """Return JSON-like data or a text with credentials hidden and bytes that are not text escaped.
 
-    Paths become texts as :func:`as_text` has them, tuples lists; numbers and what else JSON knows stay as they are.
-    With ``config`` every text is a name or a setting as well; without, it is a message, in which names are escaped
-    already.
+    Paths become texts as by :func:`as_text`, tuples become lists; numbers and other JSON values stay as they are.
+
+    Args:
+        value: the data.
+        config: whether texts are names or settings, which are escaped; else they are messages, in which names are
+            already escaped.
     """
     if isinstance(value, Mapping):
         return {
-            recorded(key, config): HIDDEN if _is_credential(key, inner) else recorded(inner, config)
+            redact(key, config): HIDDEN if _is_credential(key, inner) else redact(inner, config)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
         options = [None, *value]
-        return [HIDDEN if hides_next(options[k]) else recorded(inner, config) for k, inner in enumerate(value)]
+        return [HIDDEN if hides_next(options[k]) else redact(inner, config) for k, inner in enumerate(value)]
     if isinstance(value, Path):
         return as_text(_addresses_only(str(value)))
     if config and isinstance(value, str):
         return as_text(without_secrets(value))
-    return message(value) if isinstance(value, str) else value
+    return redact_text(value) if isinstance(value, str) else value
 
 
-def message(text: str) -> str:
-    """A text as it may be kept: as :func:`recorded`, for texts only."""
+def redact_text(text: str) -> str:
+    """Return a message with credentials hidden and bytes that are not text escaped."""
     return without_secrets(text).encode("utf-8", ESCAPING).decode("utf-8")
 
 
 def printable_name(name: str | Path) -> str:
-    """A name on one printable line: as :func:`as_text`, without credentials, control characters escaped as well."""
+    """Return a name as one printable line: as :func:`as_text`, without credentials, control characters escaped too."""
     text = as_text(_addresses_only(str(name)))
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def as_text(name: str | Path) -> str:
-    """A name as text that can be written as UTF-8; see the module for the escapes."""
+    """Return a name as text that can be written as UTF-8; the module describes the escapes."""
     text = _LIKE_BYTE.sub(r"\1\1", str(name))
-    text = _BYTE.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # what no name of a file can hold
+    text = _BYTE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # surrogates that no file name contains
 
 
-def original(text: str) -> str:
-    """The name that :func:`as_text` was given."""
+def unescape_name(text: str) -> str:
+    """Return the name whose :func:`as_text` is ``text``."""
 
-    def back(found: re.Match[str]) -> str:
-        slashes, byte = len(found[1]), found[2]
+    def unescape(match: re.Match[str]) -> str:
+        slashes, byte = len(match[1]), match[2]
         return "\\" * (slashes // 2) + (chr(0xDC00 + int(byte, 16)) if slashes % 2 else f"x{byte}")
 
-    return _ESCAPED_BYTE.sub(back, text)
+    return _ESCAPED_BYTE.sub(unescape, text)
 
 
 def without_secrets(text: str) -> str:
-    """A text without the credentials that stand in its URLs, options and assignments."""
+    """Return a text with the credentials in its URLs, options and assignments hidden."""
     text = _addresses_only(text)
     if "=" in text or ":" in text:
         text = _ASSIGNED.sub(rf"\g<key>{HIDDEN}", text)
@@ -117,17 +120,17 @@ def without_secrets(text: str) -> str:
 
 
 def is_secret(key: str) -> bool:
-    """Whether what is kept under a key is a credential, by its name."""
+    """Return whether the value of a key is a credential, by the name of the key."""
     return _KEY.fullmatch(_CAMEL.sub("_", key.strip())) is not None
 
 
 def hides_next(item: object) -> bool:
-    """Whether an item of a list is an option (``--token``) whose value follows."""
+    """Return whether an item of a list is an option such as ``--token``, whose value is the next item."""
     return isinstance(item, str) and item.startswith("-") and "=" not in item and is_secret(item.lstrip("-"))
 
 
 def _addresses_only(text: str) -> str:
-    """A text without the credentials in its URLs: all that a name of a file may lose."""
+    """Return a text with the credentials in its URLs hidden; nothing else in a file name is changed."""
     return _ADDRESS.sub(_without_credentials, text) if ":" in text or "%" in text else text
 
 
@@ -135,31 +138,31 @@ def _is_credential(key: object, value: object) -> bool:
     return isinstance(value, str) and value != "" and is_secret(str(key))
 
 
-def _without_credentials(found: re.Match[str]) -> str:
-    """``rtsp://user:password@host/path?token=1`` as ``rtsp://***@host/path?***``; what ends a sentence stays."""
-    tail = _TAIL.search(found["rest"])
+def _without_credentials(match: re.Match[str]) -> str:
+    """Turn ``rtsp://user:password@host/path?token=1`` to ``rtsp://***@host/path?***``; final punctuation stays."""
+    tail = _TAIL.search(match["rest"])
     sentence = tail[0] if tail else ""
-    rest = found["rest"].removesuffix(sentence)
-    encoded = "/" not in found["scheme"]
+    rest = match["rest"].removesuffix(sentence)
+    encoded = "/" not in match["scheme"]
     at, slash = ("%40", "%2[Ff]") if encoded or "@" not in rest else ("@", "/")
     place = re.split(r"[?#]" if at == "@" else _QUERY, rest, maxsplit=1)[0]
     authority = re.split(f"{slash}|/", place, maxsplit=1)[0]
     if at not in authority and at in rest and authority == place:
-        return found["scheme"] + HIDDEN + sentence  # a query, or a password with a question mark: nobody can tell
+        return match["scheme"] + HIDDEN + sentence  # a query, or a password with a question mark: ambiguous
     if at not in authority and at in place and re.search(r":(?!\d*$)", authority):
         authority = place  # a password with a slash
     if at in authority:
         rest = HIDDEN + rest[authority.rindex(at) :]
     query = _QUERY.search(rest)
-    return found["scheme"] + (f"{rest[: query.end()]}{HIDDEN}" if query else rest) + sentence
+    return match["scheme"] + (f"{rest[: query.end()]}{HIDDEN}" if query else rest) + sentence
 
 
 def _escaped_rest(error: UnicodeError) -> tuple[str, int]:
-    """The handler :data:`ESCAPING`: bytes as :func:`as_text` writes them, characters that are missing by number."""
+    """Handle :data:`ESCAPING`: escape bytes as :func:`as_text` does, and missing characters by their number."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    found = error.object[error.start : error.end]
-    return "".join(as_text(char) if _BYTE.match(char) else _escape(char) for char in found), error.end
+    text = error.object[error.start : error.end]
+    return "".join(as_text(char) if _BYTE.match(char) else _escape(char) for char in text), error.end
 
 
 def _escape(char: str) -> str:

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from voice import CONTROL, RATE, Speech, Voice, speak
 
-from gazenet.media.encode import VideoWriter
+from gazenet.media.encode import VideoWriter, X264Settings
 from gazenet.media.picture_file import read_image
 
 Image = NDArray[np.uint8]
@@ -85,7 +85,7 @@ def make_clip(output: Path, seconds: float = SECONDS) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.wav"
         write_sound(sound, speeches, seconds)
-        with VideoWriter(output, WIDTH, HEIGHT, Fraction(FPS), sound_from=sound, crf=20) as writer:
+        with VideoWriter(output, WIDTH, HEIGHT, Fraction(FPS), sound_from=sound, x264=X264Settings(crf=20)) as writer:
             for k in range(round(seconds * FPS)):
                 time = k / FPS
                 image = _push(backdrop, time)

@@ -15,7 +15,7 @@ from benchmarks.kill_subjects import Files, Subject, read
 OBEDIENT = """
 import os, signal, sys, time
 from pathlib import Path
-from gazenet.cli.command import Parser, execute
+from gazenet.cli.command import CommandParser, execute
 def work(args):
     out = Path("out")
     out.mkdir(exist_ok=True)
@@ -25,7 +25,7 @@ def work(args):
             (out / str(number)).write_text(str(number * number))
         print("done", number, flush=True)
     return 0
-sys.exit(execute(Parser("obedient", ""), work))
+sys.exit(execute(CommandParser("obedient", ""), work))
 """
 DEFIANT = {
     "forgets": ("number))\n", 'number))\n        else:\n            (out / str(number)).write_text("again")\n'),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazenet.npy import npy_of, open_npy, read_npy
+from gazenet.npy import open_npy, parse_npy, read_npy
 from tests.compiled import compiling_threads
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,9 +31,9 @@ ARRAYS = {
 def test_arrays_are_what_numpy_wrote(tmp_path: Path, name: str, version: tuple[int, int]) -> None:
     with (tmp_path / "a.npy").open("wb") as file:
         np.lib.format.write_array(file, ARRAYS[name], version=version)
-    for found in (open_npy(tmp_path / "a.npy"), read_npy(tmp_path / "a.npy")):
-        assert found.dtype == ARRAYS[name].dtype and found.shape == ARRAYS[name].shape
-        assert np.array_equal(found, ARRAYS[name])
+    for array in (open_npy(tmp_path / "a.npy"), read_npy(tmp_path / "a.npy")):
+        assert array.dtype == ARRAYS[name].dtype and array.shape == ARRAYS[name].shape
+        assert np.array_equal(array, ARRAYS[name])
     if ARRAYS[name].size:
         with pytest.raises(ValueError, match="read-only"):
             open_npy(tmp_path / "a.npy")[...] = 0
@@ -52,12 +52,15 @@ REFUSED = {
     "no length": (b"\x93NUMPY\x01\x00\x10", "header is damaged"),
     "half a header": (_text(GOOD)[:30], "header is damaged"),
     "code": (_text(b"{'descr': '|u1', 'fortran_order': False, 'shape': __import__('os').abort(), }"), "damaged"),
-    "repeated": (_text(b"{'descr': '|u1', 'descr': '|u1', 'shape': (4, 3), }") + bytes(12), "something else"),
+    "repeated": (
+        _text(b"{'descr': '|u1', 'descr': '|u1', 'shape': (4, 3), }") + bytes(12),
+        "does not hold an array of numbers",
+    ),
     "deep": (_text(b"(" * 5000), "damaged"),
-    "objects": (_text(GOOD.replace(b"|u1", b"|O")) + bytes(96), "something else than an array of numbers"),
+    "objects": (_text(GOOD.replace(b"|u1", b"|O")) + bytes(96), "does not hold an array of numbers"),
     "strange type": (_text(GOOD.replace(b"|u1", b"<f7")) + bytes(96), "unknown type"),
-    "cut": (_text(GOOD) + bytes(11), "cut short: 80 bytes instead of 81"),
-    "huge": (_text(GOOD.replace(b"(4, 3)", b"(4, 99999999999999999999)")) + bytes(12), "cut short"),
+    "cut": (_text(GOOD) + bytes(11), "truncated: 80 bytes instead of 81"),
+    "huge": (_text(GOOD.replace(b"(4, 3)", b"(4, 99999999999999999999)")) + bytes(12), "truncated"),
 }
 
 
@@ -72,7 +75,7 @@ def test_what_is_no_array_of_numbers_is_refused_in_plain_words(tmp_path: Path, c
 
 def test_a_pickled_array_is_refused_without_advice_to_trust_it(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="something else than an array of numbers") as caught:
+    with pytest.raises(ValueError, match="does not hold an array of numbers") as caught:
         open_npy(tmp_path / "a.npy")
     assert "allow_pickle" not in str(caught.value)
 
@@ -115,8 +118,8 @@ def test_nobody_else_reads_such_files_in_threads() -> None:
 def test_the_content_of_a_file_is_read_without_the_file(array: np.ndarray) -> None:
     content = io.BytesIO()
     np.save(content, array)
-    found = npy_of(content.getvalue())
-    assert found.dtype == array.dtype and found.shape == array.shape and np.array_equal(found, array)
+    parsed = parse_npy(content.getvalue())
+    assert parsed.dtype == array.dtype and parsed.shape == array.shape and np.array_equal(parsed, array)
     if array.size:
-        with pytest.raises(ValueError, match="cut short"):
-            npy_of(content.getvalue()[:-1])
+        with pytest.raises(ValueError, match="truncated"):
+            parse_npy(content.getvalue()[:-1])

@@ -77,5 +77,5 @@ def test_a_disk_that_does_not_tell_case_apart(here: Path, monkeypatch: pytest.Mo
 
 def test_files_that_a_config_names(here: Path) -> None:
     config = {"inputs": ["clip.mp4", "gone.mp4"], "deep": {"weights": "hard.mp4", "out": "link.mp4"}, "size": 3}
-    found = list(named_files({**config, "odd": "a\0b", "long": "x" * 5000}, leave_out=("deep.out",)))
-    assert found == [Path("clip.mp4"), Path("hard.mp4")]
+    named = list(named_files({**config, "odd": "a\0b", "long": "x" * 5000}, leave_out=("deep.out",)))
+    assert named == [Path("clip.mp4"), Path("hard.mp4")]

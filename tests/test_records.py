@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gazenet.redaction import ESCAPING, as_text, is_secret, original, printable_name, recorded
+from gazenet.redaction import ESCAPING, as_text, is_secret, printable_name, redact, unescape_name
 
 URLS = {
     "rtsp://user:pw@cam.example/live": "rtsp://***@cam.example/live",
@@ -37,11 +37,11 @@ URLS = {
 
 @pytest.mark.parametrize("url", URLS)
 def test_urls_lose_user_info_and_query(url: str) -> None:
-    assert recorded(url) == URLS[url]
+    assert redact(url) == URLS[url]
     if not url.startswith("file:"):  # a path has one slash after its scheme
-        assert recorded(Path(url)) == str(Path(URLS[url]))
-    assert recorded(f"error: {url}: lost; again") == f"error: {URLS[url]}: lost; again"
-    assert recorded({"inputs": [url, {"at": (url,)}]}) == {"inputs": [URLS[url], {"at": [URLS[url]]}]}
+        assert redact(Path(url)) == str(Path(URLS[url]))
+    assert redact(f"error: {url}: lost; again") == f"error: {URLS[url]}: lost; again"
+    assert redact({"inputs": [url, {"at": (url,)}]}) == {"inputs": [URLS[url], {"at": [URLS[url]]}]}
 
 
 TEXTS = {
@@ -61,7 +61,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_texts_lose_what_is_assigned_to_secret_keys(text: str) -> None:
-    assert recorded(text) == TEXTS[text]
+    assert redact(text) == TEXTS[text]
 
 
 SECRET = ["token", "api_key", "apiKey", "API-KEY", "rtsp_password", "passwd", "client_secret", "Authorization", "pwd"]
@@ -70,18 +70,18 @@ OTHER = ["tokenizer", "author", "keypoints", "key", "secretary", "monkey", "pass
 
 @pytest.mark.parametrize("key", SECRET)
 def test_values_of_secret_keys_are_hidden(key: str) -> None:
-    assert is_secret(key) and recorded({key: "abc", "deep": [{key: "abc"}]}) == {key: "***", "deep": [{key: "***"}]}
-    assert recorded({key: ""}) == {key: ""} and recorded({key: None}) == {key: None}
+    assert is_secret(key) and redact({key: "abc", "deep": [{key: "abc"}]}) == {key: "***", "deep": [{key: "***"}]}
+    assert redact({key: ""}) == {key: ""} and redact({key: None}) == {key: None}
 
 
 @pytest.mark.parametrize("key", OTHER)
 def test_other_keys_keep_their_values(key: str) -> None:
-    assert not is_secret(key) and recorded({key: "abc"}) == {key: "abc"}
+    assert not is_secret(key) and redact({key: "abc"}) == {key: "abc"}
 
 
 def test_numbers_stay_and_options_in_lists_are_known() -> None:
     data = {"tokens": 512, "a": [1, 2.5, True, None], "command": ["prog", "--token", "abc", "--size", "3"]}
-    assert recorded(data) == {**data, "command": ["prog", "--token", "***", "--size", "3"]}
+    assert redact(data) == {**data, "command": ["prog", "--token", "***", "--size", "3"]}
 
 
 NAMES = [b"bad\xff.mp4", b"bad\\xff.mp4", b"bad\\\\xff.mp4", b"bad\\\xff.mp4", b"a\\b.mp4"]
@@ -94,20 +94,20 @@ def test_names_are_escaped_so_that_none_is_taken_for_another() -> None:
     assert texts[0] == r"bad\xff.mp4" and texts[1] == r"bad\\xff.mp4" and texts[4] == r"a\b.mp4"
     assert len(set(texts)) == len(NAMES)
     for name, text in zip(NAMES, texts, strict=True):
-        assert os.fsencode(original(text)) == name
+        assert os.fsencode(unescape_name(text)) == name
         assert json.loads(json.dumps(text, ensure_ascii=False).encode("utf-8")) == text
-    assert as_text("\ud800") == r"\ud800" and recorded(Path(os.fsdecode(b"a/\xff"))) == r"a/\xff"
+    assert as_text("\ud800") == r"\ud800" and redact(Path(os.fsdecode(b"a/\xff"))) == r"a/\xff"
 
 
 def test_a_file_may_be_called_as_a_setting_is_written() -> None:
-    assert recorded(Path("token=1.mp4")) == "token=1.mp4" == printable_name(Path("token=1.mp4"))
+    assert redact(Path("token=1.mp4")) == "token=1.mp4" == printable_name(Path("token=1.mp4"))
 
 
 def test_messages_hold_names_that_are_escaped_already() -> None:
     line = f"{printable_name(os.fsdecode(NAMES[0]))}: not readable"
-    assert recorded({"reason": line}) == {"reason": r"bad\xff.mp4: not readable"}
-    assert recorded([os.fsdecode(NAMES[0]), "x"]) == [r"bad\xff.mp4", "x"]
-    assert recorded({"inputs": [r"bad\xff.mp4"]}, config=True) == {"inputs": [r"bad\\xff.mp4"]}
+    assert redact({"reason": line}) == {"reason": r"bad\xff.mp4: not readable"}
+    assert redact([os.fsdecode(NAMES[0]), "x"]) == [r"bad\xff.mp4", "x"]
+    assert redact({"inputs": [r"bad\xff.mp4"]}, config=True) == {"inputs": [r"bad\\xff.mp4"]}
 
 
 SHOWN = {"utf-8": r"ä\xff", "latin-1": r"ä\xff", "ascii": r"\u00e4\xff"}

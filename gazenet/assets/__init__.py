@@ -1,4 +1,4 @@
-"""Published weights: what there is, fetching it, and the verified local file of each."""
+"""Published weights and data: the catalogue, downloads, and the verified local file of each asset."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Read one named file out of a package archive, within limits and without unpacking anything else.
+"""Read one named file from a package archive, within limits and without unpacking anything else.
 
-Nothing is written under a name that an archive chose: the bytes are read into memory, so a hostile path, link or
-device inside an archive has no effect.
+The bytes are read into memory and nothing is written under a name from the archive, so a hostile path, link or device
+inside an archive has no effect.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MAX_MEMBERS = 50_000
 
 
 def read_member(archive: Path, member: str, nested: str | None = None) -> bytes:
-    """The bytes of ``member`` of a zip (wheel) or tar archive; with ``nested``, of that file of the zip in it.
+    """Return the bytes of ``member`` of a zip (wheel) or tar archive, or of the file ``nested`` if it is a zip itself.
 
-    Raises GazenetError when the archive is no archive, the member is absent or anything is beyond the limits.
+    Raises GazenetError where the file is not an archive, the member is absent or a limit is exceeded.
     """
     try:
         with archive.open("rb") as file:
@@ -48,7 +48,7 @@ def _read_tar(file: IO[bytes], member: str) -> bytes:
             if info.name == member and info.isreg():
                 _check(member, info.size, count)
                 content = archive.extractfile(info)
-                assert content is not None  # isreg() was asked
+                assert content is not None  # it is a regular file
                 return _bounded(content, member)
     raise KeyError(f"there is no file {member} in it")
 

@@ -1,4 +1,4 @@
-"""The asset folder: which files are there and verified."""
+"""The asset folder: where assets are kept, and which of them are present and verified."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ INSTEAD = {
     "gaze_following/": "the embedded extractor gaze_following",
     "sound_localization/": "the embedded extractor active_speaker",
 }
-"""What takes the place of published weights: beginning of an id, and what needs no published download."""
+"""Alternatives to published weights, by the beginning of an asset id: embedded parts that need no such download."""
 
 
 def asset_dir() -> Path:
-    """``$GAZENET_ASSETS``, else ``share/gazenet/assets`` of this Python environment."""
-    chosen = os.environ.get("GAZENET_ASSETS")
-    return Path(chosen).expanduser() if chosen else Path(sys.prefix) / "share" / "gazenet" / "assets"
+    """Return ``$GAZENET_ASSETS``, else ``share/gazenet/assets`` of this Python environment."""
+    folder = os.environ.get("GAZENET_ASSETS")
+    return Path(folder).expanduser() if folder else Path(sys.prefix) / "share" / "gazenet" / "assets"
 
 
 @functools.cache
 def installed_catalogue() -> Catalogue:
-    """The catalogue that came with the package, read once."""
+    """Return the catalogue of the package; it is read once."""
     return load_catalogue()
 
 
 def asset_path(asset_id: str) -> Path:
-    """The verified local file of an asset of the installed catalogue; a folder for published checkpoints.
+    """Return the verified local file of an asset of the installed catalogue, or the folder of a published checkpoint.
 
-    Hashes are checked the first time; a record beside the file or folder then stands for that check until sizes or
-    modification times change. A checkpoint is looked for in the working directory's ``gazenet/models/`` too, where the
-    published layout has it. Raises UsageError (with the command that helps) when it is missing or damaged.
+    Hashes are checked once; a record beside the file or folder then replaces the check until sizes or modification
+    times change. Checkpoints are also looked up in the working directory's ``gazenet/models/``, their place in the
+    published layout. Raises UsageError, with the command that fetches the asset, where it is missing or damaged.
     """
     asset = installed_catalogue().get(asset_id)
     if isinstance(asset, UnpublishedAsset):
@@ -58,7 +58,7 @@ def asset_path(asset_id: str) -> Path:
 
 
 def remedy(asset: Asset) -> str:
-    """The command that fetches an asset, and what does without it."""
+    """Return the command that fetches an asset, and the embedded alternative where there is one."""
     instead = next((text for start, text in INSTEAD.items() if asset.id.startswith(start)), "")
     return f"run: gasp_download_manager --{asset.role}s {asset.id}" + (
         f"; or without it: {instead}" if instead else ""
@@ -66,23 +66,27 @@ def remedy(asset: Asset) -> str:
 
 
 def asset_digest(asset_id: str) -> str:
-    """SHA-256 that stands for the content of an asset; from the record of a folder, without reading its files again.
+    """Return a SHA-256 that identifies the content of an asset.
 
-    Raises UsageError as :func:`asset_path` does.
+    The digest of a folder comes from its record, without reading the files again. Raises UsageError as
+    :func:`asset_path` does.
     """
     path = asset_path(asset_id)
     if path.is_file():
         return sha256_file(path)
     lock = read_lock(path)
     if lock is not None and lock.complete:
-        told = {name: kept.sha256 for name, kept in lock.kept.items()}
+        hashes = {name: file.sha256 for name, file in lock.kept.items()}
     else:  # a folder that cannot be written to
-        told = {str(file.relative_to(path)): sha256_file(file) for file in path.rglob("*") if file.is_file()}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        hashes = {str(file.relative_to(path)): sha256_file(file) for file in path.rglob("*") if file.is_file()}
+    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
 def local_path(asset: Asset, folder: Path | None = None) -> Path:
-    """Where an asset is kept, whether or not it is there; without ``folder``, the first usual place that has it."""
+    """Return the path of an asset, present or not.
+
+    Without ``folder``, published checkpoints in the working directory are used where the asset folder lacks them.
+    """
     if folder is not None:
         return folder / asset.file_name
     if not isinstance(asset, PublishedAsset):
@@ -94,7 +98,7 @@ def local_path(asset: Asset, folder: Path | None = None) -> Path:
 
 
 def is_verified(asset: Asset, path: Path) -> bool:
-    """Whether ``path`` is the published file or folder: by its record, else by sizes and hashes (then recorded)."""
+    """Return whether ``path`` is the published file or folder: by its record, else by sizes and hashes."""
     if isinstance(asset, PublishedAsset):
         return is_complete(asset, path)
     return isinstance(asset, RegistryPackage) and _is_verified_file(asset, path)
@@ -112,13 +116,13 @@ def _is_verified_file(asset: RegistryPackage, path: Path) -> bool:
         return True
     if sha256_file(path) != asset.sha256:
         return False
-    with contextlib.suppress(OSError, GazenetError):  # A read-only folder is hashed every time, and works.
+    with contextlib.suppress(OSError, GazenetError):  # files in a read-only folder are hashed every time
         write_json(_stamp(path), facts)
     return True
 
 
 def state(asset: Asset, path: Path) -> str:
-    """``present``, ``damaged``, ``begun``, ``missing`` or ``not published``."""
+    """Return ``present``, ``damaged``, ``begun``, ``missing`` or ``not published``."""
     if isinstance(asset, UnpublishedAsset):
         return "not published"
     if is_verified(asset, path):

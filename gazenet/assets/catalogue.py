@@ -1,4 +1,4 @@
-"""The catalogue of weights and data: where each file comes from, how large it is, its hash and its licence."""
+"""The catalogue of weights and data: address, size, hash and licence of every file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from gazenet.config.strict_json import parse
 from gazenet.errors import UsageError
 
 ANY_DEPTH = "<...>"
-_SHOWN = 12
+_LISTED = 12
+"""Names that an error lists; of more it names the groups only."""
 
 
 class CatalogueFile(ConfigModel):
-    """One catalogue file; its name (without .json) selects all its assets on the command line."""
+    """A catalogue file; its name (without .json) selects all its assets on the command line."""
 
     summary: str = ""
     assets: tuple[Annotated[Asset, Field(discriminator="kind")], ...]
@@ -35,7 +36,7 @@ class CatalogueFile(ConfigModel):
 
 
 class Catalogue:
-    """All known assets by id, and the groups (catalogue files) they come in. Case does not count in names."""
+    """All assets by id, and their groups (catalogue files). Names are not case-sensitive."""
 
     def __init__(self, files: dict[str, CatalogueFile]) -> None:
         self.groups = {name: [asset.id for asset in file.assets] for name, file in files.items()}
@@ -56,33 +57,38 @@ class Catalogue:
         return iter(self._assets.values())
 
     def get(self, asset_id: str) -> Asset:
-        """The asset of an id or alias. Raises UsageError naming the nearest one."""
-        found = self._names.get(asset_id.lower())
-        if found is None:
+        """Return the asset of an id or alias. Raises UsageError naming the nearest one."""
+        name = self._names.get(asset_id.lower())
+        if name is None:
             raise UsageError(f"asset {asset_id}: not in the catalogue{suggest(asset_id.lower(), self._names)}")
-        return self._assets[found]
+        return self._assets[name]
 
     def select(self, names: Sequence[str], role: Role) -> list[Asset]:
-        """The assets of a role that ``names`` mean: ids, group names, or ids with ``<...>`` for any depth below.
+        """Return the assets of a role that ``names`` match, each once and in order.
 
-        Each once, in order. Raises UsageError for a name that means nothing.
+        Args:
+            names: ids, aliases, group names, or ids with ``<...>`` for any number of path parts.
+            role: "model" or "dataset".
+
+        Raises UsageError for a name without a match.
         """
-        chosen: dict[str, Asset] = {}
-        offered = {asset.id: asset for asset in self if asset.role == role}
+        selection: dict[str, Asset] = {}
+        candidates = {asset.id: asset for asset in self if asset.role == role}
         for name in names:
-            found = [key for key in self._matches(name) if key in offered]
-            if not found:
-                raise UsageError(f"--{role}s {name}: unknown{self._hint(name, offered, role)}")
-            chosen.update((key, offered[key]) for key in found)
-        return list(chosen.values())
+            matches = [key for key in self._matches(name) if key in candidates]
+            if not matches:
+                raise UsageError(f"--{role}s {name}: unknown{self._hint(name, candidates, role)}")
+            selection.update((key, candidates[key]) for key in matches)
+        return list(selection.values())
 
-    def _hint(self, name: str, offered: Mapping[str, Asset], role: Role) -> str:
-        if not offered:
+    def _hint(self, name: str, candidates: Mapping[str, Asset], role: Role) -> str:
+        if not candidates:
             return f": the catalogue holds no {role}s"
-        groups = [group for group, ids in self.groups.items() if any(key in offered for key in ids)]
-        words = [*groups, *(alias for asset in offered.values() for alias in (asset.id, *asset.aliases))]
-        shown = ", ".join(words) if len(words) <= _SHOWN else f"{', '.join(groups)} and {len(offered)} ids (--list)"
-        return f"{suggest(name, words)}; known: {shown}"
+        groups = [group for group, ids in self.groups.items() if any(key in candidates for key in ids)]
+        words = [*groups, *(alias for asset in candidates.values() for alias in (asset.id, *asset.aliases))]
+        listed = len(words) <= _LISTED
+        names = ", ".join(words) if listed else f"{', '.join(groups)} and {len(candidates)} ids (--list)"
+        return f"{suggest(name, words)}; known: {names}"
 
     def _matches(self, name: str) -> list[str]:
         if name in self.groups:
@@ -92,17 +98,17 @@ class Catalogue:
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
-    """The installed catalogue, or the one in ``path``. Raises UsageError for a broken file."""
+    """Load the installed catalogue, or the one in ``path``. Raises UsageError for a broken file."""
     if path is not None:
         return Catalogue({path.stem: validate(CatalogueFile, read_file(path), str(path))})
     files = {}
     for item in sorted(resources.files("gazenet_configs").joinpath("assets").iterdir(), key=lambda item: item.name):
         if item.name.endswith(".json"):
-            files[item.name[:-5]] = _installed(item.name, item.read_text(encoding="utf-8"))
+            files[item.name[:-5]] = _parse_installed(item.name, item.read_text(encoding="utf-8"))
     return Catalogue(files)
 
 
-def _installed(name: str, text: str) -> CatalogueFile:
+def _parse_installed(name: str, text: str) -> CatalogueFile:
     data: dict[str, Any] = parse(text, f"catalogue {name}")
     data.pop("$schema", None)
     return validate(CatalogueFile, data, f"catalogue {name}")

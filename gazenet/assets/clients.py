@@ -1,4 +1,4 @@
-"""The ordinary clients of package registries: they know the indexes, proxies and certificates of this machine."""
+"""Clients of package registries (pip, npm), which use the indexes, proxies and certificates of this machine."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TIMEOUT_SECONDS = 1800
 
 
 def download_package(registry: str, package: str, version: str, folder: Path) -> Path:
-    """Put the archive of a package into the empty ``folder`` and return its path.
+    """Download the archive of a package into the empty ``folder`` and return its path.
 
-    Nothing is installed, no code of the package runs and no dependency is followed. Raises GazenetError in one line
-    when the client is missing or the package cannot be had.
+    Nothing is installed, no code of the package runs and dependencies are not fetched. Raises GazenetError where the
+    client is missing or the package cannot be fetched.
     """
     command = _pip(package, version, folder) if registry == "pypi" else _npm(package, version)
     _run(command, folder, f"{package} {version}")
@@ -53,16 +53,18 @@ def _run(command: Sequence[str], folder: Path, what: str) -> None:
             command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        raise GazenetError(f"{what}: no end after {TIMEOUT_SECONDS} s: check the network and run again") from None
+        raise GazenetError(
+            f"{what}: not finished after {TIMEOUT_SECONDS} s: check the network and run again"
+        ) from None
     except OSError as error:
-        raise GazenetError(f"{what}: {command[0]} cannot be started: {error.strerror}") from None
+        raise GazenetError(f"{what}: cannot start {command[0]}: {error.strerror}") from None
     if done.returncode != 0:
         reason = _reason(done.stderr) or f"exit code {done.returncode}"
-        raise GazenetError(f"{what}: cannot be fetched ({reason}): check the network and the package index, run again")
+        raise GazenetError(f"{what}: cannot fetch ({reason}): check the network and the package index, and run again")
 
 
 def _reason(stderr: str) -> str:
-    """The most telling line of a client's complaints, without its prefix."""
+    """Return the most informative line of a client's error output, without its prefix."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     for mark in ("No space left", "FetchError", "notarget No match", "ERROR: No matching", "ERROR:", "npm error"):
         for line in lines:

@@ -1,4 +1,4 @@
-"""A full disk: told before work where that can be known, and in one line with what is needed where it cannot."""
+"""Full disks: detected before the work where sizes are known, else reported in one line with the missing bytes."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DiskFull(GazenetError):
-    """The disk is full. What was fetched stays; with room the same command continues."""
+    """The disk is full. Downloaded data is kept; the same command continues once there is space."""
 
     def __init__(self, folder: Path, needed: int | None, what: str = "") -> None:
-        more = "" if needed is None else f"{needed} bytes more are needed, "
+        missing = "" if needed is None else f"{needed} more bytes are needed, "
         free = shutil.disk_usage(existing(folder)).free
         super().__init__(
-            f"{folder}: disk full{what and f' ({what})'}: {more}{free} are free; what came is kept: make room and run "
-            "again to continue"
+            f"{folder}: disk full{what and f' ({what})'}: {missing}{free} are free; downloaded data is kept: free "
+            "some space and run again to continue"
         )
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error says that the disk, or what this user may have of it, is full."""
+    """Return whether an error means that the disk or the user's quota is full."""
     return isinstance(error, OSError) and error.errno in _FULL
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """Return the folder, or its nearest parent that exists."""
     return folder if folder.exists() else existing(folder.parent)
 
 
 def reserve(folder: Path, needed: int, what: str = "") -> None:
-    """Raises NoRoom where a folder's disk has no room for so many bytes."""
+    """Raise DiskFull where the disk of a folder has fewer than ``needed`` free bytes."""
     if needed > shutil.disk_usage(existing(folder)).free:
         raise DiskFull(folder, needed, what)
 
 
 @contextmanager
-def naming_full_disk(folder: Path, needed: int | None = None, what: str = "") -> Iterator[None]:
-    """Turns the OSError of a full disk within the block into NoRoom."""
+def translate_full_disk(folder: Path, needed: int | None = None, what: str = "") -> Iterator[None]:
+    """Turn the OSError of a full disk within the block into DiskFull."""
     try:
         yield
     except OSError as error:

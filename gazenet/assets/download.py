@@ -1,6 +1,6 @@
-"""Fetch a file from addresses: resumed where it stopped, tried again with growing pauses, mirrors in order.
+"""Download a file from a list of addresses: resumed where it stopped, retried with growing pauses, mirrors in order.
 
-A part is continued only when it is certain that its rest belongs to it: the server's validator (ETag, date) is the
+A partial file is continued only where the rest certainly belongs to it: the server's validator (ETag, date) is the
 same, or the hash of the whole file is known.
 """
 
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from gazenet.assets.disk_space import naming_full_disk, reserve
+from gazenet.assets.disk_space import reserve, translate_full_disk
 from gazenet.assets.http import (
     SNIFF_BYTES,
     AddressRefused,
     ConnectionLost,
-    HttpAnswer,
+    HttpResponse,
     StalePart,
-    ask,
     looks_like_page,
+    request_file,
 )
 from gazenet.errors import GazenetError
 from gazenet.files import write_all, write_json
@@ -34,24 +34,26 @@ _BLOCK = 1 << 18
 
 
 class ProgressMeter(Protocol):
-    """Is told how far a download is."""
+    """A callback that receives the progress of a download."""
 
-    def __call__(self, done: int, total: int | None) -> None: ...
+    def __call__(self, done: int, total: int | None) -> None:
+        """Receive the bytes downloaded so far and the total, where it is known."""
+        ...
 
 
-def unmetered(done: int, total: int | None) -> None:
-    """A meter that shows nothing."""
+def ignore_progress(done: int, total: int | None) -> None:
+    """Show nothing."""
 
 
 @dataclass(frozen=True)
 class ExpectedFile:
-    """What is known of a file before it is fetched.
+    """Facts about a file before it is fetched.
 
     Attributes:
         size: bytes, or None.
-        hashed: whether its SHA-256 is known, so that no wrong content can pass.
-        self_checking: whether a cut file would be noticed when it is used (archives).
-        check: raises GazenetError for a complete file that is not the wanted one.
+        hashed: whether its SHA-256 is known, so that wrong content is always detected.
+        self_checking: whether a truncated file is detected when it is used (archives).
+        check: raises GazenetError for a complete file with the wrong content.
     """
 
     size: int | None = None
@@ -64,13 +66,19 @@ def download(
     addresses: Sequence[str],
     part: Path,
     wanted: ExpectedFile,
-    meter: ProgressMeter = unmetered,
+    meter: ProgressMeter = ignore_progress,
     stop: threading.Event | None = None,
 ) -> str:
-    """Bring ``part`` to the complete, checked file and return the address that gave it.
+    """Download the rest of ``part``, check the file and return the address that served it.
 
-    Raises GazenetError, after the last address, with the reason of each; what has come so far is kept for the next
-    run. ``stop``: ends the download as soon as it is set.
+    Args:
+        addresses: tried in order.
+        part: the partial file; it is kept for the next run where all addresses fail.
+        wanted: size and checks of the file.
+        meter: receives the progress.
+        stop: ends the download as soon as it is set.
+
+    Raises GazenetError after the last address, with the reason of each failure.
     """
     stop = stop or threading.Event()
     reasons = []
@@ -94,13 +102,13 @@ def download(
 
 
 def discard(part: Path) -> None:
-    """Remove a part and what is known of it."""
+    """Remove a partial file and its state."""
     part.unlink(missing_ok=True)
     _state_file(part).unlink(missing_ok=True)
 
 
 def _persist(address: str, part: Path, wanted: ExpectedFile, meter: ProgressMeter, stop: threading.Event) -> None:
-    """Ask again until the file is complete; a pause grows while nothing new comes."""
+    """Request the file again until it is complete, with pauses that grow while no bytes arrive."""
     failed, reached = 0, _size(part)
     while True:
         if stop.is_set():
@@ -121,10 +129,10 @@ def _attempt(address: str, part: Path, wanted: ExpectedFile, meter: ProgressMete
     if have and have == (wanted.size or state.get("total")):
         return
     try:
-        with ask(address, have, str(state.get("validator", ""))) as answer:
-            if answer.start and answer.validator != state.get("validator", answer.validator):
+        with request_file(address, have, str(state.get("validator", ""))) as response:
+            if response.start and response.validator != state.get("validator", response.validator):
                 raise StalePart("the file has changed on the server")
-            _receive(answer, address, part, wanted, meter, stop)
+            _receive(response, address, part, wanted, meter, stop)
     except StalePart as error:
         discard(part)
         if have:
@@ -133,7 +141,7 @@ def _attempt(address: str, part: Path, wanted: ExpectedFile, meter: ProgressMete
 
 
 def _resumable(address: str, part: Path, wanted: ExpectedFile) -> tuple[int, dict[str, Any]]:
-    """Bytes of the part that may be continued from an address, and what is known of them; else it is discarded."""
+    """Return the bytes that can be continued from an address, with their state; discard a part that cannot be."""
     have, state = _size(part), _read_state(part)
     same = state.get("address_sha256") == _digest(address)
     certain = wanted.hashed or (state.get("validator") and same)
@@ -145,26 +153,26 @@ def _resumable(address: str, part: Path, wanted: ExpectedFile) -> tuple[int, dic
 
 
 def _receive(
-    answer: HttpAnswer, address: str, part: Path, wanted: ExpectedFile, meter: ProgressMeter, stop: threading.Event
+    response: HttpResponse, address: str, part: Path, wanted: ExpectedFile, meter: ProgressMeter, stop: threading.Event
 ) -> None:
-    total = answer.total if answer.total is not None else wanted.size
+    total = response.total if response.total is not None else wanted.size
     if wanted.size is not None and total != wanted.size:
-        raise AddressRefused(f"offers {total} bytes, the catalogue says {wanted.size}: not the published file")
-    if total is None and not answer.bounded and not (wanted.hashed or wanted.self_checking):
-        raise AddressRefused("does not tell how long the file is, so that a broken connection could not be noticed")
+        raise AddressRefused(f"offers {total} bytes, the catalogue has {wanted.size}: not the published file")
+    if total is None and not response.bounded and not (wanted.hashed or wanted.self_checking):
+        raise AddressRefused("does not send the length of the file, so a broken connection could not be detected")
     if total is not None:
-        reserve(part.parent, total - answer.start, part.stem)
-    state = {"address_sha256": _digest(address), "validator": answer.validator, "total": total}
+        reserve(part.parent, total - response.start, part.stem)
+    state = {"address_sha256": _digest(address), "validator": response.validator, "total": total}
     write_json(_state_file(part), state)
-    done = answer.start
-    with part.open("r+b" if answer.start else "wb", buffering=0) as file:
-        file.seek(answer.start)
-        while block := answer.body.read(_BLOCK):
+    done = response.start
+    with part.open("r+b" if response.start else "wb", buffering=0) as file:
+        file.seek(response.start)
+        while block := response.body.read(_BLOCK):
             if done == 0 and looks_like_page(block[:SNIFF_BYTES]):
-                raise AddressRefused("answers with a web page instead of the file")
+                raise AddressRefused("sends a web page instead of the file")
             if total is not None and done + len(block) > total:
                 raise AddressRefused(f"sends more than {total} bytes: not the published file")
-            with naming_full_disk(part.parent, None if total is None else total - done, part.stem):
+            with translate_full_disk(part.parent, None if total is None else total - done, part.stem):
                 write_all(file.fileno(), block)
             done += len(block)
             meter(done, total)
@@ -181,7 +189,7 @@ def _size(part: Path) -> int:
 
 
 def _digest(address: str) -> str:
-    """Stands for an address in what is kept: tells two apart, also by their query, and gives no credential away."""
+    """Return a hash that identifies an address in stored state without revealing its credentials."""
     return hashlib.sha256(address.encode("utf-8", "surrogateescape")).hexdigest()
 
 

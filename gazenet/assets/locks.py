@@ -1,7 +1,7 @@
-"""What was fetched and is kept, recorded beside the folder of an asset: ``<folder>.lock.json``.
+"""The record of an asset's files, ``<folder>.lock.json`` beside its folder.
 
-A hash that nobody published is recorded the first time a file is seen. From then on another file under the same name
-is refused, and a kept file that changes counts as damaged.
+Where no hash was published, the hash of the first download is recorded. From then on another file under the same name
+is refused, and an installed file that changes counts as damaged.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gazenet.files import sha256_file, write_text
 from gazenet.redaction import without_secrets
 
 CHECKPOINTS = (".pt", ".pth", ".pth.tar", ".ckpt")
-"""What names of PyTorch checkpoints end in."""
+"""Endings of PyTorch checkpoints."""
 
 
 class FetchedFile(ConfigModel):
-    """A fetched file: what it was and where it came from."""
+    """Hash, size in bytes and address of a fetched file."""
 
     sha256: str
     size: int
@@ -34,7 +34,7 @@ class FetchedFile(ConfigModel):
 
 
 class KeptFile(ConfigModel):
-    """A file in place; ``mtime_ns`` saves hashing it again until it changes."""
+    """Hash, size in bytes and modification time of an installed file; it is hashed again only when these change."""
 
     sha256: str
     size: int
@@ -42,9 +42,14 @@ class KeptFile(ConfigModel):
 
 
 class AssetLock(ConfigModel):
-    """The record of one asset. ``kept`` is filled for weights; of data sets the results are looked for.
+    """The record of one asset.
 
-    ``unpacked``: every file has proved to be what it should be, so that its hash counts from then on.
+    Attributes:
+        id: the asset.
+        files: fetched files by name.
+        kept: installed files by name; for weights only, of data sets only the existence of results is checked.
+        complete: whether all results are in place.
+        unpacked: whether all steps succeeded, so that recorded hashes are binding.
     """
 
     id: str
@@ -55,12 +60,12 @@ class AssetLock(ConfigModel):
 
 
 def lock_path(folder: Path) -> Path:
-    """Where the record of an asset's folder is."""
+    """Return the path of the record of an asset's folder."""
     return folder.with_name(folder.name + ".lock.json")
 
 
 def read_lock(folder: Path) -> AssetLock | None:
-    """The record of a folder; None where there is none that can be read."""
+    """Read the record of a folder; None without a readable one."""
     try:
         return AssetLock.model_validate_json(lock_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError):
@@ -73,31 +78,31 @@ def write_lock(folder: Path, lock: AssetLock) -> None:
 
 
 def examine(path: Path, file: PublishedFile, folder: Path, address: str = "") -> FetchedFile:
-    """What a fetched file is. Raises GazenetError when it is not the published one, as far as that is known."""
+    """Return hash and size of a fetched file. Raises GazenetError where it cannot be the published file."""
     with path.open("rb") as opened:
         if looks_like_page(opened.read(SNIFF_BYTES)):
             raise GazenetError(f"{file.save_as}: is a web page instead of the file")
-    seen = FetchedFile(sha256=sha256_file(path), size=path.stat().st_size, address=without_secrets(address))
-    if (file.size or seen.size) != seen.size or (file.sha256 or seen.sha256) != seen.sha256:
+    fetched = FetchedFile(sha256=sha256_file(path), size=path.stat().st_size, address=without_secrets(address))
+    if (file.size or fetched.size) != fetched.size or (file.sha256 or fetched.sha256) != fetched.sha256:
         raise GazenetError(
-            f"not the published file: {seen.size} bytes, sha256 {seen.sha256[:16]}..., the catalogue says "
-            f"{file.size or 'any number of'} bytes, {(file.sha256 or 'unknown')[:16]}...; nothing was kept"
+            f"not the published file: {fetched.size} bytes, sha256 {fetched.sha256[:16]}..., the catalogue has "
+            f"{file.size or 'any number of'} bytes, {(file.sha256 or 'unknown')[:16]}...; the file was discarded"
         )
     lock = read_lock(folder)
-    proved = lock is not None and (lock.complete or lock.unpacked)
-    known = lock.files.get(file.save_as) if lock and proved and not file.sha256 else None
-    if known is not None and known.sha256 != seen.sha256:
+    binding = lock is not None and (lock.complete or lock.unpacked)
+    recorded = lock.files.get(file.save_as) if lock and binding and not file.sha256 else None
+    if recorded is not None and recorded.sha256 != fetched.sha256:
         raise GazenetError(
-            f"{file.save_as}: is another file than the one first seen (sha256 {known.sha256[:16]}...): if its authors "
+            f"{file.save_as}: differs from the first download (sha256 {recorded.sha256[:16]}...): if its authors "
             f"replaced it, delete {lock_path(folder)} and run again"
         )
     if not file.sha256:
-        _check_form(path, file.save_as)
-    return seen
+        _check_format(path, file.save_as)
+    return fetched
 
 
-def _check_form(path: Path, name: str) -> None:
-    """Raises GazenetError for a file that cannot be what its name says, as far as that shows without reading it."""
+def _check_format(path: Path, name: str) -> None:
+    """Raise GazenetError for a file whose first bytes contradict its name."""
     _check_zip(path, name)
     if name.endswith(CHECKPOINTS):
         other = other_format(path)
@@ -106,7 +111,7 @@ def _check_form(path: Path, name: str) -> None:
 
 
 def _check_zip(path: Path, name: str) -> None:
-    """A checkpoint or archive in zip form knows its own end and checksums."""
+    """Raise GazenetError for a checkpoint or archive in zip format that is truncated or has a wrong checksum."""
     with path.open("rb") as opened:
         if opened.read(4) != b"PK\x03\x04":
             return
@@ -120,36 +125,33 @@ def _check_zip(path: Path, name: str) -> None:
 
 
 def kept_files(folder: Path, names: Iterable[str]) -> dict[str, KeptFile]:
-    """Records of files below a folder."""
-    found = {}
+    """Return the records of files below a folder."""
+    records = {}
     for name in names:
         status = (folder / name).stat()
         digest = sha256_file(folder / name)
-        found[name] = KeptFile(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
-    return found
+        records[name] = KeptFile(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
+    return records
 
 
 def absent_results(asset: PublishedAsset, folder: Path) -> list[str]:
-    """Patterns of the asset's results that find nothing in a folder."""
+    """Return the patterns of the asset's results that match nothing in a folder."""
     return [pattern for pattern in asset.result if next(folder.glob(pattern), None) is None]
 
 
 def is_complete(asset: PublishedAsset, folder: Path) -> bool:
-    """Whether an asset is in place and unchanged; files that were put there by hand are examined and recorded."""
+    """Return whether an asset is in place and unchanged; files copied there by hand are verified and recorded."""
     if not folder.is_dir() or absent_results(asset, folder):
         return False
     lock = read_lock(folder)
     if lock is None:
         return _adopt(asset, folder)
-    if not lock.complete:  # The last run ended before everything was in place.
+    if not lock.complete:  # the last run ended before everything was in place
         return False
-    if any(file.sha256 and seen.sha256 != file.sha256 for file, seen in _known(asset, lock)):
+    recorded = [(file, lock.files[file.save_as]) for file in asset.files if file.save_as in lock.files]
+    if any(file.sha256 and fetched.sha256 != file.sha256 for file, fetched in recorded):
         return False
     return all(_unchanged(folder / name, kept) for name, kept in lock.kept.items())
-
-
-def _known(asset: PublishedAsset, lock: AssetLock) -> list[tuple[PublishedFile, FetchedFile]]:
-    return [(file, lock.files[file.save_as]) for file in asset.files if file.save_as in lock.files]
 
 
 def _unchanged(path: Path, kept: KeptFile) -> bool:
@@ -163,19 +165,19 @@ def _unchanged(path: Path, kept: KeptFile) -> bool:
 
 
 def _adopt(asset: PublishedAsset, folder: Path) -> bool:
-    """Take what a person or the published scripts put in place; nothing where any of it is not right."""
+    """Record files that a person or the published scripts put in place; return False where any is wrong."""
     plain = [file for file in asset.files if file.save_as not in asset.archives]
     try:
-        seen = {file.save_as: examine(folder / file.save_as, file, folder) for file in plain}
+        fetched = {file.save_as: examine(folder / file.save_as, file, folder) for file in plain}
     except (OSError, GazenetError):
         return False
-    with contextlib.suppress(OSError):  # A read-only folder is examined every time, and works.
-        write_lock(folder, completed(asset, folder, seen))
+    with contextlib.suppress(OSError):  # files in a read-only folder are verified every time
+        write_lock(folder, completed(asset, folder, fetched))
     return True
 
 
 def completed(asset: PublishedAsset, folder: Path, files: dict[str, FetchedFile]) -> AssetLock:
-    """The record of an asset that is in place; of weights, every file that the results name is hashed."""
+    """Return the record of an asset in place, with the hashes of all result files of weights."""
     names = {path.relative_to(folder).as_posix() for pattern in asset.result for path in folder.glob(pattern)}
     plain = sorted(name for name in names if (folder / name).is_file()) if asset.role == "model" else []
     return AssetLock(id=asset.id, files=files, kept=kept_files(folder, plain), complete=True, unpacked=True)

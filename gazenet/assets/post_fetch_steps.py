@@ -1,4 +1,4 @@
-"""What may be done with fetched files before they are in place: a closed vocabulary, run inside a private folder."""
+"""Steps between download and installation, run inside a private folder: extract, move, rename, delete, convert."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 3600
 def _inside(value: str) -> str:
     path = PurePosixPath(value)
     if not value or path.is_absolute() or ".." in path.parts or "\\" in value or "\0" in value:
-        raise ValueError("a path below the asset's folder, with '/' between its parts and without '..'")
+        raise ValueError("must be a path below the asset's folder, with '/' between its parts and without '..'")
     return value
 
 
@@ -29,19 +29,19 @@ Pattern = Annotated[str, AfterValidator(_inside), Field(description="Path or pat
 
 
 class ExtractStep(ConfigModel):
-    """Unpack an archive (tar, zip, 7z): a fetched file by name, or what a pattern finds among extracted files."""
+    """Unpack an archive (tar, zip, 7z): a fetched file by name, or extracted files by a pattern."""
 
     step: Literal["extract"]
     archive: Pattern
     into: Inside = Field(".", description="Folder; {stem} stands for the archive's name without its ending.")
-    only: Inside | None = Field(None, description="Take what is below this folder of the archive alone.")
+    only: Inside | None = Field(None, description="Take only files below this folder of the archive.")
     strip: int = Field(0, ge=0, description="Leading parts of every name to drop.")
-    limit_gb: float = Field(8, gt=0, description="More unpacked bytes are refused.")
-    limit_files: int = Field(10_000, gt=0, description="More members are refused.")
+    limit_gb: float = Field(8, gt=0, description="Largest unpacked size in gigabytes.")
+    limit_files: int = Field(10_000, gt=0, description="Largest number of members.")
 
 
 class MoveStep(ConfigModel):
-    """Move what a pattern finds into a folder, which is made."""
+    """Move the files of a pattern into a folder, which is created."""
 
     step: Literal["move"]
     what: Pattern
@@ -49,7 +49,7 @@ class MoveStep(ConfigModel):
 
 
 class RenameStep(ConfigModel):
-    """Replace the first occurrence of a text in the names that a pattern finds."""
+    """Replace the first occurrence of a text in the names of the files of a pattern."""
 
     step: Literal["rename"]
     what: Pattern
@@ -58,20 +58,20 @@ class RenameStep(ConfigModel):
 
 
 class DeleteStep(ConfigModel):
-    """Delete what a pattern finds."""
+    """Delete the files of a pattern."""
 
     step: Literal["delete"]
     what: Pattern
 
 
 class ConvertStep(ConfigModel):
-    """Convert media with ffmpeg; the originals stay."""
+    """Convert media files with ffmpeg; the originals are kept."""
 
     step: Literal["convert"]
     what: Pattern
     into: Inside
     ending: Literal[".mp4", ".wav"]
-    optional: bool = Field(False, description="Without ffmpeg it is left out, and said so.")
+    optional: bool = Field(False, description="Skip the step, with a message, where ffmpeg is missing.")
 
 
 Step = Annotated[ExtractStep | MoveStep | RenameStep | DeleteStep | ConvertStep, Field(discriminator="step")]
@@ -79,31 +79,31 @@ Say = Callable[[str], None]
 
 
 def run_steps(steps: Sequence[Step], downloads: Path, tree: Path, say: Say) -> None:
-    """Run steps in ``tree``; archives that were fetched lie in ``downloads``. Raises GazenetError and OSError."""
+    """Run steps in ``tree``; fetched archives are in ``downloads``. Raises GazenetError and OSError."""
     for step in steps:
         if isinstance(step, ExtractStep):
             _extract(step, downloads, tree)
         elif isinstance(step, MoveStep):
-            _move(_found(tree, step.what), tree / step.into)
+            _move(_glob(tree, step.what), tree / step.into)
         elif isinstance(step, RenameStep):
-            _rename(_found(tree, step.what), step)
+            _rename(_glob(tree, step.what), step)
         elif isinstance(step, DeleteStep):
-            _delete(_found(tree, step.what))
+            _delete(_glob(tree, step.what))
         else:
-            _convert(_found(tree, step.what), tree / step.into, step, say)
+            _convert(_glob(tree, step.what), tree / step.into, step, say)
 
 
-def _found(tree: Path, pattern: str) -> list[Path]:
+def _glob(tree: Path, pattern: str) -> list[Path]:
     paths = sorted(tree.glob(pattern))
     if not paths:
-        raise UnusableArchive(f"nothing is called {pattern} in what was fetched: the publication has changed")
+        raise UnusableArchive(f"no fetched file matches {pattern}: the publication has changed")
     return paths
 
 
 def _extract(step: ExtractStep, downloads: Path, tree: Path) -> None:
     fetched = downloads / step.archive
     limits = ArchiveLimits(round(step.limit_gb * 1e9), step.limit_files)
-    for archive in [fetched] if fetched.is_file() else _found(tree, step.archive):
+    for archive in [fetched] if fetched.is_file() else _glob(tree, step.archive):
         base = tree if fetched.is_file() else archive.parent
         stem = archive.name.partition(".")[0] if archive.name.endswith((".tar.gz", ".tar.xz")) else archive.stem
         unpack(archive, base / step.into.replace("{stem}", stem), MemberSelection(step.only, step.strip), limits)
@@ -116,14 +116,14 @@ def _move(paths: Sequence[Path], folder: Path) -> None:
             continue
         target = folder / path.name
         if target.exists():
-            raise UnusableArchive(f"{path.name}: is there twice: the publication has changed")
+            raise UnusableArchive(f"{path.name}: exists twice: the publication has changed")
         path.rename(target)
 
 
 def _rename(paths: Sequence[Path], step: RenameStep) -> None:
     for path in paths:
         if path.name.startswith(step.new) and step.new.startswith(step.old):
-            continue  # It has the new name: the archive may have been mended.
+            continue  # a newer archive may have the right name already
         path.rename(path.with_name(path.name.replace(step.old, step.new, 1)))
 
 
@@ -137,7 +137,7 @@ def _convert(paths: Sequence[Path], folder: Path, step: ConvertStep, say: Say) -
     if program is None:
         if not step.optional:
             raise GazenetError("ffmpeg is missing: install it (apt-get install ffmpeg) and run again to continue")
-        say(f"left out: {folder.name}/*{step.ending} (needs ffmpeg; not read by this project)")
+        say(f"skipped: {folder.name}/*{step.ending} (needs ffmpeg; not read by this project)")
         return
     folder.mkdir(parents=True, exist_ok=True)
     for path in paths:
@@ -146,7 +146,7 @@ def _convert(paths: Sequence[Path], folder: Path, step: ConvertStep, say: Say) -
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
         except subprocess.TimeoutExpired:
-            raise GazenetError(f"{path.name}: ffmpeg has not ended after {TIMEOUT_SECONDS} s") from None
+            raise GazenetError(f"{path.name}: ffmpeg did not finish within {TIMEOUT_SECONDS} s") from None
         if done.returncode != 0:
             reason = " ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}"
-            raise GazenetError(f"{path.name}: cannot be converted to {step.ending}: {reason}")
+            raise GazenetError(f"{path.name}: cannot convert to {step.ending}: {reason}")

@@ -1,4 +1,4 @@
-"""Progress of several downloads: bars on a terminal, plain lines elsewhere."""
+"""Displays of the progress of downloads: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,35 +6,38 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gazenet.assets.download import ProgressMeter, unmetered
+from gazenet.assets.download import ProgressMeter, ignore_progress
 from gazenet.redaction import without_secrets
 
 
 class QuietDisplay:
-    """Says nothing."""
+    """A display that shows nothing."""
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """Show nothing."""
 
     def meter(self, name: str) -> ProgressMeter:
-        return unmetered
+        """Return a meter that shows nothing."""
+        return ignore_progress
 
 
 class LineDisplay:
-    """Plain lines, one per event."""
+    """A display of plain lines, one per event."""
 
     def __init__(self, say: Callable[[str], None] = print) -> None:
         self._say = say
 
     def say(self, text: str) -> None:
+        """Print a line without credentials."""
         self._say(without_secrets(text))
 
     def meter(self, name: str) -> ProgressMeter:
-        return unmetered
+        """Return a meter that shows nothing."""
+        return ignore_progress
 
 
 class _Bars:
-    """One bar per file, lines above them."""
+    """A display of one bar per file, with lines above the bars."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -44,9 +47,11 @@ class _Bars:
         self.progress = Progress(*columns, transient=True)
 
     def say(self, text: str) -> None:
+        """Print a line without credentials above the bars."""
         self.progress.console.print(without_secrets(text), markup=False, highlight=False, soft_wrap=True)
 
     def meter(self, name: str) -> ProgressMeter:
+        """Return the meter that moves the bar of a file."""
         task = self.progress.add_task(name.replace("[", "\\["), total=None)
 
         def update(done: int, total: int | None) -> None:
@@ -57,7 +62,7 @@ class _Bars:
 
 @contextmanager
 def display() -> Iterator[_Bars | LineDisplay]:
-    """Bars where standard output is a terminal."""
+    """Yield bars where standard output is a terminal, else plain lines."""
     if not sys.stdout.isatty():
         yield LineDisplay()
         return

@@ -1,26 +1,34 @@
-"""7z archives, through py7zr (the extra ``sevenzip``): names and sizes are checked before anything is unpacked."""
+"""Unpacking of 7z archives with py7zr (the extra ``sevenzip``), after a check of all names and sizes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Protocol
 
-from gazenet.assets.disk_space import naming_full_disk
+from gazenet.assets.disk_space import translate_full_disk
 from gazenet.errors import GazenetError
 
 
 class MemberCheck(Protocol):
-    """What checks members; it raises GazenetError."""
+    """Checks of the members of an archive that is unpacked into ``folder``; they raise GazenetError."""
 
     folder: Path
 
-    def announce(self, total: int, members: int) -> None: ...
-    def checked(self, name: str, kind: str) -> str | None: ...
-    def refusal(self, why: str) -> GazenetError: ...
+    def check_totals(self, total: int, members: int) -> None:
+        """Check the declared number of unpacked bytes and of members."""
+        ...
+
+    def target_of(self, name: str, kind: str) -> str | None:
+        """Check a member and return its place below the folder; None for one that is not selected."""
+        ...
+
+    def refusal(self, why: str) -> GazenetError:
+        """Return the error that names the archive."""
+        ...
 
 
-def unpack_7z(archive: Path, gate: MemberCheck) -> None:
-    """Unpack a whole 7z archive into the gate's folder. Raises GazenetError."""
+def unpack_7z(archive: Path, check: MemberCheck) -> None:
+    """Unpack a whole 7z archive into the folder of ``check``. Raises GazenetError."""
     try:
         import py7zr  # type: ignore[import-not-found]
     except ImportError:
@@ -29,21 +37,23 @@ def unpack_7z(archive: Path, gate: MemberCheck) -> None:
     try:
         with py7zr.SevenZipFile(archive, "r") as opened:
             members = opened.list()
-            gate.announce(sum(member.uncompressed for member in members if member.is_file), len(members))
+            check.check_totals(sum(member.uncompressed for member in members if member.is_file), len(members))
             for member in members:
                 kind = "file" if member.is_file else "folder" if member.is_directory else "link or device"
-                if gate.checked(member.filename, kind) != member.filename.rstrip("/"):
-                    raise gate.refusal("7z archives are unpacked whole: leave 'only' and 'strip' out of the catalogue")
-            with naming_full_disk(gate.folder, None, archive.name):
-                opened.extractall(gate.folder)
+                if check.target_of(member.filename, kind) != member.filename.rstrip("/"):
+                    raise check.refusal(
+                        "7z archives are unpacked as a whole: remove 'only' and 'strip' from the catalogue"
+                    )
+            with translate_full_disk(check.folder, None, archive.name):
+                opened.extractall(check.folder)
     except (py7zr.exceptions.ArchiveError, EOFError, ValueError) as error:
-        raise gate.refusal(f"damaged archive: {str(error) or type(error).__name__}") from None
-    _only_plain(gate, members={member.filename: member.uncompressed for member in members if member.is_file})
+        raise check.refusal(f"damaged archive: {str(error) or type(error).__name__}") from None
+    _verify_files(check, members={member.filename: member.uncompressed for member in members if member.is_file})
 
 
-def _only_plain(gate: MemberCheck, members: dict[str, int]) -> None:
-    """What was unpacked is what was announced: plain files of the sizes told."""
+def _verify_files(check: MemberCheck, members: dict[str, int]) -> None:
+    """Check that every unpacked member is a plain file of the declared size."""
     for name, size in members.items():
-        path = gate.folder / name
+        path = check.folder / name
         if path.is_symlink() or not path.is_file() or path.stat().st_size != size:
-            raise gate.refusal(f"member {name!r} is not the {size} bytes that were announced")
+            raise check.refusal(f"member {name!r} does not have the declared {size} bytes")

@@ -1,6 +1,6 @@
-"""Unpack whole archives into a private folder: no path leads out of it, no links, no devices, bounded in all ways.
+"""Unpacking of whole archives into a private folder, without paths out of it, links or devices, and within limits.
 
-Names are refused rather than repaired: an archive that tries to leave its folder is not the published one.
+Bad names are refused rather than repaired: an archive that tries to leave its folder is not the published one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from gazenet.assets.disk_space import naming_full_disk, reserve
+from gazenet.assets.disk_space import reserve, translate_full_disk
 from gazenet.errors import GazenetError
 from gazenet.files import write_all
 
@@ -34,12 +34,12 @@ _DAMAGE = (
 
 
 class UnusableArchive(GazenetError):
-    """An archive is damaged, hostile or beyond the limits: it is not the published one, however often it is tried."""
+    """An archive is damaged, hostile or beyond the limits, so it is not the published one; retrying does not help."""
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """The most that an archive may hold: bytes unpacked, members."""
+    """Limits of an archive: unpacked bytes and number of members."""
 
     total_bytes: int
     members: int
@@ -47,13 +47,13 @@ class ArchiveLimits:
 
 @dataclass(frozen=True)
 class MemberSelection:
-    """Members to take (those below ``only``) and how many leading parts of their names to drop."""
+    """A selection of members: those below ``only``, with ``strip`` leading parts of their names removed."""
 
     only: str | None = None
     strip: int = 0
 
     def target(self, name: str) -> str | None:
-        """Where a member goes, relative to the target folder; None for one that is not taken."""
+        """Return the place of a member relative to the target folder; None for one that is not selected."""
         path = PurePosixPath(name)
         if self.only is not None and not path.is_relative_to(self.only):
             return None
@@ -65,16 +65,16 @@ class MemberSelection:
 class _Member:
     name: str
     size: int
-    kind: str  # "file", "folder", or what else it is, in words
+    kind: str  # "file", "folder" or "link or device"
     handle: Any
 
 
 def unpack(archive: Path, folder: Path, selection: MemberSelection, limits: ArchiveLimits) -> None:
-    """Unpack a tar (any compression), zip or 7z archive into ``folder``, which is made.
+    """Unpack a tar (any compression), zip or 7z archive into ``folder``, which is created.
 
-    Raises Unusable naming the archive and the member for anything hostile, damaged or beyond the limits, NoRoom and
-    other GazenetErrors for what this machine lacks; what was written until then stays in ``folder``, which must
-    therefore be a private one.
+    Raises UnusableArchive, naming archive and member, for anything hostile, damaged or beyond the limits, DiskFull and
+    other GazenetErrors for what this machine lacks. Members written before the error stay in ``folder``, which must
+    therefore be private.
     """
     try:
         _unpack(archive, folder, selection, limits)
@@ -89,7 +89,7 @@ def _unpack(archive: Path, folder: Path, selection: MemberSelection, limits: Arc
     writer = _Writer(archive.name, folder, selection, limits)
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
-            writer.announce(sum(info.file_size for info in opened.infolist()), len(opened.infolist()))
+            writer.check_totals(sum(info.file_size for info in opened.infolist()), len(opened.infolist()))
             for member in _zip_members(opened):
                 writer.take(member, lambda handle: opened.open(handle))
     elif tarfile.is_tarfile(archive):
@@ -126,7 +126,7 @@ def _tar_members(opened: tarfile.TarFile) -> Iterator[_Member]:
 
 
 def _check_end(opened: tarfile.TarFile) -> None:
-    """Raises ReadError where a tar was cut between two members: tarfile takes that for its end."""
+    """Raise ReadError where a tar was truncated between two members: tarfile takes that for its end."""
     assert opened.fileobj is not None  # it is open
     opened.fileobj.seek(opened.offset)
     if len(opened.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
@@ -134,7 +134,7 @@ def _check_end(opened: tarfile.TarFile) -> None:
 
 
 class _Writer:
-    """Writes members below a folder and keeps count."""
+    """A writer of members below a folder that checks names and counts bytes."""
 
     def __init__(self, archive: str, folder: Path, selection: MemberSelection, limits: ArchiveLimits) -> None:
         self.archive, self.folder, self.limits = archive, folder, limits
@@ -142,12 +142,12 @@ class _Writer:
         self._bytes, self._members = 0, 0
         self._names: set[str] = set()
 
-    def announce(self, total: int, members: int) -> None:
-        """Check what an archive says of itself. Raises GazenetError."""
-        self._within(total, members)
+    def check_totals(self, total: int, members: int) -> None:
+        """Check the declared number of unpacked bytes and of members, and the free space. Raises GazenetError."""
+        self._check_limits(total, members)
         reserve(self.folder, total, f"{self.archive}, unpacked")
 
-    def _within(self, total: int, members: int) -> None:
+    def _check_limits(self, total: int, members: int) -> None:
         if total > self.limits.total_bytes:
             raise self.refusal(f"{total} bytes unpacked, the limit is {self.limits.total_bytes}")
         if members > self.limits.members:
@@ -156,8 +156,8 @@ class _Writer:
     def take(self, member: _Member, opener: Any) -> None:
         """Write one member, if it is selected."""
         self._members += 1
-        self._within(self._bytes + (member.size if member.kind == "file" else 0), self._members)
-        name = self.checked(member.name, member.kind)
+        self._check_limits(self._bytes + (member.size if member.kind == "file" else 0), self._members)
+        name = self.target_of(member.name, member.kind)
         if name is None:
             return
         path = self.folder / name
@@ -168,8 +168,8 @@ class _Writer:
         with opener(member.handle) as content, path.open("xb", buffering=0) as file:
             self._copy(content, file, member)
 
-    def checked(self, name: str, kind: str) -> str | None:
-        """Where a member goes; None for one that is not selected. Raises GazenetError for a hostile one."""
+    def target_of(self, name: str, kind: str) -> str | None:
+        """Return the place of a member; None for one that is not selected. Raises GazenetError for a hostile one."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or any(letter in name for letter in "\\\0") or name[1:2] == ":":
             raise self.refusal(f"member {name!r} leads out of its folder")
@@ -180,21 +180,23 @@ class _Writer:
             raise self.refusal(f"member {name!r} is a {kind}")
         if kind == "file":
             if target in self._names:
-                raise self.refusal(f"member {name!r} is there twice")
+                raise self.refusal(f"member {name!r} exists twice")
             self._names.add(target)
         return target
 
     def refusal(self, why: str) -> UnusableArchive:
-        """The error that names this archive."""
+        """Return the error that names this archive."""
         return UnusableArchive(f"{self.archive}: {why}")
 
     def _copy(self, content: IO[bytes], file: IO[bytes], member: _Member) -> None:
         written = 0
         while block := content.read(_BLOCK):
             written += len(block)
-            if self._bytes + written > self.limits.total_bytes:  # The declared size may lie.
+            if self._bytes + written > self.limits.total_bytes:  # the declared size may be wrong
                 raise self.refusal(f"more than {self.limits.total_bytes} bytes unpacked")
-            with naming_full_disk(self.folder, member.size - written + len(block), f"{self.archive}: {member.name}"):
+            with translate_full_disk(
+                self.folder, member.size - written + len(block), f"{self.archive}: {member.name}"
+            ):
                 write_all(file.fileno(), block)
         if written != member.size:
             raise self.refusal(f"member {member.name!r} has {written} bytes instead of {member.size}")

@@ -1,4 +1,4 @@
-"""Lay out a working directory as the published release does: its folders, split tables, pages and configs."""
+"""Creation of a working directory in the layout of the release: folders, split tables, pages and configs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:  # where it is depends on the version of Python
 
 FOLDERS = ("datasets/processed", "gazenet/models", "logs/metrics", "temp")
 TABLES = PurePosixPath("datasets/processed")
-"""Where the release has its split tables; the package has them beside the pages of the data sets."""
+"""Folder of the split tables in the release; in the package they are beside the pages of the data sets."""
 
 
-def lay_out(folder: Path) -> list[Path]:
-    """Make the folders; write split tables, data set pages and configs where they are absent.
+def create_working_directory(folder: Path) -> list[Path]:
+    """Create the folders, and write split tables, data set pages and configs where they are absent.
 
-    A file that is there is never changed; those that differ from the installed ones are returned. Raises OSError.
+    Existing files are never changed; those that differ from the installed ones are returned. Raises OSError.
     """
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -39,19 +39,19 @@ def lay_out(folder: Path) -> list[Path]:
 
 
 def config_path(kind: Kind, name: str) -> PurePosixPath:
-    """The place of a config in a working directory."""
+    """Return the path of a config, relative to a working directory."""
     return PurePosixPath("gazenet/configs") / f"{kind}_configs" / f"{name}.json"
 
 
 def config_text(kind: Kind, name: str) -> str:
-    """An installed or published config, complete with all defaults. Raises UsageError for a broken one."""
+    """Return an installed or published config as JSON with all defaults. Raises UsageError for a broken one."""
     recipe = kind == "train" and recipe_of(name) != INTEGRATOR
     config = load_recipe(name)[1] if recipe else load_config(kind, name)
     return config.model_dump_json(indent=2) + "\n"
 
 
 def all_configs() -> list[tuple[Kind, str]]:
-    """Every installed config and every published one."""
+    """Return kind and name of every installed and every published config."""
     return [(kind, name) for kind in get_args(Kind) for name in config_names(kind) + published_names(kind)]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-_usual = sys.excepthook
+_default_hook = sys.excepthook
 
 
-def _without_interrupts(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show what nobody caught, unless it is an interrupt: while a command imports, Ctrl-C is no fault to report."""
+def _report_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Report an uncaught exception, unless it is an interrupt: Ctrl-C while a command imports is not a fault."""
     if not issubclass(kind, KeyboardInterrupt):
-        _usual(kind, error, trace)
+        _default_hook(kind, error, trace)
 
 
-sys.excepthook = _without_interrupts
+sys.excepthook = _report_uncaught

@@ -15,23 +15,25 @@ EXAMPLES = """  gasp_bench pipeline --input my.mp4
 
 
 def build_parser() -> CommandParser:
-    """The command's options."""
+    """Return the parser of the command's options."""
     parser = CommandParser("gasp_bench", "Measure the pipeline on this machine.", EXAMPLES)
-    parser.add_argument("what", nargs="?", choices=["pipeline"], default="pipeline", help="what is measured")
+    parser.add_argument("what", nargs="?", choices=["pipeline"], default="pipeline", help="what to measure")
     parser.add_argument("--input", type=Path, help="a clip with people in it (default: demo/social_clip.mp4)")
-    parser.add_argument("--frames", type=int, default=200, help="frames of the short run; the long one has four times")
+    parser.add_argument(
+        "--frames", type=int, default=200, help="frames of the short run; the long run has four times as many"
+    )
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE", help="config changes")
     parser.add_argument("--output", type=Path, help="also write the numbers as JSON")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures and prints. UsageError without a clip."""
+    """Measure and print. Raises UsageError without a clip."""
     from gazenet.errors import UsageError
 
     clip = args.input or Path("demo/social_clip.mp4")
     if not clip.exists():
-        raise UsageError(f"{clip}: no such clip; name one with --input, or make the demo clip with 'make demo'")
+        raise UsageError(f"{clip}: no such clip: name one with --input, or make the demo clip with 'make demo'")
     if args.frames < 1:
         raise UsageError("--frames must be at least 1")
     if args.output:
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run the command and return its exit code."""
     return execute(build_parser(), run, argv)
 
 

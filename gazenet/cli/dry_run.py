@@ -10,7 +10,7 @@ from gazenet.cli.command import FAILED, OK, USAGE
 from gazenet.config.inference import InferConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.inference.sizes import map_size
-from gazenet.media.decode import counted
+from gazenet.media.decode import probe_and_count
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import IMAGE_SUFFIXES
 
@@ -98,7 +98,7 @@ def describe_input(path: Path, config: InferConfig, name: str) -> str:
 
 def _info(path: Path) -> VideoInfo:
     if not path.is_dir() and path.suffix.lower() not in IMAGE_SUFFIXES:
-        return counted(path)
+        return probe_and_count(path)
     from gazenet.inference.inputs.sources import open_frames
 
     return open_frames(path).info

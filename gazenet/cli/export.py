@@ -1,4 +1,4 @@
-"""``gasp_export``: the network of an extractor or integrator as an ONNX file, a TensorRT engine or a Python file."""
+"""``gasp_export``: write the network of an extractor or integrator as ONNX, TensorRT engine or Python file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Write a network as one file, after running it in onnxruntime and comparing it with PyTorch.
 
-NAME is an installed extractor or integrator, or the weight file of an integrator. Nothing is left behind when the
-file cannot be made or run. Inputs and outputs are float32 whatever the precision; fp16 halves weights and most values
-inside and keeps in float32 what would overflow.
+NAME is an installed extractor or integrator, or the weight file of an integrator. No file is left behind when it
+cannot be written or run. Inputs and outputs are float32 at any precision; fp16 stores weights and most inner values in
+half precision and keeps values that would overflow in float32.
 
---format standalone writes a folder: one Python file with the network and all it needs of gazenet, which is not needed
-to run it, and the weights beside it.
+--format standalone writes a folder with one Python file, which holds the network and runs without gazenet, and the
+weights beside it.
 
 exit codes: 0 done; 1 failed; 2 the request is wrong or something is missing"""
 
@@ -40,26 +40,29 @@ EXAMPLES = """  gasp_export --list
 
 STANDALONE = "standalone"
 SUFFIX = {"onnx": ".onnx", "tensorrt": ".engine", STANDALONE: ""}
-"""Of what is written, by format."""
+"""Ending of the written file, by format."""
 INTEGRATORS = "gazenet.integrators"
 DYNAMIC = (1, 2, 8)
-"""Smallest, usual and largest batch of an engine whose batch is dynamic."""
+"""Smallest, usual and largest batch of an engine with a dynamic batch."""
 
 
 def build_parser() -> CommandParser:
-    """The options of ``gasp_export``."""
+    """Return the parser of the options."""
     parser = CommandParser("gasp_export", DESCRIPTION, EXAMPLES)
     parser.add_argument("name", metavar="NAME", nargs="?", help="extractor, integrator, or an integrator's file")
-    parser.add_argument("--format", choices=list(SUFFIX), default="onnx", help="what is written (default: onnx)")
+    parser.add_argument("--format", choices=list(SUFFIX), default="onnx", help="default: onnx")
     parser.add_argument(
-        "--precision", choices=["fp32", "fp16"], default="fp32", help="of weights and values inside (default: fp32)"
+        "--precision",
+        choices=["fp32", "fp16"],
+        default="fp32",
+        help="precision of weights and inner values (default: fp32)",
     )
     parser.add_argument("--size", metavar="HxW", type=size, help="height and width of the input")
     parser.add_argument("--batch", metavar="N|dynamic", type=batch, default=0, help="default: dynamic")
     parser.add_argument(
         "--output", metavar="FILE", type=Path, help="default: NAME.onnx, NAME.engine or the folder NAME"
     )
-    parser.add_argument("--weights", metavar="FILE", help="a checkpoint of your own")
+    parser.add_argument("--weights", metavar="FILE", help="a checkpoint to use instead of the installed weights")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], type=parameter, help="a parameter of the extractor"
     )
@@ -69,24 +72,24 @@ def build_parser() -> CommandParser:
 
 
 def size(text: str) -> tuple[int, int]:
-    """(height, width) of ``224x384``."""
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not found:
+    """Parse ``224x384`` to (height, width)."""
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 224x384")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def batch(text: str) -> int:
-    """A whole number, 0 for ``dynamic``."""
+    """Parse a batch size from 1, or ``dynamic`` to 0."""
     if text == "dynamic":
         return 0
     if not re.fullmatch(r"[1-9]\d*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 1 nor dynamic")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a positive number nor dynamic")
     return int(text)
 
 
 def parameter(text: str) -> tuple[str, object]:
-    """Name and value of ``mode=published``; the value is JSON, or the text itself where it is none."""
+    """Parse ``mode=published`` to name and value; the value is JSON, else the text itself."""
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as mode=published")
@@ -97,9 +100,9 @@ def parameter(text: str) -> tuple[str, object]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the command line asks. Raises UsageError and GazenetError."""
+    """Run the command with parsed arguments and return its exit code. Raises UsageError and GazenetError."""
     if args.list:
-        return list_known()
+        return list_networks()
     if not args.name:
         raise UsageError("name an extractor or integrator (gasp_export --list shows them)")
     if args.format == STANDALONE:
@@ -122,37 +125,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_output(args: argparse.Namespace, target: Path) -> None:
-    """Raise UsageError where what is written would replace a file that is read."""
+    """Raise UsageError where an output would replace a file that is read."""
     inputs = named_files({"name": args.name, "weights": args.weights, "set": dict(args.set)})
     targets = [target, target.with_name(target.name + ".data")]
-    refuse_overwriting([OutputTarget(one, "--output") for one in targets], inputs)
+    refuse_overwriting([OutputTarget(path, "--output") for path in targets], inputs)
 
 
 def write_file_and_weights(args: argparse.Namespace) -> int:
-    """An extractor as a Python file with its weights beside it. Raises UsageError for options of networks in files."""
+    """Write an extractor as a Python file with weights beside it. Raises UsageError for options of other formats."""
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.python_file import write_standalone
     from gazenet.fusion.integrator_spec import IntegratorSpec
 
-    given = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
-    strange = [option for option, value in given.items() if value]
-    if strange:
-        raise UsageError(f"--{strange[0]}: is for onnx and tensorrt; --format standalone has no such thing")
+    options = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
+    unsupported = [option for option, value in options.items() if value]
+    if unsupported:
+        raise UsageError(f"--{unsupported[0]}: only for onnx and tensorrt: leave it out with --format standalone")
     if args.name in discover(INTEGRATORS, IntegratorSpec).found:
-        raise UsageError(f"{args.name}: is an integrator; --format standalone writes extractors")
+        raise UsageError(f"{args.name}: is an integrator; --format standalone writes only extractors")
     for path in write_standalone(args.name, parameters_of(args), args.output or Path(args.name), asset_path):
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return OK
 
 
 def parameters_of(args: argparse.Namespace) -> dict[str, object]:
-    """What the command line says of an extractor's parameters."""
+    """Return the parameters of the extractor that the command line names."""
     return dict(args.set) | ({"weights": args.weights} if args.weights else {})
 
 
 def find_subject(args: argparse.Namespace) -> ExportSubject:
-    """The network that is meant. Raises UsageError for unknown names and what does not fit the network."""
+    """Return the network to export. Raises UsageError for unknown names and options that do not fit the network."""
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.export_subject import extractor_subject, integrator_subject
@@ -161,30 +164,30 @@ def find_subject(args: argparse.Namespace) -> ExportSubject:
 
     if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).found:
         if args.set:
-            raise UsageError(f"--set {args.set[0][0]}: only extractors have parameters, and {args.name} is none")
+            raise UsageError(f"--set {args.set[0][0]}: only extractors have parameters; {args.name} is an integrator")
         return integrator_subject(args.name, args.size, args.weights or "", asset_path)
     if args.name not in discover().found and Path(args.name).exists():
         raise UsageError(
-            f"{args.name}: is no file of an integrator ({', '.join(SUFFIXES)}); name one, or an installed network "
+            f"{args.name}: is not an integrator's file ({', '.join(SUFFIXES)}): name one, or an installed network "
             "(gasp_export --list)"
         )
     return extractor_subject(args.name, parameters_of(args), asset_path, args.size)
 
 
 def show(report: ExportReport) -> None:
-    """Print what was written and the table of errors."""
+    """Print the written file and the table of errors."""
     print(f"{report.path}: opset {report.opset}, {report.nodes} nodes, {report.size / 1e6:.1f} MB")
     rows = [("output", "shape", "largest error", "relative", "mean error")]
-    for one in report.differences:
-        shape = "x".join(map(str, one.shape))
-        rows.append((one.output, shape, f"{one.largest:.3g}", f"{one.relative:.3g}", f"{one.mean:.3g}"))
+    for error in report.differences:
+        shape = "x".join(map(str, error.shape))
+        rows.append((error.output, shape, f"{error.largest:.3g}", f"{error.relative:.3g}", f"{error.mean:.3g}"))
     print_table(rows)
     for fault in report.unfit:
         print(f"note: TensorRT would refuse {fault}")
 
 
 def write_engine(subject: ExportSubject, target: Path, count: int) -> int:
-    """An engine from an ONNX file that was verified and is not kept."""
+    """Build an engine from a temporary, verified ONNX file."""
     from gazenet.export.tensorrt_build import build_engine
 
     with tempfile.TemporaryDirectory() as folder:
@@ -195,7 +198,7 @@ def write_engine(subject: ExportSubject, target: Path, count: int) -> int:
     return OK
 
 
-def list_known() -> int:
+def list_networks() -> int:
     """Print integrators and extractors, and why an extractor's network cannot be exported."""
     from gazenet.cues.registry import discover
     from gazenet.errors import GazenetError
@@ -214,7 +217,7 @@ def list_known() -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run the command and return its exit code."""
     return execute(build_parser(), run, argv)
 
 

@@ -1,38 +1,44 @@
-"""``gasp_scripts``: small chores around a working directory."""
+"""``gasp_scripts``: small maintenance scripts for a working directory."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from gazenet.assets.catalogue import CatalogueFile
 from gazenet.assets.working_directory import all_configs, config_path, config_text
 from gazenet.cli.command import OK, CommandParser, execute
-from gazenet.config.load import Kind, suggest
-from gazenet.config.schema import config_schemas, render
+from gazenet.config.load import Kind, model_of, suggest
 from gazenet.errors import UsageError
 from gazenet.files import write_text
 from gazenet.training.recipe_loading import installed_recipes
 
-DESCRIPTION = """Chores around a working directory.
+DESCRIPTION = """Run maintenance scripts in a working directory.
 
 clean_temp             delete and recreate temp/
 generate_config_files  write every installed and every published config, complete with all defaults, to
-                       gazenet/configs/<kind>_configs/NAME.json; --configs NAME ... writes these alone
+                       gazenet/configs/<kind>_configs/NAME.json; --configs NAME ... writes only these
 generate_schemas       write the JSON schemas of the config files, recipes included, to configs/schema/ (for editors)
 postprocess_get_from_stavis
-                       put the ground truth in datasets/stavis_preprocessed/ into datasets/processed/Grouped_frames/"""
+                       copy the ground truth in datasets/stavis_preprocessed/ to datasets/processed/Grouped_frames/"""
 
 EXAMPLES = """  gasp_scripts --scripts clean_temp
   gasp_scripts --working_dir ~/gasp --scripts generate_config_files generate_schemas
   gasp_scripts --scripts generate_config_files --configs GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"""
 
 
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
 def clean_temp() -> None:
-    """Delete and recreate ``temp/``; a link of that name is refused, what it leads to is not ours to delete."""
+    """Delete and recreate ``temp/``. Raises UsageError where it is a link: its target is not ours to delete."""
     temp = Path("temp")
     if temp.is_symlink():
         raise UsageError(f"{temp.absolute()} is a link: remove it by hand")
@@ -43,16 +49,16 @@ def clean_temp() -> None:
 
 
 def generate_config_files(names: Sequence[str] = ()) -> None:
-    """Write configs in their complete form: those of ``names``, else all installed ones and published experiments.
+    """Write configs in their complete form: those of ``names``, by default all installed and published ones.
 
-    A file that is already there and differs is kept. Raises UsageError for a name that is no config.
+    An existing file that differs is kept. Raises UsageError for a name that is not a config.
     """
-    known = all_configs()
-    every = {name for _, name in known}
+    configs = all_configs()
+    config_names = {name for _, name in configs}
     for name in names:
-        if name not in every:
-            raise UsageError(f"--configs {name}: no such config{suggest(name, every)}")
-    for kind, name in known:
+        if name not in config_names:
+            raise UsageError(f"--configs {name}: no such config{suggest(name, config_names)}")
+    for kind, name in configs:
         if not names or name in names:
             _write_config(kind, name)
 
@@ -71,15 +77,29 @@ def generate_schemas() -> None:
         _write(Path("configs") / "schema" / name, text)
 
 
+def schema_text(model: type[BaseModel], title: str) -> str:
+    """Return the schema of ``model`` as JSON text; like the files themselves, it allows the key ``$schema``."""
+    schema: dict[str, Any] = {"$schema": SCHEMA_DIALECT, **model.model_json_schema()}
+    schema["title"] = title
+    schema["properties"] = {"$schema": {"type": "string"}, **schema["properties"]}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def all_schemas() -> dict[str, str]:
-    """File name to text of every schema of the platform itself."""
-    return {**config_schemas(), "catalogue.json": render(CatalogueFile, "gazenet asset catalogue")}
+    """Return the text of every schema of the platform itself, by file name."""
+    return {
+        "infer.json": schema_text(model_of("infer"), "gazenet inference config"),
+        "train.json": schema_text(model_of("train"), "gazenet training config"),
+        "catalogue.json": schema_text(CatalogueFile, "gazenet asset catalogue"),
+    }
 
 
 def recipe_schemas() -> dict[str, str]:
-    """File name to text of the schemas of the training configs that installed recipes take."""
-    found = installed_recipes().found
-    return {f"train_{name}.json": render(one.spec.config, f"gazenet recipe {name}") for name, one in found.items()}
+    """Return the text of the schema of every installed recipe's training config, by file name."""
+    recipes = installed_recipes().found.items()
+    return {
+        f"train_{name}.json": schema_text(recipe.spec.config, f"gazenet recipe {name}") for name, recipe in recipes
+    }
 
 
 def _write(path: Path, text: str) -> None:
@@ -89,7 +109,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def postprocess_get_from_stavis() -> None:
-    """Replace the ground truth of the per-frame cache by that of the STAViS authors, as published results have it."""
+    """Replace the ground truth of the per-frame cache with that of the STAViS authors, as published results do."""
     from gazenet.data import stavis
 
     cache = Path("datasets") / "processed" / "Grouped_frames"
@@ -106,19 +126,23 @@ SCRIPTS: dict[str, Callable[[], None]] = {
 
 
 def build_parser() -> CommandParser:
-    """The options of ``gasp_scripts``."""
+    """Return the parser of the options."""
     parser = CommandParser("gasp_scripts", DESCRIPTION, EXAMPLES)
-    parser.add_argument("--working_dir", metavar="DIR", help="where the chores are done (default: $GASP_CWD or .)")
-    parser.add_argument("--scripts", metavar="NAME", nargs="+", default=[], help="what to do, in this order")
+    parser.add_argument("--working_dir", metavar="DIR", help="working directory (default: $GASP_CWD or .)")
+    parser.add_argument("--scripts", metavar="NAME", nargs="+", default=[], help="scripts to run, in this order")
     parser.add_argument(
-        "--configs", metavar="NAME", nargs="+", default=[], help="what generate_config_files writes (default: all)"
+        "--configs",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="configs that generate_config_files writes (default: all)",
     )
     parser.add_argument("--list", action="store_true", help="print the names of the scripts")
     return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the named scripts; all names are checked before the first begins. Raises UsageError."""
+    """Run the named scripts after checking all names. Raises UsageError."""
     if args.list:
         print("\n".join(SCRIPTS))
         return OK
@@ -138,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run the command and return its exit code."""
     return execute(build_parser(), run, argv)
 
 

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP end a command in order: once, with what was done kept; a second one ends it at once."""
+"""Orderly end of a command by SIGINT, SIGTERM and SIGHUP: finished work is kept; a second signal ends it at once."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from gazenet.errors import Terminated
 
 ENDING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)))
 AS_PYTHON_STARTS = (signal.SIG_DFL, signal.default_int_handler)
-"""Handlers that nobody chose. One that is ignored (nohup, a job in the background) stays ignored."""
+"""Default handlers, which are replaced. Ignored signals (nohup, background jobs) stay ignored."""
 
 
 class EndingSignals:
-    """Receives the signals that end a command; ``received`` is the first of them."""
+    """The handler of the signals that end a command.
+
+    Attributes:
+        received: the first signal received, or None.
+        over: whether the command has ended; a signal then ends the process at once.
+    """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self.over = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Raise KeyboardInterrupt, of another signal than SIGINT Terminated; the second time end the process."""
+        """Raise KeyboardInterrupt for SIGINT, Terminated for another signal; end the process on a second signal."""
         if self.over or self.received is not None:
             os._exit(128 + number)
         self.received = signal.Signals(number)
@@ -33,10 +38,10 @@ class EndingSignals:
 
 @contextmanager
 def ending_signals(for_good: bool) -> Iterator[EndingSignals]:
-    """Within the block a signal raises, in the main thread, what KeyboardInterrupt is: cleaning up happens as usual.
+    """Make ending signals raise a KeyboardInterrupt in the main thread within the block, so that clean-up code runs.
 
     Args:
-        for_good: the process ends with the block; a signal that comes still later ends it without a word.
+        for_good: whether the process ends with the block; a later signal then ends it silently.
     """
     signals = EndingSignals()
     if threading.current_thread() is not threading.main_thread():

@@ -1,7 +1,7 @@
-"""Standard input, output and error that a command can rely on, whatever it was started with.
+"""Standard input, output and error that never fail, however a command was started.
 
-A command may be started without any of them (``2>&-``), its reader may leave (``| head -1``), the file that it is
-led to may be on a full disk, its terminal may be closed, its locale may know no umlauts. None of that ends work.
+A command may be started without streams (``2>&-``), the reader of its pipe may exit (``| head -1``), its output file
+may be on a full disk, its terminal may be closed, its locale may lack characters. None of these ends the work.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ from gazenet.redaction import ESCAPING
 NAMES = {1: "stdout", 2: "stderr"}
 
 
-class LastingWriter(io.BufferedWriter):
-    """What is written to a descriptor; once that fails, the descriptor leads nowhere and ``failure`` says why."""
+class RobustWriter(io.BufferedWriter):
+    """A binary writer to a descriptor that is redirected to the null device once writing fails.
+
+    Attributes:
+        failure: the first error of writing, or None.
+    """
 
     def __init__(self, descriptor: int, at_once: bool = False) -> None:
-        # The descriptor is written by C code, which an interrupt cannot leave with a text half counted.
+        # The descriptor is written by C code, which an interrupt cannot leave with a text partly counted.
         super().__init__(io.FileIO(descriptor, "wb", closefd=False))
         self._at_once = at_once
         self.failure: OSError | None = None
 
     def write(self, data: Any) -> int:
+        """Write all bytes and return their number; errors are recorded in ``failure``."""
         rest = memoryview(data).cast("B")
         size = len(rest)
         while rest:
@@ -45,6 +50,7 @@ class LastingWriter(io.BufferedWriter):
         return size
 
     def flush(self) -> None:
+        """Write buffered bytes; errors are recorded in ``failure``."""
         while True:
             try:
                 return super().flush()
@@ -54,34 +60,34 @@ class LastingWriter(io.BufferedWriter):
                 self._lose(error)
 
     def _wait(self) -> None:
-        """Until there is room: whoever shares the terminal or pipe with us has set it not to block."""
+        """Wait until the descriptor accepts bytes: a process that shares it may have set it to non-blocking."""
         select.select([], [self.fileno()], [])
 
     def _lose(self, error: OSError) -> None:
         self.failure = self.failure or error
-        lead_nowhere(self.fileno())
+        redirect_to_null(self.fileno())
 
 
 class StandardStreams:
-    """Standard output and error of a command while it runs; ``failure`` of what could not be said on stdout."""
+    """Standard output and error of a command while it runs."""
 
     def __init__(self) -> None:
-        self.files: dict[str, LastingWriter] = {}
+        self.files: dict[str, RobustWriter] = {}
 
     @property
     def failure(self) -> OSError | None:
-        """Why standard output was lost; None where it was not, or where its reader wanted no more."""
-        found = self.files["stdout"].failure if "stdout" in self.files else None
-        return None if found is None or found.errno == errno.EPIPE else found
+        """The error that ended standard output; None without one, and where the reader closed the pipe."""
+        error = self.files["stdout"].failure if "stdout" in self.files else None
+        return None if error is None or error.errno == errno.EPIPE else error
 
     def flush(self) -> None:
-        """Brings everything out that was said."""
+        """Flush standard output and error."""
         for name in NAMES.values():
             getattr(sys, name).flush()
 
 
-def lead_nowhere(descriptor: int) -> None:
-    """Makes ``descriptor`` lead to the null device, for child processes too."""
+def redirect_to_null(descriptor: int) -> None:
+    """Redirect ``descriptor`` to the null device, for child processes too."""
     opened = os.open(os.devnull, os.O_RDWR)
     if opened == descriptor:
         os.set_inheritable(descriptor, True)
@@ -91,50 +97,50 @@ def lead_nowhere(descriptor: int) -> None:
 
 
 def reserve_descriptors() -> None:
-    """Makes the descriptors 0 to 2 exist: a file that got one of them would receive what others write to stderr."""
+    """Open the descriptors 0 to 2 where they are closed: a file that got one of them would receive stderr output."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            lead_nowhere(descriptor)
+            redirect_to_null(descriptor)
 
 
 @contextmanager
-def lasting_streams(for_good: bool) -> Iterator[StandardStreams]:
-    """Within the block the standard streams exist and never raise; texts that they cannot encode are escaped.
+def robust_streams(for_good: bool) -> Iterator[StandardStreams]:
+    """Install standard streams that never raise within the block; texts that they cannot encode are escaped.
 
-    Streams that somebody else put in their place are left alone.
+    Streams that other code has replaced stay as they are.
 
     Args:
-        for_good: the process ends with the block, and what is said on the way out is said through them too.
+        for_good: whether the process ends with the block; the streams then stay for its last output.
     """
     reserve_descriptors()
     streams, before = StandardStreams(), {name: getattr(sys, name) for name in ("stdin", *NAMES.values())}
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
     for descriptor, name in NAMES.items():
-        given = before[name]
-        if given is getattr(sys, f"__{name}__"):
-            streams.files[name] = _writer(descriptor, given)
-            setattr(sys, name, _text(streams.files[name], given))
+        original = before[name]
+        if original is getattr(sys, f"__{name}__"):
+            streams.files[name] = _writer(descriptor, original)
+            setattr(sys, name, _text(streams.files[name], original))
     try:
         yield streams
     finally:
         streams.flush()
         if not for_good:
-            for name, given in before.items():
-                setattr(sys, name, given)
+            for name, original in before.items():
+                setattr(sys, name, original)
 
 
-def _writer(descriptor: int, like: Any) -> LastingWriter:
-    """Writes where the stream of Python does; where it made none, nowhere, for the number may be somebody's file."""
+def _writer(descriptor: int, like: Any) -> RobustWriter:
+    """Return a writer to Python's stream, or to the null device without one: its number may be another file's."""
     if like is None:
-        return LastingWriter(os.open(os.devnull, os.O_WRONLY))
+        return RobustWriter(os.open(os.devnull, os.O_WRONLY))
     like.flush()
-    return LastingWriter(descriptor, bool(getattr(like, "write_through", False)))
+    return RobustWriter(descriptor, bool(getattr(like, "write_through", False)))
 
 
-def _text(writer: LastingWriter, like: Any) -> io.TextIOWrapper:
+def _text(writer: RobustWriter, like: Any) -> io.TextIOWrapper:
     encoding = getattr(like, "encoding", "utf-8")
     return io.TextIOWrapper(
         writer,

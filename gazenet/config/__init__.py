@@ -1,1 +1,1 @@
-"""Typed JSON configs: what a run does, checked before anything heavy is imported."""
+"""Typed JSON configs of runs, checked before torch is imported."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from gazenet.config.inference import TRAINED
 from gazenet.config.inference_data import GROUPED_FRAMES
-from gazenet.config.picture_names import CAPTURED, EXTRACTOR, five
+from gazenet.config.picture_names import CAPTURED, EXTRACTOR, published_stems
 from gazenet.config.training_experiments import ablated_maps
 
 FAMILIES = {
@@ -115,7 +115,7 @@ def _generators() -> Iterator[InferExperiment]:
 
 
 def _metrics() -> Iterator[InferExperiment]:
-    cues = _extractors(five())
+    cues = _extractors(published_stems())
     for name, integrator, summary in (
         ("InferMetricsGASP", "seqdamalstmgmu", "Scores of DAM + LARGMU on the stored maps of the test videos"),
         ("InferMetricsGASPTrain", TRAINED, "Completed by gasp_train --infer_configs: scores of what was trained"),
@@ -157,15 +157,15 @@ def _on_pictures(label: str, table: str) -> InferExperiment:
 
 def _visualise() -> Iterator[InferExperiment]:
     for variant, integrator, stems, fusion in (
-        ("SeqDAMALSTMGMU1x1Conv_10Norm", "seqdamalstmgmu", five(), "DAM + LARGMU, 10 frames"),
+        ("SeqDAMALSTMGMU1x1Conv_10Norm", "seqdamalstmgmu", published_stems(), "DAM + LARGMU, 10 frames"),
         (
             "SeqDAMALSTMGMU1x1Conv_10Norm_110",
             "seqdamalstmgmu_110nofer",
             ablated_maps("110"),
             "DAM + LARGMU, 10 frames, no facial expression",
         ),
-        ("DAMGMU1x1Conv", "damgmu", five(), "DAM + GMU, one frame"),
-        ("SeqDAMGMUALSTM1x1Conv_10Norm", "seqdamgmualstm", five(), "DAM + ARGMU, 10 frames"),
+        ("DAMGMU1x1Conv", "damgmu", published_stems(), "DAM + GMU, one frame"),
+        ("SeqDAMGMUALSTM1x1Conv_10Norm", "seqdamgmualstm", published_stems(), "DAM + ARGMU, 10 frames"),
     ):
         yield InferExperiment(
             f"InferVisualizeGASP{variant}",

@@ -1,9 +1,9 @@
-"""Config files of the original release, read as configs of this project; what has no counterpart is said.
+"""Conversion of config files of the original release to configs of this project, with notes on keys that differ.
 
-Two kinds of file are known by their keys: inference (``model_groups`` of six-position entries, readers, samplers) and
-training (``model_name``, ``model_properties``, dataset properties); both may be flattened (``a.b.[0]``). A training
-file lies over the published experiment that its ``__name__`` or its file name names, else over the empty base.
-Conversion never runs code from a file and never changes the experiment it begins with.
+Two kinds of file are recognised by their keys: inference (``model_groups`` of six-position entries, readers,
+samplers) and training (``model_name``, ``model_properties``, dataset properties); both may be flattened
+(``a.b.[0]``). A training file changes the published experiment that its ``__name__`` or its file name names, else the
+empty base experiment. Conversion never runs code from a file and never changes the base experiment itself.
 """
 
 from __future__ import annotations
@@ -34,34 +34,39 @@ Kind = Literal["infer", "train"]
 
 
 def is_legacy(data: Mapping[str, Any]) -> bool:
-    """Whether an object has keys that only files of the original release have."""
+    """Return whether an object has keys that only files of the original release have."""
     roots = {key.split(".")[0] for key in data}
     return bool(roots & {*INFER_KEYS, *TRAIN_KEYS, "config_info"})
 
 
 def convert(kind: Kind, data: Mapping[str, Any], stem: str, where: str) -> tuple[dict[str, Any], list[str]]:
-    """Data of a config of ``kind``, and one line for each thing that is read otherwise or not at all.
+    """Convert an original file to the data of a config, with one note per key that is read differently or not at all.
 
-    ``stem`` is the file's name without ending, ``where`` names the file in errors. Raises UsageError for a file of the
-    other kind and for values that cannot be what the original expects.
+    Args:
+        kind: "infer" or "train".
+        data: the object in the file.
+        stem: name of the file without its ending.
+        where: name of the file in errors.
+
+    Raises UsageError for a file of the other kind and for values that the original release does not allow.
     """
     nested = nest(data, where)
     other: Kind = "train" if kind == "infer" else "infer"
     keys = {"infer": INFER_KEYS, "train": TRAIN_KEYS}
     if not set(nested) & set(keys[kind]) and set(nested) & set(keys[other]):
         command = {"infer": "gasp_infer --infer_config_file", "train": "gasp_train --train_config_file"}[other]
-        raise UsageError(f"{where}: is an original config for the other command: give it to {command}")
-    notes = ["a config file of the original release; write it anew with --dry_run"]
+        raise UsageError(f"{where}: is an original config for the other command: pass it to {command}")
+    notes = ["is a config file of the original release; --dry_run shows it in the present form"]
     info = nested.pop("config_info", None)
     summary = info.get("summary", "") if isinstance(info, dict) else info
-    made = infer_data(nested, stem, where, notes) if kind == "infer" else overlay(nested, stem, where, notes)
+    converted = infer_data(nested, stem, where, notes) if kind == "infer" else overlay(nested, stem, where, notes)
     if isinstance(summary, str) and summary.strip():
-        made["summary"] = " ".join(summary.split())
-    return made, notes
+        converted["summary"] = " ".join(summary.split())
+    return converted, notes
 
 
 def nest(data: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Undo flattening: ``{"a.b": 1, "c.[0]": 2}`` becomes ``{"a": {"b": 1}, "c": [2]}``; other objects stay.
+    """Undo flattening: ``{"a.b": 1, "c.[0]": 2}`` becomes ``{"a": {"b": 1}, "c": [2]}``; copy other objects.
 
     Raises UsageError where a key is both a value and a parent.
     """
@@ -74,13 +79,13 @@ def nest(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         for part in parents:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise UsageError(f"{where}: {key}: {part} is a value already: it cannot hold further keys")
+                raise UsageError(f"{where}: {key}: {part} already has a value: it cannot have further keys")
         place[last] = value
     return {key: _lists(value) for key, value in tree.items()}
 
 
 def _lists(value: Any) -> Any:
-    """Objects whose keys are all ``[i]`` as lists, in the order of i."""
+    """Convert objects whose keys are all ``[i]`` to lists, in the order of i."""
     if not isinstance(value, dict):
         return value
     inner = {key: _lists(item) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""Inference files of the original release: models become extractors and an integrator, readers data-set inputs."""
+"""Conversion of original inference files: models become extractors and an integrator, readers become data sets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from gazenet.config.inference import TRAINED
 from gazenet.config.inference_experiments import FACES, extractor, places
 from gazenet.config.legacy_data import read_data, read_metrics, read_outputs
-from gazenet.config.picture_names import CAPTURED, EXTRACTOR, five
+from gazenet.config.picture_names import CAPTURED, EXTRACTOR, published_stems
 from gazenet.errors import UsageError
 
 EXTRACTORS = {
@@ -23,9 +23,9 @@ EXTRACTORS = {
     "VideoGazeInference": "videogaze",
     "BinauralDAVEInference": "binauraldave",
 }
-"""Original model to extractor plugin."""
+"""Extractor plugin, by the original name of the model."""
 COMPLETED = -1
-"""Window of an entry that a training fills in."""
+"""Window of an entry that a training completes."""
 INTEGRATOR, DEFAULT_ALIAS = "GASPInference", "seqdamalstmgmu"
 DETECTORS = {"SFDFaceDetection": "s3fd_published", "MTCNNFaceDetection": "mtcnn_published"}
 REASONS = {
@@ -36,21 +36,21 @@ REASONS = {
         "reader_properties", "realtime_capture",
     ),
     "maps cover the frame and keep its shape": ("width", "height", "postproc_properties"),
-    "what is shown is in outputs": ("inference_properties", "sampling_properties"),
-    "sound is used wherever a video has some and an extractor asks for it": (
+    "outputs says what is shown": ("inference_properties", "sampling_properties"),
+    "sound is used where a video has a track and an extractor needs it": (
         "enable_audio", "play_audio", "audio_features",
     ),
-    "records of the extractors are kept in the cache": ("write_annotations",),
+    "the cache stores the records of the extractors": ("write_annotations",),
     "robots are not controlled": (
         "control_robot", "robot", "robots", "controller_properties", "control_properties",
     ),
 }  # fmt: skip
-"""Why keys have no counterpart."""
+"""Reason why keys have no counterpart, with the keys."""
 
 
 @dataclass(frozen=True)
 class LegacyEntry:
-    """One model entry: name, window, kept frames, arguments of the model, of its preparation and of its results."""
+    """A model entry: name, window, source frames, arguments of the model, its preparation and its results."""
 
     model: str
     window: Any
@@ -62,36 +62,41 @@ class LegacyEntry:
 
 
 def infer_data(data: Mapping[str, Any], name: str, where: str, notes: list[str]) -> dict[str, Any]:
-    """Inference config data of an original file; ``notes`` receives what is read otherwise. Raises UsageError.
+    """Return the inference config data of an original file. Raises UsageError.
 
-    ``name`` is what the file calls itself, else its own name: results go to a folder of that name. Extractors, faces
-    and ground truth are those of the release (``mode: published``).
+    Args:
+        data: the object in the file.
+        name: name of the results folder where the file has no ``__name__``.
+        where: name of the file in errors.
+        notes: receives a line per key that is read differently or ignored.
+
+    Extractors, faces and ground truth are those of the release (``mode: published``).
     """
-    given = dict(data)
-    name = str(given.pop("__name__", name))
-    entries = read_entries(given.pop("model_groups", []), where)
-    made = {**places(name), **_stages(entries, where, notes)}
-    detector = given.pop("face_detector", None)
+    remaining = dict(data)
+    name = str(remaining.pop("__name__", name))
+    entries = read_entries(remaining.pop("model_groups", []), where)
+    config = {**places(name), **_stages(entries, where, notes)}
+    detector = remaining.pop("face_detector", None)
     if detector in DETECTORS:
-        made["faces"] = {**FACES, "detector": DETECTORS[detector]}
+        config["faces"] = {**FACES, "detector": DETECTORS[detector]}
     elif detector is not None:
-        notes.append(f"face_detector: {detector} has no counterpart, the default detector finds the faces")
-    if "device" in given:
-        made["device"] = given.pop("device")
-    made["outputs"] = read_outputs(given, made["integrator"] is not None)
-    made["data"] = read_data(given, made["integrator"] is not None, where, notes)
-    made["metrics"] = read_metrics(given, [one["name"] for one in made["extractors"]], where, notes)
+        notes.append(f"face_detector: {detector} has no counterpart, the default detector is used")
+    if "device" in remaining:
+        config["device"] = remaining.pop("device")
+    config["outputs"] = read_outputs(remaining, config["integrator"] is not None)
+    config["data"] = read_data(remaining, config["integrator"] is not None, where, notes)
+    config["metrics"] = read_metrics(remaining, [entry["name"] for entry in config["extractors"]], where, notes)
     for reason, keys in REASONS.items():
-        found = [key for key in keys if given.pop(key, None) not in (None, False, "", [], {})]
-        if found:
-            notes.append(f"{', '.join(found)}: left out; {reason}")
-    for key in sorted(given):
-        notes.append(f"{key}: unknown to this project, left out")
-    return made
+        ignored = [key for key in keys if remaining.pop(key, None) not in (None, False, "", [], {})]
+        if ignored:
+            notes.append(f"{', '.join(ignored)}: ignored; {reason}")
+    for key in sorted(remaining):
+        notes.append(f"{key}: unknown to this project, ignored")
+    return config
 
 
 def read_entries(groups: Any, where: str) -> list[LegacyEntry]:
-    """The entries of all groups. Raises UsageError naming the entry that does not have six positions."""
+    """Return the entries of all groups. Raises UsageError naming an entry that does not have six positions."""
     if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
         raise UsageError(f"{where}: model_groups: must be a list of groups, each a list of entries")
     entries = []
@@ -111,7 +116,7 @@ def read_entries(groups: Any, where: str) -> list[LegacyEntry]:
 
 
 def _stages(entries: list[LegacyEntry], where: str, notes: list[str]) -> dict[str, Any]:
-    """Extractors and integrator, in the order of the entries."""
+    """Return extractors and integrator, in the order of the entries."""
     extractors: dict[str, dict[str, Any]] = {}
     integrator = None
     for entry in entries:
@@ -120,11 +125,11 @@ def _stages(entries: list[LegacyEntry], where: str, notes: list[str]) -> dict[st
         elif entry.model in EXTRACTORS:
             name = EXTRACTORS[entry.model]
             extractors[name] = _extractor(name, entry, notes)
-            notes.append(f"{entry.key}: {entry.model} is the extractor {name}, with the window it declares")
+            notes.append(f"{entry.key}: {entry.model} becomes the extractor {name}, with the window it declares")
         else:
-            notes.append(f"{entry.key}: {entry.model} has no counterpart, left out")
+            notes.append(f"{entry.key}: {entry.model} has no counterpart, ignored")
     if not extractors:
-        raise UsageError(f"{where}: model_groups: names no model that has a counterpart here")
+        raise UsageError(f"{where}: model_groups: none of its models has a counterpart")
     return {"extractors": list(extractors.values()), "integrator": integrator}
 
 
@@ -136,22 +141,22 @@ def _extractor(name: str, entry: LegacyEntry, notes: list[str]) -> dict[str, Any
         elif key == "audiovisual" and name == "stavis":
             parameters["sound"] = value
         else:
-            notes.append(f"{entry.key}: {key} is left out; gasp_plugins show {name} lists the parameters")
+            notes.append(f"{entry.key}: {key} is ignored; gasp_plugins show {name} lists the parameters")
     return extractor(name, parameters)
 
 
 def _integrator(entry: LegacyEntry, extractors: dict[str, dict[str, Any]], notes: list[str]) -> dict[str, Any]:
-    """The integrator of an entry; where it reads stored maps, the extractors that make them are added."""
+    """Return the integrator of an entry, and add the extractors that make the maps it reads."""
     stems = entry.preproc_properties.get("inp_img_names_list")
     if not stems:
-        stems = five()
-        notes.append(f"{entry.key}: names no maps: those of the five published cues are taken")
+        stems = published_stems()
+        notes.append(f"{entry.key}: names no maps: those of the five published cues are used")
     for stem in stems:
-        if stem in EXTRACTOR and stem != CAPTURED:  # the frame is there without being asked for
+        if stem in EXTRACTOR and stem != CAPTURED:  # the frame needs no extractor
             extractors.setdefault(EXTRACTOR[stem], extractor(EXTRACTOR[stem], {}))
     if entry.window == COMPLETED:
         notes.append(f"{entry.key}: {entry.model} is completed by a training: gasp_train --infer_configs")
         return {"name": TRAINED}
     alias = entry.model_properties.get("weights_file") or DEFAULT_ALIAS
-    notes.append(f"{entry.key}: {entry.model} is the integrator {alias}, which knows its own context and cues")
+    notes.append(f"{entry.key}: {entry.model} becomes the integrator {alias}, which declares its context and cues")
     return {"name": alias}

@@ -1,4 +1,4 @@
-"""Training files of the original release: an overlay over a published experiment."""
+"""Conversion of original training files: changes to a published experiment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN = {
     "experiment_name": "experiment",
     "model_properties": "model_kwargs",
 }
-"""Original key to the field of an experiment."""
+"""Field of an experiment, by the original key."""
 PHASES = {"train_dataset_properties": "train", "val_dataset_properties": "val", "test_dataset_properties": "test"}
 USED_KWARGS = (*NETWORK_KWARGS, "batch_size", "learning_rate", "loss_weights", "dam_loss_weight")
 FIXED_KWARGS = {
@@ -29,43 +29,51 @@ FIXED_KWARGS = {
     "trg_img_width": 60,
     "trg_img_height": 60,
 }
-"""Arguments whose published value is the only one that is read."""
-ELSEWHERE = {
+"""Arguments that are accepted with their published value only."""
+REPLACEMENTS = {
     "checkpoint_model_dir": "checkpoints go to the folder that the key output names",
     "experiment_tags": "loggers receive no tags",
-    "compute_metrics": "ask for metrics with --compute_metrics",
+    "compute_metrics": "use --compute_metrics",
     "metrics": "gasp_train --compute_metrics writes every metric",
     "metrics_list": "gasp_train --compute_metrics writes every metric",
     "metrics_mappings": "ground truth comes from data.targets or from fixations",
     "metrics_save_file": "tables go to <output>/metrics.csv",
 }
+"""Replacement of an ignored key."""
 _DATASET_KEYS = ("csv_file", "video_dir", "inp_img_names_list", "gt_img_names_list")
 
 
 def overlay(data: Mapping[str, Any], stem: str, where: str, notes: list[str]) -> dict[str, Any]:
-    """Training config data of an original file; ``notes`` receives what is read otherwise. Raises UsageError."""
-    given = dict(data)
-    name = str(given.pop("__name__", stem))
+    """Return the training config data of an original file. Raises UsageError.
+
+    Args:
+        data: the object in the file.
+        stem: name of the file without its ending.
+        where: name of the file in errors.
+        notes: receives a line per key that is read differently or ignored.
+    """
+    remaining = dict(data)
+    name = str(remaining.pop("__name__", stem))
     base = find_experiment(name)
     if base is None:
         base = find_experiment(BASE)
-        notes.append(f"{name} is no published experiment: the file lies over the empty {BASE}")
+        notes.append(f"{name} is not a published experiment: the file changes the empty experiment {BASE}")
     assert base is not None
-    fields = {PLAIN[key]: given.pop(key) for key in PLAIN if key in given}
+    fields = {PLAIN[key]: remaining.pop(key) for key in PLAIN if key in remaining}
     _check(fields, where)
-    _check_data_module(given, fields.get("model", base.model), notes)
-    fields |= _phases(base, given, where, notes)
-    for key in sorted(given):
-        notes.append(f"{key}: {ELSEWHERE.get(key, 'unknown to this project, left out')}")
+    _check_data_module(remaining, fields.get("model", base.model), notes)
+    fields |= _phases(base, remaining, where, notes)
+    for key in sorted(remaining):
+        notes.append(f"{key}: {REPLACEMENTS.get(key, 'unknown to this project, ignored')}")
     experiment = replace(base, **fields)
     if fields.get("logger") == "wandb":
-        notes.append("logger: wandb is not supported, csv takes its place")
+        notes.append("logger: wandb is not supported, csv is used instead")
         experiment = replace(experiment, logger="csv")
     return _with_arguments(experiment, name, notes)
 
 
 def _with_arguments(experiment: Experiment, name: str, notes: list[str]) -> dict[str, Any]:
-    """The config data, with what the original arguments say beside the network."""
+    """Return the config data, with the original arguments that do not concern the network."""
     kwargs = experiment.model_kwargs
     result = train_data(experiment)
     if find_experiment(name) is None:
@@ -74,7 +82,7 @@ def _with_arguments(experiment: Experiment, name: str, notes: list[str]) -> dict
         result["trainer"]["workers"] = kwargs["num_workers"]
     for key in sorted(set(kwargs) - {*USED_KWARGS, "num_workers"}):
         if FIXED_KWARGS.get(key, object()) != kwargs[key]:
-            notes.append(f"model_properties.{key}: left out; the config's keys data and trainer say such things")
+            notes.append(f"model_properties.{key}: ignored; see the config's keys data and trainer")
     return result
 
 
@@ -102,21 +110,21 @@ def _check_part(part: Mapping[str, Any], where: str, key: str) -> None:
             raise UsageError(f"{where}: {key}.{name}: must be {kind}, not {value!r}")
 
 
-def _check_data_module(given: dict[str, Any], model: str, notes: list[str]) -> None:
-    module = given.pop("model_data_name", None)
+def _check_data_module(remaining: dict[str, Any], model: str, notes: list[str]) -> None:
+    module = remaining.pop("model_data_name", None)
     if module not in (None, f"{model}Data"):
-        notes.append(f"model_data_name: {module} is left out; the network alone decides how samples are made")
+        notes.append(f"model_data_name: {module} is ignored; the network alone decides the form of samples")
 
 
-def _phases(base: Experiment, given: dict[str, Any], where: str, notes: list[str]) -> dict[str, Any]:
-    """Maps, splits, frames and targets of the three dataset properties."""
-    parts = {phase: given.pop(key, {}) for key, phase in PHASES.items()}
+def _phases(base: Experiment, remaining: dict[str, Any], where: str, notes: list[str]) -> dict[str, Any]:
+    """Return maps, splits, frames and targets of the three dataset properties."""
+    parts = {phase: remaining.pop(key, {}) for key, phase in PHASES.items()}
     for key, phase in PHASES.items():
         if not isinstance(parts[phase], dict):
             raise UsageError(f"{where}: {key}: must be an object, not {parts[phase]!r}")
         _check_part(parts[phase], where, key)
         for unknown in sorted(set(parts[phase]) - set(_DATASET_KEYS)):
-            notes.append(f"{key}.{unknown}: left out; frames are chosen by data.frame_stride and data.window")
+            notes.append(f"{key}.{unknown}: ignored; data.frame_stride and data.window select frames")
     maps = {
         phase: tuple(part.get("inp_img_names_list") or getattr(base.input_maps, phase))
         for phase, part in parts.items()
@@ -124,12 +132,12 @@ def _phases(base: Experiment, given: dict[str, Any], where: str, notes: list[str
     splits = {phase: part.get("csv_file", getattr(base.split_files, phase)) for phase, part in parts.items()}
     fields: dict[str, Any] = {"input_maps": Phases(**maps), "split_files": Phases(**splits)}
     if maps["val"] != maps["train"]:
-        notes.append("val_dataset_properties.inp_img_names_list: validation takes the maps of the training")
+        notes.append("val_dataset_properties.inp_img_names_list: validation uses the maps of the training")
     for key, field in (("video_dir", "frames_root"), ("gt_img_names_list", "ground_truth_maps")):
-        found = {str(part[key]): part[key] for part in parts.values() if key in part}
-        if len(found) > 1:
+        values = {str(part[key]): part[key] for part in parts.values() if key in part}
+        if len(values) > 1:
             raise UsageError(f"{where}: {key} differs between training, validation and test: one value is supported")
-        if found:
-            value = next(iter(found.values()))
+        if values:
+            value = next(iter(values.values()))
             fields[field] = tuple(value) if isinstance(value, list) else value
     return fields

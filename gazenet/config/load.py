@@ -1,4 +1,4 @@
-"""Find, read, change and check a config; every complaint names the file, the key and the remedy."""
+"""Configs: find, read, change and check them; every error names the file, the key and the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from gazenet.config.inference import InferConfig
 from gazenet.config.inference_experiments import config_data, find_infer, infer_names
 from gazenet.config.legacy import convert, is_legacy
-from gazenet.config.non_utf8_names import hidden, shown
+from gazenet.config.non_utf8_names import hide_bytes, restore_bytes
 from gazenet.config.overrides import apply, parse_set
 from gazenet.config.placeholders import substitute
 from gazenet.config.strict_json import parse
@@ -35,20 +35,20 @@ _LOG = logging.getLogger(__name__)
 
 
 def config_names(kind: Kind) -> list[str]:
-    """Names of the installed configs of a kind, sorted."""
+    """Return the names of the installed configs of a kind, sorted."""
     folder = resources.files("gazenet_configs") / kind
     return sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".json"))
 
 
 def config_summaries(kind: Kind) -> dict[str, str]:
-    """Name to summary of the installed configs of a kind; a broken file is said to be broken."""
-    found = {}
+    """Return the summaries of the installed configs of a kind, by name; of a broken file, the error."""
+    summaries = {}
     for name in config_names(kind):
         try:
-            found[name] = str(read_config(kind, name)[0].get("summary", ""))
+            summaries[name] = str(read_config(kind, name)[0].get("summary", ""))
         except UsageError as error:
-            found[name] = f"(broken: {error})"
-    return found
+            summaries[name] = f"(broken: {error})"
+    return summaries
 
 
 Placeholders = Mapping[str, str | None]
@@ -82,19 +82,22 @@ def load_config(
     placeholders: Placeholders = types.MappingProxyType({}),
     change: Change | None = None,
 ) -> InferConfig | TrainConfig:
-    """Load a config by name or by file (a path, or a text that ends in .json), then apply ``--set`` values.
+    """Load a config, apply changes and check it. Raises UsageError.
 
-    Names are those of installed configs and of published configurations. Files of the original release are
-    read too; what has no counterpart is logged as a warning. ``placeholders`` replace ``@NAME`` in the config's texts.
-    ``change`` is applied to the raw data before ``sets``, texts ``key.path=value`` whose value is JSON, or a plain
-    string where it is not. Raises UsageError.
+    Args:
+        kind: "infer" or "train".
+        name: an installed or published config, or a file (a path, or a text that ends in .json). Files of the
+            original release are converted; keys without a counterpart are logged as warnings.
+        sets: texts ``key.path=value``; the value is JSON, else a plain string.
+        placeholders: replacements of ``@NAME`` in the texts of the config.
+        change: a function applied to the raw data before ``sets``.
     """
     data, where = read_config(kind, name, placeholders)
     return validate(model_of(kind), data if change is None else change(data), where, sets)
 
 
 def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
-    """The model of a kind; the training model is imported only when it is wanted."""
+    """Return the model of a kind; the training model is imported only on demand."""
     if kind == "infer":
         return InferConfig
     from gazenet.config.training import TrainConfig
@@ -105,11 +108,11 @@ def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
 def read_config(
     kind: Kind, name: str | Path, placeholders: Placeholders = types.MappingProxyType({})
 ) -> tuple[dict[str, Any], str]:
-    """The raw object of a config and the words that name it in errors. Raises UsageError."""
+    """Return the raw object of a config, and its name in errors. Raises UsageError."""
     if isinstance(name, Path) or name.endswith(".json") or "/" in name:
         data, where = read_file(Path(name)), str(name)
     else:
-        data, where = _named(kind, name)
+        data, where = _read_by_name(kind, name)
     if placeholders:
         data = substitute(data, placeholders)
         _refuse_code(data, where, "")
@@ -120,31 +123,31 @@ def read_config(
     return data, where
 
 
-def _named(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
-    """An installed config, or a published one."""
-    known = config_names(kind)
-    if name in known:
+def _read_by_name(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
+    """Return an installed or published config, and its name in errors."""
+    installed = config_names(kind)
+    if name in installed:
         where = f"config {name}"
         text = (resources.files("gazenet_configs") / kind / f"{name}.json").read_text(encoding="utf-8")
-        return _object(text, where), where
+        return _parse_object(text, where), where
     published = published_names(kind)
     if name in published:
-        return _published(kind, name), f"experiment {name}" if kind == "train" else f"config {name}"
-    hint = suggest(name, [*known, *published])
+        return _published_data(kind, name), f"experiment {name}" if kind == "train" else f"config {name}"
+    hint = suggest(name, [*installed, *published])
     what = "experiments" if kind == "train" else "configs"
     raise UsageError(
-        f"--{kind}_config {name}: no such config{hint}; known: {', '.join(known)} and {len(published)} published "
+        f"--{kind}_config {name}: no such config{hint}; known: {', '.join(installed)} and {len(published)} published "
         f"{what} (--list)"
     )
 
 
 def published_names(kind: Kind) -> list[str]:
-    """Names of the published configurations of a kind; they come from a rule, not from files."""
+    """Return the names of the published configs of a kind, which are generated, not read from files."""
     return experiment_names() if kind == "train" else infer_names()
 
 
-def _published(kind: Kind, name: str) -> dict[str, Any]:
-    """What a file of a published name would hold."""
+def _published_data(kind: Kind, name: str) -> dict[str, Any]:
+    """Return the data of a published config."""
     experiment, infer = find_experiment(name), find_infer(name)
     if kind == "train" and experiment is not None:
         return train_data(experiment)
@@ -153,7 +156,7 @@ def _published(kind: Kind, name: str) -> dict[str, Any]:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises UsageError for a file that cannot be read or is not a plain JSON object."""
+    """Return the object in a JSON file. Raises UsageError for a file that is unreadable or not a plain JSON object."""
     where = str(path)
     try:
         if path.is_dir():
@@ -163,16 +166,16 @@ def read_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(f"{where}: no such file") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(f"{where}: cannot read: {getattr(error, 'strerror', None) or error}") from None
     if len(raw) > _MAX_BYTES:
-        raise UsageError(f"{where}: larger than {_MAX_BYTES} bytes, hardly a config")
+        raise UsageError(f"{where}: is larger than {_MAX_BYTES} bytes: not a config")
     try:
-        return _object(raw.decode("utf-8"), where)
+        return _parse_object(raw.decode("utf-8"), where)
     except UnicodeDecodeError as error:
         raise UsageError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from None
 
 
-def _object(text: str, where: str) -> dict[str, Any]:
+def _parse_object(text: str, where: str) -> dict[str, Any]:
     data = parse(text, where)
     if not isinstance(data, dict):
         raise UsageError(f"{where}: the top level must be an object {{...}}")
@@ -184,8 +187,8 @@ def _object(text: str, where: str) -> dict[str, Any]:
 def _refuse_code(value: Any, where: str, key: str) -> None:
     if isinstance(value, str) and "eval(" in value:
         raise UsageError(
-            f"{where}: {key}: 'eval(' is not evaluated, a config holds data and no code: write the value itself "
-            f'(or "@NAME" and give it as --@NAME VALUE), or give it as --set {key}=VALUE'
+            f"{where}: {key}: 'eval(' is not evaluated, because configs hold data, not code: write the value itself "
+            f'(or "@NAME" and pass --@NAME VALUE), or pass --set {key}=VALUE'
         )
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
@@ -199,8 +202,8 @@ def _refuse_code(value: Any, where: str, key: str) -> None:
 def validate(model: type[_Model], data: dict[str, Any], where: str, sets: Sequence[str] = ()) -> _Model:
     """Check ``data`` against ``model``, apply ``sets`` and check again. Raises UsageError naming file, key, remedy.
 
-    The values are set on the completed config (so that ``extractors.0.stride`` can reach a default); where the file
-    alone is not complete they are set on what it holds.
+    Values are set on the config with its defaults, so that ``extractors.0.stride`` can change a default; where the
+    file alone is not valid they are set on its own keys.
     """
     changes = [parse_set(text) for text in sets]
     for change in changes:
@@ -226,13 +229,13 @@ def validate(model: type[_Model], data: dict[str, Any], where: str, sets: Sequen
 def _check(model: type[_Model], data: dict[str, Any]) -> _Model:
     # Strict JSON mode: a list becomes a tuple, but "640" never becomes a number.
     text = json.dumps(data, ensure_ascii=False)
-    safe = hidden(text)
+    safe = hide_bytes(text)
     checked = model.model_validate_json(safe, strict=True)
-    return checked if safe == text else shown(checked)
+    return checked if safe == text else restore_bytes(checked)
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, set_keys: Iterable[str] = ()) -> str:
-    """One line for the first fault of a ValidationError (and how many more there are)."""
+    """Return one line for the first fault of a ValidationError, with the number of further faults."""
     faults = error.errors(include_url=False)
     first = faults[0]
     path = [str(part) for part in first["loc"]]
@@ -246,8 +249,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str, set_keys
 def _message(fault: dict[str, Any], model: type[BaseModel], path: list[str]) -> str:
     kind, text = fault["type"], str(fault["msg"])
     if kind == "extra_forbidden":
-        known = _keys_at(model, path[:-1])
-        return f"unknown key{suggest(path[-1], known)}; known here: {', '.join(known)}"
+        keys = _keys_at(model, path[:-1])
+        return f"unknown key{suggest(path[-1], keys)}; known here: {', '.join(keys)}"
     if kind == "missing":
         return "is required: add it"
     if kind == "value_error":
@@ -256,18 +259,18 @@ def _message(fault: dict[str, Any], model: type[BaseModel], path: list[str]) -> 
         text = f"needs at least {fault['ctx']['min_length']} entries"
     if kind == "string_type" and isinstance(fault.get("input"), bool | int | float):
         text += f" (in double quotes: {json.dumps(str(fault['input']))})"
-    shown = json.dumps(fault.get("input"), default=str)
-    return f"{text[0].lower() + text[1:]}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    value = json.dumps(fault.get("input"), default=str)
+    return f"{text[0].lower() + text[1:]}, not {value if len(value) <= 60 else value[:57] + '...'}"
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the nearest known word, or an empty text."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+def suggest(word: str, valid: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` with the nearest valid word, or an empty text."""
+    near = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.6)
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys a config may have at ``path`` (list positions are skipped)."""
+    """Return the keys that a config may have at ``path``; list positions are skipped."""
     for part in path:
         if part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation) or model
@@ -275,11 +278,11 @@ def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The first model class inside an annotation such as ``tuple[Model, ...]`` or ``Model | None``."""
+    """Return the first model class inside an annotation such as ``tuple[Model, ...]`` or ``Model | None``."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return annotation if issubclass(annotation, BaseModel) else None
     for argument in typing.get_args(annotation):
-        found = _model_in(argument)
-        if found is not None:
-            return found
+        model = _model_in(argument)
+        if model is not None:
+            return model
     return None

@@ -1,4 +1,4 @@
-"""What every config model shares: unknown keys refused, immutable after loading, paths expanded in one place only."""
+"""The base of every config model: unknown keys are refused, objects are immutable, paths are expanded in one place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Scalar = bool | int | float | str
 
 
 class ConfigModel(BaseModel):
-    """Base of every config object: frozen, and a key it does not know is an error."""
+    """The base of every config object: frozen; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
@@ -37,7 +37,7 @@ def expand_path(value: str) -> str:
 
 
 def check_device(value: str) -> str:
-    """Accept ``cpu`` and ``cuda:N``; whether that device exists is asked when the run begins."""
+    """Accept ``cpu`` and ``cuda:N``; the existence of the device is checked when the run begins."""
     if not _DEVICE.fullmatch(value):
         raise ValueError("write 'cpu' or 'cuda:N', for example 'cuda:0'")
     return value

@@ -1,7 +1,7 @@
-"""Takes file names that are not UTF-8 through the check of a config, which knows text only.
+"""File names that are not UTF-8, in the check of a config, which accepts only text.
 
-Python holds such a byte as a lone surrogate, which no JSON can carry. While a config is checked a character that is
-for private use stands for it.
+Python represents such a byte as a lone surrogate, which JSON cannot contain. While a config is checked, a private-use
+character replaces it.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 _FIRST = 0x10FF80
-_AWAY = {0xDC80 + k: _FIRST + k for k in range(128)}
-_BACK = {stand_in: byte for byte, stand_in in _AWAY.items()}
+_HIDE = {0xDC80 + k: _FIRST + k for k in range(128)}
+_RESTORE = {stand_in: byte for byte, stand_in in _HIDE.items()}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def hidden(text: str) -> str:
-    """A text without such bytes: characters stand for them."""
-    return text.translate(_AWAY)
+def hide_bytes(text: str) -> str:
+    """Return a text with private-use characters in the place of such bytes."""
+    return text.translate(_HIDE)
 
 
-def shown(model: _Model) -> _Model:
-    """A checked config in which the bytes are back."""
-    return model.model_copy(update={name: _back(getattr(model, name)) for name in type(model).model_fields})
+def restore_bytes(model: _Model) -> _Model:
+    """Return a copy of a checked config with the bytes restored."""
+    return model.model_copy(update={name: _restore(getattr(model, name)) for name in type(model).model_fields})
 
 
-def _back(value: Any) -> Any:
+def _restore(value: Any) -> Any:
     if isinstance(value, str):
-        return value.translate(_BACK)
+        return value.translate(_RESTORE)
     if isinstance(value, BaseModel):
-        return shown(value)
+        return restore_bytes(value)
     if isinstance(value, dict):
-        return {_back(key): _back(one) for key, one in value.items()}
-    return type(value)(_back(one) for one in value) if type(value) in (list, tuple) else value
+        return {_restore(key): _restore(item) for key, item in value.items()}
+    return type(value)(_restore(item) for item in value) if type(value) in (list, tuple) else value

@@ -1,4 +1,4 @@
-"""``--set key.path=value``: a dotted path into a config and a JSON value."""
+"""The option ``--set key.path=value``: a dotted path into a config and a JSON value."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gazenet.errors import UsageError
 
 @dataclass(frozen=True)
 class Override:
-    """One value to set: ``key`` is the dotted path, list positions are numbers (``extractors.0.stride``)."""
+    """A value to set; ``key`` is a dotted path with list positions as numbers (``extractors.0.stride``)."""
 
     key: str
     value: Any
 
 
 def parse_set(text: str, option: str = "--set", example: str = "faces.score=0.5") -> Override:
-    """Read ``key.path=value``; what is not JSON is a string. Raises UsageError for anything without a key.
+    """Parse ``key.path=value``; a value that is not JSON is a string. Raises UsageError for a text without a key.
 
     ``option`` and ``example`` appear in errors.
     """
@@ -35,32 +35,34 @@ def parse_set(text: str, option: str = "--set", example: str = "faces.score=0.5"
 
 
 def apply(data: dict[str, Any], change: Override) -> dict[str, Any]:
-    """A copy of ``data`` with the value set; missing objects on the way are made. Raises UsageError."""
+    """Return a copy of ``data`` with the value set; missing parent objects are created. Raises UsageError."""
     result = copy.deepcopy(data)
     *parents, last = change.key.split(".")
-    place: Any = result
-    for done, part in enumerate(parents):
-        place = _step(place, part, change.key, ".".join(parents[:done]))
-    if isinstance(place, list):
-        place[_index(place, last, change.key)] = change.value
-    elif isinstance(place, dict):
-        place[last] = change.value
+    target: Any = result
+    for depth, part in enumerate(parents):
+        target = _step(target, part, change.key, ".".join(parents[:depth]))
+    if isinstance(target, list):
+        target[_index(target, last, change.key)] = change.value
+    elif isinstance(target, dict):
+        target[last] = change.value
     else:
-        raise UsageError(f"--set {change.key}: {'.'.join(parents)} is {json.dumps(place)}, it has no key '{last}'")
+        raise UsageError(f"--set {change.key}: {'.'.join(parents)} is {json.dumps(target)}, it has no key '{last}'")
     return result
 
 
-def _step(place: Any, part: str, key: str, done: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, key)]
-    if isinstance(place, dict):
-        if place.get(part) is None:
-            place[part] = {}
-        return place[part]
-    raise UsageError(f"--set {key}: {done} is {json.dumps(place)}, it has no key '{part}'")
+def _step(target: Any, part: str, key: str, path: str) -> Any:
+    if isinstance(target, list):
+        return target[_index(target, part, key)]
+    if isinstance(target, dict):
+        if target.get(part) is None:
+            target[part] = {}
+        return target[part]
+    raise UsageError(f"--set {key}: {path} is {json.dumps(target)}, it has no key '{part}'")
 
 
-def _index(place: list[Any], part: str, key: str) -> int:
-    if not part.isdecimal() or int(part) >= len(place):
-        raise UsageError(f"--set {key}: '{part}' is no position of a list of {len(place)}: use 0 to {len(place) - 1}")
+def _index(items: list[Any], part: str, key: str) -> int:
+    if not part.isdecimal() or int(part) >= len(items):
+        raise UsageError(
+            f"--set {key}: '{part}' is not a position in a list of {len(items)}: use 0 to {len(items) - 1}"
+        )
     return int(part)

@@ -1,9 +1,9 @@
-"""Published names of map pictures (stems), what each shows, and which extractor makes the same kind of map here.
+"""Published names of map pictures (stems), the cue of each, and the extractor that makes the same kind of map here.
 
 The released training reads pictures by stem, ``<stem>_1.jpg`` of every frame. Five of them, in this order, are the
 modalities of the published networks:
 
-| stem | cue | embedded extractor that stands for it |
+| stem | cue | embedded extractor in its place |
 | --- | --- | --- |
 | ``captured`` | the RGB frame | ``active_speaker`` |
 | ``det_transformed_dave`` (or ``_tased``, ``_unisal``, ``_stavis``) | first-stage saliency | ``saliency`` |
@@ -11,8 +11,8 @@ modalities of the published networks:
 | ``det_transformed_vidgaze`` | gaze following | ``gaze_following`` |
 | ``det_transformed_gaze360`` | gaze direction | ``gaze_direction`` |
 
-The embedded cues hold no colour frame. Its place is taken by the fifth embedded cue, the active speaker, so that a
-network keeps its number of modalities and every embedded cue is used once.
+The embedded cues have no colour frame. The fifth embedded cue, the active speaker, replaces it, so that a network
+keeps its number of modalities and every embedded cue is used once.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ CAPTURED, EXPRESSION, FOLLOWING, DIRECTION = (
     "det_transformed_gaze360",
 )
 SALIENCY = ("dave", "tased", "unisal", "stavis", "avinet")
-"""First-stage saliency networks whose maps the published caches hold."""
+"""First-stage saliency networks whose maps are in the published caches."""
 
 
 def saliency_stem(network: str) -> str:
-    """The stem of the maps of a first-stage saliency network."""
+    """Return the stem of the maps of a first-stage saliency network."""
     return f"det_transformed_{network}"
 
 
-def five(network: str = "dave") -> tuple[str, ...]:
-    """The five published stems in the order of the modalities, with the maps of one saliency network."""
+def published_stems(network: str = "dave") -> tuple[str, ...]:
+    """Return the five published stems in the order of the modalities, with the maps of one saliency network."""
     return (CAPTURED, saliency_stem(network), EXPRESSION, FOLLOWING, DIRECTION)
 
 
@@ -46,7 +46,7 @@ EMBEDDED: dict[str, str] = {
     FOLLOWING: "gaze_following",
     DIRECTION: "gaze_direction",
 }
-"""Stem to the embedded extractor that stands for it."""
+"""Embedded extractor in the place of each stem."""
 
 EXTRACTOR: dict[str, str] = {
     CAPTURED: "captured",
@@ -55,9 +55,9 @@ EXTRACTOR: dict[str, str] = {
     FOLLOWING: "videogaze",
     DIRECTION: "gaze360",
 }
-"""Stem to the extractor plugin that makes the same pictures from a video."""
+"""Extractor plugin that makes the pictures of each stem from a video."""
 
 
 def embedded_cues(stems: Iterable[str]) -> tuple[str, ...]:
-    """The embedded extractors that stand for published stems, in their order; other names stay as they are."""
+    """Return the embedded extractors in the place of published stems, in their order; other names stay as they are."""
     return tuple(EMBEDDED.get(stem, stem) for stem in stems)

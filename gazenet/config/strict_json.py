@@ -1,4 +1,4 @@
-"""JSON text to data with errors a person can act on: line, column, what is wrong, what to write instead."""
+"""A strict JSON parser whose errors name line, column, fault and remedy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gazenet.errors import UsageError
 
 _TOKEN = re.compile(r'(?P<string>"(?:\\.|[^"\\])*")(?P<colon>[ \t\r\n]*:)?|NaN|-?Infinity|[{}\[\]]|-?\d[\d.eE+-]*')
 MAX_DEPTH = 100
-"""Objects and lists inside each other: no config needs more, and what follows walks them by recursion."""
+"""Levels of nested objects and lists: no config needs more, and later steps recurse into them."""
 
 
 def parse(text: str, where: str) -> Any:
     """Parse strict JSON. ``where`` names the file in errors.
 
-    Raises UsageError for anything that is not plain JSON: syntax, trailing commas, comments, a byte order mark, keys
-    that stand twice in one object, NaN and infinite numbers, nesting that is too deep.
+    Raises UsageError for anything that is not plain JSON: syntax errors, trailing commas, comments, a byte order mark,
+    duplicate keys in one object, NaN and infinite numbers, nesting that is too deep.
     """
     if text.startswith("\ufeff"):
         raise UsageError(f"{where}: begins with a byte order mark: save it as UTF-8 without BOM")
@@ -48,7 +48,7 @@ def _explain(text: str, where: str, error: json.JSONDecodeError) -> NoReturn:
         raise UsageError(f"{where}: is empty: write at least {{}} (an empty object)")
     if rest.startswith(("//", "/*", "#")):
         start = len(text) - len(rest)
-        _fail(text, where, start, "comments are not part of JSON: remove it (the key 'summary' holds a remark)")
+        _fail(text, where, start, "comments are not part of JSON: remove it (the key 'summary' can hold a remark)")
     if rest[:1] in ("}", "]") and before.endswith(","):
         _fail(text, where, len(before) - 1, f"trailing comma before '{rest[0]}': remove the comma")
     if re.match(r",\s*[}\]]", rest):
@@ -61,11 +61,11 @@ def _explain(text: str, where: str, error: json.JSONDecodeError) -> NoReturn:
 
 
 def _check_tokens(text: str, where: str) -> None:
-    """Find what :mod:`json` lets pass: doubled keys, numbers that are no finite numbers, deep nesting.
+    """Find faults that :mod:`json` accepts: duplicate keys, numbers that are not finite, deep nesting.
 
-    ``text`` is valid. One pass: every character is looked at a bounded number of times.
+    ``text`` is valid JSON. The time is linear in its length.
     """
-    keys: list[set[str]] = []  # of the objects around a token; those of a list stay empty
+    keys: list[set[str]] = []  # of the objects around a token; sets of lists stay empty
     for token in _TOKEN.finditer(text):
         word = token.group()
         if word in "{[":
@@ -77,7 +77,7 @@ def _check_tokens(text: str, where: str) -> None:
         elif token["colon"]:
             key = json.loads(token["string"])
             if key in keys[-1]:
-                _fail(text, where, token.start(), f"key '{key}' stands twice in this object: keep one")
+                _fail(text, where, token.start(), f"key '{key}' appears twice in this object: keep one")
             keys[-1].add(key)
         elif word[0] != '"' and (word[-1] in "Ny" or math.isinf(_number(word))):
             _fail(text, where, token.start(), f"{word} is not a finite number")

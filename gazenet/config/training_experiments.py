@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from gazenet.config.picture_names import DIRECTION, EXPRESSION, FOLLOWING, five, saliency_stem
+from gazenet.config.picture_names import DIRECTION, EXPRESSION, FOLLOWING, published_stems, saliency_stem
 
 BASE, PLAYGROUND = "TrainerBase", "TrainPlayground001"
 FRAMES_ROOT = "datasets/processed/Grouped_frames"
@@ -62,7 +62,7 @@ def published_splits(table: str) -> Phases:
     return Phases(*(f"datasets/processed/{part}_{table}.csv" for part in ("train", held, "test")))
 
 
-DAVE_MAPS = Phases.same(five())
+DAVE_MAPS = Phases.same(published_stems())
 AVE_SPLITS = published_splits("ave")
 
 
@@ -126,7 +126,7 @@ class Experiment:
         frames = f", {self.context} frames" if self.context > 1 else ""
         norm = ", temporal norm" if self.temporal_norm else ""
         cues = len(self.input_maps.train)
-        maps = f", {cues} cues" if cues != len(five()) else ""
+        maps = f", {cues} cues" if cues != len(published_stems()) else ""
         network = next(
             (part for part in ("tased", "unisal", "stavis") if saliency_stem(part) in self.input_maps.test), ""
         )
@@ -186,7 +186,7 @@ def _sequential() -> Iterator[Experiment]:
 
 def _other_saliency() -> Iterator[Experiment]:
     for name in ("TASED", "UNISAL"):
-        maps = Phases(five(), five(), five(name.lower()))
+        maps = Phases(published_stems(), published_stems(), published_stems(name.lower()))
         yield _sequence("GASPExp003", "DAMALSTMGMU", 10, True, f"_{name}", input_maps=maps)
     for fold in (1, 2, 3):
         yield _sequence(
@@ -195,7 +195,7 @@ def _other_saliency() -> Iterator[Experiment]:
             10,
             True,
             f"_STAViS_{fold}",
-            input_maps=Phases.same(five("stavis")),
+            input_maps=Phases.same(published_stems("stavis")),
             split_files=published_splits(f"stavis_{fold}"),
         )
 
@@ -203,7 +203,7 @@ def _other_saliency() -> Iterator[Experiment]:
 def ablated_maps(code: str) -> tuple[str, ...]:
     """Input maps of an ablation code ``abc``: gaze direction if a is 1, gaze following if b, expression if c."""
     used = {DIRECTION: code[0], FOLLOWING: code[1], EXPRESSION: code[2]}
-    return tuple(stem for stem in five() if used.get(stem, "1") == "1")
+    return tuple(stem for stem in published_stems() if used.get(stem, "1") == "1")
 
 
 def _ablations() -> Iterator[Experiment]:

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from gazenet.data.dataset import installed_datasets
-from gazenet.errors import QUOTED, UsageError, quoted
+from gazenet.errors import QUOTED, UsageError, quote
 
 COLUMNS = ("video_id", "fps", "scene_type", "dataset")
 SCENES = ("Social", "Nature", "Other", "SocialEXCLUDE")
@@ -85,13 +85,13 @@ def _row(row: dict[str, str | None], where: str, known: Collection[str]) -> Spli
     if not video or not dataset:
         raise UsageError(f"{where}: video_id and dataset must not be empty")
     if not (fps.isascii() and fps.isdecimal()) or len(fps) > RATE_DIGITS or int(fps) == 0:
-        raise UsageError(f"{where}: fps must be a positive whole number, not {quoted(fps)}")
+        raise UsageError(f"{where}: fps must be a positive whole number, not {quote(fps)}")
     if scene not in SCENES:
-        raise UsageError(f"{where}: scene_type must be one of {', '.join(SCENES)}, not {quoted(scene)}")
+        raise UsageError(f"{where}: scene_type must be one of {', '.join(SCENES)}, not {quote(scene)}")
     if dataset not in known:
         near = difflib.get_close_matches(dataset[:QUOTED], known, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"{where}: dataset {quoted(dataset)} has no reader{hint}; known: {', '.join(sorted(known))}")
+        raise UsageError(f"{where}: dataset {quote(dataset)} has no reader{hint}; known: {', '.join(sorted(known))}")
     return SplitRow(video, int(fps), scene, dataset)
 
 

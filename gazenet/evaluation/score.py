@@ -23,7 +23,7 @@ from gazenet.evaluation.scoring_grid import on_grid, scoring_grid
 from gazenet.metrics import torchmetrics_objects
 from gazenet.metrics.torchmetrics_objects import Mode
 from gazenet.npy import open_npy
-from gazenet.redaction import original
+from gazenet.redaction import unescape_name
 
 METRICS = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform", "auc_shuffled")
 Maps = NDArray[Any] | PictureMaps
@@ -92,7 +92,7 @@ def score_frames(
     fixation counts, several in a cell too. ``others`` and ``prior`` are of the shape of that grid: how often each cell
     was fixated in other videos, and what information gain is measured against.
 
-    ``mode`` ``original``: the definitions of the published evaluation, on the maps' own cells, each of which is
+    ``mode`` ``unescape_name``: the definitions of the published evaluation, on the maps' own cells, each of which is
     fixated or not; maps whose longer side is below ``grid`` are enlarged to it first.
     """
     unknown = [name for name in metrics if name not in torchmetrics_objects.METRICS]
@@ -175,7 +175,9 @@ def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
     times = np.array([by_frame[frame] for frame in sorted(by_frame)])
     if maps.ndim != 3 or len(maps) != len(times):
         raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
-    return Predicted(folder.name, maps, times, size, Path(original(record["input"])) if "input" in record else None)
+    return Predicted(
+        folder.name, maps, times, size, Path(unescape_name(record["input"])) if "input" in record else None
+    )
 
 
 def _saliency(path: Path) -> NDArray[np.generic]:
@@ -198,5 +200,5 @@ def _frame_size(record: Mapping[str, Any]) -> Size:
         return int(video["height"]), int(video["width"])
     from gazenet.media.decode import probe
 
-    info = probe(Path(original(record["input"])))
+    info = probe(Path(unescape_name(record["input"])))
     return info.height, info.width

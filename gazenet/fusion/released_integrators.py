@@ -14,14 +14,16 @@ its weights. Source: Abawi, Weber, Wermter, IJCAI 2021, and its released inferen
 
 from __future__ import annotations
 
-from gazenet.config.picture_names import EXTRACTOR, five
+from gazenet.config.picture_names import EXTRACTOR, published_stems
 from gazenet.config.training_experiments import ablated_maps
 from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
 
 LARGMU, ARGMU, GMU = "SequenceGASPDAMEncALSTMGMUConv", "SequenceGASPDAMEncGMUALSTMConv", "GASPDAMEncGMUConv"
 
 
-def _released(name: str, network: str, key: str, summary: str, stems: tuple[str, ...] = five()) -> IntegratorSpec:
+def _released(
+    name: str, network: str, key: str, summary: str, stems: tuple[str, ...] = published_stems()
+) -> IntegratorSpec:
     """``key``: of the experiment, a part of the published address; ``stems``: the pictures it was trained on."""
     return IntegratorSpec(
         name=name,

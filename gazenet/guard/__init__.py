@@ -1,5 +1,5 @@
-"""What stands between the run and the code of plugins.
+"""Isolation of a run from the code of plugins.
 
-:class:`~gazenet.guard.guarded_call.guarded` is the one border: whatever a plugin raises, changes or leaves behind
-within it becomes one line, and the process is as it was before.
+Every call of a plugin runs inside :class:`~gazenet.guard.guarded_call.guarded`: an error, a change of process state or
+a forked process becomes an error of one line, and the state of the process is restored.
 """

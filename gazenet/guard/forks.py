@@ -1,4 +1,4 @@
-"""A process that a plugin forks must never go on with the run: it would write the same files as its parent."""
+"""Forked processes of plugins: a child must never continue the run, because it would write the files of its parent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import select
 from typing import Any, Protocol
 
 WAIT_S = 2.0
-"""Seconds in which a child that comes out of the plugin is noticed."""
+"""Seconds to wait for a child that leaves the plugin's code."""
 
 
 class ForkedChildren:
-    """The children that are forked within one call of a plugin."""
+    """The child processes that are forked within one call of a plugin."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -20,25 +20,25 @@ class ForkedChildren:
 
     @property
     def is_child(self) -> bool:
-        """Whether this process was forked within the call."""
+        """True if this process was forked within the call."""
         return os.getpid() != self._pid
 
     def expect(self) -> None:
-        """A child is about to be forked."""
+        """Prepare for a child that is about to be forked."""
         if self._ends is None and not self.is_child:
             self._ends = os.pipe()
 
     def end(self, error: BaseException | None) -> None:
-        """In a child that came out of the plugin: ends it at once, and tells its parent unless it meant to end."""
-        meant = isinstance(error, SystemExit)
-        if self._ends is not None and not meant:
+        """End this process, a child that left the plugin's code; inform its parent unless the child called exit."""
+        intended = isinstance(error, SystemExit)
+        if self._ends is not None and not intended:
             with contextlib.suppress(OSError):
                 os.write(self._ends[1], f"{os.getpid()} ".encode())
         code = error.code if isinstance(error, SystemExit) else 1
         os._exit(code if isinstance(code, int) else 1)
 
     def returned(self) -> bool:
-        """In the parent: whether a child came out of the plugin. Waits a moment where children were forked at all."""
+        """Return, in the parent, whether a child left the plugin's code; waits a moment if there were children."""
         if self._ends is None:
             return False
         reader, writer = self._ends
@@ -46,23 +46,23 @@ class ForkedChildren:
         with contextlib.suppress(OSError):
             os.close(writer)
             ready, _, _ = select.select([reader], [], [], WAIT_S)
-            told = os.read(reader, 4096) if ready else b""
+            pids = os.read(reader, 4096) if ready else b""
             os.close(reader)
-            for pid in told.split():
+            for pid in pids.split():
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(int(pid), 0)
-            return bool(told)
+            return bool(pids)
         return False
 
 
 class _Calls(Protocol):
-    """Where the hooks find the calls of the thread that forks."""
+    """The calls of the thread that forks, innermost last."""
 
     stack: list[Any]
 
 
 def watch(calls: _Calls) -> None:
-    """From now on a fork within a call of a plugin is known to the family of that call."""
+    """Register a hook that reports forks within a call of a plugin to the family of that call."""
 
     def before() -> None:
         stack = getattr(calls, "stack", None)

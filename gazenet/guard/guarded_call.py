@@ -1,4 +1,4 @@
-"""The border: a call of a plugin, from which nothing but a result or one line comes back."""
+"""A guarded call of a plugin: it ends with a result or with an error of one line, and leaves no other trace."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gazenet.guard.interrupts import INTERRUPTS
 
 
 class _Calls(threading.local):
-    """The calls that this thread is in, the innermost last."""
+    """The calls in progress in this thread, innermost last."""
 
     def __init__(self) -> None:
         self.stack: list[guarded] = []
 
 
-class _Shared:
-    """The state of the process as it was before the first of the calls that run now, in whatever thread."""
+class _SharedState:
+    """The state of the process before the first of the calls in progress, in any thread."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -31,45 +31,47 @@ class _Shared:
         self.state: dict[str, Any] = {}
 
     def enter(self, call: guarded) -> dict[str, Any]:
+        """Add a call; return the state of the process before the first call in progress."""
         with self.lock:
             if not self.running:
-                process_state.DESCRIPTORS.keep()
-                self.state = process_state.read(process_state.PROCESS)
+                process_state.DESCRIPTORS.copy()
+                self.state = process_state.read_settings(process_state.PROCESS)
             self.running.append(call)
             return self.state
 
     def leave(self, call: guarded) -> None:
+        """Remove a call."""
         with self.lock:
             self.running.remove(call)
 
 
-_calls, _shared = _Calls(), _Shared()
+_calls, _shared = _Calls(), _SharedState()
 forks.watch(_calls)
 
 
-def _in_child() -> None:
-    """Locks that another thread held at the fork are held for ever; signals of a child are its own."""
+def _reset_in_child() -> None:
+    """Replace the lock, which another thread may have held at the fork, and forget the parent's signals."""
     _shared.lock = threading.Lock()
     INTERRUPTS.forget()
 
 
-os.register_at_fork(after_in_child=_in_child)
+os.register_at_fork(after_in_child=_reset_in_child)
 
 
 class guarded:
-    """A context manager around everything that a plugin does.
+    """A context manager around every call of a plugin.
 
-    Whatever the plugin raises (exits and interrupts of its own included) becomes a PluginError of one line that names
-    it and where it was. A real interrupt of the user passes. A plugin that changes what belongs to the whole process
-    (working directory, standard streams, environment, signal handlers, torch's defaults ...) finds it put back, and
-    that is an error too. A process that it forked and that comes out of it is ended.
+    Any exception of the plugin (also an exit or an interrupt that it raises itself) becomes a PluginError of one line
+    that names the plugin and the step. An interrupt of the user passes. Changes of process state (working directory,
+    standard streams, environment, signal handlers, torch's defaults ...) are undone and are an error too. A forked
+    process that leaves the plugin's code is ended.
 
     Args:
-        plugin: what it is called, for example ``saliency`` or ``sink maps``.
-        where: the place in its work: ``frames 8 to 15``, ``loading``.
-        own: errors that speak for themselves and pass as they are.
-        lenient: while libraries are imported and networks trained: what was changed is put back with a note, and the
-            environment is left alone.
+        plugin: its name in errors, for example ``saliency`` or ``sink maps``.
+        where: the step of its work: ``frames 8 to 15``, ``loading``.
+        own: types of errors that pass unchanged.
+        lenient: whether changes of state only print a note and the environment may change, as while libraries are
+            imported and networks trained.
     """
 
     def __init__(
@@ -80,13 +82,13 @@ class guarded:
     def __enter__(self) -> None:
         stack = _calls.stack
         self._nested = bool(stack)
-        self._process = process_state.read(process_state.PROCESS) if self._nested else _shared.enter(self)
+        self._process = process_state.read_settings(process_state.PROCESS) if self._nested else _shared.enter(self)
         self._interrupts = INTERRUPTS.listen()
-        # Only the main thread can change handlers of signals; others would see what it does.
+        # Only the main thread can change signal handlers; other threads would see its changes.
         self._own_state = (
             process_state.THREAD if self._interrupts is None else (*process_state.THREAD, process_state.HANDLERS)
         )
-        self._thread = process_state.read(self._own_state)
+        self._thread = process_state.read_settings(self._own_state)
         self.family = forks.ForkedChildren()
         self._mark = journal.begin(self.plugin, self._where)
         stack.append(self)
@@ -99,51 +101,54 @@ class guarded:
         _calls.stack.remove(self)
         journal.end(self._mark)
         interrupted = self._interrupts is not None and INTERRUPTS.count() > self._interrupts
-        changes = self._put_back(interrupted)
-        beside = [one.plugin for one in _shared.running if one is not self and not self._nested]
+        changes = self._restore(interrupted)
+        concurrent = [call.plugin for call in _shared.running if call is not self and not self._nested]
         if self._interrupts is not None:
             INTERRUPTS.leave()
         if not self._nested:
             _shared.leave(self)
         if error is None:
-            self._judge(changes, beside)
+            self._refuse_changes(changes, concurrent)
         else:
             self._translate(error, changes, interrupted)
 
-    def _put_back(self, interrupted: bool) -> list[str]:
-        """What the plugin changed, which is as before now; an interrupt of the user changes handlers by itself."""
-        changes = ["descriptors that are not its own"] if process_state.DESCRIPTORS.lost() else []
+    def _restore(self, interrupted: bool) -> list[str]:
+        """Restore what the plugin changed and return its names; an interrupt of the user changes handlers itself."""
+        changes = ["descriptors of the run"] if process_state.DESCRIPTORS.lost() else []
         process = {k: v for k, v in self._process.items() if not (self._lenient and k in process_state.LIBRARIES_SET)}
         with _shared.lock:
-            changes += process_state.changed(process_state.PROCESS, process)
-            process_state.DESCRIPTORS.keep() if changes else None
-        return changes + process_state.changed(process_state.THREAD if interrupted else self._own_state, self._thread)
+            changes += process_state.restore_changed(process_state.PROCESS, process)
+            process_state.DESCRIPTORS.copy() if changes else None
+        return changes + process_state.restore_changed(
+            process_state.THREAD if interrupted else self._own_state, self._thread
+        )
 
-    def _judge(self, changes: list[str], beside: list[str]) -> None:
-        """Raises PluginError for a call that ended well but left something changed."""
-        told = [f"changed {', '.join(changes)}: that belongs to the whole run and is put back"] if changes else []
-        if told and beside:
-            told = [f"{told[0]} (or it was {', '.join(sorted(set(beside)))}, at work beside it)"]
+    def _refuse_changes(self, changes: list[str], concurrent: list[str]) -> None:
+        """Raise PluginError for a call that returned but changed process state, or forked a process."""
         if self.family.returned():
-            raise PluginError(self._line("forked a process that went on as if it were the run; it was ended"))
-        if told and self._lenient:
-            print(f"note: {self._line(told[0])}", file=sys.stderr)
-        elif told:
-            raise PluginError(self._line(told[0]))
+            raise PluginError(self._line("forked a process that continued the run; it was ended"))
+        if not changes:
+            return
+        fault = f"changed {', '.join(changes)}, which belongs to the whole run and was restored"
+        if concurrent:
+            fault += f" (or {', '.join(sorted(set(concurrent)))} did, which ran at the same time)"
+        if not self._lenient:
+            raise PluginError(self._line(fault))
+        print(f"note: {self._line(fault)}", file=sys.stderr)
 
     def _translate(self, error: BaseException, changes: list[str], interrupted: bool) -> None:
-        """Raises PluginError in the place of an error that does not pass."""
+        """Raise PluginError in the place of an error that does not pass."""
         if interrupted and not isinstance(error, Exception):
-            # Whatever a library makes of an interrupt, it is the user's.
+            # A library may turn an interrupt into another exception; it is still the user's.
             if not isinstance(error, KeyboardInterrupt) and INTERRUPTS.last == signal.SIGINT:
                 raise KeyboardInterrupt from error
             return
-        if isinstance(error, self._own) or (isinstance(error, PluginError) and self._names_it(error)):
+        if isinstance(error, self._own) or (isinstance(error, PluginError) and self._names_plugin(error)):
             return
         text = as_line(str(error)) if isinstance(error, GazenetError) else _exit_text(error)
         raise PluginError(self._line(text + (f" (and changed {', '.join(changes)})" if changes else ""))) from error
 
-    def _names_it(self, error: PluginError) -> bool:
+    def _names_plugin(self, error: PluginError) -> bool:
         return str(error).startswith(f"{self.plugin}: ")
 
     def _line(self, text: str) -> str:
@@ -151,9 +156,9 @@ class guarded:
 
 
 def _exit_text(error: BaseException) -> str:
-    """An error as one line; of those that end programs, that they do."""
+    """Return an error as one line, with a remark on an exit or interrupt."""
     if isinstance(error, SystemExit):
-        return f"it tried to end the program ({first_line_of(error)})"
+        return f"tried to end the program ({first_line_of(error)})"
     if isinstance(error, KeyboardInterrupt):
-        return f"it raised an interrupt that nobody asked for ({first_line_of(error)})"
+        return f"raised KeyboardInterrupt without an interrupt by the user ({first_line_of(error)})"
     return first_line_of(error)

@@ -1,7 +1,7 @@
-"""Tells an interrupt of the user from a KeyboardInterrupt that a plugin raises itself.
+"""Detection of interrupts by the user, as opposed to a KeyboardInterrupt that a plugin raises itself.
 
-The C part of Python's signal handling writes the number of every signal to a descriptor, whoever handles it later and
-whatever becomes of the exception.
+The C part of Python's signal handling writes the number of every signal to a descriptor, independent of handlers and
+exceptions.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ ENDING = tuple(int(number) for name in ("SIGINT", "SIGTERM", "SIGHUP") if (numbe
 
 
 class Interrupts:
-    """Counts the ending signals while it listens; ``last`` is the newest. Listening, in the main thread only, may be
-    nested.
+    """A counter of ending signals, active while it listens.
+
+    Listening is possible only in the main thread and may be nested.
+
+    Attributes:
+        last: number of the newest ending signal; 0 before the first.
     """
 
     def __init__(self) -> None:
@@ -27,7 +31,7 @@ class Interrupts:
         self._ends: tuple[socket.socket, socket.socket] | None = None
 
     def listen(self) -> int | None:
-        """Begins to listen; the count so far, or None in another thread, where nothing is ever interrupted."""
+        """Start listening and return the count so far; None in another thread, which is never interrupted."""
         if threading.current_thread() is not threading.main_thread():
             return None
         if self._depth == 0:
@@ -36,18 +40,18 @@ class Interrupts:
         return self.count()
 
     def count(self) -> int:
-        """How many ending signals have come."""
+        """Return the number of ending signals so far."""
         if self._ends is not None:
             try:
-                come = [number for number in self._ends[0].recv(4096) if number in ENDING]
-                self._count += len(come)
-                self.last = come[-1] if come else self.last
-            except OSError:  # nothing there, or a plugin closed it
+                numbers = [number for number in self._ends[0].recv(4096) if number in ENDING]
+                self._count += len(numbers)
+                self.last = numbers[-1] if numbers else self.last
+            except OSError:  # no signal, or a plugin closed the socket
                 pass
         return self._count
 
     def leave(self) -> None:
-        """Ends what :meth:`listen` began."""
+        """Stop the listening that the last :meth:`listen` started."""
         self.count()
         self._depth -= 1
         if self._depth == 0:
@@ -57,7 +61,7 @@ class Interrupts:
                 signal.set_wakeup_fd(-1)
 
     def forget(self) -> None:
-        """In a process that was just forked: begins anew."""
+        """Reset the counter in a process that was just forked."""
         self._ends, self._depth, self._before = None, 0, -1
         signal.set_wakeup_fd(-1)
 
@@ -70,11 +74,11 @@ class Interrupts:
             try:
                 self._before = signal.set_wakeup_fd(self._ends[1].fileno(), warn_on_full_buffer=False)
                 return
-            except (OSError, ValueError):  # a plugin closed it
+            except (OSError, ValueError):  # a plugin closed the socket
                 for end in self._ends:
                     end.detach()
                 self._ends = None
 
 
 INTERRUPTS = Interrupts()
-"""Of this process."""
+"""The counter of this process."""

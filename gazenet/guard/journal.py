@@ -1,7 +1,7 @@
-"""Which plugins are at work, in a small file: what is left of it after a crash names who was at work then.
+"""A journal of the plugin calls in progress: after a crash, the file names the plugins that were running.
 
-Every call has a line of fixed length in the file, which is blank again when the call is over. The file is locked by
-the process that writes it and removed at its end; a file that can be locked was left by a process that is dead.
+Every call has a line of fixed length in the file, which is blanked when the call is over. The file is locked by the
+process that writes it and removed at its end; a file that can be locked belongs to a dead process.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gazenet.guard.exception_text import as_line
 
 PREFIX = ".at-work-"
 WIDTH = 512
-"""Bytes of a line."""
+"""Bytes per line."""
 
 
 @dataclass(frozen=True)
 class ActiveCall:
-    """A call that was not over: the input ("": none yet), the plugin, and where it was."""
+    """A call that did not end: its input ("": none yet), the plugin, and the step of its work."""
 
     input: str
     plugin: str
@@ -31,7 +31,7 @@ class ActiveCall:
 
 
 class CallJournal:
-    """The file of this process."""
+    """The journal of this process, a file in ``folder``. Raises OSError where it cannot be created."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"{PREFIX}{os.getpid()}"
@@ -43,7 +43,7 @@ class CallJournal:
         self._lines = 0
 
     def begin(self, text: str) -> int:
-        """Writes a line; returns its number."""
+        """Write a line and return its number."""
         with self._lock:
             number = self._free.pop() if self._free else self._lines
             self._lines = max(self._lines, number + 1)
@@ -51,18 +51,18 @@ class CallJournal:
         return number
 
     def end(self, number: int) -> None:
-        """Blanks a line."""
+        """Blank a line."""
         self._write(number, b"")
         with self._lock:
             self._free.append(number)
 
     def _write(self, number: int, text: bytes) -> None:
-        # A journal that cannot be written is no reason to fail: it only helps after a crash.
+        # A journal that cannot be written must not end the run: it only helps after a crash.
         with contextlib.suppress(OSError):
             os.pwrite(self._file, text.ljust(WIDTH - 1) + b"\n", number * WIDTH)
 
     def close(self) -> None:
-        """Removes the file."""
+        """Remove the file; does nothing in a forked process."""
         if os.getpid() != self._pid:
             return
         with contextlib.suppress(OSError):
@@ -71,19 +71,19 @@ class CallJournal:
             os.close(self._file)
 
 
-class _Here(threading.local):
+class _ThreadInput(threading.local):
     """The input that this thread works on."""
 
-    input = ""
+    name = ""
 
 
-_here = _Here()
+_thread_input = _ThreadInput()
 _open: list[CallJournal] = []
 
 
 @contextlib.contextmanager
-def kept(folder: Path) -> Iterator[None]:
-    """Within the block calls of plugins are noted in a file of ``folder``, if it can be written."""
+def note_calls(folder: Path) -> Iterator[None]:
+    """Note calls of plugins in a file of ``folder`` within the block, if it can be written."""
     try:
         journal = CallJournal(folder)
     except OSError:
@@ -97,36 +97,36 @@ def kept(folder: Path) -> Iterator[None]:
         journal.close()
 
 
-def works_on(input_name: str) -> None:
-    """From now on this thread works on that input."""
-    _here.input = input_name
+def set_input(input_name: str) -> None:
+    """Set the input that this thread works on."""
+    _thread_input.name = input_name
 
 
 def begin(plugin: str, where: str) -> tuple[CallJournal, int] | None:
-    """Notes the beginning of a call; to be given to :func:`end`."""
+    """Note the beginning of a call; return the mark for :func:`end`."""
     if not _open:
         return None
     journal = _open[-1]
-    return journal, journal.begin("\t".join(as_line(part, 150) for part in (_here.input, plugin, where)))
+    return journal, journal.begin("\t".join(as_line(part, 150) for part in (_thread_input.name, plugin, where)))
 
 
 def end(mark: tuple[CallJournal, int] | None) -> None:
-    """Notes the end of a call."""
+    """Note the end of a call."""
     if mark is not None:
         mark[0].end(mark[1])
 
 
-def left(folder: Path) -> list[ActiveCall]:
-    """What dead processes were at work on; their files are removed."""
-    found: list[ActiveCall] = []
+def read_unfinished_calls(folder: Path) -> list[ActiveCall]:
+    """Return the calls in progress of dead processes, and remove their files."""
+    calls: list[ActiveCall] = []
     for path in sorted(folder.glob(f"{PREFIX}*")):
         with contextlib.suppress(OSError):
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 lines = os.read(file, 1 << 20).decode("utf-8", "replace").splitlines()
-                found += [ActiveCall(*parts) for line in lines if len(parts := line.rstrip().split("\t")) == 3]
+                calls += [ActiveCall(*parts) for line in lines if len(parts := line.rstrip().split("\t")) == 3]
                 path.unlink()
             finally:
                 os.close(file)
-    return found
+    return calls

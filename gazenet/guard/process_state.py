@@ -1,4 +1,4 @@
-"""What belongs to the process or to a thread of it, and what a plugin may have changed: noticed, and put back."""
+"""State of the process and its threads that a plugin may change: detection of changes and restoring."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ HANDLED = tuple(
     if (number := getattr(signal, name, None)) is not None
 )
 KEPT_FROM = 100
-"""Copies of the standard descriptors get numbers from here on: a plugin that closes some numbers misses them."""
+"""Lowest number of the copies of the standard descriptors, above those that a careless plugin may close."""
 
 
 @dataclass(frozen=True)
 class ProcessSetting:
-    """Something that can be read (None: it cannot be told) and put back; ``name`` as it is told."""
+    """A part of the process state with functions that read it (None: unknown) and restore it; ``name`` in errors."""
 
     name: str
     read: Callable[[], Any]
     write: Callable[[Any], None]
 
 
-def changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> list[str]:
-    """Puts back what is not as it was. Returns the names of what was changed."""
-    found = []
+def restore_changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> list[str]:
+    """Restore settings that differ from ``before`` and return their names."""
+    names = []
     for setting in settings:
-        then = before.get(setting.name)
-        if then is not None and setting.read() != then:
-            found.append(setting.name)
-            # What cannot be put back (a folder that is gone) is at least told.
+        original = before.get(setting.name)
+        if original is not None and setting.read() != original:
+            names.append(setting.name)
+            # A setting that cannot be restored (a deleted folder) is still reported.
             with contextlib.suppress(Exception):
-                setting.write(then)
-    return found
+                setting.write(original)
+    return names
 
 
-def read(settings: tuple[ProcessSetting, ...]) -> dict[str, Any]:
-    """What the settings are now."""
+def read_settings(settings: tuple[ProcessSetting, ...]) -> dict[str, Any]:
+    """Return the present values of settings, by name."""
     return {setting.name: setting.read() for setting in settings}
 
 
-def _folder() -> str | None:
+def _working_directory() -> str | None:
     try:
         return os.getcwd()
     except OSError:
         return None
 
 
-def _to_environment(values: Mapping[str, str]) -> None:
+def _set_environment(values: Mapping[str, str]) -> None:
     for name in [name for name in os.environ if name not in values]:
         del os.environ[name]
     os.environ.update(values)
 
 
 def _timer() -> str | None:
-    """Only a timer that nobody has set can be put back."""
+    """Return "off" for a timer that is not set; a running one cannot be restored."""
     return None if signal.getitimer(signal.ITIMER_REAL)[0] else "off"
 
 
-def _timer_off(value: str) -> None:
+def _stop_timer(value: str) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _to_locale(name: str) -> None:
+def _set_locale(name: str) -> None:
     locale.setlocale(locale.LC_ALL, name)
 
 
@@ -85,11 +85,11 @@ class _Descriptors:
         self._watch = -1
 
     def read(self) -> dict[int, tuple[int, int] | None]:
-        """The files behind the descriptors that were open when they were kept (None: closed since)."""
+        """Return the files of the descriptors that were open when they were copied (None: closed since)."""
         return {number: _file(number) for number in self._open}
 
-    def keep(self) -> None:
-        """Has a copy of each that is open, and another one among the low numbers, to see whether it is left alone."""
+    def copy(self) -> None:
+        """Copy each open descriptor, and open a low-numbered one that shows whether a plugin closes others."""
         if _file(self._watch) is None:
             with contextlib.suppress(OSError):
                 self._watch = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -104,11 +104,11 @@ class _Descriptors:
                     os.close(copy)
 
     def lost(self) -> bool:
-        """Whether copies were closed: by somebody who closes what is not his own."""
+        """Return whether a copy was closed, which only a plugin that closes foreign descriptors does."""
         return any(_file(copy) is None for copy in (*self._copies.values(), self._watch))
 
     def write(self, files: Mapping[int, tuple[int, int] | None]) -> None:
-        """Opens again what was closed or replaced; where the copy is gone too, on the null device."""
+        """Reopen descriptors that were closed or replaced, on the null device where the copy is closed too."""
         for number, file in files.items():
             if _file(number) == file:
                 continue
@@ -138,14 +138,15 @@ Streams = list[tuple[str, TextIO | None, bool]]
 
 
 def _streams() -> Streams:
-    return [(name, one, _closed(one)) for name in ("stdin", "stdout", "stderr") for one in [getattr(sys, name)]]
+    streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
+    return [(name, stream, _closed(stream)) for name, stream in streams.items()]
 
 
 def _closed(stream: TextIO | None) -> bool:
     return bool(getattr(stream, "closed", False))
 
 
-def _to_streams(streams: Streams) -> None:
+def _set_streams(streams: Streams) -> None:
     for number, (name, stream, was_closed) in enumerate(streams):
         if _closed(stream) and not was_closed:
             stream = open(number, "r" if number == 0 else "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
@@ -155,39 +156,39 @@ def _to_streams(streams: Streams) -> None:
 
 
 def _handlers() -> dict[int, Any] | None:
-    """Only the main thread can change them."""
+    """Return the handlers in the main thread; None in others, which cannot change them."""
     if threading.current_thread() is not threading.main_thread():
         return None
     return {number: signal.getsignal(number) for number in HANDLED}
 
 
-def _to_handlers(handlers: dict[int, Any] | None) -> None:
+def _set_handlers(handlers: dict[int, Any] | None) -> None:
     for number, handler in (handlers or {}).items():
-        # None: not installed by Python, so it cannot be put back either.
+        # None: not installed by Python, so Python cannot restore it.
         if handler is not None and signal.getsignal(number) != handler:
             signal.signal(number, handler)
 
 
 PROCESS = (
-    ProcessSetting("the working directory", _folder, os.chdir),
+    ProcessSetting("the working directory", _working_directory, os.chdir),
     ProcessSetting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
-    ProcessSetting("sys.stdin, stdout or stderr", _streams, _to_streams),
-    ProcessSetting("the environment", lambda: dict(os.environ), _to_environment),
-    ProcessSetting("the locale", lambda: locale.setlocale(locale.LC_ALL), _to_locale),
-    ProcessSetting("the alarm timer", _timer, _timer_off),
+    ProcessSetting("sys.stdin, stdout or stderr", _streams, _set_streams),
+    ProcessSetting("the environment", lambda: dict(os.environ), _set_environment),
+    ProcessSetting("the locale", lambda: locale.setlocale(locale.LC_ALL), _set_locale),
+    ProcessSetting("the alarm timer", _timer, _stop_timer),
     ProcessSetting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
 )
-"""Of the whole process, whichever thread changes it."""
+"""Settings of the whole process, whichever thread changes them."""
 
-HANDLERS = ProcessSetting("signal handlers", _handlers, _to_handlers)
+HANDLERS = ProcessSetting("signal handlers", _handlers, _set_handlers)
 
 
 def _torch() -> Any:
-    """The library where somebody has imported it: nobody else can have changed it."""
+    """Return torch if it has been imported; otherwise nothing can have changed its settings."""
     return sys.modules.get("torch")
 
 
-def _of_torch(reader: str) -> Callable[[], Any]:
+def _torch_getter(reader: str) -> Callable[[], Any]:
     def value() -> Any:
         torch = _torch()
         return getattr(torch, reader)() if hasattr(torch, reader) else None
@@ -195,12 +196,12 @@ def _of_torch(reader: str) -> Callable[[], Any]:
     return value
 
 
-def _to_device(value: Any) -> None:
-    # The CPU without having been asked for is not the CPU that was asked for: that one costs time in every call.
+def _set_device(value: Any) -> None:
+    # An explicit default device "cpu" costs time in every call; no default device does not.
     _torch().set_default_device(None if value.type == "cpu" else value)
 
 
-def _to_torch(writer: str) -> Callable[[Any], None]:
+def _torch_setter(writer: str) -> Callable[[Any], None]:
     def put(value: Any) -> None:
         getattr(_torch(), writer)(value)
 
@@ -212,18 +213,20 @@ def _numpy_errors() -> Any:
     return numpy.geterr() if numpy is not None and hasattr(numpy, "geterr") else None
 
 
-def _to_numpy_errors(value: Any) -> None:
+def _set_numpy_errors(value: Any) -> None:
     sys.modules["numpy"].seterr(**value)
 
 
 THREAD = (
-    ProcessSetting("torch's default dtype", _of_torch("get_default_dtype"), _to_torch("set_default_dtype")),
-    ProcessSetting("torch's default device", _of_torch("get_default_device"), _to_device),
-    ProcessSetting("whether torch records gradients", _of_torch("is_grad_enabled"), _to_torch("set_grad_enabled")),
-    ProcessSetting("torch's number of threads", _of_torch("get_num_threads"), _to_torch("set_num_threads")),
-    ProcessSetting("how numpy treats errors", _numpy_errors, _to_numpy_errors),
+    ProcessSetting("torch's default dtype", _torch_getter("get_default_dtype"), _torch_setter("set_default_dtype")),
+    ProcessSetting("torch's default device", _torch_getter("get_default_device"), _set_device),
+    ProcessSetting(
+        "whether torch records gradients", _torch_getter("is_grad_enabled"), _torch_setter("set_grad_enabled")
+    ),
+    ProcessSetting("torch's number of threads", _torch_getter("get_num_threads"), _torch_setter("set_num_threads")),
+    ProcessSetting("how numpy treats errors", _numpy_errors, _set_numpy_errors),
 )
-"""As the thread sees it that calls the plugin."""
+"""Settings of the thread that calls the plugin."""
 
 LIBRARIES_SET = ("the environment",)
-"""What libraries set for themselves while they are imported: left alone then."""
+"""Settings that libraries change while they are imported, which is allowed."""

@@ -31,10 +31,10 @@ print("RESULT " + json.dumps({"frames": one.frames, "peak_mb": round(peak), **on
 
 def lengthened(clip: Path, target: Path, frames: int, size: tuple[int, int] = (720, 1280)) -> Path:
     """The clip's frames forwards and backwards again until there are ``frames``, at ``size`` and 25 frames/s."""
-    from gazenet.media.decode import resized
+    from gazenet.media.decode import resize_image
 
     with VideoReader(clip, max(size)) as reader:
-        pictures = [resized(frame.image, *size) for frame, _ in zip(reader, range(75), strict=False)]
+        pictures = [resize_image(frame.image, *size) for frame, _ in zip(reader, range(75), strict=False)]
     if not pictures:
         raise UsageError(f"{clip}: has no frames to measure with")
     turn = pictures + pictures[-2:0:-1]

@@ -1,4 +1,4 @@
-"""Video, sound and pictures in and out; knows nothing of saliency. Names are imported when they are used."""
+"""Reading and writing of video, sound and pictures, independent of saliency. Names are imported on first use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from gazenet.media.decode import probe as probe
     from gazenet.media.encode import VideoWriter as VideoWriter
     from gazenet.media.frame_source import open_source as open_source
-    from gazenet.media.frames import Clip as Clip
     from gazenet.media.frames import Frame as Frame
     from gazenet.media.frames import VideoInfo as VideoInfo
     from gazenet.media.frames import Waveform as Waveform
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from gazenet.media.prefetch import read_ahead as read_ahead
     from gazenet.media.source_id import source_id as source_id
 
-_PLACES = {
-    "Clip": "frames",
+_MODULES = {
     "Frame": "frames",
     "VideoInfo": "frames",
     "VideoReader": "decode",
@@ -43,10 +41,10 @@ _PLACES = {
     "source_id": "source_id",
     "windowed": "logmel",
 }
-__all__ = sorted(_PLACES)
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> object:
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

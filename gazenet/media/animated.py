@@ -1,4 +1,4 @@
-"""Pictures of which one file holds several: animations, and the pages of a TIFF."""
+"""Files with several pictures: animations, and the pages of a TIFF."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.orient import fit_size
-from gazenet.media.picture_file import opened_picture, upright
+from gazenet.media.picture_file import open_picture, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 ANIMATED = ("WEBP", "PNG", "GIF", "AVIF")
-"""Pillow's names of formats whose pictures follow each other in time."""
+"""Pillow's names of formats with animations."""
 PAGED = ("TIFF",)
-"""Formats whose pictures are pages, which count as frames where all have one size."""
+"""Pillow's names of formats with pages, which are frames where all have the same size."""
 PAGE_RATE = Fraction(25)
-"""Pages per second: nobody says it of pages, and folders of pictures have the same rate."""
+"""Pages per second, as of folders of pictures: files do not declare it."""
 SHORTEST = 0.01
-"""Seconds: pictures that are to be shown for no longer than this are shown for :data:`INSTEAD`, as browsers do."""
-INSTEAD = 0.1
+"""Seconds: pictures with at most this duration are shown for :data:`DEFAULT_DURATION`, as browsers do."""
+DEFAULT_DURATION = 0.1
 DAMAGE = (OSError, ValueError, SyntaxError, EOFError)
-"""What Pillow raises for pictures that it cannot read."""
+"""Errors of Pillow for pictures that it cannot read."""
 
 
-def pictures_of(path: str | Path) -> tuple[int, int]:
-    """How many frames a picture file holds, and how many further pictures that are no frames.
+def count_pictures(path: str | Path) -> tuple[int, int]:
+    """Return the number of frames in a picture file, and of further pictures that are not frames.
 
-    Those are previews, second views, and pages of unequal sizes. Raises MediaError.
+    The latter are previews, second views, and pages of different sizes. Raises MediaError.
     """
-    with opened_picture(path) as picture:
-        several = int(getattr(picture, "n_frames", 1)) if picture.format in (*ANIMATED, *PAGED, "MPO") else 1
+    with open_picture(path) as picture:
+        total = int(getattr(picture, "n_frames", 1)) if picture.format in (*ANIMATED, *PAGED, "MPO") else 1
         frames = len(_frames(picture))
-        return frames, several - frames if picture.format not in ANIMATED else 0
+        return frames, total - frames if picture.format not in ANIMATED else 0
 
 
 def _frames(picture: Image) -> range:
-    """The numbers of the pictures that are frames."""
+    """Return the numbers of the pictures that are frames."""
     count = int(getattr(picture, "n_frames", 1))
     if picture.format in ANIMATED:
-        # A PNG may hold a picture for programs that know no animations, which is no part of it.
+        # A PNG may have a default picture for programs without animation support, which is not a frame.
         return range(1 if count > 1 and picture.info.get("default_image") else 0, count)
     if picture.format in PAGED and count > 1 and len({_size(picture, page) for page in range(count)}) == 1:
         picture.seek(0)
@@ -58,10 +58,10 @@ def _size(picture: Image, page: int) -> tuple[int, int]:
 
 
 class AnimatedReader:
-    """The frames of an animated WebP, PNG, GIF or AVIF with their times, or the pages of a TIFF at 25 per second.
+    """A reader of an animated WebP, PNG, GIF or AVIF with its times, or of the pages of a TIFF at 25 per second.
 
     Attributes:
-        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` asks for.
+        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` declares them.
 
     Raises MediaError where the first picture cannot be read.
     """
@@ -70,7 +70,7 @@ class AnimatedReader:
         self._path = Path(path)
         self.corrupt_frames = 0
         self.warnings: list[str] = []
-        with opened_picture(path) as picture:
+        with open_picture(path) as picture:
             self._numbers = _frames(picture)
             self._paged = picture.format in PAGED
             picture.seek(self._numbers[0])
@@ -83,10 +83,10 @@ class AnimatedReader:
         scaled = fit_size(width, height, max_side)
         self.size = (scaled[1], scaled[0])
         if self._paged:
-            self.warnings.append(f"its {count} pages are taken as frames, {PAGE_RATE} per second")
+            self.warnings.append(f"its {count} pages are read as frames, {PAGE_RATE} per second")
 
     def _seconds(self, picture: Image) -> list[Fraction]:
-        """For how long each picture is shown; the first ones of a file that ends too early."""
+        """Return the duration of each readable picture, in seconds."""
         seconds: list[Fraction] = []
         for number in self._numbers:
             try:
@@ -104,20 +104,20 @@ class AnimatedReader:
         self.warnings += [line] if line not in self.warnings else []
 
     def _duration(self, picture: Image, number: int) -> Fraction:
-        """Seconds for which a picture is shown."""
+        """Return the duration of a picture, in seconds."""
         if self._paged:
             return 1 / PAGE_RATE
         picture.seek(number)
-        if picture.format in ("WEBP", "AVIF"):  # they tell it only once a picture is decoded
+        if picture.format in ("WEBP", "AVIF"):  # their durations are known only after decoding
             picture.load()
-        told = Fraction(float(picture.info.get("duration") or 0)).limit_denominator(1_000_000) / 1000
-        return told if told > SHORTEST else Fraction(INSTEAD).limit_denominator(100)
+        duration = Fraction(float(picture.info.get("duration") or 0)).limit_denominator(1_000_000) / 1000
+        return duration if duration > SHORTEST else Fraction(DEFAULT_DURATION).limit_denominator(100)
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames in order; behind a damaged one nothing can be read, and a line says so."""
+        """Yield the frames in order; a damaged one ends the animation with a warning."""
         time = Fraction(0)
-        with opened_picture(self._path) as picture:
-            for index, (number, shown) in enumerate(zip(self._numbers, self._durations, strict=False)):
+        with open_picture(self._path) as picture:
+            for index, (number, duration) in enumerate(zip(self._numbers, self._durations, strict=False)):
                 try:
                     picture.seek(number)
                     image = upright(picture)
@@ -126,8 +126,8 @@ class AnimatedReader:
                         raise
                     self._note_end(index, error)
                     return
-                yield Frame(index, float(time), resized(image, *self.size))
-                time += shown
+                yield Frame(index, float(time), resize_image(image, *self.size))
+                time += duration
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""

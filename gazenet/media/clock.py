@@ -1,10 +1,10 @@
-"""One clock for a file whose time stamps jump: decided from the packets of picture and sound together.
+"""One continuous clock for files whose time stamps jump, derived from the packets of picture and sound together.
 
-Recordings that were joined byte by byte begin their clock anew in every part, counters of 33 bits wrap around, and
-parts that were recorded hours apart keep these hours. Where time stamps step back, or jump forward over more than
-:data:`~gazenet.media.clock_jumps.LONGEST_GAP` seconds in which the file holds nothing at all, a new *stretch* of the
-clock begins; it is shifted so that time goes on. Picture and sound of one stretch are shifted by the same amount, so
-they stay together, and every reader of the file gets the same shifts.
+Recordings that were joined byte by byte restart their clock in every part, counters of 33 bits wrap around, and parts
+that were recorded hours apart keep these hours. Where time stamps step back, or jump forward over more than
+:data:`~gazenet.media.clock_jumps.LONGEST_GAP` seconds without any packet, a new *stretch* of the clock begins; it is
+shifted so that time continues. Picture and sound of one stretch are shifted by the same amount and stay synchronous,
+and every reader of the file gets the same shifts.
 """
 
 from __future__ import annotations
@@ -26,15 +26,19 @@ from gazenet.media.clock_jumps import StreamTrack, StretchFinder
 from gazenet.media.container import COVER, audio_stream, open_container, origin
 
 TOLERATED_ERRORS = 20
-"""Reading ends after this many failures in a row: behind a cut, every further read fails."""
+"""Reading ends after this many failures in a row: after a truncation, every further read fails."""
 NAMED_JUMPS = 3
+"""Jumps that a warning lists."""
 
 
 @dataclass(frozen=True)
 class ClockJump:
-    """The clock of a file jumps from ``before`` to ``after``, in seconds of that clock; time goes on at ``at``.
+    """A jump of the clock of a file.
 
-    ``only``: "picture" or "sound" where the other one's clock goes on.
+    Attributes:
+        at: seconds of the corrected clock at which the jump happens.
+        before, after: seconds of the file's own clock before and after the jump.
+        only: "picture" or "sound" where the clock of the other continues, else None.
     """
 
     at: float
@@ -51,14 +55,14 @@ class ClockJump:
 
 @dataclass(frozen=True)
 class ContainerClock:
-    """How to correct the time stamps of a file.
+    """The correction of the time stamps of a file.
 
     Attributes:
         shifts: per stream index, (number of the first packet, seconds to add from there on), in order.
-        jumps: what was closed, in the order of the file.
+        jumps: closed jumps, in the order of the file.
         packets: packets per stream index.
-        seconds: how long each stream is, by index, from its first to the end of its last packet, jumps closed.
-        zero: the moment that is time 0 where it is not that of the container, in seconds.
+        seconds: duration of each stream by index, from its first to the end of its last packet, jumps closed.
+        zero: the moment of time 0 in seconds, where it differs from that of the container.
     """
 
     shifts: dict[int, tuple[tuple[int, Fraction], ...]] = field(default_factory=dict)
@@ -68,32 +72,32 @@ class ContainerClock:
     zero: Fraction | None = None
 
     def correction(self, stream: Stream) -> Callable[[Packet[Any]], None]:
-        """What corrects the packets of a stream in place; it must see all of them, in the order of the file."""
+        """Return a function that corrects packets of a stream in place; it needs all of them, in file order."""
         shifts = self.shifts.get(stream.index, ())
         if not any(shift for _, shift in shifts):
-            return _as_it_is
+            return _no_correction
         return _Correction(shifts)
 
     def origin(self, container: InputContainer) -> Fraction:
-        """The moment of the container's clock that is time 0, in seconds."""
+        """Return the moment of the container's clock that is time 0, in seconds."""
         return origin(container) if self.zero is None else self.zero
 
     def remarks(self) -> list[str]:
-        """What users should know, in plain lines."""
+        """Return a warning about jumps, if there are any."""
         if not self.jumps:
             return []
         more = len(self.jumps) - NAMED_JUMPS
         listed = ", ".join(str(jump) for jump in self.jumps[:NAMED_JUMPS]) + (f" and {more} more" if more > 0 else "")
         times = "once" if len(self.jumps) == 1 else f"{len(self.jumps)} times"
-        return [f"its clock jumps {times}: {listed}; time goes on there, picture and sound stay together"]
+        return [f"its clock jumps {times}: {listed}; the jumps are closed, picture and sound stay synchronous"]
 
 
-def _as_it_is(packet: Packet[Any]) -> None:
-    """Most files need no correction."""
+def _no_correction(packet: Packet[Any]) -> None:
+    """Leave a packet as it is, as in most files."""
 
 
 class _Correction:
-    """Counts the packets of one stream and shifts them."""
+    """A function with state that counts the packets of one stream and shifts them."""
 
     def __init__(self, shifts: Sequence[tuple[int, Fraction]]) -> None:
         self._shifts, self._next, self._count, self._shift = shifts, 0, 0, Fraction(0)
@@ -114,14 +118,14 @@ class _Correction:
 
 
 def is_end(packet: Packet[Any]) -> bool:
-    """Whether this is the demuxer's sign of the end, which holds no data."""
+    """Return whether a packet is the demuxer's end marker, which has no data."""
     return packet.size == 0 and packet.pts is None and packet.dts is None
 
 
-def packets_of(
-    container: InputContainer, streams: Sequence[Stream], failed: Callable[[BaseException], None]
+def read_packets(
+    container: InputContainer, streams: Sequence[Stream], on_error: Callable[[BaseException], None]
 ) -> Iterator[Packet[Any]]:
-    """The packets of streams in the order of the file; ``failed`` is told of reads that fail, and they go on."""
+    """Yield the packets of streams in the order of the file; ``on_error`` receives errors, and reading continues."""
     failures = 0
     while failures < TOLERATED_ERRORS:
         try:
@@ -131,45 +135,46 @@ def packets_of(
             return
         except (FFmpegError, ValueError) as error:
             failures += 1
-            failed(error)
+            on_error(error)
 
 
-def clock_of(path: str | Path) -> ContainerClock:
-    """The clock of a file, from reading its packets once; decided again when the file changes. Raises MediaError."""
+def read_clock(path: str | Path) -> ContainerClock:
+    """Derive the clock of a file from all its packets; cached until the file changes. Raises MediaError."""
     try:
         status = os.stat(path)
-        found = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        version = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     except OSError:
-        found = (0, 0, 0, 0)
-    return _clock_of(os.path.abspath(path), found)
+        version = (0, 0, 0, 0)
+    return _cached_clock(os.path.abspath(path), version)
 
 
 @lru_cache(maxsize=32)
-def _clock_of(path: str, state: tuple[int, ...]) -> ContainerClock:
+def _cached_clock(path: str, version: tuple[int, ...]) -> ContainerClock:
+    """Derive the clock of a version of a file."""
     with open_container(path) as container:
         pictures = [s for s in container.streams.video if not s.disposition & COVER]
-        shown = next((s for s in pictures if s.disposition & Disposition.default), next(iter(pictures), None))
-        streams = [one for one in (shown, audio_stream(container)) if one is not None]
-        stretches = StretchFinder(streams)
-        for packet in packets_of(container, streams, lambda error: None):
+        video = next((s for s in pictures if s.disposition & Disposition.default), next(iter(pictures), None))
+        streams = [stream for stream in (video, audio_stream(container)) if stream is not None]
+        finder = StretchFinder(streams)
+        for packet in read_packets(container, streams, lambda error: None):
             if not is_end(packet):
-                stretches.see(packet.stream_index, packet.pts, packet.dts, packet.duration or 0)
-        stretches.finish()
-        return _decided(stretches, origin(container))
+                finder.add(packet.stream_index, packet.pts, packet.dts, packet.duration or 0)
+        finder.finish()
+        return _clock_from(finder, origin(container))
 
 
-def _decided(stretches: StretchFinder, start: Fraction) -> ContainerClock:
-    """The clock of a container that starts at ``start``, once its packets have been seen."""
-    shifts, tracks = stretches.shifts(), stretches.tracks
+def _clock_from(finder: StretchFinder, start: Fraction) -> ContainerClock:
+    """Return the clock of a container that starts at ``start``, after all packets were added to the finder."""
+    shifts, tracks = finder.shifts(), finder.tracks
     if all(len(track.changes) < 2 for track in tracks.values()) and not any(shifts):
         return ContainerClock(packets=_counts(tracks), seconds=_lengths(tracks))
     zero = None
     if any(track.changes and track.changes[0][1] for track in tracks.values()):  # streams whose clocks never met
-        spans = ((shifts[k], span) for k, one in enumerate(stretches.found) for span in one.spans.values())
+        spans = ((shifts[k], span) for k, stretch in enumerate(finder.stretches) for span in stretch.spans.values())
         zero = min(Fraction(span.low) + shift for shift, span in spans)
     return ContainerClock(
         {index: tuple((number, shifts[k]) for number, k in track.changes) for index, track in tracks.items()},
-        _jumps(stretches, shifts, start if zero is None else zero),
+        _jumps(finder, shifts, start if zero is None else zero),
         _counts(tracks),
         _lengths(tracks),
         zero,
@@ -184,18 +189,18 @@ def _lengths(tracks: Mapping[int, StreamTrack]) -> dict[int, float]:
     return {index: track.length + track.step for index, track in tracks.items()}
 
 
-def _jumps(stretches: StretchFinder, shifts: Sequence[Fraction], zero: Fraction) -> tuple[ClockJump, ...]:
+def _jumps(finder: StretchFinder, shifts: Sequence[Fraction], zero: Fraction) -> tuple[ClockJump, ...]:
     jumps = []
-    for number, (stretch, shift) in enumerate(zip(stretches.found, shifts, strict=True)):
-        came = {index: span for index, span in stretch.spans.items() if number}
-        if not came:
+    for number, (stretch, shift) in enumerate(zip(finder.stretches, shifts, strict=True)):
+        spans = {index: span for index, span in stretch.spans.items() if number}
+        if not spans:
             continue
-        pictured = [index for index in came if stretches.tracks[index].picture]
-        index = (pictured or list(came))[0]
-        track, span = stretches.tracks[index], came[index]
-        before = stretches.found[span.before or 0].spans
-        end = before[index].high + track.step if index in before else min(one.low for one in before.values())
-        only = len(came) < len(stretches.tracks)
+        pictures = [index for index in spans if finder.tracks[index].picture]
+        index = (pictures or list(spans))[0]
+        track, span = finder.tracks[index], spans[index]
+        before = finder.stretches[span.before or 0].spans
+        end = before[index].high + track.step if index in before else min(other.low for other in before.values())
+        only = len(spans) < len(finder.tracks)
         kind = ("picture" if track.picture else "sound") if only else None
         jumps.append(ClockJump(span.low + float(shift - zero), end, span.low, kind))
     return tuple(jumps)

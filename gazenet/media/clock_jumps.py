@@ -1,7 +1,7 @@
-"""Where the clock of a file begins anew: found from the packets of picture and sound, in the order of the file.
+"""Detection of the points where the clock of a file restarts, from the packets of picture and sound in file order.
 
-A packet belongs to the stretch that its stream is in, unless its time stamp cannot: far ahead, with nothing of the
-other stream in between, or further behind than frames leave an encoder out of their order of display.
+A packet belongs to the current stretch of its stream, unless its time stamp is far ahead, with no packet of the other
+stream in between, or further back than the reordering of frames by an encoder explains.
 """
 
 from __future__ import annotations
@@ -19,23 +19,28 @@ from av.video.stream import VideoStream
 from gazenet.media.container import stream_end, stream_start
 
 LONGEST_GAP = 60.0
-"""Seconds: a longer time in which neither picture nor sound has anything is no part of the video and is closed."""
+"""Seconds: a longer gap without picture and sound is not part of the video and is closed."""
 STEP_BACK = 0.25
-"""Seconds that time stamps may step back before the clock counts as begun anew."""
+"""Seconds that time stamps may step back before the clock counts as restarted."""
 INTERLEAVED = 10.0
-"""Seconds that picture and sound of one moment may lie apart within a file."""
+"""Seconds of distance within the file between picture and sound of one moment."""
 DEPTH = 8
-"""Packets that may lie between a frame and those that are shown before it."""
+"""Packets between a frame and those that are displayed before it."""
 SYNC = Fraction(1, 4)
 """Seconds by which the sound of a part may outlast its pictures without holding up the pictures of the next part."""
 
 
 @dataclass
 class StreamSpan:
-    """What a stream has in a stretch: from ``low`` to ``high``, in seconds of the file's clock.
+    """The part of a stream that is in one stretch.
 
-    ``before``: the stretch that it came from, and ``end``: how far that had come; ``first``, ``recent``: the stamps of
-    some packets at either end; ``packets``: how many there are; ``astray``: the stream went back to where it had been.
+    Attributes:
+        low, high: first and last time stamp in seconds of the file's clock.
+        before: the stretch that the stream was in before, or None.
+        end: last time stamp of the stream in that stretch.
+        astray: whether the stream returned to the stretch before.
+        first, recent: time stamps of some packets at both ends.
+        packets: number of packets.
     """
 
     low: float
@@ -48,7 +53,7 @@ class StreamSpan:
     packets: int = 0
 
     def add(self, time: float) -> None:
-        """One more packet."""
+        """Add the time stamp of a packet, in seconds."""
         self.low, self.high = min(self.low, time), max(self.high, time)
         self.recent.append(time)
         self.packets += 1
@@ -58,32 +63,44 @@ class StreamSpan:
 
 @dataclass
 class ClockStretch:
-    """A part of the file with one clock: the spans of the streams in it, by index, in the order in which they came.
+    """A part of the file with a continuous clock.
 
-    ``seen``: where every stream was when the stretch began: its stretch, and the end of its span there.
+    Attributes:
+        spans: the parts of the streams in it, by stream index, in the order of their first packets.
+        seen: stretch and last time stamp of every stream when this stretch began.
     """
 
     spans: dict[int, StreamSpan] = field(default_factory=dict)
     seen: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     def near(self, moment: float) -> bool:
-        """Whether a moment is among those that the stretch has, or next to them."""
+        """Return whether a moment is in the stretch or close to it."""
         return any(s.low - INTERLEAVED <= moment <= s.high + INTERLEAVED for s in self.spans.values())
 
 
 class StreamTrack:
-    """One stream while its packets go by; times in seconds of the file's own clock.
+    """The state of one stream while its packets are read; times are in seconds of the file's own clock.
 
     Attributes:
+        stream: the stream.
+        picture: whether it is a video stream.
+        base: seconds per step of its time stamps.
+        step: seconds per packet.
+        count: packets read so far.
+        decoded: decoding time stamp of the newest packet.
+        run: first and newest time stamp of the present run without a gap.
+        stretch, earlier: the present stretch and the one before it.
+        doubtful: whether the present stretch may turn out to be part of the earlier one.
+        outside: packets in a row that belong to the earlier stretch.
         changes: (number of a packet, stretch from there on).
-        length: seconds from the first to the last packet, jumps left out.
+        length: seconds from the first to the last packet, without jumps.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.stream, self.picture = stream, isinstance(stream, VideoStream)
         self.base = float(stream.time_base or 1)
         rates = [stream.average_rate, stream.guessed_rate] if isinstance(stream, VideoStream) else []
-        # Of an average over a jump nothing is to be believed; a nominal rate may be that of fields or clock ticks.
+        # The average rate is wrong where the clock jumps, the nominal one where it counts fields or clock ticks.
         self.step = min([1 / float(rate) for rate in rates if rate], default=0.0)
         self.count = 0
         self.decoded = float("-inf")
@@ -97,31 +114,42 @@ class StreamTrack:
 
     @property
     def limit(self) -> float:
-        """Seconds: the longest gap that belongs to the video."""
+        """The longest gap that belongs to the video, in seconds."""
         return max(LONGEST_GAP, 4 * self.step)
 
     def follow(self, time: float) -> None:
-        """Notes since when the stamps follow each other without a gap, and the newest."""
+        """Extend the present run by a time stamp, or start a new run after a gap."""
         since, newest = self.run or (time, time)
         if time - newest > self.limit or time < newest - STEP_BACK - DEPTH * self.step:
             since = newest = time
         self.run = (since, max(newest, time))
 
     def covers(self, moment: float) -> bool:
-        """Whether the stream declares to have something shortly before a moment."""
+        """Return whether the declared span of the stream includes the time shortly before a moment."""
         start, end = stream_start(self.stream), stream_end(self.stream)
         return end is not None and float(start or 0) <= moment and float(end) >= moment - LONGEST_GAP
 
 
 class StretchFinder:
-    """Takes the packets of all streams in the order of the file and finds the stretches of their clock."""
+    """A detector of the stretches of a file's clock, fed with the packets of all streams in file order.
+
+    Attributes:
+        tracks: the state of every stream, by index.
+        stretches: the stretches so far.
+    """
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         self.tracks = {stream.index: StreamTrack(stream) for stream in streams}
-        self.found: list[ClockStretch] = []
+        self.stretches: list[ClockStretch] = []
 
-    def see(self, index: int, shown: int | None, decoded: int | None, duration: int) -> None:
-        """The next packet of the file, of the stream ``index``: its time stamps and its duration, in their base."""
+    def add(self, index: int, shown: int | None, decoded: int | None, duration: int) -> None:
+        """Add the next packet of the file.
+
+        Args:
+            index: of its stream.
+            shown, decoded: presentation and decoding time stamp in steps of the stream's time base, or None.
+            duration: in the same steps.
+        """
         track = self.tracks[index]
         number, track.count = track.count, track.count + 1
         if not track.step:
@@ -132,28 +160,28 @@ class StretchFinder:
         time = stamp * track.base
         back = decoded is not None and decoded * track.base < track.decoded - max(STEP_BACK, 2 * track.step)
         if track.stretch is None:
-            self._move(track, self._beginning(time), time, number)
-        elif self._of_earlier(track, time):
-            self._stay_behind(track, time, number)
+            self._move(track, self._first_stretch(time), time, number)
+        elif self._belongs_to_earlier(track, time):
+            self._add_to_earlier(track, time, number)
         elif self._jumps(track, time, back):
             joined = self._joinable(track, time)
-            self._move(track, self._new() if joined is None else joined, time, number)
+            self._move(track, self._new_stretch() if joined is None else joined, time, number)
             track.doubtful = joined is None and not back
         else:
-            self._go_on(track, time, number)
+            self._continue(track, time, number)
         if decoded is not None:
             track.decoded = decoded * track.base
         track.follow(time)
 
     def finish(self) -> None:
-        """No packet follows."""
+        """Complete the stretches after the last packet."""
         for track in self.tracks.values():
             self._reconsider(track)
 
     def _span(self, track: StreamTrack, stretch: int | None = None) -> StreamSpan:
-        return self.found[(track.stretch or 0) if stretch is None else stretch].spans[track.stream.index]
+        return self.stretches[(track.stretch or 0) if stretch is None else stretch].spans[track.stream.index]
 
-    def _go_on(self, track: StreamTrack, time: float, number: int) -> None:
+    def _continue(self, track: StreamTrack, time: float, number: int) -> None:
         span = self._span(track)
         track.length += max(time - span.high, 0.0)
         span.add(time)
@@ -168,13 +196,13 @@ class StretchFinder:
         if track.stretch is not None:
             track.length += track.step
         end = 0.0 if track.stretch is None else self._span(track).high
-        span = self.found[stretch].spans.setdefault(track.stream.index, StreamSpan(time, time, track.stretch, end))
+        span = self.stretches[stretch].spans.setdefault(track.stream.index, StreamSpan(time, time, track.stretch, end))
         span.add(time)
         track.earlier, track.stretch, track.outside, track.doubtful = track.stretch, stretch, 0, False
         self._note(track, number, stretch)
 
-    def _stay_behind(self, track: StreamTrack, time: float, number: int) -> None:
-        """A packet of the stretch before; when many follow, the one that seemed to begin another was astray."""
+    def _add_to_earlier(self, track: StreamTrack, time: float, number: int) -> None:
+        """Add a packet to the earlier stretch; after many of them, the present stretch was a stray packet."""
         assert track.earlier is not None
         span = self._span(track, track.earlier)
         track.length += max(time - span.high, 0.0)
@@ -190,37 +218,37 @@ class StretchFinder:
             track.changes.append((number, stretch))
 
     def _reconsider(self, track: StreamTrack) -> None:
-        """Takes a stretch back where the other stream has gone on to it: a picture that is held for long.
+        """Merge a stretch into the earlier one where the other stream has continued up to it: a long still picture.
 
-        Its frame comes early, for those shown before it are made from it.
+        Its frame comes early, because the frames displayed before it are predicted from it.
         """
         if not track.doubtful or track.earlier is None or track.stretch is None:
             return
         span, old = self._span(track), self._span(track, track.earlier)
         if span.packets > DEPTH:
             track.doubtful = False
-        elif len(self.found[track.stretch].spans) == 1 and self._filled(track, span.low, old.high):
-            del self.found[track.stretch].spans[track.stream.index]
+        elif len(self.stretches[track.stretch].spans) == 1 and self._filled(track, span.low, old.high):
+            del self.stretches[track.stretch].spans[track.stream.index]
             track.changes = [(n, track.earlier if k == track.stretch else k) for n, k in track.changes]
             track.length += span.low - old.high - track.step
             for time in span.recent:
                 old.add(time)
             track.stretch, track.earlier, track.doubtful = track.earlier, None, False
 
-    # ---- judgements
+    # ---- decisions
 
-    def _beginning(self, time: float) -> int:
-        """The stretch of a stream's first packet: the first one, unless the other stream's clock is far away."""
-        if not self.found:
-            return self._new()
+    def _first_stretch(self, time: float) -> int:
+        """Return the stretch of a stream's first packet: the first, unless the other stream's clock is far away."""
+        if not self.stretches:
+            return self._new_stretch()
         runs = [track.run for track in self.tracks.values() if track.run is not None]
         low, high = min(since for since, _ in runs), max(newest for _, newest in runs)
         if time - high <= LONGEST_GAP and (low - time <= LONGEST_GAP or high - low > INTERLEAVED):
             return 0
-        return self._new()
+        return self._new_stretch()
 
-    def _of_earlier(self, track: StreamTrack, time: float) -> bool:
-        """Whether a packet soon after a jump is still of the clock before it: frames come out of order of display."""
+    def _belongs_to_earlier(self, track: StreamTrack, time: float) -> bool:
+        """Return whether a packet soon after a jump still has the clock before it, as frames may be out of order."""
         if track.earlier is None or self._span(track).packets > DEPTH:
             return False
         ahead = time - self._span(track).high
@@ -230,31 +258,31 @@ class StretchFinder:
         return high - reach <= time <= high + (DEPTH if self._span(track).low > high else 2) * track.step
 
     def _jumps(self, track: StreamTrack, time: float, decoded_back: bool) -> bool:
-        """Whether the clock of a stream that comes to this moment is no longer the one before."""
+        """Return whether the clock of a stream has jumped to this moment."""
         span = self._span(track)
         if time < span.high - max(STEP_BACK, 2 * track.step):
-            return decoded_back or sum(one >= time for one in span.recent) > DEPTH
+            return decoded_back or sum(stamp >= time for stamp in span.recent) > DEPTH
         gap = time - span.high - track.step
         if gap > track.limit:
             return not self._filled(track, time, span.high)
         return gap > track.limit / 2 and self._joinable(track, time) is not None
 
     def _filled(self, track: StreamTrack, time: float, last: float) -> bool:
-        """Whether the gap from ``last`` to a moment is one of this stream only: the other has something there."""
+        """Return whether another stream has packets in the gap of this one from ``last`` to a moment."""
         for other in self.tracks.values():
             if other is track:
                 continue
             since, newest = other.run or (0.0, float("-inf"))
             if since <= last + LONGEST_GAP and newest >= time - LONGEST_GAP:
                 return True
-            if last - newest > INTERLEAVED and other.covers(time):  # the file keeps its streams apart
+            if last - newest > INTERLEAVED and other.covers(time):  # the streams are not interleaved in the file
                 return True
         return False
 
     def _joinable(self, track: StreamTrack, time: float) -> int | None:
-        """The stretch that the other stream began a moment ago, if this moment is in it."""
-        for index in range((track.stretch or 0) + 1, len(self.found)):
-            stretch = self.found[index]
+        """Return the stretch that the other stream began recently, if this moment is in it."""
+        for index in range((track.stretch or 0) + 1, len(self.stretches)):
+            stretch = self.stretches[index]
             was_in, was_at = stretch.seen.get(track.stream.index, (-1, 0.0))
             if was_in == track.stretch and self._span(track).high - was_at > INTERLEAVED:
                 continue
@@ -262,48 +290,48 @@ class StretchFinder:
                 return index
         return None
 
-    def _new(self) -> int:
+    def _new_stretch(self) -> int:
         seen = {i: (t.stretch, self._span(t).high) for i, t in self.tracks.items() if t.stretch is not None}
-        self.found.append(ClockStretch(seen=seen))
-        return len(self.found) - 1
+        self.stretches.append(ClockStretch(seen=seen))
+        return len(self.stretches) - 1
 
-    # ---- what follows
+    # ---- result
 
     def shifts(self) -> list[Fraction]:
-        """Seconds to add in every stretch: it begins where the one before ended, for whoever ended later.
+        """Return the seconds to add in every stretch, so that it begins at the later end of picture and sound.
 
-        Where sound outlasts the pictures by a packet or two, the pictures go on at their own pace. Streams whose
-        clocks never met begin together.
+        Where sound outlasts the pictures by a packet or two, the pictures continue at their own rate. Streams whose
+        clocks never overlap begin together.
         """
         shifts: list[Fraction] = []
-        for stretch in self.found:
-            wanted: list[tuple[Fraction, bool]] = []
+        for stretch in self.stretches:
+            candidates: list[tuple[Fraction, bool]] = []
             for index, span in stretch.spans.items():
                 track = self.tracks[index]
                 if span.before is not None:
                     shift = _continued(self._span(track, span.before), span, track.step if track.picture else 0)
                     shift += 0 if track.picture else track.step
-                    wanted.append((shifts[span.before] + Fraction(shift), track.picture))
+                    candidates.append((shifts[span.before] + Fraction(shift), track.picture))
                 elif shifts and len(stretch.spans) == 1:
-                    first = min(other.low for other in self.found[0].spans.values())
-                    wanted.append((Fraction(first) - Fraction(span.low), track.picture))
-            latest = max((shift for shift, _ in wanted), default=Fraction(0))
-            pictures = max((shift for shift, picture in wanted if picture), default=latest)
+                    first = min(other.low for other in self.stretches[0].spans.values())
+                    candidates.append((Fraction(first) - Fraction(span.low), track.picture))
+            latest = max((shift for shift, _ in candidates), default=Fraction(0))
+            pictures = max((shift for shift, picture in candidates if picture), default=latest)
             shifts.append(pictures if latest - pictures <= SYNC else latest)
         return shifts
 
 
 def _continued(old: StreamSpan, new: StreamSpan, step: float) -> float:
-    """Seconds that bring a new span behind an old one, its first frame a ``step`` behind the last.
+    """Return the seconds that move a new span after an old one, its first frame a ``step`` after the last.
 
     Where a file was cut in the order of decoding, frames of the new span belong between those of the old one.
     """
-    behind = (new.end if new.astray else old.high) + step - new.low
-    for places in range(DEPTH if step and not new.astray else 0, 0, -1):
-        shift = behind - places * step
-        stamps = sorted([*old.recent, *(one + shift for one in new.first)])
-        stamps = [one for one in stamps if abs(one - old.high) <= DEPTH * step]
+    full_shift = (new.end if new.astray else old.high) + step - new.low
+    for overlap in range(DEPTH if step and not new.astray else 0, 0, -1):
+        shift = full_shift - overlap * step
+        stamps = sorted([*old.recent, *(stamp + shift for stamp in new.first)])
+        stamps = [stamp for stamp in stamps if abs(stamp - old.high) <= DEPTH * step]
         steps = [b - a for a, b in pairwise(stamps)]
         if steps and min(steps) > step / 2 and max(steps) < 1.5 * step:
             return shift
-    return behind
+    return full_shift

@@ -1,4 +1,4 @@
-"""Video decoding with the container's own time stamps."""
+"""Decoding of video with the time stamps of the container."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
-from gazenet.media.clock import ContainerClock, clock_of
+from gazenet.media.clock import ContainerClock, read_clock
 from gazenet.media.container import audio_stream, open_container, stream_end, video_stream
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
@@ -31,16 +31,16 @@ from gazenet.media.source_id import display_name
 from gazenet.media.time_stamps import DEPTH, RisingTimeStamps
 
 TOLERATED_SHORTAGE = 2
-"""Containers round their duration: this many frames fewer than declared are no truncation."""
+"""Missing frames that do not count as truncation: containers round their duration."""
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """What the container declares, after decoding one frame. Raises MediaError where no frame can be decoded."""
+    """Return the declarations of a container after decoding one frame. Raises MediaError without a decodable frame."""
     return _inspect(path)[0]
 
 
-def is_film(path: str | Path) -> bool:
-    """Whether a file is a video that can be decoded, by its content, whatever it is called."""
+def is_video(path: str | Path) -> bool:
+    """Return whether a file is a decodable video, by its content rather than its name."""
     try:
         probe(path)
     except MediaError:
@@ -48,13 +48,13 @@ def is_film(path: str | Path) -> bool:
     return True
 
 
-def counted(path: str | Path) -> VideoInfo:
-    """As :func:`probe`, with the frames counted where the container does not declare them, or declares a wrong clock.
+def probe_and_count(path: str | Path) -> VideoInfo:
+    """Return the declarations of a container as :func:`probe` does, and count frames that it does not declare.
 
-    Reads the whole file without decoding it. Raises MediaError.
+    Reads the whole file without decoding it, and corrects the duration of a file whose clock jumps. Raises MediaError.
     """
     info, _, stream = _inspect(path)
-    clock = clock_of(path)
+    clock = read_clock(path)
     count = clock.packets.get(stream)
     if not info.declared_frames and count:
         info = replace(info, declared_frames=count)
@@ -62,18 +62,18 @@ def counted(path: str | Path) -> VideoInfo:
 
 
 def _on_clock(info: VideoInfo, clock: ContainerClock, stream: int) -> VideoInfo:
-    """The description of a video whose clock jumps: without the time of the jumps."""
+    """Return the declarations of a video without the duration of its clock's jumps."""
     seconds, count = clock.seconds.get(stream, 0.0), clock.packets.get(stream, 0)
     if not clock.jumps or not seconds or not count:
         return info
     rate = Fraction(count / seconds).limit_denominator(1001)
-    # The declared rate stays where it is right but for rounding; an average over the jumps is not.
+    # A declared rate is kept where it is right within rounding; an average over the jumps is wrong.
     close = abs(info.rate - rate) <= rate / 20
     return replace(info, duration=seconds, rate=info.rate if close else rate or info.rate)
 
 
 def _inspect(path: str | Path) -> tuple[VideoInfo, VideoFrame, int]:
-    """What is declared, the first frame, and the index of its stream."""
+    """Return the declarations, the first frame, and the index of its stream."""
     with open_container(path) as container:
         stream = video_stream(container, path)
         first = next(FrameDecoder(container, stream).frames(), None)
@@ -108,24 +108,22 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
 
 
 class VideoReader:
-    """The upright RGB frames of a video, in order of display; use it as a context manager.
+    """A reader of the upright RGB frames of a video in order of display; a context manager.
 
-    Every iteration decodes the file from its start. Closing is safe while another thread iterates: that iteration
-    then ends.
+    Every iteration decodes the file from its start. Closing is safe while another thread iterates: its iteration ends.
 
     Args:
         path: the file.
-        max_side: the longer side is scaled down to at most this many pixels, inside the conversion to RGB.
+        max_side: largest longer side of the frames in pixels; larger frames are scaled down.
 
     Attributes:
-        info: what the container declares.
-        size: (height, width) of the delivered frames: as displayed, and even where scaled. A change of resolution,
-            shape or turn in mid-stream does not change it: later frames are fitted in, with black at two sides where
-            their shape is another.
-        decoded, corrupt_frames: frames delivered so far, and how many of them the decoder calls damaged.
-        warnings: what users should know, in plain lines; complete after the last frame.
+        info: declarations of the container.
+        size: (height, width) of the frames as displayed; even where scaled. It is constant: after a change of
+            resolution, shape or orientation, frames are scaled to fit, with black bars where their shape differs.
+        decoded, corrupt_frames: number of frames so far, and of those that the decoder reports as damaged.
+        warnings: lines for the user; complete after the last frame.
 
-    Raises MediaError where not a single frame can be decoded.
+    Raises MediaError where no frame can be decoded.
     """
 
     def __init__(self, path: str | Path, max_side: int | None = None) -> None:
@@ -133,7 +131,7 @@ class VideoReader:
             raise ValueError("max_side must be at least 2")
         self._path = Path(path)
         declared, first, stream = _inspect(path)
-        self.info = _on_clock(declared, clock_of(path), stream)
+        self.info = _on_clock(declared, read_clock(path), stream)
         width, height = fit_size(self.info.width, self.info.height, max_side)
         self.size = (height, width)
         self._orientation: Orientation = orientation_of(first)
@@ -147,7 +145,7 @@ class VideoReader:
     def _reset(self) -> None:
         self.decoded = self.corrupt_frames = 0
         self.warnings: list[str] = []
-        self._fitted, self._changed = 0, ""
+        self._fitted, self._change = 0, ""
 
     def __enter__(self) -> VideoReader:
         return self
@@ -158,14 +156,14 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Closes the file; waits for the frame that another thread is decoding."""
+        """Close the file, after the frame that another thread is decoding."""
         with self._lock:
             container, self._container = self._container, None
             if container is not None:
                 container.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames in order of display; ``time`` counts from the start of the container and always increases."""
+        """Yield frames in order of display; their times strictly increase from the start of the container."""
         self.close()
         self._reset()
         identity = _identity(self._path)
@@ -174,7 +172,7 @@ class VideoReader:
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
         self._aspect, self._coded_aspect = stream.sample_aspect_ratio, ()
-        clock = clock_of(self._path)
+        clock = read_clock(self._path)
         decoder, stamps = FrameDecoder(container, stream, clock), RisingTimeStamps(float(1 / self.info.rate))
         zero = clock.origin(container)
         end = None if clock.jumps else _declared_end(container, stream, zero)
@@ -212,20 +210,20 @@ class VideoReader:
     def _rgb(self, raw: VideoFrame, coded_aspect: Fraction) -> NDArray[np.uint8]:
         self.corrupt_frames += bool(raw.is_corrupt)
         self._coded_aspect = self._coded_aspect or (coded_aspect,)
-        # What the container says of the shape of pixels goes before the stream, as long as the stream does not change.
+        # The pixel aspect of the container takes precedence over that of the stream while the latter is constant.
         aspect = self._aspect if coded_aspect == self._coded_aspect[0] else coded_aspect
         orientation, sized = orientation_of(raw), (raw.width, raw.height) == self._stored_size
         same = sized and orientation == self._orientation and aspect == self._aspect
         if not same:
             self._fitted += 1
             turned = "orientation" if orientation != self._orientation else "shape of the pixels"
-            self._changed = "resolution" if not sized else self._changed or turned
+            self._change = "resolution" if not sized else self._change or turned
         height, width = self.size if same else self._fitting(raw, orientation, aspect)
         image = orientation.apply(_pixels(raw, *((width, height) if orientation.swap else (height, width))))
-        return image if same else _centred(image, *self.size)
+        return image if same else _pad_to_centre(image, *self.size)
 
     def _fitting(self, raw: VideoFrame, orientation: Orientation, aspect: Fraction | None) -> tuple[int, int]:
-        """(height, width) of a frame of another shape than the first, as large as fits into the size of that."""
+        """Return the largest (height, width) of a frame of another shape that fits into the size of the first."""
         width, height = display_size(raw.width, raw.height, aspect, orientation)
         scale = min(self.size[0] / height, self.size[1] / width)
         return max(1, min(self.size[0], round(height * scale))), max(1, min(self.size[1], round(width * scale)))
@@ -240,19 +238,21 @@ class VideoReader:
         if not self.decoded:
             cause = decoder.last_error or "the video stream is empty"
             raise MediaError(f"{display_name(self._path)}: no frame can be decoded ({cause})")
-        found = []
+        lines = []
         if decoder.errors:
-            found.append(f"{decoder.errors} pieces could not be decoded ({decoder.last_error}): frames may be missing")
+            lines.append(
+                f"{decoder.errors} packets could not be decoded ({decoder.last_error}): frames may be missing"
+            )
         if self.corrupt_frames:
-            found.append(f"{self.corrupt_frames} of {self.decoded} frames are damaged")
+            lines.append(f"{self.corrupt_frames} of {self.decoded} frames are damaged")
         if self._fitted:
-            found.append(
-                f"the {self._changed} changes; {self._fitted} frames were fitted into the size of the first, "
+            lines.append(
+                f"the {self._change} changes; {self._fitted} frames were scaled to fit the size of the first, "
                 f"{self.size[1]} x {self.size[0]}"
             )
         if _identity(self._path) not in (identity, None):
-            found.append("the file changed while it was read; results may belong to neither version")
-        self.warnings += found + stamps.remarks(float(self.info.rate))
+            lines.append("the file changed while it was read; results may mix both versions")
+        self.warnings += lines + stamps.remarks(float(self.info.rate))
         self.warnings += self._shortage(declared, float(decoder.end - zero))
 
     def _shortage(self, declared: float | None, end: float) -> list[str]:
@@ -260,32 +260,32 @@ class VideoReader:
         if missing <= TOLERATED_SHORTAGE:
             return []
         return [
-            f"the file declares {declared:.2f} s, its frames end at {end:.2f} s (about {missing} missing): "
+            f"the file declares {declared:.2f} s, but its frames end at {end:.2f} s (about {missing} missing): "
             "it may be truncated"
         ]
 
 
 def _pixels(raw: VideoFrame, height: int, width: int) -> NDArray[np.uint8]:
-    """A decoded frame at a size, RGB; where it is transparent, over black."""
-    if not (raw.format.has_palette or any(one.is_alpha for one in raw.format.components)):
+    """Convert a decoded frame to RGB uint8 ``[height, width, 3]``; transparency becomes black."""
+    if not (raw.format.has_palette or any(component.is_alpha for component in raw.format.components)):
         image = raw.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
         return image.astype(np.uint8, copy=False)
-    # Scaled only then: otherwise hidden colours would run into those beside them.
-    return resized(over_black(raw.to_ndarray(format="rgba").astype(np.uint8, copy=False)), height, width)
+    # Scaled last: otherwise hidden colours would bleed into visible ones.
+    return resize_image(over_black(raw.to_ndarray(format="rgba").astype(np.uint8, copy=False)), height, width)
 
 
-def _centred(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """An image in the middle of a black one of a size that it fits into."""
+def _pad_to_centre(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Return an image in the middle of a black one of at least its size."""
     if image.shape[:2] == (height, width):
         return image
-    whole = np.zeros((height, width, 3), np.uint8)
+    padded = np.zeros((height, width, 3), np.uint8)
     top, left = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
-    whole[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return whole
+    padded[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return padded
 
 
 def _declared_end(container: InputContainer, stream: VideoStream, zero: Fraction) -> float | None:
-    """When the pictures should end, in seconds after the origin."""
+    """Return the declared end of the frames, in seconds after the origin."""
     end = stream_end(stream)
     if end is not None:
         return float(end - zero)
@@ -293,23 +293,30 @@ def _declared_end(container: InputContainer, stream: VideoStream, zero: Fraction
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:
-    """What changes when a file is replaced or written to; None once it is deleted, which harms no open reader."""
+    """Return inode, size and modification time of a file; None after its deletion, which harms no open reader."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def frame_at(times: Sequence[float], time: float) -> int:
-    """The index of the frame on display at ``time``; ``times`` increase. The first one before all of them."""
+    """Return the index of the frame displayed at ``time``; 0 before the first.
+
+    Args:
+        times: presentation times in seconds, increasing.
+        time: seconds.
+
+    Raises ValueError without frames.
+    """
     if not times:
         raise ValueError("there are no frames")
     return max(0, bisect_right(times, time) - 1)
 
 
-def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """An image brought to a size, by area where it shrinks and linearly where it grows."""
+def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize an image ``[H, W]`` or ``[H, W, C]``: by area where it shrinks, bilinearly where it grows."""
     if image.shape[:2] == (height, width):
         return image
     shrinks = height <= image.shape[0] and width <= image.shape[1]

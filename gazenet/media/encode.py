@@ -1,9 +1,10 @@
-"""Video encoding with the frames' time stamps and the original sound."""
+"""Encoding of video with the time stamps of its frames and the original sound."""
 
 from __future__ import annotations
 
 import errno
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -23,25 +24,41 @@ from gazenet.media.sound_copy import SoundCopy, open_sound
 from gazenet.media.source_id import display_name
 
 TIME_BASE = Fraction(1, 60_000)
-"""Finer than any frame rate needs, and MPEG-4 part 2 allows no more than 65535 steps per second."""
+"""Seconds per time step: finer than all frame rates, and below the 65535 steps per second of MPEG-4 part 2."""
 
 CODECS = ("libx264", "libopenh264", "mpeg4")
-"""In order of preference; the first one that this FFmpeg build has."""
+"""Encoders in order of preference; the first one in this FFmpeg build is used."""
+
+
+@dataclass(frozen=True)
+class X264Settings:
+    """Settings of the encoder x264.
+
+    Attributes:
+        crf: constant rate factor, 0 (lossless) to 51 (worst).
+        preset: speed, "ultrafast" to "veryslow".
+    """
+
+    crf: int = 23
+    preset: str = "veryfast"
+
+
+DEFAULT_X264 = X264Settings()
 
 
 class VideoWriter:
-    """An MP4 that appears under its name only when it is complete. Use it as a context manager.
+    """A writer of an MP4 file that gets its name only when it is complete; a context manager.
 
     Args:
         path: the file.
         width, height: of the frames in pixels; odd sizes are padded by repeating the last row or column.
-        rate: nominal frames per second; the real times go with each frame.
-        sound_from: a file whose sound track is carried over up to the end of the last frame, unchanged where MP4
-            allows, else as AAC. Sound and frames share the time line of that file.
-        crf, preset: quality and effort of x264.
+        rate: nominal frames per second; every frame has its own time.
+        sound_from: a file whose sound track is copied up to the end of the last frame, unchanged where MP4 allows,
+            else as AAC. Sound and frames share the time line of that file.
+        x264: settings of the encoder, where it is x264.
 
     Attributes:
-        warnings: plain lines; complete after the end.
+        warnings: lines for the user; complete after the end of the block.
     """
 
     def __init__(
@@ -51,16 +68,15 @@ class VideoWriter:
         height: int,
         rate: Fraction,
         sound_from: Path | None = None,
-        crf: int = 23,
-        preset: str = "veryfast",
+        x264: X264Settings = DEFAULT_X264,
     ) -> None:
         if width < 1 or height < 1 or rate <= 0:
             raise ValueError(f"a video of {width} x {height} at {rate} frames per second cannot be written")
         self._path, self._size = Path(path), (height, width)
         self._rate, self._sound_from = Fraction(rate).limit_denominator(10_000), sound_from
-        self._options: dict[str, str] = {"crf": str(crf), "preset": preset}
+        self._options: dict[str, str] = {"crf": str(x264.crf), "preset": x264.preset}
         self._step = max(1, round(1 / (self._rate * TIME_BASE)))
-        self._held: av.VideoFrame | None = None
+        self._pending: av.VideoFrame | None = None
         self._stack = ExitStack()
         self.warnings: list[str] = []
 
@@ -101,23 +117,28 @@ class VideoWriter:
         return stream
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
-        """Appends a frame, RGB uint8 ``[H, W, 3]``, shown from ``time`` (seconds, at least 0) on.
+        """Append a frame.
 
-        Times that do not increase are moved by the smallest step. Raises MediaError where it cannot be written.
+        Args:
+            image: RGB uint8 ``[H, W, 3]``.
+            time: seconds from which the frame is displayed, at least 0; a time that does not increase is moved by
+                the smallest step.
+
+        Raises MediaError where the file cannot be written.
         """
         height, width = self._size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             raise ValueError(f"frame is {image.dtype} {image.shape}, the video is uint8 {(height, width, 3)}")
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")  # copied just below
+        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")  # reformat copies it
         frame = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
-        earliest = 0 if self._held is None else int(self._held.pts or 0) + 1
+        earliest = 0 if self._pending is None else int(self._pending.pts or 0) + 1
         frame.pts, frame.time_base = max(earliest, round(time / TIME_BASE)), TIME_BASE
-        # A frame is encoded when the next one tells how long it is shown.
-        if self._held is not None:
-            self._encode(self._held, int(frame.pts - (self._held.pts or 0)))
-        self._held = frame
+        # A frame is encoded once the time of the next one gives its duration.
+        if self._pending is not None:
+            self._encode(self._pending, int(frame.pts - (self._pending.pts or 0)))
+        self._pending = frame
 
     def _encode(self, frame: av.VideoFrame, duration: int) -> None:
         frame.duration = duration
@@ -132,7 +153,7 @@ class VideoWriter:
         name = display_name(self._path)
         if getattr(error, "errno", None) == errno.ENOSPC:
             return MediaError(f"{name}: disk full; free some space and run again")
-        return MediaError(f"{name}: cannot be written ({reason(error)})")
+        return MediaError(f"{name}: cannot write ({reason(error)})")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -150,19 +171,19 @@ class VideoWriter:
             raise self._failure(failure) from failure
 
     def _finish(self) -> None:
-        if self._held is None:
-            raise MediaError(f"{display_name(self._path)}: cannot be written (it was given no frame)")
-        self._encode(self._held, self._step)
+        if self._pending is None:
+            raise MediaError(f"{display_name(self._path)}: cannot write a video without frames")
+        self._encode(self._pending, self._step)
         self._container.mux(self._stream.encode(None))
         if self._sound is not None:
             self._sound.finish()
         self._container.close()
 
     def _release(self) -> None:
-        """Closes the file after a failure; after success it is closed already."""
+        """Close the file after a failure; after success it is already closed."""
         with suppress(FFmpegError, OSError):
             self._container.close()
 
 
 class _Abandoned(Exception):
-    """The caller failed: unwind and remove the temporary file."""
+    """Signal that the caller failed: unwind and remove the temporary file."""

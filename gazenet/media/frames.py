@@ -1,4 +1,4 @@
-"""What media hands to everyone else: frames, clips and sound."""
+"""Data types of media: frames, clips and sound."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container declares about its first video and audio stream.
+    """The declarations of a container about its video and audio stream.
 
-    ``width`` and ``height`` are as displayed (rotation and pixel aspect applied). ``declared_frames`` may lie:
-    only decoding tells the exact count.
+    Attributes:
+        path: the file.
+        width, height: in pixels as displayed, with rotation and pixel aspect applied.
+        rate: frames per second.
+        duration: seconds, or None.
+        declared_frames: number of frames, or None; only decoding gives the exact number.
+        rotation: clockwise turn in degrees: 0, 90, 180 or 270.
+        has_audio: whether there is a sound track.
+        audio_rate, audio_channels: samples per second and channels of the sound track, or None.
     """
 
     path: Path
@@ -32,7 +39,7 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame: ``image`` uint8 ``[H, W, 3]`` RGB, upright; ``time`` in seconds from the container."""
+    """A decoded frame: ``image`` upright RGB uint8 ``[H, W, 3]``; ``time`` in seconds since the container's start."""
 
     index: int
     time: float
@@ -41,7 +48,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Waveform:
-    """Sound: ``samples`` float32 ``[channels, N]`` in -1..1; sample 0 sounds at video time ``start`` (seconds)."""
+    """Sound: ``samples`` float32 ``[channels, N]`` in -1..1, ``rate`` per second; sample 0 is at ``start`` seconds."""
 
     samples: NDArray[np.float32]
     rate: int
@@ -49,20 +56,11 @@ class Waveform:
 
     @property
     def duration(self) -> float:
+        """Seconds of sound."""
         return self.samples.shape[1] / self.rate
 
     def mono(self) -> Waveform:
-        """The mean over channels, ``[1, N]``; of one channel the same memory."""
+        """Return the mean over channels, ``[1, N]``; of one channel the same memory."""
         if self.samples.shape[0] == 1:
             return self
         return Waveform(self.samples.mean(axis=0, keepdims=True), self.rate, self.start)
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A stretch of video: ``frames`` uint8 ``[T, H, W, 3]`` RGB, ``times`` float64 ``[T]`` in seconds."""
-
-    frames: NDArray[np.uint8]
-    times: NDArray[np.float64]
-    source_id: str
-    waveform: Waveform | None = None

@@ -1,7 +1,7 @@
-"""Features of sound: log-mel examples with the constants of VGGish, and windowed sample rows.
+"""Sound features: log-mel examples with the constants of VGGish, and windowed rows of samples.
 
-Source: Hershey et al., "CNN architectures for large-scale audio classification" (ICASSP 2017), as the audio branch of
-DAVE uses them.
+Source: Hershey et al., "CNN architectures for large-scale audio classification" (ICASSP 2017), as used by the audio
+branch of DAVE.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MEL_BANDS, MEL_LOW, MEL_HIGH = 64, 125.0, 7500.0
 LOG_OFFSET = 0.01
 EXAMPLE_FRAMES = 64
 PACKET = 16
-"""Examples that go with a clip."""
+"""Examples per clip."""
 WINDOWED_RATE = 48_000
 _FRAMES_AT_ONCE = 4096
 
@@ -34,7 +34,7 @@ def _mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def mel_matrix() -> NDArray[np.float64]:
-    """Float64 ``[257, 64]``: bins of the spectrum to HTK mel bands, triangles linear in mel, none for DC."""
+    """Return float64 ``[257, 64]``: spectrum bins to HTK mel bands, triangles linear in mel, zero for DC."""
     edges = np.linspace(_mel(MEL_LOW), _mel(MEL_HIGH), MEL_BANDS + 2)
     bins = _mel(np.linspace(0, RATE / 2, FFT // 2 + 1))[:, None]
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
@@ -45,21 +45,22 @@ def mel_matrix() -> NDArray[np.float64]:
 
 
 def log_mel(sound: Waveform) -> NDArray[np.float64]:
-    """Natural logarithm of mel magnitudes plus 0.01: float64 ``[frames, 64]`` of the mean of all channels.
+    """Compute ``log(mel magnitude + 0.01)`` of the mean of all channels: float64 ``[frames, 64]``.
 
-    Frame k covers 25 ms from ``sound.start + k / 100`` seconds on; there are ``1 + (N - 400) // 160`` of them, none
-    for less than 25 ms. Another rate than 16 kHz is converted first, after silence has filled it up to one second.
+    Frame k covers 25 ms from ``sound.start + k / 100`` seconds on; there are ``1 + (N - 400) // 160`` frames, none
+    for less than 25 ms. Sound of another rate is padded with silence to one second and resampled to 16 kHz first.
     """
     return _log_mel(_at_rate(sound.mono()).samples[0])
 
 
 def log_mel_examples(sound: Waveform, rate: float) -> NDArray[np.float64]:
-    """Overlapping pieces of :func:`log_mel`: float64 ``[n, 64, 64]`` (example, frame, band).
+    """Cut :func:`log_mel` into overlapping examples: float64 ``[n, 64, 64]`` (example, frame, band).
 
     Args:
+        sound: the sound.
         rate: video frames per second; examples start every ``round(100 / rate)`` log-mel frames.
 
-    The step is a whole number of 10 ms, so examples drift from the frames of most videos; :func:`log_mel_at` does not.
+    The step is a multiple of 10 ms, so examples drift from the frames of most videos; :func:`log_mel_at` does not.
     """
     hop = max(1, round(100 / rate))
     frames = log_mel(sound)
@@ -69,50 +70,54 @@ def log_mel_examples(sound: Waveform, rate: float) -> NDArray[np.float64]:
 
 
 def log_mel_at(frames: NDArray[np.float64], start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The examples that end at given times: float64 ``[len(times), 64, 64]``.
+    """Return the examples that end at ``times``: float64 ``[len(times), 64, 64]`` (example, frame, band).
 
     Args:
-        frames: of :func:`log_mel`.
-        start: when the first of them begins (seconds; ``Waveform.start``).
-        times: seconds. What lies outside of the sound counts as silence.
+        frames: result of :func:`log_mel`, ``[frames, 64]``.
+        start: seconds at which its first frame begins (``Waveform.start``).
+        times: seconds; frames outside of the sound are silence.
     """
     last = np.floor((np.asarray(times, np.float64) - start) * (RATE / HOP) + 1e-6).astype(np.int64)
     index = last[:, None] + np.arange(-EXAMPLE_FRAMES + 1, 1)
     inside = (index >= 0) & (index < len(frames))
-    found = frames[np.where(inside, index, 0)] if len(frames) else np.zeros((*index.shape, MEL_BANDS))
-    return np.where(inside[..., None], found, np.log(LOG_OFFSET))
+    examples = frames[np.where(inside, index, 0)] if len(frames) else np.zeros((*index.shape, MEL_BANDS))
+    return np.where(inside[..., None], examples, np.log(LOG_OFFSET))
 
 
 class Packet(NamedTuple):
-    """Examples ``[16, ...]`` that belong to a frame; ``valid``: how many frames of video have examples."""
+    """The examples ``[16, ...]`` of a frame; ``valid``: number of the last frame with examples, up to this one."""
 
     examples: NDArray[np.floating]
     valid: int
 
 
 def packet(examples: NDArray[np.floating], frame: int) -> Packet:
-    """The examples that DAVE's released code takes for frame ``frame`` (from 1) of ``[n, ...]``, n > 0.
+    """Select the examples of a frame as DAVE's released code does.
 
-    Those from 15 before the frame's number to that number, which counts from 0 here: one beyond the frame. What is
-    missing in front is filled with the first. Raises ValueError without examples.
+    Args:
+        examples: ``[n, ...]``, n > 0.
+        frame: number of the frame, from 1.
+
+    The code uses the number, which counts from 1, as an index that counts from 0: the last of the 16 examples is one
+    beyond the frame. Missing examples in front are copies of the first. Raises ValueError without examples.
     """
     if not len(examples):
         raise ValueError("no examples: the sound is shorter than one")
     valid = min(frame, len(examples))
-    taken = examples[max(0, valid - PACKET + 1) : valid + 1]
-    return Packet(np.concatenate([taken[:1]] * (PACKET - len(taken)) + [taken]), valid)
+    selection = examples[max(0, valid - PACKET + 1) : valid + 1]
+    return Packet(np.concatenate([selection[:1]] * (PACKET - len(selection)) + [selection]), valid)
 
 
 def windowed(rows: NDArray[np.floating], rate: int, gain: float = 1.0) -> NDArray[np.float64]:
-    """Rows of samples at 48 kHz under a symmetric Hann window: float64 ``[rows, samples * 48000 / rate]``.
+    """Resample rows to 48 kHz and apply a symmetric Hann window: float64 ``[rows, samples * 48000 / rate]``.
 
     Args:
-        rows: ``[rows, samples]``, one per video frame, each resampled on its own.
+        rows: ``[rows, samples]``, one per video frame, each resampled separately.
         rate: of ``rows``, samples per second.
-        gain: factor of the amplitude; the published features have 2 ** -23.
+        gain: factor of the amplitude; 2 ** -23 in the published features.
     """
-    changed = resample(Waveform(np.asarray(rows, np.float32), rate), WINDOWED_RATE).samples
-    return gain * changed.astype(np.float64) * np.hanning(changed.shape[1])
+    resampled = resample(Waveform(np.asarray(rows, np.float32), rate), WINDOWED_RATE).samples
+    return gain * resampled.astype(np.float64) * np.hanning(resampled.shape[1])
 
 
 def _at_rate(sound: Waveform) -> Waveform:

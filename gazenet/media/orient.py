@@ -1,4 +1,4 @@
-"""Turn decoded pictures upright and find the size at which they are shown."""
+"""Orientation of decoded frames and their size as displayed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ASPECT_LIMIT = 8
 
 @dataclass(frozen=True)
 class Orientation:
-    """How to make a stored picture upright: swap the axes, then mirror left-right, then top-bottom."""
+    """The steps that make a stored frame upright: swap the axes, then mirror left-right, then top-bottom."""
 
     swap: bool = False
     mirror_x: bool = False
@@ -24,12 +24,12 @@ class Orientation:
 
     @property
     def rotation(self) -> int:
-        """Clockwise turn in degrees (0, 90, 180, 270); a mirrored picture gives the turn without the mirroring."""
+        """Clockwise turn in degrees (0, 90, 180, 270), without mirroring."""
         key = (int(self.swap), self.mirror_x, self.mirror_y)
         return ROTATIONS.get(key, 90 if self.swap else 0)
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """``image`` ``[H, W, 3]`` made upright; contiguous, ``[W, H, 3]`` when the axes are swapped."""
+        """Return an image ``[H, W, 3]`` upright and contiguous; ``[W, H, 3]`` where the axes are swapped."""
         if not (self.swap or self.mirror_x or self.mirror_y):
             return image
         turned = image.transpose(1, 0, 2) if self.swap else image
@@ -37,9 +37,10 @@ class Orientation:
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """From the frame's display matrix (ISO/IEC 14496-12: x' = a x + c y, y' = b x + d y); upright without one.
+    """Read the orientation from the frame's display matrix; upright without one.
 
-    Turns by other angles than multiples of 90 degrees are taken as the nearest one.
+    The matrix is that of ISO/IEC 14496-12: x' = a x + c y, y' = b x + d y. Angles are rounded to multiples of 90
+    degrees.
     """
     try:
         matrix = frame.side_data[Type.DISPLAYMATRIX]  # type: ignore[typeddict-item]
@@ -52,14 +53,14 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
 
 def display_size(width: int, height: int, aspect: Fraction | None, orientation: Orientation) -> tuple[int, int]:
-    """Width and height as shown: pixel aspect applied to the width (absurd ones are ignored), then turned."""
+    """Return (width, height) as displayed: the pixel aspect, unless it is absurd, scales the width before turning."""
     if aspect and Fraction(1, ASPECT_LIMIT) <= aspect <= ASPECT_LIMIT:
         width = max(1, round(width * aspect))
     return (height, width) if orientation.swap else (width, height)
 
 
 def fit_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
-    """The size whose longer side is at most ``max_side``: even when scaled, unchanged when it fits already."""
+    """Return (width, height) with a longer side of at most ``max_side``: even where scaled, else unchanged."""
     longer = max(width, height)
     if max_side is None or longer <= max_side:
         return width, height

@@ -1,4 +1,4 @@
-"""From packets to decoded frames, past whatever is damaged."""
+"""Decoding of packets to frames that skips damaged data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from gazenet.media.clock import ContainerClock, is_end, packets_of
+from gazenet.media.clock import ContainerClock, is_end, read_packets
 from gazenet.media.container import reason
 
 FALLBACK_RATE = Fraction(25)
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
-    """Frames per second: the average, or the nominal rate where the two differ by rounding or by cut frames only."""
+    """Return the average frame rate, or the nominal one where both differ only by rounding or cut frames."""
     average, nominal = stream.average_rate, stream.guessed_rate
     if average and nominal and abs(nominal - average) <= average / 20:
         return nominal
@@ -30,11 +30,11 @@ def frame_rate(stream: VideoStream) -> Fraction:
 
 
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""Decoders for codecs whose usual decoder leaves transparency out."""
+"""Decoders of codecs whose default decoder drops transparency."""
 
 
 def decoding_with_alpha(stream: VideoStream) -> Callable[[Packet[Any] | None], list[VideoFrame]]:
-    """What decodes packets of a stream, with its transparency where the container says that there is some."""
+    """Return the function that decodes packets of a stream, with transparency where the container declares it."""
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     name = WITH_ALPHA.get(stream.codec_context.codec.canonical_name)
     if tags.get("alpha_mode") != "1" or name not in av.codecs_available:
@@ -45,18 +45,18 @@ def decoding_with_alpha(stream: VideoStream) -> Callable[[Packet[Any] | None], l
 
 
 class FrameDecoder:
-    """Packets to frames; what cannot be read or decoded is counted and passed over, jumps of the clock are closed.
+    """A decoder of frames that counts and skips unreadable packets and closes jumps of the clock.
 
     Attributes:
-        errors, last_error: how many reads or packets failed, and why the last one did.
-        end: when the last frame decoded (or packet watched) ends, in seconds of the container's own clock.
+        errors, last_error: number of failed reads and packets, and the reason of the last failure.
+        end: end of the last decoded frame or watched packet, in seconds of the container's own clock.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, clock: ContainerClock | None = None) -> None:
         self._container, self._stream, self._clock = container, stream, clock or ContainerClock()
         self._streams: list[Stream] = [stream]
         self._decode = decoding_with_alpha(stream)
-        # Frames that leave the decoder at the end of the file carry no time base of their own.
+        # Frames that the decoder returns at the end of the file have no time base of their own.
         self._time_base = stream.time_base or Fraction(1)
         self.errors = 0
         self.last_error = ""
@@ -64,40 +64,41 @@ class FrameDecoder:
         self._frames, self._step = 0, 1 / frame_rate(stream)
 
     def watch(self, other: Stream) -> None:
-        """Also reads the packets of another stream, to learn when the file really ends."""
+        """Read the packets of another stream too, whose end is the real end of the file."""
         self._streams.append(other)
 
     def frames(self) -> Iterator[VideoFrame]:
+        """Yield decoded frames in order of display."""
         for packet in self._packets():
             try:
                 decoded = self._decode(packet)
             except (FFmpegError, ValueError) as error:
                 self._note(error)
                 continue
-            yield from map(self._seen, decoded)
+            yield from map(self._record, decoded)
         with suppress(FFmpegError, ValueError):
-            yield from map(self._seen, self._decode(None))
+            yield from map(self._record, self._decode(None))
 
     @property
     def aspect(self) -> Fraction:
-        """Width of a pixel divided by its height, as the stream tells it by now."""
+        """Width of a pixel divided by its height, as currently declared by the stream."""
         return self._stream.codec_context.sample_aspect_ratio or Fraction(1)
 
     def time_of(self, frame: VideoFrame) -> Fraction | None:
-        """When a frame is to be shown, in seconds of the container's own clock."""
+        """Return the presentation time of a frame, in seconds of the container's own clock."""
         return None if frame.pts is None else frame.pts * self._time_base
 
-    def _seen(self, frame: VideoFrame) -> VideoFrame:
-        shown = self.time_of(frame)
-        if shown is None:
-            shown = self._frames * self._step
+    def _record(self, frame: VideoFrame) -> VideoFrame:
+        time = self.time_of(frame)
+        if time is None:
+            time = self._frames * self._step
         self._frames += 1
-        self.end = max(self.end, shown + max((frame.duration or 0) * self._time_base, self._step))
+        self.end = max(self.end, time + max((frame.duration or 0) * self._time_base, self._step))
         return frame
 
     def _packets(self) -> Iterator[Packet[Any]]:
         corrections = {stream.index: self._clock.correction(stream) for stream in self._streams}
-        for packet in packets_of(self._container, self._streams, self._note):
+        for packet in read_packets(self._container, self._streams, self._note):
             if is_end(packet):
                 continue  # the decoder is emptied once, by the caller
             corrections[packet.stream_index](packet)

@@ -1,4 +1,4 @@
-"""Still pictures."""
+"""Reading of picture files."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ORIENTATION, LYING = 274, 5
-"""EXIF's tag of how a picture is turned, and the first of its values that swap width and height."""
+"""EXIF tag of the orientation, and the first of its values that swap width and height."""
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
-    """A picture as RGB uint8 ``[H, W, 3]``, upright by its EXIF orientation; of several pictures the first.
+    """Read the (first) picture of a file as RGB uint8 ``[H, W, 3]``, upright by its EXIF orientation.
 
-    Transparency lies over black; what becomes of more than 8 bits is said at :func:`~gazenet.media.pixels.rgb_of`.
-    Raises MediaError where it is unreadable, truncated, of values that cannot be scaled, or beyond 180 million pixels.
+    Transparency becomes black; :func:`~gazenet.media.pixels.rgb_of` describes the conversion of more than 8 bits.
+    Raises MediaError for files that are unreadable, truncated, have values that cannot be scaled, or exceed 180
+    million pixels.
     """
-    with opened_picture(path) as picture:
+    with open_picture(path) as picture:
         return upright(picture)
 
 
 @contextmanager
-def opened_picture(path: str | Path) -> Iterator[Image]:
-    """Pillow's picture, which stands at the first of several. Raises MediaError, also for what fails inside."""
+def open_picture(path: str | Path) -> Iterator[Image]:
+    """Open a file with Pillow, at its first picture. Raises MediaError, also for errors of Pillow within the block."""
     from PIL import Image
 
     file = checked_file(path)
@@ -49,23 +50,23 @@ def opened_picture(path: str | Path) -> Iterator[Image]:
 
 
 def upright(picture: Image) -> NDArray[np.uint8]:
-    """The picture at which Pillow stands, RGB uint8 ``[H, W, 3]``. Raises OSError and ValueError as Pillow does."""
+    """Decode Pillow's current picture to upright RGB uint8 ``[H, W, 3]``. Raises OSError and ValueError."""
     from PIL import ImageOps
 
-    picture.load()  # unlike other readers, this refuses pictures that end too early
+    picture.load()  # raises for truncated pictures
     return rgb_of(ImageOps.exif_transpose(picture))
 
 
 def read_grey(path: str | Path) -> NDArray[np.uint8]:
-    """A picture as grey uint8 ``[H, W]``, as :func:`read_image` reads it. Raises MediaError."""
+    """Read a picture as grey uint8 ``[H, W]``, otherwise as :func:`read_image` does. Raises MediaError."""
     import cv2
 
     return np.asarray(cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) of a picture, upright, of which only the beginning is read. Raises MediaError."""
-    with opened_picture(path) as picture:
+    """Return the upright (height, width) of a picture from the beginning of its file. Raises MediaError."""
+    with open_picture(path) as picture:
         width, height = picture.size
         turned = picture.getexif().get(ORIENTATION, 1) >= LYING
     return (width, height) if turned else (height, width)

@@ -1,4 +1,4 @@
-"""Videos that are folders of pictures, one picture per frame, in the natural order of their names (1, 2, 10)."""
+"""Videos stored as folders of pictures, one per frame, in natural order of their names (1, 2, 10)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 
 from gazenet.errors import MediaError
 from gazenet.files import natural_order
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.picture_file import read_image
 from gazenet.media.source_id import display_name, pictures_in
 
 FRAMES = ("frames", "images")
-"""What a folder of frames is called that lies in its video's folder, beside other folders."""
+"""Names of the folder of frames inside a video's folder."""
 RATE = Fraction(25)
-"""Frames per second: nobody says it of pictures."""
+"""Frames per second: folders of pictures do not declare a rate."""
 
 
 def sequences(root: str | Path) -> dict[str, list[Path]]:
-    """The frames of every video of a folder, by name: pictures in ``root/VIDEO``, ``.../frames`` or ``.../images``.
+    """Return the frames of every video in a folder, by name: in ``root/VIDEO``, ``.../frames`` or ``.../images``.
 
-    Raises MediaError where there is no such folder, no video in it, or a video without frames.
+    Raises MediaError for a missing folder, a folder without videos, or a video without frames.
     """
     root = Path(root)
     if not root.is_dir():
@@ -31,35 +31,32 @@ def sequences(root: str | Path) -> dict[str, list[Path]]:
     folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     videos = sorted(folders, key=natural_order)
     if not videos:
-        raise MediaError(
-            f"{display_name(root)}: holds no folder with pictures; expected one folder of frames per video"
-        )
+        raise MediaError(f"{display_name(root)}: has no folder with pictures; expected one folder of frames per video")
     return {video.name: frames_of_video(video) for video in videos}
 
 
 def frames_of_video(video: Path) -> list[Path]:
-    """The pictures of one video, in the natural order of their names.
+    """Return the pictures of a video, in natural order of their names.
 
-    Raises MediaError where it has none, and for two pictures that only differ in their ending.
+    Raises MediaError where there are none, and for pictures that differ only in their ending.
     """
-    places = (video, *(video / name for name in FRAMES))
-    found = next((files for place in places if place.is_dir() and (files := pictures_in(place))), [])
-    if not found:
+    folders = (video, *(video / name for name in FRAMES))
+    pictures = next((files for folder in folders if folder.is_dir() and (files := pictures_in(folder))), [])
+    if not pictures:
         raise MediaError(f"{display_name(video)}: a video without frames; expected pictures in it or in its frames/")
-    name, count = Counter(path.stem for path in found).most_common(1)[0]
+    name, count = Counter(path.stem for path in pictures).most_common(1)[0]
     if count > 1:
         raise MediaError(f"{display_name(video)}: {count} pictures are named {name}; keep one of them")
-    return found
+    return pictures
 
 
 class PictureFolderReader:
-    """A folder of pictures as a video without sound, 25 frames per second.
+    """A reader of a folder of pictures as a video without sound, 25 frames per second.
 
     Attributes:
-        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` asks for.
+        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` declares them.
 
-    Raises:
-        MediaError: no pictures, unreadable ones, or (while iterated) such of unequal sizes.
+    Raises MediaError without pictures and for unreadable ones; while iterated, also for pictures of different sizes.
     """
 
     def __init__(self, folder: str | Path, max_side: int | None = None) -> None:
@@ -73,20 +70,21 @@ class PictureFolderReader:
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Frame]:
-        whole = (self.info.height, self.info.width)
+        """Yield the frames in order."""
+        first_size = (self.info.height, self.info.width)
         for k, file in enumerate(self._files):
             image = read_image(file)
-            check_sizes(file, (image.shape[0], image.shape[1]), whole)
-            yield Frame(k, float(k / RATE), resized(image, *self.size))
+            check_sizes(file, (image.shape[0], image.shape[1]), first_size)
+            yield Frame(k, float(k / RATE), resize_image(image, *self.size))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
 
 def check_sizes(file: Path, size: tuple[int, int], others: tuple[int, int]) -> None:
-    """Raises MediaError where a picture is not of the size (height, width) of those before it."""
+    """Raise MediaError where the size (height, width) of a picture differs from that of the pictures before it."""
     if size != others:
         raise MediaError(
-            f"{display_name(file)}: unequal sizes in one sequence: {size[0]} x {size[1]} (height x width) after "
+            f"{display_name(file)}: different sizes in one sequence: {size[0]} x {size[1]} (height x width) after "
             f"{others[0]} x {others[1]}"
         )

@@ -1,4 +1,4 @@
-"""Pixels of any kind as RGB of 8 bits: what is transparent lies over black, and no hidden colour is ever shown."""
+"""Conversion of pixels to RGB of 8 bits; transparency becomes black, so that hidden colours never show."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
-"""Pillow's names of modes with transparency; other modes have it where the file names a transparent colour."""
+"""Pillow's modes with transparency; other modes have it where the file names a transparent colour."""
 
 
 def over_black(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours ``[H, W, 4]`` with straight alpha as they look over black, ``[H, W, 3]``."""
+    """Blend uint8 ``[H, W, 4]`` with straight alpha over black: uint8 ``[H, W, 3]``."""
     alpha = rgba[..., 3]
     if alpha.min(initial=255) == 255:
         return np.ascontiguousarray(rgba[..., :3])
@@ -24,13 +24,13 @@ def over_black(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def rgb_of(picture: Image) -> NDArray[np.uint8]:
-    """A decoded picture as RGB uint8 ``[H, W, 3]``.
+    """Convert a decoded picture to RGB uint8 ``[H, W, 3]``.
 
-    Transparency lies over black. Integers of 16 bits are divided by 256, whatever their brightest pixel is, so that
-    the frames of a sequence stay comparable. Floats count from 0 (black) to 1 (white); where any is above 1, they must
-    be whole numbers from 0 to 255. Other modes (CMYK, one bit, palettes) are converted as Pillow does.
+    Transparency becomes black. Integers of 16 bits are divided by 256, independent of the brightest pixel, so that the
+    frames of a sequence stay comparable. Floats range from 0 (black) to 1 (white); if any is above 1, all must be
+    whole numbers from 0 to 255. Other modes (CMYK, one bit, palettes) are converted as Pillow does.
 
-    Raises ValueError, saying why, for numbers that fit none of this.
+    Raises ValueError with the reason for values outside of these ranges.
     """
     if picture.mode.startswith("I"):
         return _grey(_of_integers(np.asarray(picture).astype(np.int64)))

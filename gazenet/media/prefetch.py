@@ -1,4 +1,4 @@
-"""A thread that runs ahead of its consumer, but only so far."""
+"""Prefetching: a thread that produces items ahead of their consumer, up to a limit."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _POLL_SECONDS = 0.05
 
 
 def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """The same items, produced by a thread that is at most ``depth`` items (and the one in its hands) ahead.
+    """Yield items that a thread produces at most ``depth`` items (and the one in progress) ahead.
 
     An error of the producer is raised in the consumer, after the items before it. When the consumer stops early
-    (``close``, a ``break``, an error), the thread closes the producer's generator and ends before this one's ``close``
-    returns. Nothing starts before the first item is asked for.
+    (``close``, a ``break``, an error), the thread closes the producer's generator and ends before this generator's
+    ``close`` returns. The thread starts with the first item requested. Raises ValueError for a depth below 1.
     """
     if depth < 1:
         raise ValueError("depth must be at least 1")
@@ -39,7 +39,7 @@ def _consume(producer: _Producer[T]) -> Generator[T, None, None]:
 
 
 class _Producer(Generic[T]):
-    """What the two threads share."""
+    """The state that both threads share."""
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
         self._items = items
@@ -48,6 +48,7 @@ class _Producer(Generic[T]):
         self.failure: BaseException | None = None
 
     def run(self) -> None:
+        """Put all items into the queue, then the end marker; the body of the thread."""
         try:
             source = iter(self._items)
             for item in source:

@@ -1,4 +1,4 @@
-"""Change of sampling rate by a windowed sinc, block by block, so that long sound needs little memory."""
+"""Resampling by a windowed sinc, block by block, so that long sound needs little memory."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 from gazenet.media.frames import Waveform
 
 ZERO_CROSSINGS, ROLLOFF, KAISER_BETA, TABLE = 50, 0.9173473712608761, 12.98458524704001, 8192
-"""The filter that resampy names ``kaiser_best`` (Smith, "Digital audio resampling", CCRMA), and the steps per zero
-crossing of its table."""
+"""The filter ``kaiser_best`` of resampy (Smith, "Digital audio resampling", CCRMA), and the steps per zero crossing of
+its table."""
 BLOCK_SECONDS = 8
 
 
 @dataclass(frozen=True)
 class _Filter:
-    """``taps`` float64 at ``up`` times the input rate; ``reach``: input samples needed on either side."""
+    """A polyphase filter.
+
+    Attributes:
+        taps: float64 at ``up`` times the input rate.
+        up, down: ratio of the output to the input rate.
+        reach: input samples needed on each side.
+        lead: output samples before the first valid one.
+    """
 
     taps: NDArray[np.float64]
     up: int
@@ -33,8 +40,8 @@ def _design(rate_in: int, rate_out: int) -> _Filter:
     scale = min(1.0, rate_out / rate_in)
     reach = ceil(ZERO_CROSSINGS / scale) + 1
     index = np.arange(-reach * up, reach * up + 1)
-    # Whole samples of distance advance by a step rounded down to the table's grid, fractions by the exact one: without
-    # this, quiet bands of log-mel features differ from published ones by some percent.
+    # Whole samples of distance advance by a step rounded down to the table's grid, fractions by the exact step:
+    # without the rounding, quiet bands of log-mel features differ from the published ones by a few percent.
     whole = np.where(index < 0, -(index // up) - 1, index // up)
     fraction = np.abs(index) / up - whole
     position = fraction * scale + whole * (int(scale * TABLE) / TABLE)  # in zero crossings of the sinc
@@ -47,9 +54,9 @@ def _design(rate_in: int, rate_out: int) -> _Filter:
 
 
 class Resampler:
-    """Takes sound in pieces ``[channels, n]`` and gives it back at another rate; outside of it is silence.
+    """A streaming resampler of pieces ``[channels, n]``; outside of the sound is silence.
 
-    All pieces together give ``floor(N * rate_out / rate_in)`` samples, whatever the pieces are.
+    N input samples give ``floor(N * rate_out / rate_in)`` output samples, however they are split into pieces.
     """
 
     def __init__(self, rate_in: int, rate_out: int) -> None:
@@ -58,10 +65,10 @@ class Resampler:
         self._filter = _design(rate_in, rate_out)
         self._periods = max(1, BLOCK_SECONDS * rate_in // self._filter.down)  # of ``down`` input samples, per block
         self._pieces: list[NDArray[np.floating]] = []
-        self._waiting = self._received = self._given = 0
+        self._waiting = self._received = self._emitted = 0
 
     def push(self, samples: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Float32 ``[channels, m]``: what is final after these samples."""
+        """Add samples and return those that are final: float32 ``[channels, m]``."""
         channels, reach, size = samples.shape[0], self._filter.reach, self._periods * self._filter.down
         if not self._received:
             self._pieces, self._waiting = [np.zeros((channels, reach), np.float32)], reach
@@ -71,34 +78,34 @@ class Resampler:
         blocks = [np.zeros((channels, 0), np.float32)]
         if self._waiting < size + 2 * reach:
             return blocks[0]
-        kept, start = np.concatenate(self._pieces, axis=1), 0
-        while kept.shape[1] - start >= size + 2 * reach:
-            blocks.append(self._block(kept[:, start:], self._periods * self._filter.up))
+        buffer, start = np.concatenate(self._pieces, axis=1), 0
+        while buffer.shape[1] - start >= size + 2 * reach:
+            blocks.append(self._block(buffer[:, start:], self._periods * self._filter.up))
             start += size
-        self._pieces, self._waiting = [kept[:, start:].copy()], kept.shape[1] - start
+        self._pieces, self._waiting = [buffer[:, start:].copy()], buffer.shape[1] - start
         return np.concatenate(blocks, axis=1)
 
     def flush(self) -> NDArray[np.float32]:
-        """The rest; ``[1, 0]`` when nothing was pushed."""
+        """Return the remaining samples: float32 ``[channels, m]``; ``[1, 0]`` without input."""
         if not self._received:
             return np.zeros((1, 0), np.float32)
         silence = np.zeros((self._pieces[0].shape[0], self._filter.reach), np.float32)
         total = self._received * self._filter.up // self._filter.down
-        return self._block(np.concatenate([*self._pieces, silence], axis=1), total - self._given)
+        return self._block(np.concatenate([*self._pieces, silence], axis=1), total - self._emitted)
 
-    def _block(self, kept: NDArray[np.floating], count: int) -> NDArray[np.float32]:
-        """``count`` output samples; the first one falls on ``kept[:, reach]``."""
+    def _block(self, buffer: NDArray[np.floating], count: int) -> NDArray[np.float32]:
+        """Compute ``count`` output samples; the first one is at ``buffer[:, reach]``."""
         from scipy.signal import upfirdn
 
         f = self._filter
-        used = kept[:, : 2 * f.reach + ceil(count * f.down / f.up) + 1]
-        out = upfirdn(f.taps, used, f.up, f.down, axis=1)[:, f.lead : f.lead + count]
-        self._given += count
+        part = buffer[:, : 2 * f.reach + ceil(count * f.down / f.up) + 1]
+        out = upfirdn(f.taps, part, f.up, f.down, axis=1)[:, f.lead : f.lead + count]
+        self._emitted += count
         return np.pad(out, ((0, 0), (0, count - out.shape[1]))).astype(np.float32)
 
 
 def resample(sound: Waveform, rate: int) -> Waveform:
-    """The same sound at another rate; its start does not move."""
+    """Return the sound at another rate, with the same start."""
     if rate == sound.rate:
         return sound
     if sound.samples.shape[1] == 0:

@@ -1,4 +1,4 @@
-"""The sound of one file carried over into another: packets as they are, or encoded again as AAC."""
+"""Copying of the sound of one file into another: packets unchanged, or encoded again as AAC."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from gazenet.media.clock import ContainerClock, clock_of
+from gazenet.media.clock import ContainerClock, read_clock
 from gazenet.media.container import audio_stream, open_container, reason
 
 COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
-"""Codecs that MP4 holds and browsers or players of today read."""
+"""Codecs that MP4 can contain and current browsers or players read."""
 GAP = Fraction(1, 10)
-"""Seconds between time stamp and count of samples beyond which encoded sound has a gap, or overlaps."""
+"""Seconds between time stamp and sample count beyond which encoded sound has a gap or an overlap."""
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 
 
 def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> SoundCopy | None:
-    """The sound of ``path``, ready to flow into ``target``; None where it has none. Raises MediaError."""
+    """Open the sound of ``path`` for copying into ``target``; None without a sound track. Raises MediaError."""
     source = open_container(path)
     stream = audio_stream(source)
     if stream is None:
         source.close()
         return None
-    return SoundCopy(source, stream, target, warnings, clock_of(path))
+    return SoundCopy(source, stream, target, warnings, read_clock(path))
 
 
 class SoundCopy:
-    """Feeds sound packets beside the pictures, so that the file is well mixed and nothing piles up in memory."""
+    """A copier that writes sound packets between the frames, so that the file is interleaved and memory small."""
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class SoundCopy:
         if copied:
             self._output: Any = target.add_stream_from_template(stream)
         else:
-            rate = min(AAC_RATES, key=lambda known: abs(known - stream.rate))
+            rate = min(AAC_RATES, key=lambda candidate: abs(candidate - stream.rate))
             layout = "mono" if stream.channels == 1 else "stereo"
             self._output = target.add_stream("aac", rate=rate, layout=layout)
         self._packets = self._copied() if copied else self._encoded()
 
     def carry_until(self, time: float) -> None:
-        """Writes what begins before ``time`` (seconds after the origin of the source)."""
+        """Write the packets that begin before ``time``, in seconds after the origin of the source."""
         self._until = time
         while True:
             packet = self._pending or next(self._packets, None)
@@ -70,12 +70,12 @@ class SoundCopy:
             self._target.mux(packet)
 
     def finish(self) -> None:
-        """Writes what begins before the last time carried to: nothing is left to do but to drop the rest."""
+        """Write the last packets of the encoder that begin before the end of the frames, and drop the rest."""
         self.carry_until(self._until)
         self._packets = iter(())
 
     def close(self) -> None:
-        """Closes the source."""
+        """Close the source."""
         self._source.close()
 
     def _begins(self, packet: Packet[Any]) -> float:
@@ -104,7 +104,7 @@ class SoundCopy:
             yield packet
 
     def _encoded(self) -> Iterator[Packet[Any]]:
-        """AAC of the decoded sound, each piece at its own time."""
+        """Yield AAC packets of the decoded sound, each at its own time."""
         context = self._output.codec_context
         earliest: int | None = None
         for piece, time in self._pieces(context):
@@ -115,7 +115,7 @@ class SoundCopy:
         yield from self._output.encode(None)
 
     def _pieces(self, context: Any) -> Iterator[tuple[Any, Fraction]]:
-        """The sound in the form that the encoder takes, and when each piece begins, in seconds."""
+        """Yield the sound in the encoder's format, with the start of each piece in seconds."""
         run: _Run | None = None
         for frame in self._decoded():
             begin = (run.end if run else Fraction(0)) if frame.pts is None else self._time(frame)
@@ -125,7 +125,7 @@ class SoundCopy:
             if run is not None:
                 yield from run.convert(None)
                 if begin + Fraction(frame.samples, frame.sample_rate) <= run.end:
-                    continue  # it overlaps with what is there
+                    continue  # it overlaps with earlier sound
             run = _Run(context, frame, begin)
             yield from run.convert(frame)
         if run is not None:
@@ -144,31 +144,31 @@ class SoundCopy:
                 continue
             yield from frames
         if errors:
-            self._warnings.append(f"{errors} pieces of the sound could not be decoded and are left out")
+            self._warnings.append(f"{errors} packets of the sound could not be decoded and are missing")
 
 
 class _Run:
-    """Sound of one form without a gap, on its way to the encoder; ``end``: when what was taken ends, in seconds."""
+    """A stretch of sound of one format without a gap, converted for the encoder; ``end`` in seconds."""
 
     def __init__(self, context: Any, first: Any, begin: Fraction) -> None:
         self._resampler = av.AudioResampler(context.format, context.layout, context.rate, frame_size=1024)
-        self._form, self._rate = self._of(first), context.rate
-        self._begin, self._given = begin, 0
+        self._format, self._rate = self._format_of(first), context.rate
+        self._begin, self._emitted = begin, 0
         self.end = begin
 
     @staticmethod
-    def _of(frame: Any) -> tuple[str, str, int]:
+    def _format_of(frame: Any) -> tuple[str, str, int]:
         return frame.format.name, frame.layout.name, frame.sample_rate
 
     def continues(self, frame: Any, begin: Fraction) -> bool:
-        """Whether a frame that begins at a time follows without a gap, in the same form."""
-        return self._of(frame) == self._form and abs(begin - self.end) <= GAP
+        """Return whether a frame that begins at ``begin`` seconds follows without a gap, in the same format."""
+        return self._format_of(frame) == self._format and abs(begin - self.end) <= GAP
 
     def convert(self, frame: Any | None) -> Iterator[tuple[Any, Fraction]]:
-        """Pieces that are ready, with their times; the last ones for None."""
+        """Yield finished pieces with their times in seconds; for None, the last ones."""
         if frame is not None:
             self.end += Fraction(frame.samples, frame.sample_rate)
         for piece in self._resampler.resample(frame):
-            time = self._begin + Fraction(self._given, self._rate)
-            self._given += piece.samples
+            time = self._begin + Fraction(self._emitted, self._rate)
+            self._emitted += piece.samples
             yield piece, time

@@ -1,4 +1,4 @@
-"""The identity of a media file: its content, not its name."""
+"""Identity of media files by content, and checks of paths."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ IMAGE_SUFFIXES = (
 
 
 def display_name(path: str | Path) -> str:
-    """The path on one printable line: control characters and undecodable bytes escaped, credentials hidden."""
+    """Return a path as one printable line: control characters and undecodable bytes escaped, credentials hidden."""
     return printable_name(path)
 
 
 def checked_file(path: str | Path) -> Path:
-    """The path, if it is a regular, readable, non-empty file; links are followed.
+    """Return the path of a regular, readable, non-empty file; links are followed.
 
-    Raises MediaError with the reason otherwise. Pipes and devices are refused: reading them may never end, and they
-    cannot be read twice.
+    Raises MediaError with the reason for other paths. Pipes and devices are refused, because reading them may never
+    end and they cannot be read twice.
     """
     name = display_name(path)
     try:
@@ -40,7 +40,7 @@ def checked_file(path: str | Path) -> Path:
     except FileNotFoundError:
         raise MediaError(f"{name}: no such file") from None
     except (OSError, ValueError) as error:
-        raise MediaError(f"{name}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
+        raise MediaError(f"{name}: cannot open ({getattr(error, 'strerror', None) or error})") from None
     if stat.S_ISDIR(status.st_mode):
         raise MediaError(f"{name}: is a folder; name the files in it")
     if not stat.S_ISREG(status.st_mode):
@@ -48,40 +48,41 @@ def checked_file(path: str | Path) -> Path:
     if status.st_size == 0:
         raise MediaError(f"{name}: is empty (0 bytes)")
     if not os.access(path, os.R_OK):
-        raise MediaError(f"{name}: cannot be opened (no permission to read)")
+        raise MediaError(f"{name}: cannot open (no permission to read)")
     return Path(path)
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder, by their endings, in the natural order of their names (1, 2, 10)."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    return sorted(found, key=natural_order)
+    """Return the pictures in a folder, by their endings, in natural order of their names (1, 2, 10)."""
+    pictures = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    return sorted(pictures, key=natural_order)
 
 
 def _frames_in(picture: Path) -> int:
-    """How many frames a picture has; 1 where it cannot be read, which its reader says in better words."""
-    from gazenet.media.animated import pictures_of
+    """Return the number of frames in a picture file; 1 for an unreadable one, which its reader reports later."""
+    from gazenet.media.animated import count_pictures
 
     try:
-        return pictures_of(picture)[0]
+        return count_pictures(picture)[0]
     except MediaError:
         return 1
 
 
 def source_id(path: str | Path) -> str:
-    """The first 32 hex digits of the SHA-256 of the content; of a folder of pictures, of their names and contents.
+    """Return the first 32 hex digits of the SHA-256 of a file's content.
 
-    That of an animated picture also tells its number of frames. Raises MediaError where it cannot be read.
+    Of a folder of pictures, their names and contents are hashed; of an animation, also its number of frames. Raises
+    MediaError where the file cannot be read.
     """
     files = pictures_in(Path(path)) if Path(path).is_dir() else []
     if files:
-        told = "".join(f"{one.name} {source_id(one)}\n" for one in files)
-        return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        listing = "".join(f"{file.name} {source_id(file)}\n" for file in files)
+        return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     file = checked_file(path)
     try:
         frames = _frames_in(file) if file.suffix.lower() in IMAGE_SUFFIXES else 1
         content = sha256_file(file)
-        # Maps made when of every picture the first frame only was seen are those of another source.
+        # Older caches hold maps of the first frame only: with the number of frames they belong to another source.
         return (content if frames == 1 else hashlib.sha256(f"{content} {frames} frames".encode()).hexdigest())[:32]
     except OSError as error:
         raise MediaError(f"{display_name(file)}: {error.strerror or error}") from None

@@ -1,24 +1,27 @@
-"""Presentation times that always increase, from time stamps that do not."""
+"""Strictly increasing presentation times from time stamps in any order."""
 
 from __future__ import annotations
 
 import heapq
 
 DEPTH = 8
-"""Frames whose stamps are known before the first of them is given its time."""
+"""Frames whose stamps are read before the first of them gets its time."""
 
 REPAIR_STEP = 1e-3
 
 
 class RisingTimeStamps:
-    """Gives frames, which leave the decoder in order of display, times that strictly increase.
+    """A queue that gives strictly increasing times to frames, which the decoder returns in order of display.
 
-    Some files hold the right times with the wrong frames (writers that mix up the order of B-frames). The decoder's
-    order is right there, so the k-th frame gets the k-th smallest stamp: as long as a stamp is at most ``DEPTH``
-    frames out of place, none is changed. Duplicates move by a millisecond; what is missing follows from the rate.
+    Some files have the right times at the wrong frames, because their writer confused the order of B-frames. The order
+    of the decoder is right, so the k-th frame gets the k-th smallest stamp; stamps that are at most ``DEPTH`` frames
+    out of place keep their values. Duplicates move by a millisecond; missing stamps are derived from the rate.
+
+    Args:
+        step: seconds per frame.
 
     Attributes:
-        sorted, moved, missing: how many stamps were out of order, changed, or absent.
+        sorted, moved, missing: number of stamps that were out of order, changed, or absent.
     """
 
     def __init__(self, step: float) -> None:
@@ -29,7 +32,7 @@ class RisingTimeStamps:
         self.sorted = self.moved = self.missing = 0
 
     def push(self, stamp: float | None) -> None:
-        """The next frame's own stamp in seconds, None where it has none."""
+        """Add the stamp of the next frame in seconds, or None."""
         if stamp is None:
             self.missing += 1
             stamp = 0.0 if self._newest is None else self._newest + self._step
@@ -39,7 +42,7 @@ class RisingTimeStamps:
         heapq.heappush(self._heap, stamp)
 
     def pop(self) -> float:
-        """The time of the oldest frame that has none yet, in seconds."""
+        """Return the time of the oldest frame without one, in seconds."""
         time = heapq.heappop(self._heap)
         if time <= self._last:
             self.moved += 1
@@ -48,12 +51,12 @@ class RisingTimeStamps:
         return time
 
     def remarks(self, rate: float) -> list[str]:
-        """What users should know, in plain lines."""
-        found = []
+        """Return lines for the user; ``rate``: frames per second assumed for missing stamps."""
+        lines = []
         if self.sorted:
-            found.append(f"{self.sorted} time stamps were out of order and were sorted")
+            lines.append(f"{self.sorted} time stamps were out of order and were sorted")
         if self.moved:
-            found.append(f"{self.moved} time stamps did not increase and were moved")
+            lines.append(f"{self.moved} time stamps did not increase and were moved")
         if self.missing:
-            found.append(f"{self.missing} frames had no time stamp; {rate:.3f} frames per second were assumed")
-        return found
+            lines.append(f"{self.missing} frames had no time stamp; {rate:.3f} frames per second were assumed")
+        return lines

@@ -20,7 +20,7 @@ os.environ.setdefault("COMET_DISABLE_AUTO_LOGGING", "1")  # it would look for wh
 
 import comet_ml
 
-from gazenet.redaction import recorded
+from gazenet.redaction import redact
 
 SETTINGS: dict[str, Any] = {
     "log_code": False,
@@ -105,7 +105,7 @@ class CometLogger(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        self._experiment.log_parameters(recorded(vars(params) if isinstance(params, Namespace) else params))
+        self._experiment.log_parameters(redact(vars(params) if isinstance(params, Namespace) else params))
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gazenet.files import atomic_write
 from gazenet.media import open_source, source_id
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.npy import read_npy
 
 
@@ -52,7 +52,7 @@ def _decode(path: Path, size: tuple[int, int], pixels: Path, clock: Path) -> Non
     try:
         with atomic_write(pixels) as file:
             for frame in source:
-                file.write(np.ascontiguousarray(resized(frame.image, *size)).tobytes())
+                file.write(np.ascontiguousarray(resize_image(frame.image, *size)).tobytes())
                 times.append(frame.time)
     finally:
         source.close()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gazenet.errors import UsageError
-from gazenet.folder_lock import LOCK, OWNER, claimed
+from gazenet.folder_lock import LOCK, OWNER, lock_folder
 from gazenet.training.checkpoints import LAST
 from gazenet.training.preflight import CONFIG
 from gazenet.training.stop_signals import stopping
@@ -34,7 +34,7 @@ def own_output(folder: Path, resume: bool, set_aside: bool = False, adds: bool =
             return
         if set_aside and held(folder):
             _put_aside(folder)
-        with claimed(folder, "output") as notes:
+        with lock_folder(folder, "output") as notes:
             for note in notes:
                 print(note, file=sys.stderr)
             if not (resume or adds):
@@ -65,7 +65,7 @@ def held(folder: Path) -> str:
 
 
 def _put_aside(folder: Path) -> None:
-    with claimed(folder, "output"):
+    with lock_folder(folder, "output"):
         target = _numbered(folder)
         folder.rename(target)
         for name in (LOCK, OWNER):

@@ -9,7 +9,7 @@ from gazenet.config.trainer import RunConfig, differing
 from gazenet.errors import UsageError
 from gazenet.files import write_json
 from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
-from gazenet.redaction import recorded
+from gazenet.redaction import redact
 from gazenet.training.loggers import check_logger
 
 CONFIG = "train_config.json"
@@ -40,7 +40,7 @@ def check_devices(device: str, count: int = 1) -> None:
 
 def remember(config: RunConfig, folder: Path, resume: bool) -> None:
     """Keeps the config; a resume under another one is refused, since it could not end in the same network."""
-    path, kept = folder / CONFIG, recorded(config.model_dump(mode="json"), config=True)
+    path, kept = folder / CONFIG, redact(config.model_dump(mode="json"), config=True)
     if resume and path.exists():
         before, now = (validate(type(config), values, str(path)) for values in (read_file(path), kept))
         changed = differing(before, now)

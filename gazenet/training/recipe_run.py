@@ -15,7 +15,7 @@ from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.files import write_json
 from gazenet.guard.exception_text import first_line_of
 from gazenet.guard.guarded_call import guarded
-from gazenet.redaction import recorded
+from gazenet.redaction import redact
 from gazenet.training.checkpoints import LAST
 from gazenet.training.fit import FitRequest, FittedTask, fit
 from gazenet.training.output_folder import own_output
@@ -140,8 +140,8 @@ def _trained(
     except OnlyTrains:
         return None
     facts = {"recipe": entry.name, "weights": str(finished.weights), "values": finished.values}
-    told = recorded({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True)
-    write_json(folder / RESULT, recorded(facts) | told)
+    told = redact({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True)
+    write_json(folder / RESULT, redact(facts) | told)
     run.tell(f"{entry.name}: {finished.weights}")
     return finished
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.training.seeded_samples import Sample
 from gazenet_plugins.st_abn.colour import jitter
 from gazenet_plugins.st_abn.recipe import ActionData
@@ -110,4 +110,4 @@ def _enlarged(height: int, width: int, data: ActionData) -> tuple[int, int]:
 
 def _scaled(frame: NDArray[np.uint8], data: ActionData) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
-    return resized(frame, *_enlarged(height, width, data))
+    return resize_image(frame, *_enlarged(height, width, data))

@@ -72,8 +72,8 @@ class Handler(BaseHTTPRequestHandler):
         if start >= total > 0:
             self._send(416, b"", Content_Range=f"bytes */{total}")
             return
-        told = {"Content_Range": f"bytes {start}-{total - 1}/{total}"} if start else {}
-        self._send(206 if start else 200, self.data[start:end], ETag=tag, Content_Length=total - start, **told)
+        headers = {"Content_Range": f"bytes {start}-{total - 1}/{total}"} if start else {}
+        self._send(206 if start else 200, self.data[start:end], ETag=tag, Content_Length=total - start, **headers)
 
     def _good(self) -> None:
         self._part()
@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
     def _loop(self) -> None:
         self._send(302, b"", Location=self.path)
 
-    def _elsewhere(self) -> None:
+    def _redirect(self) -> None:
         self._send(302, b"", Location="file:///etc/passwd")
 
     def _changing(self) -> None:
@@ -153,8 +153,8 @@ class Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         start = int(wanted[6:-1]) if wanted else 0
         self.data, total = b"B" * len(self.data), len(self.data)
-        told = {"Content_Range": f"bytes {start}-{total - 1}/{total}"} if start else {}
-        self._send(206 if start else 200, self.data[start:], ETag='"two"', **told)
+        headers = {"Content_Range": f"bytes {start}-{total - 1}/{total}"} if start else {}
+        self._send(206 if start else 200, self.data[start:], ETag='"two"', **headers)
 
     def _shifted(self) -> None:
         """Answers a wish for a part with another part."""

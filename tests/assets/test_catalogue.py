@@ -125,7 +125,7 @@ def published(asset_id: str = "x", **changes: Any) -> dict[str, Any]:
         ({"files": [{"save_as": "a", "sources": [{"kind": "google_drive", "file_id": "a/b"}]}]}, "file_id: "),
         ({"files": [{"save_as": "a", "sources": []}]}, "sources: "),
         ({"files": [{"save_as": "a", "sources": [{"kind": "http", "url": "https://h/a"}]}] * 2}, "same save_as"),
-        ({"steps": [{"step": "extract", "archive": "b.zip"}]}, "step extract: b.zip is none of the files (a.zip)"),
+        ({"steps": [{"step": "extract", "archive": "b.zip"}]}, "step extract: b.zip is not among the files (a.zip)"),
         ({"steps": [{"step": "extract", "archive": "a.zip", "into": "../up"}]}, "without '..'"),
         ({"steps": [{"step": "move", "what": "/etc/*", "into": "."}]}, "without '..'"),
         ({"steps": [{"step": "run", "command": "rm"}]}, "step"),

@@ -61,7 +61,7 @@ def test_failing_pip_is_one_line_with_its_reason(tmp_path: Path, fake: Path, com
     script(fake / "python", f'printf "{complaint}" >&2; exit 7')
     with pytest.raises(GazenetError) as caught:
         download_package("pypi", "thing", "1.0", target(tmp_path))
-    assert said in str(caught.value) and str(caught.value).startswith("thing 1.0: cannot be fetched (")
+    assert said in str(caught.value) and str(caught.value).startswith("thing 1.0: cannot fetch (")
     assert "\n" not in str(caught.value)
 
 
@@ -98,5 +98,5 @@ def test_no_archive_or_two_are_errors(tmp_path: Path, fake: Path) -> None:
 def test_hanging_client_is_ended(tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "TIMEOUT_SECONDS", 0.2)
     script(fake / "python", "exec sleep 20")
-    with pytest.raises(GazenetError, match=r"no end after 0\.2 s"):
+    with pytest.raises(GazenetError, match=r"not finished after 0\.2 s"):
         download_package("pypi", "thing", "1.0", target(tmp_path))

@@ -1,4 +1,4 @@
-"""Damaged and hostile files of which nobody published a hash: thrown away, so that the next run fetches them anew."""
+"""Damaged and hostile files without a published hash: deleted, so that the next run fetches them again."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def asset(server: Server, name: str, kind: str = "good", **changes: Any) -> Publ
 
 
 def get(wanted: PublishedAsset, folder: Path) -> list[FetchFailure]:
-    return fetch([wanted], lambda one: asset_store.local_path(one, folder))
+    return fetch([wanted], lambda item: asset_store.local_path(item, folder))
 
 
 def names(folder: Path) -> list[str]:
@@ -128,7 +128,7 @@ def test_a_hostile_archive_does_not_stay(server: Server, tmp_path: Path, name: s
     server.files[name] = MAKERS[name]({"x": CONTENT, member: b"evil"})
     wanted = asset(server, name)
     (failure,) = get(wanted, tmp_path)
-    assert "leads out of its folder; " in failure.message and f"{name} was thrown away" in failure.message
+    assert "leads out of its folder; " in failure.message and f"{name} was deleted" in failure.message
     assert names(tmp_path) == []
     server.files[name] = MAKERS[name]({"x": CONTENT, "y": b"1"})
     assert get(wanted, tmp_path) == []
@@ -163,7 +163,7 @@ def test_results_that_are_absent_do_not_block(server: Server, tmp_path: Path) ->
     server.files["a.zip"] = zipped({"x": CONTENT})
     wanted = asset(server, "a.zip")
     (failure,) = get(wanted, tmp_path)
-    assert "y not among what was fetched" in failure.message and names(tmp_path) == []
+    assert "y not among the fetched files" in failure.message and names(tmp_path) == []
     server.files["a.zip"] = zipped({"x": CONTENT, "y": b""})
     assert get(wanted, tmp_path) == []
 
@@ -172,12 +172,12 @@ def test_an_archive_of_a_known_hash_is_kept(server: Server, tmp_path: Path) -> N
     """It is the published file; what failed is something else, and gigabytes need not come again."""
     server.files["a.zip"] = zipped({"x": CONTENT, "y": b""})
     (tmp_path / "hash").write_bytes(server.files["a.zip"])
-    known = {"sha256": sha256_file(tmp_path / "hash"), "size": len(server.files["a.zip"])}
+    hashed = {"sha256": sha256_file(tmp_path / "hash"), "size": len(server.files["a.zip"])}
     (tmp_path / "hash").unlink()
-    file = {"save_as": "a.zip", "sources": [{"kind": "http", "url": f"{server.base}/good/a.zip"}], **known}
+    file = {"save_as": "a.zip", "sources": [{"kind": "http", "url": f"{server.base}/good/a.zip"}], **hashed}
     steps = [{"step": "extract", "archive": "a.zip", "limit_gb": 1e-6}]
     (failure,) = get(asset(server, "a.zip", files=[file], steps=steps), tmp_path)
-    assert "thrown away" not in failure.message
+    assert "was deleted" not in failure.message
     assert get(asset(server, "a.zip", files=[file]), tmp_path) == []
     assert sum(server.asked.values()) == 1
 
@@ -206,7 +206,7 @@ def test_a_file_fetched_by_hand_is_set_aside(server: Server, tmp_path: Path) -> 
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "a.zip").write_bytes(zipped({"x": CONTENT}))
     (failure,) = get(wanted, tmp_path)
-    assert f"set aside as {tmp_path}/net/a.zip.refused" in failure.message
+    assert f"renamed to {tmp_path}/net/a.zip.refused" in failure.message
     assert names(tmp_path) == ["net", "net/a.zip.refused"]
     (tmp_path / "net" / "a.zip").write_bytes(zipped({"x": CONTENT, "y": b""}))
     assert get(wanted, tmp_path) == []
@@ -240,7 +240,7 @@ def test_a_full_disk_keeps_what_came(server: Server, tmp_path: Path) -> None:
     assert (
         injected.fired
         and "disk full (a.tar): " in failure.message
-        and "are free; what came is kept" in failure.message
+        and "are free; downloaded data is kept" in failure.message
     )
     part = tmp_path / ".net.fetch" / "downloads" / "a.tar.part"
     have = part.stat().st_size
@@ -301,10 +301,10 @@ def test_credentials_in_addresses_are_not_shown(
 
     monkeypatch.setenv("GAZENET_ASSETS", str(tmp_path / "assets"))
     with serving() as server:
-        made = asset(server, "gone.bin", "absent", role="model", steps=[], result=["gone.bin"]).model_dump(mode="json")
-        made["files"][0]["sources"][0]["url"] += "?token=s3cr3t"
+        item = asset(server, "gone.bin", "absent", role="model", steps=[], result=["gone.bin"]).model_dump(mode="json")
+        item["files"][0]["sources"][0]["url"] += "?token=s3cr3t"
         catalogue = tmp_path / "mine.json"
-        catalogue.write_text(json.dumps({"assets": [made]}))
+        catalogue.write_text(json.dumps({"assets": [item]}))
         assert main(["--catalogue", str(catalogue), "--models", "net"]) == 1
     shown = "".join(capsys.readouterr())
     assert "gone.bin" in shown and "***" in shown and "s3cr3t" not in shown

@@ -23,7 +23,7 @@ def right(path: Path) -> None:
         raise GazenetError("not the published file")
 
 
-KNOWN = ExpectedFile(size=len(DATA), hashed=True, check=right)
+HASHED = ExpectedFile(size=len(DATA), hashed=True, check=right)
 UNKNOWN = ExpectedFile()
 
 
@@ -37,7 +37,7 @@ def begun(part: Path, address: str, data: bytes = DATA[:1000], tag: str = "") ->
 
 
 @pytest.mark.promise("downloads are verified")
-@pytest.mark.parametrize("wanted", [KNOWN, UNKNOWN], ids=["known", "unknown"])
+@pytest.mark.parametrize("wanted", [HASHED, UNKNOWN], ids=["known", "unknown"])
 @pytest.mark.parametrize("kind", ["good", "plain", "cut", "stall", "busy", "moved", "unranged", "chunked"])
 def test_faults_that_pass_end_with_the_right_file(
     server: Server, tmp_path: Path, kind: str, wanted: ExpectedFile
@@ -53,14 +53,14 @@ def test_faults_that_pass_end_with_the_right_file(
     [
         ("half", f"the connection ended {len(DATA) // 2} bytes early"),
         ("overstate", "the connection ended 10 bytes early"),
-        ("endless", "does not tell how long the file is"),
+        ("endless", "does not send the length of the file"),
         ("chopped", "IncompleteRead"),
-        ("page", "answers with a web page instead of the file"),
-        ("disguised", "answers with a web page instead of the file"),
+        ("page", "sends a web page instead of the file"),
+        ("disguised", "sends a web page instead of the file"),
         ("empty", "sends an empty file"),
         ("missing", "404 Not Found"),
         ("loop", "302 The HTTP server returned a redirect error"),
-        ("elsewhere", "302 Found - Redirection to url 'file:///etc/passwd' is not allowed"),
+        ("redirect", "302 Found - Redirection to url 'file:///etc/passwd' is not allowed"),
     ],
 )
 def test_faults_that_stay_are_told(server: Server, tmp_path: Path, kind: str, reason: str) -> None:
@@ -73,8 +73,8 @@ def test_faults_that_stay_are_told(server: Server, tmp_path: Path, kind: str, re
 @pytest.mark.parametrize("kind", ["understate", "overstate", "page", "disguised"])
 def test_wrong_lengths_are_refused_when_the_size_is_known(server: Server, tmp_path: Path, kind: str) -> None:
     part = tmp_path / "x.part"
-    with pytest.raises(GazenetError, match=r"the catalogue says 256000|web page"):
-        download([f"{server.base}/{kind}/x"], part, KNOWN)
+    with pytest.raises(GazenetError, match=r"the catalogue has 256000|web page"):
+        download([f"{server.base}/{kind}/x"], part, HASHED)
     assert not part.exists()
 
 
@@ -82,7 +82,7 @@ def test_wrong_content_is_thrown_away_and_the_next_address_asked(server: Server,
     server.files["bad"] = bytes(len(DATA))
     part = tmp_path / "x.part"
     good = f"{server.base}/good/x"
-    assert download([f"{server.base}/good/bad", good], part, KNOWN) == good
+    assert download([f"{server.base}/good/bad", good], part, HASHED) == good
     assert part.read_bytes() == DATA
 
 
@@ -115,7 +115,7 @@ def test_without_a_hash_a_part_of_another_address_is_not_continued(server: Serve
     assert server.ranges == [""] and part.read_bytes() == DATA
     part.write_bytes(DATA[:500])
     server.ranges.clear()
-    download([f"{server.base}/good/x"], part, KNOWN)
+    download([f"{server.base}/good/x"], part, HASHED)
     assert server.ranges == ["bytes=500-"] and part.read_bytes() == DATA
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_changes_on_the_server_is_never_mixed(server: Server, tmp_pa
 def test_broken_connection_keeps_what_came_for_the_next_address(server: Server, tmp_path: Path) -> None:
     part = tmp_path / "x.part"
     addresses = [f"{server.base}/{kind}/x" for kind in ("half", "missing", "good")]
-    download(addresses, part, KNOWN)
+    download(addresses, part, HASHED)
     assert part.read_bytes() == DATA
     assert server.ranges[-1] == f"bytes={len(DATA) // 2}-"
     assert server.asked["/half/x"] == module.TRIES + 1 and server.asked["/missing/x"] == 1
@@ -186,7 +186,7 @@ def test_a_file_that_does_not_fit_is_not_begun(
 ) -> None:
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(GazenetError, match=r"disk full \(x\): 256000 bytes more are needed, 1000 are free"):
+    with pytest.raises(GazenetError, match=r"disk full \(x\): 256000 more bytes are needed, 1000 are free"):
         download([f"{server.base}/good/x"], tmp_path / "x.part", UNKNOWN)
     assert not (tmp_path / "x.part").exists()
 
@@ -196,7 +196,7 @@ def test_drive_is_confirmed_and_continued(server: Server, tmp_path: Path) -> Non
     part = begun(tmp_path / "x.part", address)
     download([address], part, UNKNOWN)
     assert part.read_bytes() == DATA and set(server.ranges) == {"bytes=1000-"}
-    with pytest.raises(GazenetError, match="web page instead of the file, after the confirmation too"):
+    with pytest.raises(GazenetError, match="web page instead of the file, even after the confirmation"):
         download([f"{server.base}/uc?export=download&id=drive_file_2"], tmp_path / "y.part", UNKNOWN)
 
 

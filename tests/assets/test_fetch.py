@@ -35,7 +35,7 @@ def asset(name: str, member: str, data: bytes, package: str = "p") -> RegistryPa
     )
 
 
-ONE, TWO = asset("one", "p/one.bin", FILES["p/one.bin"]), asset("two", "p/two.json", FILES["p/two.json"])
+FIRST, SECOND = asset("one", "p/one.bin", FILES["p/one.bin"]), asset("two", "p/two.json", FILES["p/two.json"])
 
 
 class Registry:
@@ -76,25 +76,25 @@ def names(folder: Path) -> list[str]:
 def test_one_archive_serves_all_its_assets_and_is_not_fetched_again(tmp_path: Path, registry: Registry) -> None:
     folder = tmp_path / "deep" / "assets"
     said: list[str] = []
-    assert fetch([ONE, TWO], within(folder), LineDisplay(said.append)) == []
+    assert fetch([FIRST, SECOND], within(folder), LineDisplay(said.append)) == []
     assert registry.asked == ["pypi:p==1.0"]
     assert (folder / "one.bin").read_bytes() == FILES["p/one.bin"]
     assert names(folder) == ["one.bin", "one.bin.verified", "two.json", "two.json.verified"]
-    assert fetch([ONE, TWO], within(folder), LineDisplay(said.append)) == []
+    assert fetch([FIRST, SECOND], within(folder), LineDisplay(said.append)) == []
     assert len(registry.asked) == 1
     assert said[-2:] == ["one: present", "two: present"]
 
 
 def test_damaged_file_is_replaced(tmp_path: Path, registry: Registry) -> None:
-    fetch([ONE], within(tmp_path))
+    fetch([FIRST], within(tmp_path))
     (tmp_path / "one.bin").write_bytes(b"broken weight")
-    assert fetch([ONE], within(tmp_path)) == []
+    assert fetch([FIRST], within(tmp_path)) == []
     assert (tmp_path / "one.bin").read_bytes() == FILES["p/one.bin"]
 
 
 def test_wrong_content_is_never_published(tmp_path: Path, registry: Registry) -> None:
-    wrong_hash = ONE.model_copy(update={"sha256": "0" * 64})
-    wrong_size = ONE.model_copy(update={"size": 3})
+    wrong_hash = FIRST.model_copy(update={"sha256": "0" * 64})
+    wrong_size = FIRST.model_copy(update={"size": 3})
     for bad in (wrong_hash, wrong_size):
         (failure,) = fetch([bad], within(tmp_path))
         assert failure.asset_id == "one" and "not the published file" in failure.message
@@ -103,7 +103,7 @@ def test_wrong_content_is_never_published(tmp_path: Path, registry: Registry) ->
 
 def test_failures_do_not_hold_up_the_others(tmp_path: Path, registry: Registry) -> None:
     gone = asset("gone", "x", b"x", package="gone")
-    failures = fetch([gone, ONE, TWO.model_copy(update={"member": "absent"})], within(tmp_path))
+    failures = fetch([gone, FIRST, SECOND.model_copy(update={"member": "absent"})], within(tmp_path))
     assert {failure.asset_id for failure in failures} == {"gone", "two"}
     assert names(tmp_path) == ["one.bin", "one.bin.verified"]
 
@@ -113,14 +113,14 @@ def test_disk_full_is_said(tmp_path: Path, registry: Registry, monkeypatch: pyte
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(module, "write_bytes", full)
-    (failure,) = fetch([ONE], within(tmp_path))
+    (failure,) = fetch([FIRST], within(tmp_path))
     assert failure.message.startswith(f"{tmp_path}: disk full: ") and "are free" in failure.message
     assert names(tmp_path) == []
 
 
 def test_asset_folder_that_cannot_be_made(tmp_path: Path, registry: Registry) -> None:
     (tmp_path / "file").write_text("")
-    (failure,) = fetch([ONE], within(tmp_path / "file" / "assets"))
+    (failure,) = fetch([FIRST], within(tmp_path / "file" / "assets"))
     assert "file" in failure.message and "\n" not in failure.message
 
 
@@ -156,7 +156,7 @@ def test_read_only_folder_works_without_a_stamp(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(asset_store, "write_json", refuse)
     path = tmp_path / "one.bin"
     path.write_bytes(FILES["p/one.bin"])
-    assert asset_store.is_verified(ONE, path) and asset_store.is_verified(ONE, path)
+    assert asset_store.is_verified(FIRST, path) and asset_store.is_verified(FIRST, path)
     assert names(tmp_path) == ["one.bin"]
 
 

@@ -63,7 +63,7 @@ def tarball(files: dict[str, bytes]) -> bytes:
 
 def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_path: Path) -> None:
     wanted, said = asset(server, names=("a.pt", "b.pt")), []
-    assert fetch([wanted], lambda one: asset_store.local_path(one, tmp_path), LineDisplay(said.append)) == []
+    assert fetch([wanted], lambda item: asset_store.local_path(item, tmp_path), LineDisplay(said.append)) == []
     assert names(tmp_path) == ["net.lock.json", "net/a.pt", "net/b.pt"]
     digest = sha256_file(tmp_path / "net" / "a.pt")[:16]
     assert f"net: a.pt: no published hash; sha256 {digest} recorded" in said
@@ -77,15 +77,15 @@ def test_files_are_placed_recorded_and_not_fetched_again(server: Server, tmp_pat
 
 def test_a_plain_address_without_a_hash_is_warned_of_by_name(server: Server, tmp_path: Path) -> None:
     said: list[str] = []
-    fetch([asset(server)], lambda one: asset_store.local_path(one, tmp_path), LineDisplay(said.append))
+    fetch([asset(server)], lambda item: asset_store.local_path(item, tmp_path), LineDisplay(said.append))
     (warning,) = [text for text in said if "warning" in text]
     assert f"{server.base}/good/w.pt is not protected (plain http)" in warning and "w.pt" in warning
     source = {"kind": "http", "url": f"{server.base}/good/w.pt"}
-    known = {"save_as": "w.pt", "sources": [source], "sha256": sha256_file(tmp_path / "net" / "w.pt")}
+    hashed = {"save_as": "w.pt", "sources": [source], "sha256": sha256_file(tmp_path / "net" / "w.pt")}
     said.clear()
     fetch(
-        [asset(server, id="known", files=[known])],
-        lambda one: asset_store.local_path(one, tmp_path),
+        [asset(server, id="known", files=[hashed])],
+        lambda item: asset_store.local_path(item, tmp_path),
         LineDisplay(said.append),
     )
     assert not [text for text in said if "warning" in text]
@@ -110,7 +110,7 @@ def test_another_file_than_the_first_seen_is_refused(server: Server, tmp_path: P
     (tmp_path / "net" / "w.pt").unlink()
     server.files["w.pt"] = b"\xffreplaced" * 100
     (failure,) = get(wanted, tmp_path)
-    assert "w.pt: is another file than the one first seen" in failure.message
+    assert "w.pt: differs from the first download" in failure.message
     assert f"delete {lock_path(tmp_path / 'net')} and run again" in failure.message
     assert names(tmp_path) == ["net.lock.json"]
     lock_path(tmp_path / "net").unlink()
@@ -155,8 +155,8 @@ PLACED = ["net.lock.json", "net/clip_7/g", "net/one/f", "net/plain.txt", "net/ta
 def archived(server: Server, **changes: Any) -> PublishedAsset:
     server.files["a.tar.gz"] = ARCHIVE
     result = ["one/f", "clip_*/g", "plain.txt", "table.mat"]
-    given: dict[str, Any] = {"role": "dataset", "steps": STEPS, "result": result, **changes}
-    return asset(server, names=("a.tar.gz", "table.mat"), **given)
+    options: dict[str, Any] = {"role": "dataset", "steps": STEPS, "result": result, **changes}
+    return asset(server, names=("a.tar.gz", "table.mat"), **options)
 
 
 def test_steps(server: Server, tmp_path: Path) -> None:
@@ -177,8 +177,8 @@ def test_files_of_the_user_stay_beside_those_that_are_placed(server: Server, tmp
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"result": ["absent/*"]}, "absent/* not among what was fetched: the publication has changed"),
-        ({"steps": [*STEPS, {"step": "delete", "what": "gone*"}]}, "nothing is called gone* in what was fetched"),
+        ({"result": ["absent/*"]}, "absent/* not among the fetched files: the publication has changed"),
+        ({"steps": [*STEPS, {"step": "delete", "what": "gone*"}]}, "no fetched file matches gone*"),
         ({"steps": [{**STEPS[0], "limit_gb": 1e-9}]}, "a.tar.gz: "),
         ({"steps": [{**STEPS[0], "limit_files": 2}]}, "a.tar.gz: more than 2 members"),
     ],
@@ -317,7 +317,7 @@ def test_several_come_at_the_same_time_and_failures_stay_apart(server: Server, t
             return super().meter(name)
 
     assets = [asset(server, kind, id=kind) for kind in ("good", "missing", "plain")]
-    failures = fetch(assets, lambda one: asset_store.local_path(one, tmp_path), Meeting(lambda text: None))
+    failures = fetch(assets, lambda item: asset_store.local_path(item, tmp_path), Meeting(lambda text: None))
     assert [failure.asset_id for failure in failures] == ["missing"]
     assert "404 Not Found" in failures[0].message
     assert names(tmp_path) == ["good.lock.json", "good/w.pt", "plain.lock.json", "plain/w.pt"]
@@ -329,8 +329,8 @@ def test_no_space_is_seen_before_the_download(server: Server, tmp_path: Path, mo
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=10))
     (failure,) = get(wanted, tmp_path)
     assert failure.message == (
-        f"{tmp_path}: disk full: {len(DATA)} bytes more are needed, 10 are free; what came is kept: make room and run "
-        "again to continue"
+        f"{tmp_path}: disk full: {len(DATA)} more bytes are needed, 10 are free; downloaded data is kept: free some "
+        "space and run again to continue"
     )
     assert server.asked == {}
 
@@ -347,7 +347,7 @@ def test_convert_needs_ffmpeg_unless_it_is_optional(tmp_path: Path, monkeypatch:
     post_fetch_steps.run_steps(
         [post_fetch_steps.ConvertStep.model_validate({**step, "optional": True})], tmp_path, tmp_path, said.append
     )
-    assert said == ["left out: sound/*.wav (needs ffmpeg; not read by this project)"]
+    assert said == ["skipped: sound/*.wav (needs ffmpeg; not read by this project)"]
     program = tmp_path / "ffmpeg"
     program.write_text("#!/bin/sh\nfor last; do :; done\necho done > ${last#file:}\n")
     program.chmod(0o755)
@@ -355,7 +355,7 @@ def test_convert_needs_ffmpeg_unless_it_is_optional(tmp_path: Path, monkeypatch:
     post_fetch_steps.run_steps([post_fetch_steps.ConvertStep.model_validate(step)], tmp_path, tmp_path, said.append)
     assert (tmp_path / "sound" / "v.wav").read_text() == "done\n"
     program.write_text("#!/bin/sh\necho 'no such codec' >&2\nexit 1\n")
-    with pytest.raises(GazenetError, match=r"v\.avi: cannot be converted to \.wav: no such codec"):
+    with pytest.raises(GazenetError, match=r"v\.avi: cannot convert to \.wav: no such codec"):
         post_fetch_steps.run_steps(
             [post_fetch_steps.ConvertStep.model_validate(step)], tmp_path, tmp_path, said.append
         )

@@ -108,7 +108,7 @@ def test_link_of_zip_is_refused(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_name_twice_is_refused(tmp_path: Path, ending: str) -> None:
     path = make(tmp_path / f"a.{ending}", [("x", b"1"), ("x", b"2")])
-    with pytest.raises(GazenetError, match="member 'x' is there twice"):
+    with pytest.raises(GazenetError, match="member 'x' exists twice"):
         unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
     path = make(tmp_path / f"b.{ending}", [("y", b"1"), ("y/z", b"2")])
     with pytest.raises(GazenetError, match="both a file and a folder"):
@@ -140,7 +140,7 @@ def test_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
 def test_room_is_looked_for_before_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "a.zip", [("x", bytes(5000))])
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=4000))
-    with pytest.raises(GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 bytes more .*, 4000 are free"):
+    with pytest.raises(GazenetError, match=r"disk full \(a\.zip, unpacked\): 5000 more bytes .*, 4000 are free"):
         unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
 
@@ -174,7 +174,7 @@ def test_a_disk_that_becomes_full_is_told_with_what_is_needed(tmp_path: Path, en
     path = make(tmp_path / f"a.{ending}", [("x", bytes(3000)), ("y", bytes(5000))])
     with (
         faults.inject(at=2, mode="torn"),
-        pytest.raises(DiskFull, match=r": y\): 5000 bytes more are needed, \d+ are free"),
+        pytest.raises(DiskFull, match=r": y\): 5000 more bytes are needed, \d+ are free"),
     ):
         unpack(path, tmp_path / "out", MemberSelection(), LIMITS)
 
@@ -235,11 +235,11 @@ class FakeSeven:
     [
         ([("../x", 1, "file")], {}, "leads out of its folder"),
         ([("x", 1, "link")], {}, "is a link or device"),
-        ([("x", 1, "file"), ("x", 1, "file")], {}, "is there twice"),
+        ([("x", 1, "file"), ("x", 1, "file")], {}, "exists twice"),
         ([("x", 10**9, "file")], {}, "the limit is 1000000"),
         ([("x", 1, "file")] * 101, {}, "more than 100 members"),
-        ([("x", 3, "file")], {"x": b"longer"}, "is not the 3 bytes that were announced"),
-        ([("x", 3, "file")], {}, "is not the 3 bytes that were announced"),
+        ([("x", 3, "file")], {"x": b"longer"}, "does not have the declared 3 bytes"),
+        ([("x", 3, "file")], {}, "does not have the declared 3 bytes"),
     ],
 )
 def test_hostile_7z(

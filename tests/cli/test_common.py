@@ -16,10 +16,10 @@ from gazenet.errors import MediaError, UsageError
 
 
 def parser() -> CommandParser:
-    made = CommandParser("gasp_test", "A test.", "  gasp_test --number 3")
-    made.add_argument("--number", type=int)
-    made.add_argument("--working_dir")
-    return made
+    command = CommandParser("gasp_test", "A test.", "  gasp_test --number 3")
+    command.add_argument("--number", type=int)
+    command.add_argument("--working_dir")
+    return command
 
 
 @pytest.mark.promise("errors have an owner")
@@ -58,9 +58,9 @@ def test_an_interrupt_says_how_to_go_on(argv: list[str], said: str, capsys: pyte
     def interrupt(args: argparse.Namespace) -> int:
         raise KeyboardInterrupt
 
-    made = parser()
-    made.add_argument("--resume", action="store_true")
-    assert execute(made, interrupt, argv) == 130
+    command = parser()
+    command.add_argument("--resume", action="store_true")
+    assert execute(command, interrupt, argv) == 130
     assert said in capsys.readouterr().err
 
 
@@ -84,14 +84,14 @@ def test_wrong_arguments_are_one_line(argv: list[str], said: str, capsys: pytest
 
 
 def test_sub_commands_share_the_rules(capsys: pytest.CaptureFixture[str]) -> None:
-    made = parser()
-    commands = made.add_subparsers(dest="command", required=True)
+    command = parser()
+    commands = command.add_subparsers(dest="command", required=True)
     commands.add_parser("show", description="Show.", epilog="examples: none").add_argument("name")
     seen: list[argparse.Namespace] = []
-    assert execute(made, lambda args: seen.append(args) or 0, ["--debug", "show", "x"]) == 0
+    assert execute(command, lambda args: seen.append(args) or 0, ["--debug", "show", "x"]) == 0
     assert seen[0].debug is True and (seen[0].command, seen[0].name) == ("show", "x")
     with pytest.raises(SystemExit) as caught:
-        execute(made, lambda args: 0, ["show"])
+        execute(command, lambda args: 0, ["show"])
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("gasp_test show: the following arguments are required: name")
 
@@ -123,9 +123,9 @@ def test_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_closed_pipe_is_quiet() -> None:
     code = (
-        "from gazenet.cli.command import Parser, execute\n"
+        "from gazenet.cli.command import CommandParser, execute\n"
         "import sys\n"
-        "sys.exit(execute(Parser('p', ''), lambda args: print('x\\n' * 200000) or 0, []))"
+        "sys.exit(execute(CommandParser('p', ''), lambda args: print('x\\n' * 200000) or 0, []))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None and process.stderr is not None

@@ -75,11 +75,11 @@ def test_a_named_working_directory_is_laid_out_and_holds_everything(
     assert download_manager.main([*argv, "--models", "net", "--dry_run"]) == 0
     assert list(work.iterdir()) == []
     assert download_manager.main([*argv, "--models", "net", "--datasets", "clips"]) == 0
-    made = files(work)
-    assert {"gazenet/models/net/net.bin", "datasets/clips/clips.bin", "datasets/processed/train_ave.csv"} <= set(made)
-    assert "gazenet/configs/infer_configs/default.json" in made
+    paths = files(work)
+    assert {"gazenet/models/net/net.bin", "datasets/clips/clips.bin", "datasets/processed/train_ave.csv"} <= set(paths)
+    assert "gazenet/configs/infer_configs/default.json" in paths
     assert (work / "logs" / "metrics").is_dir() and (work / "temp").is_dir()
-    assert not any(name.endswith(".py") for name in made) and not (tmp_path / "assets").exists()
+    assert not any(name.endswith(".py") for name in paths) and not (tmp_path / "assets").exists()
 
 
 def test_what_the_user_edited_is_kept_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +92,7 @@ def test_what_the_user_edited_is_kept_and_told(tmp_path: Path, capsys: pytest.Ca
     assert download_manager.main(argv) == 0
     assert edited.read_text() == "mine" and (tmp_path / "datasets" / "processed" / "test_ave.csv").exists()
     said = capsys.readouterr().out
-    assert "kept as they are" in said and "datasets/processed/train_ave.csv (1 files)" in said
+    assert "not overwritten" in said and "datasets/processed/train_ave.csv (1 files)" in said
 
 
 def test_a_failure_is_exit_code_1_and_the_rest_is_done(

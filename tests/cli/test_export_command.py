@@ -31,20 +31,20 @@ def test_the_embedded_integrator_runs_elsewhere(here: Path, capsys: pytest.Captu
     assert float(row.split()[3]) < 1e-4
     subject = integrator_subject("embedded", (24, 32))
     three = torch.rand(3, 5, 24, 32)
-    _, (found,) = run_onnx(here / "fusion.onnx", [three.numpy()])
+    _, (output,) = run_onnx(here / "fusion.onnx", [three.numpy()])
     with torch.inference_mode():
-        assert np.allclose(found, subject.whole.network(three).numpy(), atol=1e-3)
+        assert np.allclose(output, subject.whole.network(three).numpy(), atol=1e-3)
 
 
 def test_half_precision_and_a_fixed_batch(here: Path) -> None:
     pytest.importorskip("onnxscript", reason="the exporter is an extra")
     assert export.main(["embedded", "--size", "24x32", "--precision", "fp16", "--batch", "1"]) == 0
     maps = np.random.default_rng(0).random((1, 5, 24, 32), np.float32)
-    _, (found,) = run_onnx(here / "embedded.onnx", [maps])
-    assert found.dtype == np.float32 and found.shape == (1, 1, 24, 32)
+    _, (output,) = run_onnx(here / "embedded.onnx", [maps])
+    assert output.dtype == np.float32 and output.shape == (1, 1, 24, 32)
     with torch.inference_mode():
         wanted = integrator_subject("embedded", (24, 32)).whole.network(torch.from_numpy(maps)).numpy()
-    assert 0 < np.abs(found - wanted).max() < 0.05
+    assert 0 < np.abs(output - wanted).max() < 0.05
     with pytest.raises(Exception, match="invalid dimensions"):
         run_onnx(here / "embedded.onnx", [np.zeros((2, 5, 24, 32), np.float32)])
 
@@ -85,13 +85,13 @@ def test_tensorrt_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         (["embeded"], "unknown extractor 'embeded'"),
         (["embedded", "--size", "53x96"], "must be multiples of 2"),
         (["embedded", "--size", "96"], "is not HEIGHTxWIDTH"),
-        (["embedded", "--batch", "0"], "neither a number from 1 nor dynamic"),
-        ([__file__], "test_export_command.py: is no file of an integrator (.safetensors, .pt, .pth, .ckpt); name one"),
+        (["embedded", "--batch", "0"], "neither a positive number nor dynamic"),
+        ([__file__], "test_export_command.py: is not an integrator's file (.safetensors, .pt, .pth, .ckpt): name one"),
         (["captured"], "captured: cannot be exported: the frame itself"),
         (["external"], "external: cannot be exported: its maps are made by a program"),
         (["gaze_direction"], "gaze_direction: cannot be exported: geometry without a network"),
         (["embedded", "--opset", "16"], "opset 16 is too old"),
-        (["embedded", "--set", "mode=published"], "only extractors have parameters"),
+        (["embedded", "--set", "mode=published"], "only extractors have parameters; embedded is an integrator"),
         (["unisal", "--set", "mode"], "is not KEY=VALUE"),
         (["tased", "--weights", "none.pt"], "none.pt"),
         (["a.pth", "--weights", "b.pth"], "is a file of weights itself"),
@@ -121,8 +121,8 @@ def test_a_file_that_is_no_checkpoint_is_named_in_one_short_line(
     ):
         for arguments in ([str(file)], ["tased", "--weights", str(file)]):
             assert export.main(arguments) == 2
-            told = capsys.readouterr().err.removeprefix(f"gasp_export: {file}: ")
-            assert cause in told and remedy in told and told.count("\n") == 1 and len(told) < 160, told
+            error = capsys.readouterr().err.removeprefix(f"gasp_export: {file}: ")
+            assert cause in error and remedy in error and error.count("\n") == 1 and len(error) < 160, error
 
 
 def test_missing_tensorrt_is_one_line(

@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_committed_schemas_are_current() -> None:
-    made = scripts.all_schemas()
-    assert sorted(made) == ["catalogue.json", "infer.json", "train.json"]
-    for name, text in made.items():
+    schemas = scripts.all_schemas()
+    assert sorted(schemas) == ["catalogue.json", "infer.json", "train.json"]
+    for name, text in schemas.items():
         committed = (ROOT / "configs" / "schema" / name).read_text(encoding="utf-8")
         assert committed == text, "run: gasp_scripts --scripts generate_schemas"
 

@@ -17,7 +17,7 @@ QUESTIONS = {"gazenet.cli.plugins": ["list"]} | {
 }
 WORK = """
 import os, sys
-from gazenet.cli.command import Parser, execute
+from gazenet.cli.command import CommandParser, execute
 def work(args):
     print("an answer" * 10000)
     print("a note", file=sys.stderr)
@@ -26,7 +26,7 @@ def work(args):
     os.write(target, b"all of it")
     print("descriptor", target, file=open("descriptor", "w"))
     return 0
-sys.exit(execute(Parser("gasp_test", ""), work))
+sys.exit(execute(CommandParser("gasp_test", ""), work))
 """
 
 
@@ -51,7 +51,7 @@ def test_every_command_answers_without_streams(module: str, tmp_path) -> None:
     if os.path.exists("/dev/full"):
         lost = shell(">/dev/full", *command, cwd=tmp_path)
         assert lost.returncode == 1
-        assert lost.stderr.endswith("standard output: No space left on device: the answer is lost\n")
+        assert lost.stderr.endswith("standard output: No space left on device: the output is lost\n")
         assert lost.stderr.count("\n") == 1
 
 
@@ -70,8 +70,8 @@ def test_work_is_done_and_its_files_are_its_own(redirection: str, tmp_path) -> N
 )
 def test_words_that_the_locale_lacks_are_escaped(locale: dict[str, str]) -> None:
     code = (
-        "import sys\nfrom gazenet.cli.command import Parser, execute\n"
-        "sys.exit(execute(Parser('p', ''), lambda args: print('caf\\xe9 \\udcff \\u4e2d') or 0))"
+        "import sys\nfrom gazenet.cli.command import CommandParser, execute\n"
+        "sys.exit(execute(CommandParser('p', ''), lambda args: print('caf\\xe9 \\udcff \\u4e2d') or 0))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env={**os.environ, **locale}, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,8 +80,8 @@ def test_words_that_the_locale_lacks_are_escaped(locale: dict[str, str]) -> None
 
 def test_a_pipe_that_does_not_block_loses_nothing() -> None:
     code = (
-        "import os, sys\nfrom gazenet.cli.command import Parser, execute\nos.set_blocking(1, False)\n"
-        "sys.exit(execute(Parser('p', ''), lambda args: print('x' * 1000000) or 0))"
+        "import os, sys\nfrom gazenet.cli.command import CommandParser, execute\nos.set_blocking(1, False)\n"
+        "sys.exit(execute(CommandParser('p', ''), lambda args: print('x' * 1000000) or 0))"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert child.stdout is not None

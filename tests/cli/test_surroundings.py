@@ -50,8 +50,8 @@ class Bench:
         )
 
     def outcome(self, folder: Path) -> Files:
-        found = self._subject.outcome(folder)
-        return {name: data for name, data in found.items() if "run.json" not in name}
+        files = self._subject.outcome(folder)
+        return {name: data for name, data in files.items() if "run.json" not in name}
 
 
 @pytest.fixture(scope="module")

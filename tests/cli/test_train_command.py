@@ -153,7 +153,7 @@ def test_dry_run_prints_a_config_that_loads(mine: Path, tmp_path: Path, capsys: 
     ("argv", "said"),
     [
         (["--@NAME"], "--@NAME: write --@NAME VALUE"),
-        (["--@NAME", "x"], "--@NAME: no text of the config holds @NAME"),
+        (["--@NAME", "x"], "--@NAME: no text of the config contains @NAME"),
         (["--infer_configs", "nope"], "--infer_config nope: no such config"),
         (["--infer_config_files", "nope.json"], "nope.json: no such file"),
         (["--train_config", "nope"], "--train_config nope: no such config"),

@@ -112,8 +112,8 @@ def test_a_written_config_loads_equal(name: str, tmp_path: Path) -> None:
 
 
 def test_every_published_class_is_a_network() -> None:
-    found = {str(load_config("train", name).network["class"]) for name in experiment_names() if name != BASE}
-    assert found == set(PUBLISHED_CLASSES)
+    classes = {str(load_config("train", name).network["class"]) for name in experiment_names() if name != BASE}
+    assert classes == set(PUBLISHED_CLASSES)
 
 
 @pytest.mark.parametrize(

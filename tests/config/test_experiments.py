@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.picture_names import EMBEDDED, embedded_cues, five
+from gazenet.config.picture_names import EMBEDDED, embedded_cues, published_stems
 from gazenet.config.training_experiments import (
     BASE,
     FAMILIES,
@@ -23,7 +23,7 @@ PUBLISHED = json.loads((Path(__file__).resolve().parents[1] / "data" / "train_co
 CONFIGS: dict[str, dict[str, Any]] = PUBLISHED["configs"]
 
 
-def found(name: str) -> Experiment:
+def experiment_named(name: str) -> Experiment:
     experiment = find_experiment(name)
     assert experiment is not None
     return experiment
@@ -36,25 +36,25 @@ def listed(phases: Phases) -> Any:
     )
 
 
-def record(one: Experiment) -> dict[str, Any]:
+def record(experiment: Experiment) -> dict[str, Any]:
     return {
-        "series": one.series,
-        "model": one.model,
-        "fusion": one.fusion,
-        "model_kwargs": dict(one.model_kwargs),
-        "context": one.context,
-        "temporal_norm": one.temporal_norm,
-        "split_files": {key: getattr(one.split_files, key) for key in ("train", "val", "test")},
-        "input_maps": listed(one.input_maps),
-        "ground_truth_maps": list(one.ground_truth_maps),
-        "frames_root": one.frames_root,
-        "inferer": one.inferer,
-        "logger": one.logger,
-        "log_dir": one.log_dir,
-        "project": one.project,
-        "experiment": one.run_name,
-        "checkpoint_dir": one.checkpoint_dir,
-        "stated_not_in_paper": not one.in_paper,
+        "series": experiment.series,
+        "model": experiment.model,
+        "fusion": experiment.fusion,
+        "model_kwargs": dict(experiment.model_kwargs),
+        "context": experiment.context,
+        "temporal_norm": experiment.temporal_norm,
+        "split_files": {key: getattr(experiment.split_files, key) for key in ("train", "val", "test")},
+        "input_maps": listed(experiment.input_maps),
+        "ground_truth_maps": list(experiment.ground_truth_maps),
+        "frames_root": experiment.frames_root,
+        "inferer": experiment.inferer,
+        "logger": experiment.logger,
+        "log_dir": experiment.log_dir,
+        "project": experiment.project,
+        "experiment": experiment.run_name,
+        "checkpoint_dir": experiment.checkpoint_dir,
+        "stated_not_in_paper": not experiment.in_paper,
     }
 
 
@@ -67,12 +67,12 @@ def test_the_names_are_the_published_ones() -> None:
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != BASE])
 def test_every_field_is_as_published(name: str) -> None:
-    assert record(found(name)) == CONFIGS[name]
+    assert record(experiment_named(name)) == CONFIGS[name]
 
 
 def test_the_base_is_empty() -> None:
-    assert found(BASE).model == "" and found(BASE).model_kwargs == {}
-    assert found(BASE).summary.startswith("Empty base")
+    assert experiment_named(BASE).model == "" and experiment_named(BASE).model_kwargs == {}
+    assert experiment_named(BASE).summary.startswith("Empty base")
 
 
 def test_families_hold_every_experiment_once() -> None:
@@ -101,7 +101,7 @@ def test_summaries_tell_the_members_of_a_family_apart() -> None:
 
 def test_stems_stand_for_embedded_cues() -> None:
     assert set(PUBLISHED["modality_of_map"]) <= set(EMBEDDED)
-    assert embedded_cues(five()) == (
+    assert embedded_cues(published_stems()) == (
         "active_speaker",
         "saliency",
         "facial_expression",

@@ -165,8 +165,8 @@ def test_all_names_in_published_order_and_families() -> None:
 def test_what_is_named_is_installed_and_takes_its_parameters(name: str) -> None:
     config = load_config("infer", name)
     assert config.summary and config.output_dir == f"runs/infer/{name}"
-    for one in config.extractors:
-        assert get(one.name).spec.with_parameters(one.parameters)["mode"] == "published"
+    for extractor in config.extractors:
+        assert get(extractor.name).spec.with_parameters(extractor.parameters)["mode"] == "published"
     if config.integrator is not None and config.integrator.name != TRAINED:
         from gazenet.fusion.integrator_spec import IntegratorSpec
 

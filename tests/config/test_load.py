@@ -65,13 +65,13 @@ def test_set_values_are_json_or_text() -> None:
         ("on_error=ignore", "'fail' or 'skip'"),
         ("extractors=[]", "--set: extractors: needs at least 1 entries"),
         ("extractors.0.name=gaze_direction", "gaze_direction is listed more than once"),
-        ("extractors.9.stride=1", "'9' is no position of a list of 5: use 0 to 4"),
-        ("extractors.x.stride=1", "'x' is no position"),
+        ("extractors.9.stride=1", "'9' is not a position in a list of 5: use 0 to 4"),
+        ("extractors.x.stride=1", "'x' is not a position"),
         ("seed.deep=1", "seed is 0, it has no key 'deep'"),
         ("seed", "write key.path=value"),
         ("=1", "write key.path=value"),
         ("a..b=1", "write key.path=value"),
-        ("summary=eval(1)", "a config holds data and no code"),
+        ("summary=eval(1)", "configs hold data, not code"),
         ("output_dir=", "non-empty"),
         ("output_dir=2024", 'valid string (in double quotes: "2024"), not 2024'),
     ],
@@ -92,7 +92,7 @@ def test_bad_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(b'{"summary": "\xff"}')
     assert "byte 13 is not UTF-8" in refused(name=path)
     path.write_bytes(b" " * 4_000_001)
-    assert "hardly a config" in refused(name=path)
+    assert "not a config" in refused(name=path)
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from gazenet.config.load import load_config
-from gazenet.config.placeholders import substitute, take
+from gazenet.config.placeholders import split_placeholders, substitute
 from gazenet.errors import UsageError
 
 
 def test_pairs_are_taken_wherever_they_stand() -> None:
-    rest, found = take(["--a", "1", "--@BS", "4", "--b", "--@ROOT=/x=y", "--@LAST"])
+    rest, values = split_placeholders(["--a", "1", "--@BS", "4", "--b", "--@ROOT=/x=y", "--@LAST"])
     assert rest == ["--a", "1", "--b"]
-    assert found == {"BS": "4", "ROOT": "/x=y", "LAST": None}
+    assert values == {"BS": "4", "ROOT": "/x=y", "LAST": None}
 
 
 def test_values_have_types_where_they_are_the_whole_text() -> None:
     data = {"a": ["@N", "x@N.csv"], "b": {"c": "@T"}, "d": "@W", "@N": 1, "e": 3}
-    made = substitute(data, {"N": "4", "T": "true", "W": "some words"})
-    assert made == {"a": [4, "x4.csv"], "b": {"c": True}, "d": "some words", "@N": 1, "e": 3}
+    replaced = substitute(data, {"N": "4", "T": "true", "W": "some words"})
+    assert replaced == {"a": [4, "x4.csv"], "b": {"c": True}, "d": "some words", "@N": 1, "e": 3}
     assert data["a"] == ["@N", "x@N.csv"]
 
 
@@ -34,7 +34,7 @@ def test_the_longest_name_wins() -> None:
     [
         ({"N": None}, "--@N: write --@NAME VALUE"),
         ({"": "1"}, "--@: write --@NAME VALUE"),
-        ({"M": "1"}, "--@M: no text of the config holds @M"),
+        ({"M": "1"}, "--@M: no text of the config contains @M"),
     ],
 )
 def test_wrong_pairs_are_refused(values: dict[str, str | None], said: str) -> None:
@@ -48,5 +48,5 @@ def test_a_config_file_with_placeholders(tmp_path: Path) -> None:
     path.write_text(json.dumps({"extractors": [{"name": "@WHO", "stride": "@STRIDE"}], "output_dir": "runs/@WHO"}))
     config = load_config("infer", path, placeholders={"WHO": "saliency", "STRIDE": "3"})
     assert config.extractors[0].stride == 3 and config.output_dir == "runs/saliency"
-    with pytest.raises(UsageError, match="a config holds data and no code"):
+    with pytest.raises(UsageError, match="configs hold data, not code"):
         load_config("infer", path, placeholders={"WHO": "eval(1)", "STRIDE": "3"})

@@ -14,7 +14,7 @@ from gazenet.errors import UsageError
 BAD = [
     ('{\n  "a": 1,\n}', "line 2 column 9: trailing comma before '}'"),
     ("[1, 2, ]", "line 1 column 6: trailing comma before ']'"),
-    ('{"a": 1, "b": {"a": 2},\n "a": 3}', "line 2 column 2: key 'a' stands twice"),
+    ('{"a": 1, "b": {"a": 2},\n "a": 3}', "line 2 column 2: key 'a' appears twice"),
     ('{"a": NaN}', "line 1 column 7: NaN is not a finite number"),
     ('{"a": -Infinity}', "line 1 column 7: -Infinity is not a finite number"),
     ('{"a": 1e999}', "line 1 column 7: 1e999 is not a finite number"),
@@ -69,7 +69,7 @@ def test_the_work_grows_with_the_text_and_no_faster(monkeypatch: pytest.MonkeyPa
 
 def test_many_keys_take_a_moment() -> None:
     text = "{" + ",\n".join(f'"key {k}": [{k}, "value"]' for k in range(280_000)) + ', "key 7": 1}'
-    with pytest.raises(UsageError, match=r"line 280000 column 34: key 'key 7' stands twice"):
+    with pytest.raises(UsageError, match=r"line 280000 column 34: key 'key 7' appears twice"):
         parse(text, "f.json")
 
 

@@ -186,7 +186,7 @@ def test_what_kills_a_process_fails_one_input(site: Path, tmp_path: Path) -> Non
         "segfault": "its process was ended by SIGSEGV",
         "abort": "its process was ended by SIGABRT",
         "loop": "its process did not answer within 5 s",
-        "polite": "it tried to end the program",
+        "polite": "tried to end the program",
     }
     for name, ending in endings.items():
         assert f"{name}.mp4: deadly: frames 2 to 3: {ending}" in told[name]

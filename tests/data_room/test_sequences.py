@@ -97,12 +97,12 @@ def broken_no_fixations(root: Path) -> str:
 
 def broken_unequal_maps(root: Path) -> str:
     write(root / "one" / "maps" / "0002.png", np.ones((10, 11), np.uint8))
-    return "one/maps/0002.png: unequal sizes in one sequence: 10 x 11 (height x width) after 24 x 32"
+    return "one/maps/0002.png: different sizes in one sequence: 10 x 11 (height x width) after 24 x 32"
 
 
 def broken_unequal_frames(root: Path) -> str:
     write(root / "one" / "frames" / "0001.jpg", np.ones((10, 11), np.uint8))
-    return "one/frames/0001.jpg: unequal sizes in one sequence: 10 x 11"
+    return "one/frames/0001.jpg: different sizes in one sequence: 10 x 11"
 
 
 def broken_no_frames(root: Path) -> str:
@@ -188,7 +188,7 @@ def test_the_scores_of_a_picture_are_those_of_its_pixels(root: Path) -> None:
         (lambda maps: (maps / "one" / "0001.png").unlink(), "maps/one: 1 of 3 frames have no map: 0001"),
         (
             lambda maps: write(maps / "one" / "0002.png", np.ones((9, 9), np.uint8)),
-            "maps/one/0002.png: unequal sizes in one sequence: 9 x 9",
+            "maps/one/0002.png: different sizes in one sequence: 9 x 9",
         ),
         (
             lambda maps: [write(maps / "one" / f"{k:04d}.png", np.ones((9, 9), np.uint8)) for k in range(FRAMES)],
@@ -221,7 +221,7 @@ def test_a_folder_of_pictures_is_a_source_like_a_video(root: Path) -> None:
     assert source_id(root / "two" / "images") == before, "equal names and contents"
     write(root / "one" / "frames" / "0001.jpg", np.zeros((10, 11, 3), np.uint8))
     assert source_id(root / "one" / "frames") != before
-    with pytest.raises(MediaError, match="unequal sizes in one sequence"):
+    with pytest.raises(MediaError, match="different sizes in one sequence"):
         list(open_source(root / "one" / "frames"))
 
 

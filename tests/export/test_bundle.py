@@ -125,8 +125,8 @@ def test_what_cannot_be_one_file_is_said(offered: str, said: str) -> None:
     [
         (["tased"], "tased: has no standalone form"),
         (["embedded"], "embedded: is an integrator; --format standalone writes extractors"),
-        (["deeplab_saliency", "--batch", "1"], "--batch: is for onnx and tensorrt"),
-        (["deeplab_saliency", "--precision", "fp16"], "--precision: is for onnx and tensorrt"),
+        (["deeplab_saliency", "--batch", "1"], "--batch: only for onnx and tensorrt"),
+        (["deeplab_saliency", "--precision", "fp16"], "--precision: only for onnx and tensorrt"),
         (["deeplab_saliency", "--weights", "none.pth"], "none.pth: no such file"),
         (["deeplab_saliency", "--output", "file"], "file: is a file; --format standalone writes a folder"),
         (["gaze_direction"], "gaze_direction: has no standalone form"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gazenet.assets.asset_store import installed_catalogue
-from gazenet.config.picture_names import five
+from gazenet.config.picture_names import published_stems
 from gazenet.cues.registry import discover, get
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp import build
@@ -85,7 +85,7 @@ def declared(**fields: object) -> IntegratorSpec:
 
 
 def test_stems_lead_to_the_extractors_that_make_their_pictures() -> None:
-    spec = declared(cues=five("tased")).on_extractors()
+    spec = declared(cues=published_stems("tased")).on_extractors()
     assert spec.cues == ("captured", "tased", "esr9", "videogaze", "gaze360") and spec.pictured == spec.cues
     assert declared(cues=("saliency", "captured")).renderings == ("jet", PICTURE)
     mixed = declared(cues=("saliency", "dave"), colours=("bone", PICTURE)).on_extractors()

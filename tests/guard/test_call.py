@@ -1,4 +1,4 @@
-"""The border itself: what passes, what does not, and how interrupts are told apart."""
+"""Guarded calls: which errors pass, which are translated, and how interrupts of the user are recognised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from gazenet.guard.guarded_call import guarded
 def test_an_interrupt_of_the_user_passes_and_one_of_the_plugin_does_not() -> None:
     with pytest.raises(KeyboardInterrupt), guarded("odd", "loading"):
         signal.raise_signal(signal.SIGINT)
-    with pytest.raises(PluginError, match="interrupt that nobody asked for"), guarded("odd", "loading"):
+    with (
+        pytest.raises(PluginError, match="raised KeyboardInterrupt without an interrupt by the user"),
+        guarded("odd", "loading"),
+    ):
         raise KeyboardInterrupt
 
 
@@ -68,7 +71,9 @@ def test_what_one_thread_changes_is_not_taken_for_the_state_by_another(tmp_path:
     thread.start()
     changed.wait(10)
     # It cannot be told which of the two it was.
-    said = pytest.raises(PluginError, match=r"bystander: .* the working directory.*or it was mover, at work beside it")
+    said = pytest.raises(
+        PluginError, match=r"bystander: .* the working directory.*or mover did, which ran at the same time"
+    )
     with said, guarded("bystander", "frame 0"):
         assert os.getcwd() != folder
     assert os.getcwd() == folder

@@ -23,8 +23,8 @@ def die_at_work(folder: Path, how: int) -> None:
     """A process that ends in a plugin."""
     child = os.fork()
     if child == 0:
-        with journal.kept(folder):
-            journal.works_on("clip.mp4")
+        with journal.note_calls(folder):
+            journal.set_input("clip.mp4")
             with guarded("saliency", "frames 0 to 7"):
                 pass
             with guarded("odd", "frames 8 to 15"):
@@ -35,8 +35,8 @@ def die_at_work(folder: Path, how: int) -> None:
 @pytest.mark.parametrize("how", [0, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 def test_the_plugin_at_work_is_known_after_any_death(how: int, tmp_path: Path) -> None:
     die_at_work(tmp_path, how)
-    assert journal.left(tmp_path) == [journal.ActiveCall("clip.mp4", "odd", "frames 8 to 15")]
-    assert journal.left(tmp_path) == [] and not list(tmp_path.iterdir())
+    assert journal.read_unfinished_calls(tmp_path) == [journal.ActiveCall("clip.mp4", "odd", "frames 8 to 15")]
+    assert journal.read_unfinished_calls(tmp_path) == [] and not list(tmp_path.iterdir())
 
 
 def test_the_next_run_names_it_once_with_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,14 +62,14 @@ def test_a_run_that_ends_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_still_at_work_is_left_alone(tmp_path: Path) -> None:
-    with journal.kept(tmp_path), guarded("odd", "loading"):
+    with journal.note_calls(tmp_path), guarded("odd", "loading"):
         other = os.fork()
         if other == 0:
-            os._exit(len(journal.left(tmp_path)))
+            os._exit(len(journal.read_unfinished_calls(tmp_path)))
         assert os.waitpid(other, 0)[1] == 0 and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with journal.kept(tmp_path / "file"), guarded("odd", "loading"):
+    with journal.note_calls(tmp_path / "file"), guarded("odd", "loading"):
         pass

@@ -158,7 +158,7 @@ def test_extractors(way: str, clips: list[Path], tmp_path: Path) -> None:
         check_done(result)
 
 
-GIVEN: dict[str, Callable[[torch.Tensor], Any]] = {
+BAD_OUTPUTS: dict[str, Callable[[torch.Tensor], Any]] = {
     **{name: (lambda maps, make=make: CueMaps(make(maps))) for name, make in MAPS.items()},
     **{name: (lambda maps, make=make: CueMaps(maps, make(len(maps)))) for name, make in RECORDS.items()},
     "no CueMaps": lambda maps: maps,
@@ -168,9 +168,9 @@ GIVEN: dict[str, Callable[[torch.Tensor], Any]] = {
 }
 
 
-@pytest.mark.parametrize("gift", GIVEN)
+@pytest.mark.parametrize("gift", BAD_OUTPUTS)
 def test_what_extractors_give(gift: str, clips: list[Path], tmp_path: Path) -> None:
-    check_failed(run(extractor_graph(tmp_path, give=GIVEN[gift]), clips, tmp_path), "rogue: frame")
+    check_failed(run(extractor_graph(tmp_path, give=BAD_OUTPUTS[gift]), clips, tmp_path), "rogue: frame")
 
 
 @pytest.mark.parametrize("gift", HARMLESS)
@@ -190,7 +190,7 @@ def close_descriptors(first: int, folder: Path) -> None:
     """What the test below does, in a process of its own: pytest would miss its descriptors."""
     clips = [make_clip(folder / f"{name}.mp4", FRAMES + k, SIZES[k]) for k, name in enumerate(NAMES)]
     graph = extractor_graph(folder, lambda: os.closerange(first, 4096))
-    check_failed(run(graph, clips, folder), "rogue: frames 2 to 3: ", "descriptors that are not its own")
+    check_failed(run(graph, clips, folder), "rogue: frames 2 to 3: ", "descriptors of the run")
     (folder / "checked").write_text("")
 
 
@@ -242,8 +242,8 @@ def _at(trigger: Trigger, image: np.ndarray) -> bool:
 def faces_graph(folder: Path, detector: type = Detector, landmarks: type = Landmarks) -> StageGraph:
     specs = [FaceModelSpec(name=name, summary=name, implementation=f"toys:{name}") for name in ("eye", "mesh")]
     entries = [
-        PluginEntry(one.name, one, "toys", lambda made=made: made)
-        for one, made in zip(specs, (detector, landmarks), strict=True)
+        PluginEntry(one.name, one, "toys", lambda plugin=plugin: plugin)
+        for one, plugin in zip(specs, (detector, landmarks), strict=True)
     ]
     graph = extractor_graph(folder)
     settings = graph.config.faces.model_copy(update={"stride": 1})

@@ -290,8 +290,8 @@ def test_ctrl_c_ends_it_cleanly(film: Path, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--input", "camera:99"], "camera:99: no such camera"),
-        (["--input", "camera:first"], "a camera is camera:0"),
-        (["--input", "rtsp://127.0.0.1:9/none"], "cannot be opened"),
+        (["--input", "camera:first"], "not a camera; write camera:0"),
+        (["--input", "rtsp://127.0.0.1:9/none"], "cannot open"),
         (["--input", "nothing.mp4"], "no such file"),
         (["--input", "camera:0", "camera:1"], "takes one --input"),
     ],

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from gazenet.config.inference import InferConfig
-from gazenet.config.picture_names import five
+from gazenet.config.picture_names import published_stems
 from gazenet.cues.colour_pictures import TAKEN
 from gazenet.cues.extractor import CueMaps, Windows
 from gazenet.cues.extractor_spec import InputSpec, WindowSpec
@@ -141,7 +141,7 @@ def test_the_frame_and_open_modes_are_supplied() -> None:
 
 
 def test_lacking_extractors_are_told_as_a_setting_that_can_be_used() -> None:
-    stems = IntegratorSpec(name="mine", cues=five(), rendering="published").on_extractors()
+    stems = IntegratorSpec(name="mine", cues=published_stems(), rendering="published").on_extractors()
     with pytest.raises(UsageError, match="integrator mine needs the cues dave, esr9, videogaze, gaze360") as caught:
         completed(config({"name": "saliency"}), stems)
     setting = str(caught.value).rpartition("--set extractors='")[2].removesuffix("'")

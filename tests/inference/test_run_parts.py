@@ -19,7 +19,7 @@ import pytest
 from gazenet.config.inference import InferConfig, IntegratorConfig
 from gazenet.cues.extractor import Face
 from gazenet.errors import GazenetError, UsageError
-from gazenet.folder_lock import claimed
+from gazenet.folder_lock import lock_folder
 from gazenet.inference.cache.earlier_results import finished
 from gazenet.inference.cache.run_record import run_fingerprint, write_record
 from gazenet.inference.engine import pipeline
@@ -69,8 +69,8 @@ def test_no_two_inputs_share_a_folder() -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from gazenet.folder_lock import claimed
-with claimed(Path(sys.argv[1])):
+from gazenet.folder_lock import lock_folder
+with lock_folder(Path(sys.argv[1])):
     print("mine", flush=True)
     time.sleep(60)
 """
@@ -80,7 +80,7 @@ with claimed(Path(sys.argv[1])):
 def test_the_other_run_is_named_and_its_death_frees_the_folder(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "clip")], stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"mine\n"
-    with pytest.raises(GazenetError, match=rf"another run .*process {process.pid} on"), claimed(tmp_path / "clip"):
+    with pytest.raises(GazenetError, match=rf"another run .*process {process.pid} on"), lock_folder(tmp_path / "clip"):
         pass
     process.kill()
     process.wait()
@@ -88,7 +88,7 @@ def test_the_other_run_is_named_and_its_death_frees_the_folder(tmp_path: Path) -
     (tmp_path / "clip" / ".saliency.npy.123.tmp").write_text("half")
     (tmp_path / "clip" / ".overlay.mp4.12ab.tmp.mp4").write_text("half")
     (tmp_path / "clip" / "saliency.npy").write_text("whole")
-    with claimed(tmp_path / "clip") as notes:
+    with lock_folder(tmp_path / "clip") as notes:
         assert notes == []
         left = {path.name for path in (tmp_path / "clip").iterdir()}
         assert left == {".lock", ".owner", "saliency.npy"}

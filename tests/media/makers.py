@@ -57,12 +57,12 @@ def video(
 def tone(samples: int, first: int = 0, rate: int = 16_000) -> list[av.AudioFrame]:
     """Frames of a 440 Hz tone at half of full scale; the first one at sample ``first``."""
     wave = (0.5 * np.sin(2 * np.pi * 440 * np.arange(samples) / rate)).astype(np.float32)[None]
-    found = []
+    frames = []
     for at in range(0, samples, 1024):
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave[:, at : at + 1024]), format="fltp", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = rate, first + at, Fraction(1, rate)
-        found.append(frame)
-    return found
+        frames.append(frame)
+    return frames
 
 
 def remux(
@@ -72,9 +72,9 @@ def remux(
     options: dict[str, str] | None = None,
 ) -> Path:
     """A copy whose video packets have been changed, k-th packet by ``change(k, packet)``."""
-    with av.open(str(source)) as given, av.open(str(target), "w", options=options or {}) as container:
-        stream = container.add_stream_from_template(given.streams.video[0])
-        packets = [p for p in given.demux(given.streams.video[0]) if p.dts is not None]
+    with av.open(str(source)) as original, av.open(str(target), "w", options=options or {}) as container:
+        stream = container.add_stream_from_template(original.streams.video[0])
+        packets = [p for p in original.demux(original.streams.video[0]) if p.dts is not None]
         for k, packet in enumerate(packets):
             change(k, packet)
             packet.stream = stream

@@ -16,12 +16,12 @@ DURATIONS = [40, 100, 300, 60, 100]
 
 def pictures(count: int = 5, mode: str = "RGB") -> list[Image.Image]:
     """Noise, so that no two pictures are joined into one; the red of the first pixels tells the number."""
-    found = []
+    images = []
     for k in range(count):
         pixels = np.random.default_rng(k).integers(0, 255, (24, 32, 3), dtype=np.uint8)
         pixels[:8, :8] = 40 * k
-        found.append(Image.fromarray(pixels).convert(mode))
-    return found
+        images.append(Image.fromarray(pixels).convert(mode))
+    return images
 
 
 def saved(path: Path, **options: object) -> Path:
@@ -85,7 +85,7 @@ def test_pages_of_a_tiff_are_frames(tmp_path: Path) -> None:
     source = open_source(path)
     assert [frame.time for frame in source] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
     assert numbers(path) == [0, 1, 2, 3, 4]
-    assert source.warnings == ["its 5 pages are taken as frames, 25 per second"]
+    assert source.warnings == ["its 5 pages are read as frames, 25 per second"]
 
 
 def test_pages_of_unequal_sizes_are_no_frames(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_pages_of_unequal_sizes_are_no_frames(tmp_path: Path) -> None:
     first.save(tmp_path / "a.tif", save_all=True, append_images=[second.resize((16, 12))])
     source = open_source(tmp_path / "a.tif")
     assert len(list(source)) == 1
-    assert source.warnings == ["the file holds 2 pictures that are no frames; the first is taken"]
+    assert source.warnings == ["the file has 2 pictures that are not frames; only the first is used"]
 
 
 def test_second_views_are_no_frames(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ def test_the_origin_of_time(container: float, pictures: float, zero: float) -> N
         start_time=round(pictures * 1000), time_base=Fraction(1, 1000), disposition=av.stream.Disposition.default
     )
     streams = SimpleNamespace(video=[stream])
-    given = SimpleNamespace(start_time=round(container * 1_000_000), streams=streams)
-    assert float(origin(given)) == pytest.approx(zero)  # type: ignore[arg-type]
+    container_info = SimpleNamespace(start_time=round(container * 1_000_000), streams=streams)
+    assert float(origin(container_info)) == pytest.approx(zero)  # type: ignore[arg-type]
 
 
 def test_a_gap_is_silent_and_an_overlap_is_cut(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_a_gap_is_silent_and_an_overlap_is_cut(tmp_path: Path) -> None:
     sound = read_audio(path)
     assert sound is not None
     samples = sound.samples[0]
-    found = [float(samples[k]) for k in (1_000, 3_000, 5_000, 7_500, 9_000)]
-    assert found == [0.25, 0.0, 0.5, 0.5, 0.75] and len(samples) == pytest.approx(11_000, abs=16)
+    values = [float(samples[k]) for k in (1_000, 3_000, 5_000, 7_500, 9_000)]
+    assert values == [0.25, 0.0, 0.5, 0.5, 0.75] and len(samples) == pytest.approx(11_000, abs=16)
 
 
 def test_damaged_sound_keeps_its_length(tmp_path: Path) -> None:

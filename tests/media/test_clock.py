@@ -1,4 +1,4 @@
-"""Clocks that jump: time goes on, picture and sound stay together, and nothing is filled that is not there."""
+"""Clocks that jump: time is continuous, picture and sound stay synchronous, and no gap is filled with frames."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from gazenet.media.audio import read_audio
-from gazenet.media.clock import clock_of
-from gazenet.media.decode import VideoReader, counted, probe
+from gazenet.media.clock import read_clock
+from gazenet.media.decode import VideoReader, probe, probe_and_count
 from gazenet.media.encode import VideoWriter
 from tests.media.makers import tone, video
 
@@ -53,9 +53,9 @@ def joined(path: Path, *parts: Path) -> Path:
 
 def remuxed(source: Path, target: Path, change: Callable[[str, float, Any], None]) -> Path:
     """A copy whose packets went through ``change(kind, seconds, packet)``, in the order of the original."""
-    with av.open(str(source)) as given, av.open(str(target), "w") as container:
-        streams = {s.index: container.add_stream_from_template(s) for s in given.streams}
-        for packet in given.demux():
+    with av.open(str(source)) as original, av.open(str(target), "w") as container:
+        streams = {s.index: container.add_stream_from_template(s) for s in original.streams}
+        for packet in original.demux():
             if packet.dts is None:
                 continue
             change(packet.stream.type, float(packet.dts * packet.time_base), packet)
@@ -90,7 +90,7 @@ def sounding(path: Path) -> tuple[list[float], float]:
 
 
 def together(path: Path, flashes: int, frames: int, seconds: float) -> list[str]:
-    """Checks that time goes on evenly, nothing is lost, and tones sound at flashes; gives the remarks."""
+    """Check that time is even, no frame is lost, and tones sound at flashes; return the remarks."""
     times, white, remarks = read(path)
     assert len(times) == frames and len(white) == flashes
     assert np.diff(times) == pytest.approx(0.04, abs=0.035)
@@ -108,13 +108,13 @@ def test_parts_hours_apart_are_one_video(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_begins_anew_goes_on(tmp_path: Path) -> None:
-    one = part(tmp_path / "a.ts", 3.0)
-    assert "back at 1.2" in together(joined(tmp_path / "v.ts", one, one), 2, 60, 2.4)[0]
+    single = part(tmp_path / "a.ts", 3.0)
+    assert "back at 1.2" in together(joined(tmp_path / "v.ts", single, single), 2, 60, 2.4)[0]
 
 
 def test_a_clock_that_begins_anew_many_times(tmp_path: Path) -> None:
-    one = part(tmp_path / "a.ts")
-    (remark,) = together(joined(tmp_path / "v.ts", *[one] * 7), 7, 210, 8.4)
+    single = part(tmp_path / "a.ts")
+    (remark,) = together(joined(tmp_path / "v.ts", *[single] * 7), 7, 210, 8.4)
     assert "6 times" in remark and "and 3 more" in remark
 
 
@@ -137,8 +137,8 @@ def test_jumps_in_other_containers(tmp_path: Path, container: str) -> None:
 @pytest.mark.parametrize("seconds", [2 * HOURS, 100])
 @pytest.mark.parametrize("container", ["mkv", "ts"])
 def test_a_jump_in_one_stream_only(tmp_path: Path, kind: str, seconds: float, container: str) -> None:
-    def change(of: str, time: float, packet: Any) -> None:
-        if of == kind and time > 0.8:
+    def change(stream_kind: str, time: float, packet: Any) -> None:
+        if stream_kind == kind and time > 0.8:
             later(packet, seconds)
 
     path = remuxed(part(tmp_path / "a.mp4", frames=60, flash=40), tmp_path / f"v.{container}", change)
@@ -172,8 +172,8 @@ def test_streams_whose_clocks_never_met(tmp_path: Path) -> None:
 
 
 def test_sound_that_outlasts_its_part_is_kept(tmp_path: Path) -> None:
-    one = video(tmp_path / "a.ts", 10, sound=(0.0, 2.0))
-    path = joined(tmp_path / "v.ts", one, one)
+    single = video(tmp_path / "a.ts", 10, sound=(0.0, 2.0))
+    path = joined(tmp_path / "v.ts", single, single)
     times, _, _ = read(path)
     assert times[10] - times[9] == pytest.approx(1.64, abs=0.15)
     assert sounding(path)[1] == pytest.approx(4.0, abs=0.3)
@@ -202,27 +202,27 @@ def test_sound_with_gaps_keeps_its_times(tmp_path: Path) -> None:
     path = remuxed(video(tmp_path / "a.mp4", 750, sound=(0.0, 3.0)), tmp_path / "v.mkv", change)
     sound = read_audio(path)
     assert sound is not None and sound.duration == pytest.approx(28.0, abs=0.1)
-    assert clock_of(path).jumps == ()
+    assert read_clock(path).jumps == ()
 
 
 def test_sound_that_starts_late_keeps_its_start(tmp_path: Path) -> None:
     path = video(tmp_path / "v.mkv", 100, [k * 25 for k in range(100)], sound=(80.0, 5.0))
     sound = read_audio(path)
     assert sound is not None and sound.start == pytest.approx(80, abs=0.1)
-    assert clock_of(path).jumps == ()
+    assert read_clock(path).jumps == ()
 
 
 # ---- the readers around it
 
 
 def test_the_overlay_lasts_as_long_as_the_video(tmp_path: Path) -> None:
-    one = part(tmp_path / "a.ts")
-    path, target = joined(tmp_path / "v.ts", one, one), tmp_path / "overlay.mp4"
+    single = part(tmp_path / "a.ts")
+    path, target = joined(tmp_path / "v.ts", single, single), tmp_path / "overlay.mp4"
     with VideoReader(path) as reader, VideoWriter(target, 64, 48, Fraction(25), path) as writer:
         for frame in reader:
             writer.write(frame.image, frame.time)
-    found = probe(target)
-    assert found.duration == pytest.approx(2.4, abs=0.1)
+    info = probe(target)
+    assert info.duration == pytest.approx(2.4, abs=0.1)
     together(target, 2, 60, 2.4)
 
 
@@ -239,9 +239,9 @@ def test_sound_encoded_again_has_no_jump(tmp_path: Path) -> None:
     with VideoWriter(target, 64, 48, Fraction(25), path) as writer:
         for k in range(25):
             writer.write(np.zeros((48, 64, 3), np.uint8), k / 25)
-    found = read_audio(target)
-    assert found is not None and found.duration == pytest.approx(1.0, abs=0.1)
-    assert np.abs(found.samples[0, : found.rate * 9 // 10]).reshape(-1, 160).max(1).min() > 0.1
+    sound = read_audio(target)
+    assert sound is not None and sound.duration == pytest.approx(1.0, abs=0.1)
+    assert np.abs(sound.samples[0, : sound.rate * 9 // 10]).reshape(-1, 160).max(1).min() > 0.1
 
 
 def test_sound_encoded_again_keeps_its_gaps(tmp_path: Path) -> None:
@@ -285,12 +285,12 @@ def test_parts_with_another_sampling_rate_keep_their_sound(tmp_path: Path) -> No
 
 def test_what_is_told_of_the_file_leaves_the_jump_out(tmp_path: Path) -> None:
     path = joined(tmp_path / "v.ts", part(tmp_path / "a.ts"), part(tmp_path / "b.ts", 20 * HOURS))
-    info = counted(path)
+    info = probe_and_count(path)
     assert info.declared_frames == 60 and info.duration == pytest.approx(2.4, abs=0.05) and info.rate == 25
 
 
 def test_the_clock_is_read_again_when_the_file_changes(tmp_path: Path) -> None:
     path = part(tmp_path / "v.ts")
-    assert clock_of(path).jumps == ()
+    assert read_clock(path).jumps == ()
     joined(path, part(tmp_path / "a.ts"), part(tmp_path / "b.ts"))
-    assert len(clock_of(path).jumps) == 1
+    assert len(read_clock(path).jumps) == 1

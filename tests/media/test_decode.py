@@ -188,7 +188,7 @@ def test_frames_of_another_shape_are_fitted_in(tmp_path: Path) -> None:
     assert {frame.image.shape for frame in frames} == {(48, 96, 3)}
     tall = frames[15].image
     assert not tall[:, :34].any() and not tall[:, 62:].any() and tall[:, 37:59].min() > 30
-    assert "the resolution changes; 10 frames were fitted into the size of the first, 96 x 48" in reader.warnings
+    assert "the resolution changes; 10 frames were scaled to fit the size of the first, 96 x 48" in reader.warnings
 
 
 def test_a_change_of_pixel_aspect_is_followed(tmp_path: Path) -> None:

@@ -33,15 +33,15 @@ def test_frames_are_centred_on_their_time() -> None:
 
 @pytest.mark.parametrize(("rate", "length"), [(1000, 301), (1010, 304)])
 def test_the_excerpt_stands_in_the_middle_under_one_window(rate: int, length: int) -> None:
-    found = audio_excerpt(np.ones(5000, np.float32), rate, 10, 3, 5, 1000)
+    excerpt = audio_excerpt(np.ones(5000, np.float32), rate, 10, 3, 5, 1000)
     begin = 500 - length // 2
-    np.testing.assert_allclose(found[begin : begin + length], np.hanning(length), atol=1e-6)
-    assert not found[:begin].any() and not found[begin + length :].any()
+    np.testing.assert_allclose(excerpt[begin : begin + length], np.hanning(length), atol=1e-6)
+    assert not excerpt[:begin].any() and not excerpt[begin + length :].any()
 
 
 def test_of_a_long_excerpt_the_middle_is_kept() -> None:
-    found = audio_excerpt(np.ones(5000, np.float32), 1000, 10, 3, 5, 100)
-    np.testing.assert_allclose(found, np.hanning(301)[100:200], atol=1e-6)
+    excerpt = audio_excerpt(np.ones(5000, np.float32), 1000, 10, 3, 5, 100)
+    np.testing.assert_allclose(excerpt, np.hanning(301)[100:200], atol=1e-6)
 
 
 def test_after_its_end_the_sound_is_silence() -> None:

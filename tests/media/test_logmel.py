@@ -36,9 +36,9 @@ def error(name: str, outputs: dict[str, np.ndarray]) -> float:
     """The largest difference, relative to the largest stored magnitude."""
     spec, stored = json.loads((GOLDENS / f"{name}.json").read_text())["outputs"], np.load(GOLDENS / f"{name}.npz")
     worst = 0.0
-    for key, found in outputs.items():
-        assert list(found.shape) == spec[key]["shape"]
-        difference = np.abs(found.ravel()[:: spec[key]["stride"]] - stored[key]).max()
+    for key, output in outputs.items():
+        assert list(output.shape) == spec[key]["shape"]
+        difference = np.abs(output.ravel()[:: spec[key]["stride"]] - stored[key]).max()
         worst = max(worst, float(difference / np.abs(stored[key]).max()))
     return worst
 
@@ -56,8 +56,8 @@ def test_the_mel_matrix_is_the_reference() -> None:
 def test_log_mel_equals_the_reference(name: str) -> None:
     spec = config(name)
     sound = wave(spec["waveform"])
-    found = {"log_mel": log_mel(sound), "examples": log_mel_examples(sound, 1 / spec["hop_len_sec"])}
-    assert error(name, found) < 1e-5
+    features = {"log_mel": log_mel(sound), "examples": log_mel_examples(sound, 1 / spec["hop_len_sec"])}
+    assert error(name, features) < 1e-5
 
 
 def test_resampled_sound_equals_the_reference() -> None:
@@ -73,8 +73,8 @@ def test_two_channels_are_two_calls() -> None:
 
 def test_windowed_rows_equal_the_reference() -> None:
     spec = config("audio_windowed_16k")
-    given = spec["inputs"]["waveform"]
-    rows = noise(given["seed"], given["shape"], given["scale"])
+    waveform = spec["inputs"]["waveform"]
+    rows = noise(waveform["seed"], waveform["shape"], waveform["scale"])
     assert error("audio_windowed_16k", {"windowed": windowed(rows, spec["rate"])}) < 1e-3
 
 
@@ -91,9 +91,9 @@ def test_short_sound_has_no_frames() -> None:
 
 def test_examples_at_times_follow_the_start_of_the_sound() -> None:
     frames = log_mel(Waveform(noise(3, [1, 32_000], 0.1), 16_000))
-    found = log_mel_at(frames, 0.5, np.array([0.0, 0.5, 1.5]))
+    examples = log_mel_at(frames, 0.5, np.array([0.0, 0.5, 1.5]))
     silence = np.log(0.01)
-    assert (found[0] == silence).all()
-    assert (found[1, :-1] == silence).all() and np.array_equal(found[1, -1], frames[0])
-    assert np.array_equal(found[2], frames[37:101])
+    assert (examples[0] == silence).all()
+    assert (examples[1, :-1] == silence).all() and np.array_equal(examples[1, -1], frames[0])
+    assert np.array_equal(examples[2], frames[37:101])
     assert (log_mel_at(frames[:0], 0.0, np.array([1.0])) == silence).all()

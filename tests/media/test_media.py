@@ -189,22 +189,22 @@ def test_a_picture_is_a_video_of_one_frame(tmp_path: Path) -> None:
 
 
 def test_reading_ahead_keeps_order_bounds_and_errors() -> None:
-    made = []
+    produced = []
 
     def numbers():
         for k in range(50):
-            made.append(k)
+            produced.append(k)
             yield k
         raise KeyError("end")
 
     ahead = read_ahead(numbers(), depth=3)
     assert next(ahead) == 0
     for _ in range(100):
-        if len(made) >= 4:
+        if len(produced) >= 4:
             break
         threading.Event().wait(0.01)
     threading.Event().wait(0.05)
-    assert len(made) <= 6
+    assert len(produced) <= 6
     with pytest.raises(KeyError):
         assert list(ahead) == list(range(1, 50))
 

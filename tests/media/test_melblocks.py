@@ -55,9 +55,9 @@ def test_only_other_rates_are_filled_up_to_a_second() -> None:
     [(40, 30, 30, 15, 30, 1), (40, 3, 3, 0, 3, 13), (5, 16, 5, 0, 4, 12), (20, 20, 20, 5, 19, 2), (1, 9, 1, 0, 0, 16)],
 )
 def test_packets(count: int, frame: int, valid: int, first: int, last: int, copies: int) -> None:
-    found = packet(np.arange(count, dtype=float)[:, None, None], frame)
-    values = found.examples[:, 0, 0]
-    assert (found.valid, len(values), values[0], values[-1], (values == first).sum()) == (
+    selected = packet(np.arange(count, dtype=float)[:, None, None], frame)
+    values = selected.examples[:, 0, 0]
+    assert (selected.valid, len(values), values[0], values[-1], (values == first).sum()) == (
         valid,
         16,
         first,

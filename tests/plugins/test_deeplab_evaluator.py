@@ -158,7 +158,7 @@ def test_what_is_missing_is_said(
     assert evaluator.main([str(frames), str(tmp_path / "out"), "--weights", str(windowed), "--device", "cuda:99"]) == 2
     assert "device cuda:99: not there; use cpu" in capsys.readouterr().err
     assert "nowhere: no such folder" in told(tmp_path / "nowhere")
-    assert "one: holds no folder" in told(frames / "one")
+    assert "one: has no folder" in told(frames / "one")
     (frames / "two" / "images" / "a.png").touch()
     assert "two: 2 pictures are named a" in told(frames)
     (frames / "three").mkdir()

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gazenet.config.load import validate
-from gazenet.config.picture_names import five
+from gazenet.config.picture_names import published_stems
 from gazenet.config.training import TrainConfig
 from gazenet.config.training_experiment_data import train_data
 from gazenet.config.training_experiments import find_experiment
@@ -25,7 +25,7 @@ def blob(seed: int, frame: int) -> np.ndarray:
     return (255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 40)).astype(np.uint8)
 
 
-def write_cache(root: Path, videos: dict[str, list[str]], stems: tuple[str, ...] = five()) -> Path:
+def write_cache(root: Path, videos: dict[str, list[str]], stems: tuple[str, ...] = published_stems()) -> Path:
     """``<root>/<dataset>/<video>/<frame>/<stem>_1.jpg`` for every video of a data set."""
     for dataset, names in videos.items():
         for seed, name in enumerate(names):

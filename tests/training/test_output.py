@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gazenet.cli import train
-from gazenet.folder_lock import claimed
+from gazenet.folder_lock import lock_folder
 from gazenet.training.output_folder import held
 from tests.training.line_recipe import LineTask
 
@@ -38,7 +38,7 @@ def test_a_second_training_is_refused_while_the_first_is_at_work(
     before = content(path.with_suffix(""))
     capsys.readouterr()
     for words in ([], ["--resume"], ["--set_aside"]):
-        with claimed(path.with_suffix("")):
+        with lock_folder(path.with_suffix("")):
             assert run(path, *QUICK, *words) == 1
         said = capsys.readouterr().err
         assert f"{path.with_suffix('')}: another run is writing here (process {os.getpid()} on" in said

@@ -22,7 +22,7 @@ import numpy as np
 
 from gazenet.cues.external.serve import Answer, WindowBatch
 from gazenet.errors import UsageError
-from gazenet.npy import npy_of
+from gazenet.npy import parse_npy
 
 INSTALL = "install it with: pip install 'gazenet[middleware]'"
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -109,7 +109,7 @@ def decoded(value: dict[str, Any]) -> Any:
     if kind == "set":
         return set(content)
     if kind == "numpy.ndarray":
-        return npy_of(base64.b64decode(content))
+        return parse_npy(base64.b64decode(content))
     raise ValueError(f"it holds a {str(kind)[:60]}, which is not decoded: send numbers, texts, lists and NumPy arrays")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gazenet.files import sha256_file, write_json
-from gazenet.redaction import recorded
+from gazenet.redaction import redact
 
 NAME, OVERVIEW_LOCK = "run.json", ".run.lock"
 ENTRIES = ("finished", "failures")
@@ -30,8 +30,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 def is_of(record: Mapping[str, Any], path: Path) -> bool:
     """Whether a record is of the input at ``path``, whatever its content was then."""
     if "path" in record:
-        return bool(record["path"] == recorded(path.absolute()))
-    return record.get("input") in (recorded(path), recorded(path.absolute()))
+        return bool(record["path"] == redact(path.absolute()))
+    return record.get("input") in (redact(path), redact(path.absolute()))
 
 
 def finished(folder: Path, fingerprint: str, files: Iterable[str] = ()) -> dict[str, Any] | None:
@@ -84,8 +84,8 @@ def _fault(path: Path, wanted: Any) -> str:
 
 def as_kept(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record, with a ``config`` in it, as it may be written."""
-    kept: dict[str, Any] = recorded(record)
-    return {**kept, "config": recorded(record["config"], config=True)} if "config" in record else kept
+    kept: dict[str, Any] = redact(record)
+    return {**kept, "config": redact(record["config"], config=True)} if "config" in record else kept
 
 
 def now() -> str:

@@ -14,20 +14,20 @@ from gazenet.guard import journal
 from gazenet.inference.results import InputFailure
 from gazenet.maps.map_key import without_folders
 from gazenet.media.source_id import display_name
-from gazenet.redaction import message
+from gazenet.redaction import redact_text
 
 
 def failure(path: Path, error: Exception, cache: Path) -> InputFailure:
     """The failure of an input; entries below the folder ``cache`` are called by their extractors."""
     name, trace, error = display_name(path), "", _first_fault(error)
     if isinstance(error, GazenetError):
-        text = message(without_folders(" ".join(str(error).split()), cache))
+        text = redact_text(without_folders(" ".join(str(error).split()), cache))
     elif isinstance(error, OSError):
         text = f"{display_name(error.filename or path)}: {error.strerror or error}"
     else:
-        text = message(" ".join(str(error).split()))
+        text = redact_text(" ".join(str(error).split()))
         text = f"internal error: {type(error).__name__}: {text} (run.json has its trace)"
-        trace = message("".join(traceback.format_exception(error)))
+        trace = redact_text("".join(traceback.format_exception(error)))
     return InputFailure(path, text if text.startswith(name) else f"{name}: {text}", trace)
 
 
@@ -44,11 +44,11 @@ def _first_fault(error: Exception) -> Exception:
 @contextlib.contextmanager
 def at_work(config: InferConfig, folder: Path) -> Iterator[None]:
     """Within the block the plugins at work are noted in ``folder``; says what an earlier run left noted there."""
-    for line in died_at(config, journal.left(folder)):
+    for line in died_at(config, journal.read_unfinished_calls(folder)):
         print(f"note: {line}", file=sys.stderr)
     with contextlib.suppress(OSError):  # a folder that cannot be made is told by whoever writes results there
         folder.mkdir(parents=True, exist_ok=True)
-    with journal.kept(folder):
+    with journal.note_calls(folder):
         yield
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
-from gazenet.folder_lock import claimed
+from gazenet.folder_lock import lock_folder
 from gazenet.guard import journal
 from gazenet.inference.cache.earlier_results import (
     NAME,
@@ -45,7 +45,7 @@ from gazenet.maps.map_key import without_folders
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import display_name
-from gazenet.redaction import message
+from gazenet.redaction import redact_text
 
 WITHOUT_INTEGRATOR = ("report", "published")
 """Sinks that show cues."""
@@ -173,12 +173,12 @@ def writable(folder: Path) -> Path:
 def work_on(graph: StageGraph, job: Job, resume: bool) -> VideoSummary:
     """One input, unless its results are there already. Raises GazenetError."""
     path, folder = job.path, job.folder
-    journal.works_on(display_name(path))
+    journal.set_input(display_name(path))
     content = identity(path, pictures=stored_maps(graph.config))
     sinks = wanted_sinks(graph.config, integrator=graph.integrator is not None)
     files = [name for sink in sinks for name in sink.files]
     fingerprint = run_fingerprint(graph, content, told_of_sinks(graph.config, sinks))
-    with claimed(folder) as notes:
+    with lock_folder(folder) as notes:
         done = finished(folder, fingerprint) if resume else None
         if done is None:
             _say_what_changed(job, content)
@@ -253,7 +253,7 @@ def _work(
     record = _record(graph, summary, source.info, content, fingerprint, files)
     write_record(folder, {**record, "digests": {name: known[name] for name in files if name in known}})
     for line in warnings:
-        print(f"{display_name(path)}: {message(line)}", file=sys.stderr)
+        print(f"{display_name(path)}: {redact_text(line)}", file=sys.stderr)
     print(
         f"{display_name(path)}: {done.frames} frames in {told['wall_s']:.1f} s, {told['frames_per_s']:.1f} frames/s; "
         f"{network_text(told)}; results in {display_name(folder)}: {', '.join([*made, NAME])}",
@@ -276,7 +276,7 @@ def _through(
     config = graph.config
     store = default_store(config.resolved_cache_dir)
     name = display_name(path)
-    with ThreadPoolExecutor(config.workers, "gazenet", journal.works_on, (name,)) as pool:
+    with ThreadPoolExecutor(config.workers, "gazenet", journal.set_input, (name,)) as pool:
         thread: list[SinkThread] = []
 
         def emit(chunk: ChunkResult) -> None:

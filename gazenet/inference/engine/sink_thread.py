@@ -43,7 +43,7 @@ class SinkThread:
         self._thread.start()
 
     def _work(self) -> None:
-        journal.works_on(self._input)
+        journal.set_input(self._input)
         while (chunk := self._queue.get()) is not None:
             if self._failure is not None:
                 continue

@@ -47,9 +47,9 @@ def _usable(path: Path) -> bool:
         return False
     if path.suffix.lower() in VIDEO_SUFFIXES + IMAGE_SUFFIXES:
         return True
-    from gazenet.media.decode import is_film
+    from gazenet.media.decode import is_video
 
-    return is_film(path)
+    return is_video(path)
 
 
 def result_folders(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gazenet.data.grouped_frames import CAPTURED, PUBLISHED_RATE, RATES
 from gazenet.maps.frame_folders import FrameFolderReader
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.frame_source import FrameSource, open_source
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.source_id import source_id
@@ -49,7 +49,7 @@ class CapturedFrames:
 
     def images(self, start: int, stop: int) -> list[NDArray[np.uint8]]:
         """RGB uint8 ``[H, W, 3]`` of the frames ``start`` .. ``stop - 1``."""
-        return [resized(image, *self.size) for image in self.reader.read(CAPTURED, start, stop)]
+        return [resize_image(image, *self.size) for image in self.reader.read(CAPTURED, start, stop)]
 
     def __iter__(self) -> Iterator[Frame]:
         for start in range(0, self.reader.frames, BLOCK):

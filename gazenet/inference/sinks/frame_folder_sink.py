@@ -26,7 +26,7 @@ from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import writing
 from gazenet.maps.colours import colourise
 from gazenet.maps.frame_folders import FrameFolderWriter, Picture, frame_file
-from gazenet.redaction import original, recorded
+from gazenet.redaction import redact, unescape_name
 
 OWN = "videos"
 """Folder of videos that are from no data set."""
@@ -144,7 +144,7 @@ class PublishedSink:
                     self._put(index, picture, image)
         with writing(self._final):
             self._publish()
-            told = {"folder": recorded(self._final.absolute()), "frames": len(self._times)}
+            told = {"folder": redact(self._final.absolute()), "frames": len(self._times)}
             told |= {"pictures": sorted(self._pictures)}
             told |= dict(zip(("bytes", "sha256"), pictures_digest(self._final, told), strict=True))
             files.write_json(self._context.folder / self.files[0], told)
@@ -197,7 +197,7 @@ class PublishedSink:
         """Whether the pictures that ``published.json`` in a result folder tells of are still there, as written."""
         try:
             told = json.loads((folder / self.files[0]).read_text(encoding="utf-8"))
-            place = Path(original(told["folder"]))
+            place = Path(unescape_name(told["folder"]))
             if "sha256" not in told:  # as older versions wrote it
                 return (place / str(told["frames"])).is_dir()
             return pictures_digest(place, told) == (told["bytes"], told["sha256"])

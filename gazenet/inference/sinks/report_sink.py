@@ -8,7 +8,7 @@ from gazenet.inference.person_attention import face_shares
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import writing
 from gazenet.media.source_id import display_name
-from gazenet.redaction import recorded
+from gazenet.redaction import redact
 from gazenet.report.html_report import ReportBuilder
 
 
@@ -46,7 +46,7 @@ class ReportSink:
 
     def close(self, summary: dict[str, Any]) -> None:
         with writing(self._context.folder / self.files[0]):
-            self._report.finish({**recorded(summary), "config": recorded(summary.get("config"), config=True)})
+            self._report.finish({**redact(summary), "config": redact(summary.get("config"), config=True)})
 
     def abort(self) -> None:
         """Nothing is written before ``close``."""

@@ -1,1 +1,1 @@
-"""Pictures and sound as they happen: cameras, network streams, files played at their own pace, microphones."""
+"""Live sources of frames and sound: cameras, network streams, files played in real time, microphones."""

@@ -1,4 +1,4 @@
-"""What every live source is."""
+"""The protocol of live sources."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from gazenet.media.live.sound_ring import SoundRing
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """``image`` uint8 ``[H, W, 3]`` RGB; ``taken``: when it was there, in seconds of ``time.monotonic``."""
+    """A live frame: ``image`` RGB uint8 ``[H, W, 3]``; ``taken``: its time of arrival, by ``time.monotonic``."""
 
     image: NDArray[np.uint8]
     taken: float
 
 
 class LiveSource(Protocol):
-    """Frames as they come. ``rate`` frames/s as declared; ``size`` (height, width); ``sound`` what was heard lately.
+    """A source of frames in real time.
 
-    ``read`` waits for the next frame; None is the end. It raises MediaError where the source is lost.
+    Attributes:
+        name: name of the results.
+        rate: declared frames per second.
+        size: (height, width) of the frames.
+        sound: the most recent seconds of sound, or None.
     """
 
     name: str
@@ -30,6 +34,10 @@ class LiveSource(Protocol):
     size: tuple[int, int]
     sound: SoundRing | None
 
-    def read(self) -> LiveFrame | None: ...
+    def read(self) -> LiveFrame | None:
+        """Wait for the next frame; return None at the end. Raises MediaError where the source is lost."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the source."""
+        ...

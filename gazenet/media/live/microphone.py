@@ -1,4 +1,4 @@
-"""What the machine hears, through sounddevice (an extra)."""
+"""Microphones, read with sounddevice (an extra)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ INSTALL = "install it with: pip install 'gazenet[realtime]' (and PortAudio, for 
 
 
 class Microphone:
-    """Fills a ring until closed.
+    """A microphone that fills the sound ring ``ring`` until it is closed.
 
     Args:
-        device: number or part of the name of an input device; empty for the system's default.
+        device: number or part of the name of an input device; empty for the default device.
 
     Raises UsageError without sounddevice or PortAudio, and where there is no such device.
     """
@@ -27,21 +27,22 @@ class Microphone:
         try:
             import sounddevice
         except (ImportError, OSError) as error:
-            raise UsageError(f"microphone: sounddevice cannot be used ({error}); {INSTALL}") from None
-        chosen: Any = int(device) if device.isdigit() else device or None
+            raise UsageError(f"microphone: cannot use sounddevice ({error}); {INSTALL}") from None
+        selector: Any = int(device) if device.isdigit() else device or None
         try:
             self._stream = sounddevice.InputStream(
-                samplerate=RATE, channels=1, dtype="float32", device=chosen, callback=self._hear
+                samplerate=RATE, channels=1, dtype="float32", device=selector, callback=self._push
             )
             self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
             text = " ".join(str(error).split())
             raise UsageError(
-                f"microphone {device or 'default'}: {text}; name another in realtime.microphone, or none"
+                f"microphone {device or 'default'}: {text}; name another device in realtime.microphone, or none"
             ) from None
 
-    def _hear(self, block: np.ndarray, frames: int, times: object, status: object) -> None:
+    def _push(self, block: np.ndarray, frames: int, times: object, status: object) -> None:
         self.ring.push(np.array(block[:, 0], np.float32), time.monotonic())
 
     def close(self) -> None:
+        """Close the device."""
         self._stream.close()

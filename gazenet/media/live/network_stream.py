@@ -1,4 +1,4 @@
-"""Network streams (RTSP, HTTP, UDP), pictures and sound, through PyAV."""
+"""Network streams (RTSP, HTTP, UDP) with frames and sound, read with PyAV."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from av.error import FFmpegError
 
 from gazenet.errors import MediaError
 from gazenet.media.container import reason
-from gazenet.media.decode import resized
+from gazenet.media.decode import resize_image
 from gazenet.media.live.live_source import LiveFrame
 from gazenet.media.live.sound_ring import RATE, SoundRing
 from gazenet.media.orient import fit_size
@@ -26,25 +26,25 @@ OPENING_S = 10.0
 
 
 def stream_name(url: str) -> str:
-    """What the results of a stream are called: host and path of its URL, nothing of its credentials."""
+    """Return the name of a stream's results: host and path of its URL, without credentials."""
     place = without_secrets(url).split("://")[-1].replace(f"{HIDDEN}@", "")
     place = place.partition(f"?{HIDDEN}")[0].partition(f"#{HIDDEN}")[0]
     return re.sub(r"[/:\\*?\"<>|%\s]+", "_", place.strip("/")).strip("_.") or "stream"
 
 
 class NetworkStream:
-    """A stream by its URL. One that stalls or breaks off is opened again, after 1, 2, 4 ... seconds.
+    """A live source by its URL. A stream that stalls or breaks is reopened after 1, 2, 4 ... seconds.
 
     Args:
-        url: ``rtsp://...`` or what else FFmpeg reads.
-        max_side: longer side of the frames in pixels.
-        stall_s: seconds without data after which the connection counts as dead.
+        url: ``rtsp://...`` or another address that FFmpeg reads.
+        max_side: largest longer side of the frames in pixels.
+        stall_s: seconds without data after which the connection counts as broken.
 
     Raises MediaError where it cannot be opened.
     """
 
     def __init__(self, url: str, max_side: int | None = None, stall_s: float = 5.0) -> None:
-        self.name, self._shown = stream_name(url), without_secrets(url)
+        self.name, self._address = stream_name(url), without_secrets(url)
         self._url, self._max_side, self._stall = url, max_side, stall_s
         self._connect()
         video = self._container.streams.video[0]
@@ -58,14 +58,14 @@ class NetworkStream:
         try:
             self._container: Any = av.open(self._url, options=options, timeout=(OPENING_S, self._stall))
         except (FFmpegError, OSError, ValueError) as error:
-            raise MediaError(f"{self._shown}: cannot be opened ({reason(error)})") from None
+            raise MediaError(f"{self._address}: cannot open ({reason(error)})") from None
         if not self._container.streams.video:
             self._container.close()
-            raise MediaError(f"{self._shown}: has no pictures")
+            raise MediaError(f"{self._address}: has no video stream")
         self._resampler = AudioResampler("fltp", "mono", RATE)
-        self._frames: Iterator[Any] = self._decoded()
+        self._frames: Iterator[Any] = self._decode()
 
-    def _decoded(self) -> Iterator[Any]:
+    def _decode(self) -> Iterator[Any]:
         streams = [self._container.streams.video[0], *self._container.streams.audio[:1]]
         for packet in self._container.demux(streams):
             try:
@@ -75,7 +75,7 @@ class NetworkStream:
                     raise
 
     def read(self) -> LiveFrame | None:
-        """The next picture; sound on the way goes to the ring. Raises MediaError when the stream is lost."""
+        """Return the next frame; sound before it goes to the ring. Raises MediaError where the stream is lost."""
         for attempt in range(RETRIES + 1):
             try:
                 frame = self._next()
@@ -85,7 +85,7 @@ class NetworkStream:
                 return frame
             if attempt < RETRIES:
                 self._reconnect(2.0**attempt)
-        raise MediaError(f"{self._shown}: lost ({last}), {RETRIES} attempts to open it again failed")
+        raise MediaError(f"{self._address}: lost ({last}); {RETRIES} attempts to reopen it failed")
 
     def _next(self) -> LiveFrame | None:
         for frame in self._frames:
@@ -96,7 +96,7 @@ class NetworkStream:
                         self.sound.push(np.asarray(piece.to_ndarray()[0], np.float32), taken)
                 continue
             image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-            return LiveFrame(resized(image, *self.size), taken)
+            return LiveFrame(resize_image(image, *self.size), taken)
         return None
 
     def _reconnect(self, pause: float) -> None:
@@ -105,13 +105,14 @@ class NetworkStream:
         try:
             self._connect()
         except MediaError:
-            self._frames = _broken(self._shown)
+            self._frames = _broken(self._address)
 
     def close(self) -> None:
+        """Close the connection."""
         self._container.close()
 
 
 def _broken(name: str) -> Iterator[Any]:
-    """The frames of a connection that could not be made."""
+    """Raise the error of a connection that could not be opened, as its first frame is read."""
     raise OSError(f"{name}: no connection")
     yield

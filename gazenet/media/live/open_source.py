@@ -1,4 +1,4 @@
-"""A live source by what the user typed."""
+"""Opening of live sources by the text on the command line."""
 
 from __future__ import annotations
 
@@ -14,19 +14,25 @@ SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "t
 
 
 def is_live(text: str) -> bool:
-    """Whether a text names a camera or a network stream rather than a file."""
+    """Return whether a text names a camera or a network stream rather than a file."""
     return text.startswith(("camera:", *SCHEMES))
 
 
 def open_live(text: str, max_side: int | None = None, loop: bool = False, stall_s: float = 5.0) -> LiveSource:
-    """``camera:N``, a URL, or a file (played at its own pace).
+    """Open a live source.
 
-    Raises UsageError for what is none of them, MediaError for what cannot be opened.
+    Args:
+        text: ``camera:N``, a URL, or a file (played in real time).
+        max_side: largest longer side of the frames in pixels.
+        loop: whether a file starts again at its end.
+        stall_s: seconds without data after which a stream counts as broken.
+
+    Raises UsageError for a text of another form, and MediaError for a source that cannot be opened.
     """
     if text.startswith("camera:"):
         number = re.fullmatch(r"camera:(\d+)", text)
         if number is None:
-            raise UsageError(f"{printable_name(text)}: a camera is camera:0, camera:1, ...")
+            raise UsageError(f"{printable_name(text)}: not a camera; write camera:0, camera:1, ...")
         from gazenet.media.live.camera import Camera
 
         return Camera(int(number[1]), max_side)

@@ -1,4 +1,4 @@
-"""A file played at its own pace: the stand-in for a camera, and a way to see how live work keeps up."""
+"""Files played in real time, in the place of a camera and to measure live runs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from gazenet.media.live.sound_ring import RATE, SoundRing
 from gazenet.media.source_id import display_name
 
 SOUND_STEP = 0.02
-"""Seconds of sound handed over at once, as a microphone would."""
+"""Seconds of sound per block, as of a microphone."""
 
 
 class PacedFile:
-    """Gives every frame when its time has come; one that is decoded late is given at once.
+    """A live source that returns every frame of a file at its time; a frame that is decoded late is returned at once.
 
     Args:
         path: a video (a picture is one frame).
-        max_side: longer side of the frames in pixels.
-        loop: begin again at the end, for ever.
-        clock, sleep: the time; tests give their own.
+        max_side: largest longer side of the frames in pixels.
+        loop: whether the file starts again at its end.
+        clock, sleep: functions of time, which tests replace.
 
     Raises MediaError for unreadable files.
     """
@@ -49,7 +49,7 @@ class PacedFile:
             self._track = read_audio(path, RATE, mono=True)
             self.sound = SoundRing() if self._track is not None else None
         self._began: float | None = None
-        self._heard = 0.0
+        self._played = 0.0
 
     def _open(self) -> None:
         self._source: FrameSource = open_source(self._path, self._max_side)
@@ -57,14 +57,14 @@ class PacedFile:
         self._end = 0.0
 
     def read(self) -> LiveFrame | None:
-        """The next frame, when it is due."""
+        """Wait until the next frame is due and return it; return None at the end."""
         if self._began is None:
             self._began = self._clock()
         frame = next(self._frames, None)
         if frame is None:
             if not self._loop:
                 return None
-            self._again()
+            self._restart()
             frame = next(self._frames, None)
             if frame is None:
                 return None
@@ -74,23 +74,24 @@ class PacedFile:
         self._play_until(frame.time)
         return LiveFrame(frame.image, self._clock())
 
-    def _again(self) -> None:
-        """From the first frame; its time follows the last one's."""
+    def _restart(self) -> None:
+        """Start again at the first frame, whose time follows that of the last one."""
         assert self._began is not None
         self._began += self._end + 1 / self.rate
-        self._heard = 0.0
+        self._played = 0.0
         self._source.close()
         self._open()
 
     def _play_until(self, stop: float) -> None:
         if self._track is None or self.sound is None or self._began is None:
             return
-        while self._heard + SOUND_STEP <= stop:
-            first = round((self._heard - self._track.start) * RATE)
+        while self._played + SOUND_STEP <= stop:
+            first = round((self._played - self._track.start) * RATE)
             block = self._track.samples[0, max(first, 0) : max(first + round(SOUND_STEP * RATE), 0)]
-            self._heard += SOUND_STEP
+            self._played += SOUND_STEP
             if len(block):
-                self.sound.push(block, self._began + self._heard)
+                self.sound.push(block, self._began + self._played)
 
     def close(self) -> None:
+        """Close the file."""
         self._source.close()

@@ -1,4 +1,4 @@
-"""The last seconds of a sound that goes on."""
+"""A ring buffer with the last seconds of live sound."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from gazenet.media.frames import Waveform
 from gazenet.media.resample import resample
 
 RATE = 16000
-"""Samples per second of live sound: what speech networks want; music above 8 kHz is lost."""
+"""Samples per second of live sound, as of speech networks; frequencies above 8 kHz are lost."""
 SECONDS = 12.0
+"""Length of the ring."""
 
 
 class SoundRing:
-    """Mono sound float32 in -1..1; written by one thread, read by others; memory does not grow.
+    """A ring buffer of mono sound, float32 in -1..1, written by one thread and read by others, of constant size.
 
-    Times are those of ``time.monotonic``. What never came (a gap, a time before the first sample) is silence.
+    Times are those of ``time.monotonic``. Gaps and the time before the first sample are silence.
+
+    Args:
+        rate: samples per second.
+        seconds: length of the ring.
     """
 
     def __init__(self, rate: int = RATE, seconds: float = SECONDS) -> None:
@@ -29,7 +34,7 @@ class SoundRing:
         self._lock = threading.Lock()
 
     def push(self, samples: NDArray[np.float32], end: float) -> None:
-        """Adds a block ``[N]`` whose last sample sounded at ``end``; small slips of the clock are ignored."""
+        """Add a block ``[N]`` whose last sample was at time ``end``; small deviations of the clock are ignored."""
         with self._lock:
             if not self._empty:
                 gap = round((end - self._end) * self.rate) - len(samples)
@@ -44,20 +49,20 @@ class SoundRing:
 
     def _append(self, samples: NDArray[np.float32]) -> None:
         samples = samples[-len(self._samples) :]
-        kept = len(self._samples) - len(samples)
-        self._samples[:kept] = self._samples[len(samples) :]
-        self._samples[kept:] = samples
+        old = len(self._samples) - len(samples)
+        self._samples[:old] = self._samples[len(samples) :]
+        self._samples[old:] = samples
 
     def recent(self, start: float, stop: float, rate: int | None = None) -> Waveform:
-        """The sound between two times, ``[1, N]``, resampled where another rate is wanted; ``start`` of it is 0."""
+        """Return the sound between two times, ``[1, N]``, resampled to ``rate`` if given; its ``start`` is 0."""
         count = max(1, round((stop - start) * self.rate))
-        found = np.zeros(count, np.float32)
+        excerpt = np.zeros(count, np.float32)
         with self._lock:
             if not self._empty:
                 last = len(self._samples) - round((self._end - stop) * self.rate)
                 first = last - count
                 low, high = max(first, 0), min(last, len(self._samples))
                 if low < high:
-                    found[low - first : high - first] = self._samples[low:high]
-        sound = Waveform(found[None], self.rate)
+                    excerpt[low - first : high - first] = self._samples[low:high]
+        sound = Waveform(excerpt[None], self.rate)
         return sound if rate in (None, self.rate) else resample(sound, int(rate or self.rate))

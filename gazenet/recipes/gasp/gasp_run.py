@@ -27,7 +27,7 @@ from gazenet.recipes.gasp.gasp_samples import Clip
 from gazenet.recipes.gasp.gather_clips import TrainingClips, find
 from gazenet.recipes.gasp.resume_check import check_fits
 from gazenet.recipes.gasp.step_curve import write_curve
-from gazenet.redaction import recorded
+from gazenet.redaction import redact
 from gazenet.training.checkpoints import LAST
 from gazenet.training.curves import CURVE
 from gazenet.training.output_folder import own_output
@@ -103,7 +103,7 @@ def _trained(
     seen = _told(seen_by_cues(config, config.data.validation, {}), "data.validation")
     if seen:
         values["validation"][SEEN] = seen
-    facts = recorded({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True) | {"scores": values}
+    facts = redact({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True) | {"scores": values}
     save_integrator(result.weights, fitted.integrator.network, fitted.integrator.spec, facts)
     _save_bare(fitted.integrator, folder / BARE)
     write_json(result.scores, values)
