@@ -20,7 +20,7 @@ from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwritin
 
 if TYPE_CHECKING:
     from gazenet.evaluation.bootstrap import Interval
-    from gazenet.evaluation.comparison import Comparison
+    from gazenet.evaluation.evaluation import Comparison
     from gazenet.evaluation.ground_truth import VideoTruth
 
 SMALLEST = 16
@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     folders = check(args)
     metrics = chosen_metrics(args)
     check_outputs(args, folders.values())
-    from gazenet.evaluation.comparison import Options, compare
+    from gazenet.evaluation.evaluation import Options, compare
 
     known = ground_truth(args)
     options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode, args.grid)
@@ -306,7 +306,7 @@ def write(args: argparse.Namespace, found: Comparison) -> None:
             if rows:
                 write_text(folder / f"{name}.csv", to_csv(rows))
         if args.pictures:
-            from gazenet.evaluation.examples import write_pictures
+            from gazenet.report.prediction_examples import write_pictures
 
             write_pictures(found, folder / "pictures", args.pictures)
     if args.pysaliency:
@@ -337,7 +337,7 @@ def show(found: Comparison) -> None:
 
 def show_human(found: Comparison) -> None:
     """Print how well people predict people and what share of it each predictor reaches, or why that is not known."""
-    from gazenet.evaluation.limit_tables import LIMITS, standings
+    from gazenet.evaluation.human_limit_table import LIMITS, standings
 
     if found.mode == "original":
         return
@@ -366,7 +366,7 @@ def _standing(score: Interval | None, share: Interval | None) -> str:
 
 def human_rows(found: Comparison) -> list[Row]:
     """The table ``human.csv``; empty where no limit is known."""
-    from gazenet.evaluation.limit_tables import human_table
+    from gazenet.evaluation.human_limit_table import human_table
 
     return list(human_table(found))
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gazenet.data.density import Size
-from gazenet.evaluation.comparison import Comparison, Judged
+from gazenet.evaluation.evaluation import Comparison, Judged
 from gazenet.evaluation.scoring_grid import on_grid
 from gazenet.files import atomic_path, write_bytes, write_text
 

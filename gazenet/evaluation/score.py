@@ -18,10 +18,10 @@ from gazenet.data.fixations import Fixations, FrameFixations, per_frame
 from gazenet.errors import CacheError
 from gazenet.evaluation.bootstrap import Interval, bootstrap_mean
 from gazenet.evaluation.ground_truth import SIGMA_FRACTION
-from gazenet.evaluation.picture_predictions import PictureMaps
+from gazenet.evaluation.predictions import PictureMaps
 from gazenet.evaluation.scoring_grid import on_grid, scoring_grid
-from gazenet.metrics import torchmetrics_objects
-from gazenet.metrics.torchmetrics_objects import Mode
+from gazenet.metrics import saliency_metrics
+from gazenet.metrics.saliency_metrics import Mode
 from gazenet.npy import open_npy
 from gazenet.redaction import original
 
@@ -95,11 +95,11 @@ def score_frames(
     ``mode`` ``original``: the definitions of the published evaluation, on the maps' own cells, each of which is
     fixated or not; maps whose longer side is below ``grid`` are enlarged to it first.
     """
-    unknown = [name for name in metrics if name not in torchmetrics_objects.METRICS]
+    unknown = [name for name in metrics if name not in saliency_metrics.METRICS]
     if unknown:
         raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(torchmetrics_objects.METRICS)}")
     counted = mode == "standard"
-    scorers = {name: torchmetrics_objects.METRICS[name](mode=mode, counted=counted) for name in metrics}
+    scorers = {name: saliency_metrics.METRICS[name](mode=mode, counted=counted) for name in metrics}
     fixed = {"others": others, "prior": prior}
     for name, scorer in scorers.items():
         if any(part in fixed and fixed[part] is None for part in scorer.truth):

@@ -31,7 +31,7 @@ from gazenet.inference.engine.video_pass import default_store
 from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 from gazenet.inference.inputs.sources import identity
 from gazenet.inference.results import RunResult, VideoSummary
-from gazenet.metrics import torchmetrics_objects
+from gazenet.metrics import saliency_metrics
 
 SHORT = {ours: published for published, ours in METRICS.items()}
 GRID = "grid"
@@ -160,7 +160,7 @@ def _file(metrics: MetricsConfig, output_dir: Path) -> Path:
 def usable(metrics: MetricsConfig, videos: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The metrics that can be computed, and notes: some need a baseline or other videos."""
     names: tuple[str, ...] = metrics.names
-    needing = [name for name in names if {"others", "prior"} & set(torchmetrics_objects.METRICS[name].truth)]
+    needing = [name for name in names if {"others", "prior"} & set(saliency_metrics.METRICS[name].truth)]
     if not needing or (metrics.baseline is not None and Path(metrics.baseline).is_file()):
         return names, ()
     absent = "there is no metrics.baseline"

@@ -11,7 +11,7 @@ import pytest
 
 from gazenet.cli import evaluate
 from gazenet.maps.frame_folders import FrameFolderWriter
-from gazenet.metrics import torchmetrics_objects
+from gazenet.metrics import saliency_metrics
 
 SIZE, SHAPE = (36, 64), (9, 16)
 
@@ -92,7 +92,7 @@ def test_the_published_definitions(here: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_names_are_those_of_the_metrics() -> None:
-    assert set(evaluate.NAMES) == set(torchmetrics_objects.METRICS)
+    assert set(evaluate.NAMES) == set(saliency_metrics.METRICS)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from gazenet.training.recipe_run import RecipeResult, RecipeRun, train_recipe
 from gazenet.training.recipe_spec import RecipeSpec
 from tests.guard.rogues import ACTS, STATE, Endless, never
 from tests.guard.test_rogue_plugins import BESIDE, as_before, nothing  # noqa: F401
-from tests.inference.test_measured import WithGates, results
+from tests.inference.test_scored_run import WithGates, results
 
 TIMES = np.arange(3) / 25
 OWN_WORDS = ("a UsageError of the project", "a PluginError that names somebody else", "a MediaError", "a CacheError")

@@ -13,9 +13,9 @@ from prediction_samples import SHAPE, SIZE, looks, right_maps, write_result, wri
 
 from gazenet.data.fixations import Fixations
 from gazenet.errors import UsageError
-from gazenet.evaluation import examples
-from gazenet.evaluation.comparison import Comparison, Options, compare
-from gazenet.evaluation.examples import chosen, write_pictures
+from gazenet.report import prediction_examples
+from gazenet.evaluation.evaluation import Comparison, Options, compare
+from gazenet.report.prediction_examples import chosen, write_pictures
 from gazenet.evaluation.ground_truth import from_picture, truths
 from gazenet.evaluation.pysaliency_files import write_for_pysaliency
 
@@ -148,7 +148,7 @@ def test_examples_are_the_extremes_and_apart(compared: Comparison, monkeypatch: 
     every = np.concatenate([one.scores.values["nss"] for one in compared.judged["worst"].values()])
     assert best[0].score == every.max() and worst[0].score == every.min()
     assert best[0].video != best[1].video, "all frames of a video lie within one second"
-    monkeypatch.setattr(examples, "APART_S", 0.1)
+    monkeypatch.setattr(prediction_examples, "APART_S", 0.1)
     assert [one.score for one in chosen(compared, "worst", 3, "nss", best=True)] == sorted(every)[-3:][::-1]
 
 
@@ -178,7 +178,7 @@ def test_frames_come_from_the_video_that_was_predicted(tmp_path: Path) -> None:
         truths(None, None, write_table(tmp_path / "f.csv", {"one": TABLES["one"]})),
         Options(metrics=("nss",)),
     )
-    frames = examples._decoded(found.judged["runs"]["one"], [1, 4])
+    frames = prediction_examples._decoded(found.judged["runs"]["one"], [1, 4])
     assert [round(float(frames[k][..., 1].mean()), -1) for k in (1, 4)] == [20, 100]
 
 

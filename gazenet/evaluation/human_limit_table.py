@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.evaluation.bootstrap import Interval, bootstrap_mean, bootstrap_ratio
-from gazenet.evaluation.comparison import GRID, Comparison, Row
+from gazenet.evaluation.evaluation import GRID, Comparison, Row
 from gazenet.evaluation.human_limit import HALF, ITSELF, LIMIT, ONE
 from gazenet.evaluation.score import Scores
 from gazenet.evaluation.scoring_grid import as_text

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gazenet.data.density import inside
 from gazenet.errors import MediaError
-from gazenet.evaluation.comparison import Comparison, Judged
+from gazenet.evaluation.evaluation import Comparison, Judged
 from gazenet.files import write_bytes
 from gazenet.report.jpeg import frame_picture
 from gazenet.report.overlay_drawing import OverlayStyle, draw_overlay

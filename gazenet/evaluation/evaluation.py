@@ -14,11 +14,11 @@ from gazenet.data.fixations import FrameFixations, clock_note
 from gazenet.evaluation.bootstrap import Interval, bootstrap_mean, paired_difference
 from gazenet.evaluation.ground_truth import OtherVideoFixations, OtherVideos, VideoTruth, fixation_set, from_picture
 from gazenet.evaluation.human_limit import human_scores
-from gazenet.evaluation.picture_predictions import pictured
+from gazenet.evaluation.predictions import pictured
 from gazenet.evaluation.score import METRICS, Predicted, Scores, judged_shape, read_predicted, score_frames
 from gazenet.evaluation.scoring_grid import as_text, scoring_grid
-from gazenet.metrics import torchmetrics_objects
-from gazenet.metrics.torchmetrics_objects import Mode
+from gazenet.metrics import saliency_metrics
+from gazenet.metrics.saliency_metrics import Mode
 
 RANKED = ("nss", "sim", "cc")
 """What decides over places."""
@@ -46,7 +46,7 @@ class Options:
     @property
     def prior(self) -> bool:
         """Whether a metric is measured against how likely places are fixated elsewhere."""
-        return any("prior" in torchmetrics_objects.METRICS[name].truth for name in self.metrics)
+        return any("prior" in saliency_metrics.METRICS[name].truth for name in self.metrics)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Comparison:
     def places_by(self, metric: str) -> dict[str, float]:
         """The place of each predictor by one metric."""
         scores = np.array([self.intervals(name)[metric].mean for name in self.judged])
-        scores = scores if torchmetrics_objects.METRICS[metric].higher_is_better else -scores
+        scores = scores if saliency_metrics.METRICS[metric].higher_is_better else -scores
         scores = np.nan_to_num(scores, nan=-np.inf)
         places = [1 + (scores > one).sum() + ((scores == one).sum() - 1) / 2 for one in scores]
         return dict(zip(self.judged, map(float, places), strict=True))
@@ -285,7 +285,7 @@ def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, vi
 
 def _usable(options: Options, others: OtherVideos, videos: Sequence[str]) -> tuple[Options, tuple[str, ...]]:
     """Without other videos and without a picture, metrics that need them cannot be computed."""
-    needing = [name for name in options.metrics if {"others", "prior"} & set(torchmetrics_objects.METRICS[name].truth)]
+    needing = [name for name in options.metrics if {"others", "prior"} & set(saliency_metrics.METRICS[name].truth)]
     if options.baseline is not None or not needing or all(map(others.known, videos)):
         return options, ()
     kept = tuple(name for name in options.metrics if name not in needing)
