@@ -1,342 +1,394 @@
-"""Several predictions of the same videos, scored and compared: the tables of ``gasp_evaluate``."""
+"""Score predictions of the same videos against human fixations, and compare them: one call, one schema of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gazenet.config.inference_data import gates_path
 from gazenet.data.density import Size
 from gazenet.data.fixation_checks import DoubtfulFixations, doubtful_fixations, meant, notes
 from gazenet.data.fixations import FrameFixations, clock_note
-from gazenet.evaluation.bootstrap import Interval, bootstrap_mean, paired_difference
-from gazenet.evaluation.ground_truth import OtherVideoFixations, OtherVideos, VideoTruth, fixation_set, from_picture
-from gazenet.evaluation.human_limit import human_scores
-from gazenet.evaluation.predictions import pictured
-from gazenet.evaluation.score import METRICS, Predicted, Scores, judged_shape, read_predicted, score_frames
-from gazenet.evaluation.scoring_grid import as_text, scoring_grid
-from gazenet.metrics import saliency_metrics
-from gazenet.metrics.saliency_metrics import Mode
+from gazenet.evaluation import tables
+from gazenet.evaluation.bootstrap import Interval, bootstrap_mean, finite_mean, paired_difference
+from gazenet.evaluation.ground_truth import OtherFixations, OtherVideos, VideoTruth, fixation_set, from_picture
+from gazenet.evaluation.human_limit import LIMIT, human_scores
+from gazenet.evaluation.human_limit_table import OF_LIMIT, human_limit_rows
+from gazenet.evaluation.predictions import GATE, Prediction, is_result, read_pictures, read_prediction
+from gazenet.evaluation.score import USUAL, Scores, ScoringOptions, score_frames
+from gazenet.evaluation.tables import COUNTS, HOW, MEAN, VIDEO, Row, interval_cells, interval_columns, score_row
+from gazenet.metrics.saliency_metrics import METRICS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 RANKED = ("nss", "sim", "cc")
-"""What decides over places."""
-GRID = "grid"
-"""The last column of every table."""
-Row = dict[str, object]
+"""The metrics that decide over ranks, where they were computed."""
+NO_DOUBT = DoubtfulFixations({}, 0)
+Source = Path | Mapping[str, Prediction]
+"""Predictions of several videos: a folder with one folder for each, or by name."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What is scored and how.
+class VideoScores:
+    """One prediction of one video with its ground truth and scores.
 
-    Every ``stride``-th frame with at least ``min_observers`` fixating people. ``baseline``: a picture of the centre
-    bias, instead of the fixations of other videos. ``mode``: ``original`` for the published definitions, on the maps'
-    own cells. ``grid``: longer side at most of the frames' grid on which all is scored (None: 480).
+    Args:
+        sigma: standard deviation of the ground-truth Gaussian in pixels of the video.
+        dataset: the data set that the video is of.
+        seen_by: the cues whose weights have learned from the video, with spaces between.
     """
 
-    metrics: tuple[str, ...] = METRICS
-    stride: int = 1
-    min_observers: int = 1
-    baseline: Path | None = None
-    mode: Mode = "standard"
-    grid: int | None = None
-
-    @property
-    def prior(self) -> bool:
-        """Whether a metric is measured against how likely places are fixated elsewhere."""
-        return any("prior" in saliency_metrics.METRICS[name].truth for name in self.metrics)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One prediction of one video with its ground truth and scores."""
-
-    video: Predicted
+    prediction: Prediction
     truth: FrameFixations
     sigma: float
     scores: Scores
+    dataset: str = ""
+    seen_by: str = ""
 
     @property
-    def means(self) -> dict[str, float]:
-        """The mean of every metric over the frames that could be judged; NaN without any."""
-        return {name: bootstrap_mean(column, samples=1).mean for name, column in self.scores.values.items()}
+    def labels(self) -> Row:
+        """The cells that say which video it is."""
+        return {"dataset": self.dataset, "video": self.prediction.name}
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """``judged[predictor][video]``: the videos that every predictor predicted, in the same order.
+class Evaluation:
+    """Scores of predictors on the same videos, as tables.
 
-    ``left_out``: names of videos that only some predicted. ``unavailable``: metrics that needed other videos'
-    fixations where there are none. ``human[video][limit]``: how well people predict people on the frames that all
-    predictors were judged on, see :mod:`gazenet.evaluation.human_limit`; videos of which it is not known are not in
-    it.
-    ``notes``: in plain lines, which fixations cannot be meant, and on which clock they were taken where clocks differ.
+    Args:
+        scores: by predictor, then by video; every predictor has the same videos in the same order.
+        options: how they were computed; its metrics are those that could be.
+        part: the part of the data that the videos are: ``validation``, ``test`` or empty.
+        limits: how well people predict people (:mod:`gazenet.evaluation.human_limit`), by video and name of the
+            limit, on the frames that all predictors were scored on; without the videos that have no limit.
+        left_out: the videos that only some predictors have.
+        unavailable: metrics that needed the fixations of other videos where there are none.
+        notes: plain lines about fixations that were left out and about clocks.
     """
 
-    judged: Mapping[str, Mapping[str, Judged]]
-    metrics: tuple[str, ...]
+    scores: Mapping[str, Mapping[str, VideoScores]]
+    options: ScoringOptions
+    part: str = ""
+    limits: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     unavailable: tuple[str, ...] = ()
-    mode: Mode = "standard"
-    human: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
     def videos(self) -> list[str]:
-        return list(next(iter(self.judged.values())))
+        """Names of the videos, in order."""
+        return list(next(iter(self.scores.values())))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that were computed."""
+        return self.options.metrics
 
     @property
     def grids(self) -> str:
-        """The grids on which frames were scored, width x height."""
-        return str(_grid([one for videos in self.judged.values() for one in videos.values()])[GRID])
-
-    def by_video(self) -> list[Row]:
-        """A row for each predictor and video, then the mean of its videos: frames judged, of them invalid, means."""
-        rows: list[Row] = []
-        for name, videos in self.judged.items():
-            own = [_row(name, video, one) for video, one in videos.items()]
-            rows += [*own, _mean_row(name, own, self.metrics) | _grid(list(videos.values()))]
-        return rows
-
-    def by_frame(self) -> Iterator[Row]:
-        """A row for each frame that was judged."""
-        for name, videos in self.judged.items():
-            for video, one in videos.items():
-                for k, frame in enumerate(one.scores.frames):
-                    values = {metric: float(column[k]) for metric, column in one.scores.values.items()}
-                    yield {"predictions": name, "video": video, "frame": int(frame), **values, **_grid([one])}
-
-    def intervals(self, name: str) -> dict[str, Interval]:
-        """Mean over videos of a predictor's scores and its 95 % interval by resampling videos (of one: its frames)."""
-        videos = list(self.judged[name].values())
-        if len(videos) == 1:
-            return videos[0].scores.table()
-        means = [one.means for one in videos]
-        return {metric: bootstrap_mean([mean[metric] for mean in means]) for metric in self.metrics}
-
-    def places(self) -> dict[str, float]:
-        """Mean place of each predictor over NSS, SIM and CC (those of them that were asked for); 1 is best.
-
-        Predictors of equal score share the mean of their places.
-        """
-        each = [self.places_by(metric) for metric in self.ranked]
-        return {name: sum(places[name] for places in each) / len(each) for name in self.judged}
+        """The grids of scoring, width x height."""
+        return tables.grids(one.scores for by_video in self.scores.values() for one in by_video.values())
 
     @property
     def ranked(self) -> list[str]:
-        """The metrics that decide over places."""
+        """The metrics that decide over ranks."""
         return [metric for metric in RANKED if metric in self.metrics] or list(self.metrics)
 
-    def places_by(self, metric: str) -> dict[str, float]:
-        """The place of each predictor by one metric."""
-        scores = np.array([self.intervals(name)[metric].mean for name in self.judged])
-        scores = scores if saliency_metrics.METRICS[metric].higher_is_better else -scores
-        scores = np.nan_to_num(scores, nan=-np.inf)
-        places = [1 + (scores > one).sum() + ((scores == one).sum() - 1) / 2 for one in scores]
-        return dict(zip(self.judged, map(float, places), strict=True))
-
-    def overall(self) -> list[Row]:
-        """A row for each predictor, best place first: places, counts, then mean and interval of each metric."""
+    @cached_property
+    def per_frame(self) -> DataFrame:
+        """A row for each frame that was scored."""
         rows: list[Row] = []
-        by_metric = {f"place_{metric}": self.places_by(metric) for metric in self.ranked}
-        for name, place in sorted(self.places().items(), key=lambda pair: pair[1]):
-            each = self.judged[name].values()
-            row: Row = {"predictions": name, "mean_place": place}
-            row.update({column: places[name] for column, places in by_metric.items()})
-            row["videos"] = len(each)
-            row["frames"] = sum(len(one.scores.frames) for one in each)
-            row["invalid"] = sum(_invalid(one.scores) for one in each)
-            for metric, interval in self.intervals(name).items():
-                row.update({metric: interval.mean, f"{metric}_low": interval.low, f"{metric}_high": interval.high})
-            rows.append(row | _grid(list(each)))
-        return rows
+        for name, by_video in self.scores.items():
+            for one in by_video.values():
+                labels = {"predictor": name, "part": self.part} | one.labels
+                how = {"grid": tables.grids([one.scores]), "definitions": self.options.definitions}
+                columns = {metric: values.tolist() for metric, values in one.scores.values.items()}
+                for k, frame in enumerate(one.scores.frames.tolist()):
+                    rows.append(labels | {"frame": frame} | {m: values[k] for m, values in columns.items()} | how)
+        return tables.table(rows, [*VIDEO, "frame", *self.metrics, *HOW])
 
-    def differences(self) -> list[Row]:
-        """First place minus each other predictor on frames that both have: mean over videos, which are resampled."""
-        best, *others = [str(row["predictions"]) for row in self.overall()]
+    @cached_property
+    def per_video(self) -> DataFrame:
+        """A row for each predictor and video: frames, invalid frames, mean and 95 % interval of each metric."""
+        return self._video_table(
+            self._row({"predictor": name} | one.labels, [one]) | {"seen_by": one.seen_by}
+            for name, by_video in self.scores.items()
+            for one in by_video.values()
+        )
+
+    @cached_property
+    def with_means(self) -> DataFrame:
+        """As :attr:`per_video`, with a row ``mean`` below the videos of each predictor, as it is written."""
+        means = self._video_table(
+            self._row({"predictor": name, "video": MEAN}, list(by_video.values())) | {"seen_by": ""}
+            for name, by_video in self.scores.items()
+        )
+        own = self.per_video
+        parts = [part[part.predictor == name] for name in self.scores for part in (own, means)]
+        return tables.concatenated(parts)
+
+    @cached_property
+    def summary(self) -> DataFrame:
+        """A row for each predictor, best rank first: ranks, counts, mean over videos and interval of each metric."""
+        by_metric = {metric: self.ranks(metric) for metric in self.ranked}
+        rows = []
+        for name, rank in sorted(self.mean_ranks().items(), key=lambda pair: pair[1]):
+            ranks = {"mean_rank": rank} | {f"rank_{metric}": own[name] for metric, own in by_metric.items()}
+            every = list(self.scores[name].values())
+            rows.append(self._row({"predictor": name, "videos": len(every)}, every) | ranks)
+        ranked = ["mean_rank", *(f"rank_{metric}" for metric in self.ranked)]
+        columns = ["predictor", "part", *ranked, "videos", *COUNTS, *interval_columns(self.metrics), *HOW]
+        return tables.table(rows, columns)
+
+    @cached_property
+    def differences(self) -> DataFrame:
+        """Best predictor minus each other one, on the frames that both have: mean over videos and its interval."""
+        best, *others = self.summary.predictor
         rows: list[Row] = []
         for name in others:
-            row: Row = {"predictions": best, "minus": name}
+            pair = [one.scores for who in (best, name) for one in self.scores[who].values()]
+            row: Row = {"predictor": best, "minus": name, "part": self.part, "videos": len(self.videos)}
             for metric in self.metrics:
-                found = self._difference(best, name, metric)
-                row.update({metric: found.mean, f"{metric}_low": found.low, f"{metric}_high": found.high})
-            rows.append(row | _grid([*self.judged[best].values(), *self.judged[name].values()]))
-        return rows
+                row |= interval_cells(metric, self._difference(best, name, metric))
+            rows.append(row | {"grid": tables.grids(pair), "definitions": self.options.definitions})
+        columns = ["predictor", "minus", "part", "videos", *interval_columns(self.metrics), *HOW]
+        return tables.table(rows, columns)
+
+    @cached_property
+    def human_limit(self) -> DataFrame:
+        """Limits and predictors on the frames where people set a limit, and shares of it; empty without a limit."""
+        names: list[str] = []
+        for metric in self.metrics:
+            names += [metric, metric + OF_LIMIT] if metric in LIMIT else [metric]
+        columns = [*VIDEO, *COUNTS, *interval_columns(names), *HOW]
+        if not self.limits:
+            return tables.table([], columns)
+        ordered = {
+            name: {video: one.scores for video, one in self.scores[name].items()} for name in self.summary.predictor
+        }
+        labels = {video: one.labels for video, one in next(iter(self.scores.values())).items()}
+        rows = human_limit_rows(self.limits, ordered, labels)
+        return tables.table(({"part": self.part, "dataset": ""} | row for row in rows), columns)
+
+    @cached_property
+    def gates(self) -> DataFrame:
+        """The mean gate of each cue in each video; empty where no integrator has gates."""
+        rows = [
+            {"predictor": name, "part": self.part, "frames": len(one.scores.frames)}
+            | one.labels
+            | {GATE + cue: finite_mean(values) for cue, values in one.prediction.gates.items()}
+            for name, by_video in self.scores.items()
+            for one in by_video.values()
+            if one.prediction.gates
+        ]
+        cues = dict.fromkeys(column for row in rows for column in row if column.startswith(GATE))
+        return tables.table(rows, [*VIDEO, "frames", *cues])
+
+    def ranks(self, metric: str) -> dict[str, float]:
+        """The rank of each predictor by one metric, 1 is best. Predictors of equal score share the mean of theirs."""
+        means = np.array([self.interval(name, metric).mean for name in self.scores])
+        means = np.nan_to_num(means if METRICS[metric].higher_is_better else -means, nan=-np.inf)
+        ranks = [1 + (means > mean).sum() + ((means == mean).sum() - 1) / 2 for mean in means]
+        return dict(zip(self.scores, map(float, ranks), strict=True))
+
+    def mean_ranks(self) -> dict[str, float]:
+        """The mean rank of each predictor over :attr:`ranked`."""
+        each = [self.ranks(metric) for metric in self.ranked]
+        return {name: sum(ranks[name] for ranks in each) / len(each) for name in self.scores}
+
+    def interval(self, name: str, metric: str) -> Interval:
+        """Mean over videos of a predictor's scores and its 95 % interval by resampling videos (of one: its frames)."""
+        return tables.mean_interval([one.scores.values[metric] for one in self.scores[name].values()])
+
+    def write(self, folder: Path) -> None:
+        """Write ``videos``, ``overall``, ``frames``, ``differences`` and ``human`` (.csv); empty ones are left out."""
+        named = {
+            "videos": self.with_means,
+            "overall": self.summary,
+            "frames": self.per_frame,
+            "differences": self.differences,
+            "human": self.human_limit,
+        }
+        for name, table in named.items():
+            if len(table):
+                tables.write_table(table, folder / f"{name}.csv")
+
+    def _row(self, labels: Row, videos: Sequence[VideoScores]) -> Row:
+        base: Row = {"part": self.part, "dataset": ""}
+        return score_row(base | labels, [one.scores for one in videos], self.options.definitions)
+
+    def _video_table(self, rows: Iterable[Row]) -> DataFrame:
+        return tables.table(rows, [*VIDEO, *COUNTS, *interval_columns(self.metrics), *HOW, "seen_by"])
 
     def _difference(self, first: str, second: str, metric: str) -> Interval:
-        """Over videos as in :meth:`intervals`, so that both tables say the same; of one video over its frames."""
-        by_video = []
+        """Over videos, so that it is the difference of two means of :attr:`summary`; of one video over its frames."""
+        pairs = []
         for video in self.videos:
-            a, b = self.judged[first][video].scores, self.judged[second][video].scores
-            _, at, bt = np.intersect1d(a.frames, b.frames, return_indices=True)
-            by_video.append((a.values[metric][at], b.values[metric][bt]))
-        if len(by_video) == 1:
-            return paired_difference(*by_video[0])
-        return bootstrap_mean([paired_difference(*pair, samples=1).mean for pair in by_video])
+            a, b = self.scores[first][video].scores, self.scores[second][video].scores
+            _, in_a, in_b = np.intersect1d(a.frames, b.frames, return_indices=True)
+            pairs.append((a.values[metric][in_a], b.values[metric][in_b]))
+        if len(pairs) == 1:
+            return paired_difference(*pairs[0])
+        return bootstrap_mean([paired_difference(*pair, samples=1).mean for pair in pairs])
 
 
-def compare(predictions: Mapping[str, Path], truths: Mapping[str, VideoTruth], options: Options) -> Comparison:
-    """Score the output folders of ``gasp_infer`` on the videos that are in all of them and have fixations.
+def write_scores(evaluations: Sequence[Evaluation], file: Path) -> None:
+    """Write the rows of :attr:`Evaluation.with_means` of several evaluations, and those of gates beside it, as CSV.
 
-    Of a data set of sequences, folders ``<video>/<frame>.png`` of grey pictures are predictions as well. Raises
-    CacheError for a broken output folder, UsageError for a bad baseline; empty where no video is common.
+    Raises OSError.
     """
-    found = {name: _with_truth(folder, truths) for name, folder in predictions.items()}
-    everywhere = set.intersection(*(set(folders) for folders in found.values()))
-    # Whoever is judged on sequences is judged on all of them: one that nobody predicted is told, too.
-    expected = {name for name, truth in truths.items() if truth.frame_names}
-    somewhere = sorted(expected.union(*found.values()) - everywhere)
+    tables.write_table(tables.concatenated([one.with_means for one in evaluations]), file)
+    gates = [one.gates for one in evaluations if not one.gates.empty]
+    if gates:
+        tables.write_table(tables.concatenated(gates), gates_path(file))
+
+
+def evaluate(
+    predictions: Mapping[str, Source],
+    ground_truth: Mapping[str, VideoTruth],
+    options: ScoringOptions = USUAL,
+    part: str = "",
+    human_limit: bool = False,
+) -> Evaluation:
+    """Score predictors on the videos that all of them predicted and that have fixations.
+
+    A folder holds result folders of ``gasp_infer``, or, for a data set of sequences, folders ``<video>/<frame>.png``
+    of grey pictures. Metrics that need the fixations of other videos are left out where there are none.
+
+    Args:
+        predictions: by name of the predictor: a folder, or predictions by video.
+        ground_truth: the fixations by video.
+        part: the part of the data that the videos are, for the tables.
+        human_limit: also how well people predict people on the same frames (standard definitions only).
+
+    Raises:
+        CacheError: a broken result folder.
+        UsageError: a baseline that cannot be used, or a table of fixations of which none can be meant.
+    """
+    listed = {name: _with_truth(source, ground_truth) for name, source in predictions.items()}
+    common = sorted(set.intersection(*(set(videos) for videos in listed.values())))
+    # All sequences count: those that nobody predicted are named, too.
+    expected = {name for name, truth in ground_truth.items() if truth.frame_names}
+    left_out = tuple(sorted(expected.union(*listed.values()) - set(common)))
     opened = {
-        name: {video: _opened(folders[video], truths[video]) for video in sorted(everywhere)}
-        for name, folders in found.items()
+        name: {video: _opened(videos[video], ground_truth[video]) for video in common}
+        for name, videos in listed.items()
     }
-    doubtful = {video: _doubts(opened, truths[video], video) for video in sorted(everywhere)}
-    about = {
-        one.source: {v: d for v, d in doubtful.items() if truths[v].source == one.source} for one in truths.values()
-    }
-    lines = tuple(line for source, videos in about.items() for line in notes(source, videos))
-    shown = {video: meant(_frames(opened, truths[video], video), doubtful[video]) for video in sorted(everywhere)}
-    looks = {name: fixation_set(truth, shown) for name, truth in truths.items()}
-    unmeant = {video for video, one in doubtful.items() if one.all}
-    others = OtherVideos({name: one for name, one in looks.items() if one is not None and name not in unmeant})
-    usable, unavailable = _usable(options, others, list(shown))
-    judged = {
-        name: {
-            video: _judge(one, truths[video], shown[video], others, usable, doubtful[video])
-            for video, one in videos.items()
-        }
+    first = next(iter(opened.values()))
+    checked = _CheckedTruth.of(first, ground_truth)
+    others = _other_fixations(ground_truth, checked)
+    options, unavailable = _usable(options, others, common)
+    scores = {
+        name: {video: _score(one, ground_truth[video], checked, others, options) for video, one in videos.items()}
         for name, videos in opened.items()
     }
-    human = _human(judged, truths, others, usable) if usable.mode == "standard" else {}
-    clocks = [
-        clock_note(video, next(iter(opened.values()))[video].times, clock)
-        for video in sorted(everywhere)
-        if (clock := truths[video].clock) is not None
-    ]
-    lines += tuple(filter(None, clocks))
-    return Comparison(judged, usable.metrics, tuple(somewhere), unavailable, usable.mode, human, lines)
+    limits = _limits(scores, others, options) if human_limit and options.definitions == "standard" else {}
+    return Evaluation(scores, options, part, limits, left_out, unavailable, checked.notes)
 
 
-def _human(
-    judged: Mapping[str, Mapping[str, Judged]], truths: Mapping[str, VideoTruth], others: OtherVideos, options: Options
-) -> dict[str, Mapping[str, Scores]]:
-    """The limits that people set, of each video where observers are told apart."""
-    found: dict[str, Mapping[str, Scores]] = {}
-    for video, first in next(iter(judged.values())).items():
-        every = [videos[video].scores.frames for videos in judged.values()]
-        frames = every[0][np.all([np.isin(every[0], one) for one in every], axis=0)]
-        known = _elsewhere(video, others, scoring_grid(first.truth.size, options.grid), options)
-        limits = human_scores(
-            first.truth,
-            frames,
-            truths[video].sigma(first.video.size),
-            options.metrics,
-            None if known is None else known.others,
-            options.grid,
-            None if known is None else known.prior,
-        )
-        if limits is not None:
-            found[video] = limits
-    return found
+@dataclass(frozen=True)
+class _CheckedTruth:
+    """The fixations of the frames of each video, those that cannot be meant left out, and notes about them."""
+
+    frames: Mapping[str, FrameFixations]
+    doubtful: Mapping[str, DoubtfulFixations]
+    notes: tuple[str, ...]
+
+    @staticmethod
+    def of(predictions: Mapping[str, Prediction], ground_truth: Mapping[str, VideoTruth]) -> _CheckedTruth:
+        """Check tables that users made. Raises UsageError where no fixation of such a table can be meant."""
+        doubtful: dict[str, DoubtfulFixations] = {}
+        lines: list[str | None] = []
+        for video, prediction in predictions.items():
+            table = ground_truth[video].table
+            doubtful[video] = (
+                NO_DOUBT if table is None else doubtful_fixations(table, prediction.times, prediction.size)
+            )
+        for source in dict.fromkeys(truth.source for truth in ground_truth.values()):
+            lines += notes(source, {v: one for v, one in doubtful.items() if ground_truth[v].source == source})
+        for video, prediction in predictions.items():
+            clock = ground_truth[video].clock
+            lines.append(None if clock is None else clock_note(video, prediction.times, clock))
+        frames = {
+            video: meant(ground_truth[video].frames(one.times, one.size), doubtful[video])
+            for video, one in predictions.items()
+        }
+        return _CheckedTruth(frames, doubtful, tuple(filter(None, lines)))
 
 
-def _elsewhere(video: str, others: OtherVideos, shape: Size, options: Options) -> OtherVideoFixations | None:
-    """What is fixated in other videos, or what a picture of the centre bias says of it."""
-    if options.baseline is not None:
-        return from_picture(options.baseline, shape)
-    return others.of(video, shape, options.prior)
+def _with_truth(source: Source, ground_truth: Mapping[str, VideoTruth]) -> Mapping[str, Path | Prediction]:
+    """What a predictor has of the videos with fixations: predictions, or the folders of them."""
+    if not isinstance(source, Path):
+        return {video: prediction for video, prediction in source.items() if video in ground_truth}
+    folders = [path for path in sorted(source.iterdir()) if path.name in ground_truth and path.is_dir()]
+    return {path.name: path for path in folders if is_result(path) or ground_truth[path.name].frame_names}
 
 
-def _with_truth(folder: Path, truths: Mapping[str, VideoTruth]) -> dict[str, Path]:
-    """Folders of predicted videos that somebody fixated: results of ``gasp_infer``, or of sequences pictures."""
-    return {
-        one.name: one
-        for one in sorted(folder.iterdir())
-        if one.name in truths and one.is_dir() and (_computed(one) or truths[one.name].frame_names)
-    }
-
-
-def _computed(folder: Path) -> bool:
-    return (folder / "saliency.npy").exists()
-
-
-def _opened(folder: Path, truth: VideoTruth) -> Predicted:
-    if _computed(folder):
-        return read_predicted(folder, truth.size())
-    names, size = truth.frame_names, truth.size()
+def _opened(source: Path | Prediction, truth: VideoTruth) -> Prediction:
+    if not isinstance(source, Path):
+        return source
+    size = truth.size()
+    if is_result(source):
+        return read_prediction(source, size)
     assert size is not None
-    # Pictures have no times; the ground truth of sequences counts them only.
-    return Predicted(folder.name, pictured(folder, names, size), np.arange(len(names), dtype=np.float64), size)
+    return read_pictures(source, truth.frame_names, size)
 
 
-def _doubts(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> DoubtfulFixations:
-    first = next(iter(opened.values()))[video]
-    return (
-        DoubtfulFixations({}, 0) if truth.table is None else doubtful_fixations(truth.table, first.times, first.size)
-    )
+def _other_fixations(ground_truth: Mapping[str, VideoTruth], checked: _CheckedTruth) -> OtherVideos:
+    sets = {name: fixation_set(truth, checked.frames) for name, truth in ground_truth.items()}
+    unmeant = {video for video, doubtful in checked.doubtful.items() if doubtful.all}
+    return OtherVideos({name: one for name, one in sets.items() if one is not None and name not in unmeant})
 
 
-def _frames(opened: Mapping[str, Mapping[str, Predicted]], truth: VideoTruth, video: str) -> FrameFixations:
-    first = next(iter(opened.values()))[video]
-    return truth.frames(first.times, first.size)
-
-
-def _usable(options: Options, others: OtherVideos, videos: Sequence[str]) -> tuple[Options, tuple[str, ...]]:
-    """Without other videos and without a picture, metrics that need them cannot be computed."""
-    needing = [name for name in options.metrics if {"others", "prior"} & set(saliency_metrics.METRICS[name].truth)]
-    if options.baseline is not None or not needing or all(map(others.known, videos)):
+def _usable(
+    options: ScoringOptions, others: OtherVideos, videos: Sequence[str]
+) -> tuple[ScoringOptions, tuple[str, ...]]:
+    """The options without metrics that need other videos or a baseline where there is neither, and those metrics."""
+    needing = options.need_other_videos
+    if options.baseline is not None or not needing or all(map(others.exist_for, videos)):
         return options, ()
-    kept = tuple(name for name in options.metrics if name not in needing)
-    return replace(options, metrics=kept, baseline=None), tuple(needing)
+    return replace(options, metrics=tuple(name for name in options.metrics if name not in needing)), needing
 
 
-def _judge(
-    video: Predicted,
-    truth: VideoTruth,
-    shown: FrameFixations,
-    others: OtherVideos,
-    options: Options,
-    doubtful: DoubtfulFixations,
-) -> Judged:
-    # Another run may have seen other frames of the video.
-    same = len(shown) == len(video.times)
-    frames = shown if same else meant(truth.frames(video.times, video.size), doubtful)
-    shape = judged_shape(frames, (video.maps.shape[1], video.maps.shape[2]), options.grid, options.mode)
-    known = _elsewhere(video.name, others, shape, options)
-    chosen = [k for k in range(0, len(frames), options.stride) if frames.observers[k] >= options.min_observers]
-    scores = score_frames(
-        video.maps,
-        frames,
-        np.array(chosen, np.int64),
-        truth.sigma(video.size),
-        options.metrics,
-        None if known is None else known.others,
-        options.grid,
-        None if known is None else known.prior,
-        options.mode,
-    )
-    return Judged(video, frames, truth.sigma(video.size), scores)
+def _others_of(video: str, others: OtherVideos, shape: Size, options: ScoringOptions) -> OtherFixations | None:
+    """The fixations of other videos, or what a picture of the centre bias says of them; None where no metric asks."""
+    if not options.need_other_videos:
+        return None
+    if options.baseline is not None:
+        return from_picture(options.baseline, shape, options.definitions)
+    return others.of(video, shape, options.needs_prior)
 
 
-def _invalid(scores: Scores) -> int:
-    """Frames for which some metric has no value."""
-    columns = [~np.isfinite(column) for column in scores.values.values()]
-    return int(np.any(columns, axis=0).sum())
+def _score(
+    prediction: Prediction, truth: VideoTruth, checked: _CheckedTruth, others: OtherVideos, options: ScoringOptions
+) -> VideoScores:
+    frames = checked.frames[truth.name]
+    if len(frames) != len(prediction.times):  # another run may have seen other frames of the video
+        frames = meant(truth.frames(prediction.times, prediction.size), checked.doubtful[truth.name])
+    shape = options.shape(frames, (prediction.maps.shape[1], prediction.maps.shape[2]))
+    sigma = truth.sigma(prediction.size)
+    around = _others_of(truth.name, others, shape, options)
+    scores = score_frames(prediction.maps, frames, options.frames(frames), sigma, options, around)
+    return VideoScores(prediction, frames, sigma, scores, truth.dataset)
 
 
-def _row(name: str, video: str, one: Judged) -> Row:
-    counts: Row = {"frames": len(one.scores.frames), "invalid": _invalid(one.scores)}
-    return {"predictions": name, "video": video, **counts, **one.means, **_grid([one])}
-
-
-def _grid(judged: Sequence[Judged]) -> Row:
-    """The column that says on which grid was scored, width x height; several where frames differ in size."""
-    return {GRID: " ".join(sorted({as_text(one.scores.grid) for one in judged if one.scores.grid is not None}))}
-
-
-def _mean_row(name: str, rows: Sequence[Row], metrics: Sequence[str]) -> Row:
-    counts: Row = {key: sum(int(str(row[key])) for row in rows) for key in ("frames", "invalid")}
-    means = {metric: bootstrap_mean([float(str(row[metric])) for row in rows], samples=1).mean for metric in metrics}
-    return {"predictions": name, "video": "mean", **counts, **means}
+def _limits(
+    scores: Mapping[str, Mapping[str, VideoScores]], others: OtherVideos, options: ScoringOptions
+) -> dict[str, Mapping[str, Scores]]:
+    """The limits that people set on the frames that all predictors have, of each video that tells observers apart."""
+    limits: dict[str, Mapping[str, Scores]] = {}
+    for video, first in next(iter(scores.values())).items():
+        frames = first.scores.frames
+        for by_video in scores.values():
+            frames = np.intersect1d(frames, by_video[video].scores.frames)
+        around = _others_of(video, others, options.shape(first.truth, first.truth.size), options)
+        of_video = human_scores(first.truth, frames, first.sigma, options, around)
+        if of_video is not None:
+            limits[video] = of_video
+    return limits
