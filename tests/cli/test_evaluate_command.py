@@ -61,10 +61,10 @@ def test_predictions_are_compared_and_all_tables_written(here: Path, capsys: pyt
     argv = ["--predictions", "bad", "mine=good", "--fixations", "f.csv", "--output_dir", "out", "--pictures", "1"]
     assert evaluate.main([*argv, "--pysaliency", "other"]) == 0
     out = capsys.readouterr().out
-    table = out[out.index("mean place") :].splitlines()
+    table = out[out.index("mean rank") :].splitlines()
     assert [line.split()[:2] for line in table[2:]] == [["mine", "1.00"], ["bad", "2.00"]]
     assert "auc_shuffled" in table[1]
-    assert [row["predictions"] for row in rows(here / "out" / "overall.csv")] == ["mine", "bad"]
+    assert [row["predictor"] for row in rows(here / "out" / "overall.csv")] == ["mine", "bad"]
     assert len(rows(here / "out" / "videos.csv")) == 6
     assert len(rows(here / "out" / "frames.csv")) == 16
     assert rows(here / "out" / "differences.csv")[0]["minus"] == "bad"
@@ -196,15 +196,15 @@ def test_the_human_limit_stands_beside_the_scores(here: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     table = out[out.index("human limit on the same 8 frames; 95 % intervals over videos") :].splitlines()
     assert [line.split("  ")[0] for line in table[1:7]] == [
-        *("predictions", "one by the others", "half by half", "truth by itself", "mine", "bad")
+        *("predictor", "one by the others", "half by half", "truth by itself", "mine", "bad")
     ]
-    found = {(row["predictions"], row["video"]): row for row in rows(here / "out" / "human.csv")}
+    found = {(row["predictor"], row["video"]): row for row in rows(here / "out" / "human.csv")}
     assert len(found) == 5 * 3
     mine, people = found["mine", "mean"], found["one by the others", "mean"]
-    assert float(mine["nss_share"]) == pytest.approx(float(mine["nss"]) / float(people["nss"]))
+    assert float(mine["nss_of_limit"]) == pytest.approx(float(mine["nss"]) / float(people["nss"]))
     above = (float(mine["auc_judd"]) - 0.5) / (float(people["auc_judd"]) - 0.5)
-    assert float(mine["auc_judd_share"]) == pytest.approx(above)
-    assert float(mine["cc_share"]) == pytest.approx(float(mine["cc"]) / float(found["half by half", "mean"]["cc"]))
+    assert float(mine["auc_judd_of_limit"]) == pytest.approx(above)
+    assert float(mine["cc_of_limit"]) == pytest.approx(float(mine["cc"]) / float(found["half by half", "mean"]["cc"]))
     assert float(people["nss_low"]) <= float(people["nss"]) <= float(people["nss_high"]) and people["cc"] == ""
     assert float(found["truth by itself", "a"]["cc"]) == pytest.approx(1)
     assert float(mine["nss"]) == pytest.approx(float(rows(here / "out" / "overall.csv")[0]["nss"]))

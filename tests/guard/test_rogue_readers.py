@@ -163,9 +163,9 @@ def test_a_video_that_its_reader_cannot_judge_leaves_the_others_their_scores(
     config = load_config("infer", "default", ["metrics={}", f"output_dir={tmp_path}"])
     monkeypatch.setattr(scored_run, "prepare", lambda *given: StageGraph(config, None, "", (), (), WithGates()))
     monkeypatch.setattr(scored_run, "run_graph", lambda *given: RunResult(list(done), []))
-    result, table = scored_run.run_collection(config, chosen, tmp_path)
-    assert result.exit_code == 1 and table is not None
-    assert [row["video_id"] for row in table.rows] == ["first", "third"]
+    result, evaluation = scored_run.run_collection(config, chosen, tmp_path)
+    assert result.exit_code == 1 and evaluation is not None
+    assert evaluation.videos == ["first", "third"]
     (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert told.startswith("error: second.mp4: data set films: item second, its fixations: ") and "not scored" in told
 
