@@ -66,7 +66,7 @@ class InstalledVideo:
         frame = min(start + TARGET, len(self.video) - 1)
         if self.video.truth.observers[frame] < self.min_observers:
             return np.zeros(self.size, np.float32), np.zeros(self.size, np.uint8)
-        return self.video.density(frame, *self.size), self.video.fixation_map(frame, *self.size)
+        return self.video.density(frame, *self.size), self.video.fixation_counts(frame, *self.size)
 
 
 def _judged(label: Label) -> bool:
