@@ -42,7 +42,7 @@ bright half of --baseline.
 
 Maps, fixations and densities are brought to one grid first, which does not depend on the maps: the frame's own size,
 its longer side at most --grid (480); maps are stretched bilinearly. There every fixation counts, also several in one
-pixel, those of other videos too. All tables name the grid. With --mode original maps are judged on their own cells,
+pixel, those of other videos too. All tables name the grid. With --mode original maps are scored on their own cells,
 each fixated or not, as published.
 
 Where the fixations tell observers apart, the human limit on the same frames stands beside the scores: one observer by
@@ -115,7 +115,7 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--grid", type=int, metavar="SIDE", help="longer side at most of the frames when scored (default: 480)"
     )
-    parser.add_argument("--stride", type=int, default=1, metavar="N", help="judge every N-th frame")
+    parser.add_argument("--stride", type=int, default=1, metavar="N", help="score every N-th frame")
     parser.add_argument("--min_observers", type=int, default=1, metavar="N", help="leave out frames of fewer people")
     parser.add_argument("--baseline", metavar="PICTURE", help="centre bias, instead of other videos' fixations")
     parser.add_argument("--output", metavar="FILE", help="also write the table of videos as CSV")
@@ -125,7 +125,7 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--pictures", type=int, default=0, metavar="N", help="draw the N best and worst frames of each"
     )
-    parser.add_argument("--pysaliency", metavar="DIR", help="also write what is judged in the form pysaliency reads")
+    parser.add_argument("--pysaliency", metavar="DIR", help="also write what is scored in the form pysaliency reads")
     return parser
 
 
@@ -208,7 +208,7 @@ def check(args: argparse.Namespace) -> dict[str, Path]:
         if number < least:
             raise UsageError(f"{option} {number}: must be at least {least}")
     if args.grid is not None and args.mode == "original":
-        raise UsageError("--grid: the published evaluation judges maps on their own cells: leave out --mode original")
+        raise UsageError("--grid: the published evaluation scores maps on their own cells: leave out --mode original")
     if args.pictures and not args.output_dir:
         raise UsageError("--pictures: add --output_dir DIR, where they are written")
     return folders

@@ -3,11 +3,11 @@
 Three limits, on the grid and by the definitions that predictors are scored with
 (:mod:`gazenet.evaluation.scoring_grid`):
 
-- one observer by the others: the density of everybody else, judged at that observer's fixations (NSS, AUC-Judd), mean
+- one observer by the others: the density of everybody else, scored at that observer's fixations (NSS, AUC-Judd), mean
   over observers;
 - half by half: densities of two random halves of the observers against each other (CC, SIM), mean over ``DRAWS``
   halves;
-- the truth by itself: the density that predictors are compared with, judged at the fixations it was made of. Nobody
+- the truth by itself: the density that predictors are compared with, scored at the fixations it was made of. Nobody
   can be better, and nobody who has not seen the fixations can be as good.
 
 Densities are sums of Gaussians, which are products of a row and a column. So means, variances and covariances of

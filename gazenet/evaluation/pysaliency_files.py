@@ -21,7 +21,7 @@ from gazenet.evaluation.tables import Row, table, write_table
 from gazenet.files import atomic_path, write_bytes, write_text
 
 COLUMNS = ("stimulus", "n", "x", "y")
-README = """Frames that were judged, for pysaliency (pip install pysaliency):
+README = """Frames that were scored, for pysaliency (pip install pysaliency):
 
     from pathlib import Path
     import numpy as np

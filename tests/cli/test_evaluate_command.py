@@ -117,7 +117,7 @@ def test_names_are_those_of_the_metrics() -> None:
         (["--predictions", "good", "--fixations", "f.csv", "--grid", "0"], "--grid 0: must be at least 16"),
         (
             ["--predictions", "good", "--fixations", "f.csv", "--grid", "99", "--mode", "original"],
-            "--grid: the published evaluation judges maps on their own cells",
+            "--grid: the published evaluation scores maps on their own cells",
         ),
         (["--predictions", "good", "--fixations", "f.csv", "--stride", "0"], "--stride 0: must be at least 1"),
         (["--predictions", "good", "--fixations", "f.csv", "--pictures", "2"], "--pictures: add --output_dir"),
