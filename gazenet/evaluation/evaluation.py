@@ -128,6 +128,7 @@ class Evaluation:
         means = self._video_table(
             self._row({"predictor": name, "video": MEAN}, list(by_video.values())) | {"seen_by": ""}
             for name, by_video in self.scores.items()
+            if by_video
         )
         own = self.per_video
         parts = [part[part.predictor == name] for name in self.scores for part in (own, means)]
@@ -256,7 +257,7 @@ def evaluate(
     part: str = "",
     human_limit: bool = False,
 ) -> Evaluation:
-    """Score predictors on the videos that all of them predicted and that have fixations.
+    """Score predictors on the videos that all of them predicted and that have fixations, in the order of the first.
 
     A folder holds result folders of ``gasp_infer``, or, for a data set of sequences, folders ``<video>/<frame>.png``
     of grey pictures. Metrics that need the fixations of other videos are left out where there are none.
@@ -272,7 +273,7 @@ def evaluate(
         UsageError: a baseline that cannot be used, or a table of fixations of which none can be meant.
     """
     listed = {name: _with_truth(source, ground_truth) for name, source in predictions.items()}
-    common = sorted(set.intersection(*(set(videos) for videos in listed.values())))
+    common = [video for video in next(iter(listed.values())) if all(video in videos for videos in listed.values())]
     # All sequences count: those that nobody predicted are named, too.
     expected = {name for name, truth in ground_truth.items() if truth.frame_names}
     left_out = tuple(sorted(expected.union(*listed.values()) - set(common)))

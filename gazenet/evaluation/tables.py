@@ -64,7 +64,9 @@ def table(rows: Iterable[Row], columns: Sequence[str]) -> DataFrame:
     """The rows as a DataFrame with exactly these columns; a cell that a row lacks is empty."""
     import pandas
 
-    return pandas.DataFrame(list(rows), columns=list(columns))
+    # Names that are not UTF-8 hold surrogates, which the storage of pyarrow refuses.
+    with pandas.option_context("mode.string_storage", "python"):
+        return pandas.DataFrame(list(rows), columns=list(columns))
 
 
 def concatenated(tables: Sequence[DataFrame]) -> DataFrame:

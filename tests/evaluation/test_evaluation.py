@@ -15,6 +15,7 @@ from prediction_samples import SHAPE, SIZE, looks, right_maps, write_result, wri
 
 from gazenet.data.fixations import Fixations
 from gazenet.errors import UsageError
+from gazenet.evaluation import tables
 from gazenet.evaluation.evaluation import Evaluation, evaluate, write_scores
 from gazenet.evaluation.ground_truth import dataset_truths, from_picture, table_truths
 from gazenet.evaluation.human_limit import LIMIT
@@ -118,13 +119,22 @@ def test_predictions_may_be_in_memory_and_have_gates(tmp_path: Path) -> None:
         for name, table in TABLES.items()
     }
     found = evaluate({"mine": mine}, known, ScoringOptions(("cc",)), part="test")
-    assert found.videos == ["one", "three", "two"] and (found.per_video.cc > 0.99).all()
+    assert found.videos == ["one", "two", "three"] and (found.per_video.cc > 0.99).all()
     assert found.gates.columns.tolist()[4:] == ["frames", "gate_face", "gate_speaker"]
     assert found.gates.gate_face.tolist() == [0.5] * 3 and found.gates.gate_speaker.isna().all()
     write_scores([found, replace(found, part="validation")], tmp_path / "evaluation.csv")
     rows = pandas.read_csv(tmp_path / "evaluation.csv")
     assert rows.part.tolist() == 4 * ["test"] + 4 * ["validation"] and rows.seen_by.isna().all()
     assert len(pandas.read_csv(tmp_path / "evaluation_gate_scores.csv")) == 6
+
+
+def test_names_that_are_not_utf8_are_escaped_and_no_video_is_an_empty_table(tmp_path: Path) -> None:
+    tables.write_table(
+        tables.table([{"video": "bad\udcff", "nss": 1 / 3}], ["video", "cc", "nss"]), tmp_path / "t.csv"
+    )
+    assert (tmp_path / "t.csv").read_text() == "video,cc,nss\nbad\\xff,,0.3333333333333333\n"
+    nothing = evaluate({"mine": {}}, {})
+    assert nothing.videos == [] and nothing.with_means.empty and nothing.gates.empty
 
 
 def test_a_baseline_is_read_as_published_with_the_original_definitions(tmp_path: Path) -> None:
