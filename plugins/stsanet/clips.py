@@ -14,7 +14,7 @@ from gazenet.training.fixation_videos import FixatedVideo, normalised
 from gazenet.training.seeded_samples import Sample
 from gazenet_plugins.stsanet.network import CLIP, TARGET
 
-Label = tuple[NDArray[np.float32], NDArray[np.uint8]]
+Label = tuple[NDArray[np.float32], NDArray[np.integer]]
 TRIES = 64
 """Random starts that are tried for a target frame that somebody looked at."""
 
