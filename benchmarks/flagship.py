@@ -53,12 +53,12 @@ def judge(
 
 def rows(scores: Mapping[str, Scores]) -> dict[str, Any]:
     """Per predictor and metric: mean with interval over frames, and by how much the flagship exceeds it."""
-    found: dict[str, Any] = {}
-    for name, one in scores.items():
-        table = one.intervals()
-        gains = {m: paired_difference(scores[FLAGSHIP].values[m], one.values[m]) for m in METRICS}
-        found[name] = {m: {**plain(asdict(table[m])), "flagship_minus_this": plain(asdict(gains[m]))} for m in METRICS}
-    return found
+    table: dict[str, Any] = {}
+    for name, own in scores.items():
+        means = own.intervals()
+        gains = {m: paired_difference(scores[FLAGSHIP].values[m], own.values[m]) for m in METRICS}
+        table[name] = {m: {**plain(asdict(means[m])), "flagship_minus_this": plain(asdict(gains[m]))} for m in METRICS}
+    return table
 
 
 def show(video: str, table: Mapping[str, Any]) -> str:

@@ -207,28 +207,28 @@ def _joined(by_video: Mapping[str, Scores], metric: str) -> NDArray[np.float64]:
 def image_folds(
     config: TrainConfig, root: Path, extract: Remembered, folds: Mapping[str, Parameters]
 ) -> dict[str, Any]:
-    """The image saliency cue alone on OSIE: each fifth judged by weights that have not seen it."""
+    """Score the image saliency cue alone on OSIE: each fifth by weights that have not seen it."""
     collection = open_dataset("osie", root)
     items = list(collection.items())
     parts = np.array_split(np.random.RandomState(7).permutation(len(items)), IMAGE_FOLDS)
     base = cue_config(config.model_copy(update={"cues": (SALIENCY,)}))
     scores: dict[str, list[Scores]] = {}
     for number, part in enumerate(parts):
-        given = fold_parameters(folds, f"osie-{number}").get(SALIENCY, {})
+        parameters = fold_parameters(folds, f"osie-{number}").get(SALIENCY, {})
         alone = [
-            one.model_copy(update={"parameters": {**one.parameters, **given}})
-            for one in base.extractors
-            if one.name == SALIENCY
+            extractor.model_copy(update={"parameters": {**extractor.parameters, **parameters}})
+            for extractor in base.extractors
+            if extractor.name == SALIENCY
         ]
         chosen = [items[k] for k in part]
-        found = extract(base.model_copy(update={"extractors": tuple(alone)}), [item.path for item in chosen])
+        extracted = extract(base.model_copy(update={"extractors": tuple(alone)}), [item.path for item in chosen])
         for item in chosen:
             predictors = {
-                "cue saliency": np.asarray(found[item.path].maps[SALIENCY][0], np.float32),
+                "cue saliency": np.asarray(extracted[item.path].maps[SALIENCY][0], np.float32),
                 "centre prior": centre_prior(item.size),
             }
-            for name, one in score_still(predictors, item.fixations(np.zeros(1)), collection.sigma).items():
-                scores.setdefault(name, []).append(one)
+            for name, of_still in score_still(predictors, item.fixations(np.zeros(1)), collection.sigma).items():
+                scores.setdefault(name, []).append(of_still)
     return {
         name: {m: plain(asdict(bootstrap_mean([one.values[m][0] for one in rows]))) for m in METRICS}
         for name, rows in scores.items()

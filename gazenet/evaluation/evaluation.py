@@ -105,11 +105,11 @@ class Evaluation:
         """A row for each frame that was scored."""
         rows: list[Row] = []
         for name, by_video in self.scores.items():
-            for one in by_video.values():
-                labels = {"predictor": name, "part": self.part} | one.labels
-                how = {"grid": tables.grids([one.scores]), "definitions": self.options.definitions}
-                columns = {metric: values.tolist() for metric, values in one.scores.values.items()}
-                for k, frame in enumerate(one.scores.frames.tolist()):
+            for scored in by_video.values():
+                labels = {"predictor": name, "part": self.part} | scored.labels
+                how = {"grid": tables.grids([scored.scores]), "definitions": self.options.definitions}
+                columns = {metric: values.tolist() for metric, values in scored.scores.values.items()}
+                for k, frame in enumerate(scored.scores.frames.tolist()):
                     rows.append(labels | {"frame": frame} | {m: values[k] for m, values in columns.items()} | how)
         return tables.table(rows, [*VIDEO, "frame", *self.metrics, *HOW])
 

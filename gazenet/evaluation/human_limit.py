@@ -172,11 +172,11 @@ def _auc_of_one(observed: _ObservedFrame, draws: np.random.Generator) -> float:
     """
     density = observed.down.T @ observed.across
     areas = []
-    for person, who in enumerate(observed.people > 0):
-        rows, columns = observed.cells[who].T
+    for person, members in enumerate(observed.people > 0):
+        rows, columns = observed.cells[members].T
         values = observed.by_others(person, rows, columns)
         thresholds = np.unique(values)[::-1]
-        own = observed.down[who].T @ observed.across[who]
+        own = observed.down[members].T @ observed.across[members]
         false = []
         for threshold in thresholds:
             above = observed.above(person, float(threshold), density, own)

@@ -43,8 +43,8 @@ def human_limit_rows(
         scores[name] = {video: by_video[video].at(kept[video]) for video in limits}
     for name, by_video in scores.items():
         share_of = reference if name in predictors else {}
-        for video, one in by_video.items():
-            yield _row({"predictor": name} | videos[video], {video: one}, share_of)
+        for video in by_video:
+            yield _row({"predictor": name} | videos[video], {video: by_video[video]}, share_of)
         yield _row({"predictor": name, "video": MEAN}, by_video, share_of)
 
 
@@ -61,8 +61,8 @@ def _row(labels: Row, scores: ByVideo, reference: Mapping[str, ByVideo]) -> Row:
 def _limited_frames(limits: Mapping[str, Scores]) -> NDArray[np.int64]:
     """The frames in which people set a limit."""
     columns = [*limits[ONE].values.values(), *limits[HALF].values.values()]
-    known = np.any([np.isfinite(column) for column in columns], axis=0)
-    return np.asarray(limits[ONE].frames[known])
+    limited = np.any([np.isfinite(column) for column in columns], axis=0)
+    return np.asarray(limits[ONE].frames[limited])
 
 
 def _defined(scores: ByVideo) -> ByVideo:

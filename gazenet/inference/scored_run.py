@@ -54,6 +54,7 @@ def run_collection(
     root = default_store(config.resolved_cache_dir).root
 
     def failed(summary: VideoSummary, error: GazenetError) -> None:
+        """Report a video that cannot be scored."""
         result.failures.append(failure(summary.path, error, root))
         print(f"error: {result.failures[-1].reason}; it is not scored", file=sys.stderr, flush=True)
 
