@@ -71,8 +71,7 @@ def read_prediction(folder: Path, size: Size | None = None) -> Prediction:
     """
     try:
         maps = _saliency(folder / "saliency.npy")
-        with (folder / "attention.csv").open(newline="", encoding="utf-8") as file:
-            rows = sorted(csv.DictReader(file), key=lambda row: int(row["frame"]))
+        rows = _attention(folder)
         times = np.array([float(row["time_s"]) for row in rows])
         gates = _gates(rows)
         record = _record(folder, optional=size is not None)
@@ -83,6 +82,22 @@ def read_prediction(folder: Path, size: Size | None = None) -> Prediction:
         raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
     media = Path(original(record["input"])) if "input" in record else None
     return Prediction(folder.name, maps, times, size, media, gates)
+
+
+def read_gates(folder: Path) -> dict[str, NDArray[np.float64]]:
+    """Read the gates of ``attention.csv`` as of :class:`Prediction`; empty where the run did not write that table.
+
+    Raises CacheError for a table that cannot be read.
+    """
+    try:
+        return _gates(_attention(folder)) if (folder / "attention.csv").is_file() else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CacheError(f"{folder}: cannot be scored: {error}") from None
+
+
+def _attention(folder: Path) -> list[dict[str, str]]:
+    with (folder / "attention.csv").open(newline="", encoding="utf-8") as file:
+        return sorted(csv.DictReader(file), key=lambda row: int(row["frame"]))
 
 
 def _gates(rows: Sequence[Mapping[str, str]]) -> dict[str, NDArray[np.float64]]:

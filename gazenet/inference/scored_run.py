@@ -12,7 +12,7 @@ from gazenet.config.inference_data import MetricsConfig
 from gazenet.errors import CacheError, GazenetError, UsageError
 from gazenet.evaluation.evaluation import Evaluation, evaluate, write_scores
 from gazenet.evaluation.ground_truth import VideoTruth, item_truth
-from gazenet.evaluation.predictions import Prediction, read_prediction
+from gazenet.evaluation.predictions import Prediction, read_gates, read_prediction
 from gazenet.evaluation.score import ScoringOptions
 from gazenet.inference.cache.recall import recall
 from gazenet.inference.engine.engine_protocol import Engine
@@ -129,12 +129,9 @@ def _predictor(graph: StageGraph, metrics: MetricsConfig) -> str:
 
 def _prediction(graph: StageGraph, metrics: MetricsConfig, video: DatasetVideo, summary: VideoSummary) -> Prediction:
     """The maps that are scored: those of the integrator, or of an extractor from the cache. Gates are always its."""
-    integrated = None
-    if graph.integrator is not None or not metrics.prediction:
+    if not metrics.prediction:
         assert summary.folder is not None
-        integrated = read_prediction(summary.folder, video.item.size)
-        if not metrics.prediction:
-            return integrated
+        return read_prediction(summary.folder, video.item.size)
     recalled = recall(graph, identity(video.path), default_store(graph.config.resolved_cache_dir))
     if recalled is None:
         raise CacheError(
@@ -143,7 +140,7 @@ def _prediction(graph: StageGraph, metrics: MetricsConfig, video: DatasetVideo, 
         )
     name = video.name if summary.folder is None else summary.folder.name
     maps = recalled.maps[metrics.prediction]
-    gates = {} if integrated is None else integrated.gates
+    gates = {} if summary.folder is None else read_gates(summary.folder)
     return Prediction(name, maps, recalled.times, video.item.size, gates=gates)
 
 

@@ -149,8 +149,9 @@ def test_an_extractor_is_judged_and_pictures_can_be_frames(here: Path) -> None:
     assert generate() == 0
     asked = ["--infer_config", "InferMetricsDAVE_VisOnly", "--set", "data.split=all.csv", *fake_stages()]
     assert infer.main([*asked, "metrics.prediction=odd_sun", 'metrics.names=["cc","nss"]', "metrics.grid=null"]) == 0
-    (first, _) = rows(here / "logs/metrics/defaultdave_vis.csv")
-    assert first["video_id"] == "coutrot1/clip_1" and list(first)[3:] == ["cc", "nss"]
+    first, _, mean = rows(here / "logs/metrics/defaultdave_vis.csv")
+    assert (first["predictor"], first["video"], mean["video"]) == ("odd_sun", "coutrot1-clip_1", "mean")
+    assert list(first)[6:12] == ["cc", "cc_low", "cc_high", "nss", "nss_low", "nss_high"]
     folder = here / "runs/infer/InferMetricsDAVE_VisOnly/coutrot1-clip_1"
     assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == ["run.json"]
 
