@@ -23,7 +23,7 @@ from quality import GRID, OBSERVERS, STRIDE, fold_parameters, simple_predictors
 from gazenet.config.load import load_config
 from gazenet.config.training import TrainConfig
 from gazenet.evaluation.bootstrap import paired_difference
-from gazenet.evaluation.score import Scores, score_frames
+from gazenet.evaluation.score import Scores, ScoringOptions, score_frames
 from gazenet.files import write_json
 from gazenet.fusion.integrator import load_integrator
 from gazenet.recipes.gasp.extract_cues import ChosenItem, Extract, choose_items, cue_config, first_stage, open_clips
@@ -46,19 +46,19 @@ def judge(
     predictors |= simple_predictors(test, cues)
     frames = test.targets(STRIDE, OBSERVERS)
     return {
-        name: score_frames(maps, test.truth, frames, test.sigma, METRICS, grid=GRID)
+        name: score_frames(maps, test.truth, frames, test.sigma, ScoringOptions(METRICS, grid=GRID))
         for name, maps in predictors.items()
     }
 
 
 def rows(scores: Mapping[str, Scores]) -> dict[str, Any]:
     """Per predictor and metric: mean with interval over frames, and by how much the flagship exceeds it."""
-    found: dict[str, Any] = {}
-    for name, one in scores.items():
-        table = one.table()
-        gains = {m: paired_difference(scores[FLAGSHIP].values[m], one.values[m]) for m in METRICS}
-        found[name] = {m: {**plain(asdict(table[m])), "flagship_minus_this": plain(asdict(gains[m]))} for m in METRICS}
-    return found
+    table: dict[str, Any] = {}
+    for name, own in scores.items():
+        means = own.intervals()
+        gains = {m: paired_difference(scores[FLAGSHIP].values[m], own.values[m]) for m in METRICS}
+        table[name] = {m: {**plain(asdict(means[m])), "flagship_minus_this": plain(asdict(gains[m]))} for m in METRICS}
+    return table
 
 
 def show(video: str, table: Mapping[str, Any]) -> str:

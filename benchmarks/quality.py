@@ -14,6 +14,9 @@ A cue that was itself learned from these videos or pictures must not have seen t
 made by ``benchmarks/training/folds.py``. Without it learned cues run as installed, and the table says so.
 
     python benchmarks/quality.py --root DATA --output quality.json
+
+Beside the file a folder ``tables`` has the tables of the evaluation as ``gasp_evaluate`` writes them; their means are
+over videos.
 """
 
 from __future__ import annotations
@@ -35,9 +38,11 @@ from gazenet.cues.rendering import Canvas, brightest
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.dataset import open_dataset
 from gazenet.data.fixations import FrameFixations
-from gazenet.evaluation.bootstrap import bootstrap_mean, paired_difference
+from gazenet.evaluation.bootstrap import bootstrap_mean, finite_mean, paired_difference
+from gazenet.evaluation.evaluation import Evaluation, VideoScores
 from gazenet.evaluation.human_limit import human_scores
-from gazenet.evaluation.score import Scores, score_frames
+from gazenet.evaluation.predictions import Prediction
+from gazenet.evaluation.score import Scores, ScoringOptions, score_frames
 from gazenet.evaluation.scoring_grid import SIDE
 from gazenet.files import write_json
 from gazenet.recipes.gasp.extract_cues import (
@@ -57,6 +62,7 @@ METRICS = ("nss", "cc")
 STRIDE, OBSERVERS = 5, 8
 GRID = SIDE
 """Longer side of the grid on which all is scored."""
+OPTIONS = ScoringOptions(METRICS, STRIDE, OBSERVERS, grid=GRID)
 SPEAKER, SALIENCY = "active_speaker", "saliency"
 FUSED = "fused"
 IMAGE_FOLDS = 5
@@ -71,11 +77,11 @@ class Remembered:
     answers: dict[str, dict[Path, ExtractedInput]] = field(default_factory=dict)
 
     def __call__(self, config: InferConfig, paths: Sequence[Path]) -> dict[Path, ExtractedInput]:
-        known = self.answers.setdefault(config.model_dump_json(), {})
-        missing = [path for path in paths if path not in known]
+        answers = self.answers.setdefault(config.model_dump_json(), {})
+        missing = [path for path in paths if path not in answers]
         if missing:
-            known.update(self.extract(config, missing))
-        return {path: known[path] for path in paths}
+            answers.update(self.extract(config, missing))
+        return {path: answers[path] for path in paths}
 
 
 def fold_parameters(folds: Mapping[str, Parameters], name: str) -> Parameters:
@@ -99,26 +105,32 @@ def face_maps(cues: ExtractedInput, size: tuple[int, int], shape: tuple[int, int
 def simple_predictors(clip: CueClip, cues: ExtractedInput) -> dict[str, Maps]:
     """What needs no training: prior, faces, each cue, the mean of the cues."""
     first = next(iter(clip.maps.values()))
-    found: dict[str, Maps] = {"centre prior": np.repeat(centre_prior(first.shape[1:])[None], len(clip), 0)}
+    predictors: dict[str, Maps] = {"centre prior": np.repeat(centre_prior(first.shape[1:])[None], len(clip), 0)}
     if len(cues.faces) == len(clip):
-        found["faces"] = face_maps(cues, clip.size, first.shape[1:])
-    found.update({f"cue {name}": maps for name, maps in clip.maps.items()})
-    found["mean of cues"] = np.mean([np.asarray(maps, np.float32) for maps in clip.maps.values()], axis=0)
-    return found
+        predictors["faces"] = face_maps(cues, clip.size, first.shape[1:])
+    predictors.update({f"cue {name}": maps for name, maps in clip.maps.items()})
+    predictors["mean of cues"] = np.mean([np.asarray(maps, np.float32) for maps in clip.maps.values()], axis=0)
+    return predictors
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """The training of the benchmark, the folder of its checkpoints, the first stage and the parameters of folds."""
+
+    config: TrainConfig
+    folder: Path
+    extract: Remembered
+    folds: Mapping[str, Parameters]
 
 
 def one_fold(
-    config: TrainConfig,
-    videos: Sequence[ChosenItem],
-    stills: Sequence[CueClip],
-    left: ChosenItem,
-    folder: Path,
-    extract: Remembered,
-    parameters: Parameters,
-) -> dict[str, Scores]:
-    """Scores of every predictor on the video left out; trained on the others and on ``stills``."""
+    benchmark: LeaveOneOut, videos: Sequence[ChosenItem], stills: Sequence[CueClip], left: ChosenItem
+) -> tuple[dict[str, VideoScores], Mapping[str, Scores]]:
+    """Score every predictor, and the human limits, on the video left out; trained on the others and on ``stills``."""
+    config, extract = benchmark.config, benchmark.extract
+    parameters = fold_parameters(benchmark.folds, left.item.name)
     clips = open_clips(config, videos, extract, parameters)
-    test = clips[[one is left for one in videos].index(True)]
+    test = clips[[video is left for video in videos].index(True)]
     cues = extract(cue_config(config, parameters), [left.item.path])[left.item.path]
     predictors = simple_predictors(test, cues)
     variants = {FUSED: config}
@@ -128,87 +140,95 @@ def one_fold(
         variants[f"{FUSED} without {SPEAKER}"] = config.model_copy(update={**without, "network": network})
     for name, variant in variants.items():
         others = [*(clip for clip in clips if clip is not test), *stills]
-        where = folder / left.item.name / name.replace(" ", "_")
+        where = benchmark.folder / left.item.name / name.replace(" ", "_")
         fitted = fit(variant, others, [], where, quiet=True)
         predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
     frames = test.targets(STRIDE, OBSERVERS)
     scores = {
-        name: score_frames(maps, test.truth, frames, test.sigma, METRICS, grid=GRID)
+        name: VideoScores(
+            Prediction(left.item.name, maps, test.times, test.size),
+            test.truth,
+            test.sigma,
+            score_frames(maps, test.truth, frames, test.sigma, OPTIONS),
+            test.dataset,
+        )
         for name, maps in predictors.items()
     }
-    return scores | (human_scores(test.truth, frames, test.sigma, METRICS, grid=GRID) or {})
+    return scores, human_scores(test.truth, frames, test.sigma, OPTIONS) or {}
 
 
-def leave_one_out(
-    config: TrainConfig, folder: Path, extract: Remembered, folds: Mapping[str, Parameters]
-) -> dict[str, dict[str, Scores]]:
-    """Video to predictor to scores.
+def leave_one_out(benchmark: LeaveOneOut) -> Evaluation:
+    """Score every predictor on every video by networks that have not seen it.
 
     Still pictures keep the cues as installed in every fold: what is learned from the videos is who speaks, and a
     picture is silent.
     """
+    config = benchmark.config
     chosen = choose_items(config, config.data.train)
-    videos = [one for one in chosen if not one.item.still]
-    stills = open_clips(config, [one for one in chosen if one.item.still], extract)
-    found = {}
+    videos = [item for item in chosen if not item.item.still]
+    stills = open_clips(config, [item for item in chosen if item.item.still], benchmark.extract)
+    scores: dict[str, dict[str, VideoScores]] = {}
+    limits = {}
     for left in videos:
-        parameters = fold_parameters(folds, left.item.name)
-        found[left.item.name] = one_fold(config, videos, stills, left, folder, extract, parameters)
-        nss = np.nanmean(found[left.item.name][FUSED].values["nss"])
-        print(f"{left.item.name}: fused NSS {nss:.3f}", flush=True)
-    return found
+        video = left.item.name
+        by_predictor, limits[video] = one_fold(benchmark, videos, stills, left)
+        for name, scored in by_predictor.items():
+            scores.setdefault(name, {})[video] = scored
+        print(f"{video}: fused NSS {np.nanmean(by_predictor[FUSED].scores.values['nss']):.3f}", flush=True)
+    return Evaluation(scores, OPTIONS, limits={video: of_video for video, of_video in limits.items() if of_video})
 
 
-def table(by_video: Mapping[str, Mapping[str, Scores]]) -> dict[str, Any]:
+def table(evaluation: Evaluation) -> dict[str, Any]:
     """Means, intervals over frames and over videos, differences to the fused map, and a mean per video."""
+    by_name = {name: {video: one.scores for video, one in by.items()} for name, by in evaluation.scores.items()}
+    for name in next(iter(evaluation.limits.values()), {}):
+        by_name[name] = {video: of_video[name] for video, of_video in evaluation.limits.items()}
     rows: dict[str, Any] = {}
-    groups = [video for video, scores in by_video.items() for _ in scores[FUSED].frames]
-    for name in next(iter(by_video.values())):
+    for name, by_video in by_name.items():
         rows[name] = {}
+        groups = [video for video, scores in by_video.items() for _ in scores.frames]
         for metric in METRICS:
-            values = _joined(by_video, name, metric)
-            fused = _joined(by_video, FUSED, metric)
+            values = _joined(by_video, metric)
+            fused = _joined({video: by_name[FUSED][video] for video in by_video}, metric)
             rows[name][metric] = {
                 "frames": plain(asdict(bootstrap_mean(values))),
                 "videos": plain(asdict(bootstrap_mean(values, groups=groups))),
                 "fused_minus_this": plain(asdict(paired_difference(fused, values))),
                 "fused_minus_this_by_video": plain(asdict(paired_difference(fused, values, groups=groups))),
-                "per_video": plain(
-                    {video: bootstrap_mean(s[name].values[metric]).mean for video, s in by_video.items()}
-                ),
+                "per_video": plain({video: finite_mean(s.values[metric]) for video, s in by_video.items()}),
             }
     return rows
 
 
-def _joined(by_video: Mapping[str, Mapping[str, Scores]], name: str, metric: str) -> NDArray[np.float64]:
-    return np.concatenate([scores[name].values[metric] for scores in by_video.values()])
+def _joined(by_video: Mapping[str, Scores], metric: str) -> NDArray[np.float64]:
+    return np.concatenate([scores.values[metric] for scores in by_video.values()])
 
 
 def image_folds(
     config: TrainConfig, root: Path, extract: Remembered, folds: Mapping[str, Parameters]
 ) -> dict[str, Any]:
-    """The image saliency cue alone on OSIE: each fifth judged by weights that have not seen it."""
+    """Score the image saliency cue alone on OSIE: each fifth by weights that have not seen it."""
     collection = open_dataset("osie", root)
     items = list(collection.items())
     parts = np.array_split(np.random.RandomState(7).permutation(len(items)), IMAGE_FOLDS)
     base = cue_config(config.model_copy(update={"cues": (SALIENCY,)}))
     scores: dict[str, list[Scores]] = {}
     for number, part in enumerate(parts):
-        given = fold_parameters(folds, f"osie-{number}").get(SALIENCY, {})
+        parameters = fold_parameters(folds, f"osie-{number}").get(SALIENCY, {})
         alone = [
-            one.model_copy(update={"parameters": {**one.parameters, **given}})
-            for one in base.extractors
-            if one.name == SALIENCY
+            extractor.model_copy(update={"parameters": {**extractor.parameters, **parameters}})
+            for extractor in base.extractors
+            if extractor.name == SALIENCY
         ]
         chosen = [items[k] for k in part]
-        found = extract(base.model_copy(update={"extractors": tuple(alone)}), [item.path for item in chosen])
+        extracted = extract(base.model_copy(update={"extractors": tuple(alone)}), [item.path for item in chosen])
         for item in chosen:
             predictors = {
-                "cue saliency": np.asarray(found[item.path].maps[SALIENCY][0], np.float32),
+                "cue saliency": np.asarray(extracted[item.path].maps[SALIENCY][0], np.float32),
                 "centre prior": centre_prior(item.size),
             }
-            for name, one in score_still(predictors, item.fixations(np.zeros(1)), collection.sigma).items():
-                scores.setdefault(name, []).append(one)
+            for name, of_still in score_still(predictors, item.fixations(np.zeros(1)), collection.sigma).items():
+                scores.setdefault(name, []).append(of_still)
     return {
         name: {m: plain(asdict(bootstrap_mean([one.values[m][0] for one in rows]))) for m in METRICS}
         for name, rows in scores.items()
@@ -218,10 +238,8 @@ def image_folds(
 def score_still(predictors: Mapping[str, Maps], truth: FrameFixations, sigma: float) -> dict[str, Scores]:
     """Scores of maps ``[h, w]`` of one picture by predictor, then the limits that people set."""
     only = np.zeros(1, np.int64)
-    found = {
-        name: score_frames(map_[None], truth, only, sigma, METRICS, grid=GRID) for name, map_ in predictors.items()
-    }
-    return found | (human_scores(truth, only, sigma, METRICS, grid=GRID) or {})
+    scores = {name: score_frames(map_[None], truth, only, sigma, OPTIONS) for name, map_ in predictors.items()}
+    return scores | (human_scores(truth, only, sigma, OPTIONS) or {})
 
 
 def show(rows: Mapping[str, Any], videos: Sequence[str]) -> str:
@@ -243,14 +261,16 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def judge_videos(
-    config: TrainConfig, folder: Path, extract: Remembered, folds: Mapping[str, Parameters]
-) -> dict[str, Any]:
-    """The table of all predictors, printed; also which videos the learned cues may have seen."""
-    by_video = leave_one_out(config, folder, extract, folds)
-    rows = table(by_video)
-    print(show(rows, list(by_video)))
-    unseen = sorted(set(by_video) - set(folds))
+def score_videos(benchmark: LeaveOneOut, tables: Path) -> dict[str, Any]:
+    """The table of all predictors, printed; also which videos the learned cues may have seen.
+
+    ``tables``: the folder that receives the tables of the evaluation (docs/evaluation.md).
+    """
+    evaluation = leave_one_out(benchmark)
+    evaluation.write(tables)
+    rows = table(evaluation)
+    print(show(rows, evaluation.videos))
+    unseen = sorted(set(evaluation.videos) - set(benchmark.folds))
     if unseen:
         print(f"\ncues as installed (they may have seen the video) for: {', '.join(unseen)}")
     return {"videos": rows, "cues_as_installed_for": unseen}
@@ -277,7 +297,8 @@ def main(argv: Sequence[str] | None = None, extract: Extract = first_stage) -> i
     result: dict[str, Any] = {"config": config.model_dump(mode="json"), "scoring_grid": f"longer side at most {GRID}"}
     print(f"scored on the grid of the frames, longer side at most {GRID} pixels; every fixation counts")
     if not args.no_videos:
-        result.update(judge_videos(config, args.work, remembered, folds))
+        benchmark = LeaveOneOut(config, args.work, remembered, folds)
+        result.update(score_videos(benchmark, args.output.parent / "tables"))
     if not args.no_images and (args.root / "osie").is_dir():
         result["images"] = image_folds(config, args.root / "osie", remembered, folds)
         for name, row in result["images"].items():

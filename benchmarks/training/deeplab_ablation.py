@@ -194,7 +194,7 @@ def scored(
         for frame in judged(video):
             found = np.asarray(predict(video.clip(frame)[0]), np.float32)
             small = cv2.resize(found, SIZE[::-1], interpolation=cv2.INTER_AREA)
-            maps = (small, video.density(frame, *SIZE), video.fixation_map(frame, *SIZE).astype(np.float32))
+            maps = (small, video.density(frame, *SIZE), video.fixation_counts(frame, *SIZE).astype(np.float32))
             rows.append(map_scores(*(torch.from_numpy(np.ascontiguousarray(one))[None] for one in maps)))
     return {name: float(np.nanmean([float(row[name]) for row in rows])) for name in rows[0]}
 

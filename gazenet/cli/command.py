@@ -15,7 +15,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gazenet.cli.signals import EndingSignals, ending_signals
 from gazenet.cli.standard_streams import StandardStreams, robust_streams
@@ -23,6 +23,9 @@ from gazenet.config.load import suggest
 from gazenet.config.placeholders import split_placeholders
 from gazenet.errors import GazenetError, Terminated, UsageError
 from gazenet.redaction import without_secrets
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
 LONGEST = 2000
@@ -235,6 +238,11 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_data_frame(table: DataFrame) -> None:
+    """Print a table of results with its header."""
+    print_table([list(table.columns), *(list(map(cell, row)) for row in table.itertuples(index=False))])
 
 
 def cell(value: object) -> str:

@@ -53,7 +53,7 @@ def build_parser() -> CommandParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compares, prints and writes. Raises UsageError for what is not there or does not fit together."""
+    """Compare, print and write. Raises UsageError for what is not there or does not fit together."""
     for path in (args.reference, args.other):
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder")
@@ -81,7 +81,7 @@ def check_output(output: Path, *compared: Path) -> None:
 
 
 def is_result(path: Path) -> bool:
-    """Whether a folder holds results of a run: pictures that are put beside them are none of them."""
+    """Whether a folder holds results of a run; pictures that are put beside them do not become part of them."""
     return (path / "saliency.npy").is_file()
 
 
@@ -90,17 +90,17 @@ def show(frames: Sequence[FrameDifference], definitions: str) -> None:
     from gazenet.export.map_comparison import summary
 
     print(f"{len(frames)} matched frames")
-    found = summary(frames)
+    statistics = summary(frames)
     rows = [("", "mean", "std", "min", "max")]
     for field, label in MEASURES[definitions]:
-        one = found[field]
-        mean, std, low, high = (f"{value:.4f}" for value in (one.mean, one.std, one.low, one.high))
+        spread = statistics[field]
+        mean, std, low, high = (f"{value:.4f}" for value in (spread.mean, spread.std, spread.low, spread.high))
         rows.append((label, mean, std, low, high))
     print_table(rows)
 
 
 def write(args: argparse.Namespace, frames: Sequence[FrameDifference]) -> None:
-    """Leave the table, the plot and the worst frames, reference on the left, in the folder ``--output``."""
+    """Write the table, the plot and the worst frames, reference on the left, into the folder ``--output``."""
     from gazenet.export.comparison_picture import plot_differences, write_side_by_side
     from gazenet.export.map_comparison import pairs
     from gazenet.files import write_text
@@ -110,7 +110,7 @@ def write(args: argparse.Namespace, frames: Sequence[FrameDifference]) -> None:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["frame", *(label for _, label in measures)])
-    table.writerows([one.name, *(getattr(one, field) for field, _ in measures)] for one in frames)
+    table.writerows([frame.name, *(getattr(frame, field) for field, _ in measures)] for frame in frames)
     write_text(args.output / "frames.csv", text.getvalue())
     plot_differences(frames, measures, args.output / "frames.png")
     places = {name: place for place, name in enumerate(worst(frames, args.definitions, args.worst), 1)}
@@ -122,8 +122,8 @@ def write(args: argparse.Namespace, frames: Sequence[FrameDifference]) -> None:
 def worst(frames: Sequence[FrameDifference], definitions: str, count: int) -> list[str]:
     """Names of the frames that are furthest apart, worst first; MAE decides between equals."""
     field = RANKED_BY[definitions]
-    ordered = sorted(frames, key=lambda one: (getattr(one, field), one.mae), reverse=True)
-    return [one.name for one in ordered[:count]]
+    ordered = sorted(frames, key=lambda frame: (getattr(frame, field), frame.mae), reverse=True)
+    return [frame.name for frame in ordered[:count]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

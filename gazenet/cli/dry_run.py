@@ -44,9 +44,7 @@ def print_plan(config: InferConfig) -> int:
     if config.outputs.published is not None:
         print(f"pictures of every frame in {config.outputs.published.root}")
     if config.data is not None and config.metrics is not None:
-        print(
-            f"scores {', '.join(config.metrics.names)} in {config.metrics.file or config.output_dir + '/metrics.csv'}"
-        )
+        print(f"scores {', '.join(config.metrics.names)} in {config.metrics.table(config.output_dir)}")
     missing = []
     for asset in map(installed_catalogue().get, wanted_assets(config)):
         present = is_verified(asset, local_path(asset))

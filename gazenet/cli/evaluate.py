@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.command import OK, CommandParser, cell, execute, print_table
+from gazenet.cli.command import OK, CommandParser, execute, print_data_frame, print_table
 from gazenet.config.inference_data import DataInputsConfig
 from gazenet.config.load import suggest, validate
 from gazenet.config.overrides import parse_set
 from gazenet.errors import UsageError
-from gazenet.files import write_text
 from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
 if TYPE_CHECKING:
-    from gazenet.evaluation.bootstrap import Interval
-    from gazenet.evaluation.comparison import Comparison
+    from gazenet.evaluation.evaluation import Evaluation
     from gazenet.evaluation.ground_truth import VideoTruth
 
 SMALLEST = 16
@@ -37,7 +33,7 @@ AS_OPTIONS = {
 DESCRIPTION = """Score the maps that gasp_infer left behind against human fixations.
 
 One row per video and their mean; for several predictions of the same videos also a comparison: means with 95 %
-bootstrap intervals over videos, ordered by the mean place over NSS, SIM and CC. A CSV of your own has the columns
+bootstrap intervals over videos, ordered by the mean rank over NSS, SIM and CC. A CSV of your own has the columns
 video, subject, start_ms, duration_ms, x, y (pixels of the full frame); video is the stem of the file that was
 predicted. Its times count from the start of the file, as players show it; --clock is for tables that count from the
 first picture. With --dataset sequences (--root DIR: DIR/VIDEO/frames, maps, fixations) predictions may also be folders
@@ -46,7 +42,7 @@ bright half of --baseline.
 
 Maps, fixations and densities are brought to one grid first, which does not depend on the maps: the frame's own size,
 its longer side at most --grid (480); maps are stretched bilinearly. There every fixation counts, also several in one
-pixel, those of other videos too. All tables name the grid. With --mode original maps are judged on their own cells,
+pixel, those of other videos too. All tables name the grid. With --mode original maps are scored on their own cells,
 each fixated or not, as published.
 
 Where the fixations tell observers apart, the human limit on the same frames stands beside the scores: one observer by
@@ -78,7 +74,6 @@ TABLES = ("videos", "overall", "frames", "differences", "human")
 RESULTS = ("saliency.npy", "saliency_sums.npy", "attention.csv", "run.json")
 """What is read of a prediction."""
 USUAL = tuple(name for name in NAMES if name not in ("auc_borji", "information_gain"))
-Row = Mapping[str, object]
 
 
 def build_parser() -> CommandParser:
@@ -120,7 +115,7 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--grid", type=int, metavar="SIDE", help="longer side at most of the frames when scored (default: 480)"
     )
-    parser.add_argument("--stride", type=int, default=1, metavar="N", help="judge every N-th frame")
+    parser.add_argument("--stride", type=int, default=1, metavar="N", help="score every N-th frame")
     parser.add_argument("--min_observers", type=int, default=1, metavar="N", help="leave out frames of fewer people")
     parser.add_argument("--baseline", metavar="PICTURE", help="centre bias, instead of other videos' fixations")
     parser.add_argument("--output", metavar="FILE", help="also write the table of videos as CSV")
@@ -130,7 +125,7 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--pictures", type=int, default=0, metavar="N", help="draw the N best and worst frames of each"
     )
-    parser.add_argument("--pysaliency", metavar="DIR", help="also write what is judged in the form pysaliency reads")
+    parser.add_argument("--pysaliency", metavar="DIR", help="also write what is scored in the form pysaliency reads")
     return parser
 
 
@@ -139,44 +134,45 @@ def run(args: argparse.Namespace) -> int:
     folders = check(args)
     metrics = chosen_metrics(args)
     check_outputs(args, folders.values())
-    from gazenet.evaluation.comparison import Options, compare
+    from gazenet.evaluation.evaluation import evaluate
+    from gazenet.evaluation.score import ScoringOptions
 
-    known = ground_truth(args)
-    options = Options(metrics, args.stride, args.min_observers, optional(args.baseline), args.mode, args.grid)
-    found = compare(folders, known, options)
-    if not found.videos:
+    options = ScoringOptions(metrics, args.stride, args.min_observers, args.mode, args.grid, optional(args.baseline))
+    evaluation = evaluate(folders, ground_truth(args), options, human_limit=True)
+    if not evaluation.videos:
         which = " in common" if len(folders) > 1 else ""
         raise UsageError(f"--predictions: {', '.join(map(str, folders.values()))}: no video with fixations{which}")
-    if found.unavailable:
-        asked = f"{', '.join(found.unavailable)} left out: no other video has fixations (or add --baseline PICTURE)"
+    if evaluation.unavailable:
+        names = ", ".join(evaluation.unavailable)
+        reason = f"{names} left out: no other video has fixations (or add --baseline PICTURE)"
         if args.metrics:
-            raise UsageError(f"--metrics {asked}")
-        print(f"note: {asked}")
-    if found.left_out:
-        print(f"note: left out, because not everybody predicted them: {', '.join(found.left_out)}")
-    for note in found.notes:
+            raise UsageError(f"--metrics {reason}")
+        print(f"note: {reason}")
+    if evaluation.left_out:
+        print(f"note: left out, because not everybody predicted them: {', '.join(evaluation.left_out)}")
+    for note in evaluation.notes:
         print(f"note: {note}")
-    write(args, found)
-    show(found)
+    write(args, evaluation)
+    show(evaluation)
     return OK
 
 
 def ground_truth(args: argparse.Namespace) -> dict[str, VideoTruth]:
     """The fixations by video, from a table or from a data set. Raises UsageError for what is not there."""
-    from gazenet.evaluation.ground_truth import truth_of, truths
+    from gazenet.evaluation.ground_truth import item_truth, table_truths
 
     if args.fixations:
-        return truths(None, None, Path(args.fixations), args.clock or "container")
+        return table_truths(Path(args.fixations), args.clock or "container")
     from gazenet.inference.inputs.dataset_inputs import choose
 
     try:
-        found = choose(data_inputs(args))
+        videos = choose(data_inputs(args))
     except UsageError as error:
         text = str(error)
         for key, option in AS_OPTIONS.items():
             text = text.replace(key, option)
         raise UsageError(text) from None
-    return {one.name: truth_of(one.name, one.item, one.sigma) for one in found}
+    return {video.name: item_truth(video.name, video.item, video.sigma, video.dataset) for video in videos}
 
 
 def data_inputs(args: argparse.Namespace) -> DataInputsConfig:
@@ -203,16 +199,16 @@ def check(args: argparse.Namespace) -> dict[str, Path]:
     asked = [("--predictions", str(path), Path.is_dir) for path in folders.values()]
     asked += [("--root", args.root, Path.is_dir), ("--fixations", args.fixations, Path.is_file)]
     asked += [("--baseline", args.baseline, Path.is_file)]
-    for option, given, test in asked:
-        if given and not test(Path(given)):
-            raise UsageError(f"{option} {given}: there is no such {'file' if test is Path.is_file else 'folder'}")
+    for option, name, test in asked:
+        if name and not test(Path(name)):
+            raise UsageError(f"{option} {name}: there is no such {'file' if test is Path.is_file else 'folder'}")
     side = SMALLEST if args.grid is None else args.grid
     least_of = (("--stride", args.stride, 1), ("--pictures", args.pictures, 0), ("--grid", side, SMALLEST))
     for option, number, least in least_of:
         if number < least:
             raise UsageError(f"{option} {number}: must be at least {least}")
     if args.grid is not None and args.mode == "original":
-        raise UsageError("--grid: the published evaluation judges maps on their own cells: leave out --mode original")
+        raise UsageError("--grid: the published evaluation scores maps on their own cells: leave out --mode original")
     if args.pictures and not args.output_dir:
         raise UsageError("--pictures: add --output_dir DIR, where they are written")
     return folders
@@ -230,7 +226,7 @@ def check_outputs(args: argparse.Namespace, folders: Iterable[Path]) -> None:
     inputs += [file for folder in folders for name in RESULTS for file in folder.glob(f"*/{name}")]
     # What lies among the files of a data set is theirs, unless it is a table of ours.
     root = Path(args.root) if args.root else None
-    inputs += [one.path for one in targets if root and is_below(one.path, root) and not is_ours(one.path)]
+    inputs += [target.path for target in targets if root and is_below(target.path, root) and not is_ours(target.path)]
     refuse_overwriting(targets, inputs)
 
 
@@ -240,9 +236,9 @@ def is_below(path: Path, folder: Path) -> bool:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a table that this command wrote."""
+    """Whether a file is a table that this command wrote, or wrote with its former headers."""
     with path.open("rb") as file:
-        return file.read(12) == b"predictions,"
+        return file.read(12).startswith((b"predictor,", b"predictions,"))
 
 
 def check_choice(args: argparse.Namespace) -> None:
@@ -256,21 +252,21 @@ def check_choice(args: argparse.Namespace) -> None:
         raise UsageError("--subset: add --split, the family of tables (ave, findwho, ...) that it is a part of")
 
 
-def named(given: Sequence[str]) -> dict[str, Path]:
-    """``NAME=DIR`` or ``DIR``, whose name is then its own. Raises UsageError for a name that is given twice."""
-    found: dict[str, Path] = {}
-    for text in given:
+def named(values: Sequence[str]) -> dict[str, Path]:
+    """Split ``NAME=DIR``; a plain ``DIR`` gives its own name. Raises UsageError for a name that comes twice."""
+    folders: dict[str, Path] = {}
+    for text in values:
         name, equals, folder = text.partition("=")
         path = Path(text) if not equals or Path(text).is_dir() else Path(folder)
         label = name if equals and path == Path(folder) else (path.resolve().name or str(path))
-        if label in found:
+        if label in folders:
             raise UsageError(f"--predictions {text}: another folder is called {label} too: write NAME=DIR")
-        found[label] = path
-    return found
+        folders[label] = path
+    return folders
 
 
 def chosen_metrics(args: argparse.Namespace) -> tuple[str, ...]:
-    """The metrics that are asked for. Raises UsageError for unknown ones and such as the original did not have."""
+    """The metrics that are asked for. Raises UsageError for unknown ones and for those that the original lacks."""
     names = tuple(args.metrics or USUAL)
     for name in names:
         if name not in NAMES:
@@ -284,109 +280,85 @@ def chosen_metrics(args: argparse.Namespace) -> tuple[str, ...]:
     return names
 
 
-def optional(given: str | None) -> Path | None:
-    """A path where one was given."""
-    return Path(given) if given else None
+def optional(path: str | None) -> Path | None:
+    """The path, where there is one."""
+    return Path(path) if path else None
 
 
-def write(args: argparse.Namespace, found: Comparison) -> None:
-    """All files that were asked for."""
+def write(args: argparse.Namespace, evaluation: Evaluation) -> None:
+    """Write all files that were asked for."""
     if args.output:
-        write_text(Path(args.output), to_csv(found.by_video()))
-    if args.output_dir:
-        folder = Path(args.output_dir)
-        tables: dict[str, Sequence[Row]] = {
-            "videos": found.by_video(),
-            "overall": found.overall(),
-            "frames": list(found.by_frame()),
-            "differences": found.differences(),
-            "human": human_rows(found),
-        }
-        for name, rows in tables.items():
-            if rows:
-                write_text(folder / f"{name}.csv", to_csv(rows))
-        if args.pictures:
-            from gazenet.evaluation.examples import write_pictures
+        from gazenet.evaluation.tables import write_table
 
-            write_pictures(found, folder / "pictures", args.pictures)
+        write_table(evaluation.with_means, Path(args.output))
+    if args.output_dir:
+        evaluation.write(Path(args.output_dir))
+        if args.pictures:
+            from gazenet.report.prediction_examples import write_examples
+
+            write_examples(evaluation, Path(args.output_dir) / "pictures", args.pictures)
     if args.pysaliency:
         from gazenet.evaluation.pysaliency_files import write_for_pysaliency
 
-        write_for_pysaliency(found, Path(args.pysaliency))
+        write_for_pysaliency(evaluation, Path(args.pysaliency))
 
 
-def show(found: Comparison) -> None:
-    """Print the table of videos, and the comparison where there is something to compare."""
-    several = len(found.judged) > 1
-    hidden = ("grid",) if several else ("grid", "predictions")
-    rows = [{k: v for k, v in row.items() if k not in hidden} for row in found.by_video()]
-    print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
-    grids = found.grids
+def show(evaluation: Evaluation) -> None:
+    """Print the means of each video, the human limit, and the comparison where there are several predictors."""
+    several = len(evaluation.scores) > 1
+    shown = [*(("predictor",) if several else ()), "video", "frames", "invalid", *evaluation.metrics]
+    print_data_frame(evaluation.with_means[shown])
+    grids = evaluation.grids
     print(
         f"scored at {grids} pixels, where every fixation counts"
-        if found.mode == "standard"
-        else f"judged at {grids} cells"
+        if evaluation.options.definitions == "standard"
+        else f"scored at {grids} cells"
     )
-    show_human(found)
+    show_human_limit(evaluation)
     if several:
-        over = "videos" if len(found.videos) > 1 else "frames of the only video"
-        ranked = ", ".join(metric.upper() for metric in found.ranked)
-        print(f"\nmean place over {ranked}; 95 % intervals over {over}")
-        print_table(comparison_table(found))
+        over = "videos" if len(evaluation.videos) > 1 else "frames of the only video"
+        ranked = ", ".join(metric.upper() for metric in evaluation.ranked)
+        print(f"\nmean rank over {ranked}; 95 % intervals over {over}")
+        lines = [["predictor", "rank", *evaluation.metrics]]
+        for row in evaluation.summary.to_dict("records"):
+            lines.append(
+                [row["predictor"], f"{row['mean_rank']:.2f}", *(interval(row, m) for m in evaluation.metrics)]
+            )
+        print_table(lines)
 
 
-def show_human(found: Comparison) -> None:
+def show_human_limit(evaluation: Evaluation) -> None:
     """Print how well people predict people and what share of it each predictor reaches, or why that is not known."""
-    from gazenet.evaluation.limit_tables import LIMITS, standings
+    from gazenet.evaluation.human_limit import LIMIT
+    from gazenet.evaluation.human_limit_table import OF_LIMIT
+    from gazenet.evaluation.tables import MEAN
 
-    if found.mode == "original":
+    metrics = [name for name in evaluation.metrics if name in LIMIT]
+    if evaluation.options.definitions == "original" or not metrics:
         return
-    if not any(name in LIMITS for name in found.metrics):
-        return
-    rows = standings(found)
-    if not rows:
+    table = evaluation.human_limit
+    if table.empty:
         print("no human limit: no frame was fixated by two people that the fixations tell apart")
         return
-    over = "videos" if len(found.human) > 1 else "frames of the only video"
-    frames = sum(rows[0].frames.values())
+    means = table[table.video == MEAN].to_dict("records")
+    over = "videos" if len(evaluation.limits) > 1 else "frames of the only video"
+    frames = means[0]["frames"]
     print(f"\nhuman limit on the same {frames} frames; 95 % intervals over {over}; in brackets the share of the limit")
-    names = [name for name in found.metrics if name in LIMITS]
-    lines = [["predictions", *names]]
-    for row in rows:
-        lines.append([row.name, *(_standing(row.overall.get(name), row.shares.get(name)) for name in names)])
+    lines = [["predictor", *metrics]]
+    for row in means:
+        shares = [row[name + OF_LIMIT] for name in metrics]
+        cells = [interval(row, name) for name in metrics]
+        shown = [
+            f"{cell} ({share:.0%})" if share == share else cell for cell, share in zip(cells, shares, strict=True)
+        ]
+        lines.append([row["predictor"], *shown])
     print_table(lines)
 
 
-def _standing(score: Interval | None, share: Interval | None) -> str:
-    if score is None:
-        return "-"
-    text = f"{score.mean:.3f} [{score.low:.3f}, {score.high:.3f}]"
-    return text if share is None else f"{text} ({share.mean:.0%})"
-
-
-def human_rows(found: Comparison) -> list[Row]:
-    """The table ``human.csv``; empty where no limit is known."""
-    from gazenet.evaluation.limit_tables import human_table
-
-    return list(human_table(found))
-
-
-def comparison_table(found: Comparison) -> list[list[str]]:
-    """Head and one line per predictor, best place first: ``mean [low, high]`` of each metric."""
-    lines = [["predictions", "place", *found.metrics]]
-    for row in found.overall():
-        cells = [f"{row[m]:.3f} [{row[f'{m}_low']:.3f}, {row[f'{m}_high']:.3f}]" for m in found.metrics]
-        lines.append([str(row["predictions"]), f"{row['mean_place']:.2f}", *cells])
-    return lines
-
-
-def to_csv(rows: Sequence[Row]) -> str:
-    """The table as CSV text with full precision; all rows have the columns of the first."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def interval(row: Mapping[str, float], metric: str) -> str:
+    """``mean [low, high]`` of a metric; ``-`` where there is none."""
+    mean, low, high = (row[name] for name in (metric, f"{metric}_low", f"{metric}_high"))
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]" if mean == mean else "-"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

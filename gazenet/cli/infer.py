@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gazenet.cli.command import OK, CommandParser, cell, check_device, execute, print_table
+from gazenet.cli.command import OK, CommandParser, check_device, execute, print_data_frame, print_table
 from gazenet.config.inference import TRAINED, InferConfig
 from gazenet.config.inference_experiments import FAMILIES, infer_families
 from gazenet.config.load import config_summaries, load_config
@@ -188,11 +188,10 @@ def run_data(config: InferConfig, resume: bool, log: Path | None, engine: Engine
     assert config.data is not None
     chosen = choose(config.data)
     check_weights(config)
-    result, table = run_collection(config, chosen, Path(config.output_dir), resume, log, engine)
-    if table is not None:
-        rows = [*table.rows, table.mean()]
-        print_table([list(rows[0]), *([cell(value) for value in row.values()] for row in rows)])
-        print(f"scores in {table.file}")
+    result, evaluation = run_collection(config, chosen, Path(config.output_dir), resume, log, engine)
+    if evaluation is not None and config.metrics is not None:
+        print_data_frame(evaluation.with_means[["video", "frames", "invalid", *evaluation.metrics, "grid"]])
+        print(f"scores in {config.metrics.table(config.output_dir)}")
     return result.exit_code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
@@ -14,6 +15,13 @@ MetricName = Literal[
 ]
 GROUPED_FRAMES = "datasets/processed/Grouped_frames"
 """Where the published layout lies in a working directory."""
+EVALUATION = "evaluation.csv"
+"""The table of scores of a run or of a training."""
+
+
+def gates_path(table: Path) -> Path:
+    """Where the table of mean gates lies that belongs to a table of scores."""
+    return table.with_name(f"{table.stem}_gate_scores.csv")
 
 
 class DataInputsConfig(ConfigModel):
@@ -104,7 +112,11 @@ class MetricsConfig(ConfigModel):
     )
     stride: int = Field(1, ge=1, description="Judge every stride-th frame.")
     min_observers: int = Field(1, ge=1, description="Leave out frames that fewer people looked at.")
-    file: PathText | None = Field(None, description="Table of the videos (CSV); null: <output_dir>/metrics.csv.")
+    file: PathText | None = Field(None, description="Table of the videos (CSV); null: <output_dir>/evaluation.csv.")
+
+    def table(self, output_dir: str | Path) -> Path:
+        """Where the table of scores goes."""
+        return Path(self.file) if self.file else Path(output_dir) / EVALUATION
 
     @model_validator(mode="after")
     def _exist(self) -> MetricsConfig:

@@ -37,7 +37,7 @@ REPLACEMENTS = {
     "metrics": "gasp_train --compute_metrics writes every metric",
     "metrics_list": "gasp_train --compute_metrics writes every metric",
     "metrics_mappings": "ground truth comes from data.targets or from fixations",
-    "metrics_save_file": "tables go to <output>/metrics.csv",
+    "metrics_save_file": "tables go to <output>/evaluation.csv",
 }
 """Replacement of an ignored key."""
 _DATASET_KEYS = ("csv_file", "video_dir", "inp_img_names_list", "gt_img_names_list")

@@ -25,7 +25,14 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
+        """Whether the whole interval lies on one side of zero."""
         return self.low > 0 or self.high < 0
+
+
+def finite_mean(values: NDArray[np.floating]) -> float:
+    """The mean of the finite values; NaN without any."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def bootstrap_mean(
@@ -36,13 +43,12 @@ def bootstrap_mean(
     samples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """The mean of ``values`` ``[N]`` and its interval; values that are not finite are left out and counted.
+    """Compute the mean of ``values`` ``[N]`` and its interval; values that are not finite are left out and counted.
 
     ``groups`` ``[N]`` names the video of every frame: then videos are resampled. Deterministic for a seed. Raises
     ValueError for a level outside 0..1 or groups of another length. Without any finite value everything is NaN.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, not {level}")
+    _check_level(level)
     array = np.asarray(values, np.float64).ravel()
     if groups is not None and len(groups) != len(array):
         raise ValueError(f"{len(array)} values but {len(groups)} groups")
@@ -65,28 +71,25 @@ def paired_difference(
     samples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """The mean of ``a - b`` over the same frames with its interval; a frame invalid in either is left out and counted.
+    """Compute the mean of ``a - b`` over the same frames with its interval.
+
+    A frame that is invalid in either is left out and counted.
 
     Raises ValueError where ``a`` and ``b`` differ in length.
     """
-    first, second = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
-    if len(first) != len(second):
-        raise ValueError(f"paired values must be of one length, not {len(first)} and {len(second)}")
+    first, second = _pair(a, b)
     return bootstrap_mean(first - second, groups=groups, level=level, samples=samples, seed=seed)
 
 
 def bootstrap_ratio(
     a: ArrayLike, b: ArrayLike, *, level: float = 0.95, samples: int = 2000, seed: int = 0
 ) -> Interval:
-    """The mean of ``a`` over that of ``b`` ``[N]``, drawn together; pairs not finite are left out and counted.
+    """Compute the mean of ``a`` over that of ``b`` ``[N]``, resampled together; pairs not finite are left out.
 
     Raises ValueError for a level outside 0..1 and for ``a`` and ``b`` of different lengths.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, not {level}")
-    first, second = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
-    if len(first) != len(second):
-        raise ValueError(f"paired values must be of one length, not {len(first)} and {len(second)}")
+    _check_level(level)
+    first, second = _pair(a, b)
     finite = np.isfinite(first) & np.isfinite(second)
     if not finite.any():
         return Interval(np.nan, np.nan, np.nan, 0, len(first))
@@ -96,10 +99,22 @@ def bootstrap_ratio(
     return Interval(ratio, float(low), float(high), int(finite.sum()), int((~finite).sum()))
 
 
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level}")
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, second = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    if len(first) != len(second):
+        raise ValueError(f"paired values must be of one length, not {len(first)} and {len(second)}")
+    return first, second
+
+
 def _parts(
     values: NDArray[np.float64], groups: list[object] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and count of each unit that is drawn: a value, or all values of a group."""
+    """Sum and count of each unit of resampling: a value, or all values of a group."""
     if groups is None:
         return values, np.ones(len(values))
     names = {name: k for k, name in enumerate(dict.fromkeys(groups))}
@@ -114,6 +129,6 @@ def _resampled_means(
     # In slices: 2000 draws of 100000 values at once would fill the memory.
     step = max(1, 4_000_000 // len(sums))
     for start in range(0, samples, step):
-        drawn = rng.integers(len(sums), size=(min(step, samples - start), len(sums)))
-        means[start : start + step] = sums[drawn].sum(1) / counts[drawn].sum(1)
+        units = rng.integers(len(sums), size=(min(step, samples - start), len(sums)))
+        means[start : start + step] = sums[units].sum(1) / counts[units].sum(1)
     return means

@@ -3,11 +3,11 @@
 Three limits, on the grid and by the definitions that predictors are scored with
 (:mod:`gazenet.evaluation.scoring_grid`):
 
-- one observer by the others: the density of everybody else, judged at that observer's fixations (NSS, AUC-Judd), mean
+- one observer by the others: the density of everybody else, scored at that observer's fixations (NSS, AUC-Judd), mean
   over observers;
 - half by half: densities of two random halves of the observers against each other (CC, SIM), mean over ``DRAWS``
   halves;
-- the truth by itself: the density that predictors are compared with, judged at the fixations it was made of. Nobody
+- the truth by itself: the density that predictors are compared with, scored at the fixations it was made of. Nobody
   can be better, and nobody who has not seen the fixations can be as good.
 
 Densities are sums of Gaussians, which are products of a row and a column. So means, variances and covariances of
@@ -17,7 +17,7 @@ smaller of two needs maps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from gazenet.data.density import Size, cells, profiles, within
 from gazenet.data.fixations import FrameFixations
-from gazenet.evaluation.score import Scores, score_frames
+from gazenet.evaluation.ground_truth import OtherFixations
+from gazenet.evaluation.score import NSS_AND_CC, Scores, ScoringOptions, score_frames
 from gazenet.evaluation.scoring_grid import scoring_grid
 
 ONE, HALF, ITSELF = "one by the others", "half by half", "truth by itself"
@@ -43,13 +44,11 @@ def human_scores(
     truth: FrameFixations,
     frames: NDArray[np.int64],
     sigma: float,
-    metrics: Sequence[str] = ("nss", "cc"),
-    others: NDArray[np.integer] | NDArray[np.bool_] | None = None,
-    grid: int | None = None,
-    prior: NDArray[np.floating] | None = None,
+    options: ScoringOptions = NSS_AND_CC,
+    others: OtherFixations | None = None,
     seed: int = 0,
 ) -> dict[str, Scores] | None:
-    """Scores of the three limits by name, of the chosen frames; arguments as of ``score_frames``.
+    """Score the three limits, by name, on some frames; arguments as of ``score_frames``.
 
     NaN where a metric is not defined for a limit, and in frames with fewer than two observers in the frame. None where
     the truth does not say who looked, or never two people did. Halves follow from ``seed`` and the number of the
@@ -57,30 +56,24 @@ def human_scores(
     """
     if truth.subjects is None:
         return None
-    shape = scoring_grid(truth.size, grid)
-    names = [name for name in metrics if name in LIMIT]
-    columns = {name: np.full(len(frames), np.nan) for name in names}
+    shape = scoring_grid(truth.size, options.grid)
+    columns = {name: np.full(len(frames), np.nan) for name in options.metrics if name in LIMIT}
     for k, frame in enumerate(frames.tolist()):
-        seen = _Seen.of(truth, frame, shape, sigma)
-        if len(seen.people) < 2:
+        observed = _ObservedFrame.of(truth, frame, shape, sigma)
+        if len(observed.people) < 2:
             continue
         draws = np.random.default_rng([seed, frame])
-        for name in names:
-            columns[name][k] = _SCORES[name](seen, draws)
-    if not any(np.isfinite(column).any() for column in columns.values()) and not _several(truth, frames):
+        for name in columns:
+            columns[name][k] = _SCORES[name](observed, draws)
+    if not any(np.isfinite(column).any() for column in columns.values()) and not (truth.observers[frames] > 1).any():
         return None
     unknown = np.full(len(frames), np.nan)
-    found = {
-        limit: Scores(frames, {m: columns[m] if LIMIT.get(m) == limit else unknown for m in metrics}, shape)
+    limits = {
+        limit: Scores(frames, {m: columns[m] if LIMIT.get(m) == limit else unknown for m in options.metrics}, shape)
         for limit in (ONE, HALF)
     }
-    densities = cast("Mapping[int, Values]", _Densities(truth, sigma, shape))  # it is asked for frames only
-    found[ITSELF] = score_frames(densities, truth, frames, sigma, metrics, others, grid, prior)
-    return found
-
-
-def _several(truth: FrameFixations, frames: NDArray[np.int64]) -> bool:
-    return bool((truth.observers[frames] > 1).any())
+    densities = cast("Mapping[int, Values]", _Densities(truth, sigma, shape))  # only frames are read from it
+    return limits | {ITSELF: score_frames(densities, truth, frames, sigma, options, others)}
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,7 @@ class _Densities:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _ObservedFrame:
     """The n fixations of m people inside one frame.
 
     ``people`` ``[m, n]``: 1 where a fixation is that person's. ``cells`` ``[n, 2]``: row and column. ``down``
@@ -109,40 +102,38 @@ class _Seen:
     across: Values
 
     @staticmethod
-    def of(truth: FrameFixations, frame: int, shape: Size, sigma: float) -> _Seen:
+    def of(truth: FrameFixations, frame: int, shape: Size, sigma: float) -> _ObservedFrame:
+        """Read a frame of a truth that says who looked, on a grid of ``shape``; ``sigma`` in pixels of the video."""
         assert truth.subjects is not None
         points = truth.points[frame]
         inside = within(points, truth.size)
         subject = np.asarray(truth.subjects[frame])[inside]
         people = (np.unique(subject)[:, None] == subject).astype(np.float64)
         down, across = profiles(points[inside], truth.size, shape, sigma)
-        return _Seen(people, cells(points[inside], truth.size, shape), down, across)
+        return _ObservedFrame(people, cells(points[inside], truth.size, shape), down, across)
 
     @property
     def pixels(self) -> int:
+        """Number of cells of the grid."""
         return self.down.shape[1] * self.across.shape[1]
 
     def sums(self) -> Values:
         """``[n]``: the sum of each Gaussian over the grid."""
-        found: Values = self.down.sum(1) * self.across.sum(1)
-        return found
+        return np.asarray(self.down.sum(1) * self.across.sum(1))
 
     def products(self) -> Values:
         """``[n, n]``: the sum over the grid of the product of each two Gaussians."""
-        found: Values = (self.down @ self.down.T) * (self.across @ self.across.T)
-        return found
+        return np.asarray((self.down @ self.down.T) * (self.across @ self.across.T))
 
     def at_cells(self) -> Values:
         """``[n, n]``: in row j the values of all Gaussians at the cell of fixation j."""
         rows, columns = self.cells.T
-        found: Values = (self.down[:, rows] * self.across[:, columns]).T
-        return found
+        return np.asarray((self.down[:, rows] * self.across[:, columns]).T)
 
     def by_others(self, person: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Values:
         """``[k]``: the density of everybody but ``person`` at some cells."""
         others = self.people[person] == 0
-        found: Values = (self.down[others][:, rows] * self.across[others][:, columns]).sum(0)
-        return found
+        return np.asarray((self.down[others][:, rows] * self.across[others][:, columns]).sum(0))
 
     def above(self, person: int, threshold: float, density: Values, own: Values) -> NDArray[np.bool_]:
         """bool ``[h, w]``: where the density of everybody but ``person`` reaches a threshold.
@@ -153,71 +144,72 @@ class _Seen:
         reached = density - own
         reached -= threshold
         unclear = np.nonzero(np.abs(reached) <= ROUNDING * density)
-        found = reached > 0
-        found[unclear] = self.by_others(person, *unclear) >= threshold
-        return found
+        above = reached > 0
+        above[unclear] = self.by_others(person, *unclear) >= threshold
+        return np.asarray(above)
 
     def halves(self, draws: np.random.Generator) -> Values:
         """``[DRAWS, n]``: 1 for the fixations of a random half of the people (the smaller one, where they are odd)."""
         order = draws.permuted(np.tile(np.arange(len(self.people)), (DRAWS, 1)), axis=1)
-        half: Values = (order < len(self.people) // 2).astype(np.float64) @ self.people
-        return half
+        return np.asarray((order < len(self.people) // 2).astype(np.float64) @ self.people)
 
 
-def _nss_of_one(seen: _Seen, draws: np.random.Generator) -> float:
+def _nss_of_one(observed: _ObservedFrame, draws: np.random.Generator) -> float:
     """Mean over people of the NSS of the others' density at their fixations."""
-    sums, products, others = seen.sums(), seen.products(), 1 - seen.people
-    mean = others @ sums / seen.pixels
-    variance = np.einsum("mj,jk,mk->m", others, products, others) / seen.pixels - mean**2
+    sums, products, others = observed.sums(), observed.products(), 1 - observed.people
+    mean = others @ sums / observed.pixels
+    variance = np.einsum("mj,jk,mk->m", others, products, others) / observed.pixels - mean**2
     # Of fixation j: what everybody but its own person left there.
-    value = (seen.at_cells() * (seen.people.T @ others)).sum(1)
-    own = (seen.people @ value) / seen.people.sum(1)
+    value = (observed.at_cells() * (observed.people.T @ others)).sum(1)
+    own = (observed.people @ value) / observed.people.sum(1)
     return float(((own - mean) / np.sqrt(variance)).mean())
 
 
-def _auc_of_one(seen: _Seen, draws: np.random.Generator) -> float:
+def _auc_of_one(observed: _ObservedFrame, draws: np.random.Generator) -> float:
     """Mean over people of the AUC-Judd of the others' density at their fixations; see ``functional.auc_judd``.
 
     People have few fixations in a frame, so the pixels above each are counted instead of all of them ranked.
     """
-    density = seen.down.T @ seen.across
+    density = observed.down.T @ observed.across
     areas = []
-    for person, who in enumerate(seen.people > 0):
-        rows, columns = seen.cells[who].T
-        values = seen.by_others(person, rows, columns)
+    for person, members in enumerate(observed.people > 0):
+        rows, columns = observed.cells[members].T
+        values = observed.by_others(person, rows, columns)
         thresholds = np.unique(values)[::-1]
-        own = seen.down[who].T @ seen.across[who]
+        own = observed.down[members].T @ observed.across[members]
         false = []
         for threshold in thresholds:
-            above = seen.above(person, float(threshold), density, own)
+            above = observed.above(person, float(threshold), density, own)
             above[rows, columns] = False
             false.append(np.count_nonzero(above))
-        unfixated = seen.pixels - len({*zip(rows.tolist(), columns.tolist(), strict=True)})
+        unfixated = observed.pixels - len({*zip(rows.tolist(), columns.tolist(), strict=True)})
         tp = (values[:, None] >= thresholds).mean(0)
         areas.append(np.trapezoid(np.r_[0, tp, 1], np.r_[0, np.array(false) / unfixated, 1]))
     return float(np.mean(areas))
 
 
-def _cc_of_halves(seen: _Seen, draws: np.random.Generator) -> float:
-    sums, products, half = seen.sums(), seen.products(), seen.halves(draws)
+def _cc_of_halves(observed: _ObservedFrame, draws: np.random.Generator) -> float:
+    sums, products, half = observed.sums(), observed.products(), observed.halves(draws)
     pair = np.stack([half, 1 - half], 1)
-    mean = pair @ sums / seen.pixels
-    covariance = pair @ products @ pair.transpose(0, 2, 1) / seen.pixels - mean[:, :, None] * mean[:, None]
+    mean = pair @ sums / observed.pixels
+    covariance = pair @ products @ pair.transpose(0, 2, 1) / observed.pixels - mean[:, :, None] * mean[:, None]
     a, b, ab = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
     return float((ab / np.sqrt(a * b)).mean())
 
 
-def _sim_of_halves(seen: _Seen, draws: np.random.Generator) -> float:
-    half, sums = seen.halves(draws), seen.sums()
+def _sim_of_halves(observed: _ObservedFrame, draws: np.random.Generator) -> float:
+    half, sums = observed.halves(draws), observed.sums()
     # Half the memory to go through; sums of positive numbers do not need more digits.
-    down, across = seen.down.astype(np.float32), seen.across.astype(np.float32)
+    down, across = observed.down.astype(np.float32), observed.across.astype(np.float32)
     whole = np.empty((2, down.shape[1], across.shape[1]), np.float32)
-    found = []
-    for one in half:
-        for weights, into in zip((one / (one @ sums), (1 - one) / ((1 - one) @ sums)), whole, strict=True):
+    similarities = []
+    for members in half:
+        for weights, into in zip(
+            (members / (members @ sums), (1 - members) / ((1 - members) @ sums)), whole, strict=True
+        ):
             np.matmul((down * weights[:, None].astype(np.float32)).T, across, out=into)
-        found.append(float(np.minimum(whole[0], whole[1], out=whole[0]).sum(dtype=np.float64)))
-    return float(np.mean(found))
+        similarities.append(float(np.minimum(whole[0], whole[1], out=whole[0]).sum(dtype=np.float64)))
+    return float(np.mean(similarities))
 
 
 _SCORES = {"nss": _nss_of_one, "auc_judd": _auc_of_one, "cc": _cc_of_halves, "sim": _sim_of_halves}

@@ -1,10 +1,8 @@
-"""Score predicted maps of videos against fixations, frame by frame; tables with counts of what could not be judged."""
+"""Score the maps of one video against its fixations, frame by frame, on the scoring grid."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,64 +12,93 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.data.density import Size
-from gazenet.data.fixations import Fixations, FrameFixations, per_frame
-from gazenet.errors import CacheError
+from gazenet.data.fixations import FrameFixations
 from gazenet.evaluation.bootstrap import Interval, bootstrap_mean
-from gazenet.evaluation.ground_truth import SIGMA_FRACTION
-from gazenet.evaluation.picture_predictions import PictureMaps
+from gazenet.evaluation.ground_truth import OtherFixations
+from gazenet.evaluation.predictions import Maps
 from gazenet.evaluation.scoring_grid import on_grid, scoring_grid
-from gazenet.metrics import torchmetrics_objects
-from gazenet.metrics.torchmetrics_objects import Mode
-from gazenet.npy import open_npy
-from gazenet.redaction import unescape_name
+from gazenet.metrics.saliency_metrics import METRICS, Mode
 
-METRICS = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform", "auc_shuffled")
-Maps = NDArray[Any] | PictureMaps
+METRICS_OF_ONE_VIDEO = ("nss", "cc", "sim", "kld", "auc_judd", "auc_uniform")
+"""Usual metrics that need nothing but the video itself."""
+USUAL_METRICS = (*METRICS_OF_ONE_VIDEO, "auc_shuffled")
 BATCH = 16
-"""Frames that are judged at once."""
+"""Frames that are scored at once."""
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """Which metrics are computed, on which frames and how.
+
+    Args:
+        metrics: names of :data:`gazenet.metrics.saliency_metrics.METRICS`, in the order of the tables.
+        stride: every ``stride``-th frame is scored.
+        min_observers: frames that fewer people fixate are left out.
+        definitions: ``standard``, or ``original`` for those of the published evaluation, on the maps' own cells.
+        grid: longer side at most of the scoring grid (None: 480). With the original definitions smaller maps are
+            enlarged to it (None: they keep their own cells).
+        baseline: picture of the centre bias, in the place of the fixations of other videos.
+    """
+
+    metrics: tuple[str, ...] = USUAL_METRICS
+    stride: int = 1
+    min_observers: int = 1
+    definitions: Mode = "standard"
+    grid: int | None = None
+    baseline: Path | None = None
+
+    def frames(self, truth: FrameFixations) -> NDArray[np.int64]:
+        """Numbers of the frames of a video that are scored, ascending."""
+        chosen = [k for k in range(0, len(truth), self.stride) if truth.observers[k] >= self.min_observers]
+        return np.array(chosen, np.int64)
+
+    def shape(self, truth: FrameFixations, maps: Size) -> Size:
+        """(height, width) at which maps of height and width ``maps`` are scored."""
+        if self.definitions == "standard":
+            return scoring_grid(truth.size, self.grid)
+        return enlarged_shape(maps, self.grid)
+
+    @property
+    def need_other_videos(self) -> tuple[str, ...]:
+        """The metrics that compare with the fixations of other videos."""
+        return tuple(name for name in self.metrics if {"others", "prior"} & set(METRICS[name].truth))
+
+    @property
+    def needs_prior(self) -> bool:
+        """Whether a metric asks how likely people look at each place in other videos."""
+        return any("prior" in METRICS[name].truth for name in self.metrics)
+
+
+USUAL = ScoringOptions()
+NSS_AND_CC = ScoringOptions(metrics=("nss", "cc"))
 
 
 @dataclass(frozen=True)
 class Scores:
-    """``values[metric]`` float64 ``[n]``, one per judged ``frames`` ``[n]``; NaN where a frame is invalid.
+    """``values[metric]`` float64 ``[n]``, one per scored frame of ``frames`` ``[n]``; NaN where a frame is invalid.
 
-    ``grid``: height and width at which they were judged; None where none was.
+    ``grid``: (height, width) of the grid of scoring; None where no frame was scored.
     """
 
     frames: NDArray[np.int64]
     values: Mapping[str, NDArray[np.float64]]
     grid: Size | None = None
 
-    def table(self, seed: int = 0) -> dict[str, Interval]:
-        """Mean, 95 % bootstrap interval, count and number of invalid frames of each metric."""
-        return {name: bootstrap_mean(values, seed=seed) for name, values in self.values.items()}
+    @property
+    def invalid(self) -> int:
+        """Number of frames for which some metric has no value."""
+        if not self.values:
+            return 0
+        return int(np.any([~np.isfinite(column) for column in self.values.values()], axis=0).sum())
 
+    def intervals(self) -> dict[str, Interval]:
+        """Mean, 95 % bootstrap interval over frames, count and number of invalid frames of each metric."""
+        return {name: bootstrap_mean(values) for name, values in self.values.items()}
 
-def evaluate_maps(
-    predictions: NDArray[Any],
-    times: NDArray[np.float64],
-    fixations: Fixations | FrameFixations,
-    size: Size,
-    *,
-    sigma: float | None = None,
-    stride: int = 1,
-    min_observers: int = 1,
-    metrics: Sequence[str] = METRICS[:-1],
-    others: NDArray[np.integer] | NDArray[np.bool_] | None = None,
-    grid: int | None = None,
-) -> Scores:
-    """Score maps ``[T, h, w]`` of frames shown at ``times`` ``[T]`` (seconds) of a video of ``size`` (height, width).
-
-    Every ``stride``-th frame with at least ``min_observers`` fixating people is judged, on the scoring grid (``grid``:
-    its longer side, see :mod:`gazenet.evaluation.scoring_grid`); ``sigma`` is the ground-truth Gaussian in pixels of
-    the video (default: 1/32 of its width). ``auc_shuffled`` needs ``others`` on that grid, the numbers of fixations
-    elsewhere. Raises ValueError where lengths or names do not fit.
-    """
-    if len(predictions) != len(times):
-        raise ValueError(f"{len(predictions)} maps for {len(times)} frames")
-    truth = fixations if isinstance(fixations, FrameFixations) else per_frame(fixations, times, size)
-    frames = np.array([k for k in range(0, len(times), stride) if truth.observers[k] >= min_observers], np.int64)
-    return score_frames(predictions, truth, frames, sigma or SIGMA_FRACTION * size[1], metrics, others, grid)
+    def at(self, frames: NDArray[np.int64]) -> Scores:
+        """The scores of those of its frames that are in ``frames``."""
+        kept = np.isin(self.frames, frames)
+        return Scores(self.frames[kept], {name: values[kept] for name, values in self.values.items()}, self.grid)
 
 
 def score_frames(
@@ -79,47 +106,53 @@ def score_frames(
     truth: FrameFixations,
     frames: NDArray[np.int64],
     sigma: float,
-    metrics: Sequence[str] = ("nss", "cc"),
-    others: NDArray[np.integer] | NDArray[np.bool_] | None = None,
-    grid: int | None = None,
-    prior: NDArray[np.floating] | None = None,
-    mode: Mode = "standard",
+    options: ScoringOptions = NSS_AND_CC,
+    others: OtherFixations | None = None,
 ) -> Scores:
-    """Score the chosen frames of maps ``[T, h, w]`` (or by frame); ``sigma`` in pixels of the video.
+    """Score some frames of maps ``[T, h, w]`` (or maps by frame number); stride and observers are not applied.
 
     Maps and ground truth are brought to the scoring grid of the frames (bilinear,
-    :func:`gazenet.evaluation.scoring_grid.on_grid`), whose longer side is at most ``grid`` (None: 480); there every
-    fixation counts, several in a cell too. ``others`` and ``prior`` are of the shape of that grid: how often each cell
-    was fixated in other videos, and what information gain is measured against.
+    :func:`gazenet.evaluation.scoring_grid.on_grid`). There every fixation counts, also several in a cell. With the
+    original definitions maps keep their own cells, each of which is fixated or not.
 
-    ``mode`` ``unescape_name``: the definitions of the published evaluation, on the maps' own cells, each of which is
-    fixated or not; maps whose longer side is below ``grid`` are enlarged to it first.
+    Args:
+        sigma: standard deviation of the ground-truth Gaussian in pixels of the video.
+        others: the fixations of other videos on that grid (``options.shape``), for metrics that need them.
+
+    Raises:
+        ValueError: an unknown metric, or one that needs ``others`` without them.
     """
-    unknown = [name for name in metrics if name not in torchmetrics_objects.METRICS]
-    if unknown:
-        raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(torchmetrics_objects.METRICS)}")
-    counted = mode == "standard"
-    scorers = {name: torchmetrics_objects.METRICS[name](mode=mode, counted=counted) for name in metrics}
-    fixed = {"others": others, "prior": prior}
-    for name, scorer in scorers.items():
-        if any(part in fixed and fixed[part] is None for part in scorer.truth):
-            raise ValueError(f"{name} needs the fixations of other videos (others, prior)")
-    constant = {name: torch.from_numpy(np.asarray(value)) for name, value in fixed.items() if value is not None}
-    values: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in metrics}
-    shape = scoring_grid(truth.size, grid) if counted else None
+    scorers = _scorers(options, others)
+    counted = options.definitions == "standard"
+    constant = {} if others is None else {name: torch.from_numpy(value) for name, value in others.parts().items()}
+    values: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in scorers}
+    shape = scoring_grid(truth.size, options.grid) if counted else None
     for start in range(0, len(frames), BATCH):
-        chosen = frames[start : start + BATCH]
-        p = torch.from_numpy(np.stack([np.asarray(predictions[int(k)], np.float64) for k in chosen]))
-        shape = shape or enlarged_shape((p.shape[1], p.shape[2]), grid)
-        p, known = on_grid(p, shape), _truth(truth, chosen, sigma, shape, counted)
-        known.update({name: value.expand_as(p) for name, value in constant.items()})
+        batch = frames[start : start + BATCH]
+        maps = torch.from_numpy(np.stack([np.asarray(predictions[int(k)], np.float64) for k in batch]))
+        shape = shape or enlarged_shape((maps.shape[1], maps.shape[2]), options.grid)
+        maps, parts = on_grid(maps, shape), _truth(truth, batch, sigma, shape, counted)
+        parts.update({name: value.expand_as(maps) for name, value in constant.items()})
         for name, scorer in scorers.items():
-            values[name].append(scorer.scores(p, *(known[part] for part in scorer.truth)).numpy())
+            values[name].append(scorer.scores(maps, *(parts[part] for part in scorer.truth)).numpy())
     return Scores(frames, {name: np.concatenate(column) for name, column in values.items()}, shape)
 
 
+def _scorers(options: ScoringOptions, others: OtherFixations | None) -> dict[str, Any]:
+    """The metric objects by name. Raises ValueError."""
+    unknown = [name for name in options.metrics if name not in METRICS]
+    if unknown:
+        raise ValueError(f"unknown metric {', '.join(unknown)}; there are {', '.join(METRICS)}")
+    present = set() if others is None else set(others.parts())
+    for name in options.need_other_videos:
+        if not {"others", "prior"} & set(METRICS[name].truth) <= present:
+            raise ValueError(f"{name} needs the fixations of other videos (others)")
+    counted = options.definitions == "standard"
+    return {name: METRICS[name](mode=options.definitions, counted=counted) for name in options.metrics}
+
+
 def enlarged_shape(shape: Size, grid: int | None) -> Size:
-    """Height and width at which the published definitions judge maps of ``shape``: ``grid`` the longer side at least.
+    """(height, width) at which the original definitions score maps of ``shape``: ``grid`` the longer side at least.
 
     None: their own.
     """
@@ -129,76 +162,10 @@ def enlarged_shape(shape: Size, grid: int | None) -> Size:
     return round(shape[0] * grid / longer), round(shape[1] * grid / longer)
 
 
-def judged_shape(truth: FrameFixations, maps: Size, grid: int | None, mode: Mode) -> Size:
-    """Height and width at which :func:`score_frames` judges ``maps`` of this height and width."""
-    return scoring_grid(truth.size, grid) if mode == "standard" else enlarged_shape(maps, grid)
-
-
 def _truth(
     truth: FrameFixations, frames: NDArray[np.int64], sigma: float, shape: Size, counted: bool
 ) -> dict[str, torch.Tensor]:
     """Fixations (their numbers, or fixated cells) and densities of some frames, ``[n, *shape]`` each."""
-    hit = np.stack([(truth.fixation_counts if counted else truth.fixation_map)(int(k), *shape) for k in frames])
-    smooth = np.stack([truth.density(int(k), *shape, sigma) for k in frames])
-    return {"fixations": torch.from_numpy(hit), "density": torch.from_numpy(smooth)}
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What an output folder of ``gasp_infer`` says of one video.
-
-    ``maps`` ``[T, h, w]``: an array, or what is indexed like one by frame and has its ``shape``.
-    """
-
-    name: str
-    maps: Maps
-    times: NDArray[np.float64]
-    size: Size
-    media: Path | None = None
-    """The video, as the run recorded it."""
-
-
-def read_predicted(folder: Path, size: Size | None = None) -> Predicted:
-    """``saliency.npy`` and the frame times of ``attention.csv`` from an output folder of ``gasp_infer``.
-
-    ``size`` (height, width) of the video's frames; if not given it is found through ``run.json``. Raises
-    CacheError where something is missing or does not fit, MediaError where the video itself must be asked and is gone.
-    """
-    try:
-        maps = _saliency(folder / "saliency.npy")
-        with (folder / "attention.csv").open(newline="", encoding="utf-8") as file:
-            by_frame = {int(row["frame"]): float(row["time_s"]) for row in csv.DictReader(file)}
-        record = _record(folder, optional=size is not None)
-        size = size or _frame_size(record)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise CacheError(f"{folder}: cannot be scored: {error}") from None
-    times = np.array([by_frame[frame] for frame in sorted(by_frame)])
-    if maps.ndim != 3 or len(maps) != len(times):
-        raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
-    return Predicted(
-        folder.name, maps, times, size, Path(unescape_name(record["input"])) if "input" in record else None
-    )
-
-
-def _saliency(path: Path) -> NDArray[np.generic]:
-    try:
-        return open_npy(path)
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}; run gasp_infer again") from None
-
-
-def _record(folder: Path, optional: bool) -> dict[str, Any]:
-    if optional and not (folder / "run.json").exists():
-        return {}
-    return dict(json.loads((folder / "run.json").read_text(encoding="utf-8")))
-
-
-def _frame_size(record: Mapping[str, Any]) -> Size:
-    """Height and width as the run recorded them, else as the video itself says."""
-    video = record.get("video")
-    if isinstance(video, Mapping) and "height" in video and "width" in video:
-        return int(video["height"]), int(video["width"])
-    from gazenet.media.decode import probe
-
-    info = probe(Path(unescape_name(record["input"])))
-    return info.height, info.width
+    fixated = np.stack([(truth.fixation_counts if counted else truth.fixation_map)(int(k), *shape) for k in frames])
+    density = np.stack([truth.density(int(k), *shape, sigma) for k in frames])
+    return {"fixations": torch.from_numpy(fixated), "density": torch.from_numpy(density)}

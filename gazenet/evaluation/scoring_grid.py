@@ -13,11 +13,11 @@ from torch import Tensor
 from gazenet.data.density import Size
 
 SIDE = 480
-"""Longer side of the grid where nothing else is said."""
+"""Default longer side of the grid, in pixels."""
 
 
 def scoring_grid(size: Size, side: int | None = None) -> Size:
-    """(height, width) at which a frame of ``size`` is scored: its own, or in proportion with ``side`` the longer one.
+    """Compute the (height, width) at which a frame of ``size`` is scored: its longer side is at most ``side``.
 
     Raises ValueError for a side below 1.
     """
@@ -29,10 +29,10 @@ def scoring_grid(size: Size, side: int | None = None) -> Size:
 
 
 def on_grid(maps: Tensor, shape: Size) -> Tensor:
-    """Maps ``[n, h, w]`` stretched to ``[n, *shape]``: bilinear, cell centres over equal shares of the frame.
+    """Stretch maps ``[n, h, w]`` to ``[n, *shape]``: bilinear, cell centres over equal shares of the frame.
 
-    Cell i of n covers the share i/n to (i+1)/n of the frame, as everywhere here. What is made smaller is smoothed by
-    the same triangle widened to the new cells, so that no pixel is passed over.
+    Cell i of n covers the share i/n to (i+1)/n of the frame. Where maps become smaller, the triangle of the filter is
+    widened to the new cells, so that no pixel is passed over.
     """
     height, width = maps.shape[1:]
     if (height, width) == shape:
@@ -45,5 +45,5 @@ def on_grid(maps: Tensor, shape: Size) -> Tensor:
 
 
 def as_text(shape: Size) -> str:
-    """A grid as tables show it, width first: ``480x270``."""
+    """Format a grid as tables show it, width first: ``480x270``."""
     return f"{shape[1]}x{shape[0]}"

@@ -1,27 +1,19 @@
-"""A run over a data set, and its scores: what the published metrics configurations do."""
+"""Run a config over the videos of a data set, then score the maps, as the published metrics configurations do."""
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gazenet.config.inference import InferConfig
 from gazenet.config.inference_data import MetricsConfig
-from gazenet.config.inference_experiments import METRICS
-from gazenet.data.density import Size
-from gazenet.data.fixations import FrameFixations
 from gazenet.errors import CacheError, GazenetError, UsageError
-from gazenet.evaluation.ground_truth import OtherVideoFixations, OtherVideos, all_points, from_picture
-from gazenet.evaluation.score import Predicted, judged_shape, read_predicted, score_frames
-from gazenet.evaluation.scoring_grid import as_text
-from gazenet.files import write_text
+from gazenet.evaluation.evaluation import Evaluation, evaluate, write_scores
+from gazenet.evaluation.ground_truth import VideoTruth, item_truth
+from gazenet.evaluation.predictions import Prediction, read_gates, read_prediction
+from gazenet.evaluation.score import ScoringOptions
 from gazenet.inference.cache.recall import recall
 from gazenet.inference.engine.engine_protocol import Engine
 from gazenet.inference.engine.failures import at_work, failure
@@ -31,239 +23,131 @@ from gazenet.inference.engine.video_pass import default_store
 from gazenet.inference.inputs.dataset_inputs import DatasetVideo
 from gazenet.inference.inputs.sources import identity
 from gazenet.inference.results import RunResult, VideoSummary
-from gazenet.metrics import torchmetrics_objects
 
-SHORT = {ours: published for published, ours in METRICS.items()}
-GRID = "grid"
-"""Column that says on which grid the standard definitions judged a video, width x height."""
-Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A row per video (``video_id``, ``dataset``, ``frames_len``, a column per metric), and the mean gate of each cue.
-
-    With the original definitions columns have their published names; the others end with the scoring ``grid``.
-    ``notes``: what was left out, and why.
-    """
-
-    rows: list[Row]
-    gates: list[Row]
-    file: Path
-    notes: tuple[str, ...] = ()
-
-    def mean(self) -> Row:
-        """The mean of the videos; frames summed."""
-        columns = [name for name in list(self.rows[0])[3:] if name != GRID]
-        means: Row = {name: _mean(np.array([row[name] for row in self.rows], np.float64)) for name in columns}
-        return (
-            {
-                "video_id": "mean",
-                "dataset": "",
-                "frames_len": sum(int(str(r["frames_len"])) for r in self.rows),
-            }
-            | means
-            | ({GRID: _common(self.rows)} if GRID in self.rows[0] else {})
-        )
+SALIENCY = "saliency"
+"""What the predictor is called where the integrator has no name."""
+Finished = Sequence[tuple[DatasetVideo, VideoSummary]]
+OnFailure = Callable[[VideoSummary, GazenetError], None]
 
 
 def run_collection(
     config: InferConfig,
-    chosen: Sequence[DatasetVideo],
+    videos: Sequence[DatasetVideo],
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
     engine: Engine | None = None,
-) -> tuple[RunResult, Table | None]:
-    """Runs a config over videos of a data set, then scores what was finished, if the config asks for scores.
+) -> tuple[RunResult, Evaluation | None]:
+    """Run a config over videos of a data set, then score what was finished, if the config asks for scores.
 
-    The table is written to ``metrics.file``, the mean gates beside it (``..._gate_scores.csv``). Raises UsageError
-    and PluginError before any work where the request is wrong; a failing video is reported and the others go on.
+    The table is written to ``metrics.file``, that of the gates beside it (``..._gate_scores.csv``). A video that fails
+    is reported and the others go on. Raises UsageError and PluginError before any work where the request is wrong.
     """
-    known = {one.path: one for one in chosen}
+    by_path = {video.path: video for video in videos}
     if config.metrics is not None:
-        writable(_file(config.metrics, output_dir).parent)
+        writable(config.metrics.table(output_dir).parent)
     with at_work(config, output_dir):
         graph = prepare(config, output_dir, progress_log_file)
-        result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
+        result = run_graph(graph, list(by_path), output_dir, resume, progress_log_file, by_path, engine)
     if config.metrics is None or not result.finished:
         return result, None
     root = default_store(config.resolved_cache_dir).root
 
-    def failed(one: VideoSummary, error: GazenetError) -> None:
-        result.failures.append(failure(one.path, error, root))
+    def failed(summary: VideoSummary, error: GazenetError) -> None:
+        """Report a video that cannot be scored."""
+        result.failures.append(failure(summary.path, error, root))
         print(f"error: {result.failures[-1].reason}; it is not scored", file=sys.stderr, flush=True)
 
-    finished = [(known[one.path], one) for one in result.finished]
-    table = measure(graph, config.metrics, finished, output_dir, failed)
-    if not table.rows:
+    finished = [(by_path[summary.path], summary) for summary in result.finished]
+    evaluation = evaluate_run(graph, config.metrics, finished, failed)
+    if not evaluation.videos:
         return result, None
-    write(table)
-    return result, table
+    write(evaluation, config.metrics.table(output_dir))
+    return result, evaluation
 
 
-def measure(
-    graph: StageGraph,
-    metrics: MetricsConfig,
-    finished: Sequence[tuple[DatasetVideo, VideoSummary]],
-    output_dir: Path,
-    failed: Callable[[VideoSummary, GazenetError], None] | None = None,
-) -> Table:
-    """The scores of finished videos. Raises CacheError for results that are gone, UsageError for a bad baseline.
+def evaluate_run(
+    graph: StageGraph, metrics: MetricsConfig, finished: Finished, failed: OnFailure | None = None
+) -> Evaluation:
+    """Score finished videos. Raises CacheError for results that are gone, UsageError for a bad baseline.
 
-    ``failed`` is told of a video whose results or fixations cannot be read, which is left out; without it the error
-    is raised.
+    ``failed`` is called for a video whose results or fixations cannot be read, which is left out; without it the
+    error is raised.
     """
-    finished, predicted, truths = _judged(graph, metrics, finished, failed)
-    names, notes = usable(metrics, len(truths))
-    original = metrics.definitions == "original"
-    # Two data sets may have a video of the same name: they are told apart by their place.
-    others = OtherVideos({str(k): all_points(one) for k, one in enumerate(truths)})
-    rows: list[Row] = []
-    for k, ((known, _), found) in enumerate(zip(finished, predicted, strict=True)):
-        shape = judged_shape(truths[k], (found.maps.shape[1], found.maps.shape[2]), metrics.grid, metrics.definitions)
-        values = _scores(found, truths[k], known, metrics, names, _others(metrics, others, str(k), shape))
-        count = max((int(np.isfinite(column).sum()) for column in values.values()), default=0)
-        means = {SHORT[name] if original else name: _mean(column) for name, column in values.items()}
-        row: Row = {"video_id": known.item.name, "dataset": known.dataset, "frames_len": count, **means}
-        rows.append(row if original else row | {GRID: as_text(shape)})
-    return Table(rows, _gates(graph, finished, rows), _file(metrics, output_dir), notes)
-
-
-def _judged(
-    graph: StageGraph,
-    metrics: MetricsConfig,
-    finished: Sequence[tuple[DatasetVideo, VideoSummary]],
-    failed: Callable[[VideoSummary, GazenetError], None] | None,
-) -> tuple[list[tuple[DatasetVideo, VideoSummary]], list[Predicted], list[FrameFixations]]:
-    """The videos that can be judged, their maps and their fixations."""
-    kept, predicted, truths = [], [], []
-    for known, one in finished:
+    predictions: dict[str, Prediction] = {}
+    truths: dict[str, VideoTruth] = {}
+    for video, summary in finished:
         try:
-            found = _predicted(graph, metrics, known, one)
-            truth = known.item.fixations(found.times)
+            prediction = _prediction(graph, metrics, video, summary)
+            truths[prediction.name] = _truth(video, prediction, metrics)
+            predictions[prediction.name] = prediction
         except GazenetError as error:
             if failed is None:
                 raise
-            failed(one, error)
-            continue
-        kept.append((known, one))
-        predicted.append(found)
-        truths.append(truth)
-    return kept, predicted, truths
+            failed(summary, error)
+    evaluation = evaluate({_predictor(graph, metrics): predictions}, truths, scoring_options(metrics))
+    return replace(evaluation, notes=(*_notes(metrics, evaluation), *evaluation.notes))
 
 
-def _file(metrics: MetricsConfig, output_dir: Path) -> Path:
-    return Path(metrics.file) if metrics.file else output_dir / "metrics.csv"
+def scoring_options(metrics: MetricsConfig) -> ScoringOptions:
+    """The options of a config; a baseline that is not there is left out."""
+    baseline = Path(metrics.baseline) if metrics.baseline is not None and Path(metrics.baseline).is_file() else None
+    return ScoringOptions(
+        metrics.names, metrics.stride, metrics.min_observers, metrics.definitions, metrics.grid, baseline
+    )
 
 
-def usable(metrics: MetricsConfig, videos: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The metrics that can be computed, and notes: some need a baseline or other videos."""
-    names: tuple[str, ...] = metrics.names
-    needing = [name for name in names if {"others", "prior"} & set(torchmetrics_objects.METRICS[name].truth)]
-    if not needing or (metrics.baseline is not None and Path(metrics.baseline).is_file()):
-        return names, ()
+def _notes(metrics: MetricsConfig, evaluation: Evaluation) -> tuple[str, ...]:
+    """Say what a missing baseline means for the metrics that need one or other videos."""
+    if evaluation.options.baseline is not None:
+        return ()
     absent = "there is no metrics.baseline"
     if metrics.baseline is not None:
         absent = f"metrics.baseline {metrics.baseline} is not there"
-    if videos > 1:
-        return names, (f"{absent}: fixations of the other videos take its place",) if metrics.baseline else ()
-    kept = tuple(name for name in names if name not in needing)
-    return kept, (f"{', '.join(needing)} left out: {absent}, and no other video",)
+    if evaluation.unavailable:
+        return (f"{', '.join(evaluation.unavailable)} left out: {absent}, and no other video",)
+    replaced = metrics.baseline is not None and evaluation.options.need_other_videos
+    return (f"{absent}: fixations of the other videos take its place",) if replaced else ()
 
 
-def _predicted(graph: StageGraph, metrics: MetricsConfig, known: DatasetVideo, one: VideoSummary) -> Predicted:
-    """The maps that are judged: those of the integrator, or of an extractor from the cache."""
+def write(evaluation: Evaluation, file: Path) -> None:
+    """Write the tables of scores and of gates, and print the notes. Raises UsageError where that is impossible."""
+    try:
+        write_scores([evaluation], file)
+    except OSError as error:
+        raise UsageError(f"metrics.file {file}: cannot be written ({error.strerror}); choose another") from None
+    for note in evaluation.notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _predictor(graph: StageGraph, metrics: MetricsConfig) -> str:
+    """The extractor or the integrator whose maps are scored."""
+    if metrics.prediction or graph.integrator is None:
+        return metrics.prediction or SALIENCY
+    return graph.integrator.spec.name
+
+
+def _prediction(graph: StageGraph, metrics: MetricsConfig, video: DatasetVideo, summary: VideoSummary) -> Prediction:
+    """The maps that are scored: those of the integrator, or of an extractor from the cache. Gates are always its."""
     if not metrics.prediction:
-        assert one.folder is not None
-        return read_predicted(one.folder, known.item.size)
-    store = default_store(graph.config.resolved_cache_dir)
-    recalled = recall(graph, identity(known.path), store)
+        assert summary.folder is not None
+        return read_prediction(summary.folder, video.item.size)
+    recalled = recall(graph, identity(video.path), default_store(graph.config.resolved_cache_dir))
     if recalled is None:
         raise CacheError(
-            f"{known.path}: the maps of {metrics.prediction} are not in {graph.config.resolved_cache_dir}: run again "
+            f"{video.path}: the maps of {metrics.prediction} are not in {graph.config.resolved_cache_dir}: run again "
             "with --no_resume"
         )
-    return Predicted(known.name, recalled.maps[metrics.prediction], recalled.times, known.item.size)
+    name = video.name if summary.folder is None else summary.folder.name
+    maps = recalled.maps[metrics.prediction]
+    gates = {} if summary.folder is None else read_gates(summary.folder)
+    return Prediction(name, maps, recalled.times, video.item.size, gates=gates)
 
 
-def _scores(
-    found: Predicted,
-    truth: FrameFixations,
-    known: DatasetVideo,
-    metrics: MetricsConfig,
-    names: tuple[str, ...],
-    others: OtherVideoFixations | None,
-) -> Mapping[str, NDArray[np.float64]]:
-    frames = [k for k in range(0, len(truth), metrics.stride) if truth.observers[k] >= metrics.min_observers]
-    scores = score_frames(
-        found.maps,
-        truth,
-        np.array(frames, np.int64),
-        known.sigma,
-        names,
-        None if others is None else others.others,
-        metrics.grid,
-        None if others is None else others.prior,
-        metrics.definitions,
-    )
-    return scores.values
-
-
-def _others(metrics: MetricsConfig, others: OtherVideos, video: str, shape: Size) -> OtherVideoFixations | None:
-    """What people look at elsewhere: by the picture of the baseline if it is there, else in the other videos."""
-    if metrics.baseline is None or not Path(metrics.baseline).is_file():
-        return others.of(video, shape, "information_gain" in metrics.names)
-    found = from_picture(Path(metrics.baseline), shape)
-    # The published evaluation draws from every pixel of the baseline that is not black.
-    if metrics.definitions == "original" and found.prior is not None:
-        return OtherVideoFixations(found.prior > 0, found.prior)
-    return found
-
-
-def _common(rows: Sequence[Row]) -> str:
-    """The grids of all rows."""
-    return " ".join(sorted({str(row[GRID]) for row in rows}))
-
-
-def _mean(column: NDArray[np.float64]) -> float:
-    """The mean of the finite values; NaN without any."""
-    finite = column[np.isfinite(column)]
-    return float(finite.mean()) if len(finite) else float("nan")
-
-
-def _gates(graph: StageGraph, finished: Sequence[tuple[DatasetVideo, VideoSummary]], rows: Sequence[Row]) -> list[Row]:
-    """The mean gate of every cue in every video; nothing where no integrator has gates."""
-    if graph.integrator is None:
-        return []
-    found: list[Row] = []
-    for (_, one), row in zip(finished, rows, strict=True):
-        assert one.folder is not None
-        with (one.folder / "attention.csv").open(newline="", encoding="utf-8") as file:
-            table = list(csv.DictReader(file))
-        means = {
-            cue: _mean(np.array([float(line[f"gate_{cue}"]) for line in table]))
-            for cue in graph.integrator.spec.cues
-            if table and table[0].get(f"gate_{cue}")
-        }
-        found.append({key: row[key] for key in ("video_id", "dataset", "frames_len")} | means)
-    return found if any(len(row) > 3 for row in found) else []
-
-
-def write(table: Table) -> None:
-    """The CSV files. Raises UsageError where they cannot be written."""
-    parts = [(table.file, table.rows)]
-    if table.gates:
-        parts.append((table.file.with_name(f"{table.file.stem}_gate_scores.csv"), table.gates))
-    for file, rows in parts:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(file, text.getvalue())
-        except OSError as error:
-            raise UsageError(f"metrics.file {file}: cannot be written ({error.strerror}); choose another") from None
-    for note in table.notes:
-        print(f"note: {note}", file=sys.stderr)
+def _truth(video: DatasetVideo, prediction: Prediction, metrics: MetricsConfig) -> VideoTruth:
+    """The fixations on a video, read now, so that a failing reader ends this video only."""
+    frames = video.item.fixations(prediction.times)
+    truth = item_truth(prediction.name, video.item, video.sigma, video.dataset)
+    # The released evaluation takes the fixations of frames for those of other videos.
+    points = None if metrics.definitions == "original" else truth.points
+    return replace(truth, frames=lambda times, size: frames, points=points)

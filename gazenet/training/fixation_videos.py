@@ -44,9 +44,9 @@ class FixatedVideo:
         """Where people looked, ``[height, width]``, largest value 1; zeros where nobody did."""
         return self.truth.density(frame, height, width, self.sigma)
 
-    def fixation_map(self, frame: int, height: int, width: int) -> NDArray[np.uint8]:
-        """uint8 ``[height, width]``, 1 where somebody looked."""
-        return self.truth.fixation_map(frame, height, width)
+    def fixation_counts(self, frame: int, height: int, width: int) -> NDArray[np.int64]:
+        """int64 ``[height, width]``: how many fixations lie in each cell."""
+        return self.truth.fixation_counts(frame, height, width)
 
     def targets(self, min_observers: int = 1) -> NDArray[np.int64]:
         """The frames that so many people looked at, ascending; at least one fixation lies on each."""

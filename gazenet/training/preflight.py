@@ -13,7 +13,15 @@ from gazenet.redaction import redact
 from gazenet.training.loggers import check_logger
 
 CONFIG = "train_config.json"
-WRITTEN = (CONFIG, "result.json", "scores.json", "integrator.safetensors", "last_model.pt", "metrics.csv", "curve.png")
+WRITTEN = (
+    CONFIG,
+    "result.json",
+    "scores.json",
+    "integrator.safetensors",
+    "last_model.pt",
+    "evaluation.csv",
+    "curve.png",
+)
 """What trainings leave in the folder ``output``."""
 
 

@@ -64,7 +64,7 @@ class TrainingSource:
         before = self.variant.before
         window = self.video.clip(frame - before, before + 1)[:: self.variant.spacing]
         seen = torch.from_numpy(np.moveaxis(window, -1, 1).copy())
-        labels = self.video.density(frame, *self.size), self.video.fixation_map(frame, *self.size)
+        labels = self.video.density(frame, *self.size), self.video.fixation_counts(frame, *self.size)
         density, fixations = (torch.from_numpy(np.ascontiguousarray(one, np.float32)) for one in labels)
         return {"frames": seen[0] if self.variant.frames == 1 else seen, "density": density, "fixations": fixations}
 

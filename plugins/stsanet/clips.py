@@ -14,7 +14,7 @@ from gazenet.training.fixation_videos import FixatedVideo, normalised
 from gazenet.training.seeded_samples import Sample
 from gazenet_plugins.stsanet.network import CLIP, TARGET
 
-Label = tuple[NDArray[np.float32], NDArray[np.uint8]]
+Label = tuple[NDArray[np.float32], NDArray[np.integer]]
 TRIES = 64
 """Random starts that are tried for a target frame that somebody looked at."""
 
@@ -66,7 +66,7 @@ class InstalledVideo:
         frame = min(start + TARGET, len(self.video) - 1)
         if self.video.truth.observers[frame] < self.min_observers:
             return np.zeros(self.size, np.float32), np.zeros(self.size, np.uint8)
-        return self.video.density(frame, *self.size), self.video.fixation_map(frame, *self.size)
+        return self.video.density(frame, *self.size), self.video.fixation_counts(frame, *self.size)
 
 
 def _judged(label: Label) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from gazenet.cli import evaluate
 from gazenet.maps.frame_folders import FrameFolderWriter
-from gazenet.metrics import torchmetrics_objects
+from gazenet.metrics import saliency_metrics
 
 SIZE, SHAPE = (36, 64), (9, 16)
 
@@ -61,10 +61,10 @@ def test_predictions_are_compared_and_all_tables_written(here: Path, capsys: pyt
     argv = ["--predictions", "bad", "mine=good", "--fixations", "f.csv", "--output_dir", "out", "--pictures", "1"]
     assert evaluate.main([*argv, "--pysaliency", "other"]) == 0
     out = capsys.readouterr().out
-    table = out[out.index("mean place") :].splitlines()
+    table = out[out.index("mean rank") :].splitlines()
     assert [line.split()[:2] for line in table[2:]] == [["mine", "1.00"], ["bad", "2.00"]]
     assert "auc_shuffled" in table[1]
-    assert [row["predictions"] for row in rows(here / "out" / "overall.csv")] == ["mine", "bad"]
+    assert [row["predictor"] for row in rows(here / "out" / "overall.csv")] == ["mine", "bad"]
     assert len(rows(here / "out" / "videos.csv")) == 6
     assert len(rows(here / "out" / "frames.csv")) == 16
     assert rows(here / "out" / "differences.csv")[0]["minus"] == "bad"
@@ -92,7 +92,7 @@ def test_the_published_definitions(here: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_names_are_those_of_the_metrics() -> None:
-    assert set(evaluate.NAMES) == set(torchmetrics_objects.METRICS)
+    assert set(evaluate.NAMES) == set(saliency_metrics.METRICS)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_names_are_those_of_the_metrics() -> None:
         (["--predictions", "good", "--fixations", "f.csv", "--grid", "0"], "--grid 0: must be at least 16"),
         (
             ["--predictions", "good", "--fixations", "f.csv", "--grid", "99", "--mode", "original"],
-            "--grid: the published evaluation judges maps on their own cells",
+            "--grid: the published evaluation scores maps on their own cells",
         ),
         (["--predictions", "good", "--fixations", "f.csv", "--stride", "0"], "--stride 0: must be at least 1"),
         (["--predictions", "good", "--fixations", "f.csv", "--pictures", "2"], "--pictures: add --output_dir"),
@@ -196,15 +196,15 @@ def test_the_human_limit_stands_beside_the_scores(here: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     table = out[out.index("human limit on the same 8 frames; 95 % intervals over videos") :].splitlines()
     assert [line.split("  ")[0] for line in table[1:7]] == [
-        *("predictions", "one by the others", "half by half", "truth by itself", "mine", "bad")
+        *("predictor", "one by the others", "half by half", "truth by itself", "mine", "bad")
     ]
-    found = {(row["predictions"], row["video"]): row for row in rows(here / "out" / "human.csv")}
+    found = {(row["predictor"], row["video"]): row for row in rows(here / "out" / "human.csv")}
     assert len(found) == 5 * 3
     mine, people = found["mine", "mean"], found["one by the others", "mean"]
-    assert float(mine["nss_share"]) == pytest.approx(float(mine["nss"]) / float(people["nss"]))
+    assert float(mine["nss_of_limit"]) == pytest.approx(float(mine["nss"]) / float(people["nss"]))
     above = (float(mine["auc_judd"]) - 0.5) / (float(people["auc_judd"]) - 0.5)
-    assert float(mine["auc_judd_share"]) == pytest.approx(above)
-    assert float(mine["cc_share"]) == pytest.approx(float(mine["cc"]) / float(found["half by half", "mean"]["cc"]))
+    assert float(mine["auc_judd_of_limit"]) == pytest.approx(above)
+    assert float(mine["cc_of_limit"]) == pytest.approx(float(mine["cc"]) / float(found["half by half", "mean"]["cc"]))
     assert float(people["nss_low"]) <= float(people["nss"]) <= float(people["nss_high"]) and people["cc"] == ""
     assert float(found["truth by itself", "a"]["cc"]) == pytest.approx(1)
     assert float(mine["nss"]) == pytest.approx(float(rows(here / "out" / "overall.csv")[0]["nss"]))

@@ -14,9 +14,10 @@ from gazenet.cli import evaluate
 from gazenet.data.dataset import open_dataset
 from gazenet.data.frame_sequences import Sequences, bright_points
 from gazenet.errors import MediaError, UsageError
-from gazenet.media import open_source, source_id
+from gazenet.media import open_source
 from gazenet.media.picture_file import picture_size
 from gazenet.media.picture_folder import PictureFolderReader, sequences
+from gazenet.media.source_id import source_id
 
 SIZE, FRAMES = (24, 32), 3
 LOOKED = {"one": (8, 12), "two": (15, 20)}
@@ -158,15 +159,15 @@ def test_predictions_in_pictures_are_ranked(root: Path, capsys: pytest.CaptureFi
     out = root.parent / "scores"
     assert evaluate.main([*argv, "--metrics", "nss", "sim", "cc", "--output_dir", str(out)]) == 0
     told = capsys.readouterr().out
-    assert "mean place over NSS, SIM, CC" in told
+    assert "mean rank over NSS, SIM, CC" in told
     with (out / "overall.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
-    assert (first["predictions"], second["predictions"]) == ("near", "far")
-    for row, place in ((first, 1.0), (second, 2.0)):
-        assert [float(row[name]) for name in ("mean_place", "place_nss", "place_sim", "place_cc")] == [place] * 4
+    assert (first["predictor"], second["predictor"]) == ("near", "far")
+    for row, rank in ((first, 1.0), (second, 2.0)):
+        assert [float(row[name]) for name in ("mean_rank", "rank_nss", "rank_sim", "rank_cc")] == [rank] * 4
         assert row["frames"] == "6" and row["invalid"] == "0"
     assert evaluate.main([*argv, "--metrics", "cc", "kld"]) == 0
-    assert "mean place over CC;" in capsys.readouterr().out
+    assert "mean rank over CC;" in capsys.readouterr().out
 
 
 def test_the_scores_of_a_picture_are_those_of_its_pixels(root: Path) -> None:

@@ -12,7 +12,7 @@ from gazenet.config.load import validate
 from gazenet.config.training import SourceConfig, TrainConfig
 from gazenet.data.dataset import installed_datasets, open_dataset, sigma_of
 from gazenet.errors import UsageError
-from gazenet.evaluation.ground_truth import truths
+from gazenet.evaluation.ground_truth import dataset_truths
 from gazenet.evaluation.score import score_frames
 from gazenet.maps.frame_folders import FrameFolderWriter
 from gazenet.recipes.gasp.extract_cues import ExtractedInput, choose_items, open_clips
@@ -97,7 +97,7 @@ def test_scores_against_a_frame_numbered_data_set(tmp_path: Path) -> None:
 
 
 def test_scoring_takes_fixations_and_sigma_from_the_reader(tmp_path: Path) -> None:
-    found = truths("diem", raw.diem(tmp_path), None)["vid_64x48"]
+    found = dataset_truths("diem", raw.diem(tmp_path))["vid_64x48"]
     frames = found.frames(np.arange(raw.FRAMES) / 30, (48, 64))
     assert frames[0].tolist() == [[32, 24], [33, 44]]
     # Of the display, not in proportion to the width of the video.

@@ -26,7 +26,7 @@ from gazenet.training.recipe_run import RecipeResult, RecipeRun, train_recipe
 from gazenet.training.recipe_spec import RecipeSpec
 from tests.guard.rogues import ACTS, STATE, Endless, never
 from tests.guard.test_rogue_plugins import BESIDE, as_before, nothing  # noqa: F401
-from tests.inference.test_measured import WithGates, results
+from tests.inference.test_scored_run import WithGates, results
 
 TIMES = np.arange(3) / 25
 OWN_WORDS = ("a UsageError of the project", "a PluginError that names somebody else", "a MediaError", "a CacheError")
@@ -163,9 +163,9 @@ def test_a_video_that_its_reader_cannot_judge_leaves_the_others_their_scores(
     config = load_config("infer", "default", ["metrics={}", f"output_dir={tmp_path}"])
     monkeypatch.setattr(scored_run, "prepare", lambda *given: StageGraph(config, None, "", (), (), WithGates()))
     monkeypatch.setattr(scored_run, "run_graph", lambda *given: RunResult(list(done), []))
-    result, table = scored_run.run_collection(config, chosen, tmp_path)
-    assert result.exit_code == 1 and table is not None
-    assert [row["video_id"] for row in table.rows] == ["first", "third"]
+    result, evaluation = scored_run.run_collection(config, chosen, tmp_path)
+    assert result.exit_code == 1 and evaluation is not None
+    assert evaluation.videos == ["first", "third"]
     (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert told.startswith("error: second.mp4: data set films: item second, its fixations: ") and "not scored" in told
 

@@ -81,18 +81,18 @@ def test_generator_pictures_training_and_scores(here: Path, capsys: pytest.Captu
 
     argv = ["--train_config_file", str(tiny_training(here, "all.csv")), "--compute_metrics"]
     assert train.main([*argv, "--infer_configs", "InferMetricsGASPTrain"]) == 0
-    (measured, other) = rows(here / "runs/train/tiny/infer/0/metrics.csv")
-    assert measured["video_id"] == "coutrot1/clip_1" and other["video_id"] == "coutrot1/clip_2"
-    assert list(measured) == ["video_id", "dataset", "frames_len", "aucj", "aucs", "cc", "nss", "sim"]
+    measured, other, _ = rows(here / "runs/train/tiny/infer/0/evaluation.csv")
+    assert measured["video"] == "coutrot1-clip_1" and other["video"] == "coutrot1-clip_2"
+    assert measured["definitions"] == "original" and float(measured["nss"]) == float(measured["nss"])
 
     weights = "runs/train/tiny/integrator.safetensors"
     capsys.readouterr()
     asked = ["--infer_config", METRICS, "--set", "data.split=all.csv", f"integrator.name={weights}"]
     assert infer.main(asked) == 0
     scores = rows(here / "logs/metrics/defaultgazenet.csv")
-    assert scores[0] == measured and scores[0]["frames_len"] == "20" and scores[0]["dataset"] == "processed"
+    assert scores[0] == measured and scores[0]["frames"] == "20" and scores[0]["dataset"] == "processed"
     gates = rows(here / "logs/metrics/defaultgazenet_gate_scores.csv")
-    assert list(gates[0])[3:] == STEMS and 0 < float(gates[0][STEMS[1]]) < 1
+    assert list(gates[0])[5:] == [f"gate_{stem}" for stem in STEMS] and 0 < float(gates[0][f"gate_{STEMS[1]}"]) < 1
     said = capsys.readouterr()
     assert "mean" in said.out and "center_bias_bw.jpg is not there: fixations of the other videos" in said.err
 
@@ -113,9 +113,9 @@ def test_a_training_on_videos_completes_the_template_with_its_own_cues(here: Pat
     }
     (here / "videos.json").write_text(json.dumps(config))
     assert train.main(["--train_config_file", "videos.json", "--infer_configs", "InferMetricsGASPTrain"]) == 0
-    first, second = rows(here / "out/infer/0/metrics.csv")
-    assert (first["video_id"], first["dataset"], second["video_id"]) == ("clip_1", "coutrot1", "clip_2")
-    assert list(first)[3:] == ["aucj", "aucs", "cc", "nss", "sim"] and float(first["nss"]) == float(first["nss"])
+    first, second, _ = rows(here / "out/infer/0/evaluation.csv")
+    assert (first["video"], first["dataset"], second["video"]) == ("clip_1", "coutrot1", "clip_2")
+    assert {"auc_judd", "auc_shuffled", "cc", "nss", "sim"} <= set(first) and 0 <= float(first["auc_judd"]) <= 1
 
 
 def test_a_test_with_other_cues_than_the_training(here: Path) -> None:
@@ -125,8 +125,8 @@ def test_a_test_with_other_cues_than_the_training(here: Path) -> None:
     path.write_text(json.dumps({**config, "test_cues": [STEMS[0], STEMS[2], STEMS[1]]}))
     argv = ["--train_config_file", str(path), "--infer_configs", "InferMetricsGASPTrain"]
     assert train.main(argv) == 0
-    gates = rows(here / "runs/train/tiny/infer/0/metrics_gate_scores.csv")
-    assert list(gates[0])[3:] == [STEMS[0], STEMS[2], STEMS[1]]
+    gates = rows(here / "runs/train/tiny/infer/0/evaluation_gate_scores.csv")
+    assert list(gates[0])[5:] == [f"gate_{STEMS[k]}" for k in (0, 2, 1)]
 
 
 def test_what_is_finished_stays_and_what_is_gone_is_made_again(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,8 +149,9 @@ def test_an_extractor_is_judged_and_pictures_can_be_frames(here: Path) -> None:
     assert generate() == 0
     asked = ["--infer_config", "InferMetricsDAVE_VisOnly", "--set", "data.split=all.csv", *fake_stages()]
     assert infer.main([*asked, "metrics.prediction=odd_sun", 'metrics.names=["cc","nss"]', "metrics.grid=null"]) == 0
-    (first, _) = rows(here / "logs/metrics/defaultdave_vis.csv")
-    assert first["video_id"] == "coutrot1/clip_1" and list(first)[3:] == ["cc", "nss"]
+    first, _, mean = rows(here / "logs/metrics/defaultdave_vis.csv")
+    assert (first["predictor"], first["video"], mean["video"]) == ("odd_sun", "coutrot1-clip_1", "mean")
+    assert list(first)[6:12] == ["cc", "cc_low", "cc_high", "nss", "nss_low", "nss_high"]
     folder = here / "runs/infer/InferMetricsDAVE_VisOnly/coutrot1-clip_1"
     assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == ["run.json"]
 
@@ -238,8 +239,8 @@ def test_the_published_extractors_from_pictures_to_scores(
     names = ["captured", *(f"det_transformed_{cue}" for cue in ("dave", "esr9", "gaze360", "vidgaze"))]
     assert reader.pictures == sorted([*names, "transformed_fixmap", "transformed_salmap"])
     assert infer.main(["--infer_config", "InferMetricsDAVE", "--set", "data.reader=coutrot1", *sets]) == 0
-    (scores,) = rows(here / "logs/metrics/defaultdave.csv")
-    assert scores["video_id"] == "clip_1" and scores["dataset"] == "coutrot1" and float(scores["frames_len"]) == 20
+    scores, _ = rows(here / "logs/metrics/defaultdave.csv")
+    assert scores["video"] == "clip_1" and scores["dataset"] == "coutrot1" and scores["frames"] == "20"
     argv = [
         "--train_config",
         "GASPExp001_DAMGMU1x1Conv",
@@ -251,8 +252,8 @@ def test_the_published_extractors_from_pictures_to_scores(
     source = '[{"dataset": "coutrot1", "split": "mine.csv"}]'
     argv += [f"data.{part}={source}" for part in ("train", "validation", "test")]
     assert train.main([*argv, "output=runs/train/exp", "--infer_configs", "InferMetricsGASPTrain"]) == 0
-    (row,) = rows(here / "runs/train/exp/infer/0/metrics.csv")
-    assert row["video_id"] == "coutrot1/clip_1" and row["frames_len"] == "20"
+    row, _ = rows(here / "runs/train/exp/infer/0/evaluation.csv")
+    assert row["video"] == "coutrot1-clip_1" and row["frames"] == "20"
     shown = ["--infer_config", "InferVisualizeGASPDAMGMU1x1Conv", "--set", "data.split=mine.csv", "max_side=64"]
     assert infer.main([*shown, "integrator.parameters.weights=runs/train/exp/last_model.pt"]) == 0
     left = here / "runs/infer/InferVisualizeGASPDAMGMU1x1Conv/coutrot1-clip_1"

@@ -178,9 +178,7 @@ MAKERS = {"dave": dave_picture, "esr9": esr9_picture, "videogaze": videogaze_pic
     ("name", "kind", "cues", "frames"),
     [
         ("damgmu", "GASPDAMEncGMUConv", tuple(MAKERS), 5),
-        pytest.param(
-            "seqdamgmualstm", "SequenceGASPDAMEncGMUALSTMConv", tuple(MAKERS), 4, marks=pytest.mark.slow
-        ),
+        pytest.param("seqdamgmualstm", "SequenceGASPDAMEncGMUALSTMConv", tuple(MAKERS), 4, marks=pytest.mark.slow),
         pytest.param(
             "seqdamalstmgmu_110nofer",
             "SequenceGASPDAMEncALSTMGMUConv",

@@ -35,10 +35,11 @@ def test_every_sequence_is_one_video_and_is_scored(here: Path) -> None:
     scored = 'metrics={"names":["nss","sim","cc"],"prediction":"captured"}'
     assert infer.main(["--output_dir", "out", "--set", *told, scored]) == 0
     assert sorted(path.name for path in (here / "out").iterdir() if path.name in ("one", "two", "0")) == ["one", "two"]
-    with (here / "out" / "metrics.csv").open(newline="") as file:
+    with (here / "out" / "evaluation.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["video_id"], row["dataset"], row["frames_len"]) for row in rows] == [
-        ("one", "sequences", str(FRAMES)),
-        ("two", "sequences", str(FRAMES)),
+    assert [(row["predictor"], row["dataset"], row["video"], row["frames"]) for row in rows] == [
+        ("captured", "sequences", "one", str(FRAMES)),
+        ("captured", "sequences", "two", str(FRAMES)),
+        ("captured", "", "mean", str(2 * FRAMES)),
     ]
     assert all(0 < float(row["sim"]) < 1 for row in rows)

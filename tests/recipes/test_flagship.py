@@ -140,9 +140,9 @@ def test_resuming_another_network_is_refused_naming_both(data_root: Path, tmp_pa
 
 def test_metrics_of_the_cached_cues(data_root: Path, tmp_path: Path) -> None:
     train(flagship(data_root, tmp_path / "out", trainer__max_epochs=1), extract=fake_extract, compute_metrics=True)
-    rows = list(csv.DictReader((tmp_path / "out" / "metrics.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "evaluation.csv").open()))
     assert [(row["part"], row["video"], row["frames"]) for row in rows] == [
-        ("validation", "findwho/003", "24"),
+        ("validation", "003", "24"),
         ("validation", "mean", "24"),
     ]
     assert {"nss", "cc", "sim", "kld", "auc_judd"} <= set(rows[0])
@@ -179,8 +179,8 @@ def test_metrics_through_inference_configs(data_root: Path, tmp_path: Path, monk
     assert not (tmp_path / "out").exists()
     train(config, extract=fake_extract, infer_configs=[infer, infer])
     assert len(asked) == 2 and asked[0].cache_dir == config.cache_dir
-    rows = list(csv.DictReader((tmp_path / "out" / "infer" / "1" / "metrics.csv").open()))
-    assert [row["video"] for row in rows] == ["findwho/003", "mean"]
+    rows = list(csv.DictReader((tmp_path / "out" / "infer" / "1" / "evaluation.csv").open()))
+    assert [(row["dataset"], row["video"]) for row in rows] == [("findwho", "003"), ("", "mean")]
     assert float(rows[0]["cc"]) > 0.8
 
     failed = RunResult()

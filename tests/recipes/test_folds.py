@@ -68,8 +68,8 @@ def test_cues_run_with_the_weights_of_the_fold(
 
     config = make_config(data_root, tmp_path / "out", folds=json.dumps(str(folds)), trainer__max_epochs=1)
     result = train(config, extract=extract, compute_metrics=True)
-    head, row = (tmp_path / "out" / "metrics.csv").read_text().splitlines()[:2]
-    assert head.endswith(",seen_by") and "findwho/003" in row and row.endswith(",active_speaker")
+    head, row = (tmp_path / "out" / "evaluation.csv").read_text().splitlines()[:2]
+    assert head.endswith(",seen_by") and "findwho,003" in row and row.endswith(",active_speaker")
     assert asked == [("", ("001", "002", "003")), ("without_001", ("001", "002"))]
     assert result.values["folds"][SEEN] == {"active_speaker": ["findwho/002"]}
     assert result.values["validation"][SEEN] == {"active_speaker": ["findwho/003"]}

@@ -122,12 +122,12 @@ def test_a_published_experiment_trains_and_is_measured(root: Path, tmp_path: Pat
     assert network.config.exhaustive == (name == FLAGSHIP)
     bare = torch.load(tmp_path / "out" / "last_model.pt", weights_only=True)
     assert bare.keys() == network.state_dict().keys()
-    rows = list(csv.DictReader((tmp_path / "out" / "metrics.csv").open()))
-    assert [row["video"] for row in rows] == ["diem/one", "diem/three", "diem/two", "mean"]
+    rows = list(csv.DictReader((tmp_path / "out" / "evaluation.csv").open()))
+    assert [row["video"] for row in rows] == ["one", "three", "two", "mean"]
     assert [int(row["frames"]) for row in rows] == [FRAMES, FRAMES, FRAMES, 3 * FRAMES]
     assert float(rows[-1]["cc"]) == pytest.approx(np.mean([float(row["cc"]) for row in rows[:3]]))
-    gates = list(csv.DictReader((tmp_path / "out" / "metrics_gate_scores.csv").open()))
-    assert all(0 < float(gates[0][cue]) < 1 for cue in config.cues)
+    gates = list(csv.DictReader((tmp_path / "out" / "evaluation_gate_scores.csv").open()))
+    assert all(0 < float(gates[0][f"gate_{cue}"]) < 1 for cue in config.cues)
     stored = list((tmp_path / "out" / "samples").glob("epoch-*_batch-*.png"))
     assert 1 <= len(stored) < 16
     assert Image.open(stored[0]).size == (24, 8)
@@ -141,11 +141,11 @@ def test_the_test_may_show_other_maps(root: Path, tmp_path: Path) -> None:
     name = "GASPExp003_SeqDAMALSTMGMU1x1Conv_10Norm_TASED"
     changes = {"data__train": only, "data__validation": only, "data__test": only, "trainer__max_epochs": 1}
     train(tiny(name, root, tmp_path / "out", **changes), compute_metrics=True)
-    rows = list(csv.DictReader((tmp_path / "out" / "metrics.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "evaluation.csv").open()))
     assert [(row["part"], row["video"]) for row in rows] == [
-        ("validation", "diem/one"),
+        ("validation", "one"),
         ("validation", "mean"),
-        ("test", "diem/one"),
+        ("test", "one"),
         ("test", "mean"),
     ]
     assert rows[0]["cc"] != rows[2]["cc"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gazenet.config.inference import InferConfig
+from gazenet.config.inference_data import gates_path
 from gazenet.folder_lock import LOCK, OWNER
 from gazenet.inference.cache.earlier_results import NAME, OVERVIEW_LOCK
 from gazenet.inference.engine.engine_protocol import Job
@@ -41,8 +42,8 @@ def _targets(
     if log is not None:
         yield OutputTarget(log, "--progress_log_file")
     if config.metrics is not None:
-        table = Path(config.metrics.file) if config.metrics.file else output_dir / "metrics.csv"
-        for file in (table, table.with_name(f"{table.stem}_gate_scores.csv")):
+        table = config.metrics.table(output_dir)
+        for file in (table, gates_path(table)):
             yield OutputTarget(file, "metrics.file")
 
 

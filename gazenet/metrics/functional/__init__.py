@@ -1,6 +1,6 @@
 """Saliency metrics as pure functions of maps ``[..., H, W]``; standard definitions.
 
-A frame that cannot be judged (nothing fixated, a prediction that is not finite) gives NaN and is to be counted, never
+A frame that cannot be scored (nothing fixated, a prediction that is not finite) gives NaN and is to be counted, never
 silently dropped; a constant prediction is a valid frame and gives 0 (or chance).
 """
 

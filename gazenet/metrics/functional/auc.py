@@ -87,11 +87,11 @@ def auc_borji(
     pixels = (draws.to(p.device)[position] * p.shape[1]).long().clamp_(max=p.shape[1] - 1)
     negatives = p[chosen.rows[:, None], pixels]
     count = chosen.counts[:, None].double()
-    one = torch.ones(len(p), splits, dtype=torch.float64, device=p.device)
-    last_tp, last_fp, area = 0 * one[:, :1], 0 * one, 0 * one
+    ones = torch.ones(len(p), splits, dtype=torch.float64, device=p.device)
+    last_tp, last_fp, area = 0 * ones[:, :1], 0 * ones, 0 * ones
     for step in reversed(range(_STEPS + 1)):
         tp = chosen.sums(chosen.of(p) >= step / _STEPS)[:, None] / count
-        fp = torch.zeros_like(one).index_add_(0, chosen.rows, (negatives >= step / _STEPS).double()) / count
+        fp = torch.zeros_like(ones).index_add_(0, chosen.rows, (negatives >= step / _STEPS).double()) / count
         area = area + (fp - last_fp) * (tp + last_tp) / 2
         last_tp, last_fp = tp, fp
     area = mark_invalid(area.mean(1), bad, chosen.counts == 0)

@@ -1,4 +1,4 @@
-"""What all saliency metrics agree on: shapes, normal forms, and which frames cannot be judged.
+"""What all saliency metrics share: shapes, normal forms, and which frames cannot be scored.
 
 On a CPU, large maps are worked on in pieces that fit its cache: fresh memory for whole maps costs more than the
 arithmetic.

@@ -108,9 +108,9 @@ def auc_shuffled_older(prediction: Map, fixations: Map, baseline: Map) -> float:
     number = row * height + column
     if number.size and number.max() // height >= width:
         return _NAN
-    found = p[number % height - 1, number // height]
+    negatives = p[number % height - 1, number // height]
     tp = np.round((p[hit][:, None] >= _TENTHS).mean(0), 4)
-    fp = np.round((found[:, None] > _TENTHS).sum(0) / hit.sum(), 4)
+    fp = np.round((negatives[:, None] > _TENTHS).sum(0) / hit.sum(), 4)
     return _area_by_hits(tp, fp)
 
 

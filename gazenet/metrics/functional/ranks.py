@@ -38,9 +38,9 @@ class ChosenPixels:
     @staticmethod
     def where(mask: Tensor) -> ChosenPixels:
         """The pixels where bool ``[B, P]`` holds."""
-        found = places(mask.flatten())
-        rows = found // mask.shape[1]
-        return ChosenPixels(rows, found - rows * mask.shape[1], torch.bincount(rows, minlength=len(mask)))
+        numbers = places(mask.flatten())
+        rows = numbers // mask.shape[1]
+        return ChosenPixels(rows, numbers - rows * mask.shape[1], torch.bincount(rows, minlength=len(mask)))
 
     @staticmethod
     def fixated(fixations: Tensor, counted: bool) -> ChosenPixels:
@@ -193,6 +193,7 @@ class _Ladder:
 
     @staticmethod
     def of(maps: Tensor, chosen: ChosenPixels, level_steps: bool) -> _Ladder:
+        """Sort the chosen pixels of each map ``[B, P]``, below all of them a rung that every pixel reaches."""
         each = torch.arange(len(maps), device=maps.device)
         rows, values = torch.cat([each, chosen.rows]), chosen.of(maps)
         values = values.float() if values.dtype == torch.uint8 else values
@@ -224,6 +225,7 @@ class _Table:
 
     @staticmethod
     def of(ladder: _Ladder, scale: _Scale) -> _Table:
+        """Enter the rungs of a ladder by the bins of a scale."""
         # The lowest rung stands in the bin of the darkest value.
         values = torch.maximum(ladder.values, scale.low[ladder.rows, 0])
         own = scale.bins(values[:, None], ladder.rows)[:, 0]

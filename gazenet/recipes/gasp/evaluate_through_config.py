@@ -1,38 +1,39 @@
-"""A trained integrator measured as the published metrics configurations do it: a config completed by the training."""
+"""Evaluate a trained integrator through an inference config that the training completes, as the released ones do."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from gazenet.config.inference import TRAINED, InferConfig, IntegratorConfig, OutputsConfig
-from gazenet.config.inference_data import DataInputsConfig, MetricsConfig
+from gazenet.config.inference_data import EVALUATION, DataInputsConfig, MetricsConfig
 from gazenet.config.training import TrainConfig
 from gazenet.data.split_selection import result_name
 from gazenet.errors import GazenetError, UsageError
+from gazenet.evaluation.evaluation import Evaluation
 from gazenet.fusion.integrator_files import open_integrator, save_integrator
 from gazenet.inference.engine import stage_graph
 from gazenet.inference.inputs.dataset_inputs import DatasetVideo, choose
-from gazenet.inference.scored_run import Row, run_collection
+from gazenet.inference.scored_run import run_collection
 from gazenet.recipes.gasp.extract_cues import choose_items, cue_config, shown_cues, truth_sigma
 from gazenet.recipes.gasp.picture_clips import open_pictures
 
 
-def measure_through(infer: InferConfig, config: TrainConfig, weights: Path, folder: Path) -> list[Row]:
-    """Runs an inference config over the test videos (without any, those of validation) and scores the maps.
+def evaluate_through_config(infer: InferConfig, config: TrainConfig, weights: Path, folder: Path) -> list[Evaluation]:
+    """Run an inference config over the test videos (without any, those of validation) and score the maps.
 
-    Leaves maps and ``metrics.csv`` in ``folder``. Raises GazenetError for a video that fails.
+    Leaves maps and ``evaluation.csv`` in ``folder``. Raises GazenetError for a video that fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ready = completed(infer, config, _for_test(config, weights, folder), folder)
-    chosen = choose(ready.data) if ready.data is not None else _videos(config)
-    result, table = run_collection(ready, chosen, folder)
+    videos = choose(ready.data) if ready.data is not None else _videos(config)
+    result, evaluation = run_collection(ready, videos, folder)
     if result.failures:
         raise GazenetError(f"--infer_configs: {result.failures[0].reason}")
-    return [] if table is None else table.rows
+    return [] if evaluation is None else [evaluation]
 
 
 def completed(infer: InferConfig, config: TrainConfig, weights: Path, folder: Path) -> InferConfig:
-    """The config with what the training knows in the places that are left to it.
+    """Complete a config by what the training decides.
 
     The integrator is the trained one. After a training on pictures in the published layout, inputs and cue maps are
     the pictures of its test videos; after one on videos, a config that names no integrator of its own takes the
@@ -45,7 +46,7 @@ def completed(infer: InferConfig, config: TrainConfig, weights: Path, folder: Pa
         "data": _pictures(infer, config),
         "integrator": IntegratorConfig(name=str(weights.absolute())),
         "outputs": OutputsConfig(maps=True, attention=True, overlay=False, report=False),
-        "metrics": metrics.model_copy(update={"prediction": "", "file": str(folder / "metrics.csv")}),
+        "metrics": metrics.model_copy(update={"prediction": "", "file": str(folder / EVALUATION)}),
         "output_dir": str(folder),
         "cache_dir": config.cache_dir,
         "device": config.device,
@@ -54,7 +55,7 @@ def completed(infer: InferConfig, config: TrainConfig, weights: Path, folder: Pa
 
 
 def check_cues_through(infer: InferConfig, config: TrainConfig) -> None:
-    """Raises UsageError where an inference config lacks a cue that the test of a training on videos takes."""
+    """Raise UsageError where an inference config lacks a cue that the test of a training on videos takes."""
     if config.data.frames_root is not None or (infer.metrics is not None and _takes_training_cues(infer)):
         return
     try:
@@ -85,11 +86,10 @@ def _pictures(infer: InferConfig, config: TrainConfig) -> DataInputsConfig | Non
 
 def _videos(config: TrainConfig) -> list[DatasetVideo]:
     """The test videos of a training on videos."""
-    found = choose_items(config, config.data.test or config.data.validation)
     return [
-        DatasetVideo(result_name(one.item), one.collection.name, one.item, truth_sigma(config, one))
-        for one in found
-        if not one.item.still
+        DatasetVideo(result_name(chosen.item), chosen.collection.name, chosen.item, truth_sigma(config, chosen))
+        for chosen in choose_items(config, config.data.test or config.data.validation)
+        if not chosen.item.still
     ]
 
 

@@ -25,34 +25,36 @@ Folds = Mapping[str, Parameters]
 
 
 def read_folds(path: Path) -> dict[str, Parameters]:
-    """The table in a file; files that it names are looked for beside it, then from the working directory.
+    """Read a table of folds; files that it names are looked for beside it, then in the working directory.
 
-    Raises UsageError naming the fold and the extractor for whatever could not be used.
+    Raises UsageError that names the fold and the extractor of what cannot be used.
     """
-    found: dict[str, Parameters] = {}
+    folds: dict[str, Parameters] = {}
     for fold, by_extractor in read_file(path).items():
         where = f"{path}: {fold}"
         if not isinstance(by_extractor, dict):
             raise UsageError(f'{where}: write the parameters of its cues: {{"active_speaker": {{"weights": "FILE"}}}}')
-        found[fold] = {name: _checked(name, given, path.parent, where) for name, given in by_extractor.items()}
-    return found
+        folds[fold] = {name: _checked(name, values, path.parent, where) for name, values in by_extractor.items()}
+    return folds
 
 
-def _checked(name: str, given: Any, beside: Path, where: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
+def _checked(name: str, parameters: Any, beside: Path, where: str) -> dict[str, Any]:
+    if not isinstance(parameters, dict):
         raise UsageError(f'{where}: {name}: write an object of parameters: {{"weights": "FILE"}}')
     try:
         spec = get(name).spec
-        spec.with_parameters(given)
+        spec.with_parameters(parameters)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     files = {
-        key: _place(str(given[key]), beside, f"{where}: {name}: {key}") for key in spec.checkpoints if given.get(key)
+        key: _existing(str(parameters[key]), beside, f"{where}: {name}: {key}")
+        for key in spec.checkpoints
+        if parameters.get(key)
     }
-    return {**given, **files}
+    return {**parameters, **files}
 
 
-def _place(name: str, beside: Path, where: str) -> str:
+def _existing(name: str, beside: Path, where: str) -> str:
     for path in (beside / name, Path(name)):
         if path.exists():
             return str(path)
@@ -60,7 +62,7 @@ def _place(name: str, beside: Path, where: str) -> str:
 
 
 def table_of(config: TrainConfig) -> dict[str, Parameters]:
-    """The table that a config's ``folds`` names; empty where it names none. Raises UsageError."""
+    """Read the table that a config's ``folds`` names; empty where it names none. Raises UsageError."""
     return {} if config.folds in (None, "video") else read_folds(Path(str(config.folds)))
 
 
@@ -69,16 +71,17 @@ def seen_by_cues(
 ) -> dict[str, list[str]]:
     """Cue to the videos (and, with ``stills``, pictures) of some sources that its weights have learned from.
 
-    Where ``folds`` has parameters for a video, the cues run with those. Nothing is known of stored pictures of cues.
+    Where ``folds`` has parameters for a video, the cues run with those. Empty for stored pictures of cues, which do
+    not say what made them.
     """
-    found: dict[str, list[str]] = {}
+    seen: dict[str, list[str]] = {}
     if config.data.frames_root is not None:
-        return found
-    for one in choose_items(config, sources):
-        if stills or not one.item.still:
-            for cue in _learned_from(config, one.collection.name, folds.get(one.item.name, {})):
-                found.setdefault(cue, []).append(f"{one.collection.name}/{one.item.name}")
-    return found
+        return seen
+    for chosen in choose_items(config, sources):
+        if stills or not chosen.item.still:
+            for cue in _learned_from(config, chosen.collection.name, folds.get(chosen.item.name, {})):
+                seen.setdefault(cue, []).append(f"{chosen.collection.name}/{chosen.item.name}")
+    return seen
 
 
 def _learned_from(config: TrainConfig, dataset: str, parameters: Parameters) -> list[str]:
@@ -86,12 +89,14 @@ def _learned_from(config: TrainConfig, dataset: str, parameters: Parameters) -> 
     return [one.name for one in extractors if dataset in get(one.name).spec.trained_on_with(one.parameters)]
 
 
-def marked(rows: list[dict[str, object]], config: TrainConfig) -> list[dict[str, object]]:
-    """Rows of scores with a column ``seen_by``: the cues that have learned from the row's video. None: no column."""
+def seen_by(config: TrainConfig) -> dict[str, str]:
+    """Name of each video of validation and test to the cues that have learned from it, with spaces between."""
     shown = config.model_copy(update={"cues": config.test_cues or config.cues})
-    seen = seen_by_cues(shown, [*config.data.validation, *config.data.test], {})
-    by_video = {row["video"]: " ".join(cue for cue, names in seen.items() if row["video"] in names) for row in rows}
-    return [{**row, "seen_by": by_video[row["video"]]} for row in rows] if seen else rows
+    cues: dict[str, list[str]] = {}
+    for cue, videos in seen_by_cues(shown, [*config.data.validation, *config.data.test], {}).items():
+        for video in videos:
+            cues.setdefault(video, []).append(cue)
+    return {video: " ".join(names) for video, names in cues.items()}
 
 
 def warning(seen: Mapping[str, Sequence[str]], what: str, remedy: str = "") -> str:
@@ -111,9 +116,9 @@ def item_of(clip: Clip) -> str:
 
 
 def fold_clips(config: TrainConfig, clips: Sequence[Clip], parameters: Parameters, extract: Extract) -> Sequence[Clip]:
-    """The training clips with the cues of a fold. Still pictures keep the installed ones: nobody speaks in them."""
+    """Open the training clips with the cues of a fold. Stills keep the installed cues: nobody speaks in them."""
     if not parameters:
         return clips
     videos = [one for one in choose_items(config, config.data.train) if not one.item.still]
-    made = iter(open_clips(config, videos, extract, parameters))
-    return [clip if clip.still else next(made) for clip in clips]
+    reopened = iter(open_clips(config, videos, extract, parameters))
+    return [clip if clip.still else next(reopened) for clip in clips]

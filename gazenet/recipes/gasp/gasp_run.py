@@ -18,7 +18,7 @@ from gazenet.evaluation.scoring_grid import as_text
 from gazenet.files import write_bytes, write_json
 from gazenet.fusion.integrator import Integrator
 from gazenet.fusion.integrator_files import save_integrator
-from gazenet.recipes.gasp.evaluate_integrator import measure, measure_with
+from gazenet.recipes.gasp.evaluate_integrator import evaluate_infer_configs, evaluate_integrator
 from gazenet.recipes.gasp.evaluate_through_config import check_cues_through
 from gazenet.recipes.gasp.extract_cues import Extract, first_stage
 from gazenet.recipes.gasp.folds import fold_clips, item_of, seen_by_cues, table_of, warning
@@ -111,9 +111,9 @@ def _trained(
     if config.logger == "csv" and logs:
         write_curve(logs, folder / CURVE)
     if infer_configs:
-        measure_with(infer_configs, config, result.weights)
+        evaluate_infer_configs(infer_configs, config, result.weights)
     elif compute_metrics:
-        measure(fitted.integrator, config, clips)
+        evaluate_integrator(fitted.integrator, config, clips)
     return result
 
 

@@ -16,7 +16,7 @@ from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.integrator_files import NETWORK, SPEC
 from gazenet.fusion.integrator_spec import IntegratorSpec
 from gazenet.metrics.functional import cc, nss
-from gazenet.metrics.torchmetrics_objects import ScoreMean
+from gazenet.metrics.saliency_metrics import ScoreMean
 from gazenet.recipes.gasp.gasp_losses import dam_bce, logged, loss_terms
 from gazenet.training.recipe_task import stop
 

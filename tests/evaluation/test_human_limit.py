@@ -12,11 +12,12 @@ from gazenet.data.density import density
 from gazenet.data.findwho import FindWho
 from gazenet.data.fixations import FrameFixations
 from gazenet.evaluation.human_limit import HALF, ITSELF, ONE, human_scores
+from gazenet.evaluation.score import ScoringOptions
 from gazenet.media.decode import VideoReader
 from gazenet.metrics import functional
 
 SIZE, SIGMA = (90, 160), 9.0
-METRICS = ("nss", "auc_judd", "cc", "sim")
+OPTIONS = ScoringOptions(("nss", "auc_judd", "cc", "sim"))
 
 
 def crowd(seed: int, people: int = 7, frames: int = 3) -> FrameFixations:
@@ -52,7 +53,7 @@ def others_and_own(truth: FrameFixations, frame: int) -> list[tuple[np.ndarray, 
 @pytest.mark.parametrize("seed", range(4))
 def test_one_observer_by_the_others_is_a_prediction_for_each_left_out(metric: str, seed: int) -> None:
     truth = crowd(seed)
-    found = human_scores(truth, np.arange(3), SIGMA, METRICS)
+    found = human_scores(truth, np.arange(3), SIGMA, OPTIONS)
     for frame in range(3):
         pairs = others_and_own(truth, frame)
         score = getattr(functional, metric)
@@ -69,13 +70,13 @@ def test_halves_of_two_people_are_one_against_the_other(metric: str) -> None:
     truth = FrameFixations(SIZE, [points], np.array([2]), subjects=[who])
     a, b = (density(points[who == one], SIZE, SIZE, SIGMA) for one in (3, 9))
     want = float(getattr(functional, metric)(torch.from_numpy(a), torch.from_numpy(b)))
-    found = human_scores(truth, np.arange(1), SIGMA, METRICS)
+    found = human_scores(truth, np.arange(1), SIGMA, OPTIONS)
     assert found[HALF].values[metric][0] == pytest.approx(want, rel=1e-5)
 
 
 def test_halves_are_random_seeded_and_below_the_truth_itself() -> None:
     truth = crowd(0, people=21)
-    first, again, other = (human_scores(truth, np.arange(3), SIGMA, METRICS, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (human_scores(truth, np.arange(3), SIGMA, OPTIONS, seed=seed) for seed in (0, 0, 1))
     for metric in ("cc", "sim"):
         assert (first[HALF].values[metric] == again[HALF].values[metric]).all()
         assert (first[HALF].values[metric] != other[HALF].values[metric]).all()
@@ -89,10 +90,10 @@ def test_frames_of_one_person_and_truths_without_people_have_no_limit() -> None:
     truth = crowd(0)
     points, who = [*truth.points[:2], np.array([[5.0, 5.0]])], [*truth.subjects[:2], np.array([4])]
     mixed = FrameFixations(SIZE, points, np.array([8, 8, 1]), subjects=who)
-    found = human_scores(mixed, np.arange(3), SIGMA, METRICS)
+    found = human_scores(mixed, np.arange(3), SIGMA, OPTIONS)
     assert np.isfinite(found[ONE].values["nss"]).tolist() == [True, True, False]
-    assert human_scores(mixed, np.array([2]), SIGMA, METRICS) is None
-    assert human_scores(FrameFixations(SIZE, points, np.array([8, 8, 1])), np.arange(3), SIGMA, METRICS) is None
+    assert human_scores(mixed, np.array([2]), SIGMA, OPTIONS) is None
+    assert human_scores(FrameFixations(SIZE, points, np.array([8, 8, 1])), np.arange(3), SIGMA, OPTIONS) is None
 
 
 @pytest.mark.slow
@@ -104,7 +105,7 @@ def test_the_limits_of_real_fixations(test_data: Path) -> None:
         with VideoReader(item.path, max_side=16) as reader:
             truth = item.fixations(np.array([frame.time for frame in reader]))
         frames = np.array([k for k in range(0, len(truth), 5) if truth.observers[k] >= 8], np.int64)
-        found = human_scores(truth, frames, 40.0, ("nss", "cc"), grid=320)
+        found = human_scores(truth, frames, 40.0, ScoringOptions(("nss", "cc"), grid=320))
         assert found is not None
         for name, metric in ((ONE, "nss"), (HALF, "cc"), (ITSELF, "nss")):
             limits.setdefault(name, []).append(float(np.nanmean(found[name].values[metric])))

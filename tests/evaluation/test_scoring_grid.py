@@ -15,7 +15,7 @@ from gazenet.data.density import density
 from gazenet.data.findwho import FindWho
 from gazenet.data.fixations import FrameFixations
 from gazenet.evaluation.ground_truth import FixationSet, OtherVideos
-from gazenet.evaluation.score import score_frames
+from gazenet.evaluation.score import ScoringOptions, score_frames
 from gazenet.evaluation.scoring_grid import on_grid, scoring_grid
 from gazenet.metrics import functional
 
@@ -35,8 +35,9 @@ def shuffled_of_the_centre(looks: dict[str, FixationSet], shape: tuple[int, int]
     others, scores = OtherVideos(looks), []
     for name, one in looks.items():
         truth = FrameFixations(one.size, [one.points], np.array([1]))
-        negatives = others.of(name, scoring_grid(one.size)).others
-        found = score_frames(centred(shape)[None], truth, np.zeros(1, np.int64), 40.0, ("auc_shuffled",), negatives)
+        negatives = others.of(name, scoring_grid(one.size))
+        options = ScoringOptions(("auc_shuffled",))
+        found = score_frames(centred(shape)[None], truth, np.zeros(1, np.int64), 40.0, options, negatives)
         scores.append(found.values["auc_shuffled"][0])
     return float(np.mean(scores))
 

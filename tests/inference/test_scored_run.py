@@ -16,10 +16,13 @@ from gazenet.config.load import load_config
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import UsageError
+from gazenet.evaluation.evaluation import evaluate
+from gazenet.evaluation.ground_truth import item_truth
+from gazenet.evaluation.score import ScoringOptions
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.inputs.dataset_inputs import DatasetVideo, default_root
 from gazenet.inference.results import VideoSummary
-from gazenet.inference.scored_run import measure, usable, write
+from gazenet.inference.scored_run import evaluate_run, write
 
 SIZE: Size = (36, 64)
 
@@ -40,7 +43,7 @@ class Watched:
 
 class WithGates:
     class spec:
-        cues = ("a", "b")
+        name, cues = "toy", ("a", "b")
 
 
 def results(root: Path, *names: str) -> list[tuple[DatasetVideo, VideoSummary]]:
@@ -69,32 +72,50 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_published_tables(tmp_path: Path) -> None:
+def test_the_tables_of_the_original_definitions(tmp_path: Path) -> None:
     metrics = MetricsConfig(definitions="original", grid=64, file=str(tmp_path / "logs" / "scores.csv"))
-    table = measure(graph(), metrics, results(tmp_path, "b/1", "2"), tmp_path)
-    write(table)
-    first, second = rows(tmp_path / "logs" / "scores.csv")
-    assert list(first) == ["video_id", "dataset", "frames_len", "aucj", "aucs", "cc", "nss", "sim"]
-    assert (first["video_id"], first["dataset"], first["frames_len"]) == ("b/1", "diem", "4")
+    evaluation = evaluate_run(graph(), metrics, results(tmp_path, "b/1", "2"))
+    write(evaluation, metrics.table(tmp_path))
+    first, second, mean = rows(tmp_path / "logs" / "scores.csv")
+    names = ("auc_judd", "auc_shuffled", "cc", "nss", "sim")
+    assert [name for name in first if name in names] == list(names)
+    assert (first["predictor"], first["dataset"], first["video"], first["frames"]) == ("toy", "diem", "b-1", "4")
+    assert (first["grid"], first["definitions"]) == ("64x36", "original")
     assert float(first["nss"]) > 1 > float(second["nss"]), "the second video's people look beside the middle"
     assert rows(tmp_path / "logs" / "scores_gate_scores.csv")[1] == {
-        "video_id": "2",
+        "predictor": "toy",
+        "part": "",
         "dataset": "diem",
-        "frames_len": "4",
-        "a": "0.25",
-        "b": "0.75",
+        "video": "2",
+        "frames": "4",
+        "gate_a": "0.25",
+        "gate_b": "0.75",
     }
-    mean = table.mean()
-    assert mean["frames_len"] == 8 and mean["nss"] == pytest.approx((float(first["nss"]) + float(second["nss"])) / 2)
+    assert mean["frames"] == "8"
+    assert float(mean["nss"]) == pytest.approx((float(first["nss"]) + float(second["nss"])) / 2)
 
 
-def test_standard_definitions_have_our_names_and_the_usual_place(tmp_path: Path) -> None:
+def test_standard_definitions_have_the_same_columns_and_the_usual_place(tmp_path: Path) -> None:
     metrics = MetricsConfig(names=("auc_judd", "kld"), stride=2)
-    table = measure(graph(None), metrics, results(tmp_path, "1"), tmp_path)
-    assert table.file == tmp_path / "metrics.csv" and table.gates == []
-    assert list(table.rows[0]) == ["video_id", "dataset", "frames_len", "auc_judd", "kld", "grid"]
-    assert table.rows[0]["grid"] == "64x36" == table.mean()["grid"]
-    assert table.rows[0]["frames_len"] == 2, "every second frame, without the first"
+    evaluation = evaluate_run(graph(None), metrics, results(tmp_path, "1"))
+    assert metrics.table(tmp_path) == tmp_path / "evaluation.csv"
+    assert evaluation.gates.empty is False, "attention.csv has gates, whoever made them"
+    assert evaluation.per_video.columns.tolist() == [
+        *("predictor", "part", "dataset", "video", "frames", "invalid"),
+        *("auc_judd", "auc_judd_low", "auc_judd_high", "kld", "kld_low", "kld_high"),
+        *("grid", "definitions", "seen_by"),
+    ]
+    assert evaluation.per_video.grid[0] == "64x36"
+    assert evaluation.per_video.frames[0] == 2, "every second frame, without the first"
+
+
+def test_a_run_and_its_results_have_the_same_scores(tmp_path: Path) -> None:
+    done = results(tmp_path / "runs", "1", "2")
+    names = ("nss", "auc_shuffled", "kld")
+    of_run = evaluate_run(graph(), MetricsConfig(names=names), done)
+    truths = {video.name: item_truth(video.name, video.item, video.sigma, video.dataset) for video, _ in done}
+    of_folder = evaluate({"toy": tmp_path / "runs"}, truths, ScoringOptions(names))
+    assert of_run.with_means.equals(of_folder.with_means)
 
 
 def test_a_picture_of_the_centre_bias(tmp_path: Path) -> None:
@@ -103,30 +124,31 @@ def test_a_picture_of_the_centre_bias(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "bias.png"), picture)
     found = results(tmp_path, "1", "2")
     one: dict[str, Any] = {"names": ("auc_shuffled",), "baseline": str(tmp_path / "bias.png")}
-    standard, original = (
-        measure(graph(None), MetricsConfig(**one, definitions=how), found, tmp_path).rows[0]
-        for how in ("standard", "original")
-    )
-    assert 0 < float(str(original["aucs"])) <= 1 and 0 < float(str(standard["auc_shuffled"])) <= 1
+    for definitions in ("standard", "original"):
+        table = evaluate_run(graph(None), MetricsConfig(**one, definitions=definitions), found).per_video
+        assert 0 < table.auc_shuffled[0] <= 1
     (tmp_path / "bias.png").write_bytes(b"no picture")
     with pytest.raises(UsageError, match=r"bias\.png: is not a readable picture"):
-        measure(graph(None), MetricsConfig(**one), found, tmp_path)
+        evaluate_run(graph(None), MetricsConfig(**one), found)
 
 
-def test_metrics_that_need_other_videos() -> None:
+def test_metrics_that_need_other_videos(tmp_path: Path) -> None:
+    def kept(videos: int, baseline: str | None, *names: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        metrics = MetricsConfig(names=names, baseline=baseline)
+        evaluation = evaluate_run(graph(None), metrics, done[:videos])
+        return evaluation.metrics, evaluation.notes
+
+    done = results(tmp_path, "1", "2")
     names = ("nss", "auc_shuffled", "information_gain")
-    alone = MetricsConfig(names=names)
-    assert usable(alone, 2) == (names, ())
-    kept, (note,) = usable(alone, 1)
-    assert kept == ("nss",) and note.startswith(
-        "auc_shuffled, information_gain left out: there is no metrics.baseline"
-    )
-    gone = MetricsConfig(names=names, baseline="gone.jpg")
-    assert usable(gone, 2)[1] == (
+    assert kept(2, None, *names) == (names, ())
+    left, (note,) = kept(1, None, *names)
+    assert left == ("nss",)
+    assert note.startswith("auc_shuffled, information_gain left out: there is no metrics.baseline")
+    assert kept(2, "gone.jpg", *names)[1] == (
         "metrics.baseline gone.jpg is not there: fixations of the other videos take its place",
     )
-    assert usable(gone, 1)[0] == ("nss",)
-    assert usable(MetricsConfig(names=("nss",), baseline="gone.jpg"), 1) == (("nss",), ())
+    assert kept(1, "gone.jpg", *names)[0] == ("nss",)
+    assert kept(1, "gone.jpg", "nss") == (("nss",), ())
 
 
 @pytest.mark.parametrize(

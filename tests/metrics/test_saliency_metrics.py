@@ -11,7 +11,7 @@ from torch import distributed, multiprocessing
 
 from gazenet.metrics import functional as metric
 from gazenet.metrics.functional import original
-from gazenet.metrics.torchmetrics_objects import (
+from gazenet.metrics.saliency_metrics import (
     CC,
     KLD,
     NSS,

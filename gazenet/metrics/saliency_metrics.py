@@ -1,4 +1,4 @@
-"""The metrics as ``torchmetrics`` objects: a mean over frames, and beside it how many frames could not be judged."""
+"""The metrics as ``torchmetrics`` objects: a mean over frames, and how many frames could not be scored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Truth = Literal["fixations", "density", "others", "prior"]
 
 
 class ScoreMean(Metric):
-    """Mean of scores that are known already, one per frame; ``invalid`` counts those that were NaN.
+    """Mean of scores that were computed before, one per frame; ``invalid`` counts those that are NaN.
 
     Works under DDP: the states are sums.
     """
@@ -38,11 +38,11 @@ class ScoreMean(Metric):
 
     def update(self, *scores: Tensor) -> None:
         """Add the scores ``[B]`` of a batch of frames."""
-        for one in scores:
-            judged = torch.isfinite(one)
-            self.total += torch.where(judged, one, torch.zeros_like(one)).sum()
-            self.valid += judged.sum()
-            self.invalid += (~judged).sum()
+        for batch in scores:
+            finite = torch.isfinite(batch)
+            self.total += torch.where(finite, batch, torch.zeros_like(batch)).sum()
+            self.valid += finite.sum()
+            self.invalid += (~finite).sum()
 
     def compute(self) -> Tensor:
         """The mean, NaN without a single valid frame."""
@@ -65,7 +65,7 @@ class FrameMean(ScoreMean):
     """
 
     truth: tuple[Truth, ...] = ("fixations",)
-    """What ``update`` takes behind the prediction."""
+    """What ``update`` takes after the prediction."""
     score: Callable[..., Tensor]
     published: Callable[..., float] | None = None
     draws = False
@@ -81,7 +81,7 @@ class FrameMean(ScoreMean):
         super().update(self.scores(*maps))
 
     def scores(self, *maps: Tensor) -> Tensor:
-        """One score per frame, float64 ``[B]``, NaN where a frame cannot be judged; nothing is remembered."""
+        """One score per frame, float64 ``[B]``, NaN where a frame cannot be scored; the state does not change."""
         if self.mode == "original":
             return self._as_published(*maps)
         counted = {"counted": True} if self.counted and "fixations" in self.truth else {}
