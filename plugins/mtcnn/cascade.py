@@ -56,7 +56,7 @@ class Cascade(nn.Module):
         points = _array(found.points).reshape(-1, 2, 5).transpose(0, 2, 1)
         points = boxes[:, None, :2] - 1 + points * (boxes[:, None, 2:] - boxes[:, None, :2] + 1)
         boxes = moved(boxes, _array(found.shift), 1)
-        stay = nms(boxes, scores, 0.7, pixel=1, smaller=True)
+        stay = nms(boxes, scores, 0.7, inclusive=True, over_min_area=True)
         stay.sort(key=lambda k: -float((boxes[k, 2:] - boxes[k, :2]).prod()))
         return CascadeFaces(boxes[stay], scores[stay], points[stay])
 

@@ -36,7 +36,7 @@ def candidates(heads: Sequence[tuple[Tensor, Tensor]]) -> Boxes:
 
 def faces(found: Boxes, score: float = SCORE) -> Boxes:
     """The candidates that stay, best first: overlapping ones go, then those up to ``score``."""
-    best = found[nms(found[:, :4], found[:, 4], OVERLAP, pixel=1)]
+    best = found[nms(found[:, :4], found[:, 4], OVERLAP, inclusive=True)]
     return best[best[:, 4] > score]
 
 
