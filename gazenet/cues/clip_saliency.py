@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import file_in
-from gazenet.backbones.sliding_windows import SlidingNetwork, WindowFrames, declares
+from gazenet.backbones.sliding_windows import SlidingNetwork, WindowFrames, is_slidable
 from gazenet.cues.colour_pictures import coloured
 from gazenet.cues.exportable import Call, Exportable, free_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
@@ -98,7 +98,7 @@ class ClipSaliency:
         path = weights_path(self._weights, self.spec.assets[0], asset_path)
         self.device, self.dtype = device, dtype
         self.built: Any = self.build(file_in(path, self.inside())).eval().to(device)
-        self.run = SlidingNetwork(self.built, dtype) if declares(self.built) else self.built
+        self.run = SlidingNetwork(self.built, dtype) if is_slidable(self.built) else self.built
         self.built.to(dtype)
 
     def sound_examples(self) -> Mapping[str, Tensor]:

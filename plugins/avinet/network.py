@@ -73,7 +73,7 @@ class AViNet(nn.Module):
         """The map of the clip's last frame. Raises ValueError for clips of another length or size."""
         if tuple(clip.shape[2:]) != (CLIP, *self.size):
             raise ValueError(f"a clip of {list(clip.shape[2:])}: the network takes {[CLIP, *self.size]}")
-        return self.seen(self.visual_model.backbone.near(self.frame_stem(clip)), audio)
+        return self.after_chains(self.visual_model.backbone.near(self.frame_stem(clip)), audio)
 
     def frame_stem(self, frames: Tensor) -> Tensor:
         """See :meth:`gazenet.backbones.s3d.S3dEncoder.frame_stem`."""
@@ -83,9 +83,9 @@ class AViNet(nn.Module):
         """What sliding windows share."""
         return self.visual_model.chains()
 
-    def seen(self, near: Sequence[Tensor], audio: Tensor) -> Tensor:
+    def after_chains(self, shallow: Sequence[Tensor], audio: Tensor) -> Tensor:
         """The map from the encoder's levels y3 and y2, and the sound."""
-        levels = self.visual_model.backbone.deeper(ShallowLevels(*near))
+        levels = self.visual_model.backbone.deeper(ShallowLevels(*shallow))
         fused = self.fused(levels.y0, self.audionet(audio))
         return self.visual_model.decoder(levels._replace(y0=fused))
 

@@ -35,8 +35,8 @@ class BinauralDaveNet(AudioVisualSaliency):
         self.combinedAudioEmbedding = nn.Conv2d(2 * CHANNELS, CHANNELS, 1)
 
     def forward(self, clip: Tensor, left: Tensor | None = None, right: Tensor | None = None) -> Tensor:
-        seen = self.seen(clip)
-        return self.decoded(seen, self._heard(seen, left, right))
+        video = self.video_features(clip)
+        return self.decode(video, self._heard(video, left, right))
 
     def _heard(self, seen: Tensor, left: Tensor | None, right: Tensor | None) -> Tensor | None:
         """The half of the sound, ``[N, 512, h, w]``; an ear without sound is zeros, no sound at all no half."""

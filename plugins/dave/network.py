@@ -19,5 +19,5 @@ class DaveNet(AudioVisualSaliency):
         self.audio_branch = AudioBranch()
 
     def forward(self, clip: Tensor, sound: Tensor | None = None) -> Tensor:
-        seen = self.seen(clip)
-        return self.decoded(seen, None if sound is None else everywhere(self.audio_branch(sound), seen))
+        video = self.video_features(clip)
+        return self.decode(video, None if sound is None else everywhere(self.audio_branch(sound), video))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gazenet.backbones.sliding_windows import SlidingNetwork, WindowFrames, declares
+from gazenet.backbones.sliding_windows import SlidingNetwork, WindowFrames, is_slidable
 from gazenet.cues.exportable import Call, Exportable, fixed_size, free_size, noise
 from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
@@ -41,7 +41,7 @@ class STSANetSaliency:
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         self._network = load_stsanet(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device)
-        self._run: Call = SlidingNetwork(self._network, dtype) if declares(self._network) else self._network
+        self._run: Call = SlidingNetwork(self._network, dtype) if is_slidable(self._network) else self._network
         self._network.to(dtype)
         self._stems: FrameCache[Tensor] = FrameCache()
         assert SPEC.input is not None

@@ -60,11 +60,11 @@ class STSANet(S3D):
         Raises ValueError for clips of another length or size than the network was made for.
         """
         self._check(clip)
-        return self.seen(self.near(self.frame_stem(clip)))
+        return self.after_chains(self.near(self.frame_stem(clip)))
 
-    def seen(self, near: Sequence[Tensor]) -> Tensor:
+    def after_chains(self, shallow: Sequence[Tensor]) -> Tensor:
         """The map from the encoder's levels y3 and y2."""
-        return self.decode(self.deeper(ShallowLevels(*near)))
+        return self.decode(self.deeper(ShallowLevels(*shallow)))
 
     def decode(self, levels: S3dLevels) -> Tensor:
         """The map ``[B, H, W]`` from the encoder's levels."""

@@ -49,11 +49,11 @@ class TasedNet(S3dEncoder):
         """The map of the clip's last frame. Raises ValueError for clips of another length."""
         if clip.shape[2] != CLIP:
             raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {CLIP}")
-        return self.seen(self.near(self.frame_stem(clip)))
+        return self.after_chains(self.near(self.frame_stem(clip)))
 
-    def seen(self, near: Sequence[Tensor]) -> Tensor:
+    def after_chains(self, shallow: Sequence[Tensor]) -> Tensor:
         """The same from the encoder's levels y3 and y2."""
-        y3, y2 = near
+        y3, y2 = shallow
         short1, short2, short3 = (_shortened(level) for level in (self.middle(y2), y2, y3))
         y0 = max_pool(short1, (1, 2, 2), (1, 2, 2))
         x = unpool(short1, self.convtsp1(self.base4(y0)))

@@ -234,7 +234,7 @@ WRONG: dict[str, tuple[dict[str, Tensor], str]] = {
     "unexpected number": (STATE | {"temperature": torch.zeros(())}, r"1 keys unexpected \(temperature\)"),
     "shape": (STATE | {"conv.bias": torch.zeros(5)}, r"1 keys of another shape \(conv\.bias\)"),
     "type": (STATE | {"conv.bias": torch.zeros(4, dtype=torch.int8)}, r"1 keys of another type \(conv\.bias\)"),
-    "not numbers": (STATE | {"conv.bias": torch.full((4,), torch.nan)}, r"no numbers \(conv\.bias\)"),
+    "not numbers": (STATE | {"conv.bias": torch.full((4,), torch.nan)}, r"contain NaN \(conv\.bias\)"),
 }
 
 
