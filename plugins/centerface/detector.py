@@ -11,17 +11,18 @@ from gazenet.cues.extractor import AssetPath
 STRIDE = 4
 MULTIPLE = 32
 FLOOR = 0.2
-"""Candidates below this score are never looked at; the platform applies its own, higher threshold."""
+"""Lowest score of a candidate; the platform applies a higher threshold of its own."""
 
 
 class CenterFace:
-    """Face detector; input RGB 0..255 without normalisation, sides padded to multiples of 32."""
+    """A face detector; input RGB 0..255 without normalisation, sides padded to multiples of 32."""
 
     def load(self, asset_path: AssetPath) -> None:
+        """Load the network, on the CPU."""
         self._network = OnnxNetwork(asset_path("centerface"), free={0: (0, 2, 3)})
 
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, five (x, y)."""
+        """Detect faces in ``image`` uint8 ``[H, W, 3]`` RGB as ``[N, 15]``: box, score, five points (x, y)."""
         height, width = image.shape[:2]
         padded = np.zeros((1, 3, -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE), np.float32)
         padded[0, :, :height, :width] = image.transpose(2, 0, 1)
@@ -33,7 +34,7 @@ class CenterFace:
 def decode(
     heat: NDArray[np.float32], scale: NDArray[np.float32], offset: NDArray[np.float32], points: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Candidates above the floor from the four output maps (channel 0 vertical, 1 horizontal), ``[N, 15]``."""
+    """Decode the four output maps (channel 0 vertical, 1 horizontal) to candidates above the floor, ``[N, 15]``."""
     rows, columns = np.nonzero(heat > FLOOR)
     size = np.exp(scale[:, rows, columns]) * STRIDE
     y = (rows + offset[0, rows, columns] + 0.5) * STRIDE

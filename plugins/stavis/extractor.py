@@ -74,7 +74,7 @@ class StavisSaliency(ClipSaliency):
         if self.published:
             use_batch_statistics(self.built)
 
-    def heard(self) -> Mapping[str, Tensor]:
+    def sound_examples(self) -> Mapping[str, Tensor]:
         samples = PUBLISHED_SAMPLES if self.published else buffer_length(CLIP)
         return {"sound": noise(2, 1, 1, samples)} if self._listens else {}
 
