@@ -332,6 +332,10 @@ class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
     dispatch[pickle.BUILD[0]] = load_build
 
 
+Unpickler = SafeUnpickler
+"""The name under which torch looks for the unpickler of a ``pickle_module``."""
+
+
 def classes_named(path: Path) -> list[str]:
     """List the classes and functions that the pickles of a file name, in order, each once; none is imported."""
     classes: list[str] = []

@@ -97,7 +97,7 @@ def finished_unisal(golden: Golden) -> float:
 def finished_tased(golden: Golden) -> float:
     """The smoothed map, as the platform keeps it or in the bytes of the authors' files."""
     config = golden.options("sigma")
-    smoothed = import_object("gazenet_plugins.tased.maps:smoothed")
+    smoothed = import_object("gazenet_plugins.tased.extractor:smoothed")
     saliency = golden.inputs()["saliency"].numpy()
     if config["function"] == "post_tased":
         return difference(golden, {"map": smoothed(saliency, config["sigma"])})
