@@ -116,7 +116,7 @@ class Gaze360Cue:
         self._step = 1 if self._published else min(max(int(video.rate / TRAINED_RATE), 1), widest)
 
     def extract(self, windows: Windows) -> CueMaps:
-        """Return one map ``[h, w]`` per window; records: yaw, pitch (degrees), vector and uncertainty of every face."""
+        """Return one map ``[h, w]`` per window; records: angles (degrees), vector and uncertainty of every face."""
         self._memo.forget_before(int(windows.index.min()) - windows.anchor)
         maps, records, pictures = [], [], []
         for b in range(len(windows)):

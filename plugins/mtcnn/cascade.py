@@ -29,7 +29,7 @@ class CascadeSettings:
 
 @dataclass(frozen=True)
 class CascadeFaces:
-    """Faces, largest first: ``boxes`` ``[N, 4]`` left, top, right, bottom; ``scores`` ``[N]``; ``points`` ``[N, 5, 2]``."""
+    """Faces, largest first: ``boxes`` ``[N, 4]``, ``scores`` ``[N]`` and ``points`` ``[N, 5, 2]``."""
 
     boxes: Array
     scores: Array

@@ -25,7 +25,7 @@ RARE = -6.0
 
 
 class SideOutput(NamedTuple):
-    """The output of a side branch: features ``[N, 16, H, W]``, logits ``[N, 1, H, W]``, attention ``[N, 1, 1, h, w]``."""
+    """A side branch output: features ``[N, 16, H, W]``, logits ``[N, 1, H, W]``, attention ``[N, 1, 1, h, w]``."""
 
     features: Tensor
     logits: Tensor

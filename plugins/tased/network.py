@@ -21,7 +21,7 @@ STEPS = 4
 
 
 class TasedNet(S3dEncoder):
-    """The network from clips ``[N, 3, 32, H, W]`` (RGB in -1..1, multiples of 32) to saliency ``[N, H, W]`` in 0..1."""
+    """The network from clips ``[N, 3, 32, H, W]``, RGB in -1..1, multiples of 32, to saliency ``[N, H, W]`` 0..1."""
 
     places: Mapping[str, str] = {
         "logits": "convtsp4",
