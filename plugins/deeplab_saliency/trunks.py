@@ -1,4 +1,4 @@
-"""What the features come from, other than the published ResNet-50, and how those of a window are fused."""
+"""Trunks other than the published ResNet-50, and the fusion of the features of a window."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ThinResNet(nn.Module):
         self.register_buffer("shift", shift.view(3, 1, 1), persistent=False)
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Normalised RGB ``[N, 3, H, W]`` to the outputs of the stages, at strides 4, 8, 8, 8."""
+        """Return the outputs of the stages of normalised RGB ``[N, 3, H, W]``, at strides 4, 8, 8, 8."""
         x = torch.relu(self.bn1(self.conv1((x * self.scale + self.shift).flip(1))))
         # The pool's padding lies behind the picture; after a rectification zeros never win.
         x = F.max_pool2d(F.pad(x, (0, 1, 0, 1)), 3, 2)
@@ -63,14 +63,14 @@ class ThinResNet(nn.Module):
         return first, second, third, self.get_submodule("layer4")(third)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The last stage, ``[N, 1024, H/8, W/8]``."""
+        """Return the output of the last stage, ``[N, 1024, H/8, W/8]``."""
         return self.stages(x)[-1]
 
 
 class WindowFusion(nn.Module):
-    """Features of the frames of a window to those of its last frame: per channel, a weighted sum over time.
+    """The fusion of the features of a window: per channel, a weighted sum over time.
 
-    It begins as the last frame's features alone.
+    It is initialised to the features of the last frame.
     """
 
     def __init__(self, channels: int, frames: int) -> None:
@@ -83,12 +83,12 @@ class WindowFusion(nn.Module):
             self.mix.weight[:, :, -1] = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, frames, C, h, w]`` to ``[N, C, h, w]``."""
+        """Return ``[N, C, h, w]`` of ``[N, frames, C, h, w]``."""
         return self.mix(x.transpose(1, 2))[:, :, 0]
 
 
 def load_onnx(trunk: ThinResNet, path: str | Path) -> None:
-    """The weights of ``open_nsfw.onnx``. Raises UsageError for another file."""
+    """Read the weights of ``open_nsfw.onnx``. Raises UsageError for another file."""
     trunk.load_state_dict(_converted(trunk, _kernels(Path(path)), path))
 
 

@@ -42,7 +42,7 @@ class Scene:
 
 
 def scene(frames: int, side: int, random: np.random.Generator) -> Scene:
-    """A scene in which no disc touches another or the picture's edge, whichever way one of them goes.
+    """Place discs so that none touches another or the edge of the picture, in whichever direction one of them moves.
 
     Raises ValueError for pictures too small for so many frames.
     """
@@ -58,7 +58,7 @@ def scene(frames: int, side: int, random: np.random.Generator) -> Scene:
 
 
 def film(way: tuple[int, int], frames: int, shown: Scene) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Frames ``[T, S, S, 3]`` RGB and the centre ``[T, 2]`` (x, y) of the moving disc in pixels, frame by frame."""
+    """Draw frames ``[T, S, S, 3]`` RGB; also return the centre ``[T, 2]`` (x, y) of the moving disc in pixels."""
     steps = np.arange(frames) - (frames - 1) / 2
     places = shown.middle + STEP * steps[:, None] * np.array(way, np.float64)
     rows, columns = np.mgrid[: len(shown.ground), : len(shown.ground)] + 0.5
@@ -72,7 +72,7 @@ def film(way: tuple[int, int], frames: int, shown: Scene) -> tuple[NDArray[np.ui
 
 
 def write_set(folder: Path, per_class: int, side: int = SIDE, frames: int = FRAMES, seed: int = 0) -> None:
-    """Folders of pictures, ``labels.txt``, ``classes.txt`` and ``places.json``."""
+    """Write folders of pictures, ``labels.txt``, ``classes.txt`` and ``places.json``."""
     random = np.random.default_rng(seed)
     lines, videos = [], {}
     for k in range(per_class):
@@ -91,7 +91,7 @@ def write_set(folder: Path, per_class: int, side: int = SIDE, frames: int = FRAM
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes ``FOLDER/train`` (240 films), ``FOLDER/validation`` (32) and ``FOLDER/wide`` (32, of 128 pixels)."""
+    """Write ``FOLDER/train`` (240 films), ``FOLDER/validation`` (32) and ``FOLDER/wide`` (32, of 128 pixels)."""
     if len(arguments) != 1:
         print(__doc__, file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
-"""ST-ABN (Mitsuhara et al., 2021): an action network that says where and when it looks.
+"""ST-ABN (Mitsuhara et al., 2021): an action network with attention in space and time.
 
-A residual network whose time axis is never shortened; after its third stage an attention branch makes a map per frame
-and a weight per frame, which gate what the fourth stage sees. All keys are the published ones.
+A residual network that keeps the time axis; after its third stage an attention branch computes a map and a weight per
+frame, which gate the input of the fourth stage. All keys are the published ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HERE: Triple = (1, 1, 1)
 
 
 def factorised(temporal: int) -> Block:
-    """A bottleneck that looks over ``temporal`` frames while narrowing, and around in space only afterwards."""
+    """Build a bottleneck that convolves over ``temporal`` frames while narrowing, and in space afterwards."""
 
     def block(inputs: int, planes: int, stride: Triple) -> Residual:
         kernels = ((temporal, 1, 1), (1, 3, 3), (1, 1, 1))
@@ -32,24 +32,24 @@ def factorised(temporal: int) -> Block:
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """Where and when: ``spatial`` ``[B, 1, T, h, w]`` and ``temporal`` ``[B, 1, T, 1, 1]``, both in 0..1."""
+    """The attention: ``spatial`` ``[B, 1, T, h, w]`` and ``temporal`` ``[B, 1, T, 1, 1]``, both in 0..1."""
 
     spatial: Tensor
     temporal: Tensor
 
 
 def _stage(wide: int, inputs: int, planes: int, count: int, stride: Triple, temporal: int) -> nn.Sequential:
-    """A stage that keeps all frames; basic blocks look over three of them whatever ``temporal`` is."""
+    """Build a stage that keeps all frames; basic blocks extend over three frames whatever ``temporal`` is."""
     return stage(factorised(temporal) if wide > 1 else basic, inputs, planes, count, stride)
 
 
 class STABN(nn.Module):
-    """Class scores of two branches, and the attention between them.
+    """The network from a clip to class scores of two branches and the attention between them.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
-        frames: T of the clips; three layers have this size. Height and width are free.
-        classes: of the perception branch and of the attention branch's score maps.
+        frames: T of the clips, which fixes three layers. Height and width are free.
+        classes: of the perception branch and of the score maps of the attention branch.
         dropout: before both classifiers, in training.
 
     Raises ValueError for an unknown depth.
@@ -113,11 +113,11 @@ class STABN(nn.Module):
         return out_per, out_att, found.spatial, found.temporal
 
     def attention(self, clip: Tensor) -> AttentionMaps:
-        """What ``forward`` gives as attention, without the classifiers."""
+        """Return the attention of ``forward``, without the classifiers."""
         return self._attention(self.conv_att_common(self.layer_att_common(self.features(clip))))
 
     def features(self, clip: Tensor) -> Tensor:
-        """The third stage, ``[B, 256 or 1024, T, H/16, W/16]``."""
+        """Return the output of the third stage, ``[B, 256 or 1024, T, H/16, W/16]``."""
         if clip.dim() != 5 or clip.shape[2] != self.frames:
             raise ValueError(f"a clip of shape {list(clip.shape)}, expected [B, 3, {self.frames}, H, W]")
         x = self.maxpool(self.relu(self.bn1(self.conv1(clip))))

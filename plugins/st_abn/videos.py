@@ -1,4 +1,4 @@
-"""Videos with one class each: from a label file or from folders named like classes; frames from pictures or films."""
+"""Action videos: from a label file or from folders named like classes; frames from pictures or films."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILMS = (*VIDEO_SUFFIXES, ".webm")
 
 @dataclass(frozen=True)
 class ActionVideo:
-    """One video: a folder of pictures (``files`` in order) or a film (``files`` holds it alone), and its class."""
+    """A video with its class: a folder of pictures (``files`` in order) or a film (the only file)."""
 
     name: str
     files: tuple[Path, ...]
@@ -29,7 +29,7 @@ class ActionVideo:
     count: int
 
     def frames(self, numbers: Sequence[int]) -> NDArray[np.uint8]:
-        """Frames by their numbers, ``[n, H, W, 3]`` RGB. Raises MediaError, also for unequal sizes."""
+        """Read frames by their numbers, ``[n, H, W, 3]`` RGB. Raises MediaError, also for unequal sizes."""
         found = self._film(numbers) if self._is_film else {k: read_image(self.files[k]) for k in set(numbers)}
         sizes = sorted({one.shape for one in found.values()})
         if len(sizes) > 1:
@@ -56,7 +56,7 @@ class ActionVideo:
 
 
 def read_classes(path: str | Path | None) -> list[str] | None:
-    """Class names in order; None without a list. Raises UsageError for empty and repeated names."""
+    """Read class names in order; None without a list. Raises UsageError for empty and repeated names."""
     if path is None:
         return None
     try:
@@ -70,10 +70,10 @@ def read_classes(path: str | Path | None) -> list[str] | None:
 
 
 def read_videos(source: ActionSet, classes: Sequence[str] | None, key: str) -> tuple[list[ActionVideo], list[str]]:
-    """The videos of a set and all class names.
+    """Read the videos of a set and all class names.
 
-    Raises UsageError naming the line or folder: a malformed row, a class that the list does not have, a video that is
-    not there or has fewer frames than its row says.
+    Raises UsageError that names the line or folder: a malformed row, a class that is not in the list, a video that is
+    missing or has fewer frames than its row says.
     """
     root = Path(source.root)
     if not root.is_dir():
@@ -96,7 +96,7 @@ def read_videos(source: ActionSet, classes: Sequence[str] | None, key: str) -> t
 
 
 def _rows(path: Path, key: str) -> list[tuple[str, int | None, int, int]]:
-    """(id, number of frames, class, line) of every row."""
+    """Yield (id, number of frames, class, line) of every row."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -147,7 +147,7 @@ def _video(place: Path, name: str, label: int, where: str) -> ActionVideo:
 
 
 def _length(film: Path) -> int:
-    """Frames of a film; counted where the container does not tell."""
+    """Return the number of frames of a film, counted if the container does not say."""
     declared = probe(film).declared_frames
     if declared:
         return declared

@@ -1,4 +1,4 @@
-"""STSANet from a published file: its LayerNorms say for which frames it was trained."""
+"""STSANet from a published file; its LayerNorms give the size of the frames it was trained for."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ WITNESS = "ln_0_0.weight"
 
 
 def load_stsanet(path: str | Path, size: tuple[int, int] | None = None) -> STSANet:
-    """The network of a checkpoint, in evaluation mode.
+    """Load the network of a checkpoint, in evaluation mode.
 
     Args:
-        path: the file, or a folder that holds ``STSANet_DHF1K.pth``.
-        size: (height, width) of the frames that it must have been trained for; None takes any.
+        path: the file, or a folder with ``STSANet_DHF1K.pth``.
+        size: (height, width) of the frames that it must have been trained for; None accepts any size.
 
-    Raises UsageError for files that are no checkpoint of STSANet or one for another size.
+    Raises UsageError for files that are not a checkpoint of STSANet, or one for another size.
     """
     path = file_in(path, PUBLISHED_FILE)
     state = read_state(path)
@@ -39,7 +39,7 @@ def load_stsanet(path: str | Path, size: tuple[int, int] | None = None) -> STSAN
 
 
 def _trained_size(state: dict[str, torch.Tensor]) -> tuple[int, int]:
-    """(height, width) that follow from the first LayerNorm; the published ones where the file has none."""
+    """Return (height, width) from the first LayerNorm, or the published size if the file has none."""
     witness = state.get(WITNESS)
     if witness is None or witness.dim() != 4:
         return PUBLISHED_SIZE
