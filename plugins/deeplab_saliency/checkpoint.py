@@ -64,10 +64,10 @@ def begin_with(network: DeepLabSaliency, path: str | Path) -> None:
         load_segmentation(network, path)
         return
     own = network.state_dict()
-    rest = {key: value for key, value in own.items() if not key.startswith("backbone.")}
+    others = {key: value for key, value in own.items() if not key.startswith("backbone.")}
     optional = tuple(f"{name}." for name in ("skip4", "skip8", "window"))
-    given = {key: value for key, value in state.items() if key in own or not key.startswith(optional)}
-    network.load_state_dict(checked_state(network, {**rest, **given}, path))
+    initial = {key: value for key, value in state.items() if key in own or not key.startswith(optional)}
+    network.load_state_dict(checked_state(network, {**others, **initial}, path))
 
 
 def load_segmentation(network: DeepLabSaliency, path: str | Path) -> None:
@@ -75,13 +75,13 @@ def load_segmentation(network: DeepLabSaliency, path: str | Path) -> None:
 
     The decoder keeps its values. Raises UsageError if the file lacks a part of either.
     """
-    found = renamed(read_state(path))
-    if not found:
+    weights = renamed(read_state(path))
+    if not weights:
         raise UsageError(f"{path}: contains no DeepLabV3 for segmentation (keys backbone.*, classifier.0.*)")
     decoder = {
         key: value for key, value in network.state_dict().items() if not key.startswith(tuple(RENAMED.values()))
     }
-    network.load_state_dict(checked_state(network, {**decoder, **found}, path))
+    network.load_state_dict(checked_state(network, {**decoder, **weights}, path))
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

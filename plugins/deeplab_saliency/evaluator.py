@@ -62,10 +62,10 @@ class SaliencyEvaluator:
         For a network that takes a window of frames, the first frame is repeated before the video.
         """
         length, spacing = self._network.variant.frames, self._network.variant.spacing
-        seen: deque[Tensor] = deque(maxlen=(length - 1) * spacing + 1)
+        recent: deque[Tensor] = deque(maxlen=(length - 1) * spacing + 1)
         for frame in frames:
-            seen.append(torch.from_numpy(resize(frame, SIZE)).permute(2, 0, 1))
-            window = [seen[max(0, len(seen) - 1 - spacing * back)] for back in reversed(range(length))]
+            recent.append(torch.from_numpy(resize(frame, SIZE)).permute(2, 0, 1))
+            window = [recent[max(0, len(recent) - 1 - spacing * back)] for back in reversed(range(length))]
             yield self._map(window, (frame.shape[0], frame.shape[1]))
 
     @torch.inference_mode()

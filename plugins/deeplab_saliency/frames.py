@@ -63,21 +63,25 @@ class TrainingSource:
         """
         before = self.variant.before
         window = self.video.clip(frame - before, before + 1)[:: self.variant.spacing]
-        seen = torch.from_numpy(np.moveaxis(window, -1, 1).copy())
+        frames = torch.from_numpy(np.moveaxis(window, -1, 1).copy())
         labels = self.video.density(frame, *self.size), self.video.fixation_map(frame, *self.size)
         density, fixations = (torch.from_numpy(np.ascontiguousarray(one, np.float32)) for one in labels)
-        return {"frames": seen[0] if self.variant.frames == 1 else seen, "density": density, "fixations": fixations}
+        return {
+            "frames": frames[0] if self.variant.frames == 1 else frames,
+            "density": density,
+            "fixations": fixations,
+        }
 
 
 def sources(
     videos: Sequence[FixatedVideo], size: tuple[int, int], variant: Variant, min_observers: int, part: str
 ) -> list[TrainingSource]:
     """Return the videos with enough observers. Raises UsageError that names ``part`` if there is none."""
-    found = [TrainingSource(video, video.targets(min_observers), size, variant) for video in videos]
-    found = [one for one in found if len(one.targets)]
-    if not found:
+    usable = [TrainingSource(video, video.targets(min_observers), size, variant) for video in videos]
+    usable = [one for one in usable if len(one.targets)]
+    if not usable:
         raise UsageError(f"data.{part}: no frame that {min_observers} or more people looked at")
-    return found
+    return usable
 
 
 def _prepared(sample: Sample) -> Sample:
@@ -91,9 +95,13 @@ class RandomFrames:
     """
 
     def __init__(
-        self, given: Sequence[TrainingSource], changes: SampleChanges, repeats: int, draws: int | None = None
+        self,
+        training_sources: Sequence[TrainingSource],
+        changes: SampleChanges,
+        repeats: int,
+        draws: int | None = None,
     ) -> None:
-        self.places = [one for one in given for _ in range(1 if one.video.still else repeats)]
+        self.places = [one for one in training_sources for _ in range(1 if one.video.still else repeats)]
         self.changes, self.draws = changes, draws
 
     def __len__(self) -> int:
@@ -110,8 +118,8 @@ class RandomFrames:
 class FixedFrames:
     """Validation samples: every picture, and of every video the frames with fixations, ``stride`` apart."""
 
-    def __init__(self, given: Sequence[TrainingSource], stride: int) -> None:
-        self.places = [(one, frame) for one in given for frame in _apart(one.targets, stride)]
+    def __init__(self, validation_sources: Sequence[TrainingSource], stride: int) -> None:
+        self.places = [(one, frame) for one in validation_sources for frame in _apart(one.targets, stride)]
 
     def __len__(self) -> int:
         return len(self.places)

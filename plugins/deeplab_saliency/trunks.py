@@ -97,18 +97,20 @@ def _kernels(path: Path) -> list[list[NDArray[np.float32]]]:
     from onnx import numpy_helper
 
     graph: Any = read_graph(path).graph
-    kept = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    kept |= {node.output[0]: kept[node.input[0]] for node in graph.node if node.input and node.input[0] in kept}
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    constants |= {
+        node.output[0]: constants[node.input[0]] for node in graph.node if node.input and node.input[0] in constants
+    }
     after = {name: node for node in reversed(graph.node) for name in node.input}
-    return [_followed(node, after, kept) for node in graph.node if node.op_type == "Conv"]
+    return [_followed(node, after, constants) for node in graph.node if node.op_type == "Conv"]
 
 
-def _followed(node: Any, after: dict[str, Any], kept: dict[str, Any]) -> list[NDArray[np.float32]]:
-    found: list[NDArray[np.float32]] = []
-    while node is not None and len(found) < 5:
-        found += [kept[name] for name in node.input if name in kept]
+def _followed(node: Any, after: dict[str, Any], constants: dict[str, Any]) -> list[NDArray[np.float32]]:
+    values: list[NDArray[np.float32]] = []
+    while node is not None and len(values) < 5:
+        values += [constants[name] for name in node.input if name in constants]
         node = after.get(node.output[0])
-    return found
+    return values
 
 
 def _converted(trunk: ThinResNet, kernels: list[list[NDArray[np.float32]]], path: str | Path) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ ATTENTION_CLASSES = 174
 """Outputs of the attention branch's own classifier, whatever the number of classes: so it was published."""
 
 IN_SPACE: Triple = (1, 2, 2)
-HERE: Triple = (1, 1, 1)
+POINT: Triple = (1, 1, 1)
 
 
 def factorised(temporal: int) -> Block:
@@ -65,10 +65,10 @@ class STABN(nn.Module):
         self.bn1 = nn.BatchNorm3d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool3d((1, 3, 3), IN_SPACE, (0, 1, 1))
-        self.layer1 = _stage(e, 64, 64, counts[0], HERE, 1)
+        self.layer1 = _stage(e, 64, 64, counts[0], POINT, 1)
         self.layer2 = _stage(e, 64 * e, 128, counts[1], IN_SPACE, 1)
         self.layer3 = _stage(e, 128 * e, 256, counts[2], IN_SPACE, 3)
-        self.layer_att_common = _stage(e, 256 * e, 512, counts[3], HERE, 3)
+        self.layer_att_common = _stage(e, 256 * e, 512, counts[3], POINT, 3)
         self.layer4 = _stage(e, 256 * e, 512, counts[3], IN_SPACE, 3)
         self._add_attention(512 * e, classes, frames)
         self.conv_att_mechanism = nn.Sequential(nn.Conv3d(512 * e, 256 * e, 1, bias=False), nn.BatchNorm3d(256 * e))
@@ -106,11 +106,11 @@ class STABN(nn.Module):
         """
         x = self.features(clip)
         common = self.conv_att_common(self.layer_att_common(x))
-        found = self._attention(common)
+        attention = self._attention(common)
         out_att = self.fc_att_out(self.dropout(self.conv_att_out(common).flatten(1)))
-        gated = self.conv_att_mechanism(torch.cat((x * (1 + found.spatial), x * found.temporal), 1))
+        gated = self.conv_att_mechanism(torch.cat((x * (1 + attention.spatial), x * attention.temporal), 1))
         out_per = self.fc(self.dropout(self.layer4(gated).mean((2, 3, 4))))
-        return out_per, out_att, found.spatial, found.temporal
+        return out_per, out_att, attention.spatial, attention.temporal
 
     def attention(self, clip: Tensor) -> AttentionMaps:
         """Return the attention of ``forward``, without the classifiers."""

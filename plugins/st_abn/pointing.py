@@ -47,10 +47,10 @@ def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> ObjectPlace
     if not path.is_file():
         return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        moving = {name: _points(video["moving"]) for name, video in told["videos"].items()}
-        resting = {name: _points(video.get("resting", [])) for name, video in told["videos"].items()}
-        places = ObjectPlaces(float(told["radius"]), moving, resting)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        moving = {name: _points(video["moving"]) for name, video in content["videos"].items()}
+        resting = {name: _points(video.get("resting", [])) for name, video in content["videos"].items()}
+        places = ObjectPlaces(float(content["radius"]), moving, resting)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         form = '{"radius": R, "videos": {ID: {"moving": [[x, y], ...]}}}'
         raise UsageError(f"{path}: is not of the form {form} ({type(error).__name__}: {error})") from None
@@ -60,8 +60,8 @@ def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> ObjectPlace
     return places
 
 
-def _points(told: object) -> Points:
-    return np.array(told, np.float64).reshape(-1, 2)
+def _points(points: object) -> Points:
+    return np.array(points, np.float64).reshape(-1, 2)
 
 
 def hit(points: Points, target: Points, tolerance: float) -> NDArray[np.bool_]:
@@ -76,40 +76,40 @@ def cells(size: int) -> Points:
 
 
 @torch.inference_mode()
-def pointing(network: STABN, held: ActionClips, places: ObjectPlaces, device: torch.device | str) -> dict[str, float]:
+def pointing(network: STABN, clips: ActionClips, places: ObjectPlaces, device: torch.device | str) -> dict[str, float]:
     """Compute how often the brightest cell of the spatial attention is on the moving object, over all frames.
 
     A cell is on an object if its centre is within the object's radius and half a cell. Further fractions: ``resting``,
     the same for objects at rest (mean over them); ``chance``, for a random cell; ``centre``, for the middle of the
     picture.
     """
-    size, found = held.data.size, defaultdict[str, list[NDArray[np.bool_]]](list)
+    size, hits = clips.data.size, defaultdict[str, list[NDArray[np.bool_]]](list)
     grid, middle = cells(size), np.full(2, size / 2)
-    for video in held.videos:
-        moving, resting, tolerance = _objects_in_crop(video, held, places)
-        for start in evaluation_starts(video.count, held.data.frames, held.data.clips):
-            peaks = grid[_brightest(network, held, video, start, device)]
-            target = moving[frame_numbers(start, held.data.frames, video.count, held.data.beyond)]
-            found["moving"].append(hit(peaks, target, tolerance))
-            found["resting"].append(hit(peaks[:, None], resting, tolerance).ravel())
-            found["chance"].append(hit(grid, target[:, None], tolerance).ravel())
-            found["centre"].append(hit(middle, target, tolerance))
-    told = {name: np.concatenate(parts) for name, parts in found.items()}
-    return {name: float(one.mean()) for name, one in told.items() if len(one)}
+    for video in clips.videos:
+        moving, resting, tolerance = _objects_in_crop(video, clips, places)
+        for start in evaluation_starts(video.count, clips.data.frames, clips.data.clips):
+            peaks = grid[_brightest(network, clips, video, start, device)]
+            target = moving[frame_numbers(start, clips.data.frames, video.count, clips.data.beyond)]
+            hits["moving"].append(hit(peaks, target, tolerance))
+            hits["resting"].append(hit(peaks[:, None], resting, tolerance).ravel())
+            hits["chance"].append(hit(grid, target[:, None], tolerance).ravel())
+            hits["centre"].append(hit(middle, target, tolerance))
+    hits_by_target = {name: np.concatenate(parts) for name, parts in hits.items()}
+    return {name: float(one.mean()) for name, one in hits_by_target.items() if len(one)}
 
 
-def _objects_in_crop(video: ActionVideo, held: ActionClips, places: ObjectPlaces) -> tuple[Points, Points, float]:
+def _objects_in_crop(video: ActionVideo, clips: ActionClips, places: ObjectPlaces) -> tuple[Points, Points, float]:
     """Return moving and resting objects in pixels of the crop, and the tolerance around their centres."""
     height, width = video.frames([0]).shape[1:3]
     moving, resting = (
-        in_the_crop(points[video.name], height, width, held.data) for points in (places.moving, places.resting)
+        in_the_crop(points[video.name], height, width, clips.data) for points in (places.moving, places.resting)
     )
-    return moving, resting, places.radius * enlargement(height, width, held.data) + CELL / 2
+    return moving, resting, places.radius * enlargement(height, width, clips.data) + CELL / 2
 
 
 def _brightest(
-    network: STABN, held: ActionClips, video: ActionVideo, start: int, device: torch.device | str
+    network: STABN, clips: ActionClips, video: ActionVideo, start: int, device: torch.device | str
 ) -> NDArray[np.int64]:
     """Return the index of the brightest cell in every frame of a clip."""
-    clip: Tensor = held.clip(video, start)[None].to(device)
+    clip: Tensor = clips.clip(video, start)[None].to(device)
     return np.asarray(network.attention(clip).spatial[0, 0].flatten(1).argmax(1).cpu().numpy(), np.int64)

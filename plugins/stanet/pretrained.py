@@ -1,4 +1,4 @@
-"""Pretrained backbones put into a network by position: what its layers are called follows from where it was cut."""
+"""Pretrained backbones, loaded into a network by position, as their keys depend on where it was cut."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def _visual_prefixes(network: nn.Module) -> dict[str, str]:
 def _load(network: nn.Module, path: str | Path, state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> None:
     own = network.state_dict()
     parts = tuple({prefix.split(".")[0] + "." for prefix in prefixes.values()})
-    wanted = {key for key in own if key.startswith(parts)}
-    given = {}
+    needed = {key for key in own if key.startswith(parts)}
+    loaded = {}
     for key, value in state.items():
-        child, _, rest = key.partition(".")
-        name = prefixes.get(child, "") + rest
-        if name in wanted:
-            given[name] = value
-    if not wanted:
+        child, _, tail = key.partition(".")
+        name = prefixes.get(child, "") + tail
+        if name in needed:
+            loaded[name] = value
+    if not needed:
         raise UsageError(f"{path}: {type(network).__name__} has no such part")
-    kept = {key: value for key, value in own.items() if key not in wanted}
-    network.load_state_dict(checked_state(network, {**kept, **given}, path))
+    unchanged = {key: value for key, value in own.items() if key not in needed}
+    network.load_state_dict(checked_state(network, {**unchanged, **loaded}, path))

@@ -1,4 +1,4 @@
-"""The saliency network that pseudo-fixations train: pictures and sounds of three neighbouring moments.
+"""The saliency network trained on pseudo-fixations: pictures and sounds of three neighbouring moments.
 
 Two networks were published under one name; the keys of a checkpoint tell them apart (``checkpoints.py``).
 """
@@ -113,10 +113,10 @@ class STA32(_Saliency):
         """The coarse and the fine map of one frame."""
         fine, middle = self.extra_convsd0(level[0]), self.extra_convsd1(level[1])
         up = blocks.upsampled(fused, middle.shape[2:])
-        one = torch.relu(self.extra_refine1(torch.cat([up, middle], 1)) + middle)
-        one = blocks.upsampled(one, fine.shape[2:])
-        zero = torch.relu(self.extra_refine0(torch.cat([one, fine], 1)) + one)
-        return blocks.upsampled(self.extra_out1(one), size), blocks.upsampled(self.extra_out0(zero), size)
+        fused = torch.relu(self.extra_refine1(torch.cat([up, middle], 1)) + middle)
+        fused = blocks.upsampled(fused, fine.shape[2:])
+        zero = torch.relu(self.extra_refine0(torch.cat([fused, fine], 1)) + fused)
+        return blocks.upsampled(self.extra_out1(fused), size), blocks.upsampled(self.extra_out0(zero), size)
 
 
 class OneMap(nn.Module):
@@ -143,7 +143,7 @@ class OneMap(nn.Module):
         switch_1: Tensor | None = None,
         switch_2: Tensor | None = None,
     ) -> Tensor:
-        """``[N, 1, H, W]``; all switches are given or none."""
+        """Return ``[N, 1, H, W]``; either all switches are given or none."""
         groups = [(image_0, image_1, image_2), (audio_0, audio_1, audio_2)]
         if switch_0 is not None and switch_1 is not None and switch_2 is not None:
             groups.append((switch_0, switch_1, switch_2))
@@ -210,8 +210,8 @@ class STA28(_Saliency):
         for frame, (x, order) in enumerate(zip((a, b, c), orders, strict=True)):
             sound = self._sound_gate(audios[frame], switches[frame] if switches else None)
             # Only the first frame's maps are weighted by the gate; to the others the gate itself is added.
-            heard = torch.relu(x + (x * sound if frame == 0 else sound))
-            fused = self._fused(x, order, heard)
+            with_sound = torch.relu(x + (x * sound if frame == 0 else sound))
+            fused = self._fused(x, order, with_sound)
             maps += self._decoded(fused, x, levels[frame], images[0].shape[2:])
         return tuple(maps)
 
@@ -219,9 +219,11 @@ class STA28(_Saliency):
         spread = self.Aup(self.extra_audio_d(self.audio_model(audio[:, None]))[..., None, None])
         return self.extra_convs(spread if switch is None else switch * spread)
 
-    def _fused(self, x: Tensor, neighbours: Frames, heard: Tensor) -> Tensor:
+    def _fused(self, x: Tensor, neighbours: Frames, with_sound: Tensor) -> Tensor:
         time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))
-        return self.extra_conv_fusion(torch.cat([self.attended(x, self.extra_gate), torch.relu(x + time), heard], 1))
+        return self.extra_conv_fusion(
+            torch.cat([self.attended(x, self.extra_gate), torch.relu(x + time), with_sound], 1)
+        )
 
     def _decoded(self, fused: Tensor, x: Tensor, level: Frames, size: Sequence[int]) -> list[Tensor]:
         fine, middle = self.extra_video_d0(level[0]), self.extra_video_d1(level[1])

@@ -97,8 +97,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def exchange(layers: Layers, unit: str, a: Tensor, b: Tensor) -> list[Tensor]:
     """Attend between two blocks ``[B, C, T, H, W]``: queries of one, keys and values of the other, and vice versa."""
-    layers = {f"{s}{k}": layers[f"{unit}_{s}_{k}"](x) for s, x in (("a", a), ("b", b)) for k in "qkv"}
-    return [attend(layers["bq"], layers["ak"], layers["av"]), attend(layers["aq"], layers["bk"], layers["bv"])]
+    embedded = {f"{s}{k}": layers[f"{unit}_{s}_{k}"](x) for s, x in (("a", a), ("b", b)) for k in "qkv"}
+    return [
+        attend(embedded["bq"], embedded["ak"], embedded["av"]),
+        attend(embedded["aq"], embedded["bk"], embedded["bv"]),
+    ]
 
 
 def attention_level(layers: Layers, index: int, x: Tensor, unpool: Unpool) -> Tensor:
@@ -111,9 +114,9 @@ def attention_level(layers: Layers, index: int, x: Tensor, unpool: Unpool) -> Te
         x = layers[f"branch{index}_pre"](x)
     f0, f1, f2, f3 = (pool(x) if pooled else x).split(1, 2)
     unit = f"branch{index}"
-    seen = concatenated(exchange(layers, f"{unit}_0", f0, f1) + exchange(layers, f"{unit}_1", f2, f3), 2)
-    x = x + layers[f"ln_{index}_0"](unpool(x, seen) if pooled else seen)
+    attended = concatenated(exchange(layers, f"{unit}_0", f0, f1) + exchange(layers, f"{unit}_1", f2, f3), 2)
+    x = x + layers[f"ln_{index}_0"](unpool(x, attended) if pooled else attended)
     x = layers[f"{unit}_mid"](x)
     early, late = (pool(x) if pooled else x).split(2, 2)
-    seen = concatenated(exchange(layers, f"{unit}_2", early, late), 2)
-    return x + layers[f"ln_{index}_1"](unpool(x, seen) if pooled else seen)
+    attended = concatenated(exchange(layers, f"{unit}_2", early, late), 2)
+    return x + layers[f"ln_{index}_1"](unpool(x, attended) if pooled else attended)

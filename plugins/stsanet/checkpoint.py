@@ -25,15 +25,15 @@ def load_stsanet(path: str | Path, size: tuple[int, int] | None = None) -> STSAN
     """
     path = file_in(path, PUBLISHED_FILE)
     state = read_state(path)
-    found = _trained_size(state)
-    if size is not None and found != size:
+    trained = _trained_size(state)
+    if size is not None and trained != size:
         raise UsageError(
             f"{path}: its LayerNorms ({WITNESS} {list(state[WITNESS].shape)}, ...) are made for frames of "
-            f"{found[0]}x{found[1]}, not {size[0]}x{size[1]}; resize the frames or take another checkpoint"
+            f"{trained[0]}x{trained[1]}, not {size[0]}x{size[1]}; resize the frames or take another checkpoint"
         )
     # Without memory of its own the network takes the tensors of the file as they are.
     with torch.device("meta"):
-        network = STSANet(found)
+        network = STSANet(trained)
     network.load_state_dict(checked_state(network, state, path), assign=True)
     return network.eval()
 

@@ -83,8 +83,8 @@ class STSANetSaliency:
         run = self._run
         if not isinstance(run, SlidingNetwork):
             normal = self._normalised(clips.flatten(0, 1))
-            found: Tensor = run(normal.unflatten(0, (len(windows), CLIP)).transpose(1, 2))
-            return found
+            saliency: Tensor = run(normal.unflatten(0, (len(windows), CLIP)).transpose(1, 2))
+            return saliency
         starts = (int(index) - windows.anchor + first for index in windows.index)
         return torch.cat([run(self._window(run, start, clip)) for start, clip in zip(starts, clips, strict=True)])
 

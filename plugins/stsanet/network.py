@@ -78,11 +78,11 @@ class STSANet(S3D):
         return layers["readout_2"](x).flatten(0, 2)
 
     def _check(self, clip: Tensor) -> None:
-        found = tuple(clip.shape[1:])
-        if found != (3, CLIP, *self.size):
+        shape = tuple(clip.shape[1:])
+        if shape != (3, CLIP, *self.size):
             height, width = self.size
             raise ValueError(
-                f"a clip of shape {list(found)}, expected {[3, CLIP, height, width]}: "
+                f"a clip of shape {list(shape)}, expected {[3, CLIP, height, width]}: "
                 f"the LayerNorms ({self.norms()}) are made for frames of {height}x{width}"
             )
 
