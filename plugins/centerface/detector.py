@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gazenet.backbones.onnx_graph import OnnxNetwork
 from gazenet.cues.extractor import AssetPath
+from gazenet.cues.faces.nms import nms
 
 STRIDE = 4
 MULTIPLE = 32
@@ -48,16 +49,5 @@ def decode(
 
 
 def suppress(faces: NDArray[np.float32], iou: float = 0.3) -> NDArray[np.float32]:
-    """Greedy non-maximum suppression, best first."""
-    faces = faces[np.argsort(-faces[:, 4], kind="stable")]
-    kept = []
-    while len(faces):
-        best, faces = faces[0], faces[1:]
-        kept.append(best)
-        width = np.minimum(best[2], faces[:, 2]) - np.maximum(best[0], faces[:, 0])
-        height = np.minimum(best[3], faces[:, 3]) - np.maximum(best[1], faces[:, 1])
-        common = np.clip(width, 0, None) * np.clip(height, 0, None)
-        areas = (faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1])
-        union = (best[2] - best[0]) * (best[3] - best[1]) + areas - common
-        faces = faces[common <= iou * union]
-    return np.stack(kept) if kept else np.zeros((0, 15), np.float32)
+    """Drop faces ``[N, 15]`` that overlap with a better one by more than ``iou``; best first."""
+    return faces[nms(faces[:, :4], faces[:, 4], iou)]

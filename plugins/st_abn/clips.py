@@ -17,7 +17,7 @@ from gazenet_plugins.st_abn.videos import ActionVideo
 
 MEAN = np.array([103.53, 116.28, 123.675], np.float32)
 STD = np.array([57.375, 57.12, 58.395], np.float32)
-"""Published, in BGR, of values 0..255."""
+"""The published mean, BGR, of values in 0..255."""
 
 
 def evaluation_starts(length: int, frames: int, clips: int) -> list[int]:

@@ -1,9 +1,9 @@
-"""A small generated data set: which way does the disc go? ``python -m gazenet_plugins.st_abn.motion_set FOLDER``.
+"""A small generated data set: the direction of a moving disc. ``python -m gazenet_plugins.st_abn.motion_set FOLDER``.
 
-Every film shows three discs of one look on a quiet noise; two rest, the third moves left, right, up or down. The
-middle of its path and everything that rests are drawn before the way is chosen: the frame in the middle says nothing
-of the class, any single one little. ``places.json`` says where the discs are. They have their size in pixels: a larger
-picture has more places where nothing happens.
+Every film shows three identical discs on slight noise; two rest, the third moves left, right, up or down. The middle
+of its path and the resting discs are placed before the direction is chosen, so that the middle frame carries no
+information about the class, and any single frame little. ``places.json`` gives the positions of the discs. Their size
+in pixels is fixed: a larger picture has more positions without motion.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gazenet.backbones.resnet3d import COUNTS, Block, Residual, Triple, basic, expansion, stage
 
 ATTENTION_CLASSES = 174
-"""Outputs of the attention branch's own classifier, whatever the number of classes: so it was published."""
+"""Outputs of the classifier of the attention branch, fixed as published."""
 
 IN_SPACE: Triple = (1, 2, 2)
 POINT: Triple = (1, 1, 1)

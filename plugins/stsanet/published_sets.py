@@ -119,8 +119,8 @@ def _in_part(folder: Path, part: str) -> list[Path]:
 
 
 def _dhf1k(root: Path, part: str) -> list[Path]:
-    found = _folders(root / "frames")
-    return found[:600] if part == "train" else found[600:700]
+    folders = _folders(root / "frames")
+    return folders[:600] if part == "train" else folders[600:700]
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -194,12 +194,12 @@ def _videos(chosen: PublishedSet, size: tuple[int, int]) -> list[PictureVideo]:
     missing = [name for name in chosen.items or () if name not in by_name]
     if missing or not by_name:
         raise UsageError(f"{chosen.root}: {chosen.layout} has no {chosen.part} video {', '.join(missing)}".rstrip())
-    found = []
+    videos = []
     for name in chosen.items or by_name:
         first = rules.files.frame(by_name[name], 1)
         for needed in (first, rules.files.density(by_name[name], min(rules.target, 1))):
             if not needed.is_file():
                 raise UsageError(f"{needed}: no such file, but {chosen.layout} has it for every video")
         length = sum(path.suffix == first.suffix for path in first.parent.iterdir())
-        found.append(PictureVideo(name, by_name[name], rules, size, length))
-    return found
+        videos.append(PictureVideo(name, by_name[name], rules, size, length))
+    return videos
