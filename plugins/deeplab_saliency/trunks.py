@@ -18,7 +18,7 @@ from gazenet.errors import UsageError
 
 BGR_MEAN = (104.0, 117.0, 123.0)
 EPS = 1e-5
-"""What a batch norm adds to its variance."""
+"""Added to the variance in batch norms."""
 STAGES = ((32, 3, 1, 1), (64, 4, 2, 1), (128, 6, 1, 2), (256, 3, 1, 4))
 """Planes, blocks, stride and dilation of the stages, at an output stride of 8."""
 
@@ -93,7 +93,7 @@ def load_onnx(trunk: ThinResNet, path: str | Path) -> None:
 
 
 def _kernels(path: Path) -> list[list[NDArray[np.float32]]]:
-    """Of every convolution in order: kernel, bias, and what is subtracted, multiplied and added after it."""
+    """Return kernel and bias of every convolution in order, and the constants of the arithmetic after it."""
     from onnx import numpy_helper
 
     graph: Any = read_graph(path).graph
@@ -114,7 +114,7 @@ def _followed(node: Any, after: dict[str, Any], constants: dict[str, Any]) -> li
 
 
 def _converted(trunk: ThinResNet, kernels: list[list[NDArray[np.float32]]], path: str | Path) -> dict[str, Tensor]:
-    """A state dict; the graph has no batch norms, but their arithmetic."""
+    """Return a state dict; the graph contains the arithmetic of batch norms instead of batch norms."""
     state = dict(trunk.state_dict())
     names = _names(trunk)
     if len(kernels) != len(names) or any(len(one) != 5 for one in kernels):

@@ -25,7 +25,7 @@ Picture = NDArray[np.uint8]
 
 
 def with_attention(frame: Picture, spatial: NDArray[np.float32], temporal: float) -> Picture:
-    """Draw a frame ``[S, S, 3]`` RGB with its spatial map ``[h, w]`` 0..1 and temporal weight 0..1, BAR rows higher."""
+    """Draw a frame ``[S, S, 3]`` RGB with its map ``[h, w]`` and weight, both 0..1; it grows by BAR rows."""
     height, width = frame.shape[:2]
     # The coloured map is enlarged, not the map: so it was published.
     colours = cv2.applyColorMap(np.clip(spatial * 255, 0, 255).astype(np.uint8), cv2.COLORMAP_JET)

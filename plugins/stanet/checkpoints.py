@@ -29,9 +29,9 @@ from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
 from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, VisualTrunk
 
 PREFIXES = ("module.",)
-"""What published files have before their keys."""
+"""The prefix of keys in published files."""
 SALIENCY_FILES = ("STANet.pth", "STA.pth")
-"""What the saliency network is called in a folder of weights."""
+"""File names of the saliency network in a folder of weights."""
 
 State = Mapping[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
@@ -51,7 +51,7 @@ def load_saliency(path: str | Path, trunk: VisualTrunk | None = None) -> STA32 |
 
 
 def _trunk_of(state: State) -> VisualTrunk:
-    """The small network has two convolutions per block, the published one three."""
+    """Return the trunk: the small one has two convolutions per block, the published one three."""
     return RESNEXT if "features2.0.conv3.weight" in state or "features2.0.conv1.weight" not in state else SMALL
 
 
@@ -112,7 +112,7 @@ def load_spatial_temporal(path: str | Path, trunk: VisualTrunk = RESNEXT) -> Spa
 
 
 def load_switch(path: str | Path, trunk: VisualTrunk = RESNEXT) -> AudioSwitch:
-    """The audio switch of a state dict, of either width.
+    """Load the audio switch of a state dict, of either width.
 
     Raises UsageError for other files, and for the published ones (``27001.pt``, ``AudioSwitch.pt``), which are pickled
     networks; the message says how to turn one into a state dict.

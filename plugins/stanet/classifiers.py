@@ -72,11 +72,11 @@ class _Attentive(nn.Module):
 
 
 class SpatialClassifier(_Attentive):
-    """What a picture shows, and where: features of stride 16, one map per class, attention.
+    """The classifier S of a picture: features of stride 16, one map per class, attention.
 
     Args:
         classes: C.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(self, classes: int = CLASSES, trunk: VisualTrunk = RESNEXT) -> None:
@@ -96,9 +96,9 @@ class SpatialClassifier(_Attentive):
 
 
 class SpatialAudioClassifier(_Attentive):
-    """What is seen and heard: features of stride 32, and a gate that the sound opens.
+    """The classifier SA of picture and sound: features of stride 32, and a gate that the sound opens.
 
-    The published source of the authors cannot run. ``sound`` names which of three readings is built:
+    The published source of the authors cannot run. ``sound`` selects one of three interpretations:
     ``deconvolution``: the re-implementation, whose sound is enlarged to the size of the maps; ``compiled``: the same
     in an older compiled version (no activation between, a single layer to the class maps, a bilinear layer that is
     never used); ``fusion``: the comparison of sound and picture that the authors' forward pass calls.
@@ -107,7 +107,7 @@ class SpatialAudioClassifier(_Attentive):
         classes: C.
         stage: ``coarse`` for whole frames of 225..256 pixels, ``fine`` for crops of 353..384.
         sound: how the sound makes its gate.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class SpatialAudioClassifier(_Attentive):
 
 
 class SpatialTemporalClassifier(_Attentive):
-    """What is seen in three frames: features of stride 32, and a gate computed from the neighbours.
+    """The classifier ST of three frames: features of stride 32, and a gate computed from the neighbours.
 
     The maps it returns are those of its first input. Correct use is (current, previous, next); the re-implementation
     gives (previous, current, next) and stores the previous frame's maps under the current one.
@@ -175,7 +175,7 @@ class SpatialTemporalClassifier(_Attentive):
         classes: C.
         activated: rectified between the 3D convolutions, as in an older compiled version.
         transposed: see :func:`blocks.interleaved`.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(

@@ -70,7 +70,7 @@ def normalised(values: NDArray[np.generic]) -> Array:
 
 
 def fused(maps: Sequence[NDArray[np.generic]], confidences: Sequence[float], eps: float = COARSE_EPS) -> Array:
-    """The mean of stretched maps ``[H, W]``, weighted by each classifier's confidence, stretched: float64 0..1.
+    """Average rescaled maps ``[H, W]``, weighted by confidence, and rescale the result: float64 in 0..1.
 
     Any number of sources: three in the first paper, eleven in STANet+ (where the published denominator does not
     parse; the sum of all is meant). Raises ValueError where maps and confidences differ in number.

@@ -13,7 +13,7 @@ from gazenet_plugins.stanet import sound
 
 
 def frame_number(n: int, rate: int, start: int = 0, end: int = 10) -> int | None:
-    """The second that frame ``n`` (counted from 1) stands for; None for frames that are left out.
+    """Return the second that frame ``n`` (counted from 1) represents; None for frames that are skipped.
 
     The middle frame of every second from ``start`` to ``end``, both inside, at ``rate`` frames per second. At one
     frame per second and below, which the published rule does not handle, every frame is kept.

@@ -15,7 +15,7 @@ CHILDREN = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "la
 
 
 def load_visual(network: nn.Module, path: str | Path) -> None:
-    """The weights of a residual network for ImageNet (``resnext101_32x8d`` of WSL-Images) for the part that sees.
+    """Load a residual network for ImageNet (``resnext101_32x8d`` of WSL-Images) into the visual trunk.
 
     Stages beyond the cut and the classifier are left out. Raises UsageError for weights of another network.
     """
@@ -23,7 +23,7 @@ def load_visual(network: nn.Module, path: str | Path) -> None:
 
 
 def load_sound(network: nn.Module, path: str | Path) -> None:
-    """The weights of VGGSound with NetVLAD (``vggsound_netvlad.pth.tar``) for the part that hears.
+    """Load VGGSound with NetVLAD (``vggsound_netvlad.pth.tar``) into the audio trunk.
 
     Raises UsageError for weights of another network.
     """

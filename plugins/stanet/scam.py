@@ -29,7 +29,7 @@ class BoxRule:
 
 
 def crop_box(map_: Array, rule: BoxRule | None = None) -> tuple[Box, float]:
-    """The box around the attended region of a map ``[H, W]``, and the threshold factor that gave it.
+    """Return the box around the attended region of a map ``[H, W]``, and the threshold factor that gave it.
 
     Below a factor of 0 every pixel counts, so the search ends. Raises ValueError for a map that is smaller than the
     smallest extent.

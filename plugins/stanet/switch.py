@@ -41,7 +41,7 @@ class AudioSwitch(nn.Module):
 
     Args:
         dim: numbers by which either is described: 128 with the authors, 512 where the re-implementation uses it.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(self, dim: int = 128, trunk: VisualTrunk = RESNEXT) -> None:
