@@ -125,7 +125,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
     import torch
 
     from gazenet.cues.registry import get
-    from gazenet.testing.conformance import Entry, run
+    from gazenet.testing.conformance import PluginEntry, run
     from gazenet.testing.synthetic import SyntheticVideo
 
     for name, port in start.ports.items():
@@ -144,7 +144,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
     parameters = {**entry.spec.parameters, "command": command, "timeout": 30.0}
     spec = entry.spec.model_copy(update={"parameters": parameters})
     video = SyntheticVideo(frames=3)
-    maps, records = run(Entry(entry.name, spec, entry.distribution, entry.load), video)
+    maps, records = run(PluginEntry(entry.name, spec, entry.distribution, entry.load), video)
     assert [record["frame"] for record in records] == [0, 1, 2]
     brightness = [torch.tensor(video.image(k)).float().mean().item() for k in range(3)]
     assert np.allclose(maps.reshape(3, -1).mean(1), brightness, atol=2)
