@@ -25,10 +25,10 @@ from gazenet_plugins.stanet.switch import decided
 
 @dataclass(frozen=True)
 class NetworkUse:
-    """How a network is fed and which of its maps is shown.
+    """The order of a network's inputs, and the output that becomes the map.
 
     ``order``: of previous (0), current (1) and next (2) among its inputs; ``sounds`` likewise; ``shown``: position
-    among its outputs; ``eps``: what its maximum is raised by before a published map is scaled to 255.
+    among its outputs; ``eps``: added to the maximum before a published map is scaled to 255.
     """
 
     order: tuple[int, int, int]
@@ -48,12 +48,12 @@ place of the previous one's; with 28 the map of the previous frame."""
 
 
 class VisualAuditorySaliency:
-    """One map per window.
+    """Predicts one map per window from three moments and their sounds.
 
     Args:
         weights: a checkpoint of the saliency network (either version) or a folder with ``STANet.pth``; empty for the
             asset.
-        switch: state dict of the audio switch, for the version with 28 channels; empty: every sound counts.
+        switch: state dict of the audio switch, for the version with 28 channels; empty: every sound is used.
         mode: ``corrected`` or ``published``, see :data:`USES`.
         gap: seconds between neighbours, at most as far as the window reaches.
 
