@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def alexnet_features(last_pool: bool = True) -> nn.Sequential:
-    """The convolutional part: ``[N, 3, H, W]`` to 256 channels.
+    """Build the convolutional part: ``[N, 3, H, W]`` to 256 channels.
 
     At 227 x 227 pixels the map is 6 x 6, or 13 x 13 without ``last_pool``.
     """
@@ -28,7 +28,7 @@ def alexnet_features(last_pool: bool = True) -> nn.Sequential:
 
 
 def alexnet_classifier(classes: int = 1000) -> nn.Sequential:
-    """The dense part: ``[N, 9216]`` to logits ``[N, classes]``; its dropout works in training mode only."""
+    """Build the dense part: ``[N, 9216]`` to logits ``[N, classes]``, with dropout in training mode."""
     return nn.Sequential(
         nn.Dropout(),
         nn.Linear(9216, 4096),
@@ -41,7 +41,7 @@ def alexnet_classifier(classes: int = 1000) -> nn.Sequential:
 
 
 class AlexNet(nn.Module):
-    """A picture ``[N, 3, H, W]`` (from 63 pixels on) to logits ``[N, classes]``."""
+    """A classifier of pictures ``[N, 3, H, W]`` (at least 63 pixels) with logits ``[N, classes]``."""
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
@@ -50,8 +50,9 @@ class AlexNet(nn.Module):
         self.classifier = alexnet_classifier(classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``[N, classes]``."""
         return self.classify(self.features(x))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Logits from the convolutional part's map."""
+        """Return logits from the map of the convolutional part."""
         return self.classifier(self.avgpool(features).flatten(1))

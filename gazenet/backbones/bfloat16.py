@@ -1,7 +1,7 @@
-"""Networks whose layers of weights work in bfloat16, and all between them in single precision.
+"""Networks whose weighted layers compute in bfloat16, and everything between them in single precision.
 
-Sums are kept in single precision by the processor, what goes in and comes out has eight bits. Norms, softmax, poolings
-and products of two features stay as they are: there rounding would count most, and hardly any time is spent.
+The processor accumulates sums in single precision; inputs and outputs have eight bits. Norms, softmax, poolings and
+products of two features stay in single precision: rounding would matter most there, and they take hardly any time.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from gazenet.backbones.fold_batch_norm import slim
-from gazenet.backbones.sliding_windows import declares
+from gazenet.backbones.sliding_windows import is_slidable
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 
 
 class Bfloat16Layer:
-    """The work of a layer in bfloat16; what it gives is in single precision again.
+    """The forward pass of a layer in bfloat16, with an output in single precision.
 
-    Weights are rounded for every call: they stay what they are for whoever reads them beside the layer.
+    Weights are rounded on every call, so that code which reads them sees the exact values.
     """
 
     def __init__(self, layer: nn.Module) -> None:
@@ -32,13 +32,13 @@ class Bfloat16Layer:
 
 
 def in_bfloat16(network: nn.Module, single: tuple[str, ...] = ()) -> None:
-    """Changes a network in evaluation mode for good; a second time nothing happens.
+    """Convert a network in evaluation mode in place; a second call changes nothing.
 
     Args:
-        single: how the names of layers begin that keep single precision.
+        single: prefixes of the names of layers that stay in single precision.
     """
-    if declares(network):
-        # Run lean in single precision, too. Of others nobody knows that their norms follow what is before them.
+    if is_slidable(network):
+        # Such networks run folded in single precision too. Of others it is unknown whether norms follow convolutions.
         slim(network)
     for name, layer in network.named_modules():
         if isinstance(layer, LAYERS) and not isinstance(layer.forward, Bfloat16Layer) and not name.startswith(single):
@@ -46,7 +46,7 @@ def in_bfloat16(network: nn.Module, single: tuple[str, ...] = ()) -> None:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 by itself; where it does not, the detour is slower than float32."""
+    """Return whether a device has instructions for bfloat16; without them it is slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

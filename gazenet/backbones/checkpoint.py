@@ -1,8 +1,8 @@
 """Checkpoints of networks: read without running code, unwrapped, compared with the network by name and shape.
 
-The one way from a file of weights into a network, for plugins and integrators. What a file is is told by its content
-(:mod:`gazenet.backbones.file_formats`), what may stand beside the weights by :mod:`gazenet.backbones.safe_pickle`,
-where the state dict is and what its keys begin with by :mod:`gazenet.backbones.state_dict`.
+Plugins and integrators load all weights through this module. :mod:`gazenet.backbones.file_formats` recognises files by
+their content, :mod:`gazenet.backbones.safe_pickle` lists what may stand beside the weights, and
+:mod:`gazenet.backbones.state_dict` finds the state dict and the prefixes of its keys.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _LOG = logging.getLogger(__name__)
 
 
 def load_published(network: nn.Module, path: str | Path) -> None:
-    """Loads a published checkpoint saved anywhere (any device, any wrapper) into a network of the same keys.
+    """Load a published checkpoint (saved on any device, in any wrapper) into a network of the same keys.
 
-    Where a file holds several state dicts, the one that fits the network is taken. Raises UsageError naming the file
+    Of several state dicts in a file, the one that fits the network is loaded. Raises UsageError that names the file
     and the first missing, unexpected or misshapen keys.
     """
-    content, wanted = read_content(path), network.state_dict()
+    content, own = read_content(path), network.state_dict()
     for state in (*state_dicts(content).values(), joined_parts(content)):
-        fitting = matched(state, wanted) or matched(plain_keys(state), wanted)
+        fitting = matched(state, own) or matched(plain_keys(state), own)
         if fitting is not None:
             network.load_state_dict(checked_state(network, fitting, path))
             return
@@ -41,38 +41,38 @@ def load_published(network: nn.Module, path: str | Path) -> None:
 
 
 def file_in(path: str | Path, *names: str) -> Path:
-    """The path itself, or, of a folder, the first of the named files that it holds (names may lead into folders).
+    """Return the path, or for a folder the first of the named files in it (names may lead into subfolders).
 
-    Raises UsageError for a folder that holds none of them.
+    Raises UsageError for a folder with none of them.
     """
     path = Path(path)
     if not path.is_dir():
         return path
-    found = next((path / name for name in names if (path / name).is_file()), None)
-    if found is None:
-        raise UsageError(f"{path}: holds no {' or '.join(names)}; name the file itself")
-    return found
+    file = next((path / name for name in names if (path / name).is_file()), None)
+    if file is None:
+        raise UsageError(f"{path}: contains no {' or '.join(names)}; name the file itself")
+    return file
 
 
 def folder_of(path: str | Path) -> Path:
-    """The folder of weights in several files, of which the path may be one."""
+    """Return the folder of weights that consist of several files; ``path`` is the folder or one of the files."""
     path = Path(path)
     return path.parent if path.is_file() else path
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by key; wrappers around the state dict and prefixes are removed.
+    """Return the tensors of a checkpoint by key, without wrappers around the state dict and prefixes of keys.
 
-    Raises UsageError for files that are missing, damaged, something else, hold code, or hold no state dict.
+    Raises UsageError for files that are missing, damaged, of another format, contain code, or no state dict.
     """
     return state_in(read_content(path), path)
 
 
 def read_content(path: str | Path) -> object:
-    """All that a checkpoint holds, without running code: tensors on the CPU, plain values.
+    """Return the content of a checkpoint, without running code: tensors on the CPU and plain values.
 
-    Of values that only Python classes could hold (command lines, dates, paths, NumPy numbers) stand-ins are left. A
-    safetensors file is its tensors by key, whatever its name ends in. Raises UsageError as :func:`read_state` does.
+    Values of Python classes (command lines, dates, paths, NumPy numbers) become stand-ins. A safetensors file gives
+    its tensors by key, whatever its suffix. Raises UsageError as :func:`read_state` does.
     """
     path = Path(path)
     try:
@@ -80,28 +80,31 @@ def read_content(path: str | Path) -> object:
             raise UsageError(f"{path}: is a folder; name the file with the weights")
         if is_safetensors(path):
             return _safetensors(path)
-        other = other_format(path)
+        foreign = other_format(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise UsageError(f"{path}: not a readable checkpoint ({error.strerror or error})") from None
-    if other is not None:
-        raise UsageError(f"{path}: not a readable checkpoint ({other[0]}); {other[1]}")
+    if foreign is not None:
+        raise UsageError(f"{path}: not a readable checkpoint ({foreign[0]}); {foreign[1]}")
     return _unpickled(path)
 
 
 def state_in(content: object, path: str | Path) -> dict[str, Tensor]:
-    """The state dict in the content of a checkpoint. Raises UsageError where there is none, or no likeliest one."""
-    found = state_dicts(content)
-    if not found:
-        raise UsageError(f"{path}: holds no state dict")
-    place = next(iter(found))
-    if len(found) > 1:
+    """Return the state dict in the content of a checkpoint.
+
+    Raises UsageError if there is none, or no likeliest one.
+    """
+    states = state_dicts(content)
+    if not states:
+        raise UsageError(f"{path}: contains no state dict")
+    place = next(iter(states))
+    if len(states) > 1:
         if not is_wrapper(place):
-            raise UsageError(f"{path}: holds several state dicts ({', '.join(found)}); save the wanted one alone")
-        rest = ", ".join(name for name in found if name != place)
-        _LOG.warning("%s: holds several state dicts: %s is taken, not %s", path, place, rest)
-    return plain_keys(found[place])
+            raise UsageError(f"{path}: contains several state dicts ({', '.join(states)}); save only the one to load")
+        ignored = ", ".join(name for name in states if name != place)
+        _LOG.warning("%s: contains several state dicts: loading %s, ignoring %s", path, place, ignored)
+    return plain_keys(states[place])
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
@@ -131,11 +134,11 @@ def _unpickled(path: Path) -> object:
 
 
 def _unread(error: Exception) -> str:
-    """Cause and remedy in a few words: what torch says fills a page and advises to run code from the file."""
-    found = re.search(r"GLOBAL (\S+)", str(error))
-    if found is None:
+    """Return cause and remedy in a few words: the text of torch fills a page and advises to run code from the file."""
+    refused = re.search(r"GLOBAL (\S+)", str(error))
+    if refused is None:
         return "damaged, or not written by torch.save); download it again"
-    return _asks_for(found[1])
+    return _asks_for(refused[1])
 
 
 def _asks_for(name: str) -> str:
@@ -143,39 +146,43 @@ def _asks_for(name: str) -> str:
 
 
 def checked_state(network: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
-    """The state under the network's keys and in its types, if keys and shapes are exactly those of the network.
+    """Return the state under the keys and in the types of the network, whose keys and shapes it must have.
 
-    What stands before all keys may differ, and counters of batch norms may be absent. Raises UsageError naming what
-    differs, and weights that are no numbers.
+    A common prefix of all keys may differ, and counters of batch norms may be absent. Raises UsageError that names
+    the differences, or the weights that are NaN.
     """
-    wanted = network.state_dict()
-    state = aligned(state, wanted)
-    for key, value in wanted.items():
+    own = network.state_dict()
+    state = aligned(state, own)
+    for key, value in own.items():
         if key not in state and key.rpartition(".")[2] == BATCHES:
             state[key] = torch.zeros(value.shape, dtype=value.dtype)
-    missing = [key for key in wanted if key not in state]
-    unexpected = [key for key in state if key not in wanted]
-    both = [key for key in wanted if key in state]
-    shapes = [key for key in both if not _fits(state[key], wanted[key])]
-    kinds = [key for key in both if wanted[key].is_floating_point() and not state[key].is_floating_point()]
+    missing = [key for key in own if key not in state]
+    unexpected = [key for key in state if key not in own]
+    both = [key for key in own if key in state]
+    shapes = [key for key in both if not _fits(state[key], own[key])]
+    kinds = [key for key in both if own[key].is_floating_point() and not state[key].is_floating_point()]
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes, "of another type": kinds}
-    told = "; ".join(f"{len(keys)} keys {what} ({', '.join(keys[:3])})" for what, keys in faults.items() if keys)
-    if told:
-        raise UsageError(f"{path}: is not a checkpoint of {type(network).__name__}{belongs(state, wanted)}: {told}")
+    differences = "; ".join(
+        f"{len(keys)} keys {what} ({', '.join(keys[:3])})" for what, keys in faults.items() if keys
+    )
+    if differences:
+        raise UsageError(
+            f"{path}: is not a checkpoint of {type(network).__name__}{belongs(state, own)}: {differences}"
+        )
     undefined = [
         key
         for key, value in state.items()
         if value.is_floating_point() and not value.is_meta and bool(value.isnan().any())
     ]
     if undefined:
-        raise UsageError(f"{path}: {len(undefined)} keys hold values that are no numbers ({', '.join(undefined[:3])})")
-    return {key: value.to_dense().to(wanted[key].dtype).view(wanted[key].shape) for key, value in state.items()}
+        raise UsageError(f"{path}: {len(undefined)} keys contain NaN ({', '.join(undefined[:3])})")
+    return {key: value.to_dense().to(own[key].dtype).view(own[key].shape) for key, value in state.items()}
 
 
-def _fits(value: Tensor, wanted: Tensor) -> bool:
-    return value.shape == wanted.shape or (value.numel() == wanted.numel() == 1 and not wanted.is_floating_point())
+def _fits(value: Tensor, own: Tensor) -> bool:
+    return value.shape == own.shape or (value.numel() == own.numel() == 1 and not own.is_floating_point())
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, shortened, or its type."""
+    """Return the first line of an error's message, shortened, or its type."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]

@@ -1,4 +1,4 @@
-"""Batch norms that look at the clip in hand instead of at what training left behind."""
+"""Batch norms that use the statistics of the clip instead of those of the training."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def use_batch_statistics(network: nn.Module) -> nn.Module:
-    """Every batch norm of the network normalises by what it is given; the stored statistics stay as they are.
+    """Make every batch norm of the network use the statistics of its input; the stored ones stay unchanged.
 
-    For released pipelines that never put a network into evaluation mode. Only batch norms change; a later ``eval``
-    takes it back.
+    For released pipelines that never switch to evaluation mode. Only batch norms change; a later ``eval`` undoes it.
     """
     for module in network.modules():
         if isinstance(module, _BatchNorm):

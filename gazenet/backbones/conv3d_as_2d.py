@@ -1,9 +1,9 @@
-"""Layers over space and time that look along one of them, computed as layers of pictures.
+"""3D layers whose kernels extend along space or time only, computed as 2D layers.
 
-With the channels of a cell next to each other in memory, ``[N, C, T, H, W]`` is at once a batch of N T pictures of
-H x W cells, and a batch of N pictures of T rows and H W columns. A convolution over 1 x k x k cells is one of the
-former, one over k x 1 x 1 cells one of the latter, and nothing is copied. Processors are up to three times faster at
-convolutions of pictures.
+With the channels of a cell next to each other in memory, ``[N, C, T, H, W]`` is both a batch of N T pictures of H x W
+cells and a batch of N pictures of T rows and H W columns. A convolution over 1 x k x k cells is a 2D convolution of
+the former, one over k x 1 x 1 cells of the latter, without a copy. 2D convolutions are up to three times faster on
+CPUs.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from torch.nn import functional as F
 
 LAST = torch.channels_last_3d
 Sides = int | tuple[int, int, int]
-"""Of a block of cells: time, height, width."""
+"""The sides of a block of cells: time, height, width."""
 
 
 def as_frames(x: Tensor) -> Tensor:
-    """``[N, C, T, H, W]`` as pictures ``[N T, C, H, W]``."""
+    """View ``[N, C, T, H, W]`` as pictures ``[N T, C, H, W]``."""
     count, channels, length, height, width = x.shape
     return _pictures(x, (count * length, height, width, channels))
 
 
 def as_rows(x: Tensor) -> Tensor:
-    """``[N, C, T, H, W]`` as pictures of T rows, ``[N, C, T, H W]``."""
+    """View ``[N, C, T, H, W]`` as pictures of T rows, ``[N, C, T, H W]``."""
     count, channels, length, height, width = x.shape
     return _pictures(x, (count, length, height * width, channels))
 
@@ -38,7 +38,7 @@ def _pictures(x: Tensor, sides: tuple[int, int, int, int]) -> Tensor:
 
 
 def from_frames(frames: Tensor, count: int) -> Tensor:
-    """Pictures ``[N T, C, H, W]`` as ``[N, C, T, H, W]``, N the count."""
+    """View pictures ``[N T, C, H, W]`` as ``[N, C, T, H, W]``; ``count`` is N."""
     return frames.unflatten(0, (count, -1)).transpose(1, 2)
 
 
@@ -46,6 +46,7 @@ class PointwiseConv(nn.Conv3d):
     """A convolution over single cells: a matrix product."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``[N, C, T, H, W]``."""
         cells = x.contiguous(memory_format=LAST).permute(0, 2, 3, 4, 1)
         return F.linear(cells, self.weight.flatten(1), self.bias).permute(0, 4, 1, 2, 3)
 
@@ -54,58 +55,63 @@ class SpatialConv(nn.Conv3d):
     """A convolution over 1 x h x w cells."""
 
     def forward(self, x: Tensor) -> Tensor:
-        found = F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
-        return from_frames(found, len(x))
+        """Convolve ``[N, C, T, H, W]``."""
+        out = F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        return from_frames(out, len(x))
 
 
 class TemporalConv(nn.Conv3d):
     """A convolution over t x 1 x 1 cells."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``[N, C, T, H, W]``."""
         return self.along(x, int(self.padding[0]))
 
     def along(self, x: Tensor, padding: int) -> Tensor:
-        """The same with another padding."""
-        found = F.conv2d(as_rows(x), self.weight[..., 0], self.bias, (self.stride[0], 1), (padding, 0))
-        return found.unflatten(3, x.shape[3:])
+        """Convolve with another padding in time."""
+        out = F.conv2d(as_rows(x), self.weight[..., 0], self.bias, (self.stride[0], 1), (padding, 0))
+        return out.unflatten(3, x.shape[3:])
 
 
 def without_padding(layer: nn.Conv3d, x: Tensor) -> Tensor:
-    """What a convolution over t x 1 x 1 cells makes of its input alone."""
+    """Apply a convolution over t x 1 x 1 cells without padding."""
     if isinstance(layer, TemporalConv):
         return layer.along(x, 0)
     return F.conv3d(x, layer.weight, layer.bias, layer.stride)
 
 
 class TimeFoldingConv(nn.Conv3d):
-    """A convolution over t x h x w cells that makes one frame of every t: their channels lie behind each other."""
+    """A convolution over t x h x w cells with a stride of t in time: the channels of t frames are concatenated."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``[N, C, T, H, W]``."""
         count, _, length, height, width = x.shape
         step = self.kernel_size[0]
         used = x[:, :, : length // step * step]
         groups = used.unflatten(2, (-1, step)).permute(0, 2, 4, 5, 3, 1).reshape(-1, height, width, step * x.shape[1])
         weight = self.weight.transpose(1, 2).flatten(1, 2)
-        found = F.conv2d(groups.permute(0, 3, 1, 2), weight, self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
-        return from_frames(found, count)
+        out = F.conv2d(groups.permute(0, 3, 1, 2), weight, self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        return from_frames(out, count)
 
 
 class SpatialTransposedConv(nn.ConvTranspose3d):
     """A transposed convolution over 1 x h x w cells."""
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Convolve ``[N, C, T, H, W]``."""
         stride, padding = self.stride[1:], self.padding[1:]
-        found = F.conv_transpose2d(as_frames(x), self.weight[:, :, 0], self.bias, stride, padding)  # type: ignore[arg-type]
-        return from_frames(found, len(x))
+        out = F.conv_transpose2d(as_frames(x), self.weight[:, :, 0], self.bias, stride, padding)  # type: ignore[arg-type]
+        return from_frames(out, len(x))
 
 
 class MirroredSpatialConv(nn.ConvTranspose3d):
-    """A transposed convolution over 1 x h x w cells without a stride: a plain one with its kernel turned around.
+    """A transposed convolution over 1 x h x w cells without stride: a convolution with a mirrored kernel.
 
-    Its weights are laid out as those of a plain one.
+    Its weights have the layout of a convolution.
     """
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Convolve ``[N, C, T, H, W]``."""
         _, height, width = self.kernel_size
         _, above, beside = (int(side) for side in self.padding)
         padding = height - 1 - above, width - 1 - beside
@@ -113,22 +119,24 @@ class MirroredSpatialConv(nn.ConvTranspose3d):
 
 
 class SpatialUpsample(nn.Upsample):
-    """Rows and columns enlarged, each frame by itself."""
+    """An upsampling of rows and columns, frame by frame."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Upsample ``[N, C, T, H, W]``."""
         factors = tuple(self.scale_factor)[1:]  # type: ignore[arg-type]
         return from_frames(F.interpolate(as_frames(x), scale_factor=factors, mode="bilinear"), len(x))
 
 
 class AxisMaxPool(nn.MaxPool3d):
-    """The largest of a block of cells: in time, then in space."""
+    """A max pooling over time, then over space."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pool ``[N, C, T, H, W]``."""
         return max_pool(x, self.kernel_size, self.stride, self.padding)
 
 
 def max_pool(x: Tensor, kernel: Sides, stride: Sides, padding: Sides = 0) -> Tensor:
-    """As ``max_pool3d``; in this layout of memory the maxima in time are taken first, then those in space."""
+    """Pool like ``max_pool3d``; in the channels-last layout first over time, then over space."""
     if not x.is_contiguous(memory_format=LAST):
         return F.max_pool3d(x, kernel, stride, padding)
     (kt, *ks), (st, *ss), (pt, *ps) = (_three(one) for one in (kernel, stride, padding))
@@ -145,7 +153,7 @@ def _largest_in_time(x: Tensor, kernel: int, stride: int, padding: int) -> Tenso
 
 
 def concatenated(parts: Sequence[Tensor], axis: int = 1) -> Tensor:
-    """Parts ``[N, C, T, H, W]`` behind each other along C (1) or T (2), in their layout of memory."""
+    """Concatenate ``[N, C, T, H, W]`` along C (axis 1) or T (axis 2), preserving the memory layout."""
     if not all(part.is_contiguous(memory_format=LAST) for part in parts):
         return torch.cat(tuple(parts), axis)
     laid = [part.permute(0, 2, 3, 4, 1) for part in parts]
@@ -156,8 +164,8 @@ def _three(sides: Sides) -> tuple[int, int, int]:
     return (sides,) * 3 if isinstance(sides, int) else sides
 
 
-def planar(network: nn.Module) -> None:
-    """Has the layers of a network computed in this way that can be; the layout of their weights changes."""
+def use_2d_layers(network: nn.Module) -> None:
+    """Convert the layers of a network that allow it, in place; the layout of their weights changes."""
     for layer in network.modules():
         kind = _kind(layer)
         if kind is not None:
@@ -166,11 +174,11 @@ def planar(network: nn.Module) -> None:
 
 
 def _lay_out(layer: nn.Module) -> None:
-    """Weights as the layers read them. Others may share them: only mirrored ones are replaced."""
+    """Lay out the weights as the layers read them. They may be shared: only mirrored weights are replaced."""
     if isinstance(layer, MirroredSpatialConv):
         layer.weight = nn.Parameter(layer.weight.transpose(0, 1).flip(3, 4), requires_grad=False)
     if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d):
-        # Channels of one cell side by side; where time is folded, those of all times.
+        # The channels of a cell are adjacent; where time is folded, those of all its frames.
         order = (0, 3, 4, 2, 1) if isinstance(layer, TimeFoldingConv) else (0, 2, 3, 4, 1)
         back = [order.index(axis) for axis in range(5)]
         layer.weight.data = layer.weight.data.permute(order).contiguous().permute(back)

@@ -1,6 +1,6 @@
-"""What DAVE and its binaural form share: two 3D residual networks meet, a map comes out (Tavakoli et al., 2019).
+"""The common base of DAVE and its binaural form: 3D residual networks for video and sound (Tavakoli et al., 2019).
 
-All keys are the published ones, those of layers included that nothing evaluates.
+All keys are the published ones, including those of layers that are never evaluated.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from gazenet.backbones.resnet3d import ResNet3d
 
 CLIP = 16
-"""Frames of a clip, examples of its sound."""
+"""Frames of a clip, and examples of its sound."""
 
 SOUND = (3, CLIP, 64, 64)
-"""Channels, examples, time steps and bands of a sound."""
+"""Shape of a sound: channels, examples, time steps, bands."""
 
 CHANNELS = 512
 VIDEO_CLASSES, AUDIO_CLASSES = 400, 12
@@ -33,17 +33,18 @@ class DaveBranch(ResNet3d):
 
 
 class AudioBranch(DaveBranch):
-    """Log-mel examples ``[N, 3, 16, 64, 64]`` to one vector for all places, ``[N, 512, 1, 1, 1]``."""
+    """The audio branch: log-mel examples ``[N, 3, 16, 64, 64]`` to one vector ``[N, 512, 1, 1, 1]``."""
 
     def __init__(self) -> None:
         super().__init__(AUDIO_CLASSES)
 
     def forward(self, clip: Tensor) -> Tensor:
+        """Return ``[N, 512, 1, 1, 1]``."""
         return F.avg_pool3d(super().forward(clip), (1, 2, 2), 1)
 
 
 class Upscale(nn.Module):
-    """Twice the size, then a convolution; ``bn`` is in the checkpoint only."""
+    """An upsampling by two and a convolution; ``bn`` exists in the checkpoint only."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -51,11 +52,12 @@ class Upscale(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Upsample ``[N, inputs, h, w]`` to ``[N, outputs, 2 h, 2 w]``."""
         return F.relu(self.combine(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)))
 
 
 class AudioVisualSaliency(nn.Module):
-    """The video branch and the way from both branches to the map; a subclass adds what it hears with."""
+    """The video branch and the decoder from both branches to the map; a subclass adds the audio branch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,23 +67,26 @@ class AudioVisualSaliency(nn.Module):
         self.upscale2 = Upscale(CHANNELS, 128)
         self.saliency = nn.Conv2d(128, 1, 1)
 
-    def seen(self, clip: Tensor) -> Tensor:
-        """Video ``[N, 3, T, H, W]`` to ``[N, 512, H/32, W/32]``. Raises ValueError for clips above 16 frames."""
+    def video_features(self, clip: Tensor) -> Tensor:
+        """Encode video ``[N, 3, T, H, W]`` to ``[N, 512, H/32, W/32]``.
+
+        Raises ValueError for clips above 16 frames.
+        """
         if clip.shape[2] > CLIP:
             raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes up to {CLIP}")
-        found: Tensor = self.video_branch(clip)
-        return found.squeeze(2)
+        features: Tensor = self.video_branch(clip)
+        return features.squeeze(2)
 
-    def decoded(self, seen: Tensor, heard: Tensor | None) -> Tensor:
-        """Both halves ``[N, 512, h, w]`` to the map ``[N, 1, 4 h, 4 w]``, not negative.
+    def decode(self, video: Tensor, sound: Tensor | None) -> Tensor:
+        """Decode the features ``[N, 512, h, w]`` of video and sound to the map ``[N, 1, 4 h, 4 w]``, at least 0.
 
-        Without sound its half is zeros, which is not what the audio branch makes of silence.
+        Without sound its features are zeros, unlike those of silence.
         """
-        both = torch.cat((seen, torch.zeros_like(seen) if heard is None else heard), 1)
+        both = torch.cat((video, torch.zeros_like(video) if sound is None else sound), 1)
         x = F.relu(self.combinedEmbedding(both))
         return F.relu(self.saliency(self.upscale2(self.upscale1(x))))
 
 
-def everywhere(sound: Tensor, seen: Tensor) -> Tensor:
-    """The vector of a sound ``[N, C, 1, 1, 1]`` at every place of ``seen`` ``[N, C, h, w]``, in its shape."""
-    return sound.squeeze(2).expand_as(seen)
+def everywhere(sound: Tensor, video: Tensor) -> Tensor:
+    """Expand the vector of a sound ``[N, C, 1, 1, 1]`` to the shape ``[N, C, h, w]`` of ``video``."""
+    return sound.squeeze(2).expand_as(video)

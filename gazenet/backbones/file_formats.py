@@ -1,4 +1,4 @@
-"""What a file is that was given as a checkpoint, told by its content and never by its name; without torch."""
+"""The format of a file that was given as a checkpoint, recognised by its content only; imports no torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ AGAIN = "download it again"
 UNPACK = "unpack it and name the file inside"
 START_BYTES = 512
 _HEADER_BYTES = 100_000_000
-"""More is no header of a safetensors file."""
+"""Largest header of a safetensors file."""
 _WEIGHTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".pth.tar", ".pkl", ".onnx")
 _FIRST_CONTAINER = {"storages", "tensors", "pickle"}
-"""Members of torch's first container, a tar."""
+"""Members of the first container of torch, a tar archive."""
 _LFS = re.compile(rb"version https://git-lfs\.github\.com/spec/\S+\n(?:.*\n)*?size (\d+)")
 _BY_START: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and MATLAB write them", "give a checkpoint of PyTorch"),
@@ -42,7 +42,7 @@ _ONNX_GRAPH = 7
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins with the length and the JSON header of a safetensors file."""
+    """Return whether a file begins with the length and the JSON header of a safetensors file."""
     with path.open("rb") as file:
         start = file.read(9)
     if len(start) < 9 or start[8:] != b"{":
@@ -51,9 +51,9 @@ def is_safetensors(path: Path) -> bool:
 
 
 def other_format(path: Path) -> tuple[str, str] | None:
-    """What a file is that can be no checkpoint of PyTorch, and the remedy; None where it may be one.
+    """Return the format of a file that cannot be a checkpoint of PyTorch, and the remedy; None if it may be one.
 
-    Raises OSError.
+    Raises OSError if the file cannot be read.
     """
     with path.open("rb") as file:
         start = file.read(START_BYTES)
@@ -108,8 +108,8 @@ def _of_tar(path: Path) -> tuple[str, str] | None:
 
 
 def _archive(kind: str, names: Iterable[str]) -> tuple[str, str]:
-    known = [name for name in names if name.endswith(_WEIGHTS)]
-    inside = f" that holds {_few(known)}" if known else ""
+    weights = [name for name in names if name.endswith(_WEIGHTS)]
+    inside = f" that holds {_few(weights)}" if weights else ""
     return f"is a {kind} archive{inside}", UNPACK
 
 
@@ -119,10 +119,10 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _of_text(start: bytes) -> tuple[str, str] | None:
-    """Text is never a checkpoint, except a pickle of protocol 0, which is let through."""
+    """Recognise text, which is never a checkpoint, except for a pickle of protocol 0."""
     low = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if low.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
-        return "is a web page", "what was saved is not the file: open the address in a browser"
+        return "is a web page", "the download failed: open the address in a browser"
     try:
         text = codecs.utf_8_decode(start, "strict", len(start) < START_BYTES)[0]
     except UnicodeDecodeError:
@@ -141,10 +141,10 @@ def _of_json(text: str) -> str:
 
 
 def _is_onnx(file: IO[bytes]) -> bool:
-    """Whether a file is made of an ONNX model's fields from its first to its last byte; contents are not read."""
+    """Return whether a file consists of the fields of an ONNX model, whose contents are skipped."""
     end = file.seek(0, 2)
     file.seek(0)
-    seen = set()
+    fields = set()
     while file.tell() < end:
         tag = _varint(file)
         number, kind = tag >> 3, tag & 7
@@ -155,12 +155,12 @@ def _is_onnx(file: IO[bytes]) -> bool:
             file.seek(size, 1)
         if file.tell() > end:
             return False
-        seen.add(number)
-    return _ONNX_GRAPH in seen
+        fields.add(number)
+    return _ONNX_GRAPH in fields
 
 
 def _varint(file: IO[bytes]) -> int:
-    """A number in protobuf's variable length; -1 where there is none."""
+    """Read an integer of variable length as in protobuf; -1 at the end of the file."""
     value = 0
     for place in range(0, 63, 7):
         byte = file.read(1)

@@ -1,4 +1,4 @@
-"""Which published network a state dict belongs to, by a key that no other of them has."""
+"""Identification of published networks by a key of their state dict that no other network has."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ KEYS = {
 
 
 def owner(keys: Collection[str]) -> str:
-    """The network that a state dict with these keys belongs to; empty where it is none of those known."""
+    """Return the name of the network that a state dict with these keys belongs to; empty if it is unknown."""
     return next((name for key, name in KEYS.items() if key in keys), "")
 
 
-def belongs(keys: Collection[str], wanted: Collection[str] = ()) -> str:
-    """The same as a part of a message: ``, but of UNISAL``; empty also where it is the network that is wanted."""
+def belongs(keys: Collection[str], expected: Collection[str] = ()) -> str:
+    """Return that name as a part of a message, ``, but of UNISAL``; empty if it is the expected network."""
     name = owner(keys)
-    return f", but of {name}" if name and name != owner(wanted) else ""
+    return f", but of {name}" if name and name != owner(expected) else ""

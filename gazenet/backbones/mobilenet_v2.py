@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al., CVPR 2018) as UNISAL uses it: strides are taken by slicing, inner maps are kept.
+"""MobileNetV2 (Sandler et al., CVPR 2018) as UNISAL uses it: strides are slices, and inner maps are returned.
 
 Keys: ``features.N.conv.I`` of the inverted residuals, ``features.N.0`` and ``features.N.1`` of the plain convolutions.
 Source of the variant: Droste, Jiao, Noble, ECCV 2020, section 3.1.
@@ -12,14 +12,14 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 Norm = Callable[[int], nn.Module]
-"""Makes the normalisation of so many channels."""
+"""A function from a number of channels to a normalisation layer."""
 
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """Expansion, output channels, blocks and stride of the first of them."""
 
 STEM = 32
 TAP_4X, TAP_2X = 7, 14
-"""Blocks whose outputs are kept before they are subsampled: at 1/8 and 1/16 of the picture's size."""
+"""Blocks whose outputs are returned before subsampling: at 1/8 and 1/16 of the picture's size."""
 
 
 class InvertedResidual(nn.Module):
@@ -51,13 +51,15 @@ class InvertedResidual(nn.Module):
         self.residual = residual and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``[N, outputs, H, W]``."""
         return x + self.conv(x) if self.residual else self.conv(x)
 
 
 class MobileNetFeatures(NamedTuple):
-    """Maps of a picture of H x W: ``x`` ``[N, C, H/32, W/32]``, C the last convolution's channels or 320 without it;
+    """The maps of a picture of H x W pixels.
 
-    ``feat_2x`` ``[N, 160, H/16, W/16]``; ``feat_4x`` ``[N, 64, H/8, W/8]``.
+    ``x``: ``[N, C, H/32, W/32]`` with the channels of the last convolution, or 320 without it. ``feat_2x``: ``[N, 160,
+    H/16, W/16]``. ``feat_4x``: ``[N, 64, H/8, W/8]``.
     """
 
     x: Tensor
@@ -66,13 +68,13 @@ class MobileNetFeatures(NamedTuple):
 
 
 class MobileNetV2(nn.Module):
-    """A picture ``[N, 3, H, W]``, RGB normalised, H and W multiples of 32, to :class:`MobileNetFeatures`.
+    """The network from pictures ``[N, 3, H, W]`` (RGB, normalised, multiples of 32) to :class:`MobileNetFeatures`.
 
     Blocks that halve the size filter at full size and keep every second row and column of their output, so that the
-    kept maps are finer than in the network's usual form.
+    returned maps are finer than in the usual form of the network.
 
     Args:
-        last_channel: outputs of a last 1x1 convolution; None: without it.
+        last_channel: channels of a last 1x1 convolution; None for no such convolution.
     """
 
     def __init__(self, last_channel: int | None = 1280) -> None:
@@ -92,15 +94,16 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, picture: Tensor) -> MobileNetFeatures:
-        kept: dict[int, Tensor] = {}
+        """Return the maps of a picture ``[N, 3, H, W]``."""
+        taps: dict[int, Tensor] = {}
         x = picture
         for number, layer in enumerate(self.features):
             x = layer(x)
             if number in (TAP_2X, TAP_4X):
-                kept[number] = x
+                taps[number] = x
             if number in self._halved:
                 x = x[..., ::2, ::2]
-        return MobileNetFeatures(x, kept[TAP_2X], kept[TAP_4X])
+        return MobileNetFeatures(x, taps[TAP_2X], taps[TAP_4X])
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

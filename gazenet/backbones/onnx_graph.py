@@ -1,4 +1,4 @@
-"""ONNX files as backbones: free their fixed sizes, cut them at inner tensors, run them with onnxruntime."""
+"""ONNX files as backbones: free fixed sizes, cut graphs at inner tensors, run them with onnxruntime."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gazenet.errors import UsageError
 
 
 def read_graph(path: Path) -> Any:
-    """The ``onnx.ModelProto`` of a file that holds all of its weights.
+    """Read the ``onnx.ModelProto`` of a file that contains all of its weights.
 
-    Raises UsageError for what is no ONNX file, and for one whose weights lie in other files: a network that was
-    fetched must not say which files of this machine are read.
+    Raises UsageError for a file that is not an ONNX model, and for one whose weights are in other files: a downloaded
+    network must not choose which files of this machine are read.
     """
     import onnx
 
@@ -30,17 +30,17 @@ def read_graph(path: Path) -> Any:
         raise UsageError(f"{path}: not an ONNX file") from None
     if not model.graph.node:
         raise UsageError(f"{path}: not an ONNX file")
-    elsewhere = next(_locations(model), None)
-    if elsewhere is not None:
+    location = next(_locations(model), None)
+    if location is not None:
         raise UsageError(
-            f"{path}: its weights lie in another file ({elsewhere[:100]!r}), which is not read: save it as one file "
+            f"{path}: its weights lie in another file ({location[:100]!r}), which is not read: save it as one file "
             "(onnx.save_model(model, path, save_as_external_data=False))"
         )
     return model
 
 
 def _locations(message: Any) -> Iterator[str]:
-    """Where tensors anywhere in a message, in sub-graphs and functions too, say that their data is."""
+    """Yield the locations of external data of all tensors in a message, including sub-graphs and functions."""
     from onnx import TensorProto
 
     if isinstance(message, TensorProto):
@@ -55,7 +55,7 @@ def _locations(message: Any) -> Iterator[str]:
 
 
 def free_sizes(value: Any, axes: Sequence[int]) -> None:
-    """Makes the named axes of a graph's input or output symbolic, so that any size is accepted."""
+    """Make axes of a graph's input or output symbolic, so that any size is accepted."""
     dims = value.type.tensor_type.shape.dim
     for axis in axes:
         if axis < len(dims):
@@ -64,17 +64,17 @@ def free_sizes(value: Any, axes: Sequence[int]) -> None:
 
 
 def cut_at(model: Any, outputs: Sequence[str]) -> None:
-    """Keeps only what the named inner tensors need and makes them the graph's outputs."""
+    """Keep only what the named inner tensors need, and make them the outputs of the graph."""
     from onnx import TensorProto, helper
 
     graph = model.graph
-    needed, kept = set(outputs), []
+    needed, nodes = set(outputs), []
     for node in reversed(graph.node):
         if any(name in needed for name in node.output):
-            kept.append(node)
+            nodes.append(node)
             needed.update(node.input)
     del graph.node[:]
-    graph.node.extend(reversed(kept))
+    graph.node.extend(reversed(nodes))
     weights = [one for one in graph.initializer if one.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(weights)
@@ -83,7 +83,7 @@ def cut_at(model: Any, outputs: Sequence[str]) -> None:
 
 
 class OnnxNetwork:
-    """An ONNX file of any input size, on the CPU.
+    """An ONNX network for inputs of any size, run on the CPU.
 
     Args:
         path: the file.
@@ -114,7 +114,7 @@ class OnnxNetwork:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Waiting threads that spin would take the core of the stage that runs beside this one.
+        # Spinning threads would take the core of a stage that runs in parallel.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -122,9 +122,9 @@ class OnnxNetwork:
         self.inputs = [value.name for value in self._session.get_inputs()]
 
     def __call__(self, *arrays: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """Runs the graph on its inputs in order."""
+        """Run the graph on its inputs in order."""
         return self.run(**dict(zip(self.inputs, arrays, strict=True)))
 
     def run(self, **arrays: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """Runs the graph on its inputs by name."""
+        """Run the graph on its inputs by name."""
         return [np.asarray(output) for output in self._session.run(None, arrays)]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class BlockForm:
-    """What all blocks of one network share. ``width_per_group`` 64 with one group is the plain network."""
+    """The form of all blocks of a network. One group with ``width_per_group`` 64 is the plain network."""
 
     bottleneck: bool
     groups: int = 1
@@ -23,10 +23,11 @@ class BlockForm:
 
     @property
     def expansion(self) -> int:
+        """Ratio of output channels to nominal width."""
         return 4 if self.bottleneck else 1
 
     def width(self, planes: int) -> int:
-        """Channels inside a block of nominal width ``planes``."""
+        """Return the channels inside a block of nominal width ``planes``."""
         return planes * self.width_per_group // 64 * self.groups if self.bottleneck else planes
 
 
@@ -46,6 +47,7 @@ class BasicBlock(nn.Module):
         self.downsample = projection(inputs, planes, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map ``[N, inputs, H, W]`` to ``[N, outputs, H / stride, W / stride]``."""
         inside = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         return self.relu(inside + (x if self.downsample is None else self.downsample(x)))
 
@@ -53,7 +55,7 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1x1, 3x3 with stride, groups and dilation, 1x1 to four times the planes, and the identity or its projection.
 
-    ``entry`` is the dilation of its only 3x3 convolution; the dilation of those after it lies in the next block.
+    ``entry`` is the dilation of its only 3x3 convolution; ``dilation`` applies from the next block on.
     """
 
     def __init__(self, inputs: int, planes: int, form: BlockForm, stride: int, entry: int, dilation: int) -> None:
@@ -69,24 +71,25 @@ class Bottleneck(nn.Module):
         self.downsample = projection(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map ``[N, inputs, H, W]`` to ``[N, outputs, H / stride, W / stride]``."""
         inside = self.relu(self.bn1(self.conv1(x)))
         inside = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(inside)))))
         return self.relu(inside + (x if self.downsample is None else self.downsample(x)))
 
 
 def projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
-    """The 1x1 convolution beside a block that changes channels or size; None where nothing changes."""
+    """Return the 1x1 convolution beside a block that changes channels or size; None if nothing changes."""
     if stride == 1 and inputs == outputs:
         return None
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 DILATED = {32: (False, False, False), 16: (False, False, True), 8: (False, True, True), 4: (True, True, True)}
-"""Output stride to the stages 2, 3, 4 whose stride becomes dilation."""
+"""By output stride: whether the stride of stage 2, 3 and 4 becomes a dilation."""
 
 
 class ResNet(nn.Module):
-    """A picture ``[N, in_channels, H, W]`` to logits ``[N, classes]``, or to the maps of its stages.
+    """A residual network: ``[N, in_channels, H, W]`` to logits ``[N, classes]``, or to the maps of its stages.
 
     Args:
         counts: blocks of the four stages.
@@ -94,8 +97,8 @@ class ResNet(nn.Module):
         classes: outputs of ``fc``; 0: neither ``avgpool`` nor ``fc``, and the result is the last stage's map.
         in_channels: of the picture.
         output_stride: 32, 16, 8 or 4: pixels per cell of the last map. Stages that lose their stride get dilated
-            convolutions instead, so that their cells at multiples of the lost stride hold what they held before: the
-            convolution that had the stride keeps the dilation of the stage before it.
+            convolutions instead, so that their cells at multiples of the lost stride are unchanged: the convolution
+            that had the stride keeps the dilation of the stage before it.
 
     Raises ValueError for another output stride.
     """
@@ -111,7 +114,7 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if output_stride not in DILATED:
-            raise ValueError(f"output stride {output_stride}: known are {', '.join(map(str, DILATED))}")
+            raise ValueError(f"output stride {output_stride}: must be one of {', '.join(map(str, DILATED))}")
         self.features = 512 * form.expansion
         self._inputs, self._dilation = 64, 1
         self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=False)
@@ -140,21 +143,22 @@ class ResNet(nn.Module):
         return nn.Sequential(*blocks)
 
     def stem(self, x: Tensor) -> Tensor:
-        """The input of the first stage, a quarter of the picture's size, ``[N, 64, H/4, W/4]``."""
+        """Return the input of the first stage, ``[N, 64, H/4, W/4]``."""
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The outputs of ``layer1`` .. ``layer4``, at strides 4, 8, 16, 32 unless dilated."""
+        """Return the outputs of ``layer1`` .. ``layer4``, at strides 4, 8, 16, 32 unless dilated."""
         first = self.layer1(self.stem(x))
         second = self.layer2(first)
         third = self.layer3(second)
         return first, second, third, self.layer4(third)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits, or the map of the last stage."""
         return self.classify(self.stages(x)[-1])
 
     def classify(self, last: Tensor) -> Tensor:
-        """Logits from the last stage's map; the map itself in a network without classes."""
+        """Return logits from the map of the last stage; the map itself in a network without classes."""
         if self.avgpool is None or self.fc is None:
             return last
         return self.fc(self.avgpool(last).flatten(1))
@@ -172,6 +176,7 @@ class TwoLayerResNet(ResNet):
         self.fc2 = nn.Linear(1000, outputs)
 
     def classify(self, last: Tensor) -> Tensor:
+        """Return ``[N, outputs]`` from the map of the last stage."""
         return self.fc2(self.relu(self.fc1(last.mean((2, 3)))))
 
 
@@ -188,11 +193,11 @@ FORMS: dict[str, tuple[tuple[int, int, int, int], BlockForm]] = {
     "wide_resnet50_2": ((3, 4, 6, 3), BlockForm(True, 1, 128)),
     "wide_resnet101_2": ((3, 4, 23, 3), BlockForm(True, 1, 128)),
 }
-"""Published names: blocks per stage and their form."""
+"""By published name: blocks per stage and their form."""
 
 
 def resnet(name: str, *, classes: int = 1000, in_channels: int = 3, output_stride: int = 32) -> ResNet:
-    """A network of :data:`FORMS`, with random weights. Raises ValueError for an unknown name or output stride."""
+    """Build a network of :data:`FORMS` with random weights. Raises ValueError for an unknown name or output stride."""
     if name not in FORMS:
         raise ValueError(f"{name!r}: no such residual network; known: {', '.join(FORMS)}")
     counts, form = FORMS[name]

@@ -1,8 +1,8 @@
 """Residual networks in space and time (Hara et al., CVPR 2018), with the usual key names.
 
 Keys: ``conv1``, ``bn1``, ``layer1`` .. ``layer4`` with ``conv1``, ``bn1``, ``conv2``, ... and ``downsample.0``,
-``downsample.1`` inside each block, ``fc``. Networks that keep time, split kernels or attend between stages are put
-together from :class:`Residual` and :func:`stage`.
+``downsample.1`` inside each block, ``fc``. Networks that keep time, split kernels or attend between stages are built
+from :class:`Residual` and :func:`stage`.
 """
 
 from __future__ import annotations
@@ -30,21 +30,22 @@ PLANES = (64, 128, 256, 512)
 
 
 def expansion(depth: int) -> int:
-    """How many times wider than its planes a stage's output is: from 50 layers on blocks are bottlenecks."""
+    """Return the ratio of a stage's output channels to its planes: from 50 layers on blocks are bottlenecks."""
     return 4 if depth >= 50 else 1
 
 
 class PaddedChannels(nn.Module):
-    """The shortcut without weights: every ``stride``-th cell, and zeros for the channels that are missing."""
+    """The shortcut without weights: every ``stride``-th cell, and zeros for the added channels."""
 
     def __init__(self, added: int, stride: Triple) -> None:
         super().__init__()
         self.added, self.stride = added, stride
 
     def forward(self, x: Tensor) -> Tensor:
+        """Subsample ``[N, C, T, H, W]`` and append channels of zeros."""
         t, h, w = self.stride
-        kept = x[:, :, ::t, ::h, ::w]
-        return torch.cat((kept, kept.new_zeros(len(kept), self.added, *kept.shape[2:])), 1)
+        strided = x[:, :, ::t, ::h, ::w]
+        return torch.cat((strided, strided.new_zeros(len(strided), self.added, *strided.shape[2:])), 1)
 
 
 class Residual(nn.Module):
@@ -81,6 +82,7 @@ class Residual(nn.Module):
         self.downsample = _shortcut(inputs, channels, stride, shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map ``[N, inputs, T, H, W]`` to ``[N, outputs, T, H, W]``, divided by the stride."""
         inside = x
         for k in range(1, self.depth + 1):
             inside = self.get_submodule(f"bn{k}")(self.get_submodule(f"conv{k}")(inside))
@@ -97,22 +99,22 @@ def _shortcut(inputs: int, outputs: int, stride: Triple, kind: Shortcut) -> nn.M
 
 
 Block = Callable[[int, int, Triple], Residual]
-"""(channels in, planes, stride) to a block."""
+"""A function from (input channels, planes, stride) to a block."""
 
 
 def basic(inputs: int, planes: int, stride: Triple, shortcut: Shortcut = "projection") -> Residual:
-    """Two convolutions over 3 x 3 x 3 cells."""
+    """Build a block of two convolutions over 3 x 3 x 3 cells."""
     return Residual(inputs, (planes, planes), ((3, 3, 3), (3, 3, 3)), stride, 0, shortcut)
 
 
 def bottleneck(inputs: int, planes: int, stride: Triple, shortcut: Shortcut = "projection") -> Residual:
-    """Narrow, look around in space and time, widen to four times the planes."""
+    """Build a block that narrows, convolves over 3 x 3 x 3 cells, and widens to four times the planes."""
     kernels = ((1, 1, 1), (3, 3, 3), (1, 1, 1))
     return Residual(inputs, (planes, planes, 4 * planes), kernels, stride, 1, shortcut)
 
 
 def stage(block: Block, inputs: int, planes: int, count: int, stride: Triple) -> nn.Sequential:
-    """``count`` blocks, of which the first has the stride."""
+    """Build ``count`` blocks, of which the first has the stride."""
     blocks = [block(inputs, planes, stride)]
     outputs = blocks[0].get_submodule(f"bn{blocks[0].depth}").num_features
     assert isinstance(outputs, int)
@@ -121,15 +123,15 @@ def stage(block: Block, inputs: int, planes: int, count: int, stride: Triple) ->
 
 
 class ResNet3d(nn.Module):
-    """A clip ``[N, in_channels, T, H, W]`` to logits ``[N, classes]``, or to the maps of its stages.
+    """A 3D residual network: ``[N, in_channels, T, H, W]`` to logits ``[N, classes]``, or to the maps of its stages.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         shortcut: of all blocks that change size or channels.
         in_channels: of the clip.
-        stages: how many stages there are; fewer than four for networks that go on by themselves.
-        classes: outputs of ``fc``; 0: none, and the result is the last stage's map.
-        clip: (T, S), length and side of the clips to classify: ``fc`` takes no others.
+        stages: number of stages; fewer than four for networks with later layers of their own.
+        classes: outputs of ``fc``; 0: no ``fc``, and the result is the map of the last stage.
+        clip: (T, S), length and side of the clips that ``fc`` classifies.
         dropout: before ``fc``, in training.
 
     Raises ValueError for an unknown depth.
@@ -169,23 +171,24 @@ class ResNet3d(nn.Module):
         self.fc = nn.Linear(inputs, classes) if classes else None
 
     def stem(self, clip: Tensor) -> Tensor:
-        """What comes before the first pool, ``[N, 64, T, H/2, W/2]``."""
+        """Return the input of the first pool, ``[N, 64, T, H/2, W/2]``."""
         return self.relu(self.bn1(self.conv1(clip)))
 
     def stages(self, pooled: Tensor) -> tuple[Tensor, ...]:
-        """The output of every stage from the pooled stem ``[N, 64, T/2, H/4, W/4]``; each halves all three sides."""
-        found = [pooled]
+        """Return the output of every stage from the pooled stem ``[N, 64, T/2, H/4, W/4]``; each halves all sides."""
+        maps = [pooled]
         for k in range(1, self._stages + 1):
-            found.append(self.get_submodule(f"layer{k}")(found[-1]))
-        return tuple(found[1:])
+            maps.append(self.get_submodule(f"layer{k}")(maps[-1]))
+        return tuple(maps[1:])
 
     def forward(self, clip: Tensor) -> Tensor:
+        """Return logits, or the map of the last stage."""
         return self.classify(self.stages(self.maxpool(self.stem(clip)))[-1])
 
     def classify(self, last: Tensor) -> Tensor:
-        """Logits from the last stage's map; the map itself in a network without classes.
+        """Return logits from the map of the last stage; the map itself in a network without classes.
 
-        Raises ValueError for clips of another size than the network was made for.
+        Raises ValueError for clips of a size that ``fc`` does not take.
         """
         if self.fc is None:
             return last

@@ -2,7 +2,7 @@
 
 The encoder of TASED-Net, ViNet and STSANet, with their keys: ``base1`` .. ``base4``, inside them ``conv_s``, ``bn_s``,
 ``conv_t``, ``bn_t`` (separable) and ``conv``, ``bn`` (1x1x1), in blocks ``branch0`` .. ``branch3``. The pools between
-the groups have no weights, and networks on top of it need the indices of some of them, so they are no children.
+the groups have no weights, and networks on top of it need the indices of some of them, so they are not submodules.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MIXED: dict[str, tuple[int, int, int, int, int, int, int]] = {
 """Channels of a block: input, branch 0, branch 1 (reduced, output), branch 2 (reduced, output), branch 3."""
 
 FLAT_OFFSETS = {"base1": 0, "base2": 5, "base3": 8, "base4": 14}
-"""``base.N`` of the Kinetics weights is ``baseG.(N - offset)`` of the largest offset that N reaches."""
+"""``base.N`` of the Kinetics weights is ``baseG.(N - offset)`` with the largest offset that is at most N."""
 
 
 class BasicConv(nn.Module):
@@ -44,6 +44,7 @@ class BasicConv(nn.Module):
         self.bn = nn.BatchNorm3d(outputs, EPS, MOMENTUM)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``[N, outputs, T, H, W]``."""
         return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
@@ -58,32 +59,33 @@ class SeparableConv(nn.Module):
         self.bn_t = nn.BatchNorm3d(outputs, EPS, MOMENTUM)
 
     def spatial(self, x: Tensor) -> Tensor:
-        """The first half: each frame by itself."""
+        """Apply the spatial half, frame by frame."""
         return F.relu(self.bn_s(self.conv_s(x)), inplace=True)
 
     def temporal(self, x: Tensor) -> Tensor:
-        """The second half: each pixel by itself."""
+        """Apply the temporal half, pixel by pixel."""
         return F.relu(self.bn_t(self.conv_t(x)), inplace=True)
 
     def unpadded(self, x: Tensor) -> Tensor:
-        """The second half of cells that have all their neighbours: fewer come out than go in."""
+        """Apply the temporal half without padding, which shortens time."""
         return F.relu(self.bn_t(without_padding(self.conv_t, x)), inplace=True)
 
     def moving(self) -> TemporalLayers:
-        """The second half for sliding windows."""
+        """Return the temporal half for sliding windows."""
         conv = self.conv_t
         return TemporalLayers(self.unpadded, conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
 
     def chain(self) -> Chain:
-        """Both halves for sliding windows."""
+        """Return both halves for sliding windows."""
         return FramewiseLayers(self.spatial), self.moving()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``[N, outputs, T, H, W]``, divided by the stride."""
         return self.temporal(self.spatial(x))
 
 
 class Mixed(nn.Module):
-    """Four branches side by side, their channels in the order of the branches. ``name``: a key of :data:`MIXED`."""
+    """An inception block of four parallel branches, concatenated in order. ``name``: a key of :data:`MIXED`."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -94,10 +96,11 @@ class Mixed(nn.Module):
         self.branch3 = nn.Sequential(nn.MaxPool3d(3, 1, 1), BasicConv(inputs, out3))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the concatenated branches."""
         return concatenated((self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)))
 
     def chain(self) -> Chain:
-        """The block for sliding windows."""
+        """Return the block for sliding windows."""
         separable = ((FramewiseLayers(one[0]), *one[1].chain()) for one in (self.branch1, self.branch2))  # type: ignore[operator]
         return (
             ParallelChains(
@@ -111,12 +114,12 @@ class Mixed(nn.Module):
 
 
 def _largest(x: Tensor) -> Tensor:
-    """The pool of a block, without padding in time. Nothing is negative here: zeros outside change no maximum."""
+    """Pool without padding in time. Values are never negative here: zeros outside do not change a maximum."""
     return max_pool(x, 3, 1, (0, 1, 1))
 
 
 class S3dLevels(NamedTuple):
-    """Features of a clip of T frames of H x W, the deepest first, by the names that the decoders give them.
+    """Features of a clip of T frames of H x W pixels, the deepest first, under the names used in the decoders.
 
     ``y0`` ``[N, 1024, T/8, H/32, W/32]``, ``y1`` ``[N, 832, T/4, H/16, W/16]``, ``y2`` ``[N, 480, T/2, H/8, W/8]``,
     ``y3`` ``[N, 192, T/2, H/4, W/4]``.
@@ -129,23 +132,23 @@ class S3dLevels(NamedTuple):
 
 
 class ShallowLevels(NamedTuple):
-    """The two levels next to the frames, as in :class:`S3dLevels`."""
+    """The two shallowest levels, as in :class:`S3dLevels`."""
 
     y3: Tensor
     y2: Tensor
 
 
 def shrink(x: Tensor) -> Tensor:
-    """The pool that halves height and width between the first two groups, and inside the first."""
+    """Halve height and width by max pooling, as between the first two groups and inside the first."""
     return max_pool(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
 class S3dEncoder(nn.Module):
     """The layers of S3D, for networks that keep its keys at their own top level and have a ``forward`` of their own.
 
-    The work is cut where networks on top need it: :meth:`frame_stem` sees every frame by itself, so that what windows
-    share can be computed once; :meth:`near` gives the two levels next to the frames, of which windows share most;
-    :meth:`deeper` goes on from there, by :meth:`middle` and :meth:`deepest`.
+    It is divided where networks on top need it: :meth:`frame_stem` takes every frame by itself, so that windows can
+    share it; :meth:`near` returns the two shallowest levels, of which windows share most; :meth:`deeper` continues
+    with :meth:`middle` and :meth:`deepest`.
     """
 
     def __init__(self) -> None:
@@ -161,40 +164,40 @@ class S3dEncoder(nn.Module):
         self.base4 = nn.Sequential(Mixed("5b"), Mixed("5c"))
 
     def frame_stem(self, frames: Tensor) -> Tensor:
-        """The first convolution's spatial half, ``[N, 3, T, H, W]`` to ``[N, 64, T, H/2, W/2]``: each frame by itself.
+        """Apply the spatial half of the first convolution: ``[N, 3, T, H, W]`` to ``[N, 64, T, H/2, W/2]``.
 
-        Stems of any stretch of frames, one frame included, can be put together along T to that of a window.
+        Each frame is computed by itself: stems of single frames, concatenated along T, equal that of a window.
         """
         return self._first.spatial(frames)
 
     def levels(self, stem: Tensor) -> S3dLevels:
-        """All levels from the stem of a window's frames."""
+        """Return all levels from the stem of a window's frames."""
         return self.deeper(self.near(stem))
 
     def near(self, stem: Tensor) -> ShallowLevels:
-        """The levels y3 and y2 from the stem of a window's frames."""
+        """Return the levels y3 and y2 from the stem of a window's frames."""
         y3 = self.base1[1:](self._first.temporal(stem))
         return ShallowLevels(y3, self.base2(shrink(y3)))
 
     def chains(self) -> tuple[Chain, Chain]:
-        """What :meth:`near` does, for sliding windows: to y3, and from there to y2.
+        """Return :meth:`near` for sliding windows: the chain to y3, and the chain from there to y2.
 
-        Deeper down hardly a cell is free of the window's ends.
+        Deeper levels depend on the ends of the window almost everywhere.
         """
         _, pool, point, last = self.base1
         first = (self._first.moving(), FramewiseLayers(pool), FramewiseLayers(point), *last.chain())  # type: ignore[operator]
         return first, (FramewiseLayers(shrink), *(step for block in self.base2 for step in block.chain()))  # type: ignore[operator]
 
     def middle(self, y2: Tensor) -> Tensor:
-        """The level y1 from y2."""
+        """Return the level y1 from y2."""
         return self.base3(max_pool(y2, 3, 2, 1))
 
     def deepest(self, y1: Tensor) -> Tensor:
-        """The level y0 from y1."""
+        """Return the level y0 from y1."""
         return self.base4(max_pool(y1, 2, 2))
 
     def deeper(self, near: ShallowLevels) -> S3dLevels:
-        """All levels from the two nearest to the frames."""
+        """Return all levels from the two shallowest."""
         y1 = self.middle(near.y2)
         return S3dLevels(self.deepest(y1), y1, near.y2, near.y3)
 
@@ -206,26 +209,28 @@ class S3dEncoder(nn.Module):
 
 
 class S3D(S3dEncoder):
-    """A clip ``[N, 3, T, H, W]``, RGB, normalised as its weights want it, to :class:`S3dLevels`.
+    """The encoder from clips ``[N, 3, T, H, W]`` (RGB, normalised as its weights require) to :class:`S3dLevels`.
 
-    T a multiple of 8, H and W multiples of 32.
+    T must be a multiple of 8, H and W multiples of 32.
     """
 
     def forward(self, clip: Tensor) -> S3dLevels:
+        """Return all levels of a clip."""
         return self.levels(self.frame_stem(clip))
 
 
 def from_flat_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict with the keys ``base.N.rest`` of the published Kinetics weights under the keys of :class:`S3D`.
+    """Rename the keys ``base.N.rest`` of the published Kinetics weights to those of :class:`S3D`.
 
-    Entries of other names (the classifier's) are dropped; keys may begin with ``module.``.
+    Other entries (of the classifier) are dropped; keys may begin with ``module.``.
     """
-    found: dict[str, Tensor] = {}
+    renamed: dict[str, Tensor] = {}
     for key, value in state.items():
-        root, number, *rest = [*key.removeprefix("module.").split(".", 2), ""]
+        root, number, *tail = [*key.removeprefix("module.").split(".", 2), ""]
         if root == "base" and number.isdigit():
             group, offset = max(
-                ((name, first) for name, first in FLAT_OFFSETS.items() if first <= int(number)), key=lambda one: one[1]
+                ((name, first) for name, first in FLAT_OFFSETS.items() if first <= int(number)),
+                key=lambda entry: entry[1],
             )
-            found[f"{group}.{int(number) - offset}.{rest[0]}"] = value
-    return found
+            renamed[f"{group}.{int(number) - offset}.{tail[0]}"] = value
+    return renamed

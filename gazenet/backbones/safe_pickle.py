@@ -1,9 +1,9 @@
-"""What a checkpoint may hold beside its tensors, and reading it without running anything that the file names.
+"""Reading of pickled checkpoints without running anything that the file names.
 
-Pickles name functions and classes. Those of tensors are known to torch's restricted reader. The names below are of
-plain values that trainings put beside the weights (scores as NumPy numbers, command lines, dates, paths): each is
-answered by a stand-in of this module that keeps nothing or numbers alone, so that not even the named class is
-imported. Any other name is refused, whatever it is.
+Pickles name functions and classes. The restricted reader of torch knows those of tensors. The names below belong to
+plain values that trainings store beside the weights (scores as NumPy numbers, command lines, dates, paths): each is
+replaced by a stand-in of this module that keeps nothing, or numbers only, so that not even the named class is
+imported. Any other name is refused.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from torch import Tensor
 
 ZIP_START = b"PK\x03\x04"
 _NESTED = 8
-"""Storages that hold pickles of their own, one in the other: plain ``pickle.dump`` of tensors makes one level."""
+"""Largest depth of storages that contain pickles of their own; ``pickle.dump`` of tensors makes one level."""
 _PICKLES = 4
-"""Files older than torch 1.6 hold a magic number, a version and facts of the machine before their content."""
+"""Pickles in a file: before torch 1.6 a magic number, a version and facts of the machine precede the content."""
 _LOCK = threading.Lock()
 
 
 class RefusedName(pickle.UnpicklingError):
-    """The file asks for something that is no plain value; ``name`` says for what."""
+    """The file names something that is not a plain value; ``name`` is that name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"GLOBAL {name} is not among the plain values of a checkpoint")
@@ -42,36 +42,36 @@ class RefusedName(pickle.UnpicklingError):
 
 
 class SkippedValue:
-    """Stands for a value beside the weights; nothing of it is kept."""
+    """A stand-in for a value beside the weights, of which nothing is kept."""
 
     def __new__(cls, *values: Any, **named: Any) -> SkippedValue:
         return super().__new__(cls)
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        """Takes what the real class would take."""
+        """Accept the arguments of the real class."""
 
     def __setstate__(self, state: Any) -> None:
-        """Takes what the real class would take."""
+        """Accept the state of the real class."""
 
 
 class PlainDict:
-    """Makes a plain dictionary in the place of one with a default or with attributes."""
+    """A stand-in that gives a plain dictionary for one with a default or with attributes."""
 
     def __new__(cls, *values: Any, **named: Any) -> Any:
         return dict(values[0]) if values and isinstance(values[0], dict) else {}
 
 
 class PlainList:
-    """Makes a plain list in the place of a queue."""
+    """A stand-in that gives a plain list for a queue."""
 
     def __new__(cls, *values: Any) -> Any:
         return list(values[0]) if values and isinstance(values[0], list | tuple) else []
 
 
 class ArrayType:
-    """Stands for a NumPy dtype: its code and byte order."""
+    """A stand-in for a NumPy dtype: its code and byte order."""
 
-    def __init__(self, code: Any = "", *rest: Any) -> None:
+    def __init__(self, code: Any = "", *flags: Any) -> None:
         self.code, self.order = code, "="
 
     def __setstate__(self, state: Any) -> None:
@@ -80,12 +80,12 @@ class ArrayType:
 
 
 class ArrayStub:
-    """Stands for a NumPy array or number: shape, kind and bytes, not yet looked at."""
+    """A stand-in for a NumPy array or number: shape, kind and unparsed bytes."""
 
-    def __init__(self, *made: Any) -> None:
+    def __init__(self, *values: Any) -> None:
         self.shape: Any = ()
-        self.kind: Any = made[0] if made else None
-        self.raw: Any = made[1] if len(made) > 1 else b""
+        self.kind: Any = values[0] if values else None
+        self.raw: Any = values[1] if len(values) > 1 else b""
         self.fortran: Any = False
 
     def __setstate__(self, state: Any) -> None:
@@ -93,7 +93,7 @@ class ArrayStub:
             _, self.shape, self.kind, self.fortran, self.raw = state
 
     def tensor(self) -> Tensor | None:
-        """The values; None for what is no array of numbers."""
+        """Return the values; None if this is not an array of numbers."""
         raw = self.raw.encode("latin1", "replace") if isinstance(self.raw, str) else self.raw  # of Python 2
         if not isinstance(self.kind, ArrayType) or not isinstance(raw, bytes | bytearray):
             return None
@@ -102,7 +102,7 @@ class ArrayStub:
             if kind.kind not in "biuf" or kind.hasobject:
                 return None
             stored = np.frombuffer(raw, kind.newbyteorder(self.kind.order))
-            # A copy, for the bytes belong to the pickle, and in this machine's order.
+            # A copy in native byte order: the bytes belong to the pickle.
             values = stored.reshape(self.shape, order="F" if self.fortran else "C").astype(kind.newbyteorder("="))
             return torch.from_numpy(np.ascontiguousarray(values).reshape(self.shape))
         except (TypeError, ValueError):
@@ -115,7 +115,7 @@ def _from_buffer(raw: Any, kind: Any = None, shape: Any = (), order: Any = "C") 
     return array
 
 
-def _empty_array(*made: Any) -> ArrayStub:
+def _empty_array(*values: Any) -> ArrayStub:
     return ArrayStub()
 
 
@@ -166,25 +166,25 @@ PLAIN: dict[str, Any] = {
     **_names("lightning.pytorch.utilities.parsing", "AttributeDict", PlainDict),
     **_names("pytorch_lightning.utilities.parsing", "AttributeDict", PlainDict),
 }
-"""What stands for each plain value, by the name that pickles give it."""
+"""The stand-in of each plain value, by the name that pickles give it."""
 
 _OWN = ("builtins.set", "collections.Counter", "builtins.bytearray", "builtins.complex", "torch.strided")
-"""Names that torch's restricted reader answers itself."""
+"""Names that the restricted reader of torch resolves itself."""
 
 
 @contextmanager
 def plain_values() -> Iterator[None]:
-    """Within the block torch's restricted reader takes the plain values; one thread at a time, for its list is one."""
-    given: list[Any] = [(stand_in, name) for name, stand_in in PLAIN.items() if name not in _OWN]
-    with _LOCK, torch.serialization.safe_globals(given):
+    """Let the restricted reader of torch accept the plain values; one thread at a time, as its list is global."""
+    allowed: list[Any] = [(stand_in, name) for name, stand_in in PLAIN.items() if name not in _OWN]
+    with _LOCK, torch.serialization.safe_globals(allowed):
         yield
 
 
 def load_other_forms(path: Path) -> Any:
-    """The content of a pickle in a form that torch's restricted reader does not know.
+    """Read a pickle in a form that the restricted reader of torch does not support.
 
     Pickle protocols 0, 1 and 3 to 5 within torch's containers, torch's first container (tar), pickles by
-    ``pickle.dump``. Raises RefusedName, and any error of damaged files.
+    ``pickle.dump``. Raises RefusedName, or any exception for damaged files.
     """
     with path.open("rb") as file:
         start = file.read(len(ZIP_START))
@@ -194,8 +194,8 @@ def load_other_forms(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                # Not torch's own unpickler but the one of this module, which is as restricted: torch reads its
-                # containers around it. A zip never comes here, so nothing is handed to TorchScript.
+                # The unpickler of this module, as restricted as that of torch, which reads only the container. A zip
+                # archive never comes here, so nothing reaches TorchScript.
                 own = sys.modules[__name__]
                 return torch.load(file, "cpu", pickle_module=own, weights_only=False, encoding="latin1")
             except RefusedName:
@@ -209,7 +209,7 @@ def load_other_forms(path: Path) -> Any:
 
 
 def load(file: IO[bytes], **options: Any) -> Any:
-    """One pickle of a file; called by torch too."""
+    """Read one pickle of a file; torch calls this as well."""
     return SafeUnpickler(file, **options).load()
 
 
@@ -219,27 +219,27 @@ def _zipped(path: Path) -> Any:
         folder = place.removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
             raise pickle.UnpicklingError("its numbers are in big-endian order")
-        kept: dict[str, torch.UntypedStorage] = {}
+        storages: dict[str, torch.UntypedStorage] = {}
 
         def storage(saved: Any) -> torch.storage.TypedStorage:
             word, kind, key, *_ = saved
             if word != "storage" or not isinstance(kind, torch.serialization.StorageType):
-                raise pickle.UnpicklingError("refers to something that is no storage of numbers")
-            if key not in kept:
+                raise pickle.UnpicklingError("refers to something that is not a storage of numbers")
+            if key not in storages:
                 raw = bytearray(archive.read(f"{folder}data/{key}"))
                 numbers = torch.frombuffer(raw, dtype=torch.uint8) if raw else torch.empty(0, dtype=torch.uint8)
-                kept[key] = numbers.untyped_storage()
-            return torch.storage.TypedStorage(wrap_storage=kept[key], dtype=kind.dtype, _internal=True)
+                storages[key] = numbers.untyped_storage()
+            return torch.storage.TypedStorage(wrap_storage=storages[key], dtype=kind.dtype, _internal=True)
 
         return SafeUnpickler(io.BytesIO(archive.read(place)), storage=storage).load()
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
-    """A tensor over a storage; whether it wants gradients, and its hooks, are left out."""
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *flags: Any) -> Tensor:
+    """Build a tensor over a storage, without its gradient flag and hooks."""
     return torch._utils._rebuild_tensor(storage, offset, size, stride)  # type: ignore[no-untyped-call, no-any-return]
 
 
-def _parameter(data: Any, *rest: Any) -> Any:
+def _parameter(data: Any, *flags: Any) -> Any:
     return data
 
 
@@ -247,7 +247,7 @@ _depth = threading.local()
 
 
 def _nested(raw: Any) -> Any:
-    """A storage that was pickled by itself, as a file of torch's within the file."""
+    """Read a storage that was pickled as a file of torch within the file."""
     level = getattr(_depth, "level", 0)
     if level >= _NESTED:
         raise pickle.UnpicklingError("nested too deeply")
@@ -265,7 +265,7 @@ def _nothing() -> Iterator[None]:
 
 
 def _bytes(text: Any, encoding: Any = "latin1") -> bytes:
-    """What pickles of old protocols say instead of bytes."""
+    """Decode bytes as pickles of old protocols encode them."""
     if encoding not in ("latin1", "latin-1") or not isinstance(text, str):
         raise pickle.UnpicklingError("holds bytes in an encoding of its own")
     return text.encode("latin1")
@@ -285,9 +285,9 @@ _TENSORS: dict[str, Callable[..., Any]] = {
 
 
 class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
-    """Reads pickles of every protocol and answers names by the tables of this module alone.
+    """An unpickler for every protocol that resolves names by the tables of this module alone.
 
-    The one in Python, not that in C: what a pickle may set on objects is decided here.
+    Based on the Python implementation, which lets this class decide what a pickle may set on objects.
     """
 
     stack: list[Any]
@@ -298,13 +298,13 @@ class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         self._storage = storage
 
     def persistent_load(self, pid: Any) -> Any:
-        """What a reference to the numbers beside the pickle stands for."""
+        """Resolve a reference to the numbers beside the pickle."""
         if self._storage is None:
             raise pickle.UnpicklingError("refers to something outside of the file")
         return self._storage(pid)
 
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for a name. Raises RefusedName."""
+        """Return the stand-in of a name. Raises RefusedName."""
         full = f"{module.replace('__builtin__', 'builtins')}.{name}"
         if full in PLAIN:
             return PLAIN[full]
@@ -321,7 +321,7 @@ class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         raise RefusedName(full)
 
     def load_build(self) -> None:
-        """Gives a stand-in its state; what torch and OrderedDict keep beside their content is dropped."""
+        """Set the state of a stand-in; extra state of tensors and dictionaries is dropped."""
         state = self.stack.pop()
         target = self.stack[-1]
         if isinstance(target, SkippedValue | ArrayType | ArrayStub):
@@ -332,9 +332,13 @@ class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
     dispatch[pickle.BUILD[0]] = load_build
 
 
+Unpickler = SafeUnpickler
+"""The name under which torch looks for the unpickler of a ``pickle_module``."""
+
+
 def classes_named(path: Path) -> list[str]:
-    """Classes and functions that the pickles of a file name, in order, each once; nothing is made of them."""
-    found: list[str] = []
+    """List the classes and functions that the pickles of a file name, in order, each once; none is imported."""
+    classes: list[str] = []
     with path.open("rb") as opened:
         file: IO[bytes] = opened
         if opened.read(len(ZIP_START)) == ZIP_START:
@@ -347,11 +351,11 @@ def classes_named(path: Path) -> list[str]:
             for _ in range(_PICKLES):
                 for operation, argument, _ in pickletools.genops(file):
                     if operation.name in ("GLOBAL", "INST"):
-                        found.append(str(argument).replace(" ", "."))
+                        classes.append(str(argument).replace(" ", "."))
                     elif operation.name == "STACK_GLOBAL" and len(texts) > 1:
-                        found.append(".".join(texts[-2:]))
+                        classes.append(".".join(texts[-2:]))
                     elif isinstance(argument, str):
                         texts.append(argument)
         except (ValueError, IndexError, UnicodeDecodeError):
             pass
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(classes))

@@ -1,11 +1,11 @@
-"""Windows that slide over a video: what they share is computed once, and every result stays that of its window.
+"""Sliding windows: what windows of a video share is computed once, without a change of any result.
 
-A layer without reach in time gives for every cell of time (all places of one instant) a value that depends on that
-cell only. A layer with reach gives for most cells a value that depends on the frames around it, not on where the
-window begins; only cells near the window's ends see the zeros that stand for what is outside. So the cells of a window
-fall into a head, a body and a tail. The body's are known by the frame in their middle: another window that begins a
-multiple of the strides later asks for the same ones. Head and tail are computed anew for every window, and grow with
-every layer; when no body is left nothing can be shared any more, and a network goes on with the whole window.
+A layer that does not extend in time computes every cell (all positions of one instant) from that cell alone. A layer
+that does computes most cells from the frames around them, wherever the window begins; only cells near the ends of the
+window depend on the padding there. The cells of a window thus form a head, a body and a tail. Cells of the body are
+identified by a frame number: a window that begins a multiple of the strides later has the same ones. Head and tail are
+computed for every window and grow with every layer; when no body is left, nothing can be shared any more, and the
+network continues with the complete window.
 
 A network declares its first layers as a chain of :class:`FramewiseLayers`, :class:`TemporalLayers` and
 :class:`ParallelChains`.
@@ -30,14 +30,14 @@ Function = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class FramewiseLayers:
-    """Layers that see every cell of time by itself."""
+    """Layers that compute every cell of time by itself."""
 
     function: Function
 
 
 @dataclass(frozen=True)
 class TemporalLayers:
-    """Layers that see ``kernel`` cells of time, every ``stride``-th time, ``padding`` cells of zeros at both ends.
+    """Layers over ``kernel`` cells of time with a ``stride`` and ``padding`` cells of zeros at both ends.
 
     ``function`` pads nothing itself: T cells give (T - kernel) / stride + 1.
     """
@@ -50,7 +50,7 @@ class TemporalLayers:
 
 @dataclass(frozen=True)
 class ParallelChains:
-    """Chains that see the same cells; their channels lie behind each other. Their strides are equal."""
+    """Chains with the same input and equal strides, whose channels are concatenated."""
 
     chains: tuple[Chain, ...]
 
@@ -58,14 +58,14 @@ class ParallelChains:
 Step = FramewiseLayers | TemporalLayers | ParallelChains
 Chain = tuple[Step, ...]
 Place = tuple[int, ...]
-"""Where a step stands in the chains."""
+"""The position of a step in the chains."""
 
 
 class WindowCells(NamedTuple):
     """The cells ``[1, C, 1, H, W]`` of one window after some layer.
 
-    ``first``: the number in the video of the first cell, by the first frame it was looked for at; ``step``: frames
-    from one cell to the next; ``body``: positions of the cells that do not depend on where the window begins or ends.
+    ``first``: the frame number that identifies the first cell; ``step``: frames from one cell to the next; ``body``:
+    positions of the cells that do not depend on where the window begins or ends.
     """
 
     cells: list[Tensor]
@@ -74,7 +74,7 @@ class WindowCells(NamedTuple):
     body: range
 
     def stretch(self, positions: range) -> Tensor:
-        """The cells at some positions, ``[1, C, n, H, W]``; zeros outside the window."""
+        """Return the cells at ``positions``, ``[1, C, n, H, W]``; zeros outside the window."""
         inside = range(len(self.cells))
         return sequence([self.cells[k] if k in inside else torch.zeros_like(self.cells[0]) for k in positions])
 
@@ -82,8 +82,8 @@ class WindowCells(NamedTuple):
 class WindowFrames(NamedTuple):
     """The frames of one window, ``[1, C, 1, H, W]`` each.
 
-    ``first``: the number of the first one in the video; beyond the ends too every number has its frame, the same in
-    all windows. None: the frames do not follow each other, nothing of them is shared.
+    ``first``: the frame number of the first one; numbers beyond the ends of the video stand for the same frame in all
+    windows. None: the frames are not consecutive, and nothing is shared.
     """
 
     first: int | None
@@ -91,84 +91,84 @@ class WindowFrames(NamedTuple):
 
 
 class SlidableNetwork(Protocol):
-    """A network over windows that says what these can share."""
+    """A network over windows that declares what they can share."""
 
     def frame_stem(self, frames: Tensor) -> Tensor:
-        """The very first layers: frames ``[1, 3, T, H, W]``, each by itself."""
+        """Apply the first layers to frames ``[1, 3, T, H, W]``, each by itself."""
 
     def chains(self) -> Sequence[Chain]:
-        """The layers that follow."""
+        """Return the layers after the stem."""
 
-    def seen(self, near: Sequence[Tensor], *heard: Tensor) -> Tensor:
-        """The network's result from those of its chains, and from what it takes beside the frames."""
+    def after_chains(self, shallow: Sequence[Tensor], *sound: Tensor) -> Tensor:
+        """Compute the result from the outputs of the chains and the further inputs, such as sound."""
 
 
 class SlidingNetwork:
-    """A network on windows of a running video: the same results with less work.
+    """Runs a network on the successive windows of a video: the same results with less work.
 
     Args:
-        network: one that declares what windows share.
-        dtype: the type it works in.
+        network: one that declares what its windows share.
+        dtype: the floating-point type to compute in.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
-        # Folded first: the weights are exact only before they are rounded.
-        made: Any = inference_copy(network).to(dtype)
-        self._network = made
-        self._shared = SlidingLayers(made.chains())
-        self.stem: Function = made.frame_stem
+        # Fold before the conversion, while the weights are exact.
+        folded: Any = inference_copy(network).to(dtype)
+        self._network = folded
+        self._shared = SlidingLayers(folded.chains())
+        self.stem: Function = folded.frame_stem
 
     def clear(self) -> None:
-        """Another video begins."""
+        """Forget all cells, for the next video."""
         self._shared.clear()
 
-    def __call__(self, window: WindowFrames, *heard: Tensor) -> Tensor:
-        """The result for one window, of whose frames the stems are given."""
-        found: Tensor = self._network.seen(self._shared(window), *heard)
-        return found
+    def __call__(self, window: WindowFrames, *sound: Tensor) -> Tensor:
+        """Return the result of one window, given as the stems of its frames."""
+        result: Tensor = self._network.after_chains(self._shared(window), *sound)
+        return result
 
 
-def declares(network: nn.Module) -> bool:
-    """Whether a network is :class:`SlidableNetwork`."""
-    return all(hasattr(network, name) for name in ("frame_stem", "chains", "seen"))
+def is_slidable(network: nn.Module) -> bool:
+    """Return whether a network is a :class:`SlidableNetwork`."""
+    return all(hasattr(network, name) for name in ("frame_stem", "chains", "after_chains"))
 
 
 class SlidingLayers:
     """The first layers of a network, window after window.
 
-    What is kept is what later windows may ask for, at all phases of the strides. A cell is always computed in the same
-    way, whatever windows came before: results do not depend on them.
+    Cells are kept as long as later windows may need them, at all phases of the strides. A cell is always computed in
+    the same way: results do not depend on earlier windows.
 
     Args:
-        chains: one after the other; the cells after each of them are given out.
+        chains: applied one after the other; the output of each is returned.
     """
 
     def __init__(self, chains: Sequence[Chain]) -> None:
         self._chains = [_joined(chain) for chain in chains]
-        self._known: dict[Place, dict[int, Tensor]] = {}
+        self._cells: dict[Place, dict[int, Tensor]] = {}
 
     def clear(self) -> None:
-        """Another video begins."""
-        self._known.clear()
+        """Forget all cells, for the next video."""
+        self._cells.clear()
 
     def __call__(self, window: WindowFrames) -> list[Tensor]:
-        """The results ``[1, C, T, H, W]`` of the chains for one window; windows come in rising order."""
+        """Return the outputs ``[1, C, T, H, W]`` of the chains; windows must come in ascending order."""
         first, frames = window
         if first is None:
             row = WindowCells(frames, 0, 1, range(0))
         else:
             self._forget_before(first)
             row = WindowCells(frames, first, 1, range(len(frames)))
-        found = []
+        results = []
         for number, chain in enumerate(self._chains):
             row = self._through(chain, row, (number,))
-            found.append(sequence(row.cells))
-        return found
+            results.append(sequence(row.cells))
+        return results
 
     def _forget_before(self, first: int) -> None:
-        for known in self._known.values():
-            for old in [number for number in known if number < first]:
-                del known[old]
+        for cells in self._cells.values():
+            for old in [number for number in cells if number < first]:
+                del cells[old]
 
     def _through(self, chain: Chain, row: WindowCells, place: Place) -> WindowCells:
         for number, step in enumerate(chain):
@@ -178,9 +178,13 @@ class SlidingLayers:
     def _after(self, step: Step, row: WindowCells, place: Place) -> WindowCells:
         if isinstance(step, ParallelChains):
             return _beside([self._through(chain, row, (*place, k)) for k, chain in enumerate(step.chains)])
-        return self._local(step, row, place) if isinstance(step, FramewiseLayers) else self._moved(step, row, place)
+        return (
+            self._framewise(step, row, place)
+            if isinstance(step, FramewiseLayers)
+            else self._temporal(step, row, place)
+        )
 
-    def _local(self, step: FramewiseLayers, row: WindowCells, place: Place) -> WindowCells:
+    def _framewise(self, step: FramewiseLayers, row: WindowCells, place: Place) -> WindowCells:
         edges = [k for k in range(len(row.cells)) if k not in row.body]
         outside = step.function(sequence([row.cells[k] for k in edges])).split(1, 2) if edges else ()
         cells = dict(zip(edges, outside, strict=True))
@@ -188,11 +192,11 @@ class SlidingLayers:
             cells[k] = self._once(place, row.first + k * row.step, partial(step.function, row.cells[k]))
         return row._replace(cells=[cells[k] for k in range(len(row.cells))])
 
-    def _moved(self, step: TemporalLayers, row: WindowCells, place: Place) -> WindowCells:
+    def _temporal(self, step: TemporalLayers, row: WindowCells, place: Place) -> WindowCells:
         length = (len(row.cells) + 2 * step.padding - step.kernel) // step.stride + 1
         starts = range(-step.padding, length * step.stride - step.padding, step.stride)
-        whole = [k for k, at in enumerate(starts) if at in row.body and at + step.kernel - 1 in row.body]
-        body = range(whole[0], whole[-1] + 1) if whole else range(length, length)
+        interior = [k for k, at in enumerate(starts) if at in row.body and at + step.kernel - 1 in row.body]
+        body = range(interior[0], interior[-1] + 1) if interior else range(length, length)
         first = row.first - step.padding * row.step
         after = WindowCells([], first, row.step * step.stride, body)
 
@@ -206,27 +210,27 @@ class SlidingLayers:
         return after
 
     def _once(self, place: Place, number: int, make: Callable[[], Tensor]) -> Tensor:
-        """The cell of a number after the step at ``place``; made where it is not known."""
-        known = self._known.setdefault(place, {})
-        if number not in known:
-            known[number] = make()
-        return known[number]
+        """Return cell ``number`` after the step at ``place``, computed if it is missing."""
+        cells = self._cells.setdefault(place, {})
+        if number not in cells:
+            cells[number] = make()
+        return cells[number]
 
 
 def sequence(cells: Sequence[Tensor]) -> Tensor:
-    """Cells ``[1, C, 1, H, W]`` behind each other in time."""
+    """Concatenate cells ``[1, C, 1, H, W]`` in time."""
     return concatenated(cells, 2)
 
 
 def _beside(rows: list[WindowCells]) -> WindowCells:
-    """Of rows of one length; the body is what is in all bodies."""
+    """Concatenate the channels of rows of equal length; the body is the intersection of their bodies."""
     body = range(max(row.body.start for row in rows), min(row.body.stop for row in rows))
     together = [concatenated(cells) for cells in zip(*(row.cells for row in rows), strict=True)]
     return rows[0]._replace(cells=together, body=body)
 
 
 def _joined(chain: Chain) -> Chain:
-    """The chain with layers that look at single cells drawn into the step before them: less is kept."""
+    """Merge framewise layers into the step before them, which keeps fewer cells."""
     steps: list[Step] = []
     for step in chain:
         last = steps[-1] if steps else None

@@ -1,7 +1,7 @@
 """SoundNet with eight layers (Aytar et al., NIPS 2016): sound to features, 1024 channels at few time steps.
 
-Networks that use it differ in the axis along which they lay time, and in the keys: by name, as in the file of its
-authors' weights, or numbered.
+Networks that use it differ in the axis of time and in their keys: by name, as in the weights of its authors, or
+numbered.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 Axis = Literal["height", "width"]
-"""Where time is in ``[N, C, H, W]``."""
+"""The axis of time in ``[N, C, H, W]``."""
 
 
 class SoundNetStage(NamedTuple):
@@ -41,7 +41,7 @@ def _along(axis: Axis, steps: int, across: int) -> tuple[int, int]:
 
 
 def pool(axis: Axis, steps: int) -> nn.MaxPool2d:
-    """The maximum of every ``steps`` steps; what is left over at the end is dropped."""
+    """Build a max pool over ``steps`` time steps; a remainder at the end is dropped."""
     size = _along(axis, steps, 1)
     return nn.MaxPool2d(size, size)
 
@@ -58,7 +58,7 @@ class SoundNet(nn.Module):
     """Sound ``[N, 1, L, 1]`` to ``[N, 1024, steps, 1]``: 3 steps for L from 48,000 to 70,560, 2 for 35,280.
 
     Keys: ``conv1`` .. ``conv7``, ``batchnorm1`` .. ``batchnorm7``, and the classifiers of objects and scenes
-    (``conv8_objs``, ``conv8_scns``), which checkpoints hold and nothing here evaluates.
+    (``conv8_objs``, ``conv8_scns``), which exist in checkpoints and are never evaluated here.
     """
 
     def __init__(self) -> None:
@@ -72,6 +72,7 @@ class SoundNet(nn.Module):
         self.pools = nn.ModuleList(pool("height", stage.pool) for stage in STAGES)
 
     def forward(self, sound: Tensor) -> Tensor:
+        """Return ``[N, 1024, steps, 1]``."""
         for k, reduced in enumerate(self.pools, 1):
             normal = self.get_submodule(f"batchnorm{k}")(self.get_submodule(f"conv{k}")(sound))
             sound = reduced(self.relu(normal))
@@ -79,11 +80,12 @@ class SoundNet(nn.Module):
 
 
 def numbered(last_pool: int = 2) -> nn.Sequential:
-    """Sound ``[N, 1, 1, L]`` to ``[N, 1024, 1, steps]``, in one row of numbered layers: convolutions are 0, 4, 8, 11,
-    14, 18, 21.
+    """Build the form with numbered layers: sound ``[N, 1, 1, L]`` to ``[N, 1024, 1, steps]``.
+
+    The convolutions have the numbers 0, 4, 8, 11, 14, 18 and 21.
 
     Args:
-        last_pool: steps of the pool behind the last stage; 1 step is left of 35,280 samples by a pool of 2.
+        last_pool: steps of the pool after the last stage; with 2, 35,280 samples give 1 step.
     """
     layers: list[nn.Module] = []
     for (conv, norm), stage in zip(_stages("width"), STAGES, strict=True):

@@ -1,4 +1,4 @@
-"""The state dict inside what a training saved: its wrappers, the prefixes of its keys, counters beside its weights."""
+"""The state dict inside a checkpoint: wrappers around it, prefixes of its keys, counters among its weights."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ WRAPPERS = (
     "model_ema",
     "state_dict_ema",
 )
-"""Members of a file that hold the weights, best first; where several do, the averaged ones come last."""
+"""Members of a file that may hold the weights, in order of preference; averaged weights come last."""
 PREFIXES = ("module.", "model.", "network.", "net.")
-"""What wrapping networks put in front of every key; taken away however often they stand there."""
+"""Prefixes that wrappers put in front of every key; removed however often they occur."""
 _INSIDE = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-"""What compiling and sharding put before the keys of any part of a network."""
+"""Prefixes that compiling and sharding put before the keys of any part of a network."""
 _COUNTERS = frozenset({"total_ops", "total_params"})
-"""Entries of counters of operations, anywhere in a network."""
+"""Entries that profilers leave anywhere in a network."""
 _BESIDE = frozenset({"n_averaged", "epoch", "epochs", "step", "global_step", "iteration", "iter", "best_score"})
-"""Single numbers that stand among the weights and are none."""
+"""Scalars among the weights that are not weights."""
 _NOT_WEIGHTS = re.compile(r"optim|sched|scaler|(^|_)lr|loss|criterion|grad|history|metric", re.IGNORECASE)
 _DEPTH = 4
 BATCHES = "num_batches_tracked"
-"""The counter of a batch norm: absent before torch 0.4.1, and without a meaning when a network is used."""
+"""The counter of a batch norm: absent before torch 0.4.1, and irrelevant for inference."""
 
 State = dict[str, Tensor]
 
 
 def state_dicts(content: object) -> dict[str, State]:
-    """Every state dict in the content of a checkpoint by where it stands (``model.state_dict``), the likeliest first.
+    """Return every state dict in the content of a checkpoint by its place (``model.state_dict``), the likeliest first.
 
-    Bare ones, and those in the wrappers of trainings and in lists.
+    State dicts may be bare, in the wrappers of trainings, and in lists.
     """
     return dict(_search(content, "", _DEPTH))
 
 
 def joined_parts(content: object) -> State:
-    """One state dict of a network's parts that are in dictionaries of their own; empty where that is not so."""
+    """Join the parts of a network that are stored in separate dictionaries; empty if the content is anything else."""
     return _flattened(content, "", _DEPTH)
 
 
 def is_wrapper(place: str) -> bool:
-    """Whether a place in a checkpoint is one in which trainings keep weights, by its name."""
+    """Return whether trainings keep weights under the name of this place in a checkpoint."""
     return place.rpartition(".")[2] in WRAPPERS
 
 
@@ -78,8 +78,8 @@ def _search(content: object, place: str, depth: int) -> Iterator[tuple[str, Stat
     if not isinstance(content, Mapping):
         return
     named = [key for key in WRAPPERS if key in content]
-    others = [key for key in content if isinstance(key, str) and key not in named and not _NOT_WEIGHTS.search(key)]
-    for key in [*named, *others]:
+    candidates = [key for key in content if isinstance(key, str) and key not in named and not _NOT_WEIGHTS.search(key)]
+    for key in [*named, *candidates]:
         if key in named or _looks_like_weights(content[key]):
             yield from _search(content[key], f"{place}.{key}" if place else str(key), depth - 1)
 
@@ -92,7 +92,7 @@ def _looks_like_weights(value: object) -> bool:
 
 
 def _bare(content: object) -> State | None:
-    """The tensors of a mapping that is a state dict; plain values among them are left out."""
+    """Return the tensors of a mapping that is a state dict, without the plain values among them; else None."""
     if not isinstance(content, Mapping) or not content:
         return None
     state: State = {}
@@ -107,7 +107,7 @@ def _bare(content: object) -> State | None:
 
 
 def _holds_more(value: object) -> bool:
-    """Whether weights may be inside of a value."""
+    """Return whether a value may contain weights."""
     if isinstance(value, list | tuple):
         return any(isinstance(item, Mapping | Tensor) for item in value)
     return isinstance(value, Mapping)
@@ -126,7 +126,7 @@ def _tensor(value: object) -> Tensor | None:
 
 
 def _flattened(content: object, place: str, depth: int) -> State:
-    """Parts in dictionaries of their own as one state dict; empty where a leaf is no tensor."""
+    """Flatten nested dictionaries to one state dict; empty if a leaf is not a tensor."""
     if not isinstance(content, Mapping) or not depth:
         return {}
     state: State = {}
@@ -140,13 +140,13 @@ def _flattened(content: object, place: str, depth: int) -> State:
 
 
 def plain_keys(state: Mapping[str, Tensor]) -> State:
-    """A state dict without prefixes of wrapping networks and without counters of operations.
+    """Return a state dict without the prefixes of wrappers and without the entries of profilers.
 
-    Where taking prefixes away would make two keys one, the keys stay as they are.
+    Keys stay unchanged if two would become equal.
     """
-    kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in _COUNTERS}
-    single = {key for key, value in kept.items() if key in _BESIDE and value.ndim == 0}
-    weights = {key: value for key, value in kept.items() if key not in single}
+    entries = {key: value for key, value in state.items() if key.rpartition(".")[2] not in _COUNTERS}
+    single = {key for key, value in entries.items() if key in _BESIDE and value.ndim == 0}
+    weights = {key: value for key, value in entries.items() if key not in single}
     renamed = _renamed(weights, lambda key: _INSIDE.sub("", key))
     while True:
         shorter = _renamed(renamed, _without)
@@ -164,35 +164,35 @@ def _without(key: str) -> str:
     return next((key.removeprefix(prefix) for prefix in PREFIXES if key.startswith(prefix)), key)
 
 
-def aligned(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> State:
-    """The state as :func:`matched` gives it; as it is where its keys are not those of the network."""
-    found = matched(state, wanted)
-    return dict(state) if found is None else found
+def aligned(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> State:
+    """Return the state under the keys of the network as :func:`matched` does, or unchanged if they do not match."""
+    renamed = matched(state, own)
+    return dict(state) if renamed is None else renamed
 
 
-def matched(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> State | None:
-    """The state under the keys of a network, where only what stands before all keys differs; else None.
+def matched(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> State | None:
+    """Return the state under the keys of a network if they differ only in a prefix of all keys; else None.
 
-    Such a prefix may be more, fewer or other words; ``module.`` may also stand inside, before a part that was spread
-    over GPUs. Counters of batch norms do not count: those that the network has none of are left out.
+    Either side may have a prefix; ``module.`` may also occur inside, before a part that ran on several GPUs. Counters
+    of batch norms are ignored: those that the network does not have are dropped.
     """
-    moved = _moved(dict(state), wanted)
-    return moved if moved is not None else _moved(_renamed(dict(state), _without_inner), wanted)
+    moved = _moved(dict(state), own)
+    return moved if moved is not None else _moved(_renamed(dict(state), _without_inner), own)
 
 
 def _without_inner(key: str) -> str:
     return key.replace(".module.", ".")
 
 
-def _moved(state: State, wanted: Mapping[str, Tensor]) -> State | None:
-    ours, theirs = _weights(wanted), _weights(state)
+def _moved(state: State, own: Mapping[str, Tensor]) -> State | None:
+    ours, theirs = _weights(own), _weights(state)
     if ours == theirs:
-        return _counted(state, wanted)
-    for there in _beginnings(theirs):
-        bare = {key[len(there) :] for key in theirs}
-        for here in _beginnings(ours):
-            if {here + key for key in bare} == ours:
-                return _counted({here + key[len(there) :]: value for key, value in state.items()}, wanted)
+        return _counted(state, own)
+    for theirs_prefix in _beginnings(theirs):
+        bare = {key[len(theirs_prefix) :] for key in theirs}
+        for own_prefix in _beginnings(ours):
+            if {own_prefix + key for key in bare} == ours:
+                return _counted({own_prefix + key[len(theirs_prefix) :]: value for key, value in state.items()}, own)
     return None
 
 
@@ -200,12 +200,12 @@ def _weights(keys: Mapping[str, Tensor]) -> set[str]:
     return {key for key in keys if key.rpartition(".")[2] != BATCHES}
 
 
-def _counted(state: State, wanted: Mapping[str, Tensor]) -> State:
-    return {key: value for key, value in state.items() if key in wanted or key.rpartition(".")[2] != BATCHES}
+def _counted(state: State, own: Mapping[str, Tensor]) -> State:
+    return {key: value for key, value in state.items() if key in own or key.rpartition(".")[2] != BATCHES}
 
 
 def _beginnings(keys: set[str]) -> list[str]:
-    """What all keys begin with, at borders between names, shortest first; the empty text is one."""
+    """List the common prefixes of all keys that end between names, shortest first, beginning with the empty one."""
     first, last = min(keys, default=""), max(keys, default="")
     same = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     common = first[:same]

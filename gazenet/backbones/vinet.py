@@ -1,7 +1,7 @@
 """ViNet: saliency of one frame from a clip (Jain et al., IROS 2021).
 
-An S3D encoder and a decoder that lays the encoder's levels behind its own maps along time, then folds time away by
-strides. All keys are the published ones. AViNet puts sound between the two.
+An S3D encoder and a decoder that concatenates the encoder's levels to its maps along time, then removes time by
+strides. All keys are the published ones. AViNet adds sound between the two.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from gazenet.backbones.s3d import S3D, S3dLevels, ShallowLevels
 from gazenet.backbones.sliding_windows import Chain
 
 CLIPS = (8, 16, 32, 48)
-"""Lengths of a clip for which there is a decoder."""
+"""Supported lengths of a clip, in frames."""
 
 LEVELS = 3
 
 
 class ViNet(nn.Module):
-    """A clip ``[N, 3, T, H, W]``, RGB normalised by ImageNet's mean and deviation, to saliency ``[N, H, W]`` in 0..1.
+    """The network from clips ``[N, 3, T, H, W]`` to saliency ``[N, H, W]`` in 0..1.
 
-    H and W multiples of 32.
+    Frames are RGB, normalised by mean and standard deviation of ImageNet; H and W are multiples of 32.
 
     Args:
         num_clips: T, one of :data:`CLIPS`.
-        num_hier: levels of the encoder that the decoder takes beside the deepest, 0 to 3; fewer than 3 with T = 32
-            only.
+        num_hier: levels of the encoder that the decoder uses beside the deepest, 0 to 3; fewer than 3 only with
+            T = 32.
 
     Raises ValueError for another combination.
     """
 
     places: Mapping[str, str] = {"y1": "backbone.base3", "y0": "backbone.base4", "logits": "decoder.convtsp4"}
-    """Inner values by the names under which references give them."""
+    """Modules of inner values by their names in reference vectors."""
 
     def __init__(self, num_clips: int = 32, num_hier: int = LEVELS) -> None:
         super().__init__()
@@ -44,33 +44,36 @@ class ViNet(nn.Module):
         self.decoder = Decoder(num_clips, num_hier)
 
     def forward(self, clip: Tensor) -> Tensor:
-        """The map of the clip's last frame. Raises ValueError for clips of another length."""
+        """Return the map of the last frame. Raises ValueError for clips of another length."""
         if clip.shape[2] != self.num_clips:
             raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {self.num_clips}")
-        return self.seen(self.backbone.near(self.frame_stem(clip)))
+        return self.after_chains(self.backbone.near(self.frame_stem(clip)))
 
     def frame_stem(self, frames: Tensor) -> Tensor:
-        """See :meth:`gazenet.backbones.s3d.S3dEncoder.frame_stem`."""
+        """Apply :meth:`gazenet.backbones.s3d.S3dEncoder.frame_stem`."""
         return self.backbone.frame_stem(frames)
 
     def chains(self) -> Sequence[Chain]:
-        """What sliding windows share."""
+        """Return the layers that sliding windows share."""
         return self.backbone.chains()
 
-    def seen(self, near: Sequence[Tensor]) -> Tensor:
-        """The map from the encoder's levels y3 and y2."""
-        return self.decoder(self.backbone.deeper(ShallowLevels(*near)))
+    def after_chains(self, shallow: Sequence[Tensor]) -> Tensor:
+        """Return the map from the levels y3 and y2 of the encoder."""
+        return self.decoder(self.backbone.deeper(ShallowLevels(*shallow)))
 
 
 class Decoder(nn.Module):
-    """Levels of a clip to saliency ``[N, H, W]`` in 0..1. Arguments and errors as of :class:`ViNet`."""
+    """The decoder from levels of a clip to saliency ``[N, H, W]`` in 0..1.
+
+    Arguments and errors as of :class:`ViNet`.
+    """
 
     def __init__(self, num_clips: int = 32, num_hier: int = LEVELS) -> None:
         super().__init__()
         if num_clips not in CLIPS or not 0 <= num_hier <= LEVELS or (num_clips != 32 and num_hier != LEVELS):
             raise ValueError(f"no ViNet for clips of {num_clips} frames with {num_hier} levels")
         self.num_hier = num_hier
-        # A level laid behind a map makes it so many times longer as the next convolution shortens it.
+        # Concatenating a level lengthens the map by the factor by which the next convolution shortens it.
         times = [k if num_hier >= level else 1 for level, k in enumerate((3, 5, 5), 1)]
         self.convtsp1 = _enlarging(1024, 832, 1)
         self.convtsp2 = _enlarging(832, 480, times[0])
@@ -79,6 +82,7 @@ class Decoder(nn.Module):
         self.convtsp4 = nn.Sequential(*_enlarging(192, 64, times[2]), *last, *_reading(num_clips))
 
     def forward(self, levels: S3dLevels) -> Tensor:
+        """Return saliency ``[N, H, W]``."""
         x = self.convtsp1(levels.y0)
         beside = (levels.y1, levels.y2, levels.y3)
         for number, layer in enumerate((self.convtsp2, self.convtsp3, self.convtsp4), 1):
@@ -87,7 +91,7 @@ class Decoder(nn.Module):
 
 
 def _reading(num_clips: int) -> list[nn.Module]:
-    """The last layers: what remains of time is folded away, then one map is left."""
+    """Return the last layers: the rest of the time axis is removed, then one map remains."""
     if num_clips < 32:
         return [nn.Conv3d(32, 1, 1)]
     steps = num_clips // 16
@@ -96,7 +100,7 @@ def _reading(num_clips: int) -> list[nn.Module]:
 
 
 def _enlarging(inputs: int, outputs: int, time: int) -> nn.Sequential:
-    """A 3x3 convolution that folds ``time`` steps into one, ReLU, twice the height and width."""
+    """Build a 3x3 convolution that reduces ``time`` steps to one, a ReLU and an upsampling by two."""
     return nn.Sequential(
         nn.Conv3d(inputs, outputs, (time, 3, 3), (time, 1, 1), (0, 1, 1), bias=False),
         nn.ReLU(),
@@ -105,9 +109,9 @@ def _enlarging(inputs: int, outputs: int, time: int) -> nn.Sequential:
 
 
 def variant(state: Mapping[str, Tensor], prefix: str = "decoder.") -> tuple[int, int]:
-    """The arguments of the network that a state dict belongs to, by the lengths of its decoder's kernels.
+    """Return the arguments of the network that a state dict belongs to, by the kernels of its decoder.
 
-    (32, 3) where that cannot be told: comparing keys and shapes then says what is wrong.
+    (32, 3) if they are unclear: the comparison of keys and shapes then reports what is wrong.
     """
 
     def time(layer: str) -> int:

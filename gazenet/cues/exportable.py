@@ -1,8 +1,8 @@
-"""How an extractor lends its network to files and to other runtimes.
+"""The contract by which an extractor lends its network to exporters and to other runtimes.
 
-An extractor with a network has a method ``exportable(size=None)`` that gives an :class:`Exportable` after ``load``;
-``size`` (height, width) is what the user wants, None for what the weights were made for. One without a network may
-say why in a class attribute ``not_exportable``.
+An extractor with a network has a method ``exportable(size=None)`` that returns an :class:`Exportable` after ``load``;
+``size`` is the (height, width) that the user asks for, None for that of the weights. An extractor without a network
+may say why in a class attribute ``not_exportable``.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Call = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Exportable:
-    """A network as another runtime needs it.
+    """A network with what another runtime needs to run it.
 
-    ``network``: as loaded; takes tensors (or None where an input may be missing) by position and gives a tensor, or a
-    tuple of several. ``examples``: one tensor per input on the CPU, ``[2, ...]``. ``inputs``, ``outputs``: their
-    names in the file. ``free_batch``: whether the first axis of every input may have any length.
+    ``network``: as loaded; takes tensors (or None for an input that may be missing) by position and returns a tensor
+    or a tuple of tensors. ``examples``: one tensor per input on the CPU, ``[2, ...]``. ``inputs``, ``outputs``: their
+    names in the exported file. ``free_batch``: whether the first axis of every input may have any length.
 
-    ``use`` has the extractor call something else in the place of the network from now on: the same in, the same out.
-    An extractor that calls its network in pieces, so that windows share work, gives those as ``parts``, each with a
-    ``use`` of its own, and the whole, as files hold it, without.
+    ``use`` makes the extractor call another callable in place of the network from now on, with the same inputs and
+    outputs. An extractor that calls its network in pieces, so that windows share work, lists them as ``parts``, each
+    with a ``use`` of its own; the complete network, as files hold it, then has no ``use``.
 
-    ``single``: how the names of layers in ``network`` begin that keep single precision where others work in bfloat16.
+    ``single``: prefixes of the names of layers in ``network`` that stay in single precision where others use bfloat16.
     """
 
     network: nn.Module
@@ -46,12 +46,12 @@ class Exportable:
 
     @property
     def callables(self) -> Mapping[str, Exportable]:
-        """What the extractor calls, by name: its parts, or the whole under an empty name."""
+        """The callables of the extractor by name: its parts, or the complete network under an empty name."""
         return self.parts or {"": self}
 
 
 class SelectedOutputs(nn.Module):
-    """A network whose result is made a tensor or a tuple of tensors by ``select``; weights under ``selected``."""
+    """A network whose output ``select`` turns into tensors; the keys of its weights begin with ``selected``."""
 
     def __init__(self, network: nn.Module, select: Callable[[Any], Tensor | tuple[Tensor, ...]]) -> None:
         super().__init__()
@@ -59,11 +59,12 @@ class SelectedOutputs(nn.Module):
         self.training = network.training
 
     def forward(self, *inputs: Tensor | None) -> Tensor | tuple[Tensor, ...]:
+        """Run the network and select its outputs."""
         return self._select(self.selected(*inputs))
 
 
 class FunctionModule(nn.Module):
-    """A function of tensors that belongs to ``network``, as a module of its own with the network's weights."""
+    """A function of tensors that uses ``network``, as a module that owns the network's weights."""
 
     def __init__(self, network: nn.Module, function: Call) -> None:
         super().__init__()
@@ -71,16 +72,20 @@ class FunctionModule(nn.Module):
         self.training = network.training
 
     def forward(self, *inputs: Tensor | None) -> Any:
+        """Call the function."""
         return self._function(*inputs)
 
 
 def noise(*shape: int) -> Tensor:
-    """Normally distributed float32 values that are the same every time."""
+    """Return normally distributed float32 values, the same on every call."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
 def free_size(name: str, size: tuple[int, int] | None, usual: tuple[int, int], multiple: int = 32) -> tuple[int, int]:
-    """The size wanted, of a network that takes all multiples. Raises UsageError for others."""
+    """Return ``size`` or ``usual`` for a network that takes every multiple of ``multiple`` pixels.
+
+    Raises UsageError for a size that is not a multiple.
+    """
     height, width = size or usual
     if height % multiple or width % multiple:
         raise UsageError(f"{name}: size {height}x{width}: height and width must be multiples of {multiple}")
@@ -90,7 +95,10 @@ def free_size(name: str, size: tuple[int, int] | None, usual: tuple[int, int], m
 def fixed_size(
     name: str, size: tuple[int, int] | None, own: Sequence[int], because: str = "its weights are"
 ) -> tuple[int, int]:
-    """The size of a network that takes one only; ``because`` is followed by "made for ...". Raises UsageError."""
+    """Return ``own``, the only (height, width) a network takes.
+
+    Raises UsageError for any other ``size``; the message reads ``because`` followed by "made for ...".
+    """
     height, width = own
     if size not in (None, (height, width)):
         raise UsageError(f"{name}: {because} made for {height}x{width} (height x width) only; leave --size out")

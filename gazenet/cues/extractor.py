@@ -1,4 +1,4 @@
-"""What flows between the platform and an extractor."""
+"""The contract between the platform and an extractor: windows in, maps out."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ Record = dict[str, Any]
 class Face:
     """One face in one frame; coordinates are pixels of the full-size frame, origin at the top left.
 
-    ``box`` is (left, top, right, bottom). ``landmarks`` float32 ``[478, 3]`` (x, y, depth) follow the MediaPipe face
-    mesh with irises (468..472 right, 473..477 left); None without a
-    landmark network. ``presence`` 0..1 says how far to trust them: profiles score low, yet still show motion. ``crop``
-    is a square RGB
-    uint8 ``[S, S, 3]`` around the box, S = ``spec.needs.face_crops``, in anchor frames only, else None; it is never
+    ``box`` is (left, top, right, bottom). ``landmarks``, float32 ``[478, 3]`` (x, y, depth), follow the MediaPipe face
+    mesh with irises (468..472 right, 473..477 left); None without a landmark network. ``presence`` in 0..1 is the
+    confidence in them: it is low for profiles, whose landmarks still follow motion. ``crop`` is a square RGB uint8
+    ``[S, S, 3]`` around the box with S = ``spec.needs.face_crops``, in anchor frames only, else None; it is never
     cached.
     """
 
@@ -39,6 +38,7 @@ class Face:
 
     @property
     def centre(self) -> tuple[float, float]:
+        """(x, y) in pixels."""
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
     @property
@@ -49,7 +49,10 @@ class Face:
 
 @dataclass(frozen=True)
 class VideoContext:
-    """What is known of a video before its first window: for extractors that look at the whole sound once."""
+    """The facts of a video before its first window, with the whole sound for extractors that listen.
+
+    ``height``, ``width``: pixels of a frame. ``rate``: frames per second. ``waveform``: None without sound.
+    """
 
     source_id: str
     height: int
@@ -65,8 +68,8 @@ class Windows:
     ``index`` ``[B]``: the anchor frames; ``times`` ``[B, L]``: seconds of every frame of each window; ``anchor``: the
     position of the anchor inside a window.
     ``frames``: uint8 ``[B, L, 3, h, w]`` RGB on the extractor's device, sized by ``spec.input`` (None without one).
-    ``faces[b][l]``: the faces of that frame (empty tuples when not asked for). ``maps[name]``: float ``[B, h, w]`` of
-    the anchor frames. ``size``: (height, width) of the full frame; ``map_size``: (h, w) that maps must have.
+    ``faces[b][l]``: the faces of that frame (empty tuples unless the spec needs them). ``maps[name]``: float ``[B, h,
+    w]`` of the anchor frames. ``size``: (height, width) of the full frame; ``map_size``: (h, w) that maps must have.
     """
 
     index: NDArray[np.int64]
@@ -84,7 +87,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class CueMaps:
-    """Maps float ``[B, h, w]`` in 0..1 covering the complete frame, and one record per map (or none at all).
+    """Maps float ``[B, h, w]`` in 0..1 covering the complete frame, and one record per map (or None for no records).
 
     ``pictures``: where the spec declares them, the coloured picture of every map as the published pipeline draws it,
     RGB uint8 ``[H, W, 3]`` of any size, covering the complete frame.
@@ -96,23 +99,25 @@ class CueMaps:
 
 
 class Extractor(Protocol):
-    """The contract of a plugin. A subclass of nothing: any class with these members will do.
+    """The contract of an extractor. Nothing to inherit: any class with these members will do.
 
-    The constructor takes the spec's ``parameters`` as keyword arguments. ``asset_path(id)`` handed to ``load`` gives
-    the verified local file of a declared asset.
+    The constructor takes the spec's ``parameters`` as keyword arguments.
     """
 
     spec: ExtractorSpec
 
-    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None: ...
+    def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the weights onto ``device`` in ``dtype``; ``asset_path(id)`` returns the file of a declared asset."""
 
     def begin(self, video: VideoContext) -> None:
-        """Called once per video, before its first window."""
+        """Prepare for a video; called once per video, before its first window."""
 
-    def extract(self, windows: Windows) -> CueMaps: ...
+    def extract(self, windows: Windows) -> CueMaps:
+        """Return the maps of a batch of windows, one per window."""
 
 
 class AssetPath(Protocol):
-    """Finds the verified local file of a catalogue id; raises UsageError with the download command if absent."""
+    """A function from a catalogue id to its verified local file."""
 
-    def __call__(self, asset_id: str) -> Path: ...
+    def __call__(self, asset_id: str) -> Path:
+        """Return the file; raises UsageError with the command that downloads it if it is missing."""

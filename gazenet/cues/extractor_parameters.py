@@ -1,4 +1,4 @@
-"""What a user may give an extractor: one of several words, and weights of their own."""
+"""Checks of parameters that many extractors share: a choice of words, and a path of the user's own weights."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gazenet.errors import UsageError
 MODES = ("published", "corrected")
 
 
-def checked_choice(plugin: str, parameter: str, value: str, known: Iterable[str]) -> str:
-    """The value. Raises UsageError naming plugin and parameter where it is none of the known ones."""
-    listed = list(known)
+def checked_choice(plugin: str, parameter: str, value: str, choices: Iterable[str]) -> str:
+    """Return ``value``. Raises UsageError naming plugin and parameter if it is not one of ``choices``."""
+    listed = list(choices)
     if value not in listed:
         words = ", ".join(one or "''" for one in listed)
         raise UsageError(f"{plugin}: parameter {parameter!r} must be one of {words}, not {value!r}")
@@ -21,10 +21,10 @@ def checked_choice(plugin: str, parameter: str, value: str, known: Iterable[str]
 
 
 def checked_mode(plugin: str, mode: str) -> str:
-    """The mode, one of :data:`MODES`. Raises UsageError as :func:`checked_choice` does."""
+    """Return ``mode`` if it is one of :data:`MODES`. Raises UsageError as :func:`checked_choice` does."""
     return checked_choice(plugin, "mode", mode, MODES)
 
 
 def weights_path(weights: str, asset: str, asset_path: AssetPath) -> Path:
-    """What a user gives instead of the asset, or the asset: a file or a folder."""
+    """Return the user's ``weights`` (a file or a folder), or the file of ``asset`` where they are empty."""
     return Path(weights) if weights else asset_path(asset)

@@ -31,15 +31,21 @@ class WindowSpec(_Frozen):
     stride: int = Field(
         default=1, ge=1, description="Run on every stride-th frame; maps between are interpolated linearly."
     )
-    edge: Literal["clamp"] = Field(default="clamp", description="Beyond the ends the first or last frame is repeated.")
+    edge: Literal["clamp"] = Field(
+        default="clamp", description="Beyond the ends of the video the first or last frame is repeated."
+    )
 
     @property
     def length(self) -> int:
+        """The number of frames in a window."""
         return self.before + 1 + self.after
 
 
 class InputSpec(_Frozen):
-    """The pixels an extractor wants. Normalisation belongs to the weights, hence to the spec."""
+    """Size and normalisation of the frames an extractor takes.
+
+    Normalisation belongs to the weights, hence to the spec.
+    """
 
     height: int = Field(ge=1)
     width: int = Field(ge=1)
@@ -47,7 +53,7 @@ class InputSpec(_Frozen):
         default=False, description="Fit inside height x width keeping the aspect ratio (size varies)."
     )
     enlarge: bool = Field(
-        default=True, description="With keep_aspect: false leaves frames that fit inside as they are."
+        default=True, description="With keep_aspect: enlarge frames that are smaller than height x width."
     )
     multiple_of: int = Field(default=1, ge=1, description="With keep_aspect: round both sides up to a multiple.")
     mean: tuple[float, float, float] = Field(
@@ -57,30 +63,30 @@ class InputSpec(_Frozen):
 
 
 class AudioSpec(_Frozen):
-    """The form of the sound that an extractor wants; it is made while decoding, so that long videos stay small."""
+    """The form of the sound an extractor takes, converted while decoding to save memory on long videos."""
 
     rate: int | None = Field(default=None, ge=1000, description="Samples per second; null: the track's own.")
-    mono: bool = Field(default=False, description="The mean of all channels instead of each of them.")
+    mono: bool = Field(default=False, description="Mix all channels into one, their mean.")
 
 
 class Needs(_Frozen):
-    """What else an extractor is given."""
+    """Further inputs of an extractor: sound, faces, maps of other extractors."""
 
-    audio: bool | AudioSpec = Field(default=False, description="The whole sound; true: as it is in the file.")
+    audio: bool | AudioSpec = Field(default=False, description="The whole sound; true: in the form of the file.")
     faces: bool = False
     face_crops: int = Field(
         default=0,
         ge=0,
-        description="Side of the square RGB crop wanted for every face of the anchor frame (0: none), cut from the "
-        "full-size image around the centre of the box, as wide as the longer side of the box, zero outside the image.",
+        description="Side in pixels of the square RGB crop of every face of the anchor frame (0: none), cut from the "
+        "full-size frame around the centre of the box, as wide as the longer side of the box, zero outside the frame.",
     )
     maps: tuple[str, ...] = Field(
-        default=(), description="Names of extractors whose maps of the same frame are needed."
+        default=(), description="Names of extractors whose maps of the same frame this one takes."
     )
 
 
 class ExtractorSpec(_Frozen):
-    """Everything the platform must know about an extractor before it is imported."""
+    """The declaration of an extractor: everything the platform must know before importing it."""
 
     api_version: int = API_VERSION
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -89,36 +95,37 @@ class ExtractorSpec(_Frozen):
     cue: Cue
     implementation: str = Field(description="'package.module:Class', imported on use.")
     window: WindowSpec = WindowSpec()
-    input: InputSpec | None = Field(default=None, description="None: the extractor gets no pixels.")
+    input: InputSpec | None = Field(default=None, description="null: the extractor takes no frames.")
     needs: Needs = Needs()
     assets: tuple[str, ...] = Field(
-        default=(), description="Catalogue ids of weights; empty: works offline as installed."
+        default=(), description="Catalogue ids of its weights; empty: it works offline as installed."
     )
     checkpoints: tuple[str, ...] = Field(
         default=(),
-        description="Parameters that hold the path of a checkpoint (file or folder): what lies there counts in the "
-        "cache's keys.",
+        description="Parameters that hold the path of a checkpoint (file or folder); its content is part of the cache "
+        "key.",
     )
-    assets_replaced_by: str = Field(
-        default="", description="The parameter that takes the place of all assets where it is given."
-    )
+    assets_replaced_by: str = Field(default="", description="The parameter that replaces all assets when it is set.")
     trained_on: tuple[str, ...] = Field(
         default=(),
-        description="Data sets, by the names of their readers, that the weights have learned from: scores on them say "
+        description="Data sets, by the names of their readers, that the weights were trained on: scores on them say "
         "little about other videos.",
     )
     neutral: float = Field(
-        default=0.0, ge=0, le=1, description="Value of the constant map where nobody or nothing is there."
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Value of the constant map used when there is nothing to show, such as no face.",
     )
     pictures: bool = Field(
         default=False,
-        description="It also gives coloured pictures, as published integrators take them (with a parameter 'mode': "
-        "where that is 'published').",
+        description="Whether it also returns coloured pictures, as published integrators take them (with a parameter "
+        "'mode': only if that is 'published').",
     )
     deterministic: bool = True
-    batch: int = Field(default=16, ge=1, description="Largest number of windows handed over at once.")
+    batch: int = Field(default=16, ge=1, description="Largest number of windows per call of extract.")
     parameters: dict[str, bool | int | float | str] = Field(
-        default={}, description="Defaults of what a config may change."
+        default={}, description="Parameters that a config may change, with their defaults."
     )
     licence: str = "unknown"
     paper: str = ""
@@ -126,27 +133,27 @@ class ExtractorSpec(_Frozen):
 
     @property
     def audio(self) -> AudioSpec | None:
-        """The sound wanted; None for an extractor that does not listen."""
-        wanted = self.needs.audio
-        return wanted if isinstance(wanted, AudioSpec) else AudioSpec() if wanted else None
+        """The form of the sound it takes; None for an extractor that does not listen."""
+        sound = self.needs.audio
+        return sound if isinstance(sound, AudioSpec) else AudioSpec() if sound else None
 
     def assets_with(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
-        """The assets that are needed with the given parameters: none where a checkpoint replaces them."""
+        """Return the assets needed with ``parameters``: none where a checkpoint replaces them."""
         return () if parameters.get(self.assets_replaced_by) else self.assets
 
     def trained_on_with(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
-        """What the weights have learned from; with a checkpoint of the user's own nothing is known of it."""
+        """Return the data sets the weights were trained on; empty (unknown) with a checkpoint of the user's own."""
         return () if any(parameters.get(name) for name in self.checkpoints) else self.trained_on
 
     def pictures_with(self, parameters: Mapping[str, object]) -> bool:
-        """Whether it gives coloured pictures with the given parameters."""
+        """Return whether it draws coloured pictures with ``parameters``."""
         return self.pictures and parameters.get("mode", "published") == "published"
 
     @model_validator(mode="after")
     def _checkpoints_are_parameters(self) -> ExtractorSpec:
         for name in self.checkpoints:
             if not isinstance(self.parameters.get(name), str):
-                raise ValueError(f"checkpoints names {name!r}, which is not a parameter that holds a text")
+                raise ValueError(f"checkpoints names {name!r}, which is not a parameter of type str")
         if self.assets_replaced_by and self.assets_replaced_by not in self.checkpoints:
             raise ValueError(f"assets_replaced_by names {self.assets_replaced_by!r}, which is not in checkpoints")
         return self
@@ -159,24 +166,24 @@ class ExtractorSpec(_Frozen):
             raise ValueError("implementation must read 'package.module:Class'")
         return value
 
-    def with_parameters(self, given: Mapping[str, object]) -> dict[str, bool | int | float | str]:
-        """The defaults with what a config changes; UsageError names an unknown parameter or a wrong type."""
+    def with_parameters(self, settings: Mapping[str, object]) -> dict[str, bool | int | float | str]:
+        """Return the defaults updated with ``settings``. Raises UsageError for an unknown name or a wrong type."""
         merged = dict(self.parameters)
-        for key, value in given.items():
+        for key, value in settings.items():
             if key not in merged:
                 raise UsageError(f"{self.name}: {_unknown_parameter(key, merged)}")
             merged[key] = _as_type_of(merged[key], value, f"{self.name}: parameter {key!r}")
         return merged
 
 
-def _unknown_parameter(key: str, known: Mapping[str, object]) -> str:
-    near = get_close_matches(key, known, n=1)
+def _unknown_parameter(key: str, defaults: Mapping[str, object]) -> str:
+    near = get_close_matches(key, defaults, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown parameter {key!r}{hint} (known: {', '.join(sorted(known)) or 'none'})"
+    return f"unknown parameter {key!r}{hint} (known: {', '.join(sorted(defaults)) or 'none'})"
 
 
 def _as_type_of(default: bool | int | float | str, value: object, where: str) -> bool | int | float | str:
-    """``value`` if it has the type of the default; an integer is accepted where the default is a float."""
+    """Return ``value`` if it has the type of the default; an integer is accepted where the default is a float."""
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, (bool, int, float, str)) or type(value) is not type(default):

@@ -1,8 +1,8 @@
-"""Clips for networks that see many frames at once: which frames, in which size and scale.
+"""Clips for networks that take many frames at once: which frames, in which size and normalisation.
 
 Published video networks differ little in this: a clip ends with the frame that gets the map, every frame is resized
-without regard to its aspect ratio and normalised. The released maps were made with clips that deviate from what the
-networks were trained with; both forms are here.
+without regard to its aspect ratio and normalised. The released maps were made with clips that deviate from those of
+the training; this module has both forms.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ BUFFER = 16
 
 
 def published_positions(last: int, length: int, valid: int | None = None) -> list[int]:
-    """The ``length`` positions (from 0) that the released code takes for the map of the ``last``-th frame of a window.
+    """Return the ``length`` positions (from 0) that the released code uses for the map of frame ``last`` of a window.
 
-    It takes one frame less than it should and repeats the first of them. ``valid``: frames that may be used at all
-    (limited by the sound in some networks).
+    The released code takes one frame less than it should and repeats the first. ``valid``: the number of frames that
+    may be used at all (the sound limits it in some networks).
     """
     end = last if valid is None else min(last, valid)
     start = max(0, end - length + 1)
@@ -41,29 +41,29 @@ def published_positions(last: int, length: int, valid: int | None = None) -> lis
 
 
 def published_offsets(frame: int, length: int, buffer: int = BUFFER, valid: int | None = None) -> list[int]:
-    """The clip of frame ``frame`` as the released code composes it, as offsets from that frame, oldest first.
+    """Return the clip of ``frame`` as the released code composes it: offsets from that frame, oldest first.
 
-    At the start of a video, and where the buffer is shorter than the clip, the newest frame fills the end. ``valid``
-    as of :func:`published_positions`.
+    At the start of a video, and where the buffer is shorter than the clip, copies of the newest frame fill the end.
+    ``valid``: see :func:`published_positions`.
     """
-    known = min(frame + 1, length, buffer)
-    window = [*range(1 - known, 1), *[0] * (length - known)]
+    available = min(frame + 1, length, buffer)
+    window = [*range(1 - available, 1), *[0] * (length - available)]
     return [window[position] for position in published_positions(length, length, valid)]
 
 
 def causal_offsets(length: int, step: int = 1) -> list[int]:
-    """The frame and the ``length - 1`` before it, every ``step``-th, as offsets, oldest first."""
+    """Return the offsets of a frame and of the ``length - 1`` before it, every ``step``-th, oldest first."""
     return list(range(-(length - 1) * step, 1, step))
 
 
 def follow_each_other(offsets: Sequence[int]) -> bool:
-    """Whether a clip holds frame after frame, none twice."""
+    """Return whether the frames of a clip are consecutive."""
     return all(b - a == 1 for a, b in pairwise(offsets))
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes what a network takes.
+    """The conversion of a frame into the input of a network.
 
     ``size``: (height, width). ``mean`` and ``std``: RGB, of values in 0..1. ``method``: ``opencv`` is bilinear without
     smoothing; ``bilinear`` and ``lanczos`` are Pillow's, which smooth where the picture shrinks.
@@ -75,14 +75,14 @@ class Preprocessing:
     method: Method = "opencv"
 
     def __call__(self, picture: Picture) -> NDArray[np.float32]:
-        """RGB uint8 ``[H, W, 3]`` to float32 ``[3, *size]``."""
+        """Convert RGB uint8 ``[H, W, 3]`` to float32 ``[3, *size]``."""
         small = resized(picture, self.size, self.method).astype(np.float32) / 255
         normal = (small - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
         return np.ascontiguousarray(normal.transpose(2, 0, 1))
 
 
 def resized(picture: Picture, size: tuple[int, int], method: Method) -> Picture:
-    """uint8 ``[H, W, 3]`` to ``[*size, 3]``, the aspect ratio left aside."""
+    """Resize uint8 ``[H, W, 3]`` to ``[*size, 3]``, without regard to the aspect ratio."""
     if method == "opencv":
         return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
     from PIL import Image
@@ -92,11 +92,11 @@ def resized(picture: Picture, size: tuple[int, int], method: Method) -> Picture:
 
 
 class FrameResults(Generic[V]):
-    """What is computed from single frames, once for all the clips that share a frame.
+    """Results computed from single frames, once for all the clips that share a frame.
 
     Args:
-        make: from the uint8 RGB frame ``[H, W, 3]`` to the value. It sees one frame at a time: no value depends on how
-            a run is cut into batches.
+        make: computes the value of one uint8 RGB frame ``[H, W, 3]``. It takes one frame at a time, so that no value
+            depends on how a run is cut into batches.
     """
 
     def __init__(self, make: Callable[[Picture], V]) -> None:
@@ -104,13 +104,13 @@ class FrameResults(Generic[V]):
         self._memo: FrameCache[V] = FrameCache()
 
     def clear(self) -> None:
-        """Another video begins."""
+        """Forget all results, for the next video."""
         self._memo.clear()
 
     def clip(self, windows: Windows, b: int, offsets: Sequence[int]) -> list[V]:
-        """The values of window b's frames at ``offsets`` from its anchor; before frame 0 that of frame 0.
+        """Return the values of the frames at ``offsets`` from the anchor of window ``b``.
 
-        Windows are asked for in rising order: older frames are forgotten.
+        Frame 0 stands for the frames before it. Windows must come in ascending order: older frames are forgotten.
         """
         anchor = int(windows.index[b])
         self._memo.forget_before(anchor - windows.anchor)
@@ -127,5 +127,5 @@ def _picture(pixels: Tensor) -> Picture:
 
 
 def stacked(frames: Sequence[Tensor]) -> Tensor:
-    """Frames ``[3, H, W]`` as a clip ``[1, 3, T, H, W]``."""
+    """Stack frames ``[3, H, W]`` to a clip ``[1, 3, T, H, W]``."""
     return torch.stack(list(frames), 1)[None]

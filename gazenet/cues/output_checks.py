@@ -1,4 +1,4 @@
-"""What a plugin hands back is checked at the border: a breach names the plugin and the frame."""
+"""Checks of the results of extractors; an error names the plugin and the frame."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from gazenet.errors import PluginError
 from gazenet.guard.exception_text import first_line_of
 
 OVERSHOOT = 1e-4
-"""How far a map may leave 0..1 by rounding; it is clipped."""
+"""Tolerance for values outside 0..1 by rounding; they are clipped."""
 
 
 def checked_output(
     name: str, windows: Windows, output: object, device: torch.device
 ) -> tuple[NDArray[np.float32], list[Record] | None]:
-    """The maps float32 ``[B, h, w]`` in 0..1 and the records as JSON would return them (None: the plugin keeps none).
+    """Return maps float32 ``[B, h, w]`` in 0..1 and records after a round trip through JSON (None without records).
 
-    Raises PluginError for anything but :class:`CueMaps` with floating, finite maps in 0..1 of the asked shape on
-    ``device`` and one JSON-serialisable record per map.
+    Raises PluginError unless ``output`` is :class:`CueMaps` with finite floating-point maps in 0..1 of the requested
+    shape on ``device`` and one JSON-serialisable record per map.
     """
     frames = frames_text(windows)
     if not isinstance(output, CueMaps):
@@ -34,20 +34,20 @@ def checked_output(
 
 
 def checked_pictures(name: str, windows: Windows, output: CueMaps) -> Sequence[NDArray[np.uint8]]:
-    """The coloured pictures of a batch. Raises PluginError where they are not one RGB uint8 ``[H, W, 3]`` per map."""
+    """Return the coloured pictures of a batch. Raises PluginError unless there is one uint8 ``[H, W, 3]`` per map."""
     pictures = output.pictures
     if pictures is None or len(pictures) != len(windows):
         count = "none" if pictures is None else str(len(pictures))
         raise PluginError(f"{name}: {frames_text(windows)}: pictures: {count}, expected one per map ({len(windows)})")
     for index, one in zip(windows.index.tolist(), pictures, strict=True):
         if not isinstance(one, np.ndarray) or one.dtype != np.uint8 or one.ndim != 3 or one.shape[2] != 3:
-            what = f"{one.dtype} {one.shape}" if isinstance(one, np.ndarray) else type(one).__name__
-            raise PluginError(f"{name}: frame {index}: the picture is {what}, expected uint8 [H, W, 3]")
+            form = f"{one.dtype} {one.shape}" if isinstance(one, np.ndarray) else type(one).__name__
+            raise PluginError(f"{name}: frame {index}: the picture is {form}, expected uint8 [H, W, 3]")
     return pictures
 
 
 def frames_text(windows: Windows) -> str:
-    """The anchor frames of a batch in words."""
+    """Return the anchor frames of a batch in words, for messages."""
     first, last = int(windows.index[0]), int(windows.index[-1])
     return f"frame {first}" if first == last else f"frames {first} to {last}"
 
@@ -63,7 +63,7 @@ def _checked_maps(name: str, frames: str, windows: Windows, maps: object, device
     if maps.layout is not torch.strided:
         raise PluginError(f"{name}: {frames}: maps are {maps.layout}, expected a dense tensor")
     if not maps.dtype.is_floating_point:
-        raise PluginError(f"{name}: {frames}: maps have dtype {maps.dtype}, expected a floating one")
+        raise PluginError(f"{name}: {frames}: maps have dtype {maps.dtype}, expected a floating-point dtype")
     if not _same_device(maps.device, device):
         raise PluginError(f"{name}: {frames}: maps are on {maps.device}, expected {device}")
     values = np.asarray(maps.detach().to("cpu", torch.float32).numpy(), np.float32)
@@ -71,9 +71,9 @@ def _checked_maps(name: str, frames: str, windows: Windows, maps: object, device
     return np.clip(values, 0.0, 1.0)
 
 
-def _same_device(found: torch.device, wanted: torch.device) -> bool:
-    """'cuda' without an index is any of them."""
-    return found.type == wanted.type and (None in (found.index, wanted.index) or found.index == wanted.index)
+def _same_device(actual: torch.device, expected: torch.device) -> bool:
+    """Compare two devices; 'cuda' without an index matches any index."""
+    return actual.type == expected.type and (None in (actual.index, expected.index) or actual.index == expected.index)
 
 
 def _check_values(name: str, windows: Windows, values: NDArray[np.float32]) -> None:
@@ -95,7 +95,7 @@ def _checked_records(name: str, frames: str, windows: Windows, records: object) 
 
 
 def _as_json(name: str, index: int, record: Any) -> Record:
-    """The record after a round trip through JSON, so that a fresh result equals a cached one."""
+    """Return the record after a round trip through JSON, so that a fresh result equals a cached one."""
     if not isinstance(record, dict):
         raise PluginError(f"{name}: frame {index}: a record must be a dict, not {type(record).__name__}")
     try:

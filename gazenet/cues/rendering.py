@@ -1,4 +1,4 @@
-"""From facts about people to maps: blobs on faces and cones along gaze, each covering the complete frame.
+"""Rendering of people into maps that cover the complete frame: blobs on faces and cones along the gaze.
 
 Map coordinates: cell (row i, column j) of an ``[h, w]`` map covers the part of the frame whose centre lies at
 ``((j + 0.5) / w * width, (i + 0.5) / h * height)`` pixels. All functions return float32 in 0..1.
@@ -25,20 +25,21 @@ class Canvas:
     shape: tuple[int, int]
 
     def empty(self) -> FloatMap:
+        """Return a map of zeros."""
         return np.zeros(self.shape, np.float32)
 
     def columns(self) -> FloatMap:
-        """Pixel x of every column's centre, ``[1, w]``."""
+        """Return the pixel x of every column's centre, ``[1, w]``."""
         w = self.shape[1]
         return ((np.arange(w, dtype=np.float32) + 0.5) * (self.size[1] / w))[None, :]
 
     def rows(self) -> FloatMap:
-        """Pixel y of every row's centre, ``[h, 1]``."""
+        """Return the pixel y of every row's centre, ``[h, 1]``."""
         h = self.shape[0]
         return ((np.arange(h, dtype=np.float32) + 0.5) * (self.size[0] / h))[:, None]
 
     def blob(self, centre: tuple[float, float], sigma: tuple[float, float]) -> FloatMap:
-        """A Gaussian of height 1 at ``centre`` (x, y) with ``sigma`` (x, y), all in pixels of the frame."""
+        """Draw a Gaussian of height 1 at ``centre`` (x, y) with ``sigma`` (x, y), all in pixels of the frame."""
         # A blob thinner than a cell would vanish between cell centres.
         sx = max(sigma[0], 0.7 * self.size[1] / self.shape[1])
         sy = max(sigma[1], 0.7 * self.size[0] / self.shape[0])
@@ -47,12 +48,12 @@ class Canvas:
         return (down * across).astype(np.float32)
 
     def face_blob(self, face: Face, scale: float = 0.35) -> FloatMap:
-        """A Gaussian on a face, as wide and high as ``scale`` times its box."""
+        """Draw a Gaussian on a face; sigma is ``scale`` times width and height of its box."""
         width, height = face.size
         return self.blob(face.centre, (scale * width, scale * height))
 
     def cone(self, apex: tuple[float, float], direction: tuple[float, float], half_angle: float) -> FloatMap:
-        """A beam from ``apex`` (x, y pixels) along ``direction`` (x, y; any length), soft at its edge.
+        """Draw a cone from ``apex`` (x, y in pixels) along ``direction`` (x, y; of any length) with a soft edge.
 
         ``half_angle`` in radians is the standard deviation of the Gaussian fall-off in angle. A direction of length 0
         gives an empty map.
@@ -68,7 +69,7 @@ class Canvas:
 
 
 def brightest(maps: Iterable[FloatMap], canvas: Canvas) -> FloatMap:
-    """The cell-wise maximum, an empty map without any."""
+    """Return the cell-wise maximum of maps; a map of zeros without any."""
     result = canvas.empty()
     for one in maps:
         np.maximum(result, one, out=result)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.cues.colour_pictures import taken
+from gazenet.cues.colour_pictures import integrator_planes
 from gazenet.cues.extractor import AssetPath, Extractor, Record, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.interpolate import interpolate, quantise
@@ -208,7 +208,7 @@ class CueRunner:
             output = extractor.extract(windows)
             maps, records = checked_output(self.spec.name, windows, output, self.device)
             found = checked_pictures(self.spec.name, windows, output) if self.makes_pictures else ()
-            return maps, records, [taken(one) for one in found]
+            return maps, records, [integrator_planes(one) for one in found]
 
     def _anchor_before(self, frame: int) -> int:
         """The last anchor at or before a frame."""

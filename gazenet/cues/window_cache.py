@@ -1,4 +1,4 @@
-"""Results that several windows of one video share: computed once, kept as long as a window may ask for them."""
+"""A cache of results that several windows of one video share."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ V = TypeVar("V")
 
 
 class FrameCache(Generic[V]):
-    """Values by frame and a further key. Each must follow from its key alone, so that a resumed run finds the same."""
+    """Values by frame and a further key.
+
+    Each value must depend on its key alone, so that a resumed run computes the same.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[int, dict[Hashable, V]] = {}
+        self._values: dict[int, dict[Hashable, V]] = {}
 
     def get(self, frame: int, key: Hashable, make: Callable[[], V]) -> V:
-        """The value of ``key`` in frame ``frame``; made where it is not known."""
-        known = self._known.setdefault(frame, {})
-        if key not in known:
-            known[key] = make()
-        return known[key]
+        """Return the value of ``key`` in ``frame``, computed by ``make`` if it is missing."""
+        values = self._values.setdefault(frame, {})
+        if key not in values:
+            values[key] = make()
+        return values[key]
 
     def forget_before(self, frame: int) -> None:
-        """Drops what no window from ``frame`` on asks for."""
-        for old in [known for known in self._known if known < frame]:
-            del self._known[old]
+        """Drop the values of all frames before ``frame``."""
+        for old in [index for index in self._values if index < frame]:
+            del self._values[old]
 
     def clear(self) -> None:
-        """Drops everything: another video begins."""
-        self._known.clear()
+        """Drop everything, for the next video."""
+        self._values.clear()

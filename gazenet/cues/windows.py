@@ -1,4 +1,4 @@
-"""Cuts a video into the windows that a spec asks for: sized frames, faces with crops, other cues' maps."""
+"""Windows of a video as a spec declares them: resized frames, faces with crops, maps of other cues."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ Image = NDArray[np.uint8]
 
 
 class WindowSource(Protocol):
-    """What the windows are cut from. Indices are those of real frames: beyond the ends nothing is ever asked for.
+    """The source of frames, faces and maps. Indices are always those of existing frames.
 
-    Asked for the frames from ``CueRunner.earliest(k)`` to ``CueRunner.horizon(k)`` of a block, and for maps of other
-    extractors at anchor frames only.
+    For chunk ``k`` the frames from ``CueRunner.earliest(k)`` to ``CueRunner.horizon(k)`` are read, and the maps of
+    other extractors at anchor frames only.
     """
 
     def image(self, index: int) -> Image:
-        """The analysis frame, uint8 ``[H, W, 3]`` RGB; its size is the same throughout a video."""
+        """Return the analysis frame, uint8 ``[H, W, 3]`` RGB, of the same size throughout a video."""
 
     def time(self, index: int) -> float:
-        """Presentation time in seconds."""
+        """Return the presentation time in seconds."""
 
     def faces(self, index: int) -> tuple[Face, ...]:
-        """The faces of a frame in pixels of the full-size frame, with crops where the extractor wants some."""
+        """Return the faces of a frame in pixels of the full-size frame, with crops where the spec needs them."""
 
     def map(self, name: str, index: int) -> Image:
-        """The final map of another extractor, uint8 ``[h, w]``."""
+        """Return the final map of another extractor, uint8 ``[h, w]``."""
 
 
-def input_size(wanted: InputSpec, height: int, width: int) -> tuple[int, int]:
-    """(height, width) of the pixels an extractor gets from a frame of ``height`` x ``width``.
+def input_size(spec: InputSpec, height: int, width: int) -> tuple[int, int]:
+    """Return (height, width) at which an extractor gets a frame of ``height`` x ``width`` pixels.
 
-    With ``keep_aspect`` the largest size inside ``wanted`` (a fraction of a pixel rounds up), then both sides rounded
-    up to ``multiple_of``; without ``enlarge`` never larger than the frame before rounding.
+    With ``keep_aspect``: the largest size inside ``spec`` (a fraction of a pixel rounds up), then both sides rounded
+    up to ``multiple_of``; without ``enlarge`` never larger than the frame before that rounding.
     """
-    if not wanted.keep_aspect:
-        return wanted.height, wanted.width
-    if not wanted.enlarge and height <= wanted.height and width <= wanted.width:
+    if not spec.keep_aspect:
+        return spec.height, spec.width
+    if not spec.enlarge and height <= spec.height and width <= spec.width:
         size = height, width
-    elif wanted.height * width <= wanted.width * height:
-        size = wanted.height, _ceil_div(width * wanted.height, height)
+    elif spec.height * width <= spec.width * height:
+        size = spec.height, _ceil_div(width * spec.height, height)
     else:
-        size = _ceil_div(height * wanted.width, width), wanted.width
-    step = wanted.multiple_of
+        size = _ceil_div(height * spec.width, width), spec.width
+    step = spec.multiple_of
     return _ceil_div(size[0], step) * step, _ceil_div(size[1], step) * step
 
 
@@ -60,7 +60,7 @@ def _ceil_div(a: int, b: int) -> int:
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
-    """``[H, W, 3]`` to ``[*size, 3]``: by area where the picture shrinks, bilinear where it grows."""
+    """Resize ``[H, W, 3]`` to ``[*size, 3]``: by area if the picture shrinks, bilinear if it grows."""
     height, width = image.shape[:2]
     if (height, width) == size:
         return image
@@ -70,7 +70,7 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
 
 
 def crop_face(image: Image, box: tuple[float, float, float, float], side: int) -> Image:
-    """The square around ``box`` (left, top, right, bottom), uint8 ``[side, side, 3]``, black outside ``image``.
+    """Cut the square around ``box`` (left, top, right, bottom) as uint8 ``[side, side, 3]``, black outside ``image``.
 
     The square has the centre of the box and its longer side (at least one pixel, whole pixels).
     """
@@ -87,7 +87,7 @@ def crop_face(image: Image, box: tuple[float, float, float, float], side: int) -
 
 
 class WindowBuilder:
-    """Builds batches of windows for one extractor; a frame that several windows share is resized and sent once."""
+    """Builds batches of windows for one extractor; a frame that windows share is resized and transferred once."""
 
     def __init__(
         self, spec: ExtractorSpec, device: torch.device, video: VideoContext, map_size: tuple[int, int]
@@ -96,11 +96,11 @@ class WindowBuilder:
         self._resized: dict[int, Image] = {}
 
     def forget(self) -> None:
-        """Drop the resized frames: called after each block."""
+        """Drop the resized frames; called after each chunk."""
         self._resized.clear()
 
     def build(self, anchors: Sequence[int], last_frame: int | None, source: WindowSource) -> Windows:
-        """The windows around ``anchors``; indices beyond frame 0 and ``last_frame`` (where known) are clamped."""
+        """Build the windows around ``anchors``; indices are clamped to 0 and ``last_frame`` (if it is known)."""
         window, needs = self._spec.window, self._spec.needs
         indices = np.asarray(anchors)[:, None] + np.arange(-window.before, window.after + 1)
         indices = np.clip(indices, 0, last_frame)
@@ -118,23 +118,23 @@ class WindowBuilder:
             maps={name: self._maps(name, anchors, source) for name in needs.maps},
         )
 
-    def _frames(self, indices: NDArray[np.int64], wanted: InputSpec, source: WindowSource) -> torch.Tensor:
+    def _frames(self, indices: NDArray[np.int64], spec: InputSpec, source: WindowSource) -> torch.Tensor:
         """uint8 ``[B, L, 3, h, w]`` on the device."""
         unique, places = np.unique(indices, return_inverse=True)
         for index in unique.tolist():
             if index not in self._resized:
                 image = source.image(index)
-                self._resized[index] = resize(image, input_size(wanted, *image.shape[:2]))
+                self._resized[index] = resize(image, input_size(spec, *image.shape[:2]))
         stacked = torch.from_numpy(np.stack([self._resized[index] for index in unique.tolist()]))
         on_device = stacked.to(self._device).permute(0, 3, 1, 2).contiguous()
         return on_device[torch.from_numpy(places.reshape(indices.shape)).to(self._device)]
 
     def _faces(self, row: list[int], anchor: int, source: WindowSource) -> list[tuple[Face, ...]]:
         side = self._spec.needs.face_crops
-        found = [tuple(replace(face, crop=None) for face in source.faces(index)) for index in row]
+        faces = [tuple(replace(face, crop=None) for face in source.faces(index)) for index in row]
         if side:
-            found[anchor] = tuple(_with_crop(face, side, row[anchor]) for face in source.faces(row[anchor]))
-        return found
+            faces[anchor] = tuple(_with_crop(face, side, row[anchor]) for face in source.faces(row[anchor]))
+        return faces
 
     def _maps(self, name: str, anchors: Sequence[int], source: WindowSource) -> torch.Tensor:
         """float32 ``[B, h, w]`` in 0..1 on the device."""
@@ -143,7 +143,7 @@ class WindowBuilder:
 
 
 def _with_crop(face: Face, side: int, index: int) -> Face:
-    """The face with its crop brought to ``side``; ValueError where the source gave none."""
+    """Return the face with its crop resized to ``side``; raises ValueError if the source supplied none."""
     if face.crop is None:
-        raise ValueError(f"frame {index}: the face of track {face.track} comes without the crop that is asked for")
+        raise ValueError(f"frame {index}: the face of track {face.track} comes without the crop that the spec needs")
     return replace(face, crop=resize(face.crop, (side, side)))

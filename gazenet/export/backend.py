@@ -42,10 +42,10 @@ _exporting = threading.Lock()
 
 @dataclass(frozen=True)
 class BackendOwner:
-    """Whose network it is: ``told`` is everything beside the weights that the graph follows from."""
+    """The owner of a network; ``cache_facts`` is everything beside the weights that determines its graph."""
 
     name: str
-    told: Mapping[str, object]
+    cache_facts: Mapping[str, object]
 
 
 def attach_backend(
@@ -154,7 +154,7 @@ class BackendModule:
 
     def _graph(self, inputs: Sequence[Tensor | None], there: Sequence[Tensor], sizes: object) -> Path:
         """The graph for inputs of these sizes, written where it is not there yet."""
-        made_of = [__version__, torch.__version__, OPSET, self._owner.told, self._stem, self._weights]
+        made_of = [__version__, torch.__version__, OPSET, self._owner.cache_facts, self._stem, self._weights]
         text = json.dumps([*made_of, self._settings.precision, sizes], sort_keys=True, default=str)
         path = self._folder / f"{self._stem}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.onnx"
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,7 @@ def finished_unisal(golden: Golden) -> float:
     config = golden.options("median_window", "frame")
     scores = golden.inputs()["saliency"][0, :, 0]
     log_density = torch.log_softmax(scores.flatten(1), 1).view_as(scores)
-    median = import_object("gazenet_plugins.unisal.maps:running_median")
+    median = import_object("gazenet_plugins.unisal.postprocess:running_median")
     found = median(log_density, config["frame"], config["median_window"])
     return difference(golden, {"map": relative(found.exp().numpy())})
 
@@ -97,7 +97,7 @@ def finished_unisal(golden: Golden) -> float:
 def finished_tased(golden: Golden) -> float:
     """The smoothed map, as the platform keeps it or in the bytes of the authors' files."""
     config = golden.options("sigma")
-    smoothed = import_object("gazenet_plugins.tased.maps:smoothed")
+    smoothed = import_object("gazenet_plugins.tased.extractor:smoothed")
     saliency = golden.inputs()["saliency"].numpy()
     if config["function"] == "post_tased":
         return difference(golden, {"map": smoothed(saliency, config["sigma"])})

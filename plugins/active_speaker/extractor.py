@@ -1,4 +1,4 @@
-"""Faces as blobs whose brightness is the probability that they are the ones who speak."""
+"""The active speaker: a blob on every face whose brightness is the probability that it speaks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ WEIGHTS = Path(__file__).with_name("speaker.safetensors")
 
 
 class ActiveSpeaker:
-    """Voice activity of the whole sound once per video, mouth motion per window, a tiny network on both.
+    """Computes voice activity once per video and mouth motion per window, and combines both by a small network.
 
     Args:
-        base: brightness 0..1 of a face that surely does not speak.
-        weights: another network's file; empty for the one in the package.
+        base: brightness in 0..1 of a face that does not speak.
+        weights: file of another network; empty for the one in the package.
     """
 
     spec = SPEC
@@ -36,6 +36,7 @@ class ActiveSpeaker:
         self._weights = Path(weights) if weights else WEIGHTS
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network and locate the voice activity detector; it runs on the CPU."""
         self._device = device
         self._vad = asset_path("silero_vad")
         self._net = SpeakerNet()
@@ -43,16 +44,16 @@ class ActiveSpeaker:
         self._run: Call = self._net.eval()
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The network on features of faces ``[N, COUNT]``, to logits ``[N]``; ``size`` means nothing to it."""
+        """Return the network from features of faces ``[N, COUNT]`` to logits ``[N]``; ``size`` is ignored."""
         use = partial(setattr, self, "_run")
         return Exportable(self._net, (noise(2, COUNT),), ("features",), ("logit",), use=use)
 
     def begin(self, video: VideoContext) -> None:
-        """Finds the voice in the sound; a video without sound has none."""
+        """Compute the voice activity of the sound; zero without sound."""
         self._voice: VoiceTrack = voice_track(video.waveform, self._vad)
 
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window and, per face, ``speaking`` 0..1."""
+        """Return one map ``[h, w]`` per window; records: ``voice`` and, per face, ``speaking`` in 0..1."""
         canvas = Canvas(windows.size, windows.map_size)
         maps, records = [], []
         for frames, times in zip(windows.faces, windows.times, strict=True):
@@ -68,7 +69,7 @@ class ActiveSpeaker:
 
     @torch.inference_mode()
     def speaking(self, frames: object, times: NDArray[np.float64], anchor: int) -> dict[int, float]:
-        """Probability per track of the faces at the anchor."""
+        """Return the probability of speaking of the faces at the anchor, by track."""
         tracks, features = face_features(
             frames,  # type: ignore[arg-type]
             times,

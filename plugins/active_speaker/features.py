@@ -1,4 +1,4 @@
-"""Facts about mouths and voice around one moment, for every face: what the speaker network sees."""
+"""Features of mouths and voice around one moment, per face: the input of the speaker network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOUTH = ((13, 14), (78, 308), (1, 152), (0, 17))
 """Pairs of mesh points: inner lip opening, mouth width, nose to chin, outer lip height."""
 
 OWN, COUNT = 15, 27
-"""Features of a face by itself that are compared with the other faces; all features."""
+"""Number of features computed of a face by itself, and of all features."""
 
 
 def measure(face: Face) -> Array:
-    """``[6]``: mouth distances (4) in heights of the face, the box centre's x and its width in pixels."""
+    """Measure a face as ``[6]``: four mouth distances in heights of the face, centre x and width in pixels."""
     points = face.landmarks
     if points is None:
         return np.full(6, np.nan)
@@ -35,12 +35,12 @@ def _gauss(offsets: Array, sigma: float) -> Array:
 
 
 def own_features(series: Array, times: Array, centre: int, voice: Array, level: Array) -> Array:
-    """Features ``[OWN + 3]`` of one face at ``times[centre]``.
+    """Compute the features ``[OWN + 3]`` of one face at ``times[centre]``.
 
     Args:
         series: ``[L, 6]`` of :func:`measure` over the window, without gaps.
         times: seconds ``[L]``, may repeat at the ends of a video.
-        centre: index of the moment asked for.
+        centre: index of the anchor.
         voice: voice activity 0..1, ``[L]``.
         level: normalised log loudness ``[L]``.
     """
@@ -48,7 +48,7 @@ def own_features(series: Array, times: Array, centre: int, voice: Array, level: 
     middle = (times[1:] + times[:-1]) / 2 - times[centre]
     at = times - times[centre]
     speed = np.abs(np.diff(series[:, :4], axis=0)) / steps[:, None]
-    # Repeated frames at the ends of a video stand still and say nothing.
+    # Repeated frames at the ends of a video do not move: they get the mean speed of the others.
     speed[np.diff(times) <= 1e-6] = speed[np.diff(times) > 1e-6].mean(axis=0) if (np.diff(times) > 1e-6).any() else 0
     short, long = _gauss(middle, 0.15), _gauss(middle, 0.5)
     features: list[float] = []
@@ -74,16 +74,17 @@ def _log(value: SupportsFloat, floor: float) -> float:
 
 
 def _at_frames(between: Array) -> Array:
-    """Values between frames brought to the frames themselves, ``[L - 1]`` to ``[L]``."""
+    """Assign values between frames, ``[L - 1]``, to the frames, ``[L]``."""
     return np.concatenate([between[:1], between])
 
 
 def face_features(
     frames: Sequence[Sequence[Face]], times: Array, centre: int, voice: Array, level: Array
 ) -> tuple[list[int], Array]:
-    """Tracks present at the centre and their features ``[N, COUNT]``.
+    """Return the tracks at the anchor and their features ``[N, COUNT]``.
 
-    After a face's own features come its motion relative to the liveliest other face, and whether it is alone.
+    The own features of a face are followed by its motion relative to the most active other face, and by whether it is
+    alone.
     """
     table: dict[int, Array] = {}
     for at, faces in enumerate(frames):
@@ -100,6 +101,6 @@ def face_features(
 
 
 def _without_gaps(series: Array) -> Array:
-    known = ~np.isnan(series[:, 0])
+    present = ~np.isnan(series[:, 0])
     at = np.arange(len(series))
-    return np.stack([np.interp(at, at[known], series[known, k]) for k in range(series.shape[1])], 1)
+    return np.stack([np.interp(at, at[present], series[present, k]) for k in range(series.shape[1])], 1)

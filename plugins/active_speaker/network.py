@@ -1,4 +1,4 @@
-"""From features of a face to the probability that it speaks."""
+"""The network from features of a face to the probability that it speaks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gazenet_plugins.active_speaker.features import COUNT
 
 
 class SpeakerNet(nn.Module):
-    """Standardise, one hidden layer, one logit; tiny because the labels come from few videos.
+    """Standardisation, one hidden layer and one logit; small, because labels come from few videos.
 
     Args:
         hidden: width of the hidden layer.
@@ -25,5 +25,5 @@ class SpeakerNet(nn.Module):
         self.layers = nn.Sequential(nn.Linear(COUNT, hidden), nn.Tanh(), nn.Dropout(0.3), nn.Linear(hidden, 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """``[N, COUNT]`` to logits ``[N]``."""
+        """Return logits ``[N]`` of features ``[N, COUNT]``."""
         return self.layers((features - self.mean) / self.std)[:, 0]

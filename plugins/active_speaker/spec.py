@@ -1,11 +1,11 @@
-"""Active speaker: data only."""
+"""The spec of active speaker, without heavy imports."""
 
 from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="active_speaker",
     version="2",
-    summary="Who speaks: voice activity times mouth motion, per tracked face",
+    summary="The active speaker: voice activity times mouth motion, per tracked face",
     cue="speech",
     implementation="gazenet_plugins.active_speaker.extractor:ActiveSpeaker",
     window=WindowSpec(before=24, after=24, stride=3),

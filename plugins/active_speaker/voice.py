@@ -13,18 +13,19 @@ from gazenet.media.frames import Waveform
 
 RATE = 16_000
 BLOCK, CONTEXT = 512, 64
-"""Samples silero-vad sees at once, and how many of the block before it wants repeated."""
+"""Samples in a block of silero-vad, and samples of the previous block that precede it in the input."""
 
 LEVEL_STEP = 400
+"""Samples per value of loudness."""
 SPAN = 4096 * LEVEL_STEP
-"""Samples whose loudness is worked out together: of hours of sound in double precision, one moment's worth."""
+"""Samples whose loudness is computed at once, which bounds the memory for hours of sound."""
 
 
 @dataclass(frozen=True)
 class VoiceTrack:
-    """Curves over video time in seconds: voice activity 0..1, and log loudness with mean 0 and deviation 1.
+    """Curves over video time in seconds: voice activity in 0..1, and log loudness with mean 0 and deviation 1.
 
-    Voice reaches from the first sample of the sound to the last; before and after there is none.
+    Voice activity is zero before the first and after the last sample of the sound.
     """
 
     voice_times: NDArray[np.float64]
@@ -33,9 +34,11 @@ class VoiceTrack:
     levels: NDArray[np.float64]
 
     def activity(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Interpolate voice activity, 0..1, at ``times`` in seconds."""
         return np.asarray(np.interp(times, self.voice_times, self.voice, left=0.0, right=0.0))
 
     def level(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Interpolate normalised log loudness at ``times`` in seconds."""
         return np.asarray(np.interp(times, self.level_times, self.levels))
 
 
@@ -43,14 +46,14 @@ SILENCE = VoiceTrack(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1))
 
 
 def voice_track(sound: Waveform | None, weights: Path) -> VoiceTrack:
-    """The voice in a sound of any rate and channel count; none in None or in less than one block."""
+    """Compute the voice in a sound of any rate and channel count; none for None or for less than one block."""
     if sound is None:
         return SILENCE
     samples = _at_rate(sound)
     if len(samples) < BLOCK:
         return SILENCE
     voice = _silero(samples, OnnxNetwork(weights))
-    # A probability stands for the middle of its block; the sound's edges belong to the blocks beside them.
+    # A probability belongs to the middle of its block; the ends of the sound take the value of the nearest block.
     voice_times = sound.start + np.concatenate(
         [[0.0], (np.arange(len(voice)) + 0.5) * BLOCK / RATE, [len(samples) / RATE]]
     )

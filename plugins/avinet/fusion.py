@@ -1,4 +1,4 @@
-"""How AViNet brings sound to the deepest level of the video's features: three ways, of the same in- and outputs."""
+"""The fusions of AViNet: sound joins the deepest level of the video features."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ BASE = 10_000.0
 
 
 class Bilinear(nn.Bilinear):
-    """Pairs of vectors ``[N, C, I]``, ``[N, C, J]`` to ``[N, C, O]``, written as a contraction: runtimes know that."""
+    """A bilinear layer ``[N, C, I]``, ``[N, C, J]`` to ``[N, C, O]`` as a contraction, which runtimes support."""
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """Return ``[N, C, O]``."""
         return torch.einsum("nci,oij,ncj->nco", input1, self.weight, input2) + self.bias
 
 
 class PositionalEncoding(nn.Module):
-    """Adds sines and cosines of the position: ``[length, N, features]`` to the same."""
+    """Adds sines and cosines of the position to tokens ``[length, N, features]``."""
 
     def __init__(self, length: int, features: int) -> None:
         super().__init__()
@@ -35,11 +36,12 @@ class PositionalEncoding(nn.Module):
         self.register_buffer("pe", waves[:, None])
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return tokens of the same shape."""
         return tokens + self.get_buffer("pe")
 
 
 class Transformer(nn.Module):
-    """Tokens ``[length, N, features]`` that attend to each other, to the same."""
+    """A transformer encoder of tokens ``[length, N, features]``."""
 
     def __init__(self, length: int, features: int) -> None:
         super().__init__()
@@ -48,17 +50,18 @@ class Transformer(nn.Module):
         self.transformer_encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Return tokens of the same shape."""
         return self.transformer_encoder(self.pos_encoder(tokens))
 
 
 def bilinear_of(grid: tuple[int, int]) -> Bilinear:
-    """The layer between places of a grid (height, width) and steps of the sound."""
+    """Build the layer between positions of a grid (height, width) and steps of the sound."""
     height, width = grid
     return Bilinear(height * -(-width // 2), AUDIO_STEPS, STEPS * height * width)
 
 
 def multiplied(layer: Bilinear, visual: Tensor, audio: Tensor) -> Tensor:
-    """Every channel's places with the same channel's steps of sound.
+    """Fuse the positions of every channel with the steps of sound of the same channel.
 
     Args:
         layer: of the grid of ``visual``.
@@ -73,7 +76,7 @@ def multiplied(layer: Bilinear, visual: Tensor, audio: Tensor) -> Tensor:
 
 
 def attended(transformer: Transformer, visual: Tensor, audio: Tensor) -> Tensor:
-    """Places and steps of sound as tokens of one sequence.
+    """Fuse positions and steps of sound as tokens of one sequence.
 
     Args:
         transformer: of ``4 h w + 3`` tokens with C features.
@@ -81,10 +84,10 @@ def attended(transformer: Transformer, visual: Tensor, audio: Tensor) -> Tensor:
         audio: ``[N, C, 3, 1]``.
 
     Returns:
-        ``[N, 2 C, 4, h, w]``: what the places became, and beside it everywhere the mean of what the sound became.
+        ``[N, 2 C, 4, h, w]``: the outputs of the positions, and at every position the mean output of the sound.
     """
     tokens = torch.cat((visual.flatten(2), audio.flatten(2)), 2).permute(2, 0, 1)
-    found = transformer(tokens).permute(1, 2, 0)
-    seen = found[..., :-AUDIO_STEPS].reshape(visual.shape)
-    heard = found[..., -AUDIO_STEPS:].mean(2)[:, :, None, None, None].expand_as(seen)
-    return torch.cat((seen, heard), 1)
+    outputs = transformer(tokens).permute(1, 2, 0)
+    visual_out = outputs[..., :-AUDIO_STEPS].reshape(visual.shape)
+    audio_out = outputs[..., -AUDIO_STEPS:].mean(2)[:, :, None, None, None].expand_as(visual_out)
+    return torch.cat((visual_out, audio_out), 1)

@@ -1,4 +1,4 @@
-"""AViNet: ViNet whose deepest features meet the sound (Jain et al., IROS 2021). All keys are the published ones."""
+"""AViNet: ViNet with sound at its deepest level (Jain et al., IROS 2021). All keys are the published ones."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ FUSIONS = ("bilinear", "transformer", "bilinear_transformer")
 CLIP = 32
 PUBLISHED_SIZE = (224, 384)
 NARROW = 32
-"""Channels, each a token, of the transformer behind the bilinear layer."""
+"""Channels, each a token, of the transformer after the bilinear layer."""
 
 
 class AViNet(nn.Module):
-    """A clip ``[N, 3, 32, H, W]``, RGB normalised by ImageNet's mean and deviation, and its sound ``[N, 1, L, 1]`` to
-    saliency ``[N, H, W]`` in 0..1.
+    """The network from a clip ``[N, 3, 32, H, W]`` and its sound ``[N, 1, L, 1]`` to saliency ``[N, H, W]`` in 0..1.
 
-    Three steps of sound must come out of the audio network: L from 48,000 to 70,560.
+    Frames are RGB, normalised by mean and standard deviation of ImageNet. L is 48,000 to 70,560, which gives three
+    steps of sound.
 
     Args:
-        fusion: one of :data:`FUSIONS`: pairs of places and steps of sound; both as tokens of one sequence; pairs, then
-            channels as tokens.
-        size: (height, width) of the frames, multiples of 32; the layers that meet the sound fix it for good.
+        fusion: one of :data:`FUSIONS`: pairs of positions and steps of sound; both as tokens of one sequence; pairs,
+            then channels as tokens.
+        size: (height, width) of the frames, multiples of 32; the fusion layers fix it.
 
     Raises ValueError for another fusion or size.
     """
@@ -46,7 +46,7 @@ class AViNet(nn.Module):
         "audio_features": "audionet",
         "fused": ">visual_model.decoder.convtsp1",
     }
-    """Inner values by the names under which references give them: a module's output, or its input after ``>``."""
+    """Inner values by their names in reference vectors: the output of a module, or its input after ``>``."""
 
     def __init__(self, fusion: str = "bilinear", size: tuple[int, int] = PUBLISHED_SIZE) -> None:
         super().__init__()
@@ -70,27 +70,27 @@ class AViNet(nn.Module):
             self.transformer = Transformer(NARROW, cells)
 
     def forward(self, clip: Tensor, audio: Tensor) -> Tensor:
-        """The map of the clip's last frame. Raises ValueError for clips of another length or size."""
+        """Return the map of the last frame. Raises ValueError for clips of another length or size."""
         if tuple(clip.shape[2:]) != (CLIP, *self.size):
             raise ValueError(f"a clip of {list(clip.shape[2:])}: the network takes {[CLIP, *self.size]}")
-        return self.seen(self.visual_model.backbone.near(self.frame_stem(clip)), audio)
+        return self.after_chains(self.visual_model.backbone.near(self.frame_stem(clip)), audio)
 
     def frame_stem(self, frames: Tensor) -> Tensor:
-        """See :meth:`gazenet.backbones.s3d.S3dEncoder.frame_stem`."""
+        """Apply :meth:`gazenet.backbones.s3d.S3dEncoder.frame_stem`."""
         return self.visual_model.frame_stem(frames)
 
     def chains(self) -> Sequence[Chain]:
-        """What sliding windows share."""
+        """Return the layers that sliding windows share."""
         return self.visual_model.chains()
 
-    def seen(self, near: Sequence[Tensor], audio: Tensor) -> Tensor:
-        """The map from the encoder's levels y3 and y2, and the sound."""
-        levels = self.visual_model.backbone.deeper(ShallowLevels(*near))
+    def after_chains(self, shallow: Sequence[Tensor], audio: Tensor) -> Tensor:
+        """Return the map from the levels y3 and y2 of the encoder, and the sound."""
+        levels = self.visual_model.backbone.deeper(ShallowLevels(*shallow))
         fused = self.fused(levels.y0, self.audionet(audio))
         return self.visual_model.decoder(levels._replace(y0=fused))
 
     def fused(self, visual: Tensor, audio: Tensor) -> Tensor:
-        """The deepest level ``[N, 1024, 4, H/32, W/32]`` with sound ``[N, 1024, 3, 1]``, in the level's form."""
+        """Fuse the deepest level ``[N, 1024, 4, H/32, W/32]`` with sound ``[N, 1024, 3, 1]``; the shape is kept."""
         if self.fusion == "transformer":
             return attended(self.transformer, self.conv_in_1x1(visual), self.audio_conv_1x1(audio))
         pairs = multiplied(self.bilinear, visual, audio)
@@ -102,7 +102,7 @@ class AViNet(nn.Module):
 
 
 def fusion_of(state: Mapping[str, Tensor]) -> str:
-    """The fusion that a state dict belongs to, by its keys."""
+    """Return the fusion that a state dict belongs to, by its keys."""
     if "audio_conv_1x1.weight" in state:
         return "transformer"
     return "bilinear_transformer" if "conv_out_1x1.weight" in state else "bilinear"

@@ -1,14 +1,14 @@
-"""AViNet: data only."""
+"""The spec of AViNet, without heavy imports."""
 
 from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="avinet",
-    summary="Where people look in a video with sound: ViNet whose deepest features meet SoundNet's (AViNet)",
+    summary="Saliency of video with sound: ViNet, with SoundNet features joined at its deepest level (AViNet)",
     cue="saliency",
     implementation="gazenet_plugins.avinet.extractor:AvinetSaliency",
     window=WindowSpec(before=31),
-    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    # Twice the size of the network: smaller videos arrive unscaled, and the plugin resizes them as in training.
     input=InputSpec(
         height=448,
         width=768,

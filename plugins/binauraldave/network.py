@@ -1,4 +1,4 @@
-"""DAVE with two ears, for the place of sounds. All keys are those of the published checkpoint."""
+"""DAVE with two ears, for sound localisation. All keys are those of the published checkpoint."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from torch import Tensor, nn
 from gazenet.backbones.dave import CHANNELS, AudioBranch, AudioVisualSaliency, everywhere
 
 Hearing = Literal["binaural", "monaural", "visual"]
-"""Both ears; the left one in the place of both; none."""
+"""Both ears; the left one in place of both; none."""
 
 HEARINGS: tuple[Hearing, ...] = get_args(Hearing)
 
 
 class BinauralDaveNet(AudioVisualSaliency):
-    """A clip ``[N, 3, 16, H, W]``, RGB normalised, and per ear log-mel examples ``[N, 3, 16, 64, 64]`` to
-    ``[N, 1, H/8, W/8]``, not negative, without an upper limit.
+    """The network from a clip ``[N, 3, 16, H, W]`` and log-mel examples of each ear to a map ``[N, 1, H/8, W/8]``.
+
+    Frames are RGB, normalised; examples are ``[N, 3, 16, 64, 64]``; the map is at least 0, without an upper limit.
 
     Args:
         hearing: one of :data:`HEARINGS`; all have the same state dict.
 
-    Raises ValueError for another.
+    Raises ValueError for any other value.
     """
 
     def __init__(self, hearing: Hearing = "binaural") -> None:
@@ -35,20 +36,21 @@ class BinauralDaveNet(AudioVisualSaliency):
         self.combinedAudioEmbedding = nn.Conv2d(2 * CHANNELS, CHANNELS, 1)
 
     def forward(self, clip: Tensor, left: Tensor | None = None, right: Tensor | None = None) -> Tensor:
-        seen = self.seen(clip)
-        return self.decoded(seen, self._heard(seen, left, right))
+        """Return the map of the last frame."""
+        video = self.video_features(clip)
+        return self.decode(video, self._audio_features(video, left, right))
 
-    def _heard(self, seen: Tensor, left: Tensor | None, right: Tensor | None) -> Tensor | None:
-        """The half of the sound, ``[N, 512, h, w]``; an ear without sound is zeros, no sound at all no half."""
+    def _audio_features(self, video: Tensor, left: Tensor | None, right: Tensor | None) -> Tensor | None:
+        """Return the features of the sound, ``[N, 512, h, w]``: zeros for a missing ear, None without sound."""
         if self.hearing == "visual" or (left is None and right is None):
             return None
-        one = _ear(self.audio_branch_left, left, seen)
+        left_features = _ear(self.audio_branch_left, left, video)
         if self.hearing == "monaural":
-            return one
-        other = _ear(self.audio_branch_right, right, seen)
-        found: Tensor = self.combinedAudioEmbedding(torch.cat((one, other), 1))
-        return found
+            return left_features
+        right_features = _ear(self.audio_branch_right, right, video)
+        combined: Tensor = self.combinedAudioEmbedding(torch.cat((left_features, right_features), 1))
+        return combined
 
 
-def _ear(branch: AudioBranch, sound: Tensor | None, seen: Tensor) -> Tensor:
-    return torch.zeros_like(seen) if sound is None else everywhere(branch(sound), seen)
+def _ear(branch: AudioBranch, sound: Tensor | None, video: Tensor) -> Tensor:
+    return torch.zeros_like(video) if sound is None else everywhere(branch(sound), video)

@@ -1,14 +1,14 @@
-"""Binaural DAVE: data only."""
+"""The spec of Binaural DAVE, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="binauraldave",
-    summary="Where a sound comes from: DAVE with an audio branch for either ear (binaural DAVE)",
+    summary="Location of a sound: DAVE with an audio branch for each ear (binaural DAVE)",
     cue="other",
     implementation="gazenet_plugins.binauraldave.extractor:BinauralDave",
     window=WindowSpec(before=15),
-    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    # Twice the size of the network: smaller videos arrive unscaled, and the plugin resizes them as in training.
     input=InputSpec(
         height=512,
         width=640,

@@ -14,18 +14,18 @@ from gazenet_plugins.blazeface.network import BlazeFace
 from gazenet_plugins.blazeface.spec import BACK, SPEC
 
 BOX_EYES_NOSE = 11
-"""Columns of a face up to its third point; the others are the middle of the mouth and the ears."""
+"""Columns of a face up to its third point; the others are the mouth and the ears."""
 
 
 class BlazeFaceDetector:
-    """Face boxes with eyes and nose; the corners of the mouth are unknown.
+    """Detects face boxes with eyes and nose, without the corners of the mouth.
 
-    The network sees squares; a wide or high frame is covered by several, where face-alignment looks at the one in its
-    middle only.
+    The network takes squares; several of them cover a wide or high frame, where face-alignment searches only the one
+    in its middle.
 
     Args:
-        weights: a checkpoint file, or a folder that holds the published one, instead of the declared asset.
-        centre: only the square in the middle of the frame, as face-alignment.
+        weights: a checkpoint file, or a folder with the published one, instead of the declared asset.
+        centre: search only the square in the middle of the frame, as face-alignment does.
         score: faces below this score are dropped.
     """
 
@@ -37,6 +37,7 @@ class BlazeFaceDetector:
         self._weights, self._centre, self._score = weights, centre, score
 
     def load(self, asset_path: AssetPath) -> None:
+        """Load the weights, on the CPU."""
         network = BlazeFace(self.back)
         path = weights_path(self._weights, self.spec.assets[0], asset_path)
         load_published(network, file_in(path, self.checkpoint))
@@ -44,24 +45,24 @@ class BlazeFaceDetector:
 
     @torch.inference_mode()
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, five (x, y).
+        """Detect faces in ``image`` uint8 ``[H, W, 3]`` RGB as ``[N, 15]``: box, score, five points (x, y).
 
         Points: eyes, nose, and NaN for the corners of the mouth.
         """
-        seen = squares(image, self._network.side, self._centre)
-        answers = zip(seen, *self._network(network_input(seen)), strict=True)
+        parts = squares(image, self._network.side, self._centre)
+        answers = zip(parts, *self._network(network_input(parts)), strict=True)
         short = min(image.shape[:2])
-        found = [
+        per_square = [
             in_frame(candidates(boxes, logits, self._network.side, self._score), square, short)
             for square, boxes, logits in answers
         ]
-        faces = blended(np.concatenate(found))
+        faces = blended(np.concatenate(per_square))
         corners = np.full((len(faces), 4), np.nan, np.float32)
         return np.concatenate([faces[:, :BOX_EYES_NOSE], corners], 1)
 
 
 class BackBlazeFace(BlazeFaceDetector):
-    """The network of the back camera."""
+    """The network for back cameras."""
 
     spec = BACK
     checkpoint = "blazefaceback.pth"

@@ -20,13 +20,13 @@ COORDINATES = 16
 """Centre, size and six points (x, y) of a box."""
 
 FRONT = ((24, 28, -32, 36, 42, -48, 56, 64, 72, 80, 88), (-96, 96, 96, 96, 96))
-"""Channels of the blocks before the first head and of those between the heads; a minus: at half the size."""
+"""Channels of the blocks before the first head and between the heads; negative: the block halves the size."""
 
 BACK = tuple(itertools.chain([24] * 7, [-24], [24] * 7, [-48], [48] * 7, [-96], [96] * 7))
 
 
 class BlazeBlock(nn.Module):
-    """A depthwise and a pointwise convolution beside a path that is pooled and filled up with zeros."""
+    """A depthwise and a pointwise convolution with a shortcut that is pooled and padded with zero channels."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, residual: bool = True) -> None:
         super().__init__()
@@ -37,12 +37,13 @@ class BlazeBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        # The original pads right and below only where it halves.
-        found: Tensor = self.convs(x if self.stride == 1 else F.pad(x, (0, 2, 0, 2)))
+        # The original pads right and bottom only, and only where it halves the size.
+        """Return ``[N, outputs, h, w]``, divided by the stride."""
+        out: Tensor = self.convs(x if self.stride == 1 else F.pad(x, (0, 2, 0, 2)))
         if not self.residual:
-            return F.relu(found)
-        past = x if self.stride == 1 else F.max_pool2d(x, 2)
-        return F.relu(found + F.pad(past, (0, 0, 0, 0, 0, self.more)))
+            return F.relu(out)
+        shortcut = x if self.stride == 1 else F.max_pool2d(x, 2)
+        return F.relu(out + F.pad(shortcut, (0, 0, 0, 0, 0, self.more)))
 
 
 def _stem() -> list[nn.Module]:
@@ -55,9 +56,9 @@ def _blocks(inputs: int, channels: tuple[int, ...]) -> list[nn.Module]:
 
 
 class BlazeFace(nn.Module):
-    """Pictures ``[N, 3, S, S]`` RGB in -1..1 to boxes ``[N, 896, 16]`` and logits ``[N, 896]``.
+    """The network from pictures ``[N, 3, S, S]`` RGB in -1..1 to boxes ``[N, 896, 16]`` and logits ``[N, 896]``.
 
-    S is 128, or 256 of the network ``back``. Boxes are in pixels, relative to :func:`anchors` in their order.
+    S is 128, or 256 with ``back``. Boxes are in pixels, relative to :func:`anchors`, in the same order.
     """
 
     def __init__(self, back: bool = False) -> None:
@@ -76,6 +77,7 @@ class BlazeFace(nn.Module):
         self._parts = ("backbone", "final") if back else ("backbone1", "backbone2")
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return boxes ``[N, 896, 16]`` and logits ``[N, 896]``."""
         first, second = (self.get_submodule(name) for name in self._parts)
         fine = first(F.pad(pictures, (1, 2, 1, 2)))
         coarse = second(fine)
@@ -85,15 +87,15 @@ class BlazeFace(nn.Module):
 
 
 def _rows(x: Tensor, each: int) -> Tensor:
-    """``[N, boxes * each, h, w]`` as ``[N, h * w * boxes, each]``, cell after cell."""
+    """Reorder ``[N, boxes * each, h, w]`` to ``[N, h * w * boxes, each]``, cell by cell."""
     return x.permute(0, 2, 3, 1).reshape(len(x), -1, each)
 
 
 def anchors() -> Tensor:
-    """The centres (x, y) ``[896, 2]`` that boxes are relative to, as shares of the side."""
-    found = []
+    """Return the centres (x, y) ``[896, 2]`` that boxes are relative to, in fractions of the side."""
+    centres = []
     for cells, boxes in GRIDS:
         middle = (torch.arange(cells) + 0.5) / cells
         y, x = torch.meshgrid(middle, middle, indexing="ij")
-        found.append(torch.stack([x, y], -1).reshape(-1, 2).repeat_interleave(boxes, 0))
-    return torch.cat(found)
+        centres.append(torch.stack([x, y], -1).reshape(-1, 2).repeat_interleave(boxes, 0))
+    return torch.cat(centres)

@@ -4,7 +4,7 @@ from gazenet.cues.faces.face_specs import FaceModelSpec
 
 SPEC = FaceModelSpec(
     name="blazeface",
-    summary="Small and fast: boxes, eyes and nose of close faces, from squares of 128 pixels",
+    summary="Small and fast: boxes, eyes and nose of close faces, at 128 x 128 pixels",
     implementation="gazenet_plugins.blazeface.detector:BlazeFaceDetector",
     assets=("blazeface",),
     licence="Apache-2.0 (MediaPipe; converted by BlazeFace-PyTorch)",
@@ -19,7 +19,7 @@ SPEC = FaceModelSpec(
 BACK = SPEC.model_copy(
     update={
         "name": "blazeface_back",
-        "summary": "BlazeFace of the back camera: smaller faces, from squares of 256 pixels",
+        "summary": "BlazeFace for back cameras: smaller faces, at 256 x 256 pixels",
         "implementation": "gazenet_plugins.blazeface.detector:BackBlazeFace",
         "assets": ("blazeface_back",),
     }

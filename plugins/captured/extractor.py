@@ -10,23 +10,24 @@ from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet_plugins.captured.spec import SPEC
 
 LUMINANCE = (0.299, 0.587, 0.114)
-"""Parts of red, green and blue in the grey of a colour (ITU-R BT.601)."""
+"""Weights of red, green and blue in luminance (ITU-R BT.601)."""
 
 
 class Captured:
-    """The picture is the frame; the map, for whoever wants one channel, is its luminance."""
+    """The frame as a picture, and its luminance as the map, for integrators that take one channel."""
 
     spec = SPEC
     not_exportable = "the frame itself, without a network"
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Put the luminance weights on ``device``."""
         self._weights = torch.tensor(LUMINANCE, device=device).view(1, 3, 1, 1)
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
-        """Luminance ``[B, h, w]`` and the frames."""
+        """Return luminance ``[B, h, w]`` and the frames."""
         assert windows.frames is not None
         frames = windows.frames[:, windows.anchor]
         grey = (frames.float() / 255 * self._weights).sum(1, keepdim=True)

@@ -1,10 +1,10 @@
-"""The video frame as a cue: data only."""
+"""The spec of the video frame as a cue, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
 
 SPEC = ExtractorSpec(
     name="captured",
-    summary="The frame itself, as the published integrators take it beside the social cues",
+    summary="The frame itself, an input of the published integrators beside the social cues",
     cue="other",
     implementation="gazenet_plugins.captured.extractor:Captured",
     input=InputSpec(height=1280, width=1280, keep_aspect=True, enlarge=False),

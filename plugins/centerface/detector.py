@@ -7,21 +7,23 @@ from numpy.typing import NDArray
 
 from gazenet.backbones.onnx_graph import OnnxNetwork
 from gazenet.cues.extractor import AssetPath
+from gazenet.cues.faces.nms import nms
 
 STRIDE = 4
 MULTIPLE = 32
 FLOOR = 0.2
-"""Candidates below this score are never looked at; the platform applies its own, higher threshold."""
+"""Lowest score of a candidate; the platform applies a higher threshold of its own."""
 
 
 class CenterFace:
-    """Face detector; input RGB 0..255 without normalisation, sides padded to multiples of 32."""
+    """A face detector; input RGB 0..255 without normalisation, sides padded to multiples of 32."""
 
     def load(self, asset_path: AssetPath) -> None:
+        """Load the network, on the CPU."""
         self._network = OnnxNetwork(asset_path("centerface"), free={0: (0, 2, 3)})
 
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, five (x, y)."""
+        """Detect faces in ``image`` uint8 ``[H, W, 3]`` RGB as ``[N, 15]``: box, score, five points (x, y)."""
         height, width = image.shape[:2]
         padded = np.zeros((1, 3, -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE), np.float32)
         padded[0, :, :height, :width] = image.transpose(2, 0, 1)
@@ -33,7 +35,7 @@ class CenterFace:
 def decode(
     heat: NDArray[np.float32], scale: NDArray[np.float32], offset: NDArray[np.float32], points: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Candidates above the floor from the four output maps (channel 0 vertical, 1 horizontal), ``[N, 15]``."""
+    """Decode the four output maps (channel 0 vertical, 1 horizontal) to candidates above the floor, ``[N, 15]``."""
     rows, columns = np.nonzero(heat > FLOOR)
     size = np.exp(scale[:, rows, columns]) * STRIDE
     y = (rows + offset[0, rows, columns] + 0.5) * STRIDE
@@ -47,16 +49,5 @@ def decode(
 
 
 def suppress(faces: NDArray[np.float32], iou: float = 0.3) -> NDArray[np.float32]:
-    """Greedy non-maximum suppression, best first."""
-    faces = faces[np.argsort(-faces[:, 4], kind="stable")]
-    kept = []
-    while len(faces):
-        best, faces = faces[0], faces[1:]
-        kept.append(best)
-        width = np.minimum(best[2], faces[:, 2]) - np.maximum(best[0], faces[:, 0])
-        height = np.minimum(best[3], faces[:, 3]) - np.maximum(best[1], faces[:, 1])
-        common = np.clip(width, 0, None) * np.clip(height, 0, None)
-        areas = (faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1])
-        union = (best[2] - best[0]) * (best[3] - best[1]) + areas - common
-        faces = faces[common <= iou * union]
-    return np.stack(kept) if kept else np.zeros((0, 15), np.float32)
+    """Drop faces ``[N, 15]`` that overlap with a better one by more than ``iou``; best first."""
+    return faces[nms(faces[:, :4], faces[:, 4], iou)]

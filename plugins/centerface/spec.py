@@ -4,7 +4,7 @@ from gazenet.cues.faces.face_specs import FaceModelSpec
 
 SPEC = FaceModelSpec(
     name="centerface",
-    summary="Anchor-free face boxes and five points; finds profiles, small and dark faces",
+    summary="Anchor-free face boxes and five points; detects profiles, small and dark faces",
     implementation="gazenet_plugins.centerface.detector:CenterFace",
     assets=("centerface",),
     licence="MIT (weights trained on WIDER FACE)",

@@ -20,15 +20,14 @@ from gazenet_plugins.dave.spec import SPEC
 
 
 class DaveSaliency(ClipSaliency):
-    """The map of each frame from 16 and, if there is any, their sound, stretched to 0..1.
+    """Predicts the map of each frame from 16 frames and their sound, if any, rescaled to 0..1.
 
-    Without sound the network sees only. In published mode the sound is that of the second to come, and at the start
-    of a video too little of it shortens the clip.
+    In published mode the sound lies a second ahead, and at the start of a video missing sound shortens the clip.
 
     Args:
         mode: see :class:`gazenet.cues.clip_saliency.ClipSaliency`.
         weights: likewise.
-        ahead: in corrected mode, how many seconds of sound after a frame belong to it.
+        ahead: in corrected mode, the seconds of sound after a frame that belong to it.
     """
 
     spec = SPEC
@@ -40,14 +39,17 @@ class DaveSaliency(ClipSaliency):
         self._ahead = ahead
 
     def build(self, path: Path) -> nn.Module:
+        """Build the network with the weights of a checkpoint."""
         built = DaveNet()
         load_published(built, path)
         return built
 
-    def heard(self) -> Mapping[str, Tensor]:
+    def sound_examples(self) -> Mapping[str, Tensor]:
+        """Return an example of the sound."""
         return {"sound": noise(2, *SOUND)}
 
     def begin(self, video: VideoContext) -> None:
+        """Prepare the log-mel examples of the video."""
         super().begin(video)
         self._aligned: AlignedExamples | None = None
         self._collected: PublishedExamples | None = None
@@ -59,15 +61,17 @@ class DaveSaliency(ClipSaliency):
             self._aligned = AlignedExamples(video.waveform, self._ahead)
 
     def offsets(self, frame: int) -> Sequence[int]:
+        """Return the frames of the clip as offsets from ``frame``, oldest first."""
         if not self.published:
             return causal_offsets(CLIP)
         valid = CLIP if self._collected is None else self._collected.valid(frame)
         return published_offsets(frame, CLIP, valid=valid)
 
     def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
+        """Return the map of window ``b`` from its clip and sound."""
         sound = self._sound(windows, b)
-        found: Tensor = self.run(clip, None if sound is None else sound.to(self.device, self.dtype))
-        return found[:, 0]
+        saliency: Tensor = self.run(clip, None if sound is None else sound.to(self.device, self.dtype))
+        return saliency[:, 0]
 
     def _sound(self, windows: Windows, b: int) -> Tensor | None:
         if self._collected is not None:
@@ -75,4 +79,5 @@ class DaveSaliency(ClipSaliency):
         return None if self._aligned is None else self._aligned.at(windows.times[b])
 
     def finish(self, saliency: FloatMap) -> FloatMap:
+        """Rescale a map to 0..1; in published mode in steps of a byte."""
         return truncated(stretched(saliency)) if self.published else stretched(saliency)

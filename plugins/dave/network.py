@@ -8,10 +8,10 @@ from gazenet.backbones.dave import AudioBranch, AudioVisualSaliency, everywhere
 
 
 class DaveNet(AudioVisualSaliency):
-    """A clip ``[N, 3, 16, H, W]``, RGB normalised, and its sound ``[N, 3, 16, 64, 64]`` to ``[N, 1, H/8, W/8]``.
+    """The network from a clip ``[N, 3, 16, H, W]`` and its sound ``[N, 3, 16, 64, 64]`` to ``[N, 1, H/8, W/8]``.
 
-    The sound is log-mel examples. The map is that of the clip's last frame, not negative, without an upper limit.
-    Both sides of the frames should be multiples of 32.
+    Frames are RGB, normalised; the sound is log-mel examples. The map of the last frame is at least 0, without an
+    upper limit. Both sides of the frames should be multiples of 32.
     """
 
     def __init__(self) -> None:
@@ -19,5 +19,6 @@ class DaveNet(AudioVisualSaliency):
         self.audio_branch = AudioBranch()
 
     def forward(self, clip: Tensor, sound: Tensor | None = None) -> Tensor:
-        seen = self.seen(clip)
-        return self.decoded(seen, None if sound is None else everywhere(self.audio_branch(sound), seen))
+        """Return the map of the last frame; without sound its features are zeros."""
+        video = self.video_features(clip)
+        return self.decode(video, None if sound is None else everywhere(self.audio_branch(sound), video))

@@ -1,14 +1,14 @@
-"""DAVE: data only."""
+"""The spec of DAVE, without heavy imports."""
 
 from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="dave",
-    summary="Where people look in a video with sound: two 3D residual networks, for frames and for log-mel (DAVE)",
+    summary="Saliency of video with sound: two 3D residual networks, for frames and for log-mel (DAVE)",
     cue="saliency",
     implementation="gazenet_plugins.dave.extractor:DaveSaliency",
     window=WindowSpec(before=15),
-    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    # Twice the size of the network: smaller videos arrive unscaled, and the plugin resizes them as in training.
     input=InputSpec(
         height=512,
         width=640,

@@ -1,4 +1,4 @@
-"""Weights of the whole network, or those of a segmentation network to start from."""
+"""Weights of the complete network, or of a segmentation network to initialise it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RENAMED = {"backbone.": "backbone.", "classifier.0.": "aspp."}
 
 
 VARIANT = "variant"
-"""Key beside ``state_dict`` that says which network a checkpoint is of; without it, of the published one."""
+"""Key beside ``state_dict`` that declares the variant; without it the checkpoint is of the published network."""
 
 
 def load_saliency(path: str | Path) -> DeepLabSaliency:
-    """The network of a checkpoint, in evaluation mode. Raises UsageError for other files."""
+    """Load the network of a checkpoint, in evaluation mode. Raises UsageError for other files."""
     content = read_content(path)
     state = state_in(content, path)
     network = DeepLabSaliency(variant=declared(content, path))
@@ -33,13 +33,13 @@ def load_saliency(path: str | Path) -> DeepLabSaliency:
 
 
 def container(state: Mapping[str, Tensor], variant: Variant) -> dict[str, Any]:
-    """The content of a checkpoint; that of the published network declares nothing."""
+    """Read the content of a checkpoint; that of the published network has no declaration."""
     own = {} if variant == PUBLISHED else {VARIANT: variant.model_dump()}
     return {**own, "state_dict": dict(state)}
 
 
 def declared(content: object, path: str | Path) -> Variant:
-    """Which network a checkpoint is of, by its content. Raises UsageError for a declaration that is unknown here."""
+    """Return the variant that a checkpoint declares. Raises UsageError for an unknown declaration."""
     try:
         return Variant.model_validate(content.get(VARIANT, {}) if isinstance(content, Mapping) else {})
     except ValidationError as error:
@@ -49,10 +49,10 @@ def declared(content: object, path: str | Path) -> Variant:
 
 
 def begin_with(network: DeepLabSaliency, path: str | Path) -> None:
-    """Weights to start a training from; what the file lacks beside the trunk keeps its values.
+    """Initialise a network for training; what the file lacks beside the trunk keeps its values.
 
-    A DeepLabV3 for segmentation gives trunk and pyramid, ``open_nsfw.onnx`` the thin trunk, a checkpoint of this
-    network, of any variant with the same trunk, all that both have. Raises UsageError for other files.
+    A DeepLabV3 for segmentation initialises trunk and pyramid, ``open_nsfw.onnx`` the thin trunk, a checkpoint of any
+    variant with the same trunk everything that both have. Raises UsageError for other files.
     """
     if Path(path).suffix == ".onnx":
         if not isinstance(network.backbone, ThinResNet):
@@ -64,28 +64,28 @@ def begin_with(network: DeepLabSaliency, path: str | Path) -> None:
         load_segmentation(network, path)
         return
     own = network.state_dict()
-    rest = {key: value for key, value in own.items() if not key.startswith("backbone.")}
+    others = {key: value for key, value in own.items() if not key.startswith("backbone.")}
     optional = tuple(f"{name}." for name in ("skip4", "skip8", "window"))
-    given = {key: value for key, value in state.items() if key in own or not key.startswith(optional)}
-    network.load_state_dict(checked_state(network, {**rest, **given}, path))
+    initial = {key: value for key, value in state.items() if key in own or not key.startswith(optional)}
+    network.load_state_dict(checked_state(network, {**others, **initial}, path))
 
 
 def load_segmentation(network: DeepLabSaliency, path: str | Path) -> None:
-    """Backbone and pyramid from a DeepLabV3-ResNet50 for segmentation (``deeplabv3_resnet50_coco``).
+    """Load backbone and pyramid of a DeepLabV3-ResNet50 for segmentation (``deeplabv3_resnet50_coco``).
 
-    The decoder keeps its values. Raises UsageError where the file lacks a part of either.
+    The decoder keeps its values. Raises UsageError if the file lacks a part of either.
     """
-    found = renamed(read_state(path))
-    if not found:
-        raise UsageError(f"{path}: holds no DeepLabV3 for segmentation (keys backbone.*, classifier.0.*)")
+    weights = renamed(read_state(path))
+    if not weights:
+        raise UsageError(f"{path}: contains no DeepLabV3 for segmentation (keys backbone.*, classifier.0.*)")
     decoder = {
         key: value for key, value in network.state_dict().items() if not key.startswith(tuple(RENAMED.values()))
     }
-    network.load_state_dict(checked_state(network, {**decoder, **found}, path))
+    network.load_state_dict(checked_state(network, {**decoder, **weights}, path))
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries of a segmentation network that are wanted here, under their names here."""
+    """Return the entries of a segmentation network that exist here, under their names here."""
     return {
         ours + key.removeprefix(theirs): value
         for key, value in state.items()

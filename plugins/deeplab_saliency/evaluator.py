@@ -1,4 +1,4 @@
-"""The published way to be judged: a folder of frame sequences in, a folder of maps out.
+"""The published evaluation interface: a folder of frame sequences in, a folder of maps out.
 
 ``python -m gazenet_plugins.deeplab_saliency.evaluator FRAMES MAPS --weights FILE``
 """
@@ -30,11 +30,11 @@ Image = NDArray[np.uint8]
 
 
 class SaliencyEvaluator:
-    """Maps of frames that lie in folders, one folder per video.
+    """Predicts maps of frames in folders, one folder per video.
 
     Args:
         weights: the checkpoint; None: ``saliency.pth`` beside this file.
-        device: where the network runs; None: the GPU where there is one.
+        device: where the network runs; None: the GPU if there is one.
     """
 
     def __init__(self, weights: str | Path | None = None, device: torch.device | str | None = None) -> None:
@@ -42,10 +42,10 @@ class SaliencyEvaluator:
         self._network = load_saliency(weights or Path(__file__).with_name("saliency.pth")).to(self._device)
 
     def evaluate(self, frames: str | Path, maps: str | Path) -> int:
-        """Writes ``maps/VIDEO/FRAME.png`` (8-bit grey) for every picture ``frames/VIDEO/FRAME.*``; their number.
+        """Write ``maps/VIDEO/FRAME.png`` (8-bit grey) for every ``frames/VIDEO/FRAME.*`` and return their number.
 
-        Frames may also lie in ``frames/VIDEO/frames`` or ``images``, and those of one video may differ in size. Raises
-        MediaError where there are no frames or one is unreadable.
+        Frames may also be in ``frames/VIDEO/frames`` or ``images``, and may differ in size. Raises MediaError if there
+        are no frames or one is unreadable.
         """
         count = 0
         for video, files in sequences(frames).items():
@@ -57,15 +57,15 @@ class SaliencyEvaluator:
         return count
 
     def predict(self, frames: Iterator[Image]) -> Iterator[Image]:
-        """The map uint8 ``[H, W]`` of every RGB frame ``[H, W, 3]`` of a video, its own maximum at 255.
+        """Yield the map uint8 ``[H, W]`` of every RGB frame ``[H, W, 3]`` of a video, with its maximum at 255.
 
-        A network that sees a window of frames sees the first one again before the video begins.
+        For a network that takes a window of frames, the first frame is repeated before the video.
         """
         length, spacing = self._network.variant.frames, self._network.variant.spacing
-        seen: deque[Tensor] = deque(maxlen=(length - 1) * spacing + 1)
+        recent: deque[Tensor] = deque(maxlen=(length - 1) * spacing + 1)
         for frame in frames:
-            seen.append(torch.from_numpy(resize(frame, SIZE)).permute(2, 0, 1))
-            window = [seen[max(0, len(seen) - 1 - spacing * back)] for back in reversed(range(length))]
+            recent.append(torch.from_numpy(resize(frame, SIZE)).permute(2, 0, 1))
+            window = [recent[max(0, len(recent) - 1 - spacing * back)] for back in reversed(range(length))]
             yield self._map(window, (frame.shape[0], frame.shape[1]))
 
     @torch.inference_mode()
@@ -78,7 +78,7 @@ class SaliencyEvaluator:
 
 
 def usable(device: torch.device | str) -> torch.device:
-    """The device. Raises UsageError where it is not there."""
+    """Return the device. Raises UsageError if it does not exist."""
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError):
@@ -86,7 +86,7 @@ def usable(device: torch.device | str) -> torch.device:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 with one line where a file or folder is not what it should be."""
+    """Run the command; return exit code 0, or 2 with one line for a bad file or folder."""
     parser = argparse.ArgumentParser(description="Writes a map of where people look for every frame of some videos.")
     parser.add_argument("frames", type=Path, help="folder with one folder of frames per video")
     parser.add_argument("maps", type=Path, help="folder for the maps")

@@ -1,4 +1,4 @@
-"""Saliency of single frames by DeepLab."""
+"""DeepLab as an extractor: saliency of single frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gazenet_plugins.deeplab_saliency.standalone import standalone
 
 
 class DeepLabSaliencyMaps:
-    """The map of each frame, brought to a maximum of 1.
+    """Predicts the map of each frame, scaled to a maximum of 1.
 
     Args:
         weights: a checkpoint file; empty for the asset.
@@ -30,6 +30,7 @@ class DeepLabSaliencyMaps:
         self._weights = weights
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network onto ``device`` in ``dtype``."""
         network = load_saliency(weights_path(self._weights, SPEC.assets[0], asset_path))
         self._variant = network.variant
         self._network = network.to(device, dtype)
@@ -37,28 +38,28 @@ class DeepLabSaliencyMaps:
         self._dtype = dtype
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The network, from normalised frames ``[N, 3, H, W]`` to maps. Raises UsageError for another size."""
+        """Return the network from normalised frames ``[N, 3, H, W]`` to maps. Raises UsageError for another size."""
         window = () if self._variant.frames == 1 else (self._variant.frames,)
         frames = noise(2, *window, 3, *fixed_size(SPEC.name, size, SIZE))
         return Exportable(self._network, (frames,), ("frame",), ("saliency",), use=partial(setattr, self, "_run"))
 
     def standalone(self) -> Standalone:
-        """The evaluator of sequences with this network."""
+        """Return the evaluator of frame sequences with this network, as a file of its own."""
         return standalone(self._network)
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Do nothing: no state is kept between videos."""
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window from its anchor frame, and, as the weights want, some before it."""
+        """Return one map ``[h, w]`` per window from its anchor frame and, with such weights, some frames before it."""
         assert windows.frames is not None
-        maps = self._run(normalised(self._seen(windows.frames, windows.anchor)).to(self._dtype)).float()
+        maps = self._run(normalised(self._network_frames(windows.frames, windows.anchor)).to(self._dtype)).float()
         maps = F.interpolate(maps, windows.map_size, mode="bilinear", align_corners=False, antialias=True)
         return CueMaps(to_maximum(maps)[:, 0].clamp(0, 1))
 
-    def _seen(self, frames: torch.Tensor, anchor: int) -> torch.Tensor:
-        """The frames ``[N, 3, H, W]`` or ``[N, frames, 3, H, W]`` that the network wants of ``[N, L, 3, H, W]``."""
+    def _network_frames(self, frames: torch.Tensor, anchor: int) -> torch.Tensor:
+        """Select the frames that the network takes of ``[N, L, 3, H, W]``: the last ones, in its form."""
         if self._variant.frames == 1:
             return frames[:, anchor]
         return frames[:, anchor - self._variant.before : anchor + 1 : self._variant.spacing]

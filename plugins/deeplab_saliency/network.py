@@ -27,22 +27,22 @@ Enlargement = Literal["bilinear", "bicubic", "nearest"]
 
 
 class PyramidPool(nn.Sequential):
-    """The mean of the picture, projected, and spread over all positions again."""
+    """The projected mean of the picture, expanded to all positions."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__(nn.AdaptiveAvgPool2d(1), *_conv(inputs, WIDTH, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, inputs, h, w]`` to ``[N, WIDTH, h, w]``."""
+        """Return ``[N, WIDTH, h, w]`` of ``[N, inputs, h, w]``."""
         return F.interpolate(super().forward(x), x.shape[2:], mode="bilinear", align_corners=False)
 
 
 class PyramidPooling(nn.Module):
-    """Atrous spatial pyramid pooling: five views of different reach side by side, projected.
+    """Atrous spatial pyramid pooling: five branches of different reach, concatenated and projected.
 
     Args:
         inputs: channels of the features.
-        rates: dilations of the 3x3 views.
+        rates: dilations of the 3x3 branches.
     """
 
     def __init__(self, inputs: int, rates: Sequence[int]) -> None:
@@ -54,30 +54,30 @@ class PyramidPooling(nn.Module):
         self.project = nn.Sequential(*_conv(WIDTH * len(views), WIDTH, 1), nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, inputs, h, w]`` to ``[N, WIDTH, h, w]``."""
+        """Return ``[N, WIDTH, h, w]`` of ``[N, inputs, h, w]``."""
         return self.project(torch.cat([view(x) for view in self.convs], 1))
 
 
 class SkipConnection(nn.Module):
-    """A stage of the trunk, projected to the channels of a place in the decoder and added there."""
+    """A projected stage of the trunk that is added in the decoder."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.project = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor, stage: Tensor) -> Tensor:
-        """``x`` ``[N, outputs, h, w]``, ``stage`` ``[N, inputs, h, w]``."""
+        """Add ``stage`` ``[N, inputs, h, w]`` to ``x`` ``[N, outputs, h, w]``."""
         return x + torch.relu(self.project(stage))
 
 
 class DeepLabSaliency(nn.Module):
-    """One frame, or a short window of frames, to where people look in the (last) frame.
+    """The network from a frame, or a short window of frames, to the saliency of the (last) frame.
 
     Args:
         rates: dilations of the pyramid.
-        upsample: the filter by which the decoder enlarges.
-        align_corners: whether corner pixels keep their places, for filters that know the difference.
-        variant: what is added to the published network.
+        upsample: the filter of the decoder's upsampling.
+        align_corners: whether corner pixels keep their positions, for filters with that option.
+        variant: additions to the published network.
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class DeepLabSaliency(nn.Module):
         self.dropout = nn.Dropout2d(variant.dropout) if variant.dropout else None
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised RGB ``[N, 3, H, W]`` to maps ``[N, 1, H, W]`` in 0..1.
+        """Return maps ``[N, 1, H, W]`` in 0..1 of normalised RGB ``[N, 3, H, W]``.
 
-        A network of windows takes ``[N, frames, 3, H, W]``; a frame by itself is a window of its copies.
+        A network of windows takes ``[N, frames, 3, H, W]``; a single frame counts as a window of its copies.
         """
         return torch.sigmoid(self.logits(image))
 
     def logits(self, image: Tensor) -> Tensor:
-        """The maps ``[N, 1, H, W]`` before the sigmoid. Raises ValueError for sides that 8 does not divide."""
+        """Return the maps ``[N, 1, H, W]`` before the sigmoid. Raises ValueError for sides that 8 does not divide."""
         if image.shape[-2] % STRIDE or image.shape[-1] % STRIDE:
             raise ValueError(
                 f"pictures of {image.shape[-2]}x{image.shape[-1]}: both sides must be divisible by {STRIDE}"
@@ -129,7 +129,7 @@ class DeepLabSaliency(nn.Module):
         return self.conv4(self._larger(self.conv3(self._larger(self.conv2(x)))))
 
     def _features(self, image: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """The trunk's last stage, fused over a window; and, with skip connections, the stages of the last frame."""
+        """Return the trunk's last stage, fused over a window, and the skip stages of the last frame."""
         if self.window is None:
             return self._trunk(image)
         if image.dim() == 4:
@@ -149,18 +149,18 @@ class DeepLabSaliency(nn.Module):
 
 
 def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> list[nn.Module]:
-    """A convolution that keeps the size, batch norm, rectification."""
+    """Build a convolution that keeps the size, with batch norm and ReLU."""
     padding = dilation * (kernel // 2)
     conv = nn.Conv2d(inputs, outputs, kernel, padding=padding, dilation=dilation, bias=False)
     return [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
 def normalised(images: Tensor) -> Tensor:
-    """uint8 RGB ``[..., 3, H, W]`` as the network wants it."""
+    """Normalise uint8 RGB ``[..., 3, H, W]`` for the network."""
     mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (MEAN, STD))
     return (images.float() / 255 - mean) / std
 
 
 def to_maximum(maps: Tensor) -> Tensor:
-    """Maps ``[N, 1, H, W]``, each divided by its own maximum."""
+    """Divide each of the maps ``[N, 1, H, W]`` by its maximum."""
     return maps / maps.amax((2, 3), keepdim=True).clamp_min(1e-12)

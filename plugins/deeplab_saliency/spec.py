@@ -1,11 +1,11 @@
-"""DeepLab saliency: data only."""
+"""The spec of DeepLab saliency, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 from gazenet_plugins.deeplab_saliency.variant import REACH
 
 SPEC = ExtractorSpec(
     name="deeplab_saliency",
-    summary="Where people look in a single frame: DeepLabV3 with a decoder, tuned from segmentation",
+    summary="Saliency of a single frame: DeepLabV3 with a decoder, fine-tuned from segmentation",
     cue="saliency",
     implementation="gazenet_plugins.deeplab_saliency.extractor:DeepLabSaliencyMaps",
     window=WindowSpec(before=REACH),

@@ -1,4 +1,4 @@
-"""The evaluator as a file that is handed in: its weights lie beside it, plainly."""
+"""The evaluator as a single file with its weights beside it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ at 255. From Python: SaliencyEvaluator().evaluate(FRAMES, MAPS). The weights lie
 
 
 def standalone(network: DeepLabSaliency) -> Standalone:
-    """The evaluator with this network."""
+    """Return the evaluator with this network."""
     buffer = io.BytesIO()
     torch.save({"variant": network.variant.model_dump(), "state_dict": network.state_dict()}, buffer)
     return Standalone(
@@ -39,7 +39,7 @@ def standalone(network: DeepLabSaliency) -> Standalone:
 
 
 def load_saliency(path: str | Path) -> DeepLabSaliency:
-    """The network of a file that :func:`standalone` made, in evaluation mode. Raises UsageError for other files."""
+    """Load the network of a file made by :func:`standalone`, in evaluation mode. Raises UsageError for other files."""
     if not Path(path).is_file():
         raise UsageError(f"{path}: no such file; the weights belong there, or name them")
     try:

@@ -1,4 +1,4 @@
-"""What the features come from, other than the published ResNet-50, and how those of a window are fused."""
+"""Trunks other than the published ResNet-50, and the fusion of the features of a window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gazenet.errors import UsageError
 
 BGR_MEAN = (104.0, 117.0, 123.0)
 EPS = 1e-5
-"""What a batch norm adds to its variance."""
+"""Added to the variance in batch norms."""
 STAGES = ((32, 3, 1, 1), (64, 4, 2, 1), (128, 6, 1, 2), (256, 3, 1, 4))
 """Planes, blocks, stride and dilation of the stages, at an output stride of 8."""
 
@@ -53,7 +53,7 @@ class ThinResNet(nn.Module):
         self.register_buffer("shift", shift.view(3, 1, 1), persistent=False)
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Normalised RGB ``[N, 3, H, W]`` to the outputs of the stages, at strides 4, 8, 8, 8."""
+        """Return the outputs of the stages of normalised RGB ``[N, 3, H, W]``, at strides 4, 8, 8, 8."""
         x = torch.relu(self.bn1(self.conv1((x * self.scale + self.shift).flip(1))))
         # The pool's padding lies behind the picture; after a rectification zeros never win.
         x = F.max_pool2d(F.pad(x, (0, 1, 0, 1)), 3, 2)
@@ -63,14 +63,14 @@ class ThinResNet(nn.Module):
         return first, second, third, self.get_submodule("layer4")(third)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The last stage, ``[N, 1024, H/8, W/8]``."""
+        """Return the output of the last stage, ``[N, 1024, H/8, W/8]``."""
         return self.stages(x)[-1]
 
 
 class WindowFusion(nn.Module):
-    """Features of the frames of a window to those of its last frame: per channel, a weighted sum over time.
+    """The fusion of the features of a window: per channel, a weighted sum over time.
 
-    It begins as the last frame's features alone.
+    It is initialised to the features of the last frame.
     """
 
     def __init__(self, channels: int, frames: int) -> None:
@@ -83,36 +83,38 @@ class WindowFusion(nn.Module):
             self.mix.weight[:, :, -1] = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, frames, C, h, w]`` to ``[N, C, h, w]``."""
+        """Return ``[N, C, h, w]`` of ``[N, frames, C, h, w]``."""
         return self.mix(x.transpose(1, 2))[:, :, 0]
 
 
 def load_onnx(trunk: ThinResNet, path: str | Path) -> None:
-    """The weights of ``open_nsfw.onnx``. Raises UsageError for another file."""
+    """Read the weights of ``open_nsfw.onnx``. Raises UsageError for another file."""
     trunk.load_state_dict(_converted(trunk, _kernels(Path(path)), path))
 
 
 def _kernels(path: Path) -> list[list[NDArray[np.float32]]]:
-    """Of every convolution in order: kernel, bias, and what is subtracted, multiplied and added after it."""
+    """Return kernel and bias of every convolution in order, and the constants of the arithmetic after it."""
     from onnx import numpy_helper
 
     graph: Any = read_graph(path).graph
-    kept = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    kept |= {node.output[0]: kept[node.input[0]] for node in graph.node if node.input and node.input[0] in kept}
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    constants |= {
+        node.output[0]: constants[node.input[0]] for node in graph.node if node.input and node.input[0] in constants
+    }
     after = {name: node for node in reversed(graph.node) for name in node.input}
-    return [_followed(node, after, kept) for node in graph.node if node.op_type == "Conv"]
+    return [_followed(node, after, constants) for node in graph.node if node.op_type == "Conv"]
 
 
-def _followed(node: Any, after: dict[str, Any], kept: dict[str, Any]) -> list[NDArray[np.float32]]:
-    found: list[NDArray[np.float32]] = []
-    while node is not None and len(found) < 5:
-        found += [kept[name] for name in node.input if name in kept]
+def _followed(node: Any, after: dict[str, Any], constants: dict[str, Any]) -> list[NDArray[np.float32]]:
+    values: list[NDArray[np.float32]] = []
+    while node is not None and len(values) < 5:
+        values += [constants[name] for name in node.input if name in constants]
         node = after.get(node.output[0])
-    return found
+    return values
 
 
 def _converted(trunk: ThinResNet, kernels: list[list[NDArray[np.float32]]], path: str | Path) -> dict[str, Tensor]:
-    """A state dict; the graph has no batch norms, but their arithmetic."""
+    """Return a state dict; the graph contains the arithmetic of batch norms instead of batch norms."""
     state = dict(trunk.state_dict())
     names = _names(trunk)
     if len(kernels) != len(names) or any(len(one) != 5 for one in kernels):

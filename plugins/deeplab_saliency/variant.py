@@ -1,4 +1,4 @@
-"""Which network a config asks for and a checkpoint holds: data only."""
+"""The variants of the network that configs and checkpoints declare: data only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REACH = 8
 
 
 class Variant(ConfigModel):
-    """What is added to the published network; as it stands, nothing."""
+    """The additions to the published network; none by default."""
 
     trunk: Literal["resnet50", "resnet50_thin"] = Field(
         default="resnet50",
@@ -38,7 +38,7 @@ class Variant(ConfigModel):
 
     @property
     def before(self) -> int:
-        """How many frames before the last one the window begins."""
+        """The number of frames before the last one in the window."""
         return (self.frames - 1) * self.spacing
 
 

@@ -1,4 +1,4 @@
-"""Maps of where the branches looked: merged per face, drawn into the frame."""
+"""Attention maps of the branches: merged per face, drawn into the frame."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gazenet.cues.rendering import Canvas, FloatMap
 
 Map = NDArray[np.floating]
 TINY = 1e-30
+"""Smallest divisor, and smallest value before a logarithm."""
 
 MERGES: dict[str, Callable[[Map], Map]] = {
     "sum": lambda maps: maps.sum(0),
@@ -33,18 +34,18 @@ class FaceMap:
 
 
 def from_zero(maps: Map) -> Map:
-    """Maps ``[B, 6, 6]`` less each one's minimum: the published normalisation, unbounded above."""
+    """Subtract the minimum of each map ``[B, 6, 6]``: the published normalisation, unbounded above."""
     return maps - maps.min((1, 2), keepdims=True)
 
 
 def to_one(maps: Map) -> Map:
-    """Maps ``[B, 6, 6]`` as the network's authors show them: negative parts cut, 0..1; flat ones give 0."""
+    """Clip maps ``[B, 6, 6]`` at 0 and rescale them to 0..1, as the authors show them; constant maps give 0."""
     maps = from_zero(np.maximum(maps, 0))
     return maps / np.maximum(maps.max((1, 2), keepdims=True), TINY)
 
 
 def window(side: int = 6) -> Map:
-    """A round Hann window ``[side, side]``: 1 in the middle, 0 from the border on."""
+    """Return a radial Hann window ``[side, side]``: 1 in the middle, 0 at the border."""
     line = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / (side - 1))
     centre = (side - 1) / 2
     rows, columns = np.mgrid[:side, :side] - centre
@@ -52,13 +53,13 @@ def window(side: int = 6) -> Map:
 
 
 def merged(maps: Map, labels: NDArray[np.integer], vote: int, merge: str = "sum", every: bool = False) -> Map:
-    """One map ``[6, 6]`` of the branches that voted with the majority (``every``: of all), inside the window."""
+    """Merge the maps of the branches that voted with the majority (``every``: of all) to ``[6, 6]``, windowed."""
     chosen = maps if every else maps[labels == vote]
     return MERGES[merge](chosen) * window(maps.shape[1])
 
 
 def picture(faces: Sequence[FaceMap], height: int, width: int) -> Picture:
-    """The published picture BGR ``[height, width, 3]``: overlapping faces add modulo 256."""
+    """Draw the published picture BGR ``[height, width, 3]``; overlapping faces add modulo 256."""
     canvas: Picture = np.zeros((height, width, 3), np.uint8)
     for face in faces:
         left, top, right, bottom = _clipped(face.box, height, width)
@@ -73,7 +74,7 @@ def picture(faces: Sequence[FaceMap], height: int, width: int) -> Picture:
 
 
 def levels(faces: Sequence[FaceMap], height: int, width: int) -> Picture:
-    """The same before colours, uint8 ``[height, width]``; overlapping faces add modulo 256."""
+    """Draw the published picture before colouring, uint8 ``[height, width]``."""
     canvas: Picture = np.zeros((height, width), np.uint8)
     for face in faces:
         left, top, right, bottom = _clipped(face.box, height, width)
@@ -89,7 +90,7 @@ def _clipped(box: PixelBox, height: int, width: int) -> PixelBox:
 
 
 def placed(canvas: Canvas, box: Box, field: Map) -> FloatMap:
-    """A map ``[6, 6]`` scaled to a maximum of 1 and laid over ``box``, cut where the box leaves the frame."""
+    """Scale a map ``[6, 6]`` to a maximum of 1 and draw it over ``box``, clipped to the frame."""
     cell_height, cell_width = canvas.size[0] / canvas.shape[0], canvas.size[1] / canvas.shape[1]
     # A face thinner than two cells would vanish between cell centres.
     width, height = max(box[2] - box[0], 2 * cell_width), max(box[3] - box[1], 2 * cell_height)

@@ -29,7 +29,7 @@ BRANCH_FILE = "Net-Branch_{}.pt"
 
 @dataclass(frozen=True)
 class FaceExpression:
-    """One face: class of each branch and of the majority, affect ``[B, 2]``, attention ``[B, 6, 6]``."""
+    """An expression: class of each branch and of the majority, affect ``[B, 2]``, attention ``[B, 6, 6]``."""
 
     face: Face
     labels: NDArray[np.int64]
@@ -39,15 +39,15 @@ class FaceExpression:
 
 
 class Esr9Cue:
-    """Emotions of all faces, and maps of where the ensemble looked to tell them.
+    """Classifies the emotions of all faces and maps the attention of the ensemble.
 
     Args:
-        mode: ``"corrected"``: BGR crops as in training, attention scaled to 1 in each face. ``"published"``: what the
-            released GASP weights were made with (see the model card).
+        mode: ``"corrected"``: BGR crops as in training, attention scaled to 1 in each face. ``"published"``: the
+            input of the released GASP weights (see the model card).
         weights: a folder with the ten published files (or one of them), instead of the declared asset.
-        statistics: ``"running"`` or ``"face"``, what the branches normalise with; empty: by mode.
-        merge: how the maps of the branches become one: ``sum``, ``mean``, ``gmean``, ``first``.
-        every: also of branches that voted otherwise.
+        statistics: ``"running"`` or ``"face"``, the statistics of the batch norms of the branches; empty: by mode.
+        merge: how the maps of the branches are merged: ``sum``, ``mean``, ``gmean``, ``first``.
+        every: merge also the maps of branches outside the majority.
 
     Raises UsageError for other values.
     """
@@ -69,6 +69,7 @@ class Esr9Cue:
         self._merge, self._every = merge, every
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the base and the branches onto ``device`` in ``dtype``."""
         folder = folder_of(weights_path(self._weights, SPEC.assets[0], asset_path))
         network = Esr9(BRANCHES, self._statistics)
         load_published(network.base, folder / BASE_FILE)
@@ -79,76 +80,88 @@ class Esr9Cue:
         self._run: Call = self._network
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The network, from faces ``[N, 3, 96, 96]`` in 0..1 to votes and attention. Raises UsageError otherwise."""
+        """Return the network from faces ``[N, 3, 96, 96]`` in 0..1 to votes and attention.
+
+        Raises UsageError for another ``size``.
+        """
         faces = noise(2, 3, *fixed_size(SPEC.name, size, (SIDE, SIDE)))
         names = ("emotion", "affect", "attention")
         return Exportable(self._network, (faces,), ("face",), names, use=partial(setattr, self, "_run"))
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window; records: emotion, votes, valence and arousal of every face."""
+        """Return one map ``[h, w]`` per window; records: emotion, votes, valence and arousal of every face."""
         assert windows.frames is not None
         maps, records, pictures = [], [], []
         for frames, faces in zip(windows.frames, windows.faces, strict=True):
             anchor = frames[windows.anchor]
-            looks = [look for face in faces[windows.anchor] if (look := self._look(anchor, face, windows.size))]
-            records.append({"faces": [_record(look) for look in looks]})
-            if not self._published:
-                maps.append(self._placed(windows, looks))
-                continue
-            drawn = [
-                FaceMap(pixel_box(look.face.box), self._merged(from_zero(look.attention), look)) for look in looks
+            expressions = [
+                expression
+                for face in faces[windows.anchor]
+                if (expression := self._expression(anchor, face, windows.size))
             ]
-            maps.append(_grey(drawn, windows))
-            pictures.append(rgb(picture(drawn, *windows.size)))
+            records.append({"faces": [_record(expression) for expression in expressions]})
+            if not self._published:
+                maps.append(self._placed(windows, expressions))
+                continue
+            face_maps = [
+                FaceMap(pixel_box(expression.face.box), self._merged(from_zero(expression.attention), expression))
+                for expression in expressions
+            ]
+            maps.append(_grey(face_maps, windows))
+            pictures.append(rgb(picture(face_maps, *windows.size)))
         return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records, pictures or None)
 
     @torch.inference_mode()
-    def _look(self, frame: torch.Tensor, face: Face, size: tuple[int, int]) -> FaceExpression | None:
-        """One face a pass: a frame's result must not depend on its batch. None where the box has no pixels."""
+    def _expression(self, frame: torch.Tensor, face: Face, size: tuple[int, int]) -> FaceExpression | None:
+        """Run the network on one face, so that no result depends on the batch; None if the box has no pixels."""
         crop = cut(frame, pixel_box(scaled(face.box, size, frame)), SIDE)
         if crop is None:
             return None
-        said = EnsembleExpression(*self._run(network_crop(crop, self._published).to(self._device, self._dtype)[None]))
+        output = EnsembleExpression(
+            *self._run(network_crop(crop, self._published).to(self._device, self._dtype)[None])
+        )
         return FaceExpression(
             face,
-            said.labels()[0].cpu().numpy(),
-            int(said.vote()[0]),
-            said.affect()[0].float().cpu().numpy(),
-            said.attention[0].float().cpu().numpy(),
+            output.labels()[0].cpu().numpy(),
+            int(output.vote()[0]),
+            output.affect()[0].float().cpu().numpy(),
+            output.attention[0].float().cpu().numpy(),
         )
 
-    def _placed(self, windows: Windows, looks: list[FaceExpression]) -> FloatMap:
+    def _placed(self, windows: Windows, expressions: list[FaceExpression]) -> FloatMap:
         canvas = Canvas(windows.size, windows.map_size)
-        fields = ((look.face.box, self._merged(to_one(look.attention), look)) for look in looks)
+        fields = (
+            (expression.face.box, self._merged(to_one(expression.attention), expression)) for expression in expressions
+        )
         return brightest((placed(canvas, box, field) for box, field in fields), canvas)
 
-    def _merged(self, maps: NDArray[np.floating], look: FaceExpression) -> NDArray[np.floating]:
-        return merged(maps, look.labels, look.vote, self._merge, self._every)
+    def _merged(self, maps: NDArray[np.floating], expression: FaceExpression) -> NDArray[np.floating]:
+        return merged(maps, expression.labels, expression.vote, self._merge, self._every)
 
 
-def _grey(drawn: list[FaceMap], windows: Windows) -> FloatMap:
-    """The published picture before colours, as a map."""
-    grey = levels(drawn, *windows.size)
+def _grey(face_maps: list[FaceMap], windows: Windows) -> FloatMap:
+    """Return the published picture before colouring, as a map."""
+    grey = levels(face_maps, *windows.size)
     stretched = cv2.resize(grey, windows.map_size[::-1], interpolation=cv2.INTER_AREA)
     return (np.asarray(stretched, np.float32) / 255).astype(np.float32)
 
 
 def network_crop(crop: NDArray[np.uint8], published: bool) -> torch.Tensor:
-    """A crop uint8 ``[96, 96, 3]`` RGB as float32 ``[3, 96, 96]`` in 0..1; BGR, as in training, unless published."""
+    """Convert a crop uint8 ``[96, 96, 3]`` RGB to float32 ``[3, 96, 96]`` in 0..1; to BGR unless published."""
     ordered = crop if published else crop[..., ::-1]
     return torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float() / 255
 
 
-def _record(look: FaceExpression) -> Record:
-    valence, arousal = look.affect.mean(0)
+def _record(expression: FaceExpression) -> Record:
+    valence, arousal = expression.affect.mean(0)
     return {
-        "track": look.face.track,
-        "box": [round(value, 1) for value in look.face.box],
-        "emotion": EMOTIONS[look.vote],
-        "votes": [EMOTIONS[label] for label in look.labels],
+        "track": expression.face.track,
+        "box": [round(value, 1) for value in expression.face.box],
+        "emotion": EMOTIONS[expression.vote],
+        "votes": [EMOTIONS[label] for label in expression.labels],
         "valence": round(float(valence), 4),
         "arousal": round(float(arousal), 4),
     }

@@ -1,4 +1,4 @@
-"""ESR-9: nine small branches on one shared base vote on the emotion of a face and say where they looked.
+"""ESR-9: nine small branches on a shared base that vote on the emotion of a face.
 
 Source: Siqueira, Magg, Wermter, "Efficient Facial Feature Learning with Wide Ensemble-based Convolutional Neural
 Networks", AAAI 2020.
@@ -20,16 +20,16 @@ Statistics = Literal["running", "face", "batch"]
 
 
 class ChoosableNorm(nn.BatchNorm2d):
-    """Batch normalisation whose ``statistics`` are chosen; running values are never updated.
+    """A batch norm with selectable ``statistics``; running values are never updated.
 
-    ``running``: the learned ones. ``batch``: those of all that is computed together, as the published code has it for
-    the branches, which never leave training mode. ``face``: those of each face alone, to which that comes down where
-    faces are computed one by one.
+    ``running``: the learned ones. ``batch``: those of the batch, as in the published code, whose branches never leave
+    training mode. ``face``: those of each face, which is the same for batches of one face.
     """
 
     statistics: Statistics = "running"
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``[N, C, h, w]``."""
         if self.statistics == "face":
             return F.instance_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
         mean, variance = (None, None) if self.statistics == "batch" else (self.running_mean, self.running_var)
@@ -37,7 +37,7 @@ class ChoosableNorm(nn.BatchNorm2d):
 
 
 class SharedBase(nn.Module):
-    """Faces ``[N, 3, 96, 96]`` in 0..1 to features ``[N, 128, 20, 20]`` that all branches share."""
+    """The shared base: faces ``[N, 3, 96, 96]`` in 0..1 to features ``[N, 128, 20, 20]``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +51,7 @@ class SharedBase(nn.Module):
         )
 
     def forward(self, faces: Tensor) -> Tensor:
+        """Return features ``[N, 128, 20, 20]``."""
         x = F.relu(self.bn1(self.conv1(faces)))
         x = F.max_pool2d(F.relu(self.bn2(self.conv2(x))), 2)
         x = F.relu(self.bn3(self.conv3(x)))
@@ -58,7 +59,7 @@ class SharedBase(nn.Module):
 
 
 class BranchOutput(NamedTuple):
-    """``emotion`` ``[N, 8]`` logits; ``affect`` ``[N, 2]`` valence, arousal, raw; ``last`` ``[N, 512, 6, 6]``."""
+    """A branch output: ``emotion`` ``[N, 8]`` logits; raw ``affect`` ``[N, 2]``; ``last`` map ``[N, 512, 6, 6]``."""
 
     emotion: Tensor
     affect: Tensor
@@ -66,7 +67,7 @@ class BranchOutput(NamedTuple):
 
 
 class EnsembleBranch(nn.Module):
-    """One member of the ensemble, from the shared features."""
+    """A branch of the ensemble on the shared features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,6 +83,7 @@ class EnsembleBranch(nn.Module):
         self.fc_dimensional = nn.Linear(len(EMOTIONS), 2)
 
     def forward(self, features: Tensor) -> BranchOutput:
+        """Return emotion, affect and the last map."""
         x = F.relu(self.bn1(self.conv1(features)))
         x = F.max_pool2d(F.relu(self.bn2(self.conv2(x))), 2)
         x = F.relu(self.bn3(self.conv3(x)))
@@ -90,16 +92,16 @@ class EnsembleBranch(nn.Module):
         return BranchOutput(emotion, self.fc_dimensional(F.relu(emotion)), last)
 
     def attention(self, output: BranchOutput) -> Tensor:
-        """Grad-CAM ``[N, 6, 6]`` of the branch's own decision.
+        """Return Grad-CAM ``[N, 6, 6]`` of the decision of the branch.
 
-        Between the last map and the logits lie a mean and one linear layer: the gradient is a row of its weight.
+        Only a mean and one linear layer follow the last map: the gradient is a row of the weight.
         """
         rows = self.fc.weight[output.emotion.argmax(1)]
         return torch.einsum("nc,nchw->nhw", rows, output.last) / output.last[0, 0].numel()
 
 
 class EnsembleExpression(NamedTuple):
-    """What the ensemble of B branches says of N faces.
+    """The output of an ensemble of B branches for N faces.
 
     ``emotion`` ``[N, B, 8]`` logits; ``affect_raw`` ``[N, B, 2]``; ``attention`` ``[N, B, 6, 6]``, not normalised.
     """
@@ -109,25 +111,25 @@ class EnsembleExpression(NamedTuple):
     attention: Tensor
 
     def labels(self) -> Tensor:
-        """``[N, B]``: each branch's class."""
+        """Return the class of each branch, ``[N, B]``."""
         return self.emotion.argmax(2)
 
     def vote(self) -> Tensor:
-        """``[N]``: the class of most branches, the lowest of equal ones."""
+        """Return the class of most branches, ``[N]``; the lowest one in a tie."""
         return F.one_hot(self.labels(), len(EMOTIONS)).sum(1).argmax(1)
 
     def affect(self) -> Tensor:
-        """``[N, B, 2]``: valence as it is, arousal from -1..1 to 0..1, clipped. The ensemble's is the mean over B."""
+        """Return raw valence, and arousal mapped from -1..1 to 0..1 and clipped, ``[N, B, 2]``."""
         valence, arousal = self.affect_raw.unbind(-1)
         return torch.stack([valence, ((arousal + 1) / 2).clamp(0, 1)], -1)
 
 
 class Esr9(nn.Module):
-    """Faces ``[N, 3, 96, 96]`` in 0..1 to an :class:`EnsembleExpression`.
+    """The ensemble from faces ``[N, 3, 96, 96]`` in 0..1 to an :class:`EnsembleExpression`.
 
     Args:
-        branches: how many there are.
-        statistics: what the branches normalise with; the base always uses the learned values.
+        branches: their number.
+        statistics: those of the batch norms of the branches; the base always uses the learned ones.
     """
 
     def __init__(self, branches: int = BRANCHES, statistics: Statistics = "running") -> None:
@@ -137,6 +139,7 @@ class Esr9(nn.Module):
         normalise_with(self.branches, statistics)
 
     def forward(self, faces: Tensor) -> EnsembleExpression:
+        """Return the output of all branches."""
         features = self.base(faces)
         members = [cast(EnsembleBranch, branch) for branch in self.branches]
         pairs = [(branch, branch(features)) for branch in members]
@@ -148,7 +151,7 @@ class Esr9(nn.Module):
 
 
 def normalise_with(network: nn.Module, statistics: Statistics) -> None:
-    """Chooses the statistics of all normalisations inside ``network``."""
+    """Select the statistics of all batch norms in ``network``."""
     for module in network.modules():
         if isinstance(module, ChoosableNorm):
             module.statistics = statistics

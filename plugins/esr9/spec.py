@@ -1,10 +1,10 @@
-"""ESR-9: data only."""
+"""The spec of ESR-9, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs
 
 SPEC = ExtractorSpec(
     name="esr9",
-    summary="Where nine branches looked in every face while they agreed on its emotion (ESR-9)",
+    summary="Attention of nine branches in every face, merged where they agree on its emotion (ESR-9)",
     cue="facial_expression",
     implementation="gazenet_plugins.esr9.extractor:Esr9Cue",
     input=InputSpec(height=1280, width=1280, keep_aspect=True, enlarge=False),

@@ -1,10 +1,10 @@
-"""Maps from a program of the user's: data only."""
+"""The spec of maps from a program of the user, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
 
 SPEC = ExtractorSpec(
     name="external",
-    summary="Maps that a program of yours makes, in any language: frames in, maps out, over pipes",
+    summary="Maps of a program of your own, in any language: frames in, maps out, over pipes",
     cue="other",
     implementation="gazenet_plugins.external.extractor:ExternalCue",
     input=InputSpec(height=360, width=640, keep_aspect=True, enlarge=False),

@@ -13,12 +13,14 @@ from gazenet.cues.extractor import AssetPath
 
 SIDE = 256
 MARGIN = 1.5
+"""Side of the crop in longer sides of the face box."""
 
 
 class FaceMesh:
-    """Landmark network; deterministic, one face at a time. Each thread that calls it has an interpreter of its own."""
+    """The landmark network, for one face at a time. Each calling thread has an interpreter of its own."""
 
     def load(self, asset_path: AssetPath) -> None:
+        """Load the network, on the CPU."""
         self._path = str(asset_path("face_landmarks"))
         self._local = threading.local()
         self._interpreter()
@@ -32,7 +34,7 @@ class FaceMesh:
         return self._local.net
 
     def landmarks(self, image: NDArray[np.uint8], box: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """Points ``[478, 3]`` (x, y, depth) in pixels of ``image`` (RGB uint8) and the presence 0..1 of a face."""
+        """Return points ``[478, 3]`` (x, y, depth) in pixels of ``image`` (RGB uint8) and their presence in 0..1."""
         left, top, right, bottom = (float(v) for v in box)
         side = max(right - left, bottom - top, 2.0) * MARGIN
         zoom = SIDE / side
@@ -49,7 +51,7 @@ class FaceMesh:
 
 
 def _read(net: Any) -> tuple[NDArray[np.float32], float]:
-    """Points ``[478, 3]`` in crop pixels and the presence logit: of two scalar outputs the four-dimensional one."""
+    """Read points ``[478, 3]`` in pixels of the crop and the presence logit, the four-dimensional scalar output."""
     outputs = net.get_output_details()
     mesh = next(o["index"] for o in outputs if np.prod(o["shape"]) == 1434)
     presence = next(o["index"] for o in outputs if np.prod(o["shape"]) == 1 and len(o["shape"]) == 4)

@@ -1,4 +1,4 @@
-"""Faces as blobs whose brightness grows with how far their expression is from neutral."""
+"""Facial expression: a blob on every face, brighter the less neutral the expression."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gazenet_plugins.facial_expression.spec import SPEC
 
 
 class FacialExpression:
-    """Seven expression probabilities per face from one network pass over all faces of a batch.
+    """Computes the probabilities of seven expressions per face.
 
     Args:
-        base: brightness 0..1 of a perfectly neutral face.
+        base: brightness in 0..1 of a neutral face.
     """
 
     spec = SPEC
@@ -27,27 +27,31 @@ class FacialExpression:
         self._base = base
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network onto ``device``, in float32."""
         self._device = device
         self._net = ExpressionNet()
         self._net.load_state_dict(read_weights(asset_path("expression_manifest"), asset_path("expression_weights")))
         self._run: Call = self._net.eval().to(device)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The network, from crops ``[N, 3, 112, 112]`` in 0..255 to probabilities. Raises UsageError otherwise."""
+        """Return the network from crops ``[N, 3, 112, 112]`` in 0..255 to probabilities.
+
+        Raises UsageError for another ``size``.
+        """
         side = fixed_size(SPEC.name, size, (SIDE, SIDE))
         crops = 255 * torch.rand(2, 3, *side, generator=torch.Generator().manual_seed(0))
         return Exportable(self._net, (crops,), ("face",), ("expression",), use=partial(setattr, self, "_run"))
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window and, per face, the scores by class name."""
+        """Return one map ``[h, w]`` per window; records: per face, the probabilities by class name."""
         canvas = Canvas(windows.size, windows.map_size)
-        seen = [frames[windows.anchor] for frames in windows.faces]
-        scores = iter(self._classify([face for faces in seen for face in faces]))
+        anchor_faces = [frames[windows.anchor] for frames in windows.faces]
+        scores = iter(self._classify([face for faces in anchor_faces for face in faces]))
         maps, records = [], []
-        for faces in seen:
+        for faces in anchor_faces:
             rated = [(face, next(scores)) for face in faces]
             blobs = ((self._base + (1 - self._base) * (1 - s[0])) * canvas.face_blob(face) for face, s in rated)
             maps.append(brightest(blobs, canvas))
@@ -56,7 +60,7 @@ class FacialExpression:
 
     @torch.inference_mode()
     def _classify(self, faces: list[Face]) -> list[np.ndarray]:
-        """Probabilities ``[7]`` per face, one face a pass: a frame's result must not depend on its batch."""
+        """Return probabilities ``[7]`` per face, computed face by face so that no result depends on the batch."""
         neutral = np.eye(len(CLASSES), dtype=np.float32)[0]
         results = []
         for face in faces:

@@ -17,12 +17,12 @@ _BLOCKS = ((3, 32), (32, 64), (64, 128), (128, 256))
 
 
 def _same(x: Tensor, stride: int) -> Tensor:
-    """TensorFlow's SAME padding of a 3x3 convolution on even sizes: one-sided where the stride is 2."""
+    """Pad like SAME in TensorFlow for a 3x3 convolution: one-sided for stride 2 on even sizes."""
     return F.pad(x, (0, 1, 0, 1) if stride == 2 and x.shape[-1] % 2 == 0 else (1, 1, 1, 1))
 
 
 class DepthwiseSeparable(nn.Module):
-    """Depthwise 3x3 then pointwise 1x1 with bias."""
+    """A depthwise 3x3 convolution, then a pointwise one with bias."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -31,6 +31,7 @@ class DepthwiseSeparable(nn.Module):
         self.pointwise = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``[B, inputs, h, w]``."""
         return self.pointwise(self.depthwise(_same(x, self.stride)))  # type: ignore[no-any-return]
 
 
@@ -42,11 +43,12 @@ class PlainConv(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``[B, inputs, h, w]``."""
         return self.conv(_same(x, 2))  # type: ignore[no-any-return]
 
 
 class DenseBlock(nn.Module):
-    """Four convolutions; each later one sees the rectified sum of all before."""
+    """Four convolutions; each later one takes the rectified sum of all before it."""
 
     def __init__(self, inputs: int, outputs: int, first: bool) -> None:
         super().__init__()
@@ -54,6 +56,7 @@ class DenseBlock(nn.Module):
         self.conv1, self.conv2, self.conv3 = (DepthwiseSeparable(outputs, outputs) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``[B, outputs, h/2, w/2]``."""
         a = F.relu(self.conv0(x))
         b = self.conv1(a)
         c = self.conv2(F.relu(a + b))
@@ -62,7 +65,7 @@ class DenseBlock(nn.Module):
 
 
 class ExpressionNet(nn.Module):
-    """RGB crops ``[B, 3, 112, 112]`` in 0..255 to class probabilities ``[B, 7]`` (order of ``CLASSES``)."""
+    """The network from RGB crops ``[B, 3, 112, 112]`` in 0..255 to probabilities ``[B, 7]`` of CLASSES."""
 
     mean: Tensor
 
@@ -73,6 +76,7 @@ class ExpressionNet(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, crops: Tensor) -> Tensor:
+        """Return probabilities ``[B, 7]``."""
         x = (crops.float() - self.mean) / 255
         for block in self.dense:
             x = block(x)
@@ -80,7 +84,7 @@ class ExpressionNet(nn.Module):
 
 
 def read_weights(manifest: Path, data: Path) -> dict[str, Tensor]:
-    """The published quantised weights as a state dict of :class:`ExpressionNet`."""
+    """Read the published quantised weights as a state dict of :class:`ExpressionNet`."""
     raw = data.read_bytes()
     state, offset = {}, 0
     for group in json.loads(manifest.read_text()):
@@ -97,7 +101,7 @@ def read_weights(manifest: Path, data: Path) -> dict[str, Tensor]:
 
 
 def _translate(name: str, value: Tensor) -> tuple[str, Tensor]:
-    """A published name ("dense0/conv1/depthwise_filter") and layout (HWIO) to ours (OIHW)."""
+    """Convert a published name ("dense0/conv1/depthwise_filter") and layout (HWIO) to those of PyTorch (OIHW)."""
     *path, leaf = name.split("/")
     block = [part for part in path if part]
     if block[-1] == "fc":

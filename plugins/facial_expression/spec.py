@@ -1,10 +1,10 @@
-"""Facial expression: data only."""
+"""The spec of facial expression, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="facial_expression",
-    summary="Faces, the brighter the less neutral their expression (seven classes)",
+    summary="Faces, brighter the less neutral their expression (seven classes)",
     cue="facial_expression",
     implementation="gazenet_plugins.facial_expression.extractor:FacialExpression",
     window=WindowSpec(stride=6),

@@ -1,4 +1,4 @@
-"""Which crops the network sees for the gaze of one person, and in which form."""
+"""The crops that the network takes for the gaze of one person, and their normalisation."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from gazenet.cues.faces.face_crops import Box, PixelBox, enlarged, pixel_box, sc
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PUBLISHED_MEAN = (224.0, 224.0, 224.0)
-"""The published pipeline hands over the crop's height in the place of the mean."""
+"""The published pipeline passes the height of the crop in place of the mean."""
 
 HEAD = {"wider": 1.5, "higher": 1.6, "up": 0.12}
-"""From a face box to a head box with hair and neck, as the network's training crops had them (chosen here)."""
+"""Factors from a face box to a head box with hair and neck, as in the training crops (chosen here)."""
 
 CENTRE = 3
 
 
 @dataclass(frozen=True)
 class CropPlace:
-    """Where one of the seven crops comes from: ``position`` inside the window, ``box`` in pixels of its frames."""
+    """The source of one of the seven crops: ``position`` in the window, ``box`` in pixels of its frames."""
 
     position: int
     box: PixelBox
 
 
 def network_crop(crop: NDArray[np.uint8], published: bool) -> Tensor:
-    """A crop uint8 ``[S, S, 3]`` RGB as float32 ``[3, S, S]``, normalised."""
+    """Convert a crop uint8 ``[S, S, 3]`` RGB to float32 ``[3, S, S]``, normalised."""
     mean = PUBLISHED_MEAN if published else MEAN
     x = torch.from_numpy(crop).permute(2, 0, 1).float() / 255
     return (x - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
@@ -41,11 +41,11 @@ def network_crop(crop: NDArray[np.uint8], published: bool) -> Tensor:
 def followed(
     face: Face, faces: Sequence[Sequence[Face]], positions: Sequence[int], frame: Tensor, size: tuple[int, int]
 ) -> list[CropPlace]:
-    """The head of one track at seven positions; where it is not seen, its nearest sight stands in."""
-    seen = {p: one for p in positions for one in faces[p] if one.track == face.track}
-    seen[positions[CENTRE]] = face
-    nearest = [min(seen, key=lambda p: (abs(p - wanted), p)) for wanted in positions]
-    return [CropPlace(p, _head(seen[p].box, frame, size)) for p in nearest]
+    """Return the head of one track at seven positions; in frames without it, its nearest detection."""
+    detected = {p: other for p in positions for other in faces[p] if other.track == face.track}
+    detected[positions[CENTRE]] = face
+    nearest = [min(detected, key=lambda p: (abs(p - position), p)) for position in positions]
+    return [CropPlace(p, _head(detected[p].box, frame, size)) for p in nearest]
 
 
 def _head(box: Box, frame: Tensor, size: tuple[int, int]) -> PixelBox:
@@ -55,9 +55,9 @@ def _head(box: Box, frame: Tensor, size: tuple[int, int]) -> PixelBox:
 def by_index(
     index: int, faces: Sequence[Sequence[Face]], positions: Sequence[int], frame: Tensor, size: tuple[int, int]
 ) -> list[CropPlace]:
-    """The published choice: the box of the same index in each frame, whoever that is.
+    """Return the crops of the published pipeline: the box of the same index in each frame, of whatever person.
 
-    In a frame with fewer boxes the centre frame is cropped with the box used last.
+    In place of a frame with fewer boxes, the centre frame is cropped with the last box.
     """
     centre = positions[CENTRE]
     last = faces[centre][index].box

@@ -1,4 +1,4 @@
-"""Gaze360 as an extractor: crops in, one cone per person out."""
+"""Gaze360 as an extractor: head crops in, one cone per person out."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ QUANTILES_PER_SIGMA = 1.2816
 
 CONE_RANGE = (0.1, 0.8)
 FULL_STRENGTH = 0.35
-"""Length of the gaze in the picture from which a cone is fully bright; a gaze into the camera points nowhere."""
+"""Length of the gaze in the image plane from which a cone is fully bright; a gaze into the camera stays dark."""
 
 FAST_SIDE = 320
-"""Longer side of the field that stands for the published picture unless ``exact``."""
+"""Longer side in pixels of the field in published mode, unless ``exact``."""
 
 
 @dataclass(frozen=True)
 class FaceGaze:
-    """The gaze of one face: unit vector in the data set's axes, (yaw, pitch) and half the quantile width, radians."""
+    """A gaze: unit vector in the data set's axes, (yaw, pitch) and half the quantile width, in radians."""
 
     face: Face
     vector: NDArray[np.float32]
@@ -52,14 +52,14 @@ class FaceGaze:
 
 
 class Gaze360Cue:
-    """Gaze vectors of all faces, drawn into the frame.
+    """Estimates the gaze of all faces and draws it into the frame.
 
     Args:
-        mode: ``"corrected"``: ImageNet normalisation, head boxes, tracked persons, frames about 1/8 s apart, a beam
-            from the eyes as wide as the network is unsure. ``"published"``: what the released GASP weights were made
-            with (see the model card).
-        weights: a checkpoint file, or a folder that holds ``model.pth.tar``, instead of the declared asset.
-        exact: in published mode the search tree of the original instead of a distance transform: slow, equal bytes.
+        mode: ``"corrected"``: ImageNet normalisation, head boxes, tracked persons, frames about 1/8 s apart, a cone
+            from the eyes as wide as the uncertainty. ``"published"``: the input of the released GASP weights (see the
+            model card).
+        weights: a checkpoint file, or a folder with ``model.pth.tar``, instead of the declared asset.
+        exact: in published mode, the search tree of the original instead of a distance transform: slow, equal bytes.
 
     Raises UsageError for another mode.
     """
@@ -72,6 +72,7 @@ class Gaze360Cue:
         self._step = 1
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network onto ``device`` in ``dtype``."""
         network = Gaze360()
         load_published(network, file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT))
         self._device, self._dtype = device, dtype
@@ -80,9 +81,9 @@ class Gaze360Cue:
         self._gaze_of: Call = FunctionModule(self._network, self._angles)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The network, from seven crops ``[N, 7, 3, 224, 224]`` to angles and their bound, radians.
+        """Return the network from seven crops ``[N, 7, 3, 224, 224]`` to angles and their bound, in radians.
 
-        Parts: ``features`` of single crops, the ``gaze`` from those of seven. Raises UsageError for another size.
+        Parts: ``features`` of single crops, and the ``gaze`` from seven of them. Raises UsageError for another size.
         """
         side = fixed_size(SPEC.name, size, (SIDE, SIDE))
         base, network = self._network.base_model, self._network
@@ -101,38 +102,39 @@ class Gaze360Cue:
             ),
         }
         crops = noise(2, FRAMES, 3, *side)
-        whole = SelectedOutputs(network, attrgetter(*ends))
-        return Exportable(whole, (crops,), ("crops",), ends, parts=parts)
+        complete = SelectedOutputs(network, attrgetter(*ends))
+        return Exportable(complete, (crops,), ("crops",), ends, parts=parts)
 
     def _angles(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        found = self._network.gaze(features)
-        return found.angles, found.bound
+        output = self._network.gaze(features)
+        return output.angles, output.bound
 
     def begin(self, video: VideoContext) -> None:
+        """Forget the crops of the video before and choose the distance of frames."""
         self._memo.clear()
         widest = SPEC.window.before // CENTRE
         self._step = 1 if self._published else min(max(int(video.rate / TRAINED_RATE), 1), widest)
 
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window; records: yaw, pitch (degrees), vector and uncertainty of every face."""
+        """Return one map ``[h, w]`` per window; records: angles (degrees), vector and uncertainty of every face."""
         self._memo.forget_before(int(windows.index.min()) - windows.anchor)
         maps, records, pictures = [], [], []
         for b in range(len(windows)):
-            looks = [look for look in (self._look(windows, b, k) for k in range(_count(windows, b))) if look]
-            records.append({"faces": [_record(look) for look in looks]})
+            gazes = [gaze for gaze in (self._gaze(windows, b, k) for k in range(_count(windows, b))) if gaze]
+            records.append({"faces": [_record(gaze) for gaze in gazes]})
             canvas = Canvas(windows.size, windows.map_size)
             if not self._published:
-                maps.append(brightest((_cone(canvas, look) for look in looks), canvas))
+                maps.append(brightest((_cone(canvas, gaze) for gaze in gazes), canvas))
                 continue
-            depths = self._depths(windows, looks)
+            depths = self._depths(windows, gazes)
             maps.append(_grey(depths, canvas))
             shape = depths[0].shape if depths else windows.map_size
             pictures.append(rgb(published_map.picture(depths, shape[0], shape[1])))
         return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records, pictures or None)
 
     @torch.inference_mode()
-    def _look(self, windows: Windows, b: int, k: int) -> FaceGaze | None:
-        """The gaze of face k in the anchor frame of window b; None where none of it lies inside the frame."""
+    def _gaze(self, windows: Windows, b: int, k: int) -> FaceGaze | None:
+        """Return the gaze of face ``k`` in the anchor frame of window ``b``; None if it is outside the frame."""
         assert windows.frames is not None
         positions = [windows.anchor + self._step * (j - CENTRE) for j in range(FRAMES)]
         frames, faces, face = windows.frames[b], windows.faces[b], windows.faces[b][windows.anchor][k]
@@ -144,12 +146,12 @@ class Gaze360Cue:
         centre = features[CENTRE]
         if centre is None:
             return None
-        found, width = self._gaze_of(torch.stack([centre if f is None else f for f in features])[None])
-        angles, bound = found.float().cpu(), float(width[0, 0])
+        prediction, width = self._gaze_of(torch.stack([centre if f is None else f for f in features])[None])
+        angles, bound = prediction.float().cpu(), float(width[0, 0])
         return FaceGaze(face, cartesian(angles)[0].numpy(), (float(angles[0, 0]), float(angles[0, 1])), bound)
 
     def _features(self, windows: Windows, b: int, place: CropPlace) -> torch.Tensor | None:
-        """The features of one crop; each crop by itself, so that no result depends on the batch."""
+        """Compute the features of one crop by itself, so that no result depends on the batch."""
         assert windows.frames is not None
         pixels = windows.frames[b, place.position]
 
@@ -157,17 +159,17 @@ class Gaze360Cue:
             crop = cut(pixels, place.box, SIDE)
             if crop is None:
                 return None
-            one = network_crop(crop, self._published).to(self._device, self._dtype)
-            features: torch.Tensor = self._features_of(one[None])[0]
+            pixels_in = network_crop(crop, self._published).to(self._device, self._dtype)
+            features: torch.Tensor = self._features_of(pixels_in[None])[0]
             return features
 
         frame = max(0, int(windows.index[b]) + place.position - windows.anchor)
         return self._memo.get(frame, place.box, compute)
 
-    def _depths(self, windows: Windows, looks: list[FaceGaze]) -> list[published_map.Depth]:
-        """The field of every face as the published picture draws it; all of one size."""
+    def _depths(self, windows: Windows, gazes: list[FaceGaze]) -> list[published_map.Depth]:
+        """Return the depth field of every face as in the published picture, all of one size."""
         height, width = windows.size
-        clouds = [published_map.cone_points(pixel_box(look.face.box)[:2], look.vector) for look in looks]
+        clouds = [published_map.cone_points(pixel_box(gaze.face.box)[:2], gaze.vector) for gaze in gazes]
         if self._exact:
             return [published_map.exact_depth(points, height, width) for points in clouds]
         zoom = min(1.0, FAST_SIDE / max(height, width))
@@ -175,7 +177,7 @@ class Gaze360Cue:
 
 
 def _grey(depths: list[published_map.Depth], canvas: Canvas) -> FloatMap:
-    """The published picture before colours, as a map."""
+    """Return the published picture before colouring, as a map."""
     if not depths:
         return canvas.empty()
     field = published_map.grey(depths)
@@ -186,27 +188,27 @@ def _count(windows: Windows, b: int) -> int:
     return len(windows.faces[b][windows.anchor])
 
 
-def _cone(canvas: Canvas, look: FaceGaze) -> FloatMap:
-    """A beam from the eyes; the data set's x runs to the left, y upwards."""
-    direction = float(-look.vector[0]), float(-look.vector[1])
+def _cone(canvas: Canvas, gaze: FaceGaze) -> FloatMap:
+    """Draw a cone from the eyes; in the data set x points to the left and y upwards."""
+    direction = float(-gaze.vector[0]), float(-gaze.vector[1])
     strength = min(float(np.hypot(*direction)) / FULL_STRENGTH, 1.0)
-    half_angle = float(np.clip(look.bound / QUANTILES_PER_SIGMA, *CONE_RANGE))
-    return np.asarray(strength * canvas.cone(_eyes(look.face), direction, half_angle), np.float32)
+    half_angle = float(np.clip(gaze.bound / QUANTILES_PER_SIGMA, *CONE_RANGE))
+    return np.asarray(strength * canvas.cone(_eyes(gaze.face), direction, half_angle), np.float32)
 
 
 def _eyes(face: Face) -> tuple[float, float]:
-    """Between the eyes; two fifths down the box where no landmarks are known."""
+    """Return the point between the eyes; without landmarks two fifths down the box."""
     mesh = gaze_of(face)
     return mesh.origin if mesh else (face.centre[0], face.box[1] + 0.4 * face.size[1])
 
 
-def _record(look: FaceGaze) -> Record:
-    yaw, pitch = look.angles
+def _record(gaze: FaceGaze) -> Record:
+    yaw, pitch = gaze.angles
     return {
-        "track": look.face.track,
-        "box": [round(value, 1) for value in look.face.box],
+        "track": gaze.face.track,
+        "box": [round(value, 1) for value in gaze.face.box],
         "yaw": round(-float(np.rad2deg(yaw)), 2),
         "pitch": round(float(np.rad2deg(pitch)), 2),
-        "half_width": round(float(np.rad2deg(look.bound)), 2),
-        "gaze": [round(float(value), 4) for value in look.vector],
+        "half_width": round(float(np.rad2deg(gaze.bound)), 2),
+        "gaze": [round(float(value), 4) for value in gaze.vector],
     }

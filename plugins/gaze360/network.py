@@ -33,7 +33,7 @@ class GazeOutput:
 
 
 class Gaze360(nn.Module):
-    """Crops ``[B, 7, 3, H, W]`` or ``[B, 21, H, W]``, RGB normalised, to a :class:`GazeOutput`."""
+    """The network from crops ``[B, 7, 3, H, W]`` or ``[B, 21, H, W]``, RGB normalised, to a :class:`GazeOutput`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,15 +42,16 @@ class Gaze360(nn.Module):
         self.last_layer = nn.Linear(2 * FEATURES, 3)
 
     def forward(self, crops: Tensor) -> GazeOutput:
+        """Return the gaze of the centre frame."""
         return self.gaze(self.frame_features(crops))
 
     def frame_features(self, crops: Tensor) -> Tensor:
-        """Features ``[B, 7, 256]`` of the crops, each by itself."""
+        """Compute features ``[B, 7, 256]`` of the crops, each by itself."""
         height, width = crops.shape[-2:]
         return self.base_model(crops.reshape(-1, 3, height, width)).view(-1, FRAMES, FEATURES)
 
     def gaze(self, features: Tensor) -> GazeOutput:
-        """The gaze from features ``[B, 7, 256]``."""
+        """Compute the gaze from features ``[B, 7, 256]``."""
         states, _ = self.lstm(features)
         raw = self.last_layer(states[:, FRAMES // 2])
         angles = torch.tanh(raw[:, :2]) * raw.new_tensor([math.pi, math.pi / 2])

@@ -25,9 +25,9 @@ Render = Callable[[NDArray[np.int64], int, int], Depth]
 
 
 def cone_points(corner: tuple[float, float], gaze: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Points ``[10000, 3]`` (x, y, depth) of the cone, angle by angle, truncated to whole pixels.
+    """Return points ``[10000, 3]`` (x, y, depth) of the cone, angle by angle, truncated to whole pixels.
 
-    ``corner``: x, y in pixels. ``gaze`` float32 ``[3]``, length 1, taken as (x, y, depth) without mirroring.
+    ``corner``: x, y in pixels. ``gaze`` float32 ``[3]``, length 1, used as (x, y, depth) without mirroring.
     """
     start = np.array([corner[0], corner[1], 0.0])
     axis = (start + LENGTH * gaze) - start
@@ -46,11 +46,11 @@ def cone_points(corner: tuple[float, float], gaze: NDArray[np.float32]) -> NDArr
     return points.reshape(-1, 3).astype(np.int64)
 
 
-def exact_depth(points: NDArray[np.int64], height: int, width: int, whole: bool = True) -> Depth:
-    """Depth ``[height, width]`` of the nearest point, smoothed, as the published code computes it (slow).
+def exact_depth(points: NDArray[np.int64], height: int, width: int, as_integers: bool = True) -> Depth:
+    """Return the smoothed depth ``[height, width]`` of the nearest point, as the published code does (slow).
 
-    Many points share a place; a search tree decides between them. ``whole``: integers before and after smoothing, as
-    in the environment of the release.
+    Many points share a position; a search tree decides between them. ``as_integers``: integers before and after
+    smoothing, as in the environment of the release.
     """
     from scipy.ndimage import gaussian_filter
     from scipy.spatial import cKDTree
@@ -58,14 +58,14 @@ def exact_depth(points: NDArray[np.int64], height: int, width: int, whole: bool 
     x, y = np.meshgrid(np.linspace(0, width, width), np.linspace(0, height, height))
     nearest = cKDTree(points[:, :2].astype(np.float64)).query(np.stack([x.ravel(), y.ravel()], 1))[1]
     depth = points[nearest, 2].reshape(height, width)
-    smooth = gaussian_filter(depth if whole else depth.astype(np.float64), SIGMA, truncate=TRUNCATE)
+    smooth = gaussian_filter(depth if as_integers else depth.astype(np.float64), SIGMA, truncate=TRUNCATE)
     return np.asarray(smooth, np.float64)
 
 
 def fast_depth(points: NDArray[np.int64], height: int, width: int, zoom: float = 1.0) -> Depth:
-    """Nearly :func:`exact_depth` by one distance transform, ``[height * zoom, width * zoom]``.
+    """Approximate :func:`exact_depth` by one distance transform, ``[height * zoom, width * zoom]``.
 
-    Points of one place give their mean. ``zoom`` below 1 computes a smaller field of the same picture.
+    Points at the same position give their mean. ``zoom`` below 1 computes a smaller field of the same picture.
     """
     places = np.floor(points[:, :2] * zoom).astype(np.int64)
     h, w = max(1, round(height * zoom)), max(1, round(width * zoom))
@@ -76,22 +76,22 @@ def fast_depth(points: NDArray[np.int64], height: int, width: int, zoom: float =
     sums = np.bincount(flat, points[:, 2], rows * columns)
     empty = (counts == 0).astype(np.uint8).reshape(rows, columns)
     _, labels = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    taken = counts > 0
+    occupied = counts > 0
     of_label = np.zeros(int(labels.max()) + 1)
-    of_label[labels.ravel()[taken]] = sums[taken] / counts[taken]
+    of_label[labels.ravel()[occupied]] = sums[occupied] / counts[occupied]
     depth = of_label[labels[-low[1] :, -low[0] :][:h, :w]]
     reach = 2 * int(TRUNCATE * SIGMA * zoom + 0.5) + 1
     return np.asarray(cv2.GaussianBlur(depth, (reach, reach), SIGMA * zoom, borderType=cv2.BORDER_REFLECT), np.float64)
 
 
 def levels(depth: Depth) -> Picture:
-    """Bytes 0..255, the nearest to the camera brightest; a flat field gives 255 everywhere."""
+    """Convert depth to bytes, brightest nearest to the camera; a constant field gives 255."""
     span = depth.max() - depth.min()
     return np.asarray(255 - wrapped((depth - depth.min()) / span * 255 if span else np.zeros_like(depth)), np.uint8)
 
 
 def picture(depths: Sequence[Depth], height: int, width: int) -> Picture:
-    """The coloured picture BGR ``[height, width, 3]``: faces one over the other, each at half strength."""
+    """Draw the coloured picture BGR ``[height, width, 3]``: faces over each other, each at half strength."""
     result: Picture = np.zeros((height, width, 3), np.uint8)
     for depth in depths:
         result = blended(jet(levels(depth)), result, 0.5)
@@ -99,7 +99,7 @@ def picture(depths: Sequence[Depth], height: int, width: int) -> Picture:
 
 
 def grey(depths: Sequence[Depth]) -> NDArray[np.float32]:
-    """The same before colours, float32 ``[h, w]`` in 0..1; the weights of n faces (1/2, 1/4, ...) sum to 1."""
+    """Draw it before colouring, float32 ``[h, w]`` in 0..1; the weights of the faces (1/2, 1/4, ...) sum to 1."""
     result: NDArray[np.float64] = np.zeros(depths[0].shape)
     for depth in depths:
         result = 0.5 * result + 0.5 * levels(depth) / 255

@@ -1,4 +1,4 @@
-"""Gaze360: data only."""
+"""The spec of Gaze360, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 

@@ -1,4 +1,4 @@
-"""Renders every face's gaze as a soft cone from between the eyes."""
+"""Gaze direction: a soft cone along the gaze of every face."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gazenet_plugins.gaze_direction.spec import SPEC
 
 
 class GazeDirection:
-    """Geometry without a network.
+    """Draws the gaze of every face as a cone from between the eyes, by geometry without a network.
 
     Args:
         half_angle: standard deviation of the cone's fall-off in radians.
         full_strength: length of the gaze vector in the image plane (0..1) from which a cone is fully bright; a gaze
-            into the camera points nowhere in the picture and stays dark.
+            into the camera stays dark.
     """
 
     spec = SPEC
@@ -27,13 +27,14 @@ class GazeDirection:
         self._half_angle, self._full_strength = half_angle, full_strength
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Remember the device; there are no weights."""
         self._device = device
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` and the angles in degrees of every face per window."""
+        """Return one map ``[h, w]`` per window; records: the angles in degrees of every face."""
         canvas = Canvas(windows.size, windows.map_size)
         maps, records = [], []
         for frames in windows.faces:

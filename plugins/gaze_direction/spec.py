@@ -1,4 +1,4 @@
-"""Gaze direction: data only."""
+"""The spec of gaze direction, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, Needs, WindowSpec
 

@@ -1,4 +1,4 @@
-"""Joint attention: for every tracked face, its gaze cone times what there is to look at."""
+"""Gaze following: the gaze cone of every face times the possible targets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gazenet_plugins.gaze_following.spec import SPEC
 
 
 class GazeFollowing:
-    """The candidates are the image saliency map and the other people's faces; one's own face is not a target.
+    """Maps what people look at: the saliency map and the faces of others, inside their gaze cones.
 
     Args:
         half_angle: standard deviation of the cone's fall-off in radians.
-        full_strength: length of the gaze vector in the image plane from which a person counts fully.
-        face_weight: how bright a face is as a target beside the saliency map's maximum of 1.
+        full_strength: length of the gaze vector in the image plane from which a person has full weight.
+        face_weight: brightness of a face as a target, where the maximum of the saliency map is 1.
     """
 
     spec = SPEC
@@ -29,19 +29,20 @@ class GazeFollowing:
         self._half_angle, self._full_strength, self._face_weight = half_angle, full_strength, face_weight
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Remember the device; there are no weights."""
         self._device = device
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window: the mean over people, each brought to a maximum of his strength."""
+        """Return one map ``[h, w]`` per window: the mean over people, each scaled to a maximum of their strength."""
         canvas = Canvas(windows.size, windows.map_size)
         saliency = windows.maps["saliency"].float().cpu().numpy()
         maps, records = [], []
         for frames, salient in zip(windows.faces, saliency, strict=True):
-            one, record = self._follow(canvas, frames[windows.anchor], salient)
-            maps.append(one)
+            map_, record = self._follow(canvas, frames[windows.anchor], salient)
+            maps.append(map_)
             records.append(record)
         return CueMaps(torch.from_numpy(np.stack(maps)).to(self._device), records)
 
@@ -53,15 +54,15 @@ class GazeFollowing:
             if gaze is None:
                 continue
             strength = min(float(np.hypot(*gaze.direction)) / self._full_strength, 1.0)
-            things = np.clip(salient - canvas.face_blob(face, 0.6), 0, 1)
+            candidates = np.clip(salient - canvas.face_blob(face, 0.6), 0, 1)
             for other, blob in enumerate(blobs):
                 if other != k:
-                    things = np.maximum(things, np.clip(blob, 0, 1))
-            seen = canvas.cone(gaze.origin, gaze.direction, self._half_angle) * things
-            peak = float(seen.max())
+                    candidates = np.maximum(candidates, np.clip(blob, 0, 1))
+            looked_at = canvas.cone(gaze.origin, gaze.direction, self._half_angle) * candidates
+            peak = float(looked_at.max())
             if peak > 1e-3:
-                total += seen * (strength / peak)
-                row, column = np.unravel_index(int(seen.argmax()), seen.shape)
+                total += looked_at * (strength / peak)
+                row, column = np.unravel_index(int(looked_at.argmax()), looked_at.shape)
                 x, y = float(canvas.columns()[0, column]), float(canvas.rows()[row, 0])
                 targets.append(
                     {"track": face.track, "target": [round(x, 1), round(y, 1)], "strength": round(strength, 3)}

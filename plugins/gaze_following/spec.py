@@ -1,10 +1,10 @@
-"""Gaze following: data only."""
+"""The spec of gaze following, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="gaze_following",
-    summary="What people in the picture look at: gaze cones times image saliency and the other faces",
+    summary="What people in the picture look at: gaze cones times saliency and the other faces",
     cue="gaze_following",
     implementation="gazenet_plugins.gaze_following.extractor:GazeFollowing",
     window=WindowSpec(stride=2),

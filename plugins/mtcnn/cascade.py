@@ -1,4 +1,4 @@
-"""The cascade of MTCNN: an image pyramid, then twice the same with finer crops."""
+"""The cascade of MTCNN: proposals from an image pyramid, refined twice on finer crops."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gazenet_plugins.mtcnn.network import BoxOutput, ONet, PNet, RNet, normalise
 Array = NDArray[np.float32]
 
 CELL, STEP = 12, 2
-"""Pixels that a proposal of PNet covers, and between proposals."""
+"""Side of a proposal of PNet and distance between proposals, in pixels."""
 
 
 @dataclass(frozen=True)
 class CascadeSettings:
-    """``smallest``: side in pixels of the smallest face; ``factor`` between scales; least probabilities per stage."""
+    """Settings: ``smallest`` face in pixels; ``factor`` between scales; lowest probability of each stage."""
 
     smallest: int = 20
     factor: float = 0.709
@@ -29,7 +29,7 @@ class CascadeSettings:
 
 @dataclass(frozen=True)
 class CascadeFaces:
-    """``boxes`` ``[N, 4]`` left, top, right, bottom; ``scores`` ``[N]``; ``points`` ``[N, 5, 2]``; largest first."""
+    """Faces, largest first: ``boxes`` ``[N, 4]``, ``scores`` ``[N]`` and ``points`` ``[N, 5, 2]``."""
 
     boxes: Array
     scores: Array
@@ -37,7 +37,7 @@ class CascadeFaces:
 
 
 class Cascade(nn.Module):
-    """A picture to faces."""
+    """The cascade of networks from a picture to faces."""
 
     def __init__(self, settings: CascadeSettings | None = None) -> None:
         super().__init__()
@@ -46,22 +46,22 @@ class Cascade(nn.Module):
 
     @torch.inference_mode()
     def forward(self, image: NDArray[np.uint8]) -> CascadeFaces:
-        """``image`` uint8 ``[H, W, 3]`` RGB."""
+        """Detect the faces of ``image`` uint8 ``[H, W, 3]`` RGB."""
         picture = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()[None]
         _, finer, finest = self.settings.thresholds
-        boxes, scores, found = self._judged(picture, self._proposed(picture), self.rnet, 24, finer)
+        boxes, scores, refined = self._refined(picture, self._proposals(picture), self.rnet, 24, finer)
         stay = nms(boxes, scores, 0.7)
-        boxes = squared(moved(boxes[stay], _array(found.shift)[stay], 1))
-        boxes, scores, found = self._judged(picture, boxes, self.onet, 48, finest)
-        points = _array(found.points).reshape(-1, 2, 5).transpose(0, 2, 1)
+        boxes = squared(moved(boxes[stay], _array(refined.shift)[stay], 1))
+        boxes, scores, refined = self._refined(picture, boxes, self.onet, 48, finest)
+        points = _array(refined.points).reshape(-1, 2, 5).transpose(0, 2, 1)
         points = boxes[:, None, :2] - 1 + points * (boxes[:, None, 2:] - boxes[:, None, :2] + 1)
-        boxes = moved(boxes, _array(found.shift), 1)
-        stay = nms(boxes, scores, 0.7, pixel=1, smaller=True)
+        boxes = moved(boxes, _array(refined.shift), 1)
+        stay = nms(boxes, scores, 0.7, inclusive=True, over_min_area=True)
         stay.sort(key=lambda k: -float((boxes[k, 2:] - boxes[k, :2]).prod()))
         return CascadeFaces(boxes[stay], scores[stay], points[stay])
 
     def scales(self, height: int, width: int) -> list[float]:
-        """From the one at which the smallest face fills a proposal down to the one at which the picture does."""
+        """Return the scales of the pyramid, from the smallest face in a proposal to the whole picture in one."""
         scale, result = CELL / self.settings.smallest, []
         side = min(height, width) * scale
         while side >= CELL:
@@ -69,8 +69,8 @@ class Cascade(nn.Module):
             scale, side = scale * self.settings.factor, side * self.settings.factor
         return result
 
-    def _proposed(self, picture: Tensor) -> Array:
-        """Square boxes of PNet over all scales."""
+    def _proposals(self, picture: Tensor) -> Array:
+        """Return the square boxes of PNet over all scales."""
         height, width = picture.shape[2:]
         parts = [self._at_scale(picture, scale) for scale in self.scales(height, width)]
         boxes, scores, shifts = (np.concatenate(part) for part in zip(_NOTHING, *parts, strict=True))
@@ -79,25 +79,27 @@ class Cascade(nn.Module):
 
     def _at_scale(self, picture: Tensor, scale: float) -> tuple[Array, Array, Array]:
         height, width = picture.shape[2:]
-        found: BoxOutput = self.pnet(normalised(resized(picture, (int(height * scale + 1), int(width * scale + 1)))))
-        probability = found.probability[0, 1]
+        proposals: BoxOutput = self.pnet(
+            normalised(resized(picture, (int(height * scale + 1), int(width * scale + 1))))
+        )
+        probability = proposals.probability[0, 1]
         cells = torch.nonzero(probability >= self.settings.thresholds[0])
         rows, columns = cells.unbind(1)
         low = cells.flip(1).float() * STEP
         boxes = torch.cat([((low + 1) / scale).floor(), ((low + CELL) / scale).floor()], 1)
-        scores, shifts = probability[rows, columns], found.shift[0, :, rows, columns].T
+        scores, shifts = probability[rows, columns], proposals.shift[0, :, rows, columns].T
         stay = nms(_array(boxes), _array(scores), 0.5)
         return _array(boxes)[stay], _array(scores)[stay], _array(shifts)[stay]
 
-    def _judged(
+    def _refined(
         self, picture: Tensor, boxes: Array, network: nn.Module, side: int, least: float
     ) -> tuple[Array, Array, BoxOutput]:
-        """Boxes that a finer network takes for faces, with its scores and its answer for each."""
+        """Return the boxes that a finer network accepts, with its scores and its output for each."""
         crops, inside = crops_of(picture, boxes, side)
-        found: BoxOutput = network(normalised(crops))
-        passed = found.probability[:, 1] > least
-        points = None if found.points is None else found.points[passed]
-        chosen = BoxOutput(found.shift[passed], found.probability[passed], points)
+        output: BoxOutput = network(normalised(crops))
+        passed = output.probability[:, 1] > least
+        points = None if output.points is None else output.points[passed]
+        chosen = BoxOutput(output.shift[passed], output.probability[passed], points)
         return boxes[inside][_array(passed).astype(bool)], _array(chosen.probability)[:, 1], chosen
 
 
@@ -110,13 +112,13 @@ def _array(values: Tensor | None) -> Array:
 
 
 def moved(boxes: Array, shifts: Array, pixel: int) -> Array:
-    """Corners moved by ``shifts`` in parts of the box's sides (``pixel`` longer than the difference of corners)."""
+    """Move corners by ``shifts`` in fractions of the sides (``pixel`` longer than the difference of corners)."""
     sides = boxes[:, 2:] - boxes[:, :2] + np.float32(pixel)
     return boxes + shifts * np.tile(sides, 2)
 
 
 def squared(boxes: Array) -> Array:
-    """The squares of the longer side around the centres."""
+    """Return the squares of the longer side around the centres of boxes."""
     sides = boxes[:, 2:] - boxes[:, :2]
     longer = sides.max(1, keepdims=True) if len(boxes) else sides[:, :1]
     low = boxes[:, :2] + sides * np.float32(0.5) - longer * np.float32(0.5)
@@ -124,7 +126,7 @@ def squared(boxes: Array) -> Array:
 
 
 def crops_of(picture: Tensor, boxes: Array, side: int) -> tuple[Tensor, NDArray[np.intp]]:
-    """Crops ``[n, 3, side, side]`` and which boxes they belong to: all that have pixels in the picture.
+    """Return crops ``[n, 3, side, side]`` of all boxes with pixels in the picture, and the indices of those boxes.
 
     Corners are truncated and count pixels from 1.
     """

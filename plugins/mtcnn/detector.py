@@ -14,11 +14,11 @@ FILES = {"pnet": "pnet.pt", "rnet": "rnet.pt", "onet": "onet.pt"}
 
 
 class MtcnnDetector:
-    """Face boxes with eyes, nose and corners of the mouth.
+    """Detects face boxes with eyes, nose and corners of the mouth.
 
     Args:
         weights: a folder with ``pnet.pt``, ``rnet.pt`` and ``onet.pt`` (or one of them), instead of the asset.
-        published: hand BGR channels to the networks, which know RGB, as the published pipeline does.
+        published: pass BGR channels to the networks, which expect RGB, as the published pipeline does.
         settings: smallest face, pyramid and thresholds; the defaults are the published ones.
     """
 
@@ -26,6 +26,7 @@ class MtcnnDetector:
         self._weights, self._published, self._settings = weights, published, settings or CascadeSettings()
 
     def load(self, asset_path: AssetPath) -> None:
+        """Load the three networks, on the CPU."""
         folder = folder_of(weights_path(self._weights, "mtcnn", asset_path))
         network = Cascade(self._settings)
         for name, file in FILES.items():
@@ -33,13 +34,13 @@ class MtcnnDetector:
         self._network = network.eval()
 
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, five (x, y)."""
-        found = self._network(image[..., ::-1] if self._published else image)
-        return np.concatenate([found.boxes, found.scores[:, None], found.points.reshape(-1, 10)], 1)
+        """Detect faces in ``image`` uint8 ``[H, W, 3]`` RGB as ``[N, 15]``: box, score, five points (x, y)."""
+        faces = self._network(image[..., ::-1] if self._published else image)
+        return np.concatenate([faces.boxes, faces.scores[:, None], faces.points.reshape(-1, 10)], 1)
 
 
 class PublishedMtcnn(MtcnnDetector):
-    """The detector as the published pipeline uses it."""
+    """The detector in the channel order of the published pipeline."""
 
     def __init__(self) -> None:
         super().__init__(published=True)

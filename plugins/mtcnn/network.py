@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 
 class BoxOutput(NamedTuple):
-    """``shift`` ``[N, 4, ...]``: corners, in parts of the box; ``probability`` ``[N, 2, ...]``: none, face.
+    """The output of a network.
 
-    ``points`` ``[N, 10]``: five x, then five y, in parts of the box; only of the last network.
+    ``shift`` ``[N, 4, ...]``: of the corners, in fractions of the box; ``probability`` ``[N, 2, ...]``: none, face;
+    ``points`` ``[N, 10]``: five x, then five y, in fractions of the box, from the last network only.
     """
 
     shift: Tensor
@@ -24,7 +25,7 @@ class BoxOutput(NamedTuple):
 
 
 class ConvTrunk(nn.Module):
-    """Convolutions without padding, each with a PReLU and perhaps a pool (kernel, stride 2, ceil mode)."""
+    """Convolutions without padding, each with a PReLU and an optional pool (kernel, stride 2, ceil mode)."""
 
     def __init__(self, channels: Sequence[int], kernels: Sequence[int], pools: Sequence[int]) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class ConvTrunk(nn.Module):
             self.add_module(f"prelu{k}", nn.PReLU(channels[k]))
 
     def trunk(self, x: Tensor) -> Tensor:
-        """The last convolution's map."""
+        """Return the map of the last convolution."""
         for k, pool in enumerate(self.pools, 1):
             x = self.get_submodule(f"prelu{k}")(self.get_submodule(f"conv{k}")(x))
             if pool:
@@ -43,24 +44,25 @@ class ConvTrunk(nn.Module):
 
 
 def flattened(x: Tensor) -> Tensor:
-    """Maps as vectors in the order of the published weights: width, height, channels."""
+    """Flatten maps in the order of the published weights: width, height, channels."""
     return x.permute(0, 3, 2, 1).flatten(1)
 
 
 class PNet(ConvTrunk):
-    """Pictures ``[N, 3, H, W]`` to proposals per cell: 12 x 12 pixels, 2 apart."""
+    """The proposal network: pictures ``[N, 3, H, W]`` to boxes per cell of 12 x 12 pixels, 2 pixels apart."""
 
     def __init__(self) -> None:
         super().__init__((3, 10, 16, 32), (3, 3, 3), (2, 0, 0))
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
     def forward(self, x: Tensor) -> BoxOutput:
+        """Return shifts, probabilities and, from the last network, points."""
         x = self.trunk(x)
         return BoxOutput(self.conv4_2(x), self.conv4_1(x).softmax(1))
 
 
 class RNet(ConvTrunk):
-    """Crops ``[N, 3, 24, 24]`` to better boxes."""
+    """The refinement network: crops ``[N, 3, 24, 24]`` to better boxes."""
 
     def __init__(self) -> None:
         super().__init__((3, 28, 48, 64), (3, 3, 2), (3, 3, 0))
@@ -68,12 +70,13 @@ class RNet(ConvTrunk):
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
     def forward(self, x: Tensor) -> BoxOutput:
+        """Return shifts, probabilities and, from the last network, points."""
         x = self.prelu4(self.dense4(flattened(self.trunk(x))))
         return BoxOutput(self.dense5_2(x), self.dense5_1(x).softmax(1))
 
 
 class ONet(ConvTrunk):
-    """Crops ``[N, 3, 48, 48]`` to final boxes and points."""
+    """The output network: crops ``[N, 3, 48, 48]`` to final boxes and points."""
 
     def __init__(self) -> None:
         super().__init__((3, 32, 64, 64, 128), (3, 3, 3, 2), (3, 3, 2, 0))
@@ -82,15 +85,16 @@ class ONet(ConvTrunk):
         self.dense6_3 = nn.Linear(256, 10)
 
     def forward(self, x: Tensor) -> BoxOutput:
+        """Return shifts, probabilities and, from the last network, points."""
         x = self.prelu5(self.dense5(flattened(self.trunk(x))))
         return BoxOutput(self.dense6_2(x), self.dense6_1(x).softmax(1), self.dense6_3(x))
 
 
 def normalised(pictures: Tensor) -> Tensor:
-    """RGB 0..255 as the networks want it, about -1..1."""
+    """Normalise RGB 0..255 to about -1..1."""
     return (pictures - 127.5) / 128
 
 
 def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """``[1, 3, h, w]`` to ``size``: means of the pixels that each new one covers."""
+    """Resize ``[1, 3, h, w]`` to ``size`` by area."""
     return F.interpolate(picture, size, mode="area")

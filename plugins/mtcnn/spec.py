@@ -1,4 +1,4 @@
-"""MTCNN as plugins of group ``gazenet.face_detectors``: as meant, and as the published caches were made."""
+"""MTCNN as plugins of group ``gazenet.face_detectors``: in the correct and in the published channel order."""
 
 from gazenet.cues.faces.face_specs import FaceModelSpec
 
@@ -18,7 +18,7 @@ SPEC = FaceModelSpec(
 PUBLISHED = SPEC.model_copy(
     update={
         "name": "mtcnn_published",
-        "summary": "MTCNN with the channels in the order of the published caches (BGR for RGB)",
+        "summary": "MTCNN with the channel order of the published caches (BGR for RGB)",
         "implementation": "gazenet_plugins.mtcnn.detector:PublishedMtcnn",
     }
 )

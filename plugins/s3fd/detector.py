@@ -15,33 +15,34 @@ from gazenet_plugins.s3fd.network import MEAN_BGR, S3fd
 
 CHECKPOINT = "s3fd-619a316812.pth"
 LEAST = 32
-"""Smaller pictures would vanish in the pools; they are padded with the mean."""
+"""Least side in pixels: smaller pictures are padded with the mean, or they would vanish in the pools."""
 
 
 class S3fdDetector:
-    """Face boxes without points.
+    """Detects face boxes without points.
 
     Args:
-        weights: a checkpoint file, or a folder that holds the published one, instead of the declared asset.
-        published: give the network the channels in the order of the published pipeline, which hands BGR pictures to a
-            detector that expects RGB: for reproducing its caches.
-        score: faces up to this score are dropped.
+        weights: a checkpoint file, or a folder with the published one, instead of the declared asset.
+        published: use the channel order of the published pipeline, which passes BGR pictures to a detector that
+            expects RGB, to reproduce its caches.
+        score: faces with at most this score are dropped.
     """
 
     def __init__(self, weights: str = "", published: bool = False, score: float = 0.5) -> None:
         self._weights, self._published, self._score = weights, published, score
 
     def load(self, asset_path: AssetPath) -> None:
+        """Load the weights, on the CPU."""
         network = S3fd()
         load_published(network, file_in(weights_path(self._weights, "s3fd", asset_path), CHECKPOINT))
         self._network = network.eval()
 
     @torch.inference_mode()
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """``image`` uint8 ``[H, W, 3]`` RGB. Returns ``[N, 15]``: left, top, right, bottom, score, no points (NaN)."""
-        found = faces(candidates(self._network(network_input(image, self._published))), self._score)
-        points = np.full((len(found), 10), np.nan, np.float32)
-        return np.concatenate([found, points], 1)
+        """Detect faces in ``image`` uint8 ``[H, W, 3]`` RGB as ``[N, 15]``: box, score, NaN for the points."""
+        boxes = faces(candidates(self._network(network_input(image, self._published))), self._score)
+        points = np.full((len(boxes), 10), np.nan, np.float32)
+        return np.concatenate([boxes, points], 1)
 
 
 class PublishedS3fd(S3fdDetector):
@@ -52,9 +53,9 @@ class PublishedS3fd(S3fdDetector):
 
 
 def network_input(image: NDArray[np.uint8], published: bool) -> torch.Tensor:
-    """RGB uint8 ``[H, W, 3]`` as the network's picture float32 ``[1, 3, H, W]``.
+    """Convert RGB uint8 ``[H, W, 3]`` to the input of the network, float32 ``[1, 3, H, W]``.
 
-    The mean is that of BGR channels; if ``published`` it meets RGB ones.
+    The mean belongs to BGR channels; with ``published`` it is subtracted from RGB channels.
     """
     ordered = image if published else image[..., ::-1]
     picture = torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float()

@@ -35,7 +35,7 @@ BACKBONE: tuple[tuple[str, int, int, int, int, int], ...] = (
 """Name, channels in and out, kernel, stride, padding. The padding of fc6 makes its map two cells larger."""
 
 POOLED = frozenset({"conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"})
-"""A pool halves the map after these; what is tapped is tapped before it."""
+"""Layers followed by a pool that halves the map, after the tap."""
 
 TAPS: dict[str, tuple[str, int, int]] = {
     "conv3_3": ("conv3_3_norm", 256, 4),
@@ -45,25 +45,26 @@ TAPS: dict[str, tuple[str, int, int]] = {
     "conv6_2": ("conv6_2", 512, 2),
     "conv7_2": ("conv7_2", 256, 2),
 }
-"""Tapped layer to the name of its heads, its channels and the outputs of its class head."""
+"""By tapped layer: the name of its heads, its channels and the outputs of its class head."""
 
 NORMS = {"conv3_3": 10.0, "conv4_3": 8.0, "conv5_3": 5.0}
 STRIDES = (4, 8, 16, 32, 64, 128)
 
 
 class ChannelNorm(nn.Module):
-    """Every cell's channels brought to length 1, then weighted by learned factors."""
+    """A normalisation of the channels of every cell to length 1, scaled by learned factors."""
 
     def __init__(self, channels: int, start: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.full((channels,), start))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``[N, C, h, w]``."""
         return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10) * self.weight.view(1, -1, 1, 1)
 
 
 class S3fd(nn.Module):
-    """Pictures ``[N, 3, H, W]``, BGR 0..255 less :data:`MEAN_BGR`, to class logits and box offsets per stride.
+    """The network from pictures ``[N, 3, H, W]``, BGR 0..255 minus :data:`MEAN_BGR`, to logits and box offsets.
 
     Returns six pairs: ``[N, 2, h, w]`` (background, face) and ``[N, 4, h, w]`` (centre, size).
     """
@@ -79,14 +80,15 @@ class S3fd(nn.Module):
             self.add_module(f"{head}_mbox_loc", nn.Conv2d(channels, 4, 3, padding=1))
 
     def forward(self, pictures: Tensor) -> list[tuple[Tensor, Tensor]]:
-        x, found = pictures, []
+        """Return the pairs of class logits and box offsets."""
+        x, outputs = pictures, []
         for name, *_ in BACKBONE:
             x = F.relu(self.get_submodule(name)(x))
             if name in TAPS:
-                found.append(self._heads(name, x))
+                outputs.append(self._heads(name, x))
             if name in POOLED:
                 x = F.max_pool2d(x, 2)
-        return found
+        return outputs
 
     def _heads(self, name: str, x: Tensor) -> tuple[Tensor, Tensor]:
         head = TAPS[name][0]

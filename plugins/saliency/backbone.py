@@ -1,4 +1,4 @@
-"""The frozen image network under the readout."""
+"""The frozen image network of the saliency readout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Backbone:
         self._network = OnnxNetwork(path, free={0: (1, 2)}, outputs=TAPS)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[torch.Tensor]:
-        """``image`` uint8 ``[H, W, 3]`` RGB. Returns three float tensors ``[C, H/8.., W/8..]``."""
+        """Return three float tensors ``[C, H / stride, W / stride]`` for ``image`` uint8 ``[H, W, 3]`` RGB."""
         levels = self._network((image[..., ::-1].astype(np.float32) - BGR_MEAN)[None])
         return [torch.from_numpy(_channels_first(x[0], c)) for x, c in zip(levels, LEVELS, strict=True)]
 

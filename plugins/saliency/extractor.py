@@ -20,10 +20,10 @@ WEIGHTS = Path(__file__).with_name("readout.safetensors")
 
 
 class ImageSaliency:
-    """The fixation density of each frame, brought to a maximum of 1.
+    """Predicts the fixation density of each frame, scaled to a maximum of 1.
 
     Args:
-        weights: another readout's file; empty for the one in the package.
+        weights: file of another readout; empty for the one in the package.
     """
 
     spec = SPEC
@@ -32,6 +32,7 @@ class ImageSaliency:
         self._weights = Path(weights) if weights else WEIGHTS
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load backbone (on the CPU) and readout (on ``device``)."""
         self._device = device
         self._backbone = Backbone(asset_path("open_nsfw"))
         self._readout = SaliencyReadout()
@@ -40,9 +41,9 @@ class ImageSaliency:
         self._run: Call = self._by_levels()
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The readout, from the backbone's levels of frames to log densities; the backbone is an ONNX file already.
+        """Return the readout from levels of the backbone to log densities; the backbone is an ONNX file already.
 
-        Raises UsageError for sizes that are no multiples of 32.
+        Raises UsageError for sizes that are not multiples of 32.
         """
         assert SPEC.input is not None
         height, width = free_size(SPEC.name, size, (SPEC.input.height, SPEC.input.width))
@@ -55,16 +56,16 @@ class ImageSaliency:
         return FunctionModule(readout, lambda *levels: readout(levels))
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Do nothing: no state is kept between videos."""
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window from its anchor frame."""
+        """Return one map ``[h, w]`` per window, of its anchor frame."""
         assert windows.frames is not None
         images = windows.frames[:, windows.anchor].permute(0, 2, 3, 1).cpu().numpy()
-        return CueMaps(torch.stack([self._one(image, windows.map_size) for image in images]))
+        return CueMaps(torch.stack([self._saliency(image, windows.map_size) for image in images]))
 
-    def _one(self, image: object, map_size: tuple[int, int]) -> torch.Tensor:
+    def _saliency(self, image: object, map_size: tuple[int, int]) -> torch.Tensor:
         levels = [level[None].to(self._device) for level in self._backbone(image)]  # type: ignore[arg-type]
         density = self._run(*levels).exp()[:, None]
         density = F.interpolate(density, map_size, mode="bilinear", align_corners=False, antialias=True)[0, 0]

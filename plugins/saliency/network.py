@@ -1,8 +1,8 @@
 """Readout of image saliency: features of a frozen image network in, a fixation density out.
 
 The backbone is an ImageNet-pretrained ResNet-50-thin (published as open_nsfw, later tuned by its authors on an image
-filter task; only its features are used). The readout is ours: each level is projected, all levels meet on the stride-8
-grid, a learned centre bias is added, and a softmax over the grid makes a density.
+filter task; only its features are used). The readout is our own: each level is projected, all levels are mixed on the
+stride-8 grid, a learned centre bias is added, and a softmax over the grid gives a density.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ LEVELS = (256, 512, 1024)
 """Channels of the backbone's taps."""
 
 STRIDES = (8, 16, 32)
-"""How many pixels of a frame a cell of each tap stands for, along each side."""
+"""Pixels of a frame per cell of each tap, along each side."""
 
 
 class SaliencyReadout(nn.Module):
-    """Three feature levels to log density on the grid of the finest level.
+    """The network from three feature levels to log density on the grid of the finest level.
 
     Args:
         widths: channels each level is projected to.
         hidden: channels of the two mixing convolutions.
-        bias_grid: rows and columns of the learned centre bias, stretched over any aspect ratio.
+        bias_grid: rows and columns of the learned centre bias, resized to any aspect ratio.
     """
 
     blur: Tensor
@@ -53,7 +53,7 @@ class SaliencyReadout(nn.Module):
         self.register_buffer("blur", kernel / kernel.sum(), persistent=False)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """``levels``: ``[B, C_i, h_i, w_i]`` float. Returns log density ``[B, h_0, w_0]``, its exp sums to 1."""
+        """Return the log density ``[B, h_0, w_0]``, whose exponential sums to 1, of levels ``[B, C_i, h_i, w_i]``."""
         grid = levels[0].shape[-2:]
         mixed = [
             F.interpolate(F.relu(project(level)), grid, mode="bilinear", align_corners=False)

@@ -1,10 +1,10 @@
-"""Image saliency: data only."""
+"""The spec of image saliency, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="saliency",
-    summary="Where people look in a still picture: a readout trained on fixations over ResNet-50-thin features",
+    summary="Saliency of still pictures: a readout trained on fixations over ResNet-50-thin features",
     cue="saliency",
     implementation="gazenet_plugins.saliency.extractor:ImageSaliency",
     window=WindowSpec(stride=6),

@@ -19,9 +19,9 @@ STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 
 def load_st_abn(path: str | Path) -> STABN:
-    """The network of a checkpoint, in evaluation mode; a training log's folder stands for its best checkpoint.
+    """Load the network of a checkpoint, or of the best one in a log folder, in evaluation mode.
 
-    Raises UsageError for files that are no checkpoint of ST-ABN.
+    Raises UsageError for files that are not a checkpoint of ST-ABN.
     """
     path = file_in(path, BEST_FILE)
     state = read_state(path)
@@ -38,7 +38,7 @@ def load_st_abn(path: str | Path) -> STABN:
 
 
 def _depth(state: Mapping[str, Tensor]) -> int | None:
-    """The depth with this many blocks in its stages; None where there is none."""
+    """Return the depth with this many blocks in its stages, or None."""
     wide = 4 if "layer1.0.conv3.weight" in state else 1
     blocks = {tuple(key.split(".")[:2]) for key in state}
     counts = tuple(sum(block[0] == stage for block in blocks) for stage in STAGES)

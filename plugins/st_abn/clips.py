@@ -1,4 +1,4 @@
-"""Clips of action videos as the network wants them."""
+"""Clips of action videos as inputs of the network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gazenet_plugins.st_abn.videos import ActionVideo
 
 MEAN = np.array([103.53, 116.28, 123.675], np.float32)
 STD = np.array([57.375, 57.12, 58.395], np.float32)
-"""Published, in BGR, of values 0..255."""
+"""The published mean, BGR, of values in 0..255."""
 
 
 def evaluation_starts(length: int, frames: int, clips: int) -> list[int]:
-    """First frames of clips spread evenly over a video, each in the middle of its share, as published."""
+    """Return the first frames of clips spread evenly over a video, as published."""
     if length < frames:
         return [0] * clips
     tick = (length - frames + 1) / clips
@@ -29,21 +29,21 @@ def evaluation_starts(length: int, frames: int, clips: int) -> list[int]:
 
 
 def frame_numbers(start: int, frames: int, length: int, beyond: str) -> list[int]:
-    """The frames of a clip; those that the video does not have are stood in for by the clip's first or its last."""
+    """Return the frames of a clip; frames outside the video are replaced by the clip's first or last frame."""
     fill = start if beyond == "first" else length - 1
     return [k if k < length else fill for k in range(start, start + frames)]
 
 
 def normalised(clip: NDArray[np.floating]) -> Tensor:
-    """``[T, H, W, 3]`` BGR 0..255 as the network's input ``[3, T, H, W]``."""
+    """Normalise ``[T, H, W, 3]`` BGR 0..255 to the input ``[3, T, H, W]``."""
     return torch.from_numpy(np.ascontiguousarray(((clip - MEAN) / STD).transpose(3, 0, 1, 2), np.float32))
 
 
 class ActionClips:
-    """Samples of videos: ``clips`` ``[K, 3, T, S, S]`` and ``label`` ``[]``; one random clip in training, K even ones
-    in validation.
+    """Samples of videos: ``clips`` ``[K, 3, T, S, S]`` and ``label`` ``[]``.
 
-    A picture smaller than the crop is enlarged to it.
+    One random clip in training, K evenly spread clips in validation. Pictures smaller than the crop are enlarged to
+    it.
     """
 
     def __init__(self, videos: Sequence[ActionVideo], data: ActionData) -> None:
@@ -53,7 +53,7 @@ class ActionClips:
         return len(self.videos)
 
     def sample(self, index: int, random: np.random.Generator | None) -> Sample:
-        """One video. Raises MediaError."""
+        """Return the sample of one video. Raises MediaError."""
         video, data = self.videos[index], self.data
         if random is None:
             starts = evaluation_starts(video.count, data.frames, data.clips)
@@ -64,11 +64,11 @@ class ActionClips:
         return {"clips": torch.stack(clips), "label": torch.tensor(video.label)}
 
     def clip(self, video: ActionVideo, start: int) -> Tensor:
-        """The network's input ``[3, T, S, S]`` from the middle of the frames that begin here."""
+        """Return the input ``[3, T, S, S]`` of the clip that begins at a frame, cropped in the middle."""
         return normalised(self.picture(video, start, None))
 
     def picture(self, video: ActionVideo, start: int, random: np.random.Generator | None) -> NDArray[np.float32]:
-        """The cropped clip ``[T, S, S, 3]`` BGR 0..255 that begins at a frame; the crop is random or in the middle."""
+        """Return the clip ``[T, S, S, 3]`` BGR 0..255 from a frame on; the crop is random or central."""
         data = self.data
         numbers = frame_numbers(start, data.frames, video.count, data.beyond)
         frames = [_scaled(frame, data) for frame in video.frames(numbers)]
@@ -88,14 +88,14 @@ class ActionClips:
 
 
 def in_the_crop(points: NDArray[np.float64], height: int, width: int, data: ActionData) -> NDArray[np.float64]:
-    """Points ``[..., 2]`` (x, y) of a frame of this size, in pixels of the crop in its middle."""
+    """Convert points ``[..., 2]`` (x, y) of a frame to pixels of the central crop."""
     tall, broad = _enlarged(height, width, data)
     corner = np.array([_middle(broad, data.size), _middle(tall, data.size)])
     return points * np.array([broad / width, tall / height]) - corner
 
 
 def enlargement(height: int, width: int, data: ActionData) -> float:
-    """How many pixels of the crop a pixel of the frame becomes."""
+    """Return the pixels of the crop per pixel of the frame."""
     return max(data.shorter_side or min(height, width), data.size) / min(height, width)
 
 

@@ -23,7 +23,7 @@ EIGENVECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140],
 
 
 def jitter(clip: Frames, random: np.random.Generator) -> Frames:
-    """A clip ``[T, H, W, 3]`` in other colours: the amounts are the clip's, whether each is applied is the frame's."""
+    """Change the colours of a clip ``[T, H, W, 3]``: the amounts are drawn per clip, their use per frame."""
     delta, contrast = random.uniform(-BRIGHTNESS, BRIGHTNESS), random.uniform(*CONTRAST)
     saturation, hue = random.uniform(*SATURATION), random.uniform(-HUE, HUE)
     changed = [_frame(frame, delta, contrast, saturation, hue, random) for frame in clip]
@@ -51,19 +51,19 @@ def _frame(
 
 
 def saturated(frame: Frames, amount: float) -> Frames:
-    """Between the grey picture (0) and the picture (1), and beyond."""
+    """Interpolate between the grey picture (0) and the picture (1), and beyond."""
     grey = (frame * GREY).sum(-1, keepdims=True)
     return np.asarray(frame * np.float32(amount) + grey * np.float32(1 - amount), np.float32)
 
 
 def turned(frame: Frames, half_turns: float) -> Frames:
-    """Hue turned by ``half_turns`` * pi in YIQ."""
+    """Rotate the hue by ``half_turns`` * pi in YIQ."""
     u, w = math.cos(half_turns * math.pi), math.sin(half_turns * math.pi)
     turn = FROM_YIQ @ np.array([[1, 0, 0], [0, u, -w], [0, w, u]]) @ TO_YIQ
     return np.asarray(frame @ turn.T.astype(np.float32), np.float32)
 
 
 def light(amounts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What is added to every pixel, BGR, for amounts along the three axes of colour."""
+    """Return the BGR offset of every pixel for amounts along the three axes of colour."""
     rgb = (EIGENVECTORS * amounts * EIGENVALUES).sum(1)
     return np.asarray(rgb[::-1], np.float32)

@@ -1,7 +1,7 @@
-"""The attention drawn over the video: where as colours, when as a bar above, whose colour is the weight.
+"""Drawings of the attention over a video: spatial attention as colours, the temporal weight as a bar above.
 
-Beyond what was published, small pictures are enlarged, the weight is written on its bar and a ring marks the brightest
-place.
+The bar has the colour of its weight. Beyond what was published, small pictures are enlarged, the weight is written on
+its bar and a ring marks the brightest cell.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from gazenet.media.encode import VideoWriter
 BAR = 20
 """Height of the bar in pixels."""
 LEAST = 224
-"""Pixels that the shorter side of a frame has at least when it is drawn on."""
+"""Least number of pixels of the shorter side of a drawn frame."""
 FRAME, MAP = 0.6, 0.4
 Picture = NDArray[np.uint8]
 
 
-def drawn(frame: Picture, spatial: NDArray[np.float32], temporal: float) -> Picture:
-    """One frame ``[S, S, 3]`` RGB with its spatial map ``[h, w]`` 0..1 and temporal weight 0..1; BAR rows higher."""
+def with_attention(frame: Picture, spatial: NDArray[np.float32], temporal: float) -> Picture:
+    """Draw a frame ``[S, S, 3]`` RGB with its map ``[h, w]`` and weight, both 0..1; it grows by BAR rows."""
     height, width = frame.shape[:2]
     # The coloured map is enlarged, not the map: so it was published.
     colours = cv2.applyColorMap(np.clip(spatial * 255, 0, 255).astype(np.uint8), cv2.COLORMAP_JET)
@@ -38,13 +38,13 @@ def drawn(frame: Picture, spatial: NDArray[np.float32], temporal: float) -> Pict
 
 
 def enlarged(frame: Picture) -> Picture:
-    """A frame whose pixels are whole numbers of pixels large, so that its shorter side has ``LEAST`` of them."""
+    """Enlarge a frame by a whole factor, so that its shorter side has at least ``LEAST`` pixels."""
     times = -(-LEAST // min(frame.shape[:2]))
     return np.asarray(frame.repeat(times, 0).repeat(times, 1), np.uint8)
 
 
 def marked(picture: Picture, spatial: NDArray[np.float32], temporal: float) -> Picture:
-    """What ``drawn`` made, with the weight as a number and a ring around the brightest cell."""
+    """Write the weight on a picture of :func:`with_attention` and draw a ring around the brightest cell."""
     canvas = picture.copy()
     row, column = np.unravel_index(int(spatial.argmax()), spatial.shape)
     high, wide = (canvas.shape[0] - BAR) / spatial.shape[0], canvas.shape[1] / spatial.shape[1]
@@ -57,7 +57,7 @@ def marked(picture: Picture, spatial: NDArray[np.float32], temporal: float) -> P
 
 
 def grid(pictures: Iterable[Picture], columns: int = 8) -> Picture:
-    """Pictures of one size in rows of at most ``columns``, the last row filled up with black."""
+    """Arrange pictures of one size in rows of at most ``columns``, the last row filled up with black."""
     tiles = list(pictures)
     columns = min(columns, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
@@ -66,7 +66,7 @@ def grid(pictures: Iterable[Picture], columns: int = 8) -> Picture:
 
 
 def write_film(pictures: Iterable[Picture], path: Path, rate: int = 12) -> None:
-    """Pictures as a film, slow enough to look at. Raises MediaError."""
+    """Write pictures as a film, slow enough to look at. Raises MediaError."""
     shown = [even(one) for one in pictures]
     path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, shown[0].shape[1], shown[0].shape[0], Fraction(rate)) as writer:

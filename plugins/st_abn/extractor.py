@@ -37,6 +37,7 @@ class ActionAttention:
         self._weights, self._published = weights, checked_mode(SPEC.name, mode) == "published"
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network onto ``device`` in ``dtype``."""
         path = weights_path(self._weights, SPEC.assets[0], asset_path)
         self._network, self._dtype = load_st_abn(path).to(device, dtype), dtype
         if self._network.frames > SPEC.window.length:
@@ -61,8 +62,8 @@ class ActionAttention:
         network = self._network
 
         def attention(clip: Tensor) -> tuple[Tensor, Tensor]:
-            found = network.attention(clip)
-            return found.spatial, found.temporal
+            output = network.attention(clip)
+            return output.spatial, output.temporal
 
         return FunctionModule(network, attention)
 

@@ -1,9 +1,9 @@
-"""A small generated data set: which way does the disc go? ``python -m gazenet_plugins.st_abn.motion_set FOLDER``.
+"""A small generated data set: the direction of a moving disc. ``python -m gazenet_plugins.st_abn.motion_set FOLDER``.
 
-Every film shows three discs of one look on a quiet noise; two rest, the third moves left, right, up or down. The
-middle of its path and everything that rests are drawn before the way is chosen: the frame in the middle says nothing
-of the class, any single one little. ``places.json`` says where the discs are. They have their size in pixels: a larger
-picture has more places where nothing happens.
+Every film shows three identical discs on slight noise; two rest, the third moves left, right, up or down. The middle
+of its path and the resting discs are placed before the direction is chosen, so that the middle frame carries no
+information about the class, and any single frame little. ``places.json`` gives the positions of the discs. Their size
+in pixels is fixed: a larger picture has more positions without motion.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Scene:
 
 
 def scene(frames: int, side: int, random: np.random.Generator) -> Scene:
-    """A scene in which no disc touches another or the picture's edge, whichever way one of them goes.
+    """Place discs so that none touches another or the edge of the picture, in whichever direction one of them moves.
 
     Raises ValueError for pictures too small for so many frames.
     """
@@ -58,7 +58,7 @@ def scene(frames: int, side: int, random: np.random.Generator) -> Scene:
 
 
 def film(way: tuple[int, int], frames: int, shown: Scene) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Frames ``[T, S, S, 3]`` RGB and the centre ``[T, 2]`` (x, y) of the moving disc in pixels, frame by frame."""
+    """Draw frames ``[T, S, S, 3]`` RGB; also return the centre ``[T, 2]`` (x, y) of the moving disc in pixels."""
     steps = np.arange(frames) - (frames - 1) / 2
     places = shown.middle + STEP * steps[:, None] * np.array(way, np.float64)
     rows, columns = np.mgrid[: len(shown.ground), : len(shown.ground)] + 0.5
@@ -72,7 +72,7 @@ def film(way: tuple[int, int], frames: int, shown: Scene) -> tuple[NDArray[np.ui
 
 
 def write_set(folder: Path, per_class: int, side: int = SIDE, frames: int = FRAMES, seed: int = 0) -> None:
-    """Folders of pictures, ``labels.txt``, ``classes.txt`` and ``places.json``."""
+    """Write folders of pictures, ``labels.txt``, ``classes.txt`` and ``places.json``."""
     random = np.random.default_rng(seed)
     lines, videos = [], {}
     for k in range(per_class):
@@ -91,7 +91,7 @@ def write_set(folder: Path, per_class: int, side: int = SIDE, frames: int = FRAM
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes ``FOLDER/train`` (240 films), ``FOLDER/validation`` (32) and ``FOLDER/wide`` (32, of 128 pixels)."""
+    """Write ``FOLDER/train`` (240 films), ``FOLDER/validation`` (32) and ``FOLDER/wide`` (32, of 128 pixels)."""
     if len(arguments) != 1:
         print(__doc__, file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
-"""ST-ABN (Mitsuhara et al., 2021): an action network that says where and when it looks.
+"""ST-ABN (Mitsuhara et al., 2021): an action network with attention in space and time.
 
-A residual network whose time axis is never shortened; after its third stage an attention branch makes a map per frame
-and a weight per frame, which gate what the fourth stage sees. All keys are the published ones.
+A residual network that keeps the time axis; after its third stage an attention branch computes a map and a weight per
+frame, which gate the input of the fourth stage. All keys are the published ones.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from gazenet.backbones.resnet3d import COUNTS, Block, Residual, Triple, basic, expansion, stage
 
 ATTENTION_CLASSES = 174
-"""Outputs of the attention branch's own classifier, whatever the number of classes: so it was published."""
+"""Outputs of the classifier of the attention branch, fixed as published."""
 
 IN_SPACE: Triple = (1, 2, 2)
-HERE: Triple = (1, 1, 1)
+POINT: Triple = (1, 1, 1)
 
 
 def factorised(temporal: int) -> Block:
-    """A bottleneck that looks over ``temporal`` frames while narrowing, and around in space only afterwards."""
+    """Build a bottleneck that convolves over ``temporal`` frames while narrowing, and in space afterwards."""
 
     def block(inputs: int, planes: int, stride: Triple) -> Residual:
         kernels = ((temporal, 1, 1), (1, 3, 3), (1, 1, 1))
@@ -32,24 +32,24 @@ def factorised(temporal: int) -> Block:
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """Where and when: ``spatial`` ``[B, 1, T, h, w]`` and ``temporal`` ``[B, 1, T, 1, 1]``, both in 0..1."""
+    """The attention: ``spatial`` ``[B, 1, T, h, w]`` and ``temporal`` ``[B, 1, T, 1, 1]``, both in 0..1."""
 
     spatial: Tensor
     temporal: Tensor
 
 
 def _stage(wide: int, inputs: int, planes: int, count: int, stride: Triple, temporal: int) -> nn.Sequential:
-    """A stage that keeps all frames; basic blocks look over three of them whatever ``temporal`` is."""
+    """Build a stage that keeps all frames; basic blocks extend over three frames whatever ``temporal`` is."""
     return stage(factorised(temporal) if wide > 1 else basic, inputs, planes, count, stride)
 
 
 class STABN(nn.Module):
-    """Class scores of two branches, and the attention between them.
+    """The network from a clip to class scores of two branches and the attention between them.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
-        frames: T of the clips; three layers have this size. Height and width are free.
-        classes: of the perception branch and of the attention branch's score maps.
+        frames: T of the clips, which fixes three layers. Height and width are free.
+        classes: of the perception branch and of the score maps of the attention branch.
         dropout: before both classifiers, in training.
 
     Raises ValueError for an unknown depth.
@@ -65,10 +65,10 @@ class STABN(nn.Module):
         self.bn1 = nn.BatchNorm3d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool3d((1, 3, 3), IN_SPACE, (0, 1, 1))
-        self.layer1 = _stage(e, 64, 64, counts[0], HERE, 1)
+        self.layer1 = _stage(e, 64, 64, counts[0], POINT, 1)
         self.layer2 = _stage(e, 64 * e, 128, counts[1], IN_SPACE, 1)
         self.layer3 = _stage(e, 128 * e, 256, counts[2], IN_SPACE, 3)
-        self.layer_att_common = _stage(e, 256 * e, 512, counts[3], HERE, 3)
+        self.layer_att_common = _stage(e, 256 * e, 512, counts[3], POINT, 3)
         self.layer4 = _stage(e, 256 * e, 512, counts[3], IN_SPACE, 3)
         self._add_attention(512 * e, classes, frames)
         self.conv_att_mechanism = nn.Sequential(nn.Conv3d(512 * e, 256 * e, 1, bias=False), nn.BatchNorm3d(256 * e))
@@ -106,18 +106,18 @@ class STABN(nn.Module):
         """
         x = self.features(clip)
         common = self.conv_att_common(self.layer_att_common(x))
-        found = self._attention(common)
+        attention = self._attention(common)
         out_att = self.fc_att_out(self.dropout(self.conv_att_out(common).flatten(1)))
-        gated = self.conv_att_mechanism(torch.cat((x * (1 + found.spatial), x * found.temporal), 1))
+        gated = self.conv_att_mechanism(torch.cat((x * (1 + attention.spatial), x * attention.temporal), 1))
         out_per = self.fc(self.dropout(self.layer4(gated).mean((2, 3, 4))))
-        return out_per, out_att, found.spatial, found.temporal
+        return out_per, out_att, attention.spatial, attention.temporal
 
     def attention(self, clip: Tensor) -> AttentionMaps:
-        """What ``forward`` gives as attention, without the classifiers."""
+        """Return the attention of ``forward``, without the classifiers."""
         return self._attention(self.conv_att_common(self.layer_att_common(self.features(clip))))
 
     def features(self, clip: Tensor) -> Tensor:
-        """The third stage, ``[B, 256 or 1024, T, H/16, W/16]``."""
+        """Return the output of the third stage, ``[B, 256 or 1024, T, H/16, W/16]``."""
         if clip.dim() != 5 or clip.shape[2] != self.frames:
             raise ValueError(f"a clip of shape {list(clip.shape)}, expected [B, 3, {self.frames}, H, W]")
         x = self.maxpool(self.relu(self.bn1(self.conv1(clip))))

@@ -1,7 +1,7 @@
-"""Whether spatial attention lies on what moves: pointing accuracy, beside what places without attention would score.
+"""Pointing accuracy: whether spatial attention lies on the moving object, beside baselines without attention.
 
-``places.json`` stands beside the label file (without one: in the folder of the set) and says, in pixels of a frame,
-``{"radius": 7, "videos": {ID: {"moving": [[x, y] of every frame], "resting": [[x, y] of every thing at rest]}}}``.
+``places.json`` beside the label file (without one: in the folder of the set) gives, in pixels of a frame,
+``{"radius": 7, "videos": {ID: {"moving": [[x, y] of every frame], "resting": [[x, y] of every object at rest]}}}``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ObjectPlaces:
-    """Where things of one ``radius`` are, by video, in pixels: ``moving`` ``[T, 2]``, ``resting`` ``[n, 2]``."""
+    """Positions of objects of one ``radius``, by video, in pixels: ``moving`` ``[T, 2]``, ``resting`` ``[n, 2]``."""
 
     radius: float
     moving: dict[str, Points]
@@ -39,18 +39,18 @@ class ObjectPlaces:
 
 
 def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> ObjectPlaces | None:
-    """The places of a set's videos; None where nobody wrote them down.
+    """Read the positions of the objects in a set's videos; None without a file.
 
-    Raises UsageError for a file of another form, and where it lacks a video or frames of one.
+    Raises UsageError for a file of another form, and if it lacks a video or frames of one.
     """
     path = (Path(source.labels).parent if source.labels is not None else Path(source.root)) / PLACES
     if not path.is_file():
         return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        moving = {name: _points(video["moving"]) for name, video in told["videos"].items()}
-        resting = {name: _points(video.get("resting", [])) for name, video in told["videos"].items()}
-        places = ObjectPlaces(float(told["radius"]), moving, resting)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        moving = {name: _points(video["moving"]) for name, video in content["videos"].items()}
+        resting = {name: _points(video.get("resting", [])) for name, video in content["videos"].items()}
+        places = ObjectPlaces(float(content["radius"]), moving, resting)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         form = '{"radius": R, "videos": {ID: {"moving": [[x, y], ...]}}}'
         raise UsageError(f"{path}: is not of the form {form} ({type(error).__name__}: {error})") from None
@@ -60,56 +60,56 @@ def read_places(source: ActionSet, videos: Sequence[ActionVideo]) -> ObjectPlace
     return places
 
 
-def _points(told: object) -> Points:
-    return np.array(told, np.float64).reshape(-1, 2)
+def _points(points: object) -> Points:
+    return np.array(points, np.float64).reshape(-1, 2)
 
 
 def hit(points: Points, target: Points, tolerance: float) -> NDArray[np.bool_]:
-    """Whether points lie within ``tolerance`` of targets, all in pixels; ``[..., 2]`` each, broadcast."""
+    """Return whether points are within ``tolerance`` of targets, all in pixels; ``[..., 2]`` each, broadcast."""
     return np.asarray(np.hypot(*np.moveaxis(points - target, -1, 0)) <= tolerance)
 
 
 def cells(size: int) -> Points:
-    """Centres ``[n, 2]`` (x, y) of all cells of a square crop, row by row."""
+    """Return the centres ``[n, 2]`` (x, y) of all cells of a square crop, row by row."""
     centres = (np.arange(size // CELL) + 0.5) * CELL
     return np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 2)
 
 
 @torch.inference_mode()
-def pointing(network: STABN, held: ActionClips, places: ObjectPlaces, device: torch.device | str) -> dict[str, float]:
-    """How often the brightest cell of the spatial attention is on the moving thing: shares of all frames of all clips.
+def pointing(network: STABN, clips: ActionClips, places: ObjectPlaces, device: torch.device | str) -> dict[str, float]:
+    """Compute how often the brightest cell of the spatial attention is on the moving object, over all frames.
 
-    A cell is on a thing when its centre is no further from the thing's than its radius and half a cell. Beside
-    ``moving``: ``resting``, the same for something at rest (mean over all such); ``chance``, a cell drawn at random;
-    ``centre``, the middle of the picture.
+    A cell is on an object if its centre is within the object's radius and half a cell. Further fractions: ``resting``,
+    the same for objects at rest (mean over them); ``chance``, for a random cell; ``centre``, for the middle of the
+    picture.
     """
-    size, found = held.data.size, defaultdict[str, list[NDArray[np.bool_]]](list)
+    size, hits = clips.data.size, defaultdict[str, list[NDArray[np.bool_]]](list)
     grid, middle = cells(size), np.full(2, size / 2)
-    for video in held.videos:
-        moving, resting, tolerance = _seen(video, held, places)
-        for start in evaluation_starts(video.count, held.data.frames, held.data.clips):
-            peaks = grid[_brightest(network, held, video, start, device)]
-            target = moving[frame_numbers(start, held.data.frames, video.count, held.data.beyond)]
-            found["moving"].append(hit(peaks, target, tolerance))
-            found["resting"].append(hit(peaks[:, None], resting, tolerance).ravel())
-            found["chance"].append(hit(grid, target[:, None], tolerance).ravel())
-            found["centre"].append(hit(middle, target, tolerance))
-    told = {name: np.concatenate(parts) for name, parts in found.items()}
-    return {name: float(one.mean()) for name, one in told.items() if len(one)}
+    for video in clips.videos:
+        moving, resting, tolerance = _objects_in_crop(video, clips, places)
+        for start in evaluation_starts(video.count, clips.data.frames, clips.data.clips):
+            peaks = grid[_brightest(network, clips, video, start, device)]
+            target = moving[frame_numbers(start, clips.data.frames, video.count, clips.data.beyond)]
+            hits["moving"].append(hit(peaks, target, tolerance))
+            hits["resting"].append(hit(peaks[:, None], resting, tolerance).ravel())
+            hits["chance"].append(hit(grid, target[:, None], tolerance).ravel())
+            hits["centre"].append(hit(middle, target, tolerance))
+    hits_by_target = {name: np.concatenate(parts) for name, parts in hits.items()}
+    return {name: float(one.mean()) for name, one in hits_by_target.items() if len(one)}
 
 
-def _seen(video: ActionVideo, held: ActionClips, places: ObjectPlaces) -> tuple[Points, Points, float]:
-    """Moving and resting things in pixels of the crop, and how far from their centres still counts."""
+def _objects_in_crop(video: ActionVideo, clips: ActionClips, places: ObjectPlaces) -> tuple[Points, Points, float]:
+    """Return moving and resting objects in pixels of the crop, and the tolerance around their centres."""
     height, width = video.frames([0]).shape[1:3]
     moving, resting = (
-        in_the_crop(points[video.name], height, width, held.data) for points in (places.moving, places.resting)
+        in_the_crop(points[video.name], height, width, clips.data) for points in (places.moving, places.resting)
     )
-    return moving, resting, places.radius * enlargement(height, width, held.data) + CELL / 2
+    return moving, resting, places.radius * enlargement(height, width, clips.data) + CELL / 2
 
 
 def _brightest(
-    network: STABN, held: ActionClips, video: ActionVideo, start: int, device: torch.device | str
+    network: STABN, clips: ActionClips, video: ActionVideo, start: int, device: torch.device | str
 ) -> NDArray[np.int64]:
-    """Index of the brightest cell in every frame of a clip."""
-    clip: Tensor = held.clip(video, start)[None].to(device)
+    """Return the index of the brightest cell in every frame of a clip."""
+    clip: Tensor = clips.clip(video, start)[None].to(device)
     return np.asarray(network.attention(clip).spatial[0, 0].flatten(1).argmax(1).cpu().numpy(), np.int64)

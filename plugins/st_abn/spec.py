@@ -1,10 +1,10 @@
-"""ST-ABN: data only."""
+"""The spec of ST-ABN, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="st_abn",
-    summary="Where and when an action network looks: its spatial attention times the weight it gives to the frame",
+    summary="Attention of an action network: its spatial attention times its weight of the frame (ST-ABN)",
     cue="other",
     implementation="gazenet_plugins.st_abn.extractor:ActionAttention",
     window=WindowSpec(before=15, after=16, stride=8),

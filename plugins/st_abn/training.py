@@ -24,7 +24,7 @@ from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
 from gazenet.training.seeded_samples import OrderedSamples
 from gazenet_plugins.st_abn.checkpoint import BEST_FILE
 from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, normalised
-from gazenet_plugins.st_abn.drawing import drawn, enlarged, grid, marked, write_film
+from gazenet_plugins.st_abn.drawing import enlarged, grid, marked, with_attention, write_film
 from gazenet_plugins.st_abn.network import ATTENTION_CLASSES, STABN
 from gazenet_plugins.st_abn.pointing import pointing, read_places
 from gazenet_plugins.st_abn.recipe import ActionConfig
@@ -201,7 +201,7 @@ def draw(network: STABN, held: ActionClips, config: ActionConfig, folder: Path) 
         spatial, temporal = found.spatial[0, 0].float().cpu().numpy(), found.temporal.flatten().tolist()
         frames = np.clip(clip[..., ::-1], 0, 255).astype(np.uint8)
         pictures = [
-            marked(drawn(enlarged(frame), where, when), where, when)
+            marked(with_attention(enlarged(frame), where, when), where, when)
             for frame, where, when in zip(frames, spatial, temporal, strict=True)
         ]
         name = video.name.replace("/", "_")

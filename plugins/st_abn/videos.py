@@ -1,4 +1,4 @@
-"""Videos with one class each: from a label file or from folders named like classes; frames from pictures or films."""
+"""Action videos: from a label file or from folders named like classes; frames from pictures or films."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILMS = (*VIDEO_SUFFIXES, ".webm")
 
 @dataclass(frozen=True)
 class ActionVideo:
-    """One video: a folder of pictures (``files`` in order) or a film (``files`` holds it alone), and its class."""
+    """A video with its class: a folder of pictures (``files`` in order) or a film (the only file)."""
 
     name: str
     files: tuple[Path, ...]
@@ -29,34 +29,34 @@ class ActionVideo:
     count: int
 
     def frames(self, numbers: Sequence[int]) -> NDArray[np.uint8]:
-        """Frames by their numbers, ``[n, H, W, 3]`` RGB. Raises MediaError, also for unequal sizes."""
-        found = self._film(numbers) if self._is_film else {k: read_image(self.files[k]) for k in set(numbers)}
-        sizes = sorted({one.shape for one in found.values()})
+        """Read frames by their numbers, ``[n, H, W, 3]`` RGB. Raises MediaError, also for unequal sizes."""
+        pictures = self._film(numbers) if self._is_film else {k: read_image(self.files[k]) for k in set(numbers)}
+        sizes = sorted({one.shape for one in pictures.values()})
         if len(sizes) > 1:
             text = " and ".join(f"{width}x{height}" for height, width, _ in sizes[:2])
             raise MediaError(f"{self.files[0].parent}: frames of unequal size ({text})")
-        return np.stack([found[k] for k in numbers])
+        return np.stack([pictures[k] for k in numbers])
 
     @property
     def _is_film(self) -> bool:
         return self.files[0].suffix.lower() in FILMS
 
     def _film(self, numbers: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
-        wanted, found = set(numbers), {}
+        needed, frames = set(numbers), {}
         with VideoReader(self.files[0]) as reader:
             for frame in reader:
-                if frame.index in wanted:
-                    found[frame.index] = frame.image
-                if frame.index >= max(wanted):
+                if frame.index in needed:
+                    frames[frame.index] = frame.image
+                if frame.index >= max(needed):
                     break
-        missing = wanted - found.keys()
+        missing = needed - frames.keys()
         if missing:
             raise MediaError(f"{self.files[0]}: ends before frame {min(missing)}")
-        return found
+        return frames
 
 
 def read_classes(path: str | Path | None) -> list[str] | None:
-    """Class names in order; None without a list. Raises UsageError for empty and repeated names."""
+    """Read class names in order; None without a list. Raises UsageError for empty and repeated names."""
     if path is None:
         return None
     try:
@@ -70,10 +70,10 @@ def read_classes(path: str | Path | None) -> list[str] | None:
 
 
 def read_videos(source: ActionSet, classes: Sequence[str] | None, key: str) -> tuple[list[ActionVideo], list[str]]:
-    """The videos of a set and all class names.
+    """Read the videos of a set and all class names.
 
-    Raises UsageError naming the line or folder: a malformed row, a class that the list does not have, a video that is
-    not there or has fewer frames than its row says.
+    Raises UsageError that names the line or folder: a malformed row, a class that is not in the list, a video that is
+    missing or has fewer frames than its row says.
     """
     root = Path(source.root)
     if not root.is_dir():
@@ -84,19 +84,19 @@ def read_videos(source: ActionSet, classes: Sequence[str] | None, key: str) -> t
     highest = max(label for _, _, label, _ in rows)
     names = list(classes) if classes is not None else [str(k) for k in range(highest + 1)]
     videos = []
-    for name, told, label, line in rows:
+    for name, declared, label, line in rows:
         where = f"{source.labels}, line {line}"
         if label >= len(names):
             raise UsageError(f"{where}: class {label}, but data.classes names {len(names)} (0 to {len(names) - 1})")
         video = _video(root / name, name, label, where)
-        if told is not None and video.count < told:
-            raise UsageError(f"{where}: {told} frames, but {root / name} holds {video.count}")
+        if declared is not None and video.count < declared:
+            raise UsageError(f"{where}: {declared} frames, but {root / name} holds {video.count}")
         videos.append(video)
     return videos, names
 
 
 def _rows(path: Path, key: str) -> list[tuple[str, int | None, int, int]]:
-    """(id, number of frames, class, line) of every row."""
+    """Yield (id, number of frames, class, line) of every row."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -121,8 +121,8 @@ def _from_folders(root: Path, classes: Sequence[str] | None, key: str) -> tuple[
     stray = [name for name in folders if name not in names]
     missing = [name for name in names if name not in folders]
     if stray or missing:
-        told = f"the folder {stray[0]!r} is no class" if stray else f"the class {missing[0]!r} has no folder"
-        raise UsageError(f"{key}.root: {root}: data.classes and folders disagree: {told}")
+        problem = f"the folder {stray[0]!r} is no class" if stray else f"the class {missing[0]!r} has no folder"
+        raise UsageError(f"{key}.root: {root}: data.classes and folders disagree: {problem}")
     videos = []
     for label, name in enumerate(names):
         entries = (one for one in (root / name).iterdir() if one.is_dir() or one.suffix.lower() in FILMS)
@@ -147,7 +147,7 @@ def _video(place: Path, name: str, label: int, where: str) -> ActionVideo:
 
 
 def _length(film: Path) -> int:
-    """Frames of a film; counted where the container does not tell."""
+    """Return the number of frames of a film, counted if the container does not say."""
     declared = probe(film).declared_frames
     if declared:
         return declared

@@ -51,7 +51,7 @@ Numbering = Literal["files", "sorted"]
 
 @dataclass(frozen=True)
 class ListedVideo:
-    """One line of a list; ``start`` and ``end`` in whole seconds, the end outside; ``where``: its file and line."""
+    """A line of a list; ``start`` and ``end`` (exclusive) in whole seconds; ``where``: its file and line."""
 
     category: str
     id: str
@@ -62,15 +62,15 @@ class ListedVideo:
 
 
 def categories(numbering: Numbering) -> tuple[str, ...]:
-    """The categories in the order of their ids.
+    """Return the categories in the order of their ids.
 
-    ``files``: the re-implementation's; ``sorted``: that of the authors' weights. Ids of one mean nothing in the other.
+    ``files``: that of the re-implementation; ``sorted``: that of the authors' weights. The ids must not be mixed.
     """
     return CATEGORIES if numbering == "files" else tuple(sorted(CATEGORIES))
 
 
 def read_list(path: str | Path) -> list[ListedVideo]:
-    """The videos of a list, with or without the header line. Raises UsageError naming the file and line at fault."""
+    """Read the videos of a list, with or without header. Raises UsageError that names file and line."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -94,9 +94,9 @@ def _video(line: str, where: str) -> ListedVideo:
 
 
 def class_ids(videos: Sequence[ListedVideo], names: Sequence[str]) -> list[int]:
-    """The id of each video's category. Raises UsageError naming the line whose category is not among ``names``."""
-    known = {name: number for number, name in enumerate(names)}
-    strange = [video for video in videos if video.category not in known]
+    """Return the id of each video's category. Raises UsageError that names the line of an unknown category."""
+    ids = {name: number for number, name in enumerate(names)}
+    strange = [video for video in videos if video.category not in ids]
     if strange:
         first = strange[0]
         near = get_close_matches(first.category, names, n=1)
@@ -105,22 +105,22 @@ def class_ids(videos: Sequence[ListedVideo], names: Sequence[str]) -> list[int]:
             f"{first.where or first.id}: {first.category!r} is none of the {len(names)} known categories{hint}; the "
             "class list is data.categories"
         )
-    return [known[video.category] for video in videos]
+    return [ids[video.category] for video in videos]
 
 
 def find_videos(folder: Path, videos: Sequence[ListedVideo]) -> dict[str, Path]:
-    """The files of listed videos by id: ``<id>.mp4`` in the folder, or in its folder of their category.
+    """Find the files of listed videos by id: ``<id>.mp4`` in the folder, or in the folder of their category.
 
-    Raises UsageError where files are missing, or lie in the folder of another category than the list says.
+    Raises UsageError if files are missing, or are in the folder of another category than in the list.
     """
     if not folder.is_dir():
         raise UsageError(f"data.videos: {folder}: no such folder")
     nested: dict[str, Path] = {path.stem: path for path in folder.glob("*/*.mp4")}
-    found, missing = {}, []
+    files, missing = {}, []
     for video in videos:
         flat, below = folder / f"{video.id}.mp4", nested.get(video.id)
         if flat.is_file():
-            found[video.id] = flat
+            files[video.id] = flat
         elif below is None:
             missing.append(video)
         elif below.parent.name != video.category:
@@ -128,18 +128,18 @@ def find_videos(folder: Path, videos: Sequence[ListedVideo]) -> dict[str, Path]:
                 f"{video.where}: lists {video.id} as {video.category!r}, but its file is {below}: correct one of them"
             )
         else:
-            found[video.id] = below
+            files[video.id] = below
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UsageError(f"{missing[0].where}: {folder} has no {missing[0].id}.mp4{more}; take such lines out")
-    return found
+    return files
 
 
 def sample_seconds(video: ListedVideo, inner: bool = False) -> range:
-    """The seconds of a video that are samples; ``inner``: those with both neighbours annotated."""
+    """Return the seconds of a video that are samples; ``inner``: those with both neighbours annotated."""
     return range(video.start + 1, video.end - 1) if inner else range(video.start, video.end)
 
 
 def long_enough(videos: Sequence[ListedVideo], more_than: int = 3) -> list[ListedVideo]:
-    """The videos of more than so many annotated seconds; the re-implementation leaves out the others."""
+    """Return the videos with more than so many annotated seconds, as in the re-implementation."""
     return [video for video in videos if video.end - video.start > more_than]

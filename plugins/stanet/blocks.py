@@ -1,4 +1,4 @@
-"""Layers that all of STANet's networks share. Channels C, maps of h x w."""
+"""Layers that all networks of STANet share. Channels C, maps of h x w."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EMBEDDING = 128
 
 
 class ConvGRU(nn.Module):
-    """A gated update of one map by another, once: no state over time, in spite of the name.
+    """A gated update of one map by another, without a state over time in spite of its name.
 
     Args:
         channels: C of both maps.
@@ -26,7 +26,7 @@ class ConvGRU(nn.Module):
         self.out_gate = nn.Conv2d(2 * channels, channels, 1)
 
     def forward(self, fused: Tensor, before: Tensor) -> Tensor:
-        """``[N, C, h, w]`` both and the result: ``before`` where the update gate is closed."""
+        """Update ``[N, C, h, w]``; the result is ``before`` where the update gate is closed."""
         both = torch.cat([fused, before], 1)
         update, reset = torch.sigmoid(self.update_gate(both)), torch.sigmoid(self.reset_gate(both))
         candidate = torch.tanh(self.out_gate(torch.cat([fused, before * reset], 1)))
@@ -51,7 +51,7 @@ class NetVLAD(nn.Module):
             self.conv.bias.copy_(-alpha * self.centroids.norm(dim=1))  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, h, w]`` to ``[N, clusters * C]`` of length 1, cluster by cluster."""
+        """Return ``[N, clusters * C]`` of length 1, cluster by cluster, of ``[N, C, h, w]``."""
         x = F.normalize(x, dim=1)
         shares = torch.softmax(self.conv(x).flatten(2), 1)
         residuals = shares @ x.flatten(2).transpose(1, 2) - shares.sum(2)[..., None] * self.centroids
@@ -59,7 +59,7 @@ class NetVLAD(nn.Module):
 
 
 def self_attention(x: Tensor, query: nn.Module, key: nn.Module, value: nn.Module, gate: nn.Module) -> Tensor:
-    """``x`` ``[N, C, h, w]`` weighted by a mask of one channel that every position computes from all positions.
+    """Weight ``x`` ``[N, C, h, w]`` by a mask of one channel that every position computes from all positions.
 
     The softmax runs over the first position index, as published: for each key the queries share a weight of 1.
     """
@@ -93,8 +93,8 @@ def audio_visual_gate(
         mean: does so with the mean of the features.
         gate: turns the mixed channels into one.
     """
-    seen, heard = mean(features.mean((2, 3))), sound(audio)
-    mixing = torch.softmax(heard[:, :, None] * seen[:, None, :], -1)
+    visual, auditory = mean(features.mean((2, 3))), sound(audio)
+    mixing = torch.softmax(auditory[:, :, None] * visual[:, None, :], -1)
     places = picture(features)
     return torch.sigmoid(gate((mixing @ places.flatten(2)).view_as(places)))
 
@@ -115,9 +115,9 @@ def refinement(channels: int, activated: bool = False) -> nn.Sequential:
 
 
 def initialise(network: nn.Module) -> None:
-    """The authors' start: 2D convolutions N(0, 0.01), batch norms 1 and 0; all else keeps the library's.
+    """Initialise as the authors do: 2D convolutions N(0, 0.01), batch norms 1 and 0; other layers keep the default.
 
-    To be called before pretrained backbones are attached, or it wipes them.
+    Call it before pretrained backbones are attached, or it overwrites them.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -128,5 +128,5 @@ def initialise(network: nn.Module) -> None:
 
 
 def upsampled(x: Tensor, size: Sequence[int]) -> Tensor:
-    """``[N, C, *size]``, bilinear, corners not aligned."""
+    """Resize to ``[N, C, *size]``, bilinear, corners not aligned."""
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)

@@ -1,6 +1,6 @@
-"""What the steps between the networks do: prepare videos, write class maps, cut crops, paste pseudo-fixations.
+"""The steps between the networks: prepare videos, write class maps, cut crops, paste pseudo-fixations.
 
-Everything they hand to each other lies in a :class:`workspace.Workspace`.
+All intermediate files are in a :class:`workspace.Workspace`.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class StanetChain:
     videos: Parts
 
     def samples(self, *parts: str) -> list[SecondSample]:
-        """Every annotated second of the videos of some parts that has a picture and a sound.
+        """Return every annotated second of the videos of some parts that has a picture and a sound.
 
-        Raises UsageError where a part has none.
+        Raises UsageError if a part has none.
         """
         return [one for part in parts if part in self.videos for one in self._of(part)]
 
@@ -56,23 +56,26 @@ class StanetChain:
         numbers = class_ids(chosen, self.config.data.classes)
         pairs = zip(chosen, numbers, strict=True)
         every = [SecondSample(video.id, second, number) for video, number in pairs for second in sample_seconds(video)]
-        there = [one for one in every if self._prepared(one)]
-        if not there:
+        prepared = [one for one in every if self._prepared(one)]
+        if not prepared:
             raise UsageError(
                 f"data.{part}: no annotated second of its {len(chosen)} videos has both a picture and a sound in "
                 f"{self.files.root}; run the step prepare, or see what the list annotates (data.longer_than)"
             )
-        return there
+        return prepared
 
-    def _prepared(self, one: SecondSample) -> bool:
-        sound, picture = self.files.sound(one.video, one.second), self.files.picture("coarse", one.video, one.second)
+    def _prepared(self, sample: SecondSample) -> bool:
+        sound, picture = (
+            self.files.sound(sample.video, sample.second),
+            self.files.picture("coarse", sample.video, sample.second),
+        )
         return picture.is_file() and sound.is_file()
 
 
 def prepare_video(files: Workspace, name: str, file: Path) -> int:
-    """Pictures and spectrograms of one video, passed over where they are complete; how many seconds have sound.
+    """Write pictures and spectrograms of a video unless complete; return how many seconds have sound.
 
-    Raises MediaError for what is no video.
+    Raises MediaError for a file that is not a video.
     """
     for made, folder in ((prepare.prepare_frames, files.pictures("coarse")), (prepare.prepare_sound, files.sounds)):
         if not (folder / name).is_dir():
@@ -83,7 +86,7 @@ def prepare_video(files: Workspace, name: str, file: Path) -> int:
 
 
 def loader(moments: Moments, batch: int) -> DataLoader[dict[str, torch.Tensor]]:
-    """Batches of all samples in order, with nothing random about them."""
+    """Return batches of all samples in order, without randomness."""
     # A loader asks for nothing but a length and items.
     dataset: Dataset[dict[str, torch.Tensor]] = OrderedSamples(moments)  # type: ignore[assignment]
     return DataLoader(dataset, batch)
@@ -93,28 +96,30 @@ def loader(moments: Moments, batch: int) -> DataLoader[dict[str, torch.Tensor]]:
 def write_class_maps(
     chain: StanetChain, stage: Stage, mode: Mode, network: nn.Module, samples: Sequence[SecondSample]
 ) -> list[Confidence]:
-    """The map of the true class and the confidences of every sample, without jitter; what the classifier thinks."""
-    config, found = chain.config, []
+    """Write the map of the true class of every sample, without jitter; return the confidences."""
+    config, confidences = chain.config, []
     moments = moments_of(config, chain.files, stage, mode, samples)
     for item in loader(moments, min(config.trainer.batch_size, BATCHES[stage, mode])):
         out = answer(network, mode, {key: value.to(config.device) for key, value in item.items()})
         assert out.logits is not None
-        seen = maps.class_maps(out.first, out.fused, item["class_id"].to(config.device)).cpu().numpy()
-        for one, class_map, p in zip(item["index"].tolist(), seen, out.logits.softmax(1).cpu(), strict=True):
+        class_maps = maps.class_maps(out.first, out.fused, item["class_id"].to(config.device)).cpu().numpy()
+        for one, class_map, p in zip(item["index"].tolist(), class_maps, out.logits.softmax(1).cpu(), strict=True):
             sample, best = samples[one], int(p.argmax())
-            told, true = chain.files.confidences(stage, sample.video, sample.second), sample.class_id
-            told.parent.mkdir(parents=True, exist_ok=True)
-            said = Confidence(mode, f"{sample.second:02d}", best, float(p[best]), true, float(p[true]))
-            add_confidence(told, said)
+            path, true = chain.files.confidences(stage, sample.video, sample.second), sample.class_id
+            path.parent.mkdir(parents=True, exist_ok=True)
+            confidence = Confidence(mode, f"{sample.second:02d}", best, float(p[best]), true, float(p[true]))
+            add_confidence(path, confidence)
             prepare.write_picture(
                 chain.files.class_map(stage, sample.video, sample.second, mode), maps.cam_image(class_map)
             )
-            found.append(said)
-    return found
+            confidences.append(confidence)
+    return confidences
 
 
-def _seen(chain: StanetChain, stage: Stage, sample: SecondSample) -> tuple[list[maps.Image], list[float]]:
-    """The pictures of all class maps of a sample, and how far each is trusted. Raises UsageError where one lacks."""
+def _pictures_and_trust(
+    chain: StanetChain, stage: Stage, sample: SecondSample
+) -> tuple[list[maps.Image], list[float]]:
+    """Read all class maps of a sample and their confidences. Raises UsageError if one is missing."""
     files = [chain.files.class_map(stage, sample.video, sample.second, mode) for mode in BRANCHES]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
@@ -124,10 +129,10 @@ def _seen(chain: StanetChain, stage: Stage, sample: SecondSample) -> tuple[list[
 
 
 def crop(chain: StanetChain, samples: Sequence[SecondSample]) -> None:
-    """Boxes around what the coarse classifiers look at, smoothed over time; the pictures cut to them."""
+    """Compute boxes around the attention of the coarse classifiers, smoothed over time, and crop the pictures."""
     for video in dict.fromkeys(sample.video for sample in samples):
         own = [sample for sample in samples if sample.video == video]
-        fused = {one.second: maps.fused(*_seen(chain, "coarse", one)) for one in own}
+        fused = {one.second: maps.fused(*_pictures_and_trust(chain, "coarse", one)) for one in own}
         boxes = scam.smoothed_boxes({second: scam.crop_box(one)[0] for second, one in fused.items()})
         for second, box in boxes.items():
             picture = read_image(chain.files.picture("coarse", video, second))
@@ -138,17 +143,17 @@ def crop(chain: StanetChain, samples: Sequence[SecondSample]) -> None:
 
 
 def paste(chain: StanetChain, samples: Sequence[SecondSample]) -> None:
-    """Pseudo-fixations of every sample, as PNG: the published JPEG adds noise."""
+    """Write the pseudo-fixations of every sample, as PNG: the published JPEG adds noise."""
     for sample in samples:
         target = chain.files.target(sample.video, sample.second)
         box = read_box(chain.files.box(sample.video, sample.second))
         target.parent.mkdir(parents=True, exist_ok=True)
-        prepare.write_picture(target, scam.pseudo_fixations(*_seen(chain, "fine", sample), box))
+        prepare.write_picture(target, scam.pseudo_fixations(*_pictures_and_trust(chain, "fine", sample), box))
 
 
 @torch.no_grad()
 def write_results(chain: StanetChain, network: nn.Module, samples: Sequence[SecondSample]) -> None:
-    """The saliency network's map of every sample, and the map over its picture, both 356x356."""
+    """Write the saliency map of every sample, and the map over its picture, both 356x356."""
     config = chain.config
     moments = moments_of(config, chain.files, "fine", "STA", samples, targets=False)
     for item in loader(moments, min(config.trainer.batch_size, BATCHES["fine", "STA"])):

@@ -1,4 +1,4 @@
-"""Networks from published files. Which of several versions a file holds is told by its keys.
+"""Networks from published files, whose keys tell which of several versions they contain.
 
 Files: state dicts, bare or in ``state_dict`` (``model_state_dict``: VGGSound), with or without prefixes.
 """
@@ -29,9 +29,9 @@ from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
 from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, VisualTrunk
 
 PREFIXES = ("module.",)
-"""What published files have before their keys."""
+"""The prefix of keys in published files."""
 SALIENCY_FILES = ("STANet.pth", "STA.pth")
-"""What the saliency network is called in a folder of weights."""
+"""File names of the saliency network in a folder of weights."""
 
 State = Mapping[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
@@ -41,11 +41,9 @@ UNUSED_BY_FUSION = ("Aup.", "extra_audio_d.", "extra_convs.", "extra_bilinear.")
 
 
 def load_saliency(path: str | Path, trunk: VisualTrunk | None = None) -> STA32 | STA28:
-    """The saliency network of a file, or of a folder that holds ``STANet.pth``; in evaluation mode.
+    """Load the saliency network of a file, or of a folder with ``STANet.pth``, in evaluation mode.
 
-    ``trunk``: None for the one that the file holds.
-
-    Raises UsageError for files that hold none, naming what was found where that is known.
+    ``trunk``: None for that of the file. Raises UsageError for other files, naming their network if it is known.
     """
     file = file_in(path, *SALIENCY_FILES)
     state = published_state(file)
@@ -53,7 +51,7 @@ def load_saliency(path: str | Path, trunk: VisualTrunk | None = None) -> STA32 |
 
 
 def _trunk_of(state: State) -> VisualTrunk:
-    """The small network has two convolutions per block, the published one three."""
+    """Return the trunk: the small one has two convolutions per block, the published one three."""
     return RESNEXT if "features2.0.conv3.weight" in state or "features2.0.conv1.weight" not in state else SMALL
 
 
@@ -67,18 +65,18 @@ def _saliency_of(state: State, file: Path, trunk: VisualTrunk) -> STA32 | STA28:
     if "extra_proja.weight" in state:
         raise UsageError(f"{file}: holds a network of STANet+, which is not supported; take one of STANet")
     raise UsageError(
-        f"{file}: holds no saliency network of STANet{belongs(state)}: neither extra_out0 nor extra_predict4"
+        f"{file}: contains no saliency network of STANet{belongs(state)}: neither extra_out0 nor extra_predict4"
     )
 
 
 def load_spatial(path: str | Path, trunk: VisualTrunk = RESNEXT) -> SpatialClassifier:
-    """The classifier S of a file. Raises UsageError for others."""
+    """Load the classifier S of a file. Raises UsageError for others."""
     file, state = Path(path), published_state(path)
     return _filled(SpatialClassifier(_outputs(state, "extra_convs.weight", file), trunk), state, file)
 
 
 def load_spatial_audio(path: str | Path, trunk: VisualTrunk = RESNEXT) -> SpatialAudioClassifier:
-    """The classifier SA of a file, coarse or fine, in whichever of its three forms. Raises UsageError for others."""
+    """Load the classifier SA of a file, coarse or fine, in any of its three forms. Raises UsageError for others."""
     file, state = Path(path), published_state(path)
     sound = sound_path(state)
     head = "extra_video_d.weight" if sound == "compiled" else "extra_video_d.6.weight"
@@ -89,7 +87,7 @@ def load_spatial_audio(path: str | Path, trunk: VisualTrunk = RESNEXT) -> Spatia
 
 
 def sound_path(state: State) -> SoundPath:
-    """How the sound of an SA makes its gate."""
+    """Return the form of the gate that the sound of an SA opens."""
     if "extra_convv.weight" in state:
         return "fusion"
     return "deconvolution" if "Aup.4.weight" in state else "compiled"
@@ -105,7 +103,7 @@ def _stage(state: State, file: Path, sound: SoundPath) -> Stage:
 
 
 def load_spatial_temporal(path: str | Path, trunk: VisualTrunk = RESNEXT) -> SpatialTemporalClassifier:
-    """The classifier ST of a file, of the source or of the older compiled version. Raises UsageError for others."""
+    """Load the classifier ST of a file, also of the older compiled version. Raises UsageError for others."""
     file, state = Path(path), published_state(path)
     activated = "extra_refineST.4.weight" in state
     return _filled(
@@ -114,7 +112,7 @@ def load_spatial_temporal(path: str | Path, trunk: VisualTrunk = RESNEXT) -> Spa
 
 
 def load_switch(path: str | Path, trunk: VisualTrunk = RESNEXT) -> AudioSwitch:
-    """The audio switch of a state dict, of either width.
+    """Load the audio switch of a state dict, of either width.
 
     Raises UsageError for other files, and for the published ones (``27001.pt``, ``AudioSwitch.pt``), which are pickled
     networks; the message says how to turn one into a state dict.
@@ -124,7 +122,7 @@ def load_switch(path: str | Path, trunk: VisualTrunk = RESNEXT) -> AudioSwitch:
 
 
 def load_vggsound(path: str | Path) -> VGGSound:
-    """The classifier of sounds of a file, with either pool. Raises UsageError for others."""
+    """Load the sound classifier of a file, with either pool. Raises UsageError for others."""
     file, state = Path(path), published_state(path)
     if "audnet.fc_.weight" in state:
         return _filled(VGGSound("vlad", _outputs(state, "audnet.fc_.weight", file)), state, file)
@@ -132,7 +130,7 @@ def load_vggsound(path: str | Path) -> VGGSound:
 
 
 def published_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a file by key, without ``module.``. Raises UsageError, also for pickled networks."""
+    """Read the tensors of a file by key, without ``module.``. Raises UsageError, also for pickled networks."""
     try:
         return read_state(path)
     except UsageError:
@@ -147,14 +145,14 @@ def published_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def holds_a_network(path: Path) -> bool:
-    """Whether a file holds a pickled module of torch; nothing of it is run."""
+    """Return whether a file contains a pickled module of torch, without running any of it."""
     with suppress(OSError, zipfile.BadZipFile):
         return any(name.startswith("torch.nn.modules") for name in classes_named(path))
     return False
 
 
 def _outputs(state: State, key: str, file: Path, axis: int = 0) -> int:
-    """The size of one axis of a tensor; UsageError where the file has no such tensor."""
+    """Return the size of one axis of a tensor. Raises UsageError if the file has no such tensor."""
     if key not in state or state[key].ndim <= axis:
         raise UsageError(f"{file}: holds no such network of STANet (no {key})")
     return int(state[key].shape[axis])

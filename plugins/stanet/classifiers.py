@@ -63,20 +63,20 @@ class _Attentive(nn.Module):
         self.extra_gate = nn.Conv2d(channels, 1, 1, bias=False)
 
     def attention(self, x: Tensor) -> Tensor:
-        """Maps ``[N, C, h, w]`` weighted by their attention mask."""
+        """Weight maps ``[N, C, h, w]`` by their attention mask."""
         return blocks.self_attention(x, self.extra_projf, self.extra_projg, self.extra_projh, self.extra_gate)
 
     def updated(self, x: Tensor, parts: Sequence[Tensor]) -> Tensor:
-        """Maps updated by the fusion of ``parts``, all ``[N, C, h, w]``."""
+        """Update maps by the fusion of ``parts``, all ``[N, C, h, w]``."""
         return self.extra_ConvGRU(self.extra_conv_fusion(torch.cat(list(parts), 1)), x)
 
 
 class SpatialClassifier(_Attentive):
-    """What a picture shows, and where: features of stride 16, one map per class, attention.
+    """The classifier S of a picture: features of stride 16, one map per class, attention.
 
     Args:
         classes: C.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(self, classes: int = CLASSES, trunk: VisualTrunk = RESNEXT) -> None:
@@ -89,16 +89,16 @@ class SpatialClassifier(_Attentive):
         self.features = nn.Sequential(*trunk.children()[:7])
 
     def forward(self, image: Tensor) -> ClassMaps:
-        """``image``: normalised RGB ``[N, 3, H, W]``."""
+        """Classify ``image``, normalised RGB ``[N, 3, H, W]``."""
         x = self.extra_convs(self.features(image))
         y = self.updated(x, (x, self.attention(x)))
         return ClassMaps(pooled(x), pooled(y), x, y)
 
 
 class SpatialAudioClassifier(_Attentive):
-    """What is seen and heard: features of stride 32, and a gate that the sound opens.
+    """The classifier SA of picture and sound: features of stride 32, and a gate that the sound opens.
 
-    The published source of the authors cannot run. ``sound`` names which of three readings is built:
+    The published source of the authors cannot run. ``sound`` selects one of three interpretations:
     ``deconvolution``: the re-implementation, whose sound is enlarged to the size of the maps; ``compiled``: the same
     in an older compiled version (no activation between, a single layer to the class maps, a bilinear layer that is
     never used); ``fusion``: the comparison of sound and picture that the authors' forward pass calls.
@@ -107,7 +107,7 @@ class SpatialAudioClassifier(_Attentive):
         classes: C.
         stage: ``coarse`` for whole frames of 225..256 pixels, ``fine`` for crops of 353..384.
         sound: how the sound makes its gate.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class SpatialAudioClassifier(_Attentive):
 
 
 class SpatialTemporalClassifier(_Attentive):
-    """What is seen in three frames: features of stride 32, and a gate computed from the neighbours.
+    """The classifier ST of three frames: features of stride 32, and a gate computed from the neighbours.
 
     The maps it returns are those of its first input. Correct use is (current, previous, next); the re-implementation
     gives (previous, current, next) and stores the previous frame's maps under the current one.
@@ -175,7 +175,7 @@ class SpatialTemporalClassifier(_Attentive):
         classes: C.
         activated: rectified between the 3D convolutions, as in an older compiled version.
         transposed: see :func:`blocks.interleaved`.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class SpatialTemporalClassifier(_Attentive):
         self.features = nn.Sequential(*trunk.children()[:8])
 
     def forward(self, first: Tensor, second: Tensor, third: Tensor) -> SequenceMaps:
-        """Normalised RGB ``[N, 3, H, W]`` of three frames."""
+        """Classify normalised RGB ``[N, 3, H, W]`` of three frames."""
         a, b, c = (self.extra_convs(self.features(frame)) for frame in (first, second, third))
         orders = ((b, a, c), (a, b, c), (a, c, b))
         updated = [self._fused(x, order) for x, order in zip((a, b, c), orders, strict=True)]
@@ -205,7 +205,7 @@ class SpatialTemporalClassifier(_Attentive):
 
 
 def head(width: int, classes: int) -> nn.Sequential:
-    """Features ``[N, width, h, w]`` to class maps ``[N, classes, h, w]`` by three rectified 3x3 convolutions."""
+    """Build a head from features ``[N, width, h, w]`` to class maps ``[N, classes, h, w]``: three 3x3 layers."""
     layers: list[nn.Module] = []
     for _ in range(3):
         layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
@@ -230,12 +230,12 @@ def comparison(channels: int) -> nn.Sequential:
 
 
 def pooled(maps: Tensor) -> Tensor:
-    """``[N, C, h, w]`` to ``[N, C]``: the mean over all positions."""
+    """Return the mean over all positions, ``[N, C, h, w]`` to ``[N, C]``."""
     return maps.mean((2, 3))
 
 
 def check_side(features: Tensor, side: int) -> None:
-    """Raises ValueError where features are not ``side`` x ``side``, which the enlarged sound is."""
+    """Raise ValueError if features are not ``side`` x ``side``, the size of the upsampled sound."""
     if tuple(features.shape[2:]) != (side, side):
         low, high = 32 * (side - 1) + 1, 32 * side
         raise ValueError(f"this network takes square pictures of {low}..{high} pixels, whose maps are {side}x{side}")

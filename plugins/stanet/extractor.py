@@ -1,4 +1,4 @@
-"""The saliency network's map of the current frame, from it, its neighbours a second away, and their sounds."""
+"""STANet as an extractor: the map of the current frame from three moments and their sounds."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from gazenet_plugins.stanet.switch import decided
 
 @dataclass(frozen=True)
 class NetworkUse:
-    """How a network is fed and which of its maps is shown.
+    """The order of a network's inputs, and the output that becomes the map.
 
     ``order``: of previous (0), current (1) and next (2) among its inputs; ``sounds`` likewise; ``shown``: position
-    among its outputs; ``eps``: what its maximum is raised by before a published map is scaled to 255.
+    among its outputs; ``eps``: added to the maximum before a published map is scaled to 255.
     """
 
     order: tuple[int, int, int]
@@ -48,12 +48,12 @@ place of the previous one's; with 28 the map of the previous frame."""
 
 
 class VisualAuditorySaliency:
-    """One map per window.
+    """Predicts one map per window from three moments and their sounds.
 
     Args:
         weights: a checkpoint of the saliency network (either version) or a folder with ``STANet.pth``; empty for the
             asset.
-        switch: state dict of the audio switch, for the version with 28 channels; empty: every sound counts.
+        switch: state dict of the audio switch, for the version with 28 channels; empty: every sound is used.
         mode: ``corrected`` or ``published``, see :data:`USES`.
         gap: seconds between neighbours, at most as far as the window reaches.
 
@@ -69,6 +69,7 @@ class VisualAuditorySaliency:
         self._mode = checked_mode(SPEC.name, mode)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network, and the switch if there is one, onto ``device`` in ``dtype``."""
         self._device, self._dtype = device, dtype
         self._network = load_saliency(weights_path(self._weights, SPEC.assets[0], asset_path)).to(device, dtype)
         self._use = USES[28 if isinstance(self._network, STA28) else 32, self._mode]
@@ -94,40 +95,40 @@ class VisualAuditorySaliency:
         audios = {f"audio_{k}": noise(2, 81, 199) for k in range(3)}
         switches = {f"switch_{k}": torch.ones(2, 1, 1, 1) for k in range(3 * switched)}
         inputs = {**images, **audios, **switches}
-        whole = OneMap(self._network, self._use.shown)
+        one_map = OneMap(self._network, self._use.shown)
         use = partial(setattr, self, "_run")
-        return Exportable(whole, tuple(inputs.values()), tuple(inputs), ("saliency",), use=use)
+        return Exportable(one_map, tuple(inputs.values()), tuple(inputs), ("saliency",), use=use)
 
     def begin(self, video: VideoContext) -> None:
-        """Keeps the sound, one channel at 16 kHz; a video without one is silent."""
+        """Prepare the sound, one channel at 16 kHz; without a sound track silence."""
         self._sound = None if video.waveform is None else sound.mono(video.waveform)
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
-        """Maps ``[B, h, w]``, each divided by its maximum; records tell whether the ``sound`` counted."""
+        """Return maps ``[B, h, w]``, each divided by its maximum; records: whether the ``sound`` was used."""
         chosen = np.stack([self._moments(times, windows.anchor) for times in windows.times])
         images = [self._images(windows, chosen[:, k]) for k in self._use.order]
         audios = [self._spectrograms(windows.times, chosen[:, k]) for k in self._use.sounds]
         switches = self._switches(audios, images)
         maps = self._run(*images, *audios, *switches)
         counted = [bool(one) for one in switches[self._use.order.index(1)].flatten()] if switches else []
-        heard = counted or [self._sound is not None] * len(windows)
-        return CueMaps(self._scaled(maps.float(), windows.map_size), [{"sound": one} for one in heard])
+        sound_used = counted or [self._sound is not None] * len(windows)
+        return CueMaps(self._scaled(maps.float(), windows.map_size), [{"sound": one} for one in sound_used])
 
     def _moments(self, times: NDArray[np.float64], anchor: int) -> list[int]:
-        """Positions in the window of the frames nearest to a gap before, the anchor, and a gap after."""
+        """Return positions in the window of the frames nearest to a gap before, the anchor, and a gap after."""
         before = int(np.abs(times[: anchor + 1] - (times[anchor] - self._gap)).argmin())
         after = anchor + int(np.abs(times[anchor:] - (times[anchor] + self._gap)).argmin())
         return [before, anchor, after]
 
     def _images(self, windows: Windows, chosen: NDArray[np.int64]) -> Tensor:
-        """Normalised RGB ``[B, 3, H, W]`` of one frame per window."""
+        """Return normalised RGB ``[B, 3, H, W]`` of one frame per window."""
         assert windows.frames is not None
         frames = windows.frames[torch.arange(len(windows)), torch.from_numpy(chosen)]
         return ((frames.float() / 255 - self._mean) / self._std).to(self._dtype)
 
     def _spectrograms(self, times: NDArray[np.float64], chosen: NDArray[np.int64]) -> Tensor:
-        """``[B, 81, 199]``: the second around each chosen frame."""
+        """Return ``[B, 81, 199]``: the second around each chosen frame."""
         starts = times[np.arange(len(times)), chosen] - 0.5
         pictures = np.stack([sound.spectrogram(sound.second_at(self._sound, float(start))) for start in starts])
         return torch.from_numpy(pictures).to(self._device, self._dtype)

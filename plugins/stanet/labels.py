@@ -20,11 +20,11 @@ KEYWORDS = {
     "Train horn": "train",
     "Violin, fiddle": "violin",
 }
-"""What is looked for in the name of a sound; for other categories their whole name."""
+"""Keywords in the names of sounds, by category; for other categories their complete name."""
 
 
 def sound_names(path: str | Path) -> list[str]:
-    """The sounds of VGGSound's class list in the order of its outputs. Raises UsageError for a file without names.
+    """Read the class list of VGGSound in the order of its outputs. Raises UsageError for a file without names.
 
     The list is not quoted: of a name with a comma only the beginning is taken, and so sorted, as in the release.
     """
@@ -39,7 +39,7 @@ def sound_names(path: str | Path) -> list[str]:
 
 
 def supports(sound: str, category: str, whole_words: bool = False) -> bool:
-    """Whether a sound's name holds the keyword of a category, in lower case.
+    """Return whether the name of a sound contains the keyword of a category, in lower case.
 
     As published the keyword may be part of a word: "male" is found in "female speech", "cat" in "cattle".
     ``whole_words`` does not.

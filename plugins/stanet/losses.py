@@ -24,7 +24,7 @@ def soft_margin(logits: Tensor, classes: Tensor) -> Tensor:
 
 
 def classifier_loss(pooled: Tensor, fused: Tensor, classes: Tensor, loss: ClassLoss = cross_entropy) -> Tensor:
-    """S and SA: the loss of both logits ``[N, C]``."""
+    """Compute the loss of both logits ``[N, C]`` of S and SA."""
     return loss(pooled, classes) + loss(fused, classes)
 
 

@@ -25,52 +25,52 @@ HEAT, PICTURE = 0.3, 0.5
 
 
 def class_maps(first: Tensor, fused: Tensor, classes: Tensor) -> Tensor:
-    """The mean of both maps ``[N, C, h, w]`` of a classifier, for one class id per sample: ``[N, h, w]``."""
+    """Return the mean of both maps ``[N, C, h, w]`` of a classifier for one class id per sample: ``[N, h, w]``."""
     mean = (first + fused) / 2
     return mean[torch.arange(len(mean), device=mean.device), classes]
 
 
 def eight_bit(class_map: NDArray[np.floating], eps: float = EIGHT_BIT_EPS) -> Image:
-    """Negative evidence cut off, the maximum brought to 255, rounded: uint8 of the same shape."""
+    """Clip negative evidence, scale the maximum to 255 and round: uint8 of the same shape."""
     positive = np.maximum(class_map, 0)
     return np.rint(positive / (positive.max() + eps) * 255).astype(np.uint8)
 
 
 def resized(image: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
-    """``[H, W]`` or ``[H, W, 3]`` by OpenCV's bilinear filter, without antialiasing, in its own type."""
+    """Resize ``[H, W]`` or ``[H, W, 3]`` by OpenCV's bilinear filter, without antialiasing, in its own dtype."""
     return np.asarray(cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def cam_image(class_map: NDArray[np.floating], size: int = GRID) -> Image:
-    """A class map ``[h, w]`` as grey picture ``[size, size]``: eight bits first, then enlarged, as published."""
+    """Draw a class map ``[h, w]`` as grey ``[size, size]``: eight bits first, then resized, as published."""
     return np.asarray(resized(eight_bit(class_map), size, size), np.uint8)
 
 
 def heat_colours(cam: Image) -> Image:
-    """The JET colours ``[H, W, 3]`` BGR of a grey picture ``[H, W]``."""
+    """Colour a grey picture ``[H, W]`` with JET, BGR ``[H, W, 3]``."""
     return np.asarray(cv2.applyColorMap(cam, cv2.COLORMAP_JET), np.uint8)
 
 
 def overlay(cam: Image, picture: Image, heat: float = HEAT, share: float = PICTURE) -> Array:
-    """Colours of a grey map ``[H, W]`` over a BGR picture (brought to the same size): float64 ``[H, W, 3]``."""
+    """Blend the colours of a grey map ``[H, W]`` over a BGR picture of any size: float64 ``[H, W, 3]``."""
     under = resized(picture, *cam.shape[:2]).astype(np.float64)
     return heat * heat_colours(cam).astype(np.float64) + share * under
 
 
 def saturated(image: NDArray[np.floating]) -> Image:
-    """What a writer of 8-bit pictures stores: rounded to even, cut to 0..255."""
+    """Round to even and clip to 0..255, as a writer of 8-bit pictures does."""
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def normalised(values: NDArray[np.generic]) -> Array:
-    """Stretched to 0..1 over all axes, float64; constant values stay what they are."""
+    """Rescale to 0..1 over all axes, float64; constant values stay unchanged."""
     array = values.astype(np.float64)
     low, high = array.min(), array.max()
     return array if high == low else (array - low) / (high - low)
 
 
 def fused(maps: Sequence[NDArray[np.generic]], confidences: Sequence[float], eps: float = COARSE_EPS) -> Array:
-    """The mean of stretched maps ``[H, W]``, weighted by each classifier's confidence, stretched: float64 0..1.
+    """Average rescaled maps ``[H, W]``, weighted by confidence, and rescale the result: float64 in 0..1.
 
     Any number of sources: three in the first paper, eleven in STANet+ (where the published denominator does not
     parse; the sum of all is meant). Raises ValueError where maps and confidences differ in number.

@@ -1,7 +1,7 @@
-"""The authors' Matlab post-processing in NumPy: resizing, boxes, recovery of crops, smoothing over time.
+"""The Matlab postprocessing of the authors in NumPy: resizing, boxes, recovery of crops, smoothing over time.
 
-Boxes here are counted from 1, both ends inside: (first row, last row, first column, last column). Frames are numbered
-from 1. All arithmetic is float64. Equal by reading the scripts, not by running Matlab.
+Boxes count from 1, both ends inclusive: (first row, last row, first column, last column). Frames are numbered from 1.
+All arithmetic is float64. It follows the scripts; it was not compared with a run of Matlab.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from gazenet_plugins.stanet.maps import Array, Image, normalised
 Box = tuple[int, int, int, int]
 
 CROP_FACTOR, SMOOTH_FACTOR = 2.0, 3.0
-"""Pixels above so many means belong to the crop; smoothed values below so many means become 0."""
+"""Thresholds in means: pixels above belong to the crop; smoothed values below become 0."""
 REACH = 2
-"""Frames before and after that smoothing looks at."""
+"""Frames before and after that take part in the smoothing."""
 
 
 def imresize(image: Array, height: int, width: int) -> Array:
-    """``[h, w]`` by a bicubic kernel (a = -0.5), widened where the picture shrinks, edges mirrored."""
+    """Resize ``[h, w]`` by a bicubic kernel (a = -0.5), widened where the picture shrinks, edges mirrored."""
     scales = height / image.shape[0], width / image.shape[1]
     out = image.astype(np.float64)
     for axis in sorted((0, 1), key=lambda axis: scales[axis]):
@@ -53,7 +53,7 @@ def _cubic(x: Array) -> Array:
 
 
 def crop_box(map_: Array, factor: float = CROP_FACTOR) -> Box | None:
-    """The box around the pixels above ``factor`` means; None where there are none (the frame is left out)."""
+    """Return the box around the pixels above ``factor`` means; None without any (the frame is skipped)."""
     rows, columns = np.nonzero(map_ > factor * map_.mean())
     if not len(rows):
         return None
@@ -61,7 +61,7 @@ def crop_box(map_: Array, factor: float = CROP_FACTOR) -> Box | None:
 
 
 def recovered(fine: Array, box: Box, size: int) -> Array:
-    """A map of the crop put back at its place in a black ``[size, size]``; the filter may leave 0..1 a little."""
+    """Paste the map of a crop into a black ``[size, size]``; the filter may exceed 0..1 slightly."""
     top, bottom, left, right = box
     grid = np.zeros((size, size))
     grid[top - 1 : bottom, left - 1 : right] = imresize(fine, bottom - top + 1, right - left + 1)
@@ -69,18 +69,18 @@ def recovered(fine: Array, box: Box, size: int) -> Array:
 
 
 def as_picture(map_: Array) -> Image:
-    """A map as a stored picture: cut to 0..1, rounded to 8 bits."""
+    """Convert a map to a stored picture: clipped to 0..1, rounded to 8 bits."""
     return np.floor(np.clip(map_, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def map_over_picture(map_: Array, picture: Array) -> Array:
-    """Half a map ``[H, W]``, in red and green, and half an RGB picture ``[H, W, 3]``; both in 0..1."""
+    """Blend a map ``[H, W]``, in red and green, and an RGB picture ``[H, W, 3]``, both in 0..1, in halves."""
     coloured = np.stack([map_, map_, np.zeros_like(map_)], axis=2)
     return 0.5 * coloured + 0.5 * picture
 
 
 def smoothed(maps: Sequence[Array], factor: float = SMOOTH_FACTOR) -> dict[int, Array]:
-    """Recursive smoothing over five frames: map by frame number, for frames 4 to n - 4 of n.
+    """Smooth recursively over five frames: maps by frame number, for frames 4 to n - 4 of n.
 
     Each result, before values below ``factor`` means become 0, takes the place of the newest of its five frames and so
     weighs on the frames after it.
@@ -102,7 +102,7 @@ def _mean_of(maps: Sequence[Array]) -> Array:
 
 
 def accumulated(spatial: Sequence[Array], temporal: Sequence[Array], with_sound: Array | None = None) -> Array:
-    """The older fusion over the frames around one: spatial and temporal maps added up frame by frame.
+    """Fuse the frames around one in the older way: add up spatial and temporal maps frame by frame.
 
     ``with_sound``: the spatial-auditory map of the middle frame, if there is one. The published script does not run:
     this is what it says.
@@ -114,5 +114,5 @@ def accumulated(spatial: Sequence[Array], temporal: Sequence[Array], with_sound:
 
 
 def brightest(maps: Sequence[Array]) -> Array:
-    """STANet+'s last fusion: the pixel-wise maximum of stretched maps ``[H, W]`` of one size, stretched."""
+    """Fuse as STANet+ does last: the pixel-wise maximum of rescaled maps ``[H, W]`` of one size, stretched."""
     return normalised(np.max([normalised(one) for one in maps], axis=0))

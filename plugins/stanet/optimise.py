@@ -13,12 +13,12 @@ FACTORS = {(False, True): 1, (False, False): 2, (True, True): 10, (True, False):
 
 
 def factor(epoch: int, milestones: Sequence[int]) -> float:
-    """What all rates are multiplied by in an epoch, counted from 1; every milestone begins with a tenth."""
+    """Return the factor of all rates in an epoch, counted from 1; every milestone divides it by ten."""
     return float(0.1 ** sum(epoch >= milestone for milestone in milestones))
 
 
 def parameter_groups(network: nn.Module) -> list[list[nn.Parameter]]:
-    """The parameters in the order of :data:`FACTORS`: backbone weights, its rest, new weights, their rest."""
+    """Return the parameters in the order of :data:`FACTORS`: weights and rest of the backbone, then of new layers."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {kind: [] for kind in FACTORS}
     for name, value in network.named_parameters():
         groups["extra" in name, "weight" in name].append(value)
@@ -26,7 +26,7 @@ def parameter_groups(network: nn.Module) -> list[list[nn.Parameter]]:
 
 
 def optimiser(network: nn.Module, rate: float, decay: float) -> SGD:
-    """SGD with momentum 0.9, after Nesterov; empty groups are left out."""
+    """Build SGD with Nesterov momentum 0.9, without empty groups."""
     pairs = zip(parameter_groups(network), FACTORS.values(), strict=True)
     groups: Sequence[dict[str, Any]] = [{"params": some, "lr": rate * times} for some, times in pairs if some]
     return SGD(groups, lr=rate, momentum=0.9, nesterov=True, weight_decay=decay)

@@ -1,4 +1,4 @@
-"""A video as one picture and one spectrogram per second."""
+"""One picture and one spectrogram per second of a video."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gazenet_plugins.stanet import sound
 
 
 def frame_number(n: int, rate: int, start: int = 0, end: int = 10) -> int | None:
-    """The second that frame ``n`` (counted from 1) stands for; None for frames that are left out.
+    """Return the second that frame ``n`` (counted from 1) represents; None for frames that are skipped.
 
     The middle frame of every second from ``start`` to ``end``, both inside, at ``rate`` frames per second. At one
     frame per second and below, which the published rule does not handle, every frame is kept.
@@ -26,7 +26,7 @@ def frame_number(n: int, rate: int, start: int = 0, end: int = 10) -> int | None
 
 
 def prepare_frames(video: Path, folder: Path, start: int = 0, end: int = 10, digits: int = 2) -> list[Path]:
-    """Writes ``folder/00.jpg``, ``01.jpg``, ...; the files. Raises MediaError for what is no video."""
+    """Write ``folder/00.jpg``, ``01.jpg``, ...; return the files. Raises MediaError for a file that is not a video."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     with VideoReader(video) as reader:
@@ -55,7 +55,7 @@ def prepare_sound(video: Path, folder: Path) -> list[Path]:
 
 
 def write_picture(path: Path, image: np.ndarray) -> None:
-    """An RGB ``[H, W, 3]`` or grey ``[H, W]`` uint8 picture, in the format of the name's suffix."""
+    """Write an RGB ``[H, W, 3]`` or grey ``[H, W]`` uint8 picture in the format of the suffix."""
     stored = image[..., ::-1] if image.ndim == 3 else image
     _, data = cv2.imencode(path.suffix, np.ascontiguousarray(stored))
     write_bytes(path, data.tobytes())

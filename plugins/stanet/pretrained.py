@@ -1,4 +1,4 @@
-"""Pretrained backbones put into a network by position: what its layers are called follows from where it was cut."""
+"""Pretrained backbones, loaded into a network by position, as their keys depend on where it was cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHILDREN = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "la
 
 
 def load_visual(network: nn.Module, path: str | Path) -> None:
-    """The weights of a residual network for ImageNet (``resnext101_32x8d`` of WSL-Images) for the part that sees.
+    """Load a residual network for ImageNet (``resnext101_32x8d`` of WSL-Images) into the visual trunk.
 
     Stages beyond the cut and the classifier are left out. Raises UsageError for weights of another network.
     """
@@ -23,7 +23,7 @@ def load_visual(network: nn.Module, path: str | Path) -> None:
 
 
 def load_sound(network: nn.Module, path: str | Path) -> None:
-    """The weights of VGGSound with NetVLAD (``vggsound_netvlad.pth.tar``) for the part that hears.
+    """Load VGGSound with NetVLAD (``vggsound_netvlad.pth.tar``) into the audio trunk.
 
     Raises UsageError for weights of another network.
     """
@@ -43,14 +43,14 @@ def _visual_prefixes(network: nn.Module) -> dict[str, str]:
 def _load(network: nn.Module, path: str | Path, state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> None:
     own = network.state_dict()
     parts = tuple({prefix.split(".")[0] + "." for prefix in prefixes.values()})
-    wanted = {key for key in own if key.startswith(parts)}
-    given = {}
+    needed = {key for key in own if key.startswith(parts)}
+    loaded = {}
     for key, value in state.items():
-        child, _, rest = key.partition(".")
-        name = prefixes.get(child, "") + rest
-        if name in wanted:
-            given[name] = value
-    if not wanted:
+        child, _, tail = key.partition(".")
+        name = prefixes.get(child, "") + tail
+        if name in needed:
+            loaded[name] = value
+    if not needed:
         raise UsageError(f"{path}: {type(network).__name__} has no such part")
-    kept = {key: value for key, value in own.items() if key not in wanted}
-    network.load_state_dict(checked_state(network, {**kept, **given}, path))
+    unchanged = {key: value for key, value in own.items() if key not in needed}
+    network.load_state_dict(checked_state(network, {**unchanged, **loaded}, path))

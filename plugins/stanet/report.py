@@ -1,8 +1,9 @@
-"""How well a classifier knows the categories: a report per class, and a gallery of right and wrong answers."""
+"""Reports on a classifier: metrics per class, and a gallery of right and wrong answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,46 +22,49 @@ TILE, LINE = 178, 13
 
 
 def report(answers: Sequence[Confidence], classes: Sequence[str]) -> dict[str, Any]:
-    """``accuracy`` and per class ``precision``, ``recall``, ``f1`` (0 where undefined) and ``support``."""
+    """Compute ``accuracy`` and per class ``precision``, ``recall``, ``f1`` (0 where undefined) and ``support``."""
     true = np.array([one.true for one in answers])
-    said = np.array([one.predicted for one in answers])
+    predicted = np.array([one.predicted for one in answers])
     rows = {}
     for number, name in enumerate(classes):
-        hits = int(((true == number) & (said == number)).sum())
-        named, there = int((said == number).sum()), int((true == number).sum())
-        precision, recall = hits / max(named, 1), hits / max(there, 1)
+        hits = int(((true == number) & (predicted == number)).sum())
+        named, actual = int((predicted == number).sum()), int((true == number).sum())
+        precision, recall = hits / max(named, 1), hits / max(actual, 1)
         f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-        rows[name] = {"precision": precision, "recall": recall, "f1": f1, "support": there}
-    return {"accuracy": float((true == said).mean()), "classes": rows}
+        rows[name] = {"precision": precision, "recall": recall, "f1": f1, "support": actual}
+    return {"accuracy": float((true == predicted).mean()), "classes": rows}
 
 
-def as_text(found: dict[str, Any]) -> str:
-    """A report as a table."""
-    width = max(len(name) for name in found["classes"])
+def as_text(metrics: dict[str, Any]) -> str:
+    """Format a report as a table."""
+    width = max(len(name) for name in metrics["classes"])
     lines = [f"{'':{width}}  precision  recall      f1  support"]
-    for name, row in found["classes"].items():
+    for name, row in metrics["classes"].items():
         if row["support"] or row["precision"]:
             values = f"{row['precision']:9.3f}  {row['recall']:6.3f}  {row['f1']:6.3f}  {row['support']:7d}"
             lines.append(f"{name:{width}}  {values}")
-    total = sum(row["support"] for row in found["classes"].values())
-    return "\n".join([*lines, f"{'accuracy':{width}}  {found['accuracy']:9.3f}{'':18}{total:7d}"]) + "\n"
+    total = sum(row["support"] for row in metrics["classes"].values())
+    return "\n".join([*lines, f"{'accuracy':{width}}  {metrics['accuracy']:9.3f}{'':18}{total:7d}"]) + "\n"
 
 
-def write_report(
-    files: Workspace,
-    stage: Stage,
-    mode: Mode,
-    part: str,
-    samples: Sequence[SecondSample],
-    answers: Sequence[Confidence],
-    classes: Sequence[str],
-    count: int,
-) -> float:
-    """Report and gallery of a classifier on a part, beside its weights; its accuracy."""
+@dataclass(frozen=True)
+class PartAnswers:
+    """The ``answers`` of a classifier for the ``samples`` of a part of the data, in the same order."""
+
+    stage: Stage
+    mode: Mode
+    part: str
+    samples: Sequence[SecondSample]
+    answers: Sequence[Confidence]
+
+
+def write_report(files: Workspace, results: PartAnswers, classes: Sequence[str], count: int) -> float:
+    """Write report and gallery (``count`` pictures) of a classifier beside its weights; return its accuracy."""
+    stage, mode, part, answers = results.stage, results.mode, results.part, results.answers
     folder = files.weights(stage, mode, 1).parents[1]
-    found = report(answers, classes)
-    write_text(folder / f"report_{part}.txt", as_text(found))
-    pairs = list(zip(samples, answers, strict=True))
+    metrics = report(answers, classes)
+    write_text(folder / f"report_{part}.txt", as_text(metrics))
+    pairs = list(zip(results.samples, answers, strict=True))
     for name, right in (("right", True), ("wrong", False)):
         chosen = [pair for pair in pairs if (pair[1].predicted == pair[1].true) == right]
         step = max(1, len(chosen) // max(count, 1))
@@ -68,7 +72,7 @@ def write_report(
         path.unlink(missing_ok=True)
         if count and chosen:
             prepare.write_picture(path, gallery(files, stage, mode, chosen[::step][:count], classes))
-    return float(found["accuracy"])
+    return float(metrics["accuracy"])
 
 
 def gallery(
@@ -78,8 +82,8 @@ def gallery(
     pairs: Sequence[tuple[SecondSample, Confidence]],
     classes: Sequence[str],
 ) -> NDArray[np.uint8]:
-    """Pictures with the map of the true class over them in rows of four, with true and answered class below: RGB."""
-    tiles = [_tile(files, stage, mode, sample, said, classes) for sample, said in pairs]
+    """Draw pictures with the map of the true class in rows of four, with true and predicted class below: RGB."""
+    tiles = [_tile(files, stage, mode, sample, confidence, classes) for sample, confidence in pairs]
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % min(4, len(tiles)))
     columns = min(4, len(tiles))
     rows = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
@@ -87,7 +91,7 @@ def gallery(
 
 
 def _tile(
-    files: Workspace, stage: Stage, mode: Mode, sample: SecondSample, said: Confidence, classes: Sequence[str]
+    files: Workspace, stage: Stage, mode: Mode, sample: SecondSample, confidence: Confidence, classes: Sequence[str]
 ) -> NDArray[np.uint8]:
     cam = read_image(files.class_map(stage, sample.video, sample.second, mode))[..., 0]
     small = np.asarray(maps.resized(cam, TILE, TILE), np.uint8)
@@ -97,8 +101,8 @@ def _tile(
     tile.paste(Image.fromarray(np.ascontiguousarray(over)), (2, 0))
     words = (
         f"{sample.video} {sample.second:02d}",
-        f"is {classes[said.true]} ({said.true_probability:.2f})",
-        f"said {classes[said.predicted]} ({said.probability:.2f})",
+        f"is {classes[confidence.true]} ({confidence.true_probability:.2f})",
+        f"said {classes[confidence.predicted]} ({confidence.probability:.2f})",
     )
     draw = ImageDraw.Draw(tile)
     for number, text in enumerate(words):

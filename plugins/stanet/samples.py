@@ -1,4 +1,4 @@
-"""What the networks are trained on: pictures and sounds of one second, or of three neighbouring ones."""
+"""The samples of the networks: pictures and sounds of one second, or of three neighbouring ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SecondSample:
 
 
 def jittered(image: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    """RGB ``[H, W, 3]`` in 0..1 with other colours, and so the result.
+    """Change the colours of RGB ``[H, W, 3]`` in 0..1.
 
     Random brightness, contrast and saturation (0.7..1.3) and hue (-0.1..0.1 of the circle), in random order.
     """
@@ -56,10 +56,23 @@ def jittered(image: NDArray[np.float32], random: np.random.Generator) -> NDArray
 
 
 def shifted_hue(image: NDArray[np.float32], part: float) -> NDArray[np.float32]:
-    """RGB float ``[H, W, 3]`` turned by a part of the colour circle."""
+    """Rotate the hue of RGB float ``[H, W, 3]`` by a fraction of the colour circle."""
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     hsv[..., 0] = (hsv[..., 0] + 360 * part) % 360
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
+
+
+@dataclass(frozen=True)
+class MomentForm:
+    """The moments ``around`` a sample in the order of the inputs, with or without ``sounds`` and ``targets``."""
+
+    around: Sequence[int] = ALONE
+    sounds: bool = False
+    targets: bool = False
+
+
+ONE_PICTURE = MomentForm()
+"""The picture of the sample alone."""
 
 
 class Moments:
@@ -69,12 +82,11 @@ class Moments:
     neighbour's picture is missing, the sample's own stands in; where its target or sound is, both of the sample's do.
 
     Args:
-        files: where everything lies.
+        files: the workspace with all files.
         stage: whole pictures or crops.
-        samples: what to go through.
+        samples: the seconds in order.
         size: side of the square that pictures are resized to.
-        around: the moments in the order of the network's inputs.
-        sounds, targets: whether to give them.
+        form: the moments, and what belongs to each.
     """
 
     def __init__(
@@ -83,37 +95,35 @@ class Moments:
         stage: Stage,
         samples: Sequence[SecondSample],
         size: int,
-        around: Sequence[int] = ALONE,
-        sounds: bool = False,
-        targets: bool = False,
+        form: MomentForm = ONE_PICTURE,
     ) -> None:
-        self.files, self.stage, self.samples, self.size, self.around = files, stage, samples, size, around
-        self.sounds, self.targets = sounds, targets
+        self.files, self.stage, self.samples, self.size = files, stage, samples, size
+        self.around, self.sounds, self.targets = form.around, form.sounds, form.targets
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def sample(self, index: int, random: np.random.Generator | None) -> Item:
-        """One item; ``random`` changes its colours, in training only."""
+        """Return one item; ``random`` changes its colours, in training only."""
         sample = self.samples[index]
         item = {"class_id": torch.tensor(sample.class_id), "index": torch.tensor(index)}
         pictures = [self.files.picture(self.stage, sample.video, sample.second + k) for k in self.around]
         own = self.files.picture(self.stage, sample.video, sample.second)
         item["images"] = torch.stack([self._image(one if one.is_file() else own, random) for one in pictures])
-        heard = [self._heard(sample, k) for k in self.around]
+        seconds = [self._second_of(sample, k) for k in self.around]
         if self.sounds:
-            files = [self.files.sound(sample.video, second) for second in heard]
+            files = [self.files.sound(sample.video, second) for second in seconds]
             item["audios"] = torch.stack([torch.from_numpy(read_spectrogram(file)) for file in files])
         if self.targets:
-            item["targets"] = torch.stack([self._target(self.files.target(sample.video, s)) for s in heard])
+            item["targets"] = torch.stack([self._target(self.files.target(sample.video, s)) for s in seconds])
         return item
 
-    def _heard(self, sample: SecondSample, offset: int) -> int:
-        """The second whose sound and target belong to a moment."""
+    def _second_of(self, sample: SecondSample, offset: int) -> int:
+        """Return the second whose sound and target belong to a moment."""
         second = sample.second + offset
-        wanted = [self.files.sound(sample.video, second)] if self.sounds else []
-        wanted += [self.files.target(sample.video, second)] if self.targets else []
-        return second if all(file.is_file() for file in wanted) else sample.second
+        needed = [self.files.sound(sample.video, second)] if self.sounds else []
+        needed += [self.files.target(sample.video, second)] if self.targets else []
+        return second if all(file.is_file() for file in needed) else sample.second
 
     def _image(self, file: Path, random: np.random.Generator | None) -> Tensor:
         image = resized_antialiased(read_image(file), self.size).astype(np.float32) / np.float32(255)
@@ -131,9 +141,9 @@ MOST_SOUND = 1 << 24
 
 
 def read_spectrogram(path: Path) -> NDArray[np.float32]:
-    """``[81, 199]`` from ``.npy``, or from the HDF5 files (``dataset``) that the re-implementation writes.
+    """Read ``[81, 199]`` from ``.npy``, or from the HDF5 files (``dataset``) of the re-implementation.
 
-    Raises UsageError for the latter without the package h5py, and for what is no such file.
+    Raises UsageError for the latter without the package h5py, and for any other file.
     """
     if path.suffix != ".h5":
         try:
@@ -146,8 +156,8 @@ def read_spectrogram(path: Path) -> NDArray[np.float32]:
         raise UsageError(f"{path}: is an HDF5 file, which needs the package h5py; run: pip install h5py") from None
     try:
         with h5py.File(path, "r") as file:
-            elsewhere = isinstance(file.get("dataset", getlink=True), h5py.ExternalLink)
-            node = None if elsewhere else file["dataset"]
+            external = isinstance(file.get("dataset", getlink=True), h5py.ExternalLink)
+            node = None if external else file["dataset"]
             # A file may declare any size, and say that its numbers lie in any other file.
             if node is None or node.external or node.is_virtual or not 0 < node.size <= MOST_SOUND:
                 raise UsageError(f"{path}: is no spectrogram: make it again")
@@ -157,7 +167,7 @@ def read_spectrogram(path: Path) -> NDArray[np.float32]:
 
 
 def resized_antialiased(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """RGB ``[H, W, 3]`` to ``[size, size, 3]`` by Pillow's bilinear filter, which the published loaders use."""
+    """Resize RGB ``[H, W, 3]`` to ``[size, size, 3]`` by Pillow's bilinear filter, as the published loaders do."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR), np.uint8)

@@ -1,6 +1,6 @@
-"""From fused maps to crop boxes, boxes smoothed over time, cropped frames and pseudo-fixations.
+"""Crop boxes from fused maps, boxes smoothed over time, cropped frames and pseudo-fixations.
 
-Boxes are (first row, last row, first column, last column), counted from 0, both ends inside.
+Boxes are (first row, last row, first column, last column), counted from 0, both ends inclusive.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class BoxRule:
 
 
 def crop_box(map_: Array, rule: BoxRule | None = None) -> tuple[Box, float]:
-    """The box around the attended region of a map ``[H, W]``, and the threshold factor that gave it.
+    """Return the box around the attended region of a map ``[H, W]``, and the threshold factor that gave it.
 
     Below a factor of 0 every pixel counts, so the search ends. Raises ValueError for a map that is smaller than the
     smallest extent.
@@ -50,7 +50,7 @@ def crop_box(map_: Array, rule: BoxRule | None = None) -> tuple[Box, float]:
 
 
 def smoothed_boxes(boxes: Mapping[int, Box]) -> dict[int, Box]:
-    """Each second's box averaged with those of the seconds before and after; itself stands in for missing ones."""
+    """Average the box of each second with those of the seconds before and after; itself replaces missing ones."""
     return {second: _mean([boxes.get(second + k, box) for k in (-1, 0, 1)]) for second, box in boxes.items()}
 
 
@@ -60,7 +60,7 @@ def _mean(boxes: Sequence[Box]) -> Box:
 
 
 def cropped(frame: Image, box: Box, size: int = GRID) -> Image:
-    """The part of a frame ``[H, W, 3]``, first brought to ``size`` x ``size``, that lies in the box."""
+    """Resize a frame ``[H, W, 3]`` to ``size`` x ``size`` and cut out the box."""
     top, bottom, left, right = box
     return np.asarray(resized(frame, size, size)[top : bottom + 1, left : right + 1], np.uint8)
 
@@ -72,7 +72,7 @@ def pseudo_fixations(
     size: int = GRID,
     eps: float = FINE_EPS,
 ) -> Image:
-    """The fused maps of the crop, pasted at its place into a black uint8 ``[size, size]``; no blur, no threshold."""
+    """Paste the fused maps of the crop at its position into a black uint8 ``[size, size]``, without blur."""
     top, bottom, left, right = box
     grid = np.zeros((size, size))
     grid[top : bottom + 1, left : right + 1] = resized(

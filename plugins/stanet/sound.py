@@ -1,4 +1,4 @@
-"""Sound as the pictures that the audio networks see."""
+"""Spectrograms: the input of the audio networks."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class SpectrogramFraming:
 
     @property
     def rows(self) -> int:
+        """The number of rows of a spectrogram."""
         return self.length // 2 + 1
 
 
@@ -42,25 +43,25 @@ def spectrogram(
     if len(samples) < framing.length:
         raise ValueError(f"{len(samples)} samples are fewer than the {framing.length} of one column")
     clipped = np.clip(samples.astype(np.float64), -1, 1)
-    found = power(clipped, fs=rate, nperseg=framing.length, noverlap=framing.overlap)[2]
-    log = np.log(found + 1e-7)
+    spectrum = power(clipped, fs=rate, nperseg=framing.length, noverlap=framing.overlap)[2]
+    log = np.log(spectrum + 1e-7)
     return np.asarray((log - log.mean()) / (log.std() + 1e-9), np.float64)
 
 
 def mono(sound: Waveform, rate: int = RATE) -> Waveform:
-    """The mean of all channels at another rate."""
+    """Return the mean of all channels at another rate."""
     from gazenet.media.resample import resample
 
     return resample(sound.mono(), rate)
 
 
 def seconds(samples: NDArray[np.floating], rate: int = RATE) -> list[NDArray[np.floating]]:
-    """Samples ``[N]`` cut into whole seconds; a rest is dropped."""
+    """Cut samples ``[N]`` into whole seconds; a remainder is dropped."""
     return [samples[start : start + rate] for start in range(0, len(samples) - rate + 1, rate)]
 
 
 def second_at(sound: Waveform | None, start: float, rate: int = RATE) -> NDArray[np.float32]:
-    """The second of a mono waveform that begins at video time ``start``; silence where there is no sound."""
+    """Return the second of a mono waveform that begins at video time ``start``; silence outside the sound."""
     out = np.zeros(rate, np.float32)
     if sound is None:
         return out

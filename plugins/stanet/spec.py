@@ -1,13 +1,13 @@
-"""STANet: data only."""
+"""The spec of STANet, without heavy imports."""
 
 from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="stanet",
-    summary="Where people look when they also listen: three moments of picture and sound, learned from category tags",
+    summary="Saliency of video with sound, learned from category tags: three moments of picture and sound (STANet)",
     cue="saliency",
     implementation="gazenet_plugins.stanet.extractor:VisualAuditorySaliency",
-    # Its neighbours are a second away; faster videos than 30 frames per second get the frames at the window's ends.
+    # Its neighbours are a second away; videos above 30 frames per second get the frames at the ends of the window.
     window=WindowSpec(before=30, after=30, stride=15),
     input=InputSpec(height=356, width=356, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     needs=Needs(audio=AudioSpec(rate=16_000, mono=True)),

@@ -1,4 +1,4 @@
-"""The saliency network that pseudo-fixations train: pictures and sounds of three neighbouring moments.
+"""The saliency network trained on pseudo-fixations: pictures and sounds of three neighbouring moments.
 
 Two networks were published under one name; the keys of a checkpoint tell them apart (``checkpoints.py``).
 """
@@ -18,7 +18,7 @@ Frames = Sequence[Tensor]
 
 
 class _Saliency(nn.Module):
-    """What both networks have: stages of a residual network, a network for sound, an attention mask."""
+    """The common base of both networks: a visual trunk, a network for sound, an attention mask."""
 
     extra_projf: nn.Conv2d
     extra_projg: nn.Conv2d
@@ -30,25 +30,25 @@ class _Saliency(nn.Module):
         self.extra_projh = nn.Conv2d(channels, channels, 1)
 
     def _add_trunks(self, trunk: VisualTrunk) -> None:
-        """The last step of building: what is here is not reset by :func:`blocks.initialise`."""
+        """Attach the pretrained trunks, last, so that :func:`blocks.initialise` does not reset them."""
         children = trunk.children()
         self.audio_model = audio_trunk()
         self.features0 = nn.Sequential(*children[:6])
         self.features1, self.features2 = children[6], children[7]
 
     def levels(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features at strides 8, 16 and 32 of normalised RGB ``[N, 3, H, W]``."""
+        """Return features at strides 8, 16 and 32 of normalised RGB ``[N, 3, H, W]``."""
         fine = self.features0(image)
         middle = self.features1(fine)
         return fine, middle, self.features2(middle)
 
     def attended(self, x: Tensor, gate: nn.Module) -> Tensor:
-        """Maps ``[N, C, h, w]`` plus themselves weighted by their attention mask, rectified."""
+        """Add to maps ``[N, C, h, w]`` themselves weighted by their attention mask, rectified."""
         return torch.relu(x + blocks.self_attention(x, self.extra_projf, self.extra_projg, self.extra_projh, gate))
 
 
 class STA32(_Saliency):
-    """The network of both published sources; any picture size.
+    """The saliency network of both published sources, for pictures of any size.
 
     Inputs are (previous, current, next), for which its mixing of frames is made. Some layers are in the checkpoints
     and do nothing.
@@ -56,7 +56,7 @@ class STA32(_Saliency):
     Args:
         channels: C, 32 in the published weights.
         transposed: see :func:`blocks.interleaved`.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(self, channels: int = 32, transposed: bool = False, trunk: VisualTrunk = RESNEXT) -> None:
@@ -110,17 +110,17 @@ class STA32(_Saliency):
         return self.extra_ConvGRU(self.extra_conv_fusion(torch.cat(parts, 1)), x)
 
     def _decoded(self, fused: Tensor, level: Frames, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The coarse and the fine map of one frame."""
+        """Decode the coarse and the fine map of one frame."""
         fine, middle = self.extra_convsd0(level[0]), self.extra_convsd1(level[1])
         up = blocks.upsampled(fused, middle.shape[2:])
-        one = torch.relu(self.extra_refine1(torch.cat([up, middle], 1)) + middle)
-        one = blocks.upsampled(one, fine.shape[2:])
-        zero = torch.relu(self.extra_refine0(torch.cat([one, fine], 1)) + one)
-        return blocks.upsampled(self.extra_out1(one), size), blocks.upsampled(self.extra_out0(zero), size)
+        fused = torch.relu(self.extra_refine1(torch.cat([up, middle], 1)) + middle)
+        fused = blocks.upsampled(fused, fine.shape[2:])
+        zero = torch.relu(self.extra_refine0(torch.cat([fused, fine], 1)) + fused)
+        return blocks.upsampled(self.extra_out1(fused), size), blocks.upsampled(self.extra_out0(zero), size)
 
 
 class OneMap(nn.Module):
-    """One of a network's maps in 0..1, from inputs side by side instead of in groups.
+    """A network with one of its maps in 0..1 as output, and single tensors instead of groups as inputs.
 
     Args:
         network: the saliency network.
@@ -143,7 +143,7 @@ class OneMap(nn.Module):
         switch_1: Tensor | None = None,
         switch_2: Tensor | None = None,
     ) -> Tensor:
-        """``[N, 1, H, W]``; all switches are given or none."""
+        """Return ``[N, 1, H, W]``; either all switches are given or none."""
         groups = [(image_0, image_1, image_2), (audio_0, audio_1, audio_2)]
         if switch_0 is not None and switch_1 is not None and switch_2 is not None:
             groups.append((switch_0, switch_1, switch_2))
@@ -151,17 +151,17 @@ class OneMap(nn.Module):
 
 
 class STA28(_Saliency):
-    """The network that the authors' scripts call, from their compiled versions; square pictures of 353..384 pixels.
+    """The saliency network of the authors' scripts (compiled versions), for square pictures of 353..384 pixels.
 
     Inputs are (current, previous, next); the map of the current frame is the third of nine. Its frames are treated
-    unlike each other, as published.
+    differently from each other, as published.
 
     Args:
         switched: whether the sound can be switched off, which the earlier of both compiled versions cannot: there the
             gates of time and sound have C channels instead of one.
         channels: C, 28 in the published weights.
         transposed: see :func:`blocks.interleaved`.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     SIDE = 12
@@ -210,8 +210,8 @@ class STA28(_Saliency):
         for frame, (x, order) in enumerate(zip((a, b, c), orders, strict=True)):
             sound = self._sound_gate(audios[frame], switches[frame] if switches else None)
             # Only the first frame's maps are weighted by the gate; to the others the gate itself is added.
-            heard = torch.relu(x + (x * sound if frame == 0 else sound))
-            fused = self._fused(x, order, heard)
+            with_sound = torch.relu(x + (x * sound if frame == 0 else sound))
+            fused = self._fused(x, order, with_sound)
             maps += self._decoded(fused, x, levels[frame], images[0].shape[2:])
         return tuple(maps)
 
@@ -219,9 +219,11 @@ class STA28(_Saliency):
         spread = self.Aup(self.extra_audio_d(self.audio_model(audio[:, None]))[..., None, None])
         return self.extra_convs(spread if switch is None else switch * spread)
 
-    def _fused(self, x: Tensor, neighbours: Frames, heard: Tensor) -> Tensor:
+    def _fused(self, x: Tensor, neighbours: Frames, with_sound: Tensor) -> Tensor:
         time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))
-        return self.extra_conv_fusion(torch.cat([self.attended(x, self.extra_gate), torch.relu(x + time), heard], 1))
+        return self.extra_conv_fusion(
+            torch.cat([self.attended(x, self.extra_gate), torch.relu(x + time), with_sound], 1)
+        )
 
     def _decoded(self, fused: Tensor, x: Tensor, level: Frames, size: Sequence[int]) -> list[Tensor]:
         fine, middle = self.extra_video_d0(level[0]), self.extra_video_d1(level[1])

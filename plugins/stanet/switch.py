@@ -1,4 +1,4 @@
-"""The sound's classifier, and the switch that says whether a sound belongs to its picture."""
+"""The sound classifier, and the switch that decides whether a sound belongs to its picture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class VGGSound(nn.Module):
         self.audnet = nn.Sequential(layers)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """``[N, 1, rows, columns]`` (see :mod:`gazenet_plugins.stanet.sound`) to logits ``[N, classes]``."""
+        """Return logits ``[N, classes]`` of ``[N, 1, rows, columns]`` (see :mod:`gazenet_plugins.stanet.sound`)."""
         return self.audnet(spectrogram)
 
 
@@ -41,7 +41,7 @@ class AudioSwitch(nn.Module):
 
     Args:
         dim: numbers by which either is described: 128 with the authors, 512 where the re-implementation uses it.
-        trunk: the network that sees.
+        trunk: the visual trunk.
     """
 
     def __init__(self, dim: int = 128, trunk: VisualTrunk = RESNEXT) -> None:
@@ -54,12 +54,12 @@ class AudioSwitch(nn.Module):
         self.fc = nn.Linear(dim, 2)
 
     def forward(self, audio: Tensor, image: Tensor) -> Tensor:
-        """Spectrograms ``[N, 81, 199]`` and normalised RGB ``[N, 3, H, W]`` to logits ``[N, 2]`` (no, yes)."""
-        heard = self.layerA_d(self.layerA(audio[:, None]))
-        seen = self.layerV_d(self.layerV(image).flatten(1))
-        return self.fc(self.extra_bilinear(heard, seen))
+        """Return logits ``[N, 2]`` (no, yes) of spectrograms ``[N, 81, 199]`` and normalised RGB ``[N, 3, H, W]``."""
+        auditory = self.layerA_d(self.layerA(audio[:, None]))
+        visual = self.layerV_d(self.layerV(image).flatten(1))
+        return self.fc(self.extra_bilinear(auditory, visual))
 
 
 def decided(logits: Tensor) -> Tensor:
-    """The switch ``[N, 1, 1, 1]``: 1 where the logit of "yes" is above 0, as published, not above that of "no"."""
+    """Return the switch ``[N, 1, 1, 1]``: 1 if the logit of "yes" is above 0, as published, not above that of "no"."""
     return (logits[:, 1] > 0).to(logits.dtype)[:, None, None, None]

@@ -1,4 +1,4 @@
-"""The networks of the chain as tasks: what each is fed, its loss, its optimiser, what it shows while it learns."""
+"""The networks of the chain as tasks: their inputs, losses, optimisers, and pictures during training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gazenet_plugins.stanet.classifiers import (
 )
 from gazenet_plugins.stanet.optimise import factor, optimiser
 from gazenet_plugins.stanet.recipe import StanetConfig, StanetFit
-from gazenet_plugins.stanet.samples import ALONE, CURRENT_FIRST, IN_ORDER, MEAN, STD, Moments, SecondSample
+from gazenet_plugins.stanet.samples import ALONE, CURRENT_FIRST, IN_ORDER, MEAN, STD, MomentForm, Moments, SecondSample
 from gazenet_plugins.stanet.sta import STA32
 from gazenet_plugins.stanet.trunks import TRUNKS
 from gazenet_plugins.stanet.workspace import Mode, Workspace
@@ -66,8 +66,8 @@ def answer(network: nn.Module, mode: Mode, item: Batch, loss: losses.ClassLoss =
         pooled, fused = (out.pool1, out.pool2, out.pool3), (out.fused1, out.fused2, out.fused3)
         of_three = losses.sequence_loss
         return BatchOutput(lambda: of_three(pooled, fused, item["class_id"], loss), out.pool1, out.map, out.map_all)
-    heard = [item["audios"][:, 0]] if mode == "SA" else []
-    out = network(item["images"][:, 0], *heard)
+    audios = [item["audios"][:, 0]] if mode == "SA" else []
+    out = network(item["images"][:, 0], *audios)
     of_one = losses.classifier_loss
     return BatchOutput(
         lambda: of_one(out.logits1, out.logits2, item["class_id"], loss), out.logits1, out.map1, out.map2
@@ -75,7 +75,7 @@ def answer(network: nn.Module, mode: Mode, item: Batch, loss: losses.ClassLoss =
 
 
 def built(config: StanetConfig, stage: Stage, mode: Mode) -> nn.Module:
-    """A new network; pretrained backbones are attached after its initialisation."""
+    """Build a network; pretrained backbones are attached after its initialisation."""
     count, trunk = len(config.data.categories), TRUNKS[config.trunk]
     kinds: Mapping[Mode, Callable[[], nn.Module]] = {
         "S": lambda: SpatialClassifier(count, trunk),
@@ -99,11 +99,12 @@ def moments_of(
     samples: Sequence[SecondSample],
     targets: bool = True,
 ) -> Moments:
-    """The samples as a network of the chain sees them; ``targets``: whether the saliency network gets its own."""
-    # Targets cover the complete picture: the saliency network sees no crops.
-    seen: Stage = "coarse" if mode == "STA" else stage
+    """Return the samples as inputs of a network; ``targets``: whether the saliency network gets targets."""
+    # Targets cover the complete picture: the saliency network takes no crops.
+    pictures: Stage = "coarse" if mode == "STA" else stage
     size = config.coarse_size if stage == "coarse" else config.fine_size
-    return Moments(files, seen, samples, size, AROUND[mode], mode in ("SA", "STA"), targets and mode == "STA")
+    form = MomentForm(AROUND[mode], mode in ("SA", "STA"), targets and mode == "STA")
+    return Moments(files, pictures, samples, size, form)
 
 
 class StanetTask(RecipeTask):
@@ -114,32 +115,34 @@ class StanetTask(RecipeTask):
         self.mode, self.settings = mode, config.trainer
 
     def outcome(self, batch: Batch) -> LossTerms:
-        found = answer(self.network, self.mode, batch, LOSSES[self.settings.loss])
-        if found.logits is None:
-            return LossTerms({"map": found.loss()})
-        right = (found.logits.argmax(1) == batch["class_id"]).float().mean()
-        return LossTerms({"class": found.loss()}, {"accuracy": right})
+        """Return the loss of a batch and, for classifiers, the accuracy."""
+        output = answer(self.network, self.mode, batch, LOSSES[self.settings.loss])
+        if output.logits is None:
+            return LossTerms({"map": output.loss()})
+        right = (output.logits.argmax(1) == batch["class_id"]).float().mean()
+        return LossTerms({"class": output.loss()}, {"accuracy": right})
 
     def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
-        """The first pictures with their maps over them; of classifiers the map of the true class."""
-        found = answer(self.network, self.mode, batch)
-        if found.logits is None:
-            seen = found.first.sigmoid()[:, 0]
+        """Return the first pictures with their maps over them; for classifiers the map of the true class."""
+        output = answer(self.network, self.mode, batch)
+        if output.logits is None:
+            class_maps = output.first.sigmoid()[:, 0]
         else:
-            seen = maps.class_maps(found.first, found.fused, batch["class_id"])
+            class_maps = maps.class_maps(output.first, output.fused, batch["class_id"])
         current = AROUND[self.mode].index(0)
-        pairs = zip(batch["images"][:SHOWN, current].cpu(), seen[:SHOWN].detach().float().cpu(), strict=True)
+        pairs = zip(batch["images"][:SHOWN, current].cpu(), class_maps[:SHOWN].detach().float().cpu(), strict=True)
         return {"maps": np.concatenate([shown(image, one.numpy()) for image, one in pairs], 1)}
 
     def configure_optimizers(self) -> Any:
-        given: StanetFit = self.settings
-        chosen = optimiser(self.network, given.learning_rate, given.weight_decay)
-        schedule = LambdaLR(chosen, lambda epoch: factor(epoch + 1, given.milestones))
+        """Return the published optimiser and its schedule."""
+        settings: StanetFit = self.settings
+        chosen = optimiser(self.network, settings.learning_rate, settings.weight_decay)
+        schedule = LambdaLR(chosen, lambda epoch: factor(epoch + 1, settings.milestones))
         return {"optimizer": chosen, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
 
 
 def shown(image: Tensor, map_: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A normalised picture ``[3, H, W]`` with a map over it: RGB ``[H, W, 3]``."""
+    """Draw a normalised picture ``[3, H, W]`` with a map over it: RGB ``[H, W, 3]``."""
     picture = image.permute(1, 2, 0).numpy() * STD + MEAN
     bgr = np.clip(np.rint(255 * picture), 0, 255).astype(np.uint8)[..., ::-1]
     cam = np.asarray(maps.resized(maps.eight_bit(map_), *bgr.shape[:2]), np.uint8)

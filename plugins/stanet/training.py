@@ -17,7 +17,7 @@ from gazenet_plugins.stanet.ave import ListedVideo, class_ids, find_videos, read
 from gazenet_plugins.stanet.chain import StanetChain, crop, paste, prepare_video, write_class_maps, write_results
 from gazenet_plugins.stanet.classifiers import Stage
 from gazenet_plugins.stanet.recipe import StanetConfig, Step
-from gazenet_plugins.stanet.report import write_report
+from gazenet_plugins.stanet.report import PartAnswers, write_report
 from gazenet_plugins.stanet.tasks import BATCHES, StanetTask, built, moments_of
 from gazenet_plugins.stanet.workspace import BRANCHES, Mode, Workspace
 
@@ -167,7 +167,7 @@ def class_maps(run: RecipeRun, chain: StanetChain, stage: Stage) -> dict[str, An
             samples = chain.samples(part)
             answers = write_class_maps(chain, stage, mode, network, samples)
             classes, count = chain.config.data.classes, chain.config.gallery
-            found = write_report(chain.files, stage, mode, part, samples, answers, classes, count)
+            found = write_report(chain.files, PartAnswers(stage, mode, part, samples, answers), classes, count)
             accuracy[f"{mode}_{part}"] = found
             run.tell(f"{stage} {mode}: {found:.3f} of {len(samples)} seconds of {part} right")
     return {"accuracy": accuracy}

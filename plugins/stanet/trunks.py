@@ -1,4 +1,4 @@
-"""The networks that see and hear, cut into their children by position, as in the published checkpoints."""
+"""Visual and audio trunks, cut into their children by position, as in the published checkpoints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUDIO_FEATURES = 16 * 512
 
 @dataclass(frozen=True)
 class VisualTrunk:
-    """The residual network that sees, by its name in :mod:`gazenet.backbones.resnet2d`.
+    """The visual trunk, a residual network, by its name in :mod:`gazenet.backbones.resnet2d`.
 
     ``channels``: of its second, third and fourth stage, at strides 8, 16 and 32.
     """
@@ -36,7 +36,7 @@ TRUNKS = {trunk.name: trunk for trunk in (RESNEXT, SMALL)}
 
 
 def audio_children(pool: nn.Module | None = None) -> dict[str, nn.Module]:
-    """A residual network for spectrograms ``[N, 1, rows, columns]``, up to its pool, by the published names."""
+    """Build a residual network for spectrograms ``[N, 1, rows, columns]``, up to its pool, by the published names."""
     children = dict(resnet("resnet18", classes=0, in_channels=1).named_children())
     return {**children, "avgpool": NetVLAD() if pool is None else pool}
 

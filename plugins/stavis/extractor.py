@@ -23,7 +23,7 @@ from gazenet_plugins.stavis.network import CLIP, SIZE, StavisNet
 from gazenet_plugins.stavis.spec import PUBLISHED_INPUT, SPEC
 
 STORED_SIZE = (240, 320)
-"""(height, width) to which the frames of the training data were brought first."""
+"""(height, width) of the stored frames of the training data, to which frames are resized first."""
 
 AFTER = 7
 """Frames of a clip after the one whose map it gives."""
@@ -33,16 +33,16 @@ SPLITS = (1, 2, 3)
 
 
 class StavisSaliency(ClipSaliency):
-    """The map of each frame from the 16 around it and their sound; silence where there is none.
+    """Predicts the map of each frame from the 16 frames around it and their sound; without sound from silence.
 
-    In published mode: from the frames before it, in another normalisation than in training, whose scale vanishes
-    because batch norms look at the clip in hand; and the sound is silence, scaled by 2^-23 once too often.
+    In published mode: from the frames before it, with another normalisation than in training, whose scale cancels
+    because batch norms use the statistics of the clip; the sound is silence, scaled by 2^-23 once too often.
 
     Args:
         mode: ``corrected``: as the authors use the network; ``published``: as the released pipeline does.
-        weights: a checkpoint, or a folder laid out as the asset.
-        sound: False: the weights and layers that only see.
-        split: 1, 2 or 3: the part of the training data that the weights did not see.
+        weights: a checkpoint, or a folder with the layout of the asset.
+        sound: False: the weights and layers without sound.
+        split: 1, 2 or 3: the part of the data held out from the training of the weights.
 
     Raises UsageError for another split.
     """
@@ -60,25 +60,30 @@ class StavisSaliency(ClipSaliency):
             self._prepare = Preprocessing(self.size, PUBLISHED_INPUT.mean, PUBLISHED_INPUT.std)
 
     def build(self, path: Path) -> nn.Module:
+        """Build the network with the weights of a checkpoint."""
         built = StavisNet()
         load_published(built, path)
         return SelectedOutputs(built, attrgetter("logits"))
 
     def inside(self) -> str:
+        """Return the path of the checkpoint inside a folder of weights."""
         kind = "audiovisual" if self._listens else "visual"
         folder = "stavis_audiovisual" if self._listens else "stavis_visual_only"
         return f"{folder}/{kind}_split{self._split}_save_60.pth"
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network; in published mode its batch norms use the statistics of the clip."""
         super().load(device, dtype, asset_path)
         if self.published:
             use_batch_statistics(self.built)
 
-    def heard(self) -> Mapping[str, Tensor]:
+    def sound_examples(self) -> Mapping[str, Tensor]:
+        """Return an example of the sound, if the network listens."""
         samples = PUBLISHED_SAMPLES if self.published else buffer_length(CLIP)
         return {"sound": noise(2, 1, 1, samples)} if self._listens else {}
 
     def begin(self, video: VideoContext) -> None:
+        """Prepare the sound of the video."""
         super().begin(video)
         self._fps = video.rate
         sound = None if self.published else video.waveform
@@ -86,22 +91,25 @@ class StavisSaliency(ClipSaliency):
         self._samples = np.zeros(0, np.float32) if sound is None else AMPLITUDE * from_video_start(sound)
 
     def offsets(self, frame: int) -> Sequence[int]:
+        """Return the frames of the clip as offsets from ``frame``, oldest first."""
         return published_offsets(frame, CLIP) if self.published else range(AFTER - CLIP + 1, AFTER + 1)
 
     def saliency(self, clip: Tensor, windows: Windows, b: int) -> Tensor:
-        found: Tensor = self.run(clip, self._sound(windows, b)) if self._listens else self.run(clip)
-        return found[:, 0]
+        """Return the logits of window ``b`` from its clip and sound."""
+        logits: Tensor = self.run(clip, self._sound(windows, b)) if self._listens else self.run(clip)
+        return logits[:, 0]
 
     def _sound(self, windows: Windows, b: int) -> Tensor:
-        """The sound of window b, ``[1, 1, 1, L]``."""
+        """Return the sound of window ``b``, ``[1, 1, 1, L]``."""
         if self.published:
             return torch.zeros(1, 1, 1, PUBLISHED_SAMPLES, device=self.device, dtype=self.dtype)
         last = int(windows.index[b]) + 1 + AFTER
         first = max(1, last - CLIP + 1)
-        found = audio_excerpt(self._samples, self._rate, self._fps, first, last, buffer_length(CLIP))
-        return torch.from_numpy(found).view(1, 1, 1, -1).to(self.device, self.dtype)
+        excerpt = audio_excerpt(self._samples, self._rate, self._fps, first, last, buffer_length(CLIP))
+        return torch.from_numpy(excerpt).view(1, 1, 1, -1).to(self.device, self.dtype)
 
     def finish(self, saliency: FloatMap) -> FloatMap:
+        """Turn logits into a map in 0..1; in published mode in steps of a byte."""
         squashed = stretched(sigmoid(saliency))
         return truncated(squashed) if self.published else squashed
 

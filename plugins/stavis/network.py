@@ -14,18 +14,18 @@ from gazenet.backbones.soundnet import numbered
 CLIP, SIZE = 16, 112
 SIDE_CHANNELS = 16
 TRUNK = (64, 256, 512, 1024)
-"""Channels of the trunk at its four levels, of which level k has 1 / 2^k of the frame's sides."""
+"""Channels of the trunk at its four levels; level k has 1 / 2^k of the sides of the frame."""
 
 FUSED, SOUND, JOINT = 64, 1024, 128
 FUSED_STEP = 8
-"""How many times smaller the level that meets the sound is than the frame."""
+"""Ratio of the frame to the level that is fused with the sound."""
 
 RARE = -6.0
-"""Bias of logits before training: few places are looked at."""
+"""Bias of logits before training: fixations are rare."""
 
 
 class SideOutput(NamedTuple):
-    """What a side branch gives: features ``[N, 16, H, W]``, logits ``[N, 1, H, W]``, attention ``[N, 1, 1, h, w]``."""
+    """A side branch output: features ``[N, 16, H, W]``, logits ``[N, 1, H, W]``, attention ``[N, 1, 1, h, w]``."""
 
     features: Tensor
     logits: Tensor
@@ -33,11 +33,11 @@ class SideOutput(NamedTuple):
 
 
 class SideBranch(nn.Module):
-    """One level of the trunk, averaged over time, as features and logits of the frame's size, and as attention.
+    """A side branch: features and logits of the size of the frame, and attention, from one level of the trunk.
 
     Args:
         channels: of the level.
-        level: 1 to 4; features are enlarged 2^level times.
+        level: 1 to 4; features are upsampled by 2^level.
     """
 
     def __init__(self, channels: int, level: int) -> None:
@@ -53,6 +53,7 @@ class SideBranch(nn.Module):
             layer.weight.requires_grad_(False)
 
     def forward(self, level: Tensor, size: tuple[int, int]) -> SideOutput:
+        """Return features, logits and attention of a level ``[N, C, T, h, w]`` averaged over time."""
         narrow = self.side_prep(level.mean(2))
         score = self.score_dsn(narrow)
         attention = score.flatten(1).softmax(1).view_as(score)[:, :, None]
@@ -60,20 +61,20 @@ class SideBranch(nn.Module):
 
 
 def bilinear_kernels(channels: int, step: int) -> Tensor:
-    """``[channels, channels, 2 step, 2 step]``: each channel is enlarged ``step`` times, bilinear, by itself."""
+    """Return kernels ``[channels, channels, 2 step, 2 step]`` that upsample each channel bilinearly by ``step``."""
     centre = step - 0.5
     line = 1 - (torch.arange(2 * step) - centre).abs() / step
     return torch.eye(channels)[:, :, None, None] * torch.outer(line, line)
 
 
 def cropped(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """The middle of ``[..., h, w]``; where it cannot be exact one more row or column falls away at the end."""
+    """Crop the middle of ``[..., h, w]``; an odd row or column is cut off at the end."""
     top, left = (x.shape[-2] - size[0]) // 2, (x.shape[-1] - size[1]) // 2
     return x[..., top : top + size[0], left : left + size[1]]
 
 
 class AudioVisualFusion(nn.Module):
-    """Every place's features and the sound's, pair by pair: ``[N, 512, h, w]``, ``[N, 1024]`` to ``[N, 64, h, w]``."""
+    """A bilinear fusion of video ``[N, 512, h, w]`` and audio ``[N, 1024]`` features to ``[N, 64, h, w]``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,26 +82,28 @@ class AudioVisualFusion(nn.Module):
         self.affine_audio = nn.Linear(SOUND, JOINT)
         self.w_a_rgb = nn.Bilinear(JOINT, JOINT, FUSED)
 
-    def forward(self, seen: Tensor, heard: Tensor) -> Tensor:
-        places = F.relu(self.affine_rgb(seen.permute(0, 2, 3, 1)))
-        sound = F.relu(self.affine_audio(heard))
-        # A contraction instead of the layer: runtimes know that, and the sound is brought in once for all places.
+    def forward(self, video: Tensor, audio: Tensor) -> Tensor:
+        """Return ``[N, 64, h, w]``."""
+        places = F.relu(self.affine_rgb(video.permute(0, 2, 3, 1)))
+        sound = F.relu(self.affine_audio(audio))
+        # A contraction instead of the layer: runtimes support it, and the sound is computed once for all positions.
         weight = torch.einsum("oij,nj->noi", self.w_a_rgb.weight, sound)
         return torch.einsum("nhwi,noi->nohw", places, weight) + self.w_a_rgb.bias[:, None, None]
 
 
 class StavisOutput(NamedTuple):
-    """Logits ``[N, 1, H, W]`` of the middle of the clip, and those of the four side branches by themselves."""
+    """Logits ``[N, 1, H, W]`` of the middle of the clip, and those of the four side branches."""
 
     logits: Tensor
     sides: tuple[Tensor, ...]
 
 
 class StavisNet(ResNet3d):
-    """A clip ``[N, 3, 16, H, W]``, RGB 0..255 less a mean, and its sound ``[N, 1, 1, L]`` to logits ``[N, 1, H, W]``.
+    """The network from a clip ``[N, 3, 16, H, W]`` and its sound ``[N, 1, 1, L]`` to logits ``[N, 1, H, W]``.
 
-    Without sound the video decides alone, by weights of its own. Frames of any size, best of multiples of 16; other
-    lengths of the clip must be multiples of 8. L as of :mod:`gazenet.media.soundnet_clip` for 16 frames.
+    Frames are RGB 0..255 minus a mean. Without sound the last layer has weights of its own. Frames may have any size,
+    preferably multiples of 16; other lengths of the clip must be multiples of 8. L as in
+    :mod:`gazenet.media.soundnet_clip` for 16 frames.
     """
 
     def __init__(self) -> None:
@@ -114,8 +117,9 @@ class StavisNet(ResNet3d):
             nn.init.constant_(layer.bias, RARE)  # type: ignore[arg-type]
 
     def forward(self, clip: Tensor, sound: Tensor | None = None) -> StavisOutput:  # type: ignore[override]
+        """Return the logits of the middle of the clip."""
         size = (clip.shape[-2], clip.shape[-1])
-        sides, third = self._watched(clip, size)
+        sides, third = self._encoded(clip, size)
         features = [side.features for side in sides]
         if sound is None:
             logits = self.fuse(torch.cat(features, 1))
@@ -123,8 +127,8 @@ class StavisNet(ResNet3d):
             logits = self.fuseav(torch.cat((*features, self._fused(third, sound, size)), 1))
         return StavisOutput(logits, tuple(side.logits for side in sides))
 
-    def _watched(self, clip: Tensor, size: tuple[int, int]) -> tuple[list[SideOutput], Tensor]:
-        """The side branches, each of which weighs what the next level sees, and the third level before that."""
+    def _encoded(self, clip: Tensor, size: tuple[int, int]) -> tuple[list[SideOutput], Tensor]:
+        """Return the side branches, whose attention weights the input of the next level, and the third level."""
         level, levels, sides = self.stem(clip), [], []
         for k, branch in enumerate(self.score_dsn):
             levels.append(level)
@@ -135,9 +139,9 @@ class StavisNet(ResNet3d):
         return sides, levels[2]
 
     def _fused(self, level: Tensor, sound: Tensor, size: tuple[int, int]) -> Tensor:
-        """The middle of the clip with its sound, ``[N, 64, H, W]``."""
+        """Fuse the middle of the clip with its sound, ``[N, 64, H, W]``."""
         middle = level.shape[2] // 2
-        seen = level[:, :, middle - 1 : middle + 1].mean(2)
-        found = self.fusion3(seen, self.soundnet8(sound).flatten(1))
-        large = F.interpolate(found, scale_factor=FUSED_STEP, mode="bilinear", align_corners=False)
+        video = level[:, :, middle - 1 : middle + 1].mean(2)
+        fused = self.fusion3(video, self.soundnet8(sound).flatten(1))
+        large = F.interpolate(fused, scale_factor=FUSED_STEP, mode="bilinear", align_corners=False)
         return cropped(large, size)

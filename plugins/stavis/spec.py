@@ -1,4 +1,4 @@
-"""STAViS: data only."""
+"""The spec of STAViS, without heavy imports."""
 
 from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
 
@@ -8,17 +8,16 @@ PUBLISHED_INPUT = InputSpec(
     mean=(110.63666788 / 255, 103.16065604 / 255, 96.29023126 / 255),
     std=(38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255),
 )
-"""What the released pipeline feeds: another mean than in training, and another scale."""
+"""The input of the released pipeline, whose mean and scale differ from those of the training."""
 
 SPEC = ExtractorSpec(
     name="stavis",
-    summary="Where people look in a video with sound: where the sound comes from weighs what is seen (STAViS)",
+    summary="Saliency of video with sound: the location of the sound weights the visual features (STAViS)",
     cue="saliency",
     implementation="gazenet_plugins.stavis.extractor:StavisSaliency",
-    # The map is that of the middle of a clip; the released pipeline takes it for that of the end.
+    # The map belongs to the middle of a clip; the released pipeline takes it for that of the end.
     window=WindowSpec(before=15, after=7),
-    # Twice the first size of training: smaller videos arrive as they are, and the plugin resizes as the network is
-    # used to.
+    # Twice the first size of the training: smaller videos arrive unscaled, and the plugin resizes them as in training.
     input=InputSpec(
         height=480,
         width=640,

@@ -1,6 +1,6 @@
-"""Spatio-temporal self-attention (paper section III-B): pairs of frames look at each other, then pairs of pairs.
+"""Spatio-temporal self-attention (paper section III-B): between pairs of frames, then between pairs of pairs.
 
-Layers carry the published flat names (``branch0_1_a_q``); functions look them up by name.
+Layers have the published flat names (``branch0_1_a_q``); functions look them up by name.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LEVELS = (
 
 
 def attention_layers(index: int, height: int, width: int) -> dict[str, nn.Module]:
-    """The layers of level ``index`` by published name, for feature maps of ``height`` x ``width``."""
+    """Build the layers of level ``index`` by published name, for feature maps of ``height`` x ``width``."""
     level = LEVELS[index]
     layers: dict[str, nn.Module] = {}
     if level.reduce > 1:
@@ -68,7 +68,7 @@ def _rectified(convolution: nn.Conv3d) -> nn.Sequential:
 
 
 def _embedding(kind: str, channels: int, width: int) -> nn.Sequential:
-    """Queries and keys are narrowed, then mixed over 3 x 3 pixels; values keep their channels, rows before columns."""
+    """Build an embedding: queries and keys are narrowed and mixed over 3 x 3 pixels, values keep their channels."""
     if kind == "v":
         first = nn.Conv3d(channels, channels, (1, 3, 1), padding=(0, 1, 0))
         second = nn.Conv3d(channels, channels, (1, 1, 3), padding=(0, 0, 1))
@@ -79,7 +79,7 @@ def _embedding(kind: str, channels: int, width: int) -> nn.Sequential:
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Softmax attention without scaling over all positions of a block; the answer lies on the query's positions.
+    """Apply softmax attention without scaling over all positions; the result has those of the query.
 
     Args:
         query, key: ``[B, E, T, H, W]``, not negative.
@@ -96,24 +96,27 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def exchange(layers: Layers, unit: str, a: Tensor, b: Tensor) -> list[Tensor]:
-    """Two blocks ``[B, C, T, H, W]`` of one shape ask each other: queries of one, keys and values of the other."""
-    made = {f"{s}{k}": layers[f"{unit}_{s}_{k}"](x) for s, x in (("a", a), ("b", b)) for k in "qkv"}
-    return [attend(made["bq"], made["ak"], made["av"]), attend(made["aq"], made["bk"], made["bv"])]
+    """Attend between two blocks ``[B, C, T, H, W]``: queries of one, keys and values of the other, and vice versa."""
+    embedded = {f"{s}{k}": layers[f"{unit}_{s}_{k}"](x) for s, x in (("a", a), ("b", b)) for k in "qkv"}
+    return [
+        attend(embedded["bq"], embedded["ak"], embedded["av"]),
+        attend(embedded["aq"], embedded["bk"], embedded["bv"]),
+    ]
 
 
 def attention_level(layers: Layers, index: int, x: Tensor, unpool: Unpool) -> Tensor:
-    """The encoder's level ``[B, channels, reduce * 4, H, W]`` to ``[B, narrow, 4, H, W]``.
+    """Reduce a level of the encoder ``[B, channels, reduce * 4, H, W]`` to ``[B, narrow, 4, H, W]``.
 
-    At level 0 attention works on pooled maps, and its results are put back by ``unpool``.
+    At level 0 attention works on pooled maps, and ``unpool`` puts its results back.
     """
     pooled = index == 0
     if LEVELS[index].reduce > 1:
         x = layers[f"branch{index}_pre"](x)
     f0, f1, f2, f3 = (pool(x) if pooled else x).split(1, 2)
     unit = f"branch{index}"
-    seen = concatenated(exchange(layers, f"{unit}_0", f0, f1) + exchange(layers, f"{unit}_1", f2, f3), 2)
-    x = x + layers[f"ln_{index}_0"](unpool(x, seen) if pooled else seen)
+    attended = concatenated(exchange(layers, f"{unit}_0", f0, f1) + exchange(layers, f"{unit}_1", f2, f3), 2)
+    x = x + layers[f"ln_{index}_0"](unpool(x, attended) if pooled else attended)
     x = layers[f"{unit}_mid"](x)
     early, late = (pool(x) if pooled else x).split(2, 2)
-    seen = concatenated(exchange(layers, f"{unit}_2", early, late), 2)
-    return x + layers[f"ln_{index}_1"](unpool(x, seen) if pooled else seen)
+    attended = concatenated(exchange(layers, f"{unit}_2", early, late), 2)
+    return x + layers[f"ln_{index}_1"](unpool(x, attended) if pooled else attended)

@@ -1,4 +1,4 @@
-"""STSANet from a published file: its LayerNorms say for which frames it was trained."""
+"""STSANet from a published file; its LayerNorms give the size of the frames it was trained for."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ WITNESS = "ln_0_0.weight"
 
 
 def load_stsanet(path: str | Path, size: tuple[int, int] | None = None) -> STSANet:
-    """The network of a checkpoint, in evaluation mode.
+    """Load the network of a checkpoint, in evaluation mode.
 
     Args:
-        path: the file, or a folder that holds ``STSANet_DHF1K.pth``.
-        size: (height, width) of the frames that it must have been trained for; None takes any.
+        path: the file, or a folder with ``STSANet_DHF1K.pth``.
+        size: (height, width) of the frames that it must have been trained for; None accepts any size.
 
-    Raises UsageError for files that are no checkpoint of STSANet or one for another size.
+    Raises UsageError for files that are not a checkpoint of STSANet, or one for another size.
     """
     path = file_in(path, PUBLISHED_FILE)
     state = read_state(path)
-    found = _trained_size(state)
-    if size is not None and found != size:
+    trained = _trained_size(state)
+    if size is not None and trained != size:
         raise UsageError(
             f"{path}: its LayerNorms ({WITNESS} {list(state[WITNESS].shape)}, ...) are made for frames of "
-            f"{found[0]}x{found[1]}, not {size[0]}x{size[1]}; resize the frames or take another checkpoint"
+            f"{trained[0]}x{trained[1]}, not {size[0]}x{size[1]}; resize the frames or take another checkpoint"
         )
     # Without memory of its own the network takes the tensors of the file as they are.
     with torch.device("meta"):
-        network = STSANet(found)
+        network = STSANet(trained)
     network.load_state_dict(checked_state(network, state, path), assign=True)
     return network.eval()
 
 
 def _trained_size(state: dict[str, torch.Tensor]) -> tuple[int, int]:
-    """(height, width) that follow from the first LayerNorm; the published ones where the file has none."""
+    """Return (height, width) from the first LayerNorm, or the published size if the file has none."""
     witness = state.get(WITNESS)
     if witness is None or witness.dim() != 4:
         return PUBLISHED_SIZE

@@ -1,4 +1,4 @@
-"""Clips of 32 frames with the density and the fixations of their target frame, as STSANet learns from them."""
+"""Clips of 32 frames with the density and the fixations of their target frame, for training STSANet."""
 
 from __future__ import annotations
 
@@ -20,26 +20,30 @@ TRIES = 64
 
 
 class ClipSource(Protocol):
-    """A video from which clips are taken."""
+    """A video that clips are taken from."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the video."""
 
     @property
     def starts(self) -> int:
         """A training clip starts at one of the frames before this."""
 
     @property
-    def validation_starts(self) -> range: ...
+    def validation_starts(self) -> range:
+        """Return the first frames of the validation clips."""
 
-    def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]: ...
+    def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]:
+        """Return the frames of the clip that begins at ``start``, RGB ``[32, h, w, 3]``."""
 
-    def label(self, start: int) -> Label: ...
+    def label(self, start: int) -> Label:
+        """Return density and fixations ``[h, w]`` of the target frame of a clip."""
 
 
 @dataclass(frozen=True)
 class InstalledVideo:
-    """A video of an installed data set as source of clips; ``size`` (height, width) of the labels."""
+    """A video of an installed data set as a source of clips; ``size``: (height, width) of the labels."""
 
     video: FixatedVideo
     size: tuple[int, int]
@@ -48,21 +52,25 @@ class InstalledVideo:
 
     @property
     def name(self) -> str:
+        """The name of the video."""
         return self.video.name
 
     @property
     def starts(self) -> int:
+        """The number of frames at which a training clip may begin."""
         return max(1, len(self.video) - CLIP)
 
     @property
     def validation_starts(self) -> range:
+        """Return the first frames of the validation clips."""
         return range(0, max(1, len(self.video) - CLIP + 1), self.stride)
 
     def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]:
+        """Return the frames of the clip that begins at ``start``."""
         return self.video.clip(first, count)
 
     def label(self, start: int) -> Label:
-        """Density and fixations; both empty where too few people looked."""
+        """Return density and fixations; both are empty where too few people looked."""
         frame = min(start + TARGET, len(self.video) - 1)
         if self.video.truth.observers[frame] < self.min_observers:
             return np.zeros(self.size, np.float32), np.zeros(self.size, np.uint8)
@@ -70,7 +78,7 @@ class InstalledVideo:
 
 
 def _judged(label: Label) -> bool:
-    """Whether there is anything to learn from: somebody looked, and the density is not the same everywhere."""
+    """Return whether a label is usable: it has fixations, and its density is not constant."""
     return bool(label[1].any() and label[0].max() > label[0].min())
 
 
@@ -81,19 +89,19 @@ def _sample(source: ClipSource, start: int, label: Label) -> Sample:
 
 
 def _probes(source: ClipSource) -> list[int]:
-    """Starts all over a video."""
+    """Return starts spread over a video."""
     return [int(start) for start in np.linspace(0, source.starts - 1, min(source.starts, 64))]
 
 
 def learnable(source: ClipSource) -> bool:
-    """Whether somebody looked at the target frame of some clip; a video without is no use for training."""
+    """Return whether the target frame of some clip has fixations; other videos are useless for training."""
     return any(_judged(source.label(start)) for start in _probes(source))
 
 
 class RandomClips:
-    """For training: of every (learnable) video ``repeats`` clips in an epoch, from starts that are drawn.
+    """Training clips: of every (learnable) video ``repeats`` clips in an epoch, at random starts.
 
-    Starts whose target frame nobody looked at are drawn again; the published training left out their batches.
+    Starts whose target frame has no fixations are drawn again; the published training skipped their batches.
     """
 
     def __init__(self, sources: Sequence[ClipSource], repeats: int = 1) -> None:
@@ -103,7 +111,7 @@ class RandomClips:
         return self.repeats * len(self.sources)
 
     def sample(self, index: int, random: np.random.Generator | None) -> Sample:
-        """``clip`` ``[3, 32, h, w]`` normalised; ``density`` and ``fixations`` ``[h, w]``."""
+        """Return ``clip`` ``[3, 32, h, w]`` normalised; ``density`` and ``fixations`` ``[h, w]``."""
         source = self.sources[index % len(self.sources)]
         draw = random or np.random.default_rng(index)
         for _ in range(TRIES):
@@ -116,7 +124,7 @@ class RandomClips:
 
 
 class FixedClips:
-    """For validation: clips at fixed starts, those left out whose target frame nobody looked at."""
+    """Validation clips at fixed starts, without those whose target frame has no fixations."""
 
     def __init__(self, sources: Sequence[ClipSource]) -> None:
         pairs = ((source, start) for source in sources for start in source.validation_starts)
@@ -126,6 +134,6 @@ class FixedClips:
         return len(self.clips)
 
     def sample(self, index: int, random: np.random.Generator | None) -> Sample:
-        """As of :class:`RandomClips`."""
+        """Return a sample as :class:`RandomClips` does."""
         source, start = self.clips[index]
         return _sample(source, start, source.label(start))

@@ -1,4 +1,4 @@
-"""Attentional fusion of the four scales (paper section III-C) and the readout, layers by published name."""
+"""Attentional fusion of the four scales (paper section III-C) and the readout, with layers by published name."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ INCEPTIONS = ((416, 240), (240, 192), (192, 192))
 
 
 class SpatialMean(nn.Module):
-    """``[B, C, T, H, W]`` to ``[B, C, T, 1, 1]``: as an adaptive pooling to (T, 1, 1), which cannot be exported."""
+    """A mean over space, ``[B, C, T, H, W]`` to ``[B, C, T, 1, 1]``; an adaptive pooling cannot be exported."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``[B, C, T, 1, 1]``."""
         return x.mean((3, 4), keepdim=True)
 
 
 def upsampling() -> nn.Upsample:
-    """Rows and columns doubled bilinearly; without weights."""
+    """Build a bilinear upsampling of rows and columns by two."""
     return nn.Upsample(scale_factor=(1, 2, 2), mode="trilinear", align_corners=False)
 
 
 def fusion_layers() -> dict[str, nn.Module]:
-    """All layers from the coarsest level to the map."""
+    """Build all layers from the coarsest level to the map."""
     layers: dict[str, nn.Module] = {
         "branch3_beh_0": nn.Sequential(
             nn.Conv3d(LEVELS[3].narrow, LEVELS[2].narrow, (1, 3, 3), padding=(0, 1, 1)), nn.ReLU()
@@ -46,7 +47,7 @@ def fusion_layers() -> dict[str, nn.Module]:
 
 
 def _weighing(step: int, channels: int) -> dict[str, nn.Module]:
-    """``SA``: one map per frame; ``CA``: a weight per frame and channel of both sources."""
+    """Build ``SA``, one map per frame, and ``CA``, a weight per frame and channel of both sources."""
     both, half = 2 * channels, channels // 2
     return {
         f"SA_{step}": nn.Sequential(nn.Conv3d(both, 1, 1), nn.Sigmoid()),
@@ -62,7 +63,7 @@ def _weighing(step: int, channels: int) -> dict[str, nn.Module]:
 
 
 def _inception(step: int, inputs: int, outputs: int) -> dict[str, nn.Module]:
-    """Four branches whose results are added: a point, 3 x 3 and 5 x 5 pixels after three frames, a pooling."""
+    """Build four branches whose results are added: a point, 3 x 3 and 5 x 5 pixels after three frames, a pooling."""
 
     def wide(side: int) -> nn.Sequential:
         in_time = nn.Conv3d(inputs, outputs, (3, 1, 1), padding=(1, 0, 0))
@@ -78,9 +79,9 @@ def _inception(step: int, inputs: int, outputs: int) -> dict[str, nn.Module]:
 
 
 def fuse(layers: Layers, step: int, coarse: Tensor, fine: Tensor) -> Tensor:
-    """Two tensors ``[B, C, 4, H, W]`` to one, weighed per frame and channel.
+    """Fuse two tensors ``[B, C, 4, H, W]`` to one, weighted per frame and channel.
 
-    The maps of ``SA`` act on the weights only, not on the result.
+    The maps of ``SA`` affect the weights only, not the result.
     """
     both = concatenated((coarse, fine))
     weights = layers[f"CA_{step}"](both * layers[f"SA_{step}"](both))
@@ -89,6 +90,6 @@ def fuse(layers: Layers, step: int, coarse: Tensor, fine: Tensor) -> Tensor:
 
 
 def inception(layers: Layers, step: int, x: Tensor) -> Tensor:
-    """``[B, C, 4, H, W]`` to ``[B, C', 4, H, W]``, not negative."""
+    """Apply an inception block, ``[B, C, 4, H, W]`` to ``[B, C', 4, H, W]``, not negative."""
     a, b, c, d = (layers[f"inc_{step}_{branch}"](x) for branch in range(4))
     return torch.relu(a + b + c + d)

@@ -8,13 +8,13 @@ EPS = 2.2204e-16
 
 
 def divergence(prediction: Tensor, target: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of maps ``[B, H, W]``, each divided by its sum first; mean over the batch."""
+    """Compute the Kullback-Leibler divergence of maps ``[B, H, W]``, each normalised to sum 1; batch mean."""
     p, g = (one / one.sum((1, 2), keepdim=True) for one in (prediction, target))
     return (g * (EPS + g / (p + EPS)).log()).sum((1, 2)).mean()
 
 
 def correlation(prediction: Tensor, target: Tensor) -> Tensor:
-    """Pearson's correlation of maps ``[B, H, W]``, from their z-scores; mean over the batch."""
+    """Compute Pearson's correlation of maps ``[B, H, W]``, from their z-scores; batch mean."""
     p, g = (_standardised(one) for one in (prediction, target))
     return ((p * g).sum((1, 2)) / ((p * p).sum((1, 2)) * (g * g).sum((1, 2))).sqrt()).mean()
 
@@ -24,5 +24,5 @@ def _standardised(maps: Tensor) -> Tensor:
 
 
 def terms(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """The terms whose sum is minimised."""
+    """Return the terms whose sum is minimised."""
     return {"kld": divergence(prediction, target), "cc": -correlation(prediction, target)}

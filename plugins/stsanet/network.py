@@ -19,21 +19,21 @@ CLIP = 32
 """Frames of a window."""
 
 TARGET = 15
-"""Position of the frame in its window that the map belongs to, from 0."""
+"""Position in the window, from 0, of the frame that the map belongs to."""
 
 PUBLISHED_SIZE = (224, 384)
 
 DECISIVE = ("base1.", "branch0_pre.", "branch0_0_", "branch0_1_", "branch0_mid.")
-"""How the names of the layers begin that say where values are put back: rounded, they put them elsewhere."""
+"""Prefixes of the layers that determine the positions of un-pooling; rounding would change those positions."""
 
 
 class STSANet(S3D):
-    """Saliency of the frame at position 15 of 32.
+    """The network from 32 frames to the saliency of the frame at position 15.
 
     Args:
-        size: (height, width) of the frames, multiples of 32; LayerNorms over whole feature maps fix it for good.
+        size: (height, width) of the frames, multiples of 32; LayerNorms over whole feature maps fix it.
         unpool: ``exact`` is the network as published; ``nearest``, ``trilinear`` and ``convolution`` (with weights
-            that no published checkpoint has) are what ports put in the place of its un-pooling.
+            that are not published) are the replacements of its un-pooling in ports.
 
     Raises ValueError for other sizes and names.
     """
@@ -55,19 +55,19 @@ class STSANet(S3D):
         self.enlarge = upsampling()
 
     def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
-        """``clip`` ``[B, 3, 32, H, W]``, RGB, normalised by the ImageNet mean and std. Returns ``[B, H, W]`` in 0..1.
+        """Return ``[B, H, W]`` in 0..1 for ``clip`` ``[B, 3, 32, H, W]``, RGB, normalised by mean and std of ImageNet.
 
-        Raises ValueError for clips of another length or size than the network was made for.
+        Raises ValueError for clips of another length or size.
         """
         self._check(clip)
-        return self.seen(self.near(self.frame_stem(clip)))
+        return self.after_chains(self.near(self.frame_stem(clip)))
 
-    def seen(self, near: Sequence[Tensor]) -> Tensor:
-        """The map from the encoder's levels y3 and y2."""
-        return self.decode(self.deeper(ShallowLevels(*near)))
+    def after_chains(self, shallow: Sequence[Tensor]) -> Tensor:
+        """Return the map from the levels y3 and y2 of the encoder."""
+        return self.decode(self.deeper(ShallowLevels(*shallow)))
 
     def decode(self, levels: S3dLevels) -> Tensor:
-        """The map ``[B, H, W]`` from the encoder's levels."""
+        """Return the map ``[B, H, W]`` from the levels of the encoder."""
         layers = dict(self.named_children())
         put_back = layers["unpool_conv"] if self.unpool == "convolution" else REPLACEMENTS[self.unpool]
         scales = [attention_level(layers, k, x, put_back) for k, x in enumerate(reversed(levels))]
@@ -78,15 +78,15 @@ class STSANet(S3D):
         return layers["readout_2"](x).flatten(0, 2)
 
     def _check(self, clip: Tensor) -> None:
-        found = tuple(clip.shape[1:])
-        if found != (3, CLIP, *self.size):
+        shape = tuple(clip.shape[1:])
+        if shape != (3, CLIP, *self.size):
             height, width = self.size
             raise ValueError(
-                f"a clip of shape {list(found)}, expected {[3, CLIP, height, width]}: "
+                f"a clip of shape {list(shape)}, expected {[3, CLIP, height, width]}: "
                 f"the LayerNorms ({self.norms()}) are made for frames of {height}x{width}"
             )
 
     def norms(self) -> str:
-        """The layers that fix the size, in words."""
+        """Describe the layers that fix the size, for messages."""
         shape = list(self.get_submodule("ln_0_0").normalized_shape)  # type: ignore[arg-type]
         return f"ln_0_0 over {shape}, ..."

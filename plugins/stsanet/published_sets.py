@@ -27,7 +27,7 @@ MOST_PIXELS = 1 << 28
 
 @dataclass(frozen=True)
 class LayoutFiles:
-    """Where a layout keeps the frame, the map and the fixations of a file number of a video."""
+    """The files of frame, map and fixations of a file number of a video."""
 
     frame: Callable[[Path, int], Path]
     density: Callable[[Path, int], Path]
@@ -36,7 +36,7 @@ class LayoutFiles:
 
 @dataclass(frozen=True)
 class LayoutRules:
-    """``videos``: the folders of a part; ``target``: file of the label behind the clip's start; strides and ends."""
+    """A layout: ``videos``, the folders of a part; ``target``, the offset of the label file; strides and ends."""
 
     videos: Callable[[Path, str], list[Path]]
     files: LayoutFiles
@@ -61,21 +61,22 @@ class PictureVideo:
 
     @property
     def starts(self) -> int:
-        """How many starts a training clip may have; one for a video too short, whose last frame is then repeated."""
+        """The number of starts of a training clip; one for a video too short, whose last frame is repeated."""
         return max(1, self.length - self.rules.last_start)
 
     @property
     def validation_starts(self) -> range:
+        """Return the first frames of the validation clips."""
         return range(0, max(1, self.length - CLIP + 1), self.rules.stride)
 
     def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]:
-        """RGB ``[count, h, w, 3]``; beyond the end the last frame is repeated."""
+        """Read RGB ``[count, h, w, 3]``; beyond the end the last frame is repeated."""
         numbers = np.clip(np.arange(first, first + count), 0, self.length - 1) + 1
         pictures = [read_image(self.rules.files.frame(self.folder, int(number))) for number in numbers]
         return np.stack([shrunk(one, *self.size) for one in pictures])
 
     def label(self, start: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Density in 0..1 and fixations (1 where somebody looked) of a clip, both ``[h, w]``."""
+        """Read density in 0..1 and fixations (1 where somebody looked) of a clip, both ``[h, w]``."""
         number = min(start + self.rules.target, self.length)
         grey = read_image(self.rules.files.density(self.folder, number))[..., 0]
         density = np.asarray(cv2.resize(grey, self.size[::-1]), np.float32) / np.float32(255)
@@ -83,14 +84,14 @@ class PictureVideo:
 
 
 def shrunk(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """RGB ``[H, W, 3]`` by Pillow's bilinear filter with antialiasing, as published."""
+    """Resize RGB ``[H, W, 3]`` by Pillow's bilinear filter with antialiasing, as published."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR), np.uint8)
 
 
 def moved(fixations: NDArray[np.generic], height: int, width: int) -> NDArray[np.uint8]:
-    """Fixated pixels of ``[H, W]`` brought to another size one by one: each at its rounded place, none lost."""
+    """Move the fixated pixels of ``[H, W]`` to another size, each to its rounded position."""
     rows, columns = np.nonzero(fixations)
     out = np.zeros((height, width), np.uint8)
     down = np.minimum(np.rint(rows * (height / fixations.shape[0])).astype(int), height - 1)
@@ -118,8 +119,8 @@ def _in_part(folder: Path, part: str) -> list[Path]:
 
 
 def _dhf1k(root: Path, part: str) -> list[Path]:
-    found = _folders(root / "frames")
-    return found[:600] if part == "train" else found[600:700]
+    folders = _folders(root / "frames")
+    return folders[:600] if part == "train" else folders[600:700]
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -182,7 +183,7 @@ LAYOUTS: Mapping[Layout, LayoutRules] = {
 
 
 def picture_videos(sets: Sequence[PublishedSet], part: str, size: tuple[int, int]) -> list[PictureVideo]:
-    """The videos of a part. Raises UsageError for folders, names and first files that are not there."""
+    """Return the videos of a part. Raises UsageError for folders, names and first files that are missing."""
     return [video for one in sets if one.part == part for video in _videos(one, size)]
 
 
@@ -193,12 +194,12 @@ def _videos(chosen: PublishedSet, size: tuple[int, int]) -> list[PictureVideo]:
     missing = [name for name in chosen.items or () if name not in by_name]
     if missing or not by_name:
         raise UsageError(f"{chosen.root}: {chosen.layout} has no {chosen.part} video {', '.join(missing)}".rstrip())
-    found = []
+    videos = []
     for name in chosen.items or by_name:
         first = rules.files.frame(by_name[name], 1)
         for needed in (first, rules.files.density(by_name[name], min(rules.target, 1))):
             if not needed.is_file():
                 raise UsageError(f"{needed}: no such file, but {chosen.layout} has it for every video")
         length = sum(path.suffix == first.suffix for path in first.parent.iterdir())
-        found.append(PictureVideo(name, by_name[name], rules, size, length))
-    return found
+        videos.append(PictureVideo(name, by_name[name], rules, size, length))
+    return videos

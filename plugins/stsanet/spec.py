@@ -1,13 +1,13 @@
-"""STSANet: data only."""
+"""The spec of STSANet, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="stsanet",
-    summary="Where people look in a video: S3D features whose frames attend to each other, over 32 frames",
+    summary="Saliency of video: S3D features with attention between frames, over 32 frames (STSANet)",
     cue="saliency",
     implementation="gazenet_plugins.stsanet.extractor:STSANetSaliency",
-    # The corrected mode looks from 15 frames before to 16 after, the published one at the 31 frames before.
+    # The corrected mode takes 15 frames before and 16 after, the published mode the 31 frames before.
     window=WindowSpec(before=31, after=16),
     input=InputSpec(height=224, width=384, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     assets=("stsanet",),

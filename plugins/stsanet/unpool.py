@@ -14,7 +14,7 @@ POOL = (1, 2, 2)
 
 
 def pool(x: Tensor) -> Tensor:
-    """The maxima of windows of 2 x 2 pixels: ``[B, C, T, H, W]`` to ``[B, C, T, H/2, W/2]``, H and W even."""
+    """Pool the maxima of windows of 2 x 2 pixels: ``[B, C, T, H, W]`` to ``[B, C, T, H/2, W/2]``, H and W even."""
     return max_pool(x, POOL, POOL)
 
 
@@ -42,4 +42,4 @@ def _trilinear(pooled_from: Tensor, values: Tensor) -> Tensor:
 
 
 REPLACEMENTS: Mapping[str, Unpool] = {"exact": unpool, "nearest": _nearest, "trilinear": _trilinear}
-"""The published network's un-pooling, and what ports put in its place: for comparisons with their results."""
+"""The un-pooling of the published network, and its replacements in ports, to reproduce their results."""

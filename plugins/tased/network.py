@@ -1,7 +1,7 @@
 """TASED-Net, version 2: saliency of one frame from 32 (Min, Corso, ICCV 2019).
 
-An S3D encoder, and a decoder that puts values back to where the maxima of the encoder's maps stood; time is reduced
-first to four steps, at the end to one. All keys are the published ones.
+An S3D encoder, and a decoder that un-pools values to the positions of the encoder's maxima; time is reduced first to
+four steps, at the end to one. All keys are the published ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STEPS = 4
 
 
 class TasedNet(S3dEncoder):
-    """A clip ``[N, 3, 32, H, W]``, RGB in -1..1, H and W multiples of 32, to saliency ``[N, H, W]`` in 0..1."""
+    """The network from clips ``[N, 3, 32, H, W]``, RGB in -1..1, multiples of 32, to saliency ``[N, H, W]`` 0..1."""
 
     places: Mapping[str, str] = {
         "logits": "convtsp4",
@@ -29,7 +29,7 @@ class TasedNet(S3dEncoder):
         "unpool1": ">convtsp2",
         "unpool3": ">convtsp4",
     }
-    """Inner values by the names under which references give them: a module's output, or its input after ``>``."""
+    """Inner values by their names in reference vectors: the output of a module, or its input after ``>``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class TasedNet(S3dEncoder):
         )
 
     def forward(self, clip: Tensor) -> Tensor:
-        """The map of the clip's last frame. Raises ValueError for clips of another length."""
+        """Return the map of the last frame. Raises ValueError for clips of another length."""
         if clip.shape[2] != CLIP:
             raise ValueError(f"a clip of {clip.shape[2]} frames: the network takes {CLIP}")
-        return self.seen(self.near(self.frame_stem(clip)))
+        return self.after_chains(self.near(self.frame_stem(clip)))
 
-    def seen(self, near: Sequence[Tensor]) -> Tensor:
-        """The same from the encoder's levels y3 and y2."""
-        y3, y2 = near
+    def after_chains(self, shallow: Sequence[Tensor]) -> Tensor:
+        """Return the map from the levels y3 and y2 of the encoder."""
+        y3, y2 = shallow
         short1, short2, short3 = (_shortened(level) for level in (self.middle(y2), y2, y3))
         y0 = max_pool(short1, (1, 2, 2), (1, 2, 2))
         x = unpool(short1, self.convtsp1(self.base4(y0)))
@@ -63,13 +63,13 @@ class TasedNet(S3dEncoder):
 
 
 def _shortened(x: Tensor) -> Tensor:
-    """Maxima over time, so that four steps remain."""
+    """Pool over time to four steps."""
     step = x.shape[2] // STEPS
     return max_pool(x, (step, 1, 1), (step, 1, 1))
 
 
 def _joint(convolution: nn.Conv3d | nn.ConvTranspose3d) -> list[nn.Module]:
-    """The convolution with its normalisation and its ReLU."""
+    """Return the convolution with its batch norm and its ReLU."""
     return [convolution, nn.BatchNorm3d(convolution.out_channels, EPS, MOMENTUM), nn.ReLU(inplace=True)]
 
 

@@ -1,14 +1,14 @@
-"""TASED-Net: data only."""
+"""The spec of TASED-Net, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="tased",
-    summary="Where people look in a video: temporal aggregation over 32 frames (TASED-Net)",
+    summary="Saliency of video: temporal aggregation over 32 frames (TASED-Net)",
     cue="saliency",
     implementation="gazenet_plugins.tased.extractor:TasedSaliency",
     window=WindowSpec(before=31),
-    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    # Twice the size of the network: smaller videos arrive unscaled, and the plugin resizes them as in training.
     input=InputSpec(height=448, width=768, keep_aspect=True, enlarge=False, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
     pictures=True,
     assets=("saliency_prediction/tased/checkpoints/pretrained_tased_orig",),

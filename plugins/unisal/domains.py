@@ -1,4 +1,4 @@
-"""The data sets that UNISAL tells apart, and the normalisation that each of them has for itself."""
+"""The data sets (domains) of UNISAL, and batch norms per domain."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ STILL = "SALICON"
 
 
 class DomainNorm(nn.Module):
-    """One batch norm per domain, of which the chosen one works: ``[N, channels, H, W]`` to the same.
+    """One batch norm per domain for ``[N, channels, H, W]``, of which the selected one is applied.
 
     Attributes:
-        domain: the name of the one that works; the first at the beginning.
+        domain: the selected domain; the first one by default.
     """
 
     def __init__(self, channels: int, domains: Sequence[str]) -> None:
@@ -25,9 +25,10 @@ class DomainNorm(nn.Module):
             self.add_module(f"bn_{name}", nn.BatchNorm2d(channels, momentum=0.1 if name == STILL else 0.01))
 
     def chosen(self) -> nn.Module:
-        """The batch norm that works."""
+        """Return the selected batch norm."""
         return self.get_submodule(f"bn_{self.domain}")
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.chosen()(x)
-        return found
+        """Normalise ``[N, channels, H, W]``."""
+        normalised: Tensor = self.chosen()(x)
+        return normalised

@@ -19,8 +19,8 @@ from gazenet.cues.frame_clips import FrameResults, Method, Picture, Preprocessin
 from gazenet.cues.postprocess import FloatMap, relative, resized_map
 from gazenet.errors import UsageError
 from gazenet_plugins.unisal.domains import DOMAINS, STILL
-from gazenet_plugins.unisal.maps import running_median
 from gazenet_plugins.unisal.network import EncodedFrames, Unisal
+from gazenet_plugins.unisal.postprocess import running_median
 from gazenet_plugins.unisal.reading import ClipReading, FrameReading, ReadingSizes
 from gazenet_plugins.unisal.spec import SPEC
 
@@ -29,7 +29,7 @@ CLIP = 12
 """Frames of a sequence, in training and in the published pipeline."""
 
 SAMPLED_RATE = 6.0
-"""Frames per second that the network saw: every fifth of DHF1K's 30."""
+"""Frames per second in training: every fifth of the 30 of DHF1K."""
 
 LARGEST_STEP = SPEC.window.before // (CLIP - 1)
 
@@ -44,18 +44,18 @@ SIZES = {
 
 
 class UnisalSaliency:
-    """The probability of looking at each place, relative to the likeliest.
+    """Predicts the probability of a fixation at each position, relative to the largest.
 
-    The state of the recurrent part begins at zero in every clip, so that a map depends on its window only; frames are
-    encoded once for all clips that share them.
+    The recurrent state begins at zero in every clip, so that a map depends on its window only; frames are encoded
+    once for all clips that share them.
 
     Args:
-        mode: ``"corrected"``: pictures of the domain's size, every ``step``-th frame, the last map. ``"published"``:
-            what the released pipeline did: the size of still pictures, successive frames with one twice, the median
-            over the clip.
-        weights: a checkpoint, or a folder that holds ``model.pth``, instead of the declared asset.
-        domain: one of :data:`DOMAINS`; the one of still pictures sees every frame by itself, in the corrected mode.
-        step: frames from one of a clip to the next in the corrected mode, at most 5; 0: about 1/6 s, as in training.
+        mode: ``"corrected"``: pictures of the size of the domain, every ``step``-th frame, the last map.
+            ``"published"``: as in the released pipeline: the size of still pictures, successive frames with one
+            repeated, the median over the clip.
+        weights: a checkpoint, or a folder with ``model.pth``, instead of the declared asset.
+        domain: one of :data:`DOMAINS`; that of still pictures takes every frame by itself, in corrected mode.
+        step: distance of the frames of a clip in corrected mode, at most 5; 0: about 1/6 s, as in training.
 
     Raises UsageError for another mode, domain or step.
     """
@@ -66,17 +66,18 @@ class UnisalSaliency:
         self._published = checked_mode(SPEC.name, mode) == "published"
         checked_choice(SPEC.name, "domain", domain, DOMAINS)
         if not 0 <= step <= LARGEST_STEP:
-            raise UsageError(f"unisal: parameter 'step' must lie in 0..{LARGEST_STEP}, not {step}")
-        self._weights, self._domain, self._wanted_step, self._step = weights, domain, step, max(step, 1)
+            raise UsageError(f"unisal: parameter 'step' must be in 0..{LARGEST_STEP}, not {step}")
+        self._weights, self._domain, self._fixed_step, self._step = weights, domain, step, max(step, 1)
         self._sizes = PUBLISHED_SIZES if self._published else SIZES[domain]
         self._still = domain == STILL and not self._published
-        wanted = SPEC.input
-        assert wanted is not None
+        pixels = SPEC.input
+        assert pixels is not None
         method: Method = "opencv" if self._published else "lanczos"
-        self._prepare = Preprocessing(self._sizes.picture, wanted.mean, wanted.std, method)
+        self._prepare = Preprocessing(self._sizes.picture, pixels.mean, pixels.std, method)
         self._frames: FrameResults[EncodedFrames] = FrameResults(self._encoded)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network of the domain onto ``device`` in ``dtype``."""
         network = Unisal()
         load_published(network, file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT))
         network.use(self._domain)
@@ -89,27 +90,27 @@ class UnisalSaliency:
         self._read: Call = FrameReading(quick, self._sizes)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The network, from normalised clips ``[N, 12, 3, H, W]`` to log-probabilities of their last frames.
+        """Return the network from normalised clips ``[N, 12, 3, H, W]`` to log-probabilities of their last frames.
 
-        With a ``size`` the maps have it as well. Parts: ``encode`` single frames, a ``step`` of the memory, ``read``
-        the map. Raises UsageError for sizes that are no multiples of 32.
+        With a ``size`` the maps have that size too. Parts: ``encode`` single frames, a ``step`` of the GRU, ``read``
+        the map. Raises UsageError for sizes that are not multiples of 32.
         """
         network, picture = self._network, free_size(SPEC.name, size, self._sizes.picture)
         reading = FrameReading(network, self._sizes if size is None else ReadingSizes(picture, picture))
         frames = noise(2, 3, *picture)
         with torch.inference_mode():
             encoded = network.encode(frames.to(self._device))
-        known = tuple(one.cpu().clone() for one in encoded)
-        names, state = EncodedFrames._fields, () if self._still else (torch.zeros_like(known[0]),)
+        examples = tuple(one.cpu().clone() for one in encoded)
+        names, state = EncodedFrames._fields, () if self._still else (torch.zeros_like(examples[0]),)
         read = Exportable(
-            reading, (*known, *state), (*names, *["state"] * len(state)), ("log_density",), use=self._use("_read")
+            reading, (*examples, *state), (*names, *["state"] * len(state)), ("log_density",), use=self._use("_read")
         )
         parts = {
             "encode": Exportable(
                 FunctionModule(network, network.encode), (frames,), ("frame",), names, use=self._use("_encode")
             ),
             "step": Exportable(
-                network.rnn, (known[0],) * 2, ("features", "state"), ("next_state",), use=self._use("_remember")
+                network.rnn, (examples[0],) * 2, ("features", "state"), ("next_state",), use=self._use("_remember")
             ),
             "read": read,
         }
@@ -121,21 +122,22 @@ class UnisalSaliency:
         return partial(setattr, self, name)
 
     def begin(self, video: VideoContext) -> None:
+        """Forget the frames of the video before and choose the distance of frames."""
         self._frames.clear()
-        self._step = self._wanted_step or min(max(round(video.rate / SAMPLED_RATE), 1), LARGEST_STEP)
+        self._step = self._fixed_step or min(max(round(video.rate / SAMPLED_RATE), 1), LARGEST_STEP)
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window."""
-        found = [self._map(windows, b) for b in range(len(windows))]
-        maps = np.stack([resized_map(one, windows.map_size) for one in found])
-        pictures = coloured(found, windows.size) if self._published else None
+        """Return one map ``[h, w]`` per window."""
+        relative_maps = [self._map(windows, b) for b in range(len(windows))]
+        maps = np.stack([resized_map(one, windows.map_size) for one in relative_maps])
+        pictures = coloured(relative_maps, windows.size) if self._published else None
         return CueMaps(torch.from_numpy(maps).to(self._device), pictures=pictures)
 
     def _map(self, windows: Windows, b: int) -> FloatMap:
         encoded = self._frames.clip(windows, b, self._offsets(int(windows.index[b])))
-        found = self._smoothed(encoded) if self._published else self._last(encoded)
-        return relative(found.exp().cpu().numpy())
+        log_density = self._smoothed(encoded) if self._published else self._last(encoded)
+        return relative(log_density.exp().cpu().numpy())
 
     def _offsets(self, frame: int) -> Sequence[int]:
         if self._still:
@@ -143,7 +145,7 @@ class UnisalSaliency:
         return published_offsets(frame, CLIP) if self._published else causal_offsets(CLIP, self._step)
 
     def _smoothed(self, encoded: Sequence[EncodedFrames]) -> Tensor:
-        """The median over the clip, around its last frame: log-probabilities ``[h, w]``."""
+        """Return the median over the clip, around its last frame: log-probabilities ``[h, w]``."""
         state, maps = torch.zeros_like(encoded[0].features), []
         for one in encoded:
             state = self._remember(one.features, state)
@@ -151,15 +153,15 @@ class UnisalSaliency:
         return running_median(torch.stack(maps).float(), len(maps) - 1)
 
     def _last(self, encoded: Sequence[EncodedFrames]) -> Tensor:
-        """The map of the clip's last frame, the only one that is decoded: log-probabilities ``[h, w]``."""
+        """Return the map of the last frame, the only one that is decoded: log-probabilities ``[h, w]``."""
         if self._still:
-            found: Tensor = self._read(*encoded[-1])
+            log_density: Tensor = self._read(*encoded[-1])
         else:
             state = torch.zeros_like(encoded[0].features)
             for one in encoded:
                 state = self._remember(one.features, state)
-            found = self._read(*encoded[-1], state)
-        return found[0, 0].float()
+            log_density = self._read(*encoded[-1], state)
+        return log_density[0, 0].float()
 
     def _encoded(self, picture: Picture) -> EncodedFrames:
         pixels = torch.from_numpy(self._prepare(picture)).to(self._device, self._dtype)

@@ -17,7 +17,7 @@ BIASES = ("b_r", "b_z", "b_h")
 
 
 class SeparableGate(nn.Module):
-    """Depthwise 3x3, normalisation, ReLU6, 1x1: ``[N, C, H, W]`` to the same."""
+    """A depthwise 3x3 convolution, normalisation, ReLU6 and a 1x1 convolution of ``[N, C, H, W]``."""
 
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
@@ -26,14 +26,15 @@ class SeparableGate(nn.Module):
         self.conv_sep = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``[N, C, H, W]``."""
         return self.conv_sep(F.relu6(self.sep_bn(self.conv_dw(x))))
 
 
 class MobileGRUCell(nn.Module):
-    """One step: features and state, both ``[N, C, H, W]``, to the next state.
+    """The cell from features and state, both ``[N, C, H, W]``, to the next state.
 
     Every gate is the sum of a transformed input and a transformed state, each normalised and scaled per channel.
-    ``drop_mask_1`` belongs to the recurrent dropout of training and is carried for the checkpoint's sake.
+    ``drop_mask_1`` belongs to the recurrent dropout of training and exists for the checkpoint only.
     """
 
     b_r: nn.Parameter
@@ -53,6 +54,7 @@ class MobileGRUCell(nn.Module):
             self.add_module(name, SeparableGate(channels, norm))
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """Return the next state."""
         term = iter(zip(TRANSFORMS, NORMS, FACTORS, strict=True))
         r_x, r_h, z_x, z_h, out_x, out_h = (self._term(*next(term), one) for one in (x, state) * 3)
         reset = torch.sigmoid(r_x + r_h + self.b_r)
@@ -66,12 +68,12 @@ class MobileGRUCell(nn.Module):
 
 
 class MobileGRU(nn.Module):
-    """A single layer of the cell."""
+    """A GRU with a single cell."""
 
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
         self.cell_list = nn.ModuleList([MobileGRUCell(channels, norm)])
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
-        """The next state from features ``[N, C, H, W]`` and the state before them (zeros by default)."""
+        """Return the next state from features ``[N, C, H, W]`` and the previous state (zeros by default)."""
         return self.cell_list[0](x, torch.zeros_like(x) if state is None else state)

@@ -1,8 +1,8 @@
 """UNISAL: one network for still pictures and videos of several data sets (Droste, Jiao, Noble, ECCV 2020).
 
-A MobileNetV2 sees each frame; a GRU beside it adds what was seen before and can be passed by; a decoder with skips
-gives log-probabilities. What differs between data sets is kept once per data set: normalisations, Gaussian priors, the
-last convolution and the smoothing. All keys are the published ones.
+A MobileNetV2 encodes each frame; a GRU, which can be bypassed, adds the earlier frames; a decoder with skips gives
+log-probabilities. Normalisations, Gaussian priors, the last convolution and the smoothing exist once per data set. All
+keys are the published ones.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch.nn import functional as F
 from gazenet.backbones.mobilenet_v2 import InvertedResidual, MobileNetV2
 from gazenet_plugins.unisal.domains import DOMAINS, STILL, DomainNorm
 from gazenet_plugins.unisal.gru import MobileGRU, Norm
+from gazenet_plugins.unisal.postprocess import smoothed
 from gazenet_plugins.unisal.priors import COUNT, centred_kernel, initial, prior_maps
-from gazenet_plugins.unisal.smoothing import smoothed
 
 CHANNELS = 256
 CELL = 8
-"""Pixels of a picture per cell of the decoder's map."""
+"""Pixels of the picture per cell of the decoder's map, along each side."""
 
 
 class EncodedFrames(NamedTuple):
-    """What is known of single frames of H x W, before any frame sees another.
+    """The features of single frames of H x W pixels.
 
     ``features`` ``[N, 256, H/32, W/32]``, ``skip_2x`` ``[N, 128, H/16, W/16]``, ``skip_4x`` ``[N, 64, H/8, W/8]``.
     """
@@ -38,10 +38,10 @@ class EncodedFrames(NamedTuple):
 
 
 class ClipOutput(NamedTuple):
-    """What a clip of T frames gives.
+    """The output of a clip of T frames.
 
     ``log_density`` ``[N, T, 1, h, w]``: its exponential sums to 1 in every map; ``state`` ``[N, 256, H/32, W/32]``:
-    for the part of the video that follows; ``features`` ``[N, T, 256, H/32, W/32]`` of the frames by themselves;
+    for the next part of the video; ``features`` ``[N, T, 256, H/32, W/32]`` of the single frames;
     ``decoded`` ``[N, T, 64, H/8, W/8]``.
     """
 
@@ -52,10 +52,10 @@ class ClipOutput(NamedTuple):
 
 
 class Unisal(nn.Module):
-    """Log-probabilities of where people look, per frame.
+    """The network from a clip to log-probabilities of fixations, per frame.
 
     Args:
-        domains: the data sets it was trained on, some of :data:`DOMAINS`; the published weights know all four.
+        domains: the data sets it was trained on, some of :data:`DOMAINS`; the published weights have all four.
 
     Raises ValueError for unknown domains or none.
     """
@@ -83,7 +83,7 @@ class Unisal(nn.Module):
         self.use(self.domains[0])
 
     def use(self, domain: str) -> None:
-        """Chooses the domain of everything that follows. Raises ValueError for one the network does not know."""
+        """Select the domain of all later calls. Raises ValueError for one the network does not have."""
         if domain not in self.domains:
             raise ValueError(f"domain {domain!r}: this network knows {', '.join(self.domains)}")
         self.domain = domain
@@ -97,16 +97,17 @@ class Unisal(nn.Module):
         static: bool | None = None,
         state: Tensor | None = None,
     ) -> ClipOutput:
-        """The map of every frame of a clip.
+        """Return the map of every frame of a clip.
 
         Args:
-            clip: ``[N, T, 3, H, W]``, RGB, normalised by the ImageNet mean and deviation, H and W multiples of 32.
+            clip: ``[N, T, 3, H, W]``, RGB, normalised by mean and standard deviation of ImageNet, H and W multiples of
+                32.
             target_size: (height, width) of the maps; H x W by default.
-            static: pass the GRU by; by default for single frames and for networks of still pictures only. The state
-                is None then.
-            state: what an earlier part of the same video ended with; zeros by default.
+            static: bypass the GRU, which leaves the state None; by default for single frames and for networks of still
+                pictures only.
+            state: the final state of an earlier part of the same video; zeros by default.
         """
-        # One frame at a time: then no frame's features depend on how many others are computed with it.
+        # One frame at a time, so that the features of a frame do not depend on the number of frames.
         encoded = [self.encode(frames) for frames in clip.unbind(1)]
         if static is None:
             static = len(encoded) == 1 or self.domains == (STILL,)
@@ -120,38 +121,38 @@ class Unisal(nn.Module):
         static: bool = False,
         state: Tensor | None = None,
     ) -> ClipOutput:
-        """The same from T encoded frames of ``size`` (H, W)."""
-        kept, maps = [], []
+        """Return the maps of T encoded frames of ``size`` (H, W)."""
+        decoded_frames, maps = [], []
         for one in encoded:
             state = None if static else self.rnn(one.features, state)
-            kept.append(self.decode(self.recalled(one, state)))
-            maps.append(self.log_density(self.logits(kept[-1], size), target_size))
+            decoded_frames.append(self.decode(self.recalled(one, state)))
+            maps.append(self.log_density(self.logits(decoded_frames[-1], size), target_size))
         features = torch.stack([one.features for one in encoded], 1)
-        return ClipOutput(torch.stack(maps, 1), state, features, torch.stack(kept, 1))
+        return ClipOutput(torch.stack(maps, 1), state, features, torch.stack(decoded_frames, 1))
 
     def recalled(self, encoded: EncodedFrames, state: Tensor | None) -> EncodedFrames:
-        """A frame with what was seen until and with it; as it is without a state."""
+        """Add the recurrent state up to a frame to its features; without a state return them unchanged."""
         return encoded if state is None else encoded._replace(features=encoded.features + self.post_rnn(state))
 
     def encode(self, frames: Tensor) -> EncodedFrames:
-        """Frames ``[N, 3, H, W]``, each by itself."""
-        seen = self.cnn(frames)
-        priors = self.priors(*seen.x.shape[-2:]).expand(len(frames), -1, -1, -1)
-        features = self.post_cnn(torch.cat((seen.x, priors), 1))
-        return EncodedFrames(features, self.skip_2x(seen.feat_2x), self.skip_4x(seen.feat_4x))
+        """Encode frames ``[N, 3, H, W]``, each by itself."""
+        levels = self.cnn(frames)
+        priors = self.priors(*levels.x.shape[-2:]).expand(len(frames), -1, -1, -1)
+        features = self.post_cnn(torch.cat((levels.x, priors), 1))
+        return EncodedFrames(features, self.skip_2x(levels.feat_2x), self.skip_4x(levels.feat_4x))
 
     def priors(self, height: int, width: int) -> Tensor:
-        """The prior maps of the domain, ``[1, 16, height, width]``."""
+        """Return the prior maps of the domain, ``[1, 16, height, width]``."""
         return prior_maps(self.get_parameter(f"coarse_gaussians_{self.domain.lower()}"), height, width)[None]
 
     def decode(self, encoded: EncodedFrames) -> Tensor:
-        """Features ``[N, 64, H/8, W/8]`` from which the map is read."""
+        """Decode to features ``[N, 64, H/8, W/8]``."""
         x = torch.cat((_doubled(encoded.features), encoded.skip_2x), 1)
         x = torch.cat((_doubled(self.upsampling_2(x)), encoded.skip_4x), 1)
         return self.post_upsampling_2(x)
 
     def logits(self, decoded: Tensor, size: Sequence[int]) -> Tensor:
-        """The smoothed map ``[N, 1, *size]`` of a decoder's output."""
+        """Return the smoothed map ``[N, 1, *size]`` of decoded features."""
         name = self.domain.lower()
         coarse = self.get_submodule(f"adaptation_{name}")(decoded)
         smoothing = self.get_submodule(f"smoothing_{name}")
@@ -161,7 +162,7 @@ class Unisal(nn.Module):
 
     @staticmethod
     def log_density(logits: Tensor, target_size: tuple[int, int] | None = None) -> Tensor:
-        """Logits ``[N, 1, H, W]`` resized, then log-probabilities over all pixels of each map."""
+        """Resize logits ``[N, 1, H, W]`` and turn them into log-probabilities over all pixels of each map."""
         if target_size is not None:
             logits = F.interpolate(logits, target_size, mode="bilinear", align_corners=False)
         return F.log_softmax(logits.flatten(1), 1).view_as(logits)
@@ -185,7 +186,7 @@ def _residual(inputs: int, outputs: int, expansion: int, norm: Norm) -> nn.Seque
 
 
 def _skip(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
-    """Twice the channels by 1x1, then ``outputs`` of them."""
+    """Build a skip: twice the channels by 1x1, then ``outputs`` of them."""
     layers = nn.Sequential()
     wide = nn.Sequential(nn.Conv2d(inputs, 2 * inputs, 1, bias=False), norm(2 * inputs), nn.ReLU6(inplace=True))
     layers.add_module("expansion", wide)

@@ -1,4 +1,4 @@
-"""The Gaussian prior maps of UNISAL: where people look before anything is seen, learnt per domain."""
+"""The Gaussian prior maps of UNISAL, independent of the picture and learnt per domain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ COUNT = 16
 
 
 def initial() -> Tensor:
-    """The Gaussians at the beginning of training, ``[16, 2, 2]``: (y, x) by (mean, logarithm of the deviation).
+    """Return the initial Gaussians of the training, ``[16, 2, 2]``: (y, x) by (mean, logarithm of sigma).
 
     Nine on a grid, three wide ones at the middle height, three tall ones at the middle width, one over everything.
     """
@@ -23,7 +23,7 @@ def initial() -> Tensor:
 
 
 def prior_maps(gaussians: Tensor, height: int, width: int) -> Tensor:
-    """``[16, height, width]``, at most 6, from Gaussians ``[16, 2, 2]`` on the unit square."""
+    """Draw Gaussians ``[16, 2, 2]`` on the unit square as maps ``[16, height, width]`` with values up to 6."""
     profiles = []
     for axis, size in enumerate((height, width)):
         grid = torch.linspace(0, 1, size, device=gaussians.device, dtype=gaussians.dtype)
@@ -33,7 +33,7 @@ def prior_maps(gaussians: Tensor, height: int, width: int) -> Tensor:
 
 
 def centred_kernel(size: int = 41, log_deviation: float = -2.0) -> Tensor:
-    """A Gaussian over the unit square, its sum 1: ``[1, 1, size, size]``. What the smoothing begins with."""
+    """Return a Gaussian over the unit square with sum 1, ``[1, 1, size, size]``: the initial smoothing kernel."""
     grid = torch.linspace(0, 1, size)
     profile = torch.exp(-(((grid - 0.5) / torch.tensor(log_deviation).exp()) ** 2) / 2)
     kernel = profile[:, None] * profile[None, :]

@@ -1,4 +1,4 @@
-"""UNISAL as functions of tensors alone: the map from what is known of a frame, and from a clip."""
+"""UNISAL as functions of tensors only: from the features of a frame, and from a clip, to the map."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ReadingSizes(NamedTuple):
 
 
 class FrameReading(nn.Module):
-    """Log-probabilities ``[N, 1, h, w]`` of frames from :class:`EncodedFrames` and the state after them.
+    """The decoder from :class:`EncodedFrames` and the state after them to log-probabilities ``[N, 1, h, w]``.
 
-    Without a state the frames are seen by themselves.
+    Without a state the frames are decoded by themselves.
     """
 
     def __init__(self, network: Unisal, sizes: ReadingSizes) -> None:
@@ -28,19 +28,24 @@ class FrameReading(nn.Module):
         self.network, self.sizes = network, sizes
 
     def forward(self, features: Tensor, skip_2x: Tensor, skip_4x: Tensor, state: Tensor | None = None) -> Tensor:
-        seen = self.network.recalled(EncodedFrames(features, skip_2x, skip_4x), state)
-        logits = self.network.logits(self.network.decode(seen), self.sizes.picture)
+        """Return log-probabilities ``[N, 1, h, w]``."""
+        encoded = self.network.recalled(EncodedFrames(features, skip_2x, skip_4x), state)
+        logits = self.network.logits(self.network.decode(encoded), self.sizes.picture)
         return self.network.log_density(logits, self.sizes.target)
 
 
 class ClipReading(nn.Module):
-    """Log-probabilities ``[N, 1, h, w]`` of the last frames of clips ``[N, T, 3, H, W]``; one frame has no memory."""
+    """The network from clips ``[N, T, 3, H, W]`` to log-probabilities ``[N, 1, h, w]`` of their last frames.
+
+    Clips of one frame bypass the GRU.
+    """
 
     def __init__(self, reading: FrameReading) -> None:
         super().__init__()
         self.reading = reading
 
     def forward(self, clip: Tensor) -> Tensor:
+        """Return log-probabilities ``[N, 1, h, w]``."""
         network = self.reading.network
         encoded = [network.encode(frames) for frames in clip.unbind(1)]
         if len(encoded) == 1:

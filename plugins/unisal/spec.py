@@ -1,15 +1,15 @@
-"""UNISAL: data only."""
+"""The spec of UNISAL, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="unisal",
-    summary="Where people look in pictures and videos, one network for several data sets (UNISAL)",
+    summary="Saliency of pictures and videos, one network for several data sets (UNISAL)",
     cue="saliency",
     implementation="gazenet_plugins.unisal.extractor:UnisalSaliency",
     # Twelve frames: every fifth in the corrected mode, the last twelve in the published one.
     window=WindowSpec(before=55),
-    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    # Twice the size of the network: smaller videos arrive unscaled, and the plugin resizes them as in training.
     input=InputSpec(
         height=576,
         width=832,

@@ -1,4 +1,4 @@
-"""VideoGaze as an extractor: what people of the frames around look at in the anchor frame."""
+"""VideoGaze as an extractor: what people in neighbouring frames look at in the anchor frame."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Win
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet_plugins.videogaze import published_map
-from gazenet_plugins.videogaze.network import SIDE, FrameFeatures
+from gazenet_plugins.videogaze.network import SIDE, FrameFeatures, loaded
 from gazenet_plugins.videogaze.people import REACH, FollowedGaze, Follower, following, frame_of
 from gazenet_plugins.videogaze.spec import SPEC
-from gazenet_plugins.videogaze.weights import loaded
 
 
 class VideoGazeCue:
-    """Heat maps of all people whose answer is the anchor frame.
+    """Maps what all people look at in the anchor frame.
 
     Args:
-        mode: ``"corrected"``: RGB; the answers of the people in seven frames. ``"published"``: what the released GASP
-            weights were made with (see the model card).
-        weights: a checkpoint file, or a folder that holds ``model.pth.tar``, instead of the declared asset.
+        mode: ``"corrected"``: RGB; the people in seven frames. ``"published"``: the input of the released GASP weights
+            (see the model card).
+        weights: a checkpoint file, or a folder with ``model.pth.tar``, instead of the declared asset.
 
     Raises UsageError for another mode.
     """
@@ -39,12 +38,13 @@ class VideoGazeCue:
         self._published, self._weights = checked_mode(SPEC.name, mode) == "published", weights
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
+        """Load the network onto ``device`` in ``dtype``."""
         network = loaded(weights_path(self._weights, SPEC.assets[0], asset_path))
         self._device, self._network = device, network.eval().to(device, dtype)
         self._follower = Follower(network, device, dtype, self._published)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The network for a person's frame, another frame, the face and the eyes, to heat and probability.
+        """Return the network from source frame, target frame, face and eyes to heat and probability.
 
         Parts: ``features`` of single frames, the ``cone`` of a face, the ``answer`` from both. Raises UsageError for
         another size.
@@ -54,7 +54,7 @@ class VideoGazeCue:
         ends, eyes = ("heat", "probability"), torch.full((2, 3), 0.5)
         with torch.inference_mode():
             features = network.frame_features(pictures.to(self._device))
-        known = tuple(one.cpu().clone() for one in (features.scene, *features))
+        examples = tuple(one.cpu().clone() for one in (features.scene, *features))
         names = ("scene", "target_scene", "conv5", "salient", "cone", "eyes")
         parts = {
             "features": Exportable(
@@ -68,21 +68,22 @@ class VideoGazeCue:
                 network.cone_pathway, (pictures,), ("face",), ("cone",), use=partial(setattr, follower, "cone_of")
             ),
             "answer": Exportable(
-                FunctionModule(network, partial(following, network)),
-                (*known, noise(2, 4), eyes),
+                FunctionModule(network, following(network)),
+                (*examples, noise(2, 4), eyes),
                 names,
                 ends,
                 use=partial(setattr, follower, "answer_of"),
             ),
         }
-        whole = SelectedOutputs(network, attrgetter(*ends))
-        return Exportable(whole, (*[pictures] * 3, eyes), ("source", "target", "face", "eyes"), ends, parts=parts)
+        complete = SelectedOutputs(network, attrgetter(*ends))
+        return Exportable(complete, (*[pictures] * 3, eyes), ("source", "target", "face", "eyes"), ends, parts=parts)
 
     def begin(self, video: VideoContext) -> None:
+        """Forget the frames of the video before."""
         self._follower.clear()
 
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window; records: where and in which frame each of its people looks."""
+        """Return one map ``[h, w]`` per window; records: the target of each person and its frame."""
         self._follower.forget_before(int(windows.index.min()) - windows.anchor)
         maps, records, pictures = [], [], []
         for b in range(len(windows)):
@@ -102,27 +103,27 @@ class VideoGazeCue:
         return brightest((_stretched(heat, canvas) for heat in scaled), canvas)
 
     def _last_of_seven(self, windows: Windows, b: int) -> Iterator[FollowedGaze]:
-        """The published rule: people three frames back, where the last of their seven frames won."""
+        """Yield, as published, the people three frames back for whom the last of their seven frames won."""
         source = windows.anchor - REACH
         if frame_of(windows, b, source) < 0:
             return iter(())
         return (answer for answer in self._follower.answers(windows, b, source) if answer.offset == REACH)
 
     def _looking_here(self, windows: Windows, b: int) -> Iterator[FollowedGaze]:
-        """People of the frames around whose answer is the anchor frame; repeated frames at the ends count once."""
+        """Yield the people of the seven frames who look at the anchor frame; repeated frames count once."""
         times = windows.times[b]
-        known: set[float] = set()
+        done: set[float] = set()
         for position in range(windows.anchor - REACH, windows.anchor + REACH + 1):
-            if frame_of(windows, b, position) < 0 or times[position] in known:
+            if frame_of(windows, b, position) < 0 or times[position] in done:
                 continue
-            known.add(times[position])
+            done.add(times[position])
             for answer in self._follower.answers(windows, b, position):
                 if times[position + answer.offset] == times[windows.anchor]:
                     yield answer
 
 
 def _grey(heat: FloatMap, windows: Windows) -> FloatMap:
-    """The published picture before colours, as a map."""
+    """Return the published picture before colouring, as a map."""
     levels = published_map.levels(heat).astype(np.float32) / np.float32(255)
     return _stretched(levels, Canvas(windows.size, windows.map_size))
 
@@ -132,7 +133,7 @@ def _stretched(heat: FloatMap, canvas: Canvas) -> FloatMap:
 
 
 def _record(answer: FollowedGaze, size: tuple[int, int]) -> Record:
-    """The peak is read from the tenfold enlarged heat map: a cell is a twentieth of the frame."""
+    """Return the record; the peak is located on a tenfold enlarged heat map, for a cell is 1/20 of the frame."""
     fine = cv2.resize(answer.heat, None, fx=10, fy=10, interpolation=cv2.INTER_LINEAR)
     row, column = np.unravel_index(int(fine.argmax()), fine.shape)
     return {

@@ -1,4 +1,4 @@
-"""One person of one frame, and the frames in which what he looks at is sought."""
+"""The search for the target of one person in the neighbouring frames."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from gazenet.cues.window_cache import FrameCache
 from gazenet_plugins.videogaze.network import SIDE, FrameFeatures, VideoGaze
 
 REACH = 3
-"""Frames before and after a person's that are searched."""
+"""Frames searched before and after that of a person."""
 
 
 @dataclass(frozen=True)
 class FollowedGaze:
-    """What a person looks at: in the frame ``offset`` from his own, ``heat`` ``[20, 20]``, with ``probability``."""
+    """The target of a person: ``heat`` ``[20, 20]`` in the frame at ``offset`` from their own."""
 
     face: Face
     offset: int
@@ -32,63 +32,68 @@ class FollowedGaze:
 
 
 def network_picture(picture: NDArray[np.uint8], published: bool) -> torch.Tensor:
-    """uint8 ``[S, S, 3]`` RGB as float32 ``[3, S, S]`` in 0..1; BGR if published."""
+    """Convert uint8 ``[S, S, 3]`` RGB to float32 ``[3, S, S]`` in 0..1; to BGR if published."""
     ordered = picture[..., ::-1] if published else picture
     return torch.from_numpy(np.ascontiguousarray(ordered)).permute(2, 0, 1).float() / 255
 
 
 def eyes(box: PixelBox, size: tuple[int, int]) -> tuple[float, float, float]:
-    """The centre of a box in parts of the frame's width and height, and 0."""
+    """Return the centre of a box in fractions of the width and height of the frame, and 0."""
     return (box[0] + box[2]) / (2 * size[1]), (box[1] + box[3]) / (2 * size[0]), 0.0
 
 
-def following(
-    network: VideoGaze, scene: Tensor, target: Tensor, conv5: Tensor, salient: Tensor, raw_cone: Tensor, where: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Heat and probability of :class:`gazenet_plugins.videogaze.network.FollowingOutput`.
+def following(network: VideoGaze) -> Call:
+    """Return the network as a function of tensors only, for export.
 
-    From the ``scene`` of the source frame; scene, ``conv5`` and ``salient`` of the ``target`` frame; cone and eyes.
+    The function takes the scene of the source frame; scene, ``conv5`` and ``salient`` of the target frame; cone and
+    eyes; it returns heat and probability (see :class:`gazenet_plugins.videogaze.network.FollowingOutput`).
     """
-    found = network.follow(scene, FrameFeatures(target, conv5, salient), raw_cone, where)
-    return found.heat, found.probability
+
+    def follow(
+        scene: Tensor, target: Tensor, conv5: Tensor, salient: Tensor, raw_cone: Tensor, where: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        output = network.follow(scene, FrameFeatures(target, conv5, salient), raw_cone, where)
+        return output.heat, output.probability
+
+    return follow
 
 
 class Follower:
-    """Asks the network, and keeps what windows share: features of frames, answers of people.
+    """Runs the network and caches what windows share: features of frames, answers of people.
 
     Args:
-        published: BGR pictures.
+        published: use BGR pictures.
     """
 
     def __init__(self, network: VideoGaze, device: torch.device, dtype: torch.dtype, published: bool) -> None:
         self._device, self._dtype, self._published = device, dtype, published
         self.features_of: Call = FunctionModule(network, network.frame_features)
         self.cone_of: Call = network.cone_pathway
-        self.answer_of: Call = FunctionModule(network, partial(following, network))
+        self.answer_of: Call = FunctionModule(network, following(network))
         self._frames: FrameCache[FrameFeatures] = FrameCache()
         self._answers: FrameCache[FollowedGaze | None] = FrameCache()
 
     def clear(self) -> None:
-        """Another video begins."""
+        """Forget everything, for the next video."""
         self._frames.clear()
         self._answers.clear()
 
     def forget_before(self, frame: int) -> None:
-        """No window from ``frame`` on will be asked for what lies before."""
+        """Forget all frames before ``frame``."""
         self._frames.forget_before(frame)
         self._answers.forget_before(frame)
 
     def answers(self, windows: Windows, b: int, position: int) -> Iterator[FollowedGaze]:
-        """The answers of all people in one frame of window b, which reaches :data:`REACH` frames further."""
+        """Yield the answers of all people in one frame of window ``b``, which extends :data:`REACH` frames further."""
         for face in windows.faces[b][position]:
             ask = partial(self._ask, windows, b, position, face)
-            found = self._answers.get(frame_of(windows, b, position), (face.track, face.box), ask)
-            if found is not None:
-                yield found
+            answer = self._answers.get(frame_of(windows, b, position), (face.track, face.box), ask)
+            if answer is not None:
+                yield answer
 
     @torch.inference_mode()
     def _ask(self, windows: Windows, b: int, position: int, face: Face) -> FollowedGaze | None:
-        """The answer of one person; None where none of his face lies inside the frame."""
+        """Return the answer of one person; None if the face is outside the frame."""
         assert windows.frames is not None
         frame = windows.frames[b, position]
         crop = cut(frame, pixel_box(scaled(face.box, windows.size, frame)), SIDE)
@@ -106,17 +111,17 @@ class Follower:
         return FollowedGaze(face, best - REACH, heats[best, 0].float().cpu().numpy(), float(probability[best, 0]))
 
     def _features(self, windows: Windows, b: int, position: int) -> FrameFeatures:
-        """Of one frame; each by itself, so that no result depends on the batch."""
+        """Compute the features of one frame by itself, so that no result depends on the batch."""
         assert windows.frames is not None
         frame = windows.frames[b, position]
 
         def compute() -> FrameFeatures:
             height, width = frame.shape[-2:]
-            whole = cut(frame, (0, 0, width, height), SIDE)
-            assert whole is not None
-            return FrameFeatures(*self.features_of(self._picture(whole)))
+            resized = cut(frame, (0, 0, width, height), SIDE)
+            assert resized is not None
+            return FrameFeatures(*self.features_of(self._picture(resized)))
 
-        # Frames repeated before the first are that one; people there are none, for they see other frames.
+        # Frames repeated before the first one are identical to it.
         return self._frames.get(max(0, frame_of(windows, b, position)), None, compute)
 
     def _picture(self, picture: NDArray[np.uint8]) -> torch.Tensor:
@@ -124,5 +129,5 @@ class Follower:
 
 
 def frame_of(windows: Windows, b: int, position: int) -> int:
-    """The frame at a position of window b; negative where the first frame is repeated before the video."""
+    """Return the frame at a position of window ``b``; negative before the video, where frame 0 is repeated."""
     return int(windows.index[b]) + position - windows.anchor

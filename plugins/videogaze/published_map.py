@@ -1,4 +1,4 @@
-"""The published picture of gaze following: summed heat maps, coloured, then stretched."""
+"""The published picture of gaze following: summed heat maps, coloured, then resized."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ Heat = NDArray[np.floating]
 
 
 def total(heats: Sequence[Heat], cells: int = CELLS) -> Heat:
-    """The sum ``[cells, cells]`` of heat maps; 0 without any."""
+    """Return the sum ``[cells, cells]`` of heat maps; 0 without any."""
     return np.sum(heats, axis=0) if heats else np.zeros((cells, cells), np.float32)
 
 
 def levels(heat: Heat) -> Picture:
-    """Bytes of a summed map: truncated; sums above 1 wrap."""
+    """Convert a summed map to bytes: truncated; sums above 1 wrap around."""
     return wrapped(255 * heat)
 
 
 def picture(heat: Heat) -> Picture:
-    """The coloured picture BGR of a summed map, one pixel per cell; without anybody it is dark blue."""
+    """Draw a summed map as a picture BGR, one pixel per cell; zeros are dark blue."""
     return jet(levels(heat))
 
 
 def overlay(coloured: Picture, frame: Picture, alpha: float) -> Picture:
-    """The picture over a frame ``[H, W, 3]``, for viewing."""
+    """Blend the picture over a frame ``[H, W, 3]``, for viewing."""
     return blended(stretched(coloured, (frame.shape[0], frame.shape[1])), frame, alpha)
 
 
 def peak(heat: Heat, height: int, width: int) -> tuple[int, int]:
-    """Pixel (x, y) of the brightest cell's top left corner."""
+    """Return the pixel (x, y) of the top left corner of the brightest cell."""
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     return int(column / heat.shape[1] * width), int(row / heat.shape[0] * height)

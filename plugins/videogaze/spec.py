@@ -1,10 +1,10 @@
-"""VideoGaze: data only."""
+"""The spec of VideoGaze, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="videogaze",
-    summary="What people in the frames around look at in this one, also across views (VideoGaze)",
+    summary="What people in neighbouring frames look at in this one, also across views (VideoGaze)",
     cue="gaze_following",
     implementation="gazenet_plugins.videogaze.extractor:VideoGazeCue",
     window=WindowSpec(before=6, after=6),

@@ -14,9 +14,10 @@ from gazenet_plugins.vinet.spec import SPEC
 
 
 class VinetSaliency(ClipSaliency):
-    """The map of each frame from 32 (8, 16, 48 where the weights are those of such a variant).
+    """Predicts the map of each frame from 32 frames (8, 16 or 48 with the weights of such a variant).
 
-    Finished as by the authors (smoothed, stretched), or as by the platform (squashed twice, in bytes).
+    Maps are postprocessed as by the authors (smoothed, rescaled), or as by the released pipeline (a second sigmoid,
+    bytes).
     """
 
     spec = SPEC
@@ -24,13 +25,16 @@ class VinetSaliency(ClipSaliency):
     resampling = "bilinear"
 
     def build(self, path: Path) -> nn.Module:
+        """Build the variant that the checkpoint belongs to."""
         state = read_state(path)
         built = ViNet(*variant(state))
         built.load_state_dict(checked_state(built, state, path))
         return built
 
     def length(self) -> int:
+        """Return the number of frames in a clip."""
         return int(self.built.num_clips)
 
     def finish(self, saliency: FloatMap) -> FloatMap:
+        """Postprocess a map as the mode requires."""
         return twice_squashed(saliency) if self.published else blurred(saliency, saliency.shape)

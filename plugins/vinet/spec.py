@@ -1,15 +1,15 @@
-"""ViNet: data only."""
+"""The spec of ViNet, without heavy imports."""
 
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="vinet",
-    summary="Where people look in a video: S3D features decoded over 32 frames (ViNet)",
+    summary="Saliency of video: S3D features decoded over 32 frames (ViNet)",
     cue="saliency",
     implementation="gazenet_plugins.vinet.extractor:VinetSaliency",
-    # The longest of the published variants; the others use what they need of it.
+    # The longest published variant; the others use a part of it.
     window=WindowSpec(before=47),
-    # Twice the network's size: smaller videos arrive as they are, and the plugin resizes as the network is used to.
+    # Twice the size of the network: smaller videos arrive unscaled, and the plugin resizes them as in training.
     input=InputSpec(
         height=448,
         width=768,

@@ -225,7 +225,7 @@ def test_of_several_state_dicts_the_one_that_fits_is_taken(tmp_path: Path, caplo
         read_state(tmp_path / "x.pth")
     torch.save({"ema": {k: v + 1 for k, v in STATE.items()}, "state_dict": STATE}, tmp_path / "y.pth")
     assert torch.equal(read_state(tmp_path / "y.pth")["conv.weight"], STATE["conv.weight"])
-    assert "state_dict is taken, not ema" in caplog.text
+    assert "loading state_dict, ignoring ema" in caplog.text
 
 
 WRONG: dict[str, tuple[dict[str, Tensor], str]] = {
@@ -234,7 +234,7 @@ WRONG: dict[str, tuple[dict[str, Tensor], str]] = {
     "unexpected number": (STATE | {"temperature": torch.zeros(())}, r"1 keys unexpected \(temperature\)"),
     "shape": (STATE | {"conv.bias": torch.zeros(5)}, r"1 keys of another shape \(conv\.bias\)"),
     "type": (STATE | {"conv.bias": torch.zeros(4, dtype=torch.int8)}, r"1 keys of another type \(conv\.bias\)"),
-    "not numbers": (STATE | {"conv.bias": torch.full((4,), torch.nan)}, r"no numbers \(conv\.bias\)"),
+    "not numbers": (STATE | {"conv.bias": torch.full((4,), torch.nan)}, r"contain NaN \(conv\.bias\)"),
 }
 
 

@@ -26,7 +26,7 @@ from gazenet.backbones.sliding_windows import (
     SlidingNetwork,
     TemporalLayers,
     WindowFrames,
-    declares,
+    is_slidable,
 )
 from gazenet.backbones.vinet import ViNet
 from gazenet.testing.goldens import filled
@@ -132,10 +132,10 @@ def test_what_is_kept_does_not_grow(encoder: S3D, frames: list[Tensor]) -> None:
         stems = [network.frame_stem(frame) for frame in frames]
         for first in range(6):
             sliding(window(stems, first))
-            kept.append(sum(len(known) for known in sliding._known.values()))
+            kept.append(sum(len(cells) for cells in sliding._cells.values()))
     assert kept[3:] == kept[3:4] * 3
     sliding.clear()
-    assert not sliding._known
+    assert not sliding._cells
 
 
 def test_a_cell_does_not_depend_on_the_windows_before(encoder: S3D, frames: list[Tensor]) -> None:
@@ -156,11 +156,11 @@ def test_frames_that_do_not_follow_each_other_share_nothing(frames: list[Tensor]
     with torch.inference_mode():
         found = run(WindowFrames(None, [run.stem(frame) for frame in clip]))
         torch.testing.assert_close(found, network(torch.cat(clip, 2)))
-    assert not any(run._shared._known.values())
+    assert not any(run._shared._cells.values())
 
 
 def test_only_networks_that_say_what_windows_share_slide() -> None:
-    assert declares(ViNet(8)) and not declares(nn.Conv3d(3, 3, 1))
+    assert is_slidable(ViNet(8)) and not is_slidable(nn.Conv3d(3, 3, 1))
 
 
 LAYERS = [

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.cues.colour_pictures import TAKEN, coloured, rgb, rounded_down, taken
+from gazenet.cues.colour_pictures import INTEGRATOR_SIZE, coloured, integrator_planes, rgb, rounded_down
 from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec, WindowSpec
 from gazenet.cues.runner import CueRunner
@@ -74,7 +74,11 @@ def run(cls: type[Any], frames: int = 20, **parameters: str) -> list[np.ndarray]
 
 def test_pictures_come_chunk_by_chunk_as_planes() -> None:
     found = run(painter(of_index))
-    assert [one.shape for one in found] == [(8, 3, *TAKEN), (8, 3, *TAKEN), (4, 3, *TAKEN)]
+    assert [one.shape for one in found] == [
+        (8, 3, *INTEGRATOR_SIZE),
+        (8, 3, *INTEGRATOR_SIZE),
+        (4, 3, *INTEGRATOR_SIZE),
+    ]
     whole = np.concatenate(found)
     assert whole[:, 0, 5, 5].tolist() == list(range(20)) and (whole[:, 2] == 200).all()
 
@@ -95,7 +99,7 @@ def test_pictures_are_brought_to_the_published_size_in_two_steps() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
     shown = cv2.resize(picture, (500, 500), interpolation=cv2.INTER_LINEAR)
     want = cv2.resize(shown, (120, 120), interpolation=cv2.INTER_LINEAR)
-    assert np.array_equal(taken(picture).transpose(1, 2, 0), want)
+    assert np.array_equal(integrator_planes(picture).transpose(1, 2, 0), want)
     assert np.array_equal(rgb(rgb(picture)), picture) and rgb(picture)[0, 0].tolist() == picture[0, 0, ::-1].tolist()
 
 

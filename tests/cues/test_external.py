@@ -308,10 +308,10 @@ def test_the_command_is_named_once_before_it_is_started(by_hand, capsys: pytest.
     probe, starts = by_hand("dies once", restarts=1)
     probe.extract(windows())
     (told,) = capsys.readouterr().err.splitlines()
-    assert told.startswith(f"probe: starts the program: {sys.executable} ") and starts.read_text() == "2"
+    assert told.startswith(f"probe: starting the program: {sys.executable} ") and starts.read_text() == "2"
     with pytest.raises(UsageError):
         Probe(command="no-such-program --fast").load(torch.device("cpu"), torch.float32, lambda name: Path())
-    assert capsys.readouterr().err == "probe: starts the program: no-such-program --fast\n"
+    assert capsys.readouterr().err == "probe: starting the program: no-such-program --fast\n"
 
 
 def test_the_bundled_one_asks_for_a_command() -> None:

@@ -19,14 +19,14 @@ from gazenet.errors import UsageError
 ASKER = """
 import json, sys
 import numpy as np
-from gazenet.cues.external.middleware import Asker
-from gazenet.cues.external.serve import Batch
-asker = Asker("/gazenet/test", timeout=float(sys.argv[1]))
+from gazenet.cues.external.middleware import Requester
+from gazenet.cues.external.serve import WindowBatch
+asker = Requester("/gazenet/test", timeout=float(sys.argv[1]))
 for k in range(3):
     frames = np.full((2, 1, 4, 6, 3), 40 * k, np.uint8)
     facts = {"map_size": [2, 3], "anchor": 0, "index": [2 * k, 2 * k + 1]}
     try:
-        maps, records = asker.ask(Batch(frames, facts))
+        maps, records = asker.ask(WindowBatch(frames, facts))
     except (TimeoutError, RuntimeError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         break
@@ -44,8 +44,8 @@ serve_topic(answer, "/gazenet/test")
 """
 FOLLOWER = """
 import json, sys, time
-from gazenet.cues.external.middleware import hearer
-ear = hearer("/gazenet/target")
+from gazenet.cues.external.middleware import subscriber
+ear = subscriber("/gazenet/target")
 print("listening", flush=True)
 end = time.monotonic() + 20
 while time.monotonic() < end:
@@ -109,7 +109,7 @@ def test_maps_from_another_process(start) -> None:
 
 def test_nobody_answers(start) -> None:
     (told,) = lines(start(ASKER, "0.5"))
-    assert "nobody answers on /gazenet/test/maps within 0.5 s" in told
+    assert "no answer on /gazenet/test/maps within 0.5 s" in told
 
 
 def test_a_robot_hears_the_target(start) -> None:
@@ -125,7 +125,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
     import torch
 
     from gazenet.cues.registry import get
-    from gazenet.testing.conformance import Entry, run
+    from gazenet.testing.conformance import PluginEntry, run
     from gazenet.testing.synthetic import SyntheticVideo
 
     for name, port in start.ports.items():
@@ -144,7 +144,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
     parameters = {**entry.spec.parameters, "command": command, "timeout": 30.0}
     spec = entry.spec.model_copy(update={"parameters": parameters})
     video = SyntheticVideo(frames=3)
-    maps, records = run(Entry(entry.name, spec, entry.distribution, entry.load), video)
+    maps, records = run(PluginEntry(entry.name, spec, entry.distribution, entry.load), video)
     assert [record["frame"] for record in records] == [0, 1, 2]
     brightness = [torch.tensor(video.image(k)).float().mean().item() for k in range(3)]
     assert np.allclose(maps.reshape(3, -1).mean(1), brightness, atol=2)
@@ -152,7 +152,7 @@ def test_the_bridge_is_a_program_for_the_external_extractor(start, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("topic", "middleware", "said"),
-    [("gazenet", "zeromq", "begins with '/'"), ("/gazenet", "pigeons", "not usable here; known: .*zeromq")],
+    [("gazenet", "zeromq", "must begin with '/'"), ("/gazenet", "pigeons", "not usable here; known: .*zeromq")],
 )
 def test_wrong_topics_and_middlewares(topic: str, middleware: str, said: str) -> None:
     from gazenet.cues.external.middleware import publisher, subscriber
@@ -174,13 +174,13 @@ def test_without_wrapyfi_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 SENDER = """
 import pathlib, sys, time
 import pandas, wrapyfi.plugins.pandas_data as plugin
-from gazenet.cues.external.middleware import speaker
+from gazenet.cues.external.middleware import publisher
 class Runs:
     def __reduce__(self):
         return pathlib.Path.touch, (pathlib.Path(sys.argv[1]),)
 _, message = plugin.PandasData().encode(Runs())
 message["__wrapyfi__"] = list(message["__wrapyfi__"])
-mouth = speaker("/gazenet/hostile")
+mouth = publisher("/gazenet/hostile")
 for k in range(300):
     mouth.publish({"value": message})
     mouth.publish({"value": pandas.DataFrame({"a": [1]})})
@@ -192,8 +192,8 @@ import sys, time
 import wrapyfi.plugins.pandas_data  # with its decoder registered
 from wrapyfi.utils.core_utils import PluginRegistrar
 assert "PandasData" in PluginRegistrar.decoder_registry
-from gazenet.cues.external.middleware import hearer
-ear = hearer("/gazenet/hostile")
+from gazenet.cues.external.middleware import subscriber
+ear = subscriber("/gazenet/hostile")
 end, told = time.monotonic() + 40, []
 while time.monotonic() < end and len(told) < 3:
     heard = ear.listen()

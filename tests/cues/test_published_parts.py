@@ -42,13 +42,13 @@ def test_overlapping_boxes_go_and_the_first_of_equals_stays() -> None:
     scores = np.array([0.9, 0.8, 0.95, 0.9])
     assert nms(BOXES, scores, 0.5) == [2, 0, 1]
     assert nms(BOXES, scores, 0.49) == [2, 0]
-    assert nms(BOXES, scores, 0.5, smaller=True) == [2, 0]
+    assert nms(BOXES, scores, 0.5, over_min_area=True) == [2, 0]
     assert nms(BOXES[:0], scores[:0], 0.5) == []
 
 
 def test_pixel_indices_make_boxes_longer() -> None:
     boxes, scores = np.array([[0, 0, 0, 0], [0, 0, 0, 1]], np.float32), np.array([0.5, 0.4])
-    assert nms(boxes, scores, 0.5, pixel=1) == [0, 1] and nms(boxes, scores, 0.4, pixel=1) == [0]
+    assert nms(boxes, scores, 0.5, inclusive=True) == [0, 1] and nms(boxes, scores, 0.4, inclusive=True) == [0]
 
 
 def test_bytes_wrap_and_what_is_no_number_is_dark() -> None:

@@ -300,7 +300,10 @@ WRONG: dict[str, tuple[Callable[[Any, Windows], Any], str]] = {
     "too few": (lambda s, w: CueMaps(maps_of(w)[1:]), r"shape \[3, 6, 8\], expected \[B, h, w\] = \[4, 6, 8\]"),
     "transposed": (lambda s, w: CueMaps(maps_of(w).mT), r"shape \[4, 8, 6\]"),
     "a channel": (lambda s, w: CueMaps(maps_of(w)[:, None]), r"shape \[4, 1, 6, 8\]"),
-    "integers": (lambda s, w: CueMaps((maps_of(w) * 255).byte()), "dtype torch.uint8, expected a floating one"),
+    "integers": (
+        lambda s, w: CueMaps((maps_of(w) * 255).byte()),
+        "dtype torch.uint8, expected a floating-point dtype",
+    ),
     "elsewhere": (lambda s, w: CueMaps(maps_of(w).to("meta")), "maps are on meta, expected cpu"),
     "nan": (spoilt(float("nan")), "frame 5: the map holds values that are not finite"),
     "infinite": (spoilt(float("-inf")), "frame 5: the map holds values that are not finite"),

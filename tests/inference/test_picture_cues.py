@@ -13,7 +13,7 @@ import torch
 
 from gazenet.config.inference import InferConfig
 from gazenet.config.picture_names import published_stems
-from gazenet.cues.colour_pictures import TAKEN
+from gazenet.cues.colour_pictures import INTEGRATOR_SIZE
 from gazenet.cues.extractor import CueMaps, Windows
 from gazenet.cues.extractor_spec import InputSpec, WindowSpec
 from gazenet.errors import UsageError
@@ -73,7 +73,7 @@ def test_an_integrator_gets_maps_and_pictures(tmp_path: Path) -> None:
     _, chunks = work(graph, Frames(19), tmp_path)
     assert [one["bright"].ndim for one in reds.seen] == [3] * 3
     pictures = np.concatenate([one["painter"] for one in reds.seen])
-    assert pictures.shape == (19, *TAKEN, 3)
+    assert pictures.shape == (19, *INTEGRATOR_SIZE, 3)
     assert pictures[:, 3, 3].tolist() == [[k // 2 * 2, 7, 9] for k in range(19)]
     sent = np.concatenate([chunk.pictures["painter"] for chunk in chunks])
     assert np.array_equal(np.moveaxis(sent, 1, -1), pictures)
@@ -85,7 +85,7 @@ def test_pictures_are_cached_and_recalled(tmp_path: Path) -> None:
     first = told(work(graph, Frames(19), tmp_path)[1])
     store = MapStore(tmp_path)
     reader = store.reader(pictures_key(graph.cues[1], SOURCE))
-    assert reader is not None and reader.shape == (19, 3, *TAKEN)
+    assert reader is not None and reader.shape == (19, 3, *INTEGRATOR_SIZE)
     known = recall(graph, SOURCE, store)
     assert known is not None and set(known.maps) == {"bright", "painter"}
     assert np.array_equal(known.pictures["painter"], reader.maps)

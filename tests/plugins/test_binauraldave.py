@@ -62,9 +62,9 @@ def test_each_way_uses_the_ears_it_names() -> None:
             network = BinauralDaveNet(hearing)
         network.audio_branch_left = network.audio_branch_right = nn.Identity()
         network.combinedAudioEmbedding = nn.Identity()
-        found[hearing] = network._heard(seen, left, right)
-        assert network._heard(seen, None, None) is None
-        deaf = network._heard(seen, None, right)
+        found[hearing] = network._audio_features(seen, left, right)
+        assert network._audio_features(seen, None, None) is None
+        deaf = network._audio_features(seen, None, right)
         if hearing == "binaural":
             assert not deaf[:, :512].any() and torch.equal(deaf[:, 512:], right[:, :, 0])
     assert torch.equal(found["binaural"], torch.cat((left, right), 1)[:, :, 0])

@@ -130,7 +130,7 @@ def test_given_weights_stand_for_the_asset(weights: Path, tmp_path: Path) -> Non
         raise AssertionError(asset)
 
     BlazeFaceDetector(str(weights)).load(forbidden)
-    with pytest.raises(UsageError, match=r"holds no blazefaceback\.pth"):
+    with pytest.raises(UsageError, match=r"contains no blazefaceback\.pth"):
         BackBlazeFace(str(tmp_path)).load(forbidden)
     with pytest.raises(UsageError, match=r"is not a checkpoint of BlazeFace: .*missing.*unexpected"):
         BackBlazeFace(str(weights / FILES["blazeface"])).load(forbidden)

@@ -94,7 +94,7 @@ def test_a_segmentation_network_gives_backbone_and_pyramid(tmp_path: Path) -> No
     with pytest.raises(UsageError, match="missing"):
         load_segmentation(network, tmp_path / "less.pth")
     torch.save({"fc.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(UsageError, match="holds no DeepLabV3"):
+    with pytest.raises(UsageError, match="contains no DeepLabV3"):
         load_segmentation(network, tmp_path / "other.pth")
 
 

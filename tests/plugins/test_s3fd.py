@@ -91,7 +91,7 @@ def test_given_weights_stand_for_the_asset(weights: Path, tmp_path: Path) -> Non
         raise AssertionError(asset)
 
     S3fdDetector(str(weights.parent)).load(forbidden)
-    with pytest.raises(UsageError, match=r"holds no s3fd-619a316812\.pth"):
+    with pytest.raises(UsageError, match=r"contains no s3fd-619a316812\.pth"):
         S3fdDetector(str(tmp_path)).load(forbidden)
 
 

@@ -19,7 +19,7 @@ from gazenet.errors import MediaError, UsageError
 from gazenet.media.encode import VideoWriter
 from gazenet_plugins.st_abn import colour
 from gazenet_plugins.st_abn.clips import ActionClips, evaluation_starts, frame_numbers
-from gazenet_plugins.st_abn.drawing import BAR, LEAST, drawn, enlarged, grid, marked
+from gazenet_plugins.st_abn.drawing import BAR, LEAST, enlarged, grid, marked, with_attention
 from gazenet_plugins.st_abn.motion_set import CLASSES, film, scene, write_set
 from gazenet_plugins.st_abn.network import STABN
 from gazenet_plugins.st_abn.recipe import ActionConfig, ActionSet
@@ -230,7 +230,7 @@ def test_one_published_step(motions: Path) -> None:
 
 def test_the_drawing_is_the_published_one() -> None:
     frame = np.full((32, 64, 3), 100, np.uint8)
-    picture = drawn(frame, np.zeros((2, 4), np.float32), 1.0)
+    picture = with_attention(frame, np.zeros((2, 4), np.float32), 1.0)
     assert picture.shape == (32 + BAR, 64, 3)
     assert picture[0, 0].tolist() == [128, 0, 0], "the weight 1 in JET, RGB"
     assert picture[-1, -1].tolist() == [60, 60, 60 + int(0.4 * 128)], "0.6 of the frame and 0.4 of JET's blue"
@@ -244,7 +244,7 @@ def test_drawings_are_large_and_marked() -> None:
     assert enlarged(large).shape == large.shape and min(large.shape[:2]) >= LEAST
     spatial = np.zeros((4, 5), np.float32)
     spatial[1, 2] = 1
-    plain = drawn(large, spatial, 0.5)
+    plain = with_attention(large, spatial, 0.5)
     changed = (marked(plain, spatial, 0.5) != plain).any(-1)
     assert changed[:BAR].any(), "the weight is written on its bar"
     rows, columns = np.nonzero(changed[BAR:])

@@ -115,7 +115,7 @@ def test_layers_that_the_comparison_never_calls_are_left_out(tmp_path: Path) -> 
 
 
 def test_a_folder_of_weights_holds_the_saliency_network(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"holds no STANet.pth or STA.pth"):
+    with pytest.raises(UsageError, match=r"contains no STANet.pth or STA.pth"):
         checkpoints.load_saliency(tmp_path)
     with torch.device("meta"):
         saved(tmp_path / "STANet.pth", STA28())

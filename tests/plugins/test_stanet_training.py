@@ -17,7 +17,15 @@ from gazenet.media import read_image
 from gazenet_plugins.stanet import ave, labels, prepare, pretrained
 from gazenet_plugins.stanet.classifiers import SpatialAudioClassifier, SpatialClassifier, SpatialTemporalClassifier
 from gazenet_plugins.stanet.optimise import FACTORS, factor, optimiser, parameter_groups
-from gazenet_plugins.stanet.samples import CURRENT_FIRST, IN_ORDER, Moments, SecondSample, jittered, read_spectrogram
+from gazenet_plugins.stanet.samples import (
+    CURRENT_FIRST,
+    IN_ORDER,
+    MomentForm,
+    Moments,
+    SecondSample,
+    jittered,
+    read_spectrogram,
+)
 from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound
 from gazenet_plugins.stanet.tasks import answer
@@ -180,7 +188,7 @@ def files(tmp_path: Path) -> Workspace:
 def test_neighbours_come_in_the_order_of_the_network(files: Workspace) -> None:
     samples = [SecondSample(NAME, second, 7) for second in (0, 1, 2, 3)]
     for around in (CURRENT_FIRST, IN_ORDER):
-        moments = Moments(files, "coarse", samples, 16, around, sounds=True, targets=True)
+        moments = Moments(files, "coarse", samples, 16, MomentForm(around, sounds=True, targets=True))
         for second in (0, 1, 2):
             item = moments.sample(second, None)
             wanted = [min(max(second + k, 0), 3) for k in around]

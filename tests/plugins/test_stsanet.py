@@ -164,7 +164,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     torch.save({"module.ln_0_0.weight": torch.zeros(192, 4, 8, 8)}, tmp_path / "other.pth")
     with pytest.raises(UsageError, match=r"other\.pth: is not a checkpoint of STSANet: 771 keys missing"):
         load_stsanet(tmp_path / "other.pth")
-    with pytest.raises(UsageError, match=r"holds no STSANet_DHF1K\.pth"):
+    with pytest.raises(UsageError, match=r"contains no STSANet_DHF1K\.pth"):
         load_stsanet(tmp_path)
 
 

@@ -14,8 +14,7 @@ from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
 from gazenet.testing.synthetic import SyntheticVideo
-from gazenet_plugins.tased.extractor import TasedSaliency
-from gazenet_plugins.tased.maps import smoothed
+from gazenet_plugins.tased.extractor import TasedSaliency, smoothed
 from gazenet_plugins.tased.network import TasedNet
 
 

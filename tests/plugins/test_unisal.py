@@ -22,10 +22,9 @@ from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.unisal import extractor
 from gazenet_plugins.unisal.domains import DOMAINS
 from gazenet_plugins.unisal.extractor import ReadingSizes, UnisalSaliency
-from gazenet_plugins.unisal.maps import running_median
 from gazenet_plugins.unisal.network import EncodedFrames, Unisal
+from gazenet_plugins.unisal.postprocess import running_median, smoothed
 from gazenet_plugins.unisal.priors import centred_kernel, initial, prior_maps
-from gazenet_plugins.unisal.smoothing import smoothed
 
 NAMES = ("unisal_dhf1k_dynamic", "unisal_salicon_static", "unisal_ucfsports_two_part", "clip_unisal", "post_unisal")
 

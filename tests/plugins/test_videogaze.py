@@ -19,9 +19,8 @@ from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.videogaze import extractor, people, published_map
 from gazenet_plugins.videogaze.extractor import VideoGazeCue
 from gazenet_plugins.videogaze.geometry import cone, rotation
-from gazenet_plugins.videogaze.network import VideoGaze
+from gazenet_plugins.videogaze.network import VideoGaze, loaded
 from gazenet_plugins.videogaze.people import FollowedGaze, Follower, eyes, network_picture
-from gazenet_plugins.videogaze.weights import loaded
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 LARGE = ("videogaze", "videogaze_clamped", "videogaze_transformation", "videogaze_head_pose")

@@ -1,7 +1,7 @@
-"""Extractors that live in a program of their own, in any language, and talk over its standard input and output.
+"""Extractors that are programs of their own, in any language, and talk over standard input and output.
 
-The protocol is in :mod:`gazenet.cues.external.protocol`; :func:`serve` is its other side for programs in Python, and
-:class:`gazenet.cues.external.program_extractor.ProgramExtractor` the side of the platform.
+The protocol is in :mod:`gazenet.cues.external.protocol`; :func:`serve` implements it for programs in Python, and
+:class:`gazenet.cues.external.program_extractor.ProgramExtractor` for the platform.
 """
 
 from gazenet.cues.external.serve import WindowBatch, serve

@@ -1,11 +1,11 @@
-"""A program for the ``external`` extractor whose maps come from another machine.
+"""A program for the ``external`` extractor that gets its maps from another machine.
 
 ::
 
     gasp_infer ... 'extractors=[{"name": "external", "parameters":
         {"command": "python -m gazenet.cues.external.bridge --topic /gazenet/depth"}}]'
 
-and there: ``serve_topic(answer, "/gazenet/depth")`` of :mod:`gazenet.cues.external.middleware`.
+and on the other machine: ``serve_topic(answer, "/gazenet/depth")`` of :mod:`gazenet.cues.external.middleware`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 from gazenet.cues.external.middleware import Requester
 from gazenet.cues.external.serve import Answer, WindowBatch, serve
@@ -20,18 +21,22 @@ from gazenet.errors import UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point: passes every batch on, and the answers back."""
+    """Run the program: pass every batch on, and the answers back."""
     parser = argparse.ArgumentParser(prog="python -m gazenet.cues.external.bridge", description=__doc__)
     parser.add_argument("--topic", required=True, help="windows go to TOPIC/windows, maps come from TOPIC/maps")
-    parser.add_argument("--middleware", default="zeromq", help="zeromq, ros, ros2, yarp: what Wrapyfi can use here")
-    parser.add_argument("--timeout", type=float, default=8.0, help="seconds; less than that of the extractor")
+    parser.add_argument(
+        "--middleware", default="zeromq", help="zeromq, ros, ros2 or yarp, as far as Wrapyfi supports it here"
+    )
+    parser.add_argument("--timeout", type=float, default=8.0, help="in seconds, less than that of the extractor")
     options = parser.parse_args(argv)
-    asker: list[Requester] = []
+
+    @cache
+    def requester() -> Requester:
+        # Created with the first batch: from then on, what a middleware prints no longer goes to standard output.
+        return Requester(options.topic, options.middleware, options.timeout)
 
     def answer(batch: WindowBatch) -> Answer:
-        # Made with the first batch: by then, what a middleware prints no longer goes to standard output.
-        asker[:] = asker or [Requester(options.topic, options.middleware, options.timeout)]
-        return asker[0].ask(batch)
+        return requester().ask(batch)
 
     try:
         serve(answer)

@@ -1,12 +1,12 @@
 """Messages between machines and robots through Wrapyfi: ZeroMQ by default; ROS, ROS 2 and YARP by its configuration.
 
-Wrapyfi's publishers and listeners carry plain objects with NumPy arrays under a topic. A first message may be lost
-while connections are made, so :class:`Requester` repeats its question until it is answered, and :func:`serve_topic`
-answers a repeated question without working on it again.
+Wrapyfi's publishers and listeners send plain objects with NumPy arrays under a topic. The first message may be lost
+while connections are established, so :class:`Requester` repeats its question until it is answered, and
+:func:`serve_topic` answers a repeated question without computing the answer again.
 
-Wrapyfi decodes some types (of pandas, PyArrow and others) by pickle, which runs what a message says. What is received
-here is decoded by :func:`decoded` instead, which knows numbers, texts, lists, objects and arrays of numbers, and
-nothing else. Messages are neither signed nor encrypted all the same: use it in networks that you trust.
+Wrapyfi decodes some types (of pandas, PyArrow and others) by pickle, which runs code from the message. Received
+messages are decoded by :func:`decoded` instead, which accepts numbers, strings, lists, objects and arrays of numbers,
+and nothing else. Messages are still neither signed nor encrypted: use this in networks that you trust.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gazenet.npy import parse_npy
 
 INSTALL = "install it with: pip install 'gazenet[middleware]'"
 OPTIONS: dict[str, dict[str, Any]] = {
-    # The broker of the publisher's process: threads end with it, and there is no monitor to wait for.
+    # The broker runs in threads of the publisher, which end with its process; there is no monitor to wait for.
     "zeromq": {
         "proxy_broker_spawn": "thread",
         "pubsub_monitor_listener_spawn": "thread",
@@ -34,62 +34,67 @@ OPTIONS: dict[str, dict[str, Any]] = {
     }
 }
 MARK = "__wrapyfi__"
-"""Key of an object that stands for a value which JSON does not know: its type, then its content."""
+"""Key of an object that encodes a value JSON cannot hold: its type, then its content."""
 HOOK = "_plugin_decoder_hook"
-"""Where listeners of Wrapyfi keep what turns objects of a message into values."""
+"""The attribute of Wrapyfi's listeners that holds the function which decodes the objects of a message."""
 PAUSE_S = 0.005
+"""Seconds between two looks for a message."""
 REPEAT_S = 1.0
-
+"""Seconds after which an unanswered question is repeated."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class Publisher(Protocol):
-    """What Wrapyfi calls a publisher."""
+    """A publisher of Wrapyfi: sends objects on a topic."""
 
-    def publish(self, message: Any) -> None: ...
+    def publish(self, message: Any) -> None:
+        """Send an object."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class Subscriber(Protocol):
-    """What Wrapyfi calls a listener; None where nothing has come."""
+    """A listener of Wrapyfi: receives objects on a topic."""
 
-    def listen(self) -> Any: ...
+    def listen(self) -> Any:
+        """Return the next object; None if there is none yet."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connection."""
 
 
 def publisher(topic: str, middleware: str = "zeromq", **options: Any) -> Publisher:
-    """A publisher of objects. Raises UsageError without Wrapyfi, the middleware or a topic that begins with ``/``."""
-    made: Publisher = _made("Publishers", topic, middleware, options)
-    return made
+    """Open a publisher. Raises UsageError without Wrapyfi, the middleware, or a topic that begins with ``/``."""
+    connection: Publisher = _connect("Publishers", topic, middleware, options)
+    return connection
 
 
 def subscriber(topic: str, middleware: str = "zeromq", **options: Any) -> Subscriber:
-    """A listener to objects, decoded by :func:`decoded`. Raises UsageError as :func:`publisher`."""
+    """Open a listener that decodes by :func:`decoded`. Raises UsageError as :func:`publisher` does."""
     options.pop("start_proxy_broker", None)
-    made: Subscriber = _made("Listeners", topic, middleware, options)
-    if not hasattr(made, HOOK):
-        made.close()
-        raise UsageError(f"middleware {middleware!r}: this version of Wrapyfi decodes messages in a way unknown here")
-    setattr(made, HOOK, decoded)
-    return _Careful(made, topic)
+    connection: Subscriber = _connect("Listeners", topic, middleware, options)
+    if not hasattr(connection, HOOK):
+        connection.close()
+        raise UsageError(f"middleware {middleware!r}: this version of Wrapyfi is not supported; install another one")
+    setattr(connection, HOOK, decoded)
+    return _TolerantSubscriber(connection, topic)
 
 
-class _Careful:
-    """A listener that passes over messages which cannot be decoded, and says so once."""
+class _TolerantSubscriber:
+    """A listener that skips messages which cannot be decoded, and warns once."""
 
     def __init__(self, inner: Subscriber, topic: str) -> None:
-        self._inner, self._topic, self._told = inner, topic, False
+        self._inner, self._topic, self._warned = inner, topic, False
 
     def listen(self) -> Any:
         try:
             return self._inner.listen()
         except (ValueError, TypeError, LookupError, RecursionError) as error:
-            if not self._told:
-                _LOG.warning("%s: a message cannot be read and is passed over: %s", self._topic, error)
-            self._told = True
+            if not self._warned:
+                _LOG.warning("%s: skipping messages that cannot be decoded: %s", self._topic, error)
+            self._warned = True
             return None
 
     def close(self) -> None:
@@ -97,7 +102,7 @@ class _Careful:
 
 
 def decoded(value: dict[str, Any]) -> Any:
-    """What an object of a message stands for: itself, or a tuple, a set, or an array of numbers.
+    """Decode an object of a message: to itself, a tuple, a set, or an array of numbers.
 
     Raises ValueError for any other type, and for arrays of objects.
     """
@@ -110,52 +115,55 @@ def decoded(value: dict[str, Any]) -> Any:
         return set(content)
     if kind == "numpy.ndarray":
         return parse_npy(base64.b64decode(content))
-    raise ValueError(f"it holds a {str(kind)[:60]}, which is not decoded: send numbers, texts, lists and NumPy arrays")
+    raise ValueError(f"cannot decode type {str(kind)[:60]}: send numbers, strings, lists and NumPy arrays")
 
 
-def _made(kind: str, topic: str, middleware: str, options: Mapping[str, Any]) -> Any:
+def _connect(kind: str, topic: str, middleware: str, options: Mapping[str, Any]) -> Any:
     if not topic.startswith("/"):
-        raise UsageError(f"topic {topic!r}: begins with '/', for example /gazenet/target")
+        raise UsageError(f"topic {topic!r}: must begin with '/', for example /gazenet/target")
     try:
         from wrapyfi.connect import listeners, publishers
     except ImportError as error:
-        raise UsageError(f"middleware: Wrapyfi cannot be used ({error}); {INSTALL}") from None
+        raise UsageError(f"middleware: cannot import Wrapyfi ({error}); {INSTALL}") from None
     registry = publishers.Publishers if kind == "Publishers" else listeners.Listeners
     registry.scan()
-    known = sorted(key.removeprefix("NativeObject:") for key in registry.registry if key.startswith("NativeObject:"))
-    if middleware not in known:
-        raise UsageError(f"middleware {middleware!r}: not usable here; known: {', '.join(known) or 'none'}")
-    given = {**OPTIONS.get(middleware, {}), **options}
+    names = sorted(key.removeprefix("NativeObject:") for key in registry.registry if key.startswith("NativeObject:"))
+    if middleware not in names:
+        raise UsageError(f"middleware {middleware!r}: not usable here; known: {', '.join(names) or 'none'}")
+    settings = {**OPTIONS.get(middleware, {}), **options}
     if kind == "Listeners":
-        given.pop("proxy_broker_spawn", None)
-    return registry.registry[f"NativeObject:{middleware}"]("gazenet", topic, should_wait=False, **given)
+        settings.pop("proxy_broker_spawn", None)
+    return registry.registry[f"NativeObject:{middleware}"]("gazenet", topic, should_wait=False, **settings)
 
 
 class Requester:
-    """Puts questions on ``<topic>/windows`` and waits for their answers on ``<topic>/maps``."""
+    """Publishes questions on ``<topic>/windows`` and waits for their answers on ``<topic>/maps``.
+
+    ``timeout``: seconds to wait for one answer.
+    """
 
     def __init__(self, topic: str, middleware: str = "zeromq", timeout: float = 10.0) -> None:
-        self._hearer = subscriber(f"{topic}/maps", middleware)
-        self._speaker = publisher(f"{topic}/windows", middleware)
+        self._answers = subscriber(f"{topic}/maps", middleware)
+        self._questions = publisher(f"{topic}/windows", middleware)
         self._topic, self._timeout = topic, timeout
 
     def ask(self, batch: WindowBatch) -> Answer:
-        """The answer to a batch. Raises TimeoutError, and RuntimeError with what the other side reports."""
+        """Return the answer to a batch. Raises TimeoutError, and RuntimeError with the error of the other side."""
         question = {"id": uuid.uuid4().hex, "facts": dict(batch.facts), "frames": batch.frames}
         deadline, repeat = time.monotonic() + self._timeout, 0.0
         while time.monotonic() < deadline:
             if time.monotonic() >= repeat:
-                self._speaker.publish(question)
+                self._questions.publish(question)
                 repeat = time.monotonic() + REPEAT_S
-            found = self._hearer.listen()
-            if found is None:
+            reply = self._answers.listen()
+            if reply is None:
                 time.sleep(PAUSE_S)
-            elif isinstance(found, dict) and found.get("id") == question["id"]:
-                if "error" in found:
-                    raise RuntimeError(found["error"])
-                maps = np.asarray(found["maps"])
-                return (maps, found["records"]) if found.get("records") is not None else maps
-        raise TimeoutError(f"nobody answers on {self._topic}/maps within {self._timeout:g} s")
+            elif isinstance(reply, dict) and reply.get("id") == question["id"]:
+                if "error" in reply:
+                    raise RuntimeError(reply["error"])
+                maps = np.asarray(reply["maps"])
+                return (maps, reply["records"]) if reply.get("records") is not None else maps
+        raise TimeoutError(f"no answer on {self._topic}/maps within {self._timeout:g} s")
 
 
 def serve_topic(
@@ -164,9 +172,9 @@ def serve_topic(
     middleware: str = "zeromq",
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Answers questions on a topic, on any machine that the middleware reaches, until ``stop()`` is true."""
+    """Answer questions on a topic, on any machine that the middleware reaches, until ``stop()`` is true."""
     questions = subscriber(f"{topic}/windows", middleware)
-    # The broker is the asker's: this side may come and go.
+    # The requester runs the broker, so that this side may restart at any time.
     answers = publisher(f"{topic}/maps", middleware, start_proxy_broker=False)
     last: dict[str, Any] = {}
     while not stop():
@@ -181,8 +189,8 @@ def serve_topic(
 
 def _answered(question: dict[str, Any], answer: Callable[[WindowBatch], Answer]) -> dict[str, Any]:
     try:
-        found = answer(WindowBatch(np.asarray(question["frames"], np.uint8), question["facts"]))
+        result = answer(WindowBatch(np.asarray(question["frames"], np.uint8), question["facts"]))
     except Exception as error:
         return {"id": question["id"], "error": f"{type(error).__name__}: {error}"}
-    maps, records = found if isinstance(found, tuple) else (found, None)
+    maps, records = result if isinstance(result, tuple) else (result, None)
     return {"id": question["id"], "maps": maps, "records": records}

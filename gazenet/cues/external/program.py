@@ -1,4 +1,4 @@
-"""A program that runs beside us: started, spoken to with a deadline, and ended whatever it does."""
+"""A child process that is started, exchanges messages with deadlines, and is always ended."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from gazenet.guard.exception_text import as_line
 
 PIECE = 1 << 16
 SAID_LIMIT = 2000
-"""Characters kept of what the program last said on standard error."""
+"""Bytes kept of the end of the program's standard error."""
 GOODBYE_S = 2.0
-"""Seconds a program has to end by itself once its input is closed."""
+"""Seconds a program has to exit by itself after its input is closed."""
 
 
 class ProgramError(Exception):
-    """The program ended, hung or spoke nonsense; the text says which, and what it said last."""
+    """The program ended, hung or broke the protocol; the message says which and quotes its standard error."""
 
 
 class ProgramTimeout(ProgramError):
@@ -35,16 +35,16 @@ class ProgramTimeout(ProgramError):
 
 
 class Program:
-    """One running program. Use :meth:`exchange`; after a ProgramError only :meth:`close` is left.
+    """A running program that answers messages. After a ProgramError only :meth:`close` may be called.
 
-    However the process that starts it ends, the program and what it started end, too (see :mod:`.keeper`).
+    However this process ends, the program and its children end too (see :mod:`.watchdog`).
 
     Args:
-        command: as one would type it; no shell is involved.
-        called: what it is called in errors; the first word of the command by default.
+        command: as typed into a shell; it is split into words, but no shell runs it.
+        called: the name of the program in errors; the first word of the command by default.
         environment: of the program; by default that of this process.
 
-    Raises UsageError where the command cannot be run at all.
+    Raises UsageError if the command cannot be run.
     """
 
     def __init__(self, command: str, called: str = "", environment: Mapping[str, str] | None = None) -> None:
@@ -56,7 +56,8 @@ class Program:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                # A session of its own: Ctrl-C is for us to handle, and everything it starts can be ended with it.
+                # In a session of its own, Ctrl-C reaches this process only, and the program is ended with all its
+                # children.
                 start_new_session=True,
                 env=environment,
             )
@@ -67,21 +68,21 @@ class Program:
         os.set_blocking(self._input, False)
         os.set_blocking(self._output, False)
         self._unread = bytearray()
-        self._said = bytearray()
-        self._listener = threading.Thread(target=_listen, args=(self._child.stderr, self._said), daemon=True)
+        self._stderr = bytearray()
+        self._listener = threading.Thread(target=_listen, args=(self._child.stderr, self._stderr), daemon=True)
         self._listener.start()
         self.close = weakref.finalize(self, _end, self._child, self._listener, Watchdog(self._child.pid))
 
     def send(self, message: Mapping[str, Any], data: bytes | memoryview = b"", timeout: float = 10.0) -> None:
-        """Tells the program something that has no answer. Raises ProgramError."""
-        self._through(line(message), data, timeout, wanted=lambda: True)
+        """Send a message that has no answer. Raises ProgramError."""
+        self._through(line(message), data, timeout, complete=lambda: True)
 
     def exchange(
         self, message: Mapping[str, Any], data: bytes | memoryview = b"", timeout: float = 10.0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Sends a message and returns the answer with its bytes, of which no more than ``limit`` are accepted.
+        """Send a message and return the answer with its payload of at most ``limit`` bytes.
 
-        Raises ProgramError where the program has ended, takes longer than ``timeout`` seconds, or answers nonsense.
+        Raises ProgramError if the program has ended, takes longer than ``timeout`` seconds, or breaks the protocol.
         """
         if self._unread:
             raise self._error(f"spoke without being asked ({len(self._unread)} bytes)")
@@ -95,7 +96,7 @@ class Program:
         return answer[0]
 
     def _parsed(self, limit: int) -> list[tuple[dict[str, Any], bytes]]:
-        """The message at the head of what was read, where it is whole."""
+        """Take the first message off the bytes read so far, if it is complete."""
         head = self._unread.find(b"\n", 0, LINE_LIMIT)
         if head < 0:
             if len(self._unread) >= LINE_LIMIT:
@@ -114,8 +115,8 @@ class Program:
         del self._unread[: head + 1 + size]
         return [(message, data)]
 
-    def _through(self, head: bytes, data: bytes | memoryview, timeout: float, wanted: Callable[[], bool]) -> None:
-        """Writes and reads as the program lets us, until all is written and ``wanted()`` is true."""
+    def _through(self, head: bytes, data: bytes | memoryview, timeout: float, complete: Callable[[], bool]) -> None:
+        """Write and read as far as the program allows, until all is written and ``wanted()`` is true."""
         deadline = time.monotonic() + timeout
         waiting = [memoryview(head), memoryview(data)]
         with selectors.DefaultSelector() as selector:
@@ -125,16 +126,16 @@ class Program:
                 while waiting and not waiting[0]:
                     waiting.pop(0)
                 if not waiting:
-                    if wanted():
+                    if complete():
                         return
                     if self._input in selector.get_map():
                         selector.unregister(self._input)
-                left = deadline - time.monotonic()
-                if left <= 0:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
                     raise self._error(
                         f"did not {'read' if waiting else 'answer'} within {timeout:g} s", ProgramTimeout
                     )
-                for key, _ in selector.select(left):
+                for key, _ in selector.select(remaining):
                     self._move(key.fd, waiting)
 
     def _move(self, descriptor: int, waiting: list[memoryview]) -> None:
@@ -159,39 +160,39 @@ class Program:
             return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return "closed its output"
 
-    def _error(self, what: str, kind: type[ProgramError] = ProgramError) -> ProgramError:
+    def _error(self, problem: str, kind: type[ProgramError] = ProgramError) -> ProgramError:
         self._listener.join(0.2)
-        said = as_line(self._said.decode("utf-8", "replace")[-300:])
-        return kind(f"{self._called} {what}" + (f"; it said: {said}" if said else ""))
+        words = as_line(self._stderr.decode("utf-8", "replace")[-300:])
+        return kind(f"{self._called} {problem}" + (f"; it said: {words}" if words else ""))
 
 
 def _arguments(command: str) -> list[str]:
     try:
-        found = shlex.split(command)
+        arguments = shlex.split(command)
     except ValueError as error:
         raise UsageError(f"command {command!r}: {error}") from None
-    if not found:
+    if not arguments:
         raise UsageError("command is empty: name the program that makes the maps")
-    return found
+    return arguments
 
 
-def _listen(stream: IO[bytes], said: bytearray) -> None:
-    """Keeps the end of what the program says; reading all of it keeps the program from blocking."""
+def _listen(stream: IO[bytes], tail: bytearray) -> None:
+    """Keep the end of the program's standard error; reading all of it keeps the program from blocking."""
     with contextlib.suppress(OSError, ValueError):
         while piece := os.read(stream.fileno(), 4096):
-            said += piece
-            del said[:-SAID_LIMIT]
+            tail += piece
+            del tail[:-SAID_LIMIT]
 
 
-def _end(child: subprocess.Popen[bytes], listener: threading.Thread, keeper: Watchdog) -> None:
-    """Closes its input, waits a moment, then ends it with everything it started."""
+def _end(child: subprocess.Popen[bytes], listener: threading.Thread, watchdog: Watchdog) -> None:
+    """Close the input, wait a moment, then end the program with all its children."""
     assert child.stdin and child.stdout and child.stderr
     with contextlib.suppress(OSError):
         child.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GOODBYE_S)
-    # First: later the number of the group may be somebody else's.
-    keeper.dismiss()
+    # Before the kill: once the group is gone, its number may be reused and the watchdog would end others.
+    watchdog.dismiss()
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

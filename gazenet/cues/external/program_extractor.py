@@ -1,4 +1,4 @@
-"""An extractor whose maps a program makes."""
+"""An extractor whose maps come from an external program."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from gazenet.cues.output_checks import frames_text
 from gazenet.errors import PluginError, UsageError
 
 LOADING_S = 60.0
-"""Seconds a program has to say that it is ready: networks are loaded then."""
+"""Seconds a program has to report that it is ready; it loads its networks in that time."""
 Answer = tuple[dict[str, Any], bytes]
 Done = TypeVar("Done")
 TYPES: dict[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "float32": np.dtype("<f4")}
 
 
 class ProgramExtractor:
-    """Hands windows to a program and takes its maps; see :mod:`gazenet.cues.external.protocol`.
+    """Sends windows to a program and returns its maps; see :mod:`gazenet.cues.external.protocol`.
 
-    A program that ends, hangs or talks nonsense is started again and given the same batch, ``restarts`` times in a
-    run; after that, or when it reports an error itself, PluginError says what it did. A subclass with a ``spec`` of
-    its own makes a program a cue of its own name; frames wanted and window are those of the spec.
+    A program that ends, hangs or breaks the protocol is restarted and gets the same batch again, ``restarts`` times
+    in a run; after that, or when it reports an error itself, PluginError quotes it. A subclass with a ``spec`` of its
+    own gives a program a cue of its own; frame size and window are those of the spec.
 
     Args:
         command: the program and its arguments; no shell.
-        files: file or folder whose content counts in the cache's keys: the program, its weights.
+        files: file or folder whose content is part of the cache key: the program, its weights.
         timeout: seconds for one batch.
         restarts: how often the program may be started again.
     """
 
     spec: ClassVar[ExtractorSpec]
-    not_exportable = "its maps are made by a program, whose network is not known here"
+    not_exportable = "its maps come from an external program"
 
     def __init__(self, command: str, files: str = "", timeout: float = 10.0, restarts: int = 2) -> None:
         if timeout <= 0 or restarts < 0:
             raise UsageError(f"{self.spec.name}: timeout must be positive and restarts at least 0")
         if files and not os.path.exists(files):
             raise UsageError(f"{self.spec.name}: files: {files} does not exist")
-        self._command, self._timeout, self._left = command, timeout, restarts
+        self._command, self._timeout, self._restarts_left = command, timeout, restarts
         self._program: Program | None = None
         self._video: dict[str, Any] = {}
         self._introduced, self._requests = False, 0
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        """Starts the program. Raises UsageError where it does not become ready: what fails at once fails again."""
+        """Start the program. Raises UsageError if it does not become ready: a restart would fail as well."""
         self._device = device
-        print(f"{self.spec.name}: starts the program: {self._command}", file=sys.stderr, flush=True)
+        print(f"{self.spec.name}: starting the program: {self._command}", file=sys.stderr, flush=True)
         try:
             self._running()
         except ProgramError as error:
@@ -63,12 +63,13 @@ class ProgramExtractor:
             raise UsageError(f"{self.spec.name}: {error}") from None
 
     def begin(self, video: VideoContext) -> None:
+        """Remember the facts of the video; the program gets them with its first batch."""
         size = {"height": video.height, "width": video.width}
         self._video = {"type": "video", "source": video.source_id, **size, "rate": video.rate}
         self._introduced = False
 
     def extract(self, windows: Windows) -> CueMaps:
-        """Maps ``[B, h, w]`` and records as the program gave them. Raises PluginError."""
+        """Return the maps ``[B, h, w]`` and records of the program. Raises PluginError."""
         assert windows.frames is not None
         frames = windows.frames.permute(0, 1, 3, 4, 2).contiguous().cpu().numpy()
         header = _header(windows, frames.shape)
@@ -102,7 +103,7 @@ class ProgramExtractor:
         return message, data
 
     def _running(self) -> Program:
-        """The program, started and ready."""
+        """Return the program, started and ready."""
         if self._program is None:
             program = self._program = Program(self._command)
             self._introduced = False
@@ -118,19 +119,19 @@ class ProgramExtractor:
             self._program = None
 
     def _persist(self, where: str, work: Callable[[], Done]) -> Done:
-        """Does ``work`` on the frames ``where``; another start of the program after each failure while any is left."""
+        """Do ``work`` on the frames ``where``, restarting the program after each failure while restarts are left."""
         while True:
             try:
                 return work()
             except ProgramError as error:
                 self._end()
-                if not self._left:
+                if not self._restarts_left:
                     raise PluginError(f"{self.spec.name}: {where}: {error}; no restarts are left") from None
-                self._left -= 1
+                self._restarts_left -= 1
 
 
 def _header(windows: Windows, shape: tuple[int, ...]) -> dict[str, Any]:
-    faces = [[_told(face) for face in window[windows.anchor]] for window in windows.faces if window]
+    faces = [[_face_fields(face) for face in window[windows.anchor]] for window in windows.faces if window]
     return {
         "type": "windows",
         "index": windows.index.tolist(),
@@ -144,5 +145,5 @@ def _header(windows: Windows, shape: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def _told(face: Face) -> dict[str, Any]:
+def _face_fields(face: Face) -> dict[str, Any]:
     return {"track": face.track, "box": [float(side) for side in face.box], "score": float(face.score)}

@@ -1,7 +1,7 @@
-"""What an external program and the platform say to each other.
+"""The protocol between the platform and an external program.
 
 A message is one line of JSON (UTF-8, ended by a newline, at most :data:`LINE_LIMIT` bytes), followed by exactly as
-many raw bytes as its key ``bytes`` says (none where the key is absent). The platform writes to the program's standard
+many raw bytes as its key ``bytes`` says (none if the key is absent). The platform writes to the program's standard
 input and reads its standard output; standard error is free for anything and is quoted when the program fails.
 
 ============  ==========================================================================================  =============
@@ -20,7 +20,7 @@ program       ``{"type": "error", "request": n, "message": ...}`` instead of map
 ============  ==========================================================================================  =============
 
 ``faces`` holds, for the anchor frame of each window, objects ``{"track", "box": [left, top, right, bottom] in pixels
-of the full frame, "score"}``. When the program's input ends it should end as well.
+of the full frame, "score"}``. The program should exit when its input ends.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from typing import Any
 
 PROTOCOL = 1
 LINE_LIMIT = 1 << 20
-"""Bytes of a line; a program that writes more without a newline is not speaking this protocol."""
+"""Largest number of bytes in a line."""
 
 
 class ProtocolError(Exception):
-    """The other side does not speak the protocol; the text says what it did instead."""
+    """The other side broke the protocol; the message says how."""
 
 
 def line(message: Mapping[str, Any]) -> bytes:
-    """The message as its line."""
+    """Encode a message as its line."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 def parse(text: bytes) -> dict[str, Any]:
-    """The message of a line. Raises ProtocolError for anything but an object of a known form."""
+    """Decode the message of a line. Raises ProtocolError for anything but an object with a ``type``."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -55,7 +55,7 @@ def parse(text: bytes) -> dict[str, Any]:
 
 
 def payload_size(message: Mapping[str, Any]) -> int:
-    """How many bytes follow a message. Raises ProtocolError for anything but a count."""
+    """Return how many bytes follow a message. Raises ProtocolError for anything but a count."""
     size = message.get("bytes", 0)
     if type(size) is not int or size < 0:
         raise ProtocolError(f"announced {size!r} bytes")
@@ -63,6 +63,6 @@ def payload_size(message: Mapping[str, Any]) -> int:
 
 
 def shown(text: bytes) -> str:
-    """The beginning of what was read, fit for an error message of one line."""
+    """Return the beginning of a line, fit for an error message."""
     start = text[:60].decode("utf-8", "backslashreplace").strip()
     return repr(start + ("..." if len(text) > 60 else ""))

@@ -1,4 +1,4 @@
-"""The program's side of the protocol, for programs in Python; needs NumPy only."""
+"""The program's side of the protocol, for programs in Python; it imports NumPy only."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from gazenet.cues.external.protocol import LINE_LIMIT, PROTOCOL, ProtocolError, 
 
 @dataclass(frozen=True)
 class WindowBatch:
-    """B windows: ``frames`` uint8 ``[B, L, h, w, 3]`` RGB, ``facts`` the message that came with them."""
+    """B windows: ``frames`` uint8 ``[B, L, h, w, 3]`` RGB; ``facts``: the message that came with them."""
 
     frames: NDArray[np.uint8]
     facts: Mapping[str, Any]
 
     @property
     def anchors(self) -> NDArray[np.uint8]:
-        """The frames that maps are wanted for, uint8 ``[B, h, w, 3]``."""
+        """The anchor frames, uint8 ``[B, h, w, 3]``."""
         return np.asarray(self.frames[:, self.facts["anchor"]])
 
     @property
     def map_size(self) -> tuple[int, int]:
+        """(h, w) of the maps to return."""
         height, width = self.facts["map_size"]
         return height, width
 
@@ -39,14 +40,14 @@ Answer = NDArray[Any] | tuple[NDArray[Any], list[dict[str, Any]]]
 def serve(
     answer: Callable[[WindowBatch], Answer], begin: Callable[[Mapping[str, Any]], None] = lambda video: None
 ) -> None:
-    """Answers until the platform closes the program's input.
+    """Answer batches until the platform closes the program's input.
 
     Args:
-        answer: maps of a batch, of the batch's ``map_size``. What it raises is told to the platform.
+        answer: returns the maps of a batch, of the batch's ``map_size``. Its exceptions are reported to the platform.
         begin: called with the facts of every video before its first batch.
 
-    While it runs, ``print`` goes to standard error: standard output belongs to the protocol. Print nothing before.
-    Raises ProtocolError for input that is not of the protocol.
+    While it runs, ``print`` writes to standard error: standard output carries the protocol. Print nothing before.
+    Raises ProtocolError for input that breaks the protocol.
     """
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as replies:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -67,12 +68,12 @@ def _reply(
 ) -> None:
     frames = np.frombuffer(payload, np.uint8).reshape(message["frames"])
     try:
-        found = answer(WindowBatch(frames, message))
+        result = answer(WindowBatch(frames, message))
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         _send(replies, {"type": "error", "request": message["request"], "message": text})
         return
-    maps, records = found if isinstance(found, tuple) else (found, None)
+    maps, records = result if isinstance(result, tuple) else (result, None)
     dtype = "uint8" if maps.dtype == np.uint8 else "float32"
     data = np.ascontiguousarray(maps, "u1" if dtype == "uint8" else "<f4").tobytes()
     reply = {"type": "maps", "request": message["request"], "maps": list(maps.shape), "dtype": dtype}

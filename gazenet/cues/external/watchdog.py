@@ -1,7 +1,7 @@
-"""Ends a program when the process that started it has ended, in whatever way: by a signal, by a crash, by itself.
+"""A watchdog that ends a program when the process that started it has ended, for whatever reason.
 
-A shell waits at a pipe whose other end only that process holds. When the process is gone, so is its end of the pipe,
-and the shell ends the program with everything that the program started.
+A shell waits at a pipe whose other end only the starting process holds. When that process is gone, so is its end of
+the pipe, and the shell ends the program with all its children.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import os
 import subprocess
 
 WAIT = 'read -r line; [ -n "$line" ] || kill -s KILL -- "-$1"'
-"""Reads until somebody writes a line (then nothing is to be done) or nobody is there any more."""
+"""Reads until a line is written (the program has been dismissed) or the writing end is closed (kill it)."""
 
 
 class Watchdog:
-    """Keeps the process group ``group`` from outliving this process."""
+    """Ends the process group ``group`` together with this process."""
 
     def __init__(self, group: int) -> None:
         reader, self._writer = os.pipe()
         self._shell: subprocess.Popen[bytes] | None = None
-        # A machine without a shell has programs that end with the run as far as they notice the end of their input.
+        # Without a shell, programs end with the run only if they notice the end of their input.
         with contextlib.suppress(OSError):
             self._shell = subprocess.Popen(
                 ["/bin/sh", "-c", WAIT, "sh", str(group)],
@@ -32,7 +32,7 @@ class Watchdog:
         os.close(reader)
 
     def dismiss(self) -> None:
-        """The program has ended, or is ended by somebody else."""
+        """Stop watching: the program has ended, or is being ended."""
         with contextlib.suppress(OSError):
             os.write(self._writer, b"done\n")
         with contextlib.suppress(OSError):

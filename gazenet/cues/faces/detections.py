@@ -1,4 +1,4 @@
-"""What the face stage finds in one frame, and its form in the cache."""
+"""Detections of faces in one frame, and their form in the cache."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 
 MESH_POINTS = 478
 _STEPS = 8192.0
+"""Steps per longer side of the box, to which stored landmarks are rounded."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A face without identity; ``box`` (left, top, right, bottom) and ``mesh`` ``[478, 3]`` in full-size pixels."""
+    """A face without identity.
+
+    ``box`` (left, top, right, bottom) and ``mesh`` float32 ``[478, 3]`` are in full-size pixels; ``score`` and
+    ``presence`` (the confidence in the mesh) in 0..1.
+    """
 
     box: tuple[float, float, float, float]
     score: float
@@ -23,7 +28,10 @@ class Detection:
     presence: float = 0.0
 
     def to_record(self) -> dict[str, Any]:
-        """JSON-serialisable; the mesh as little-endian int16 steps of 1/8192 of the longer side, from the centre."""
+        """Return a JSON-serialisable record.
+
+        The mesh is stored as little-endian int16 steps of 1/8192 of the longer side, from the centre of the box.
+        """
         record: dict[str, Any] = {"box": [round(v, 2) for v in self.box], "score": round(self.score, 4)}
         if self.mesh is not None:
             origin, side = _frame_of(tuple(record["box"]))
@@ -34,7 +42,7 @@ class Detection:
 
     @staticmethod
     def from_record(record: dict[str, Any]) -> Detection:
-        """The inverse of :meth:`to_record` up to its rounding."""
+        """Read a record; the inverse of :meth:`to_record` up to its rounding."""
         box = tuple(float(v) for v in record["box"])
         mesh = None
         if "mesh" in record:

@@ -1,4 +1,4 @@
-"""Identity over time: a person keeps one track id; between detection frames boxes and landmarks are interpolated."""
+"""Tracking of faces over time; between detection frames boxes and landmarks are interpolated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Track:
 
 
 def overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom), 0..1."""
+    """Return the intersection over union of two boxes (left, top, right, bottom), in 0..1."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -34,7 +34,7 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def affinity(a: Box, b: Box) -> float:
-    """How likely two boxes are one person: overlap, or nearness of like-sized boxes that moved past each other."""
+    """Return how likely two boxes show the same face: their overlap, or the proximity of similar boxes without any."""
     shared = overlap(a, b)
     if shared > 0:
         return shared
@@ -45,11 +45,11 @@ def affinity(a: Box, b: Box) -> float:
 
 
 class FaceTracker:
-    """Links detections by box overlap, best pairs first; fed in frame order.
+    """Links detections by box overlap, best pairs first, in the order of frames.
 
     Args:
-        patience: a track that is not seen for more than this many frames ends.
-        least: the smallest affinity that links.
+        patience: a track ends after more than this many frames without a detection.
+        least: the smallest affinity that links a detection to a track.
     """
 
     def __init__(self, patience: int = 20, least: float = 0.05) -> None:
@@ -61,30 +61,30 @@ class FaceTracker:
         self._closed: int | None = None
 
     def push(self, index: int, detections: Sequence[dict[str, Any]]) -> None:
-        """Adds the detections (records of :class:`Detection`) of frame ``index``, later than all before it."""
+        """Add the detections (records of :class:`Detection`) of frame ``index``; frames must come in order."""
         if self._indices and index <= self._indices[-1]:
             raise ValueError(f"frame {index} comes after frame {self._indices[-1]}")
-        found = [Detection.from_record(record) for record in detections]
+        faces = [Detection.from_record(record) for record in detections]
         self._live = [track for track in self._live if index - track.last_seen <= self._patience]
         self._indices.append(index)
-        self._frames.append(self._link(index, found))
+        self._frames.append(self._link(index, faces))
 
-    def _link(self, index: int, found: list[Detection]) -> dict[int, Face]:
+    def _link(self, index: int, detections: list[Detection]) -> dict[int, Face]:
         pairs = [
             (affinity(track.box, face.box), -t, -d)
             for t, track in enumerate(self._live)
-            for d, face in enumerate(found)
+            for d, face in enumerate(detections)
         ]
         owner: dict[int, _Track] = {}
-        taken: set[int] = set()
+        linked: set[int] = set()
         for score, t, d in sorted(pairs, reverse=True):
             if score < self._least:
                 break
-            if -t not in taken and -d not in owner:
-                taken.add(-t)
+            if -t not in linked and -d not in owner:
+                linked.add(-t)
                 owner[-d] = self._live[-t]
         faces = {}
-        for d, face in enumerate(found):
+        for d, face in enumerate(detections):
             track = owner.get(d) or self._start()
             track.box, track.last_seen = face.box, index
             faces[track.id] = Face(track.id, face.box, face.score, _read_only(face.mesh), face.presence)
@@ -97,17 +97,17 @@ class FaceTracker:
         return track
 
     def close(self, last_index: int) -> None:
-        """No more detections will come; the video ends with frame ``last_index``."""
+        """End the video with frame ``last_index``: no more detections will come."""
         self._closed = last_index
 
     def settled(self, index: int) -> bool:
-        """Whether ``faces(index)`` can be told already."""
+        """Return whether the faces of frame ``index`` can be computed already."""
         return self._closed is not None or (bool(self._indices) and self._indices[-1] >= index)
 
     def faces(self, index: int) -> tuple[Face, ...]:
-        """The faces of a frame, by track id. Raises LookupError when not settled or already dropped."""
+        """Return the faces of a frame, by track id. Raises LookupError if it is not settled or already dropped."""
         if not self.settled(index):
-            raise LookupError(f"faces of frame {index} are not known yet")
+            raise LookupError(f"faces of frame {index} are not available yet")
         after = bisect_left(self._indices, index)
         before = bisect_right(self._indices, index) - 1
         if before < 0:
@@ -123,7 +123,7 @@ class FaceTracker:
         return (index - start) / (end - start)
 
     def drop_before(self, index: int) -> None:
-        """Forgets what no frame from ``index`` on needs."""
+        """Forget what no frame from ``index`` on needs."""
         keep = max(bisect_right(self._indices, index) - 1, 0)
         del self._indices[:keep], self._frames[:keep]
 
@@ -152,7 +152,7 @@ def _blend(a: Face, b: Face, part: float) -> Face:
 
 
 def _read_only(landmarks: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    """Several extractors look at the same landmarks: none may change them."""
+    """Freeze landmarks: several extractors share them, and none may change them."""
     if landmarks is not None:
         landmarks.flags.writeable = False
     return landmarks

@@ -1,4 +1,4 @@
-"""The side of the run: stands in the place of an extractor whose process it starts, speaks to and ends."""
+"""The side of the run: an extractor that starts a process, has the work done there, and ends it."""
 
 from __future__ import annotations
 
@@ -21,29 +21,28 @@ from gazenet.errors import PluginError, UsageError
 
 COMMAND = shlex.join([sys.executable, "-m", "gazenet.cues.isolated.worker"])
 LOADING_S = 120.0
-"""Seconds that the process has at least to load the extractor: libraries and weights are read then."""
+"""Least number of seconds the process has to load the extractor, with its libraries and weights."""
 LARGEST = 1 << 31
-"""Bytes of an answer that are accepted."""
+"""Largest number of bytes in an answer."""
 Done = TypeVar("Done")
 
 
 def isolated(entry: PluginEntry, timeout_s: float) -> PluginEntry:
-    """The extractor in a process of its own, which is given ``timeout_s`` seconds for each batch."""
+    """Return an entry that runs the extractor in a process of its own, with ``timeout_s`` seconds for each batch."""
 
-    class Apart(IsolatedExtractor):
+    class _Isolated(IsolatedExtractor):
         spec = entry.spec
         place = entry.value or entry.spec.implementation
         patience = timeout_s
 
-    return replace(entry, load=lambda: Apart)
+    return replace(entry, load=lambda: _Isolated)
 
 
 class IsolatedExtractor:
     """An extractor (see :class:`gazenet.cues.extractor.Extractor`) whose work is done by another process.
 
-    A process that ends is started again and given the same batch once more; one that does not answer in time is not
-    waited for again. PluginError names the extractor, the frames and how the process ended; for the next video there
-    is a new process.
+    A process that ends is restarted once and gets the same batch again; one that does not answer in time is not
+    retried. PluginError names the extractor, the frames and how the process ended; the next video gets a new process.
     """
 
     spec: ClassVar[ExtractorSpec]
@@ -59,7 +58,7 @@ class IsolatedExtractor:
         self._hello = b""
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
-        """Starts the process, which loads the extractor. Raises UsageError as the extractor does, PluginError."""
+        """Start the process, which loads the extractor. Raises UsageError as the extractor does, and PluginError."""
         self._device = device
         facts = {
             "name": self.spec.name,
@@ -67,8 +66,8 @@ class IsolatedExtractor:
             "parameters": self._parameters,
             "device": str(device),
             "dtype": str(dtype).removeprefix("torch."),
-            "assets": {one: _found(one, asset_path) for one in self.spec.assets_with(self._parameters)},
-            # Threads and seeds as here: sums are in the same order, and the maps the same bytes.
+            "assets": {one: _asset_fact(one, asset_path) for one in self.spec.assets_with(self._parameters)},
+            # The same threads and seed as here: sums run in the same order, and the maps are the same bytes.
             "threads": torch.get_num_threads(),
             "seed": torch.initial_seed(),
         }
@@ -76,12 +75,12 @@ class IsolatedExtractor:
         self._persist("loading", self._running)
 
     def begin(self, video: VideoContext) -> None:
-        """The process hears of it before its first batch."""
+        """Begin the video in the process."""
         self._video, self._introduced = video, False
         self._persist("beginning a video", self._introduce)
 
     def extract(self, windows: Windows) -> CueMaps:
-        """Maps, records and pictures as the extractor gave them, checked by the process. Raises PluginError."""
+        """Return maps, records and pictures of the extractor, checked in the process. Raises PluginError."""
         data = messages.from_windows(windows)
 
         def ask() -> CueMaps:
@@ -97,9 +96,9 @@ class IsolatedExtractor:
             self._introduced = True
 
     def _running(self) -> Program:
-        """The process, its extractor loaded."""
+        """Return the process, with the extractor loaded."""
         if self._program is None:
-            # Where this process finds its packages, that one does.
+            # The process imports packages from the same places as this one.
             path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
             environment = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
             self._program, self._introduced = Program(COMMAND, "its process", environment), False
@@ -107,10 +106,10 @@ class IsolatedExtractor:
         return self._program
 
     def _answer(self, kind: str, data: bytes, program: Program | None = None) -> bytes:
-        """Asks the process; raises what the extractor raised there."""
-        asked = program or self._running()
+        """Ask the process; raises what the extractor raised there."""
+        process = program or self._running()
         patience = max(self.patience, LOADING_S) if kind == "hello" else self.patience
-        message, reply = asked.exchange({"type": kind, "bytes": len(data)}, data, patience, LARGEST)
+        message, reply = process.exchange({"type": kind, "bytes": len(data)}, data, patience, LARGEST)
         if message["type"] == "error":
             raise (UsageError if message.get("usage") else PluginError)(str(message.get("message")))
         if message["type"] != "done":
@@ -118,7 +117,7 @@ class IsolatedExtractor:
         return reply
 
     def _persist(self, where: str, work: Callable[[], Done]) -> Done:
-        """Does ``work``, once more with a new process where the first one ended."""
+        """Do ``work``, and once more with a new process if the first one ended."""
         for attempt in (1, 2):
             try:
                 return work()
@@ -134,8 +133,8 @@ class IsolatedExtractor:
             self._program = None
 
 
-def _found(asset_id: str, asset_path: AssetPath) -> dict[str, Any]:
-    """Where a weight file is, or why not: told only if the extractor asks for it."""
+def _asset_fact(asset_id: str, asset_path: AssetPath) -> dict[str, Any]:
+    """Return the path of a weight file, or the error to raise if the extractor asks for it."""
     try:
         return {"path": str(asset_path(asset_id))}
     except UsageError as error:

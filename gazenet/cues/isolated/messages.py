@@ -1,7 +1,7 @@
-"""What an extractor is given and gives, as bytes: JSON and arrays, no code.
+"""Input and output of an extractor as bytes: JSON and arrays, no code.
 
-A payload is the length of its JSON (8 bytes, little-endian), the JSON, then the arrays one after the other. Where the
-JSON means an array it holds its number in the list ``arrays`` of types and shapes.
+A payload is the length of its JSON (8 bytes, little-endian), the JSON, then the arrays one after the other. In
+place of an array the JSON holds its number in the list ``arrays`` of types and shapes.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ Faces = Sequence[Sequence[Sequence[Face]]]
 
 
 class Packer:
-    """Collects arrays; one that comes several times is sent once."""
+    """Collects arrays; an array that is added several times is sent once."""
 
     def __init__(self) -> None:
         self._arrays: list[Array] = []
-        self._known: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
 
     def array(self, values: Array | None) -> int | None:
-        """The number of an array; None for None."""
+        """Add an array and return its number; None for None."""
         if values is None:
             return None
-        if id(values) not in self._known:
-            self._known[id(values)] = len(self._arrays)
+        if id(values) not in self._numbers:
+            self._numbers[id(values)] = len(self._arrays)
             self._arrays.append(values)
-        return self._known[id(values)]
+        return self._numbers[id(values)]
 
     def payload(self, facts: Mapping[str, Any]) -> bytes:
-        """The bytes of what was collected, and of ``facts``."""
+        """Return the payload of ``facts`` and the collected arrays."""
         plain = [np.ascontiguousarray(one) for one in self._arrays]
         arrays = [[one.dtype.str, list(one.shape)] for one in self._arrays]
         head = json.dumps({**facts, "arrays": arrays}).encode()
@@ -46,7 +46,7 @@ class Packer:
 
 
 def unpacked(data: bytes) -> tuple[dict[str, Any], list[Array]]:
-    """The facts of a payload and its arrays, which can be written to. Raises ValueError for other bytes."""
+    """Return the facts and the (writable) arrays of a payload. Raises ValueError for other bytes."""
     end = 8 + int.from_bytes(data[:8], "little")
     facts: dict[str, Any] = json.loads(data[8:end])
     arrays = []
@@ -58,23 +58,25 @@ def unpacked(data: bytes) -> tuple[dict[str, Any], list[Array]]:
 
 
 def from_video(video: VideoContext) -> bytes:
-    """A video's context."""
+    """Encode the context of a video."""
     packer, sound = Packer(), video.waveform
-    heard = None if sound is None else {"of": packer.array(sound.samples), "rate": sound.rate, "start": sound.start}
+    waveform = (
+        None if sound is None else {"samples": packer.array(sound.samples), "rate": sound.rate, "start": sound.start}
+    )
     size = {"height": video.height, "width": video.width}
-    return packer.payload({"source_id": video.source_id, **size, "rate": video.rate, "heard": heard})
+    return packer.payload({"source_id": video.source_id, **size, "rate": video.rate, "waveform": waveform})
 
 
 def to_video(data: bytes) -> VideoContext:
-    """The inverse of :func:`from_video`."""
+    """Decode the context of a video; the inverse of :func:`from_video`."""
     facts, arrays = unpacked(data)
-    heard = facts["heard"]
-    sound = None if heard is None else Waveform(arrays[heard["of"]], heard["rate"], heard["start"])
+    waveform = facts["waveform"]
+    sound = None if waveform is None else Waveform(arrays[waveform["samples"]], waveform["rate"], waveform["start"])
     return VideoContext(facts["source_id"], facts["height"], facts["width"], facts["rate"], sound)
 
 
 def from_windows(windows: Windows) -> bytes:
-    """A batch of windows."""
+    """Encode a batch of windows."""
     packer = Packer()
     frames = None if windows.frames is None else windows.frames.cpu().numpy()
     return packer.payload(
@@ -92,7 +94,7 @@ def from_windows(windows: Windows) -> bytes:
 
 
 def to_windows(data: bytes, device: torch.device) -> Windows:
-    """The inverse of :func:`from_windows`, tensors on ``device``."""
+    """Decode a batch of windows, tensors on ``device``; the inverse of :func:`from_windows`."""
     facts, arrays = unpacked(data)
     frames = None if facts["frames"] is None else torch.from_numpy(arrays[facts["frames"]]).to(device)
     return Windows(
@@ -112,8 +114,8 @@ def _from_face(face: Face, packer: Packer) -> list[Any]:
     return [face.track, [float(side) for side in face.box], float(face.score), float(face.presence), *numbers]
 
 
-def _to_face(told: list[Any], arrays: Sequence[Array]) -> Face:
-    track, box, score, presence, landmarks, crop = told
+def _to_face(fields: list[Any], arrays: Sequence[Array]) -> Face:
+    track, box, score, presence, landmarks, crop = fields
     mesh, picture = (None if number is None else arrays[number] for number in (landmarks, crop))
     if mesh is not None:
         mesh.flags.writeable = False
@@ -121,14 +123,14 @@ def _to_face(told: list[Any], arrays: Sequence[Array]) -> Face:
 
 
 def from_maps(maps: Array, records: Sequence[Record] | None, pictures: Sequence[Array] | None) -> bytes:
-    """What an extractor gave, checked."""
+    """Encode checked maps ``[B, h, w]``, records and pictures."""
     packer = Packer()
-    drawn = None if pictures is None else [packer.array(one) for one in pictures]
-    return packer.payload({"maps": packer.array(maps), "records": records, "pictures": drawn})
+    numbers = None if pictures is None else [packer.array(one) for one in pictures]
+    return packer.payload({"maps": packer.array(maps), "records": records, "pictures": numbers})
 
 
 def to_maps(data: bytes, device: torch.device) -> CueMaps:
-    """The inverse of :func:`from_maps`."""
+    """Decode maps, records and pictures; the inverse of :func:`from_maps`."""
     facts, arrays = unpacked(data)
-    drawn = None if facts["pictures"] is None else [arrays[number] for number in facts["pictures"]]
-    return CueMaps(torch.from_numpy(arrays[facts["maps"]]).to(device), facts["records"], drawn)
+    drawings = None if facts["pictures"] is None else [arrays[number] for number in facts["pictures"]]
+    return CueMaps(torch.from_numpy(arrays[facts["maps"]]).to(device), facts["records"], drawings)

@@ -1,4 +1,4 @@
-"""The process of an isolated extractor: ``python -m gazenet.cues.isolated.worker``, spoken to over its pipes."""
+"""The process of an isolated extractor, ``python -m gazenet.cues.isolated.worker``; it answers over its pipes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from gazenet.guard.guarded_call import guarded
 
 
 class ExtractorHost:
-    """Holds the extractor. Every member takes the payload of a message and gives that of the answer."""
+    """Holds the extractor. Every method takes the payload of a message and returns that of the answer."""
 
     def __init__(self) -> None:
         self._extractor: Extractor | None = None
 
     def hello(self, data: bytes) -> bytes:
-        """Loads the extractor. Raises PluginError and UsageError as in the process of the run."""
+        """Load the extractor. Raises PluginError and UsageError as in the process of the run."""
         facts, _ = messages.unpacked(data)
         self._name = facts["name"]
         self._device = torch.device(facts["device"])
@@ -39,10 +39,10 @@ class ExtractorHost:
         assets = facts["assets"]
 
         def asset_path(asset_id: str) -> Path:
-            told = assets.get(asset_id, {"missing": f"{asset_id}: the extractor does not declare it"})
-            if "missing" in told:
-                raise UsageError(told["missing"])
-            return Path(told["path"])
+            fact = assets.get(asset_id, {"missing": f"{asset_id}: the extractor does not declare it"})
+            if "missing" in fact:
+                raise UsageError(fact["missing"])
+            return Path(fact["path"])
 
         implementation = entry.load()
         with guarded(self._name, "loading", own=(UsageError,), lenient=True):
@@ -52,25 +52,25 @@ class ExtractorHost:
         return b""
 
     def video(self, data: bytes) -> bytes:
-        """Begins a video."""
+        """Begin a video."""
         assert self._extractor is not None
         with guarded(self._name, "beginning a video"), torch.no_grad():
             self._extractor.begin(messages.to_video(data))
         return b""
 
     def windows(self, data: bytes) -> bytes:
-        """Extracts a batch."""
+        """Extract a batch."""
         assert self._extractor is not None
         windows = messages.to_windows(data, self._device)
         with guarded(self._name, frames_text(windows)), torch.no_grad():
             output = self._extractor.extract(windows)
             maps, records = checked_output(self._name, windows, output, self._device)
-            drawn = checked_pictures(self._name, windows, output) if self._pictures else None
-            return messages.from_maps(maps, records, drawn)
+            pictures = checked_pictures(self._name, windows, output) if self._pictures else None
+            return messages.from_maps(maps, records, pictures)
 
 
 def main() -> int:
-    """Answers until its input ends. What plugins print goes to standard error: the output belongs to the run."""
+    """Answer until the input ends. Prints of plugins go to standard error: standard output carries the protocol."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests, host = os.fdopen(os.dup(0), "rb"), ExtractorHost()
@@ -81,8 +81,8 @@ def main() -> int:
         try:
             reply = answers[message["type"]](data)
         except GazenetError as error:
-            told = {"type": "error", "message": str(error), "usage": isinstance(error, UsageError)}
-            _send(replies, line(told))
+            report = {"type": "error", "message": str(error), "usage": isinstance(error, UsageError)}
+            _send(replies, line(report))
             continue
         _send(replies, line({"type": "done", "bytes": len(reply)}), reply)
     return 0

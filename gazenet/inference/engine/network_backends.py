@@ -17,18 +17,22 @@ from gazenet.inference.cache.fingerprint import digest
 
 
 def adoption(
-    settings: RuntimeConfig, config: InferConfig, name: str, told: Mapping[str, object]
+    settings: RuntimeConfig, config: InferConfig, name: str, cache_facts: Mapping[str, object]
 ) -> Callable[[object], None] | None:
     """Has what is loaded call its network through its backend; None where that is torch, in single precision.
 
-    ``told``: what the network follows from beside its weights. Calling it raises UsageError as
+    ``cache_facts``: everything beside the weights that determines the network. Calling it raises UsageError as
     :func:`gazenet.export.backend.attach_backend` does.
     """
     if settings.backend == "torch" and settings.precision == "fp32":
         return None
     from gazenet.export.backend import BackendOwner, attach_backend
 
-    owner, cache, device = BackendOwner(name, told), Path(config.resolved_cache_dir), torch.device(config.device)
+    owner, cache, device = (
+        BackendOwner(name, cache_facts),
+        Path(config.resolved_cache_dir),
+        torch.device(config.device),
+    )
     return lambda subject: attach_backend(owner, subject, settings, cache, device)
 
 

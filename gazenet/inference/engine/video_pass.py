@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from gazenet.cues.colour_pictures import TAKEN, as_pictures
+from gazenet.cues.colour_pictures import INTEGRATOR_SIZE, as_pictures
 from gazenet.cues.extractor import Record, VideoContext
 from gazenet.cues.faces.tracker import FaceTracker
 from gazenet.cues.runner import WindowSource, neutral_map
@@ -120,7 +120,7 @@ class VideoPass:
             sizes[faces_key(self._graph, self._source_id)] = (1, 1)
         sizes.update((cue_key(cue, self._source_id), self.map_size) for cue in self._graph.cues)
         drawn = {pictures_key(cue, self._source_id) for cue in self._graph.cues if cue.runner.makes_pictures}
-        sizes.update(dict.fromkeys(drawn, TAKEN))
+        sizes.update(dict.fromkeys(drawn, INTEGRATOR_SIZE))
         writers = {}
         for key in sorted(sizes, key=lambda key: (key.extractor, key.version, key.fingerprint)):
             planes = 3 if key in drawn else 1
@@ -271,7 +271,7 @@ class VideoPass:
         if k < state.cached:
             planes = writer.part(k)[0]
         elif state.failed:
-            planes = np.zeros((count, 3, *TAKEN), np.uint8)
+            planes = np.zeros((count, 3, *INTEGRATOR_SIZE), np.uint8)
         else:
             planes = state.cue.runner.pictures(k, self._last)
             self._write(state, writer, k, planes, [{}] * count)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.colour_pictures import TAKEN, as_pictures
+from gazenet.cues.colour_pictures import INTEGRATOR_SIZE, as_pictures
 from gazenet.cues.extractor import Record, VideoContext
 from gazenet.cues.runner import neutral_map
 from gazenet.errors import GazenetError, MediaError
@@ -252,7 +252,7 @@ class LiveLoop:
         """The newest coloured pictures ``[1, h, w, 3]`` of the cues that the integrator takes them of, or black."""
         assert self._graph.integrator is not None
         planes = {cue: known[cue].picture if cue in known else None for cue in self._graph.integrator.spec.pictured}
-        empty = np.zeros((3, *TAKEN), np.uint8)
+        empty = np.zeros((3, *INTEGRATOR_SIZE), np.uint8)
         return {cue: as_pictures(empty if one is None else one)[None] for cue, one in planes.items()}
 
     def status(self, elapsed: float) -> str:
