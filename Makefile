@@ -14,7 +14,7 @@ help:
 	@echo "make demo      make a short social clip, predict where people look in it, name the report"
 	@echo "make test      the tests that take minutes at most"
 	@echo "make test-slow the tests that take longer"
-	@echo "make lint      style, types, dependency direction"
+	@echo "make lint      style, format, types, dependency direction"
 	@echo "make showcase  make the pictures of showcase/gallery again"
 	@echo "make bench     measurements"
 	@echo "make clean     remove what the commands above made, except .venv"
@@ -59,6 +59,7 @@ test-slow: $(VENV)/.assets
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	@mkdir -p $(VENV)/typed && ln -sfn ../../plugins $(VENV)/typed/gazenet_plugins
 	MYPYPATH=$(VENV)/typed $(BIN)/mypy
 	$(BIN)/lint-imports

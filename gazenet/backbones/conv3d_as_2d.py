@@ -54,7 +54,7 @@ class SpatialConv(nn.Conv3d):
     """A convolution over 1 x h x w cells."""
 
     def forward(self, x: Tensor) -> Tensor:
-        found = F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        found = F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, self.stride[1:], self.padding[1:])
         return from_frames(found, len(x))
 
 
@@ -86,7 +86,7 @@ class TimeFoldingConv(nn.Conv3d):
         used = x[:, :, : length // step * step]
         groups = used.unflatten(2, (-1, step)).permute(0, 2, 4, 5, 3, 1).reshape(-1, height, width, step * x.shape[1])
         weight = self.weight.transpose(1, 2).flatten(1, 2)
-        found = F.conv2d(groups.permute(0, 3, 1, 2), weight, self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        found = F.conv2d(groups.permute(0, 3, 1, 2), weight, self.bias, self.stride[1:], self.padding[1:])
         return from_frames(found, count)
 
 

@@ -236,7 +236,7 @@ def _zipped(path: Path) -> Any:
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
     """A tensor over a storage; whether it wants gradients, and its hooks, are left out."""
-    return torch._utils._rebuild_tensor(storage, offset, size, stride)  # type: ignore[no-untyped-call, no-any-return]
+    return torch._utils._rebuild_tensor(storage, offset, size, stride)
 
 
 def _parameter(data: Any, *rest: Any) -> Any:
@@ -284,14 +284,14 @@ _TENSORS: dict[str, Callable[..., Any]] = {
 }
 
 
-class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+class SafeUnpickler(pickle._Unpickler):
     """Reads pickles of every protocol and answers names by the tables of this module alone.
 
     The one in Python, not that in C: what a pickle may set on objects is decided here.
     """
 
     stack: list[Any]
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: IO[bytes], encoding: str = "latin1", storage: Callable[[Any], Any] | None = None) -> None:
         super().__init__(file, encoding=encoding)

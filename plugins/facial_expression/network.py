@@ -31,7 +31,7 @@ class DepthwiseSeparable(nn.Module):
         self.pointwise = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise(self.depthwise(_same(x, self.stride)))  # type: ignore[no-any-return]
+        return self.pointwise(self.depthwise(_same(x, self.stride)))
 
 
 class PlainConv(nn.Module):
@@ -42,7 +42,7 @@ class PlainConv(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(_same(x, 2))  # type: ignore[no-any-return]
+        return self.conv(_same(x, 2))
 
 
 class DenseBlock(nn.Module):
