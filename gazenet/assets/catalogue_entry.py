@@ -85,10 +85,12 @@ class RegistryPackage(_Asset, PackageMember):
 
     @property
     def file_name(self) -> str:
+        """The name of the file in the asset folder."""
         return self.id + PurePosixPath(self.nested_member or self.member).suffix
 
     @property
     def known_size(self) -> int | None:
+        """Bytes to download."""
         return self.size
 
 
@@ -180,6 +182,7 @@ class PublishedAsset(_Asset):
 
     @property
     def trust(self) -> str:
+        """What the files are verified by: ``hash``, or the lack of it in words."""
         unknown = [file for file in self.files if file.sha256 is None]
         if not unknown:
             return "hash"
@@ -191,6 +194,7 @@ class PublishedAsset(_Asset):
 
     @property
     def known_size(self) -> int | None:
+        """Bytes to download; None where one file's size is not known."""
         sizes = [file.size for file in self.files]
         return sum(size for size in sizes if size) if all(sizes) else None
 
@@ -202,6 +206,7 @@ class UnpublishedAsset(_Asset):
 
     @property
     def trust(self) -> str:
+        """Nothing is verified: there is nothing to download."""
         return "-"
 
 

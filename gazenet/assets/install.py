@@ -47,8 +47,11 @@ from gazenet.redaction import without_secrets
 class ProgressDisplay(Protocol):
     """Where progress is told."""
 
-    def say(self, text: str) -> None: ...
-    def meter(self, name: str) -> ProgressMeter: ...
+    def say(self, text: str) -> None:
+        """Print a line."""
+
+    def meter(self, name: str) -> ProgressMeter:
+        """Begin the meter of one download."""
 
 
 @dataclass(frozen=True)

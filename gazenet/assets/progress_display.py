@@ -17,6 +17,7 @@ class QuietDisplay:
         """Nothing."""
 
     def meter(self, name: str) -> ProgressMeter:
+        """A meter that shows nothing."""
         return unmetered
 
 
@@ -27,9 +28,11 @@ class LineDisplay:
         self._say = say
 
     def say(self, text: str) -> None:
+        """Print a line, without credentials."""
         self._say(without_secrets(text))
 
     def meter(self, name: str) -> ProgressMeter:
+        """A meter that shows nothing."""
         return unmetered
 
 

@@ -159,6 +159,7 @@ class PlainWarnings:
         self._prog, self._usual = prog, warnings.showwarning
 
     def __call__(self, message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        """Print a warning as one line, or in full with ``--debug``."""
         if self.debug:
             self._usual(message, category, *place, **more)
         else:

@@ -46,6 +46,7 @@ class EntryLayout:
 
     @property
     def frame_bytes(self) -> int:
+        """Bytes of one frame, all planes."""
         return self.planes * self.height * self.width
 
     def offset(self, index: int) -> int:

@@ -30,6 +30,8 @@ class LiveSource(Protocol):
     size: tuple[int, int]
     sound: SoundRing | None
 
-    def read(self) -> LiveFrame | None: ...
+    def read(self) -> LiveFrame | None:
+        """Wait for the next frame; None at the end."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release the source."""

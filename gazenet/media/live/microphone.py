@@ -44,4 +44,5 @@ class Microphone:
         self.ring.push(np.array(block[:, 0], np.float32), time.monotonic())
 
     def close(self) -> None:
+        """Stop listening."""
         self._stream.close()

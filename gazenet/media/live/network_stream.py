@@ -108,6 +108,7 @@ class NetworkStream:
             self._frames = _broken(self._shown)
 
     def close(self) -> None:
+        """Close the connection."""
         self._container.close()
 
 

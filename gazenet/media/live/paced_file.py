@@ -93,4 +93,5 @@ class PacedFile:
                 self.sound.push(block, self._began + self._heard)
 
     def close(self) -> None:
+        """Close the file."""
         self._source.close()
