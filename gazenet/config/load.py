@@ -35,7 +35,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def config_names(kind: Kind) -> list[str]:
-    """Names of the installed configs of a kind, sorted."""
+    """Names of the installed configs of a kind, sorted.
+
+    >>> import gazenet
+    >>> gazenet.config_names("infer")
+    ['InferRealtime', 'default', 'released']
+    """
     folder = resources.files("gazenet_configs") / kind
     return sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".json"))
 
@@ -88,6 +93,11 @@ def load_config(
     read too; what has no counterpart is logged as a warning. ``placeholders`` replace ``@NAME`` in the config's texts.
     ``change`` is applied to the raw data before ``sets``, texts ``key.path=value`` whose value is JSON, or a plain
     string where it is not. Raises UsageError.
+
+    >>> import gazenet
+    >>> config = gazenet.load_config("infer", "default", ["faces.score=0.5", "outputs.report=false"])
+    >>> config.faces.score, config.outputs.report
+    (0.5, False)
     """
     data, where = read_config(kind, name, placeholders)
     return validate(model_of(kind), data if change is None else change(data), where, sets)

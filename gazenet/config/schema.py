@@ -16,6 +16,7 @@ def render(model: type[BaseModel], title: str) -> str:
     """The schema of ``model`` as JSON text; the key ``$schema`` is allowed, as it is in the files themselves."""
     schema: dict[str, Any] = {"$schema": _DIALECT, **model.model_json_schema()}
     schema["title"] = title
+    schema["description"] = schema["description"].partition("\n")[0]
     schema["properties"] = {"$schema": {"type": "string"}, **schema["properties"]}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
