@@ -13,7 +13,7 @@ from gazenet.config.load import config_summaries, validate
 from gazenet.cues.registry import discover
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
 PAGES += [path for folder in ("docs", "plugins", "datasets", "configs") for path in (ROOT / folder).rglob("*.md")]
 OF_NETWORKS = {"deeplab": "deeplab_saliency", "st_abn": "st_abn", "stanet": "stanet"}
 
