@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for top in ("gazenet", "plugins") for path in (ROOT / top).rglob("*.py"))
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 BANNED = {"behind", "drawn", "elsewhere", "found", "given", "known", "made", "one", "told"}
 """Participles and pronouns that were used for everything; the name of the thing takes their place."""
 ALLOWED: dict[str, int] = {
@@ -93,7 +94,7 @@ def private_words() -> dict[str, list[str]]:
     """Room to the places where it uses a banned name."""
     places: dict[str, list[str]] = defaultdict(list)
     for path in SOURCES:
-        named = [*bound(ast.parse(path.read_text(encoding="utf-8"))), (path.stem, 1)]
+        named = [*bound(TREES[path]), (path.stem, 1)]
         for name, line in named:
             if name.strip("_").lower() in BANNED:
                 places[room_of(path)].append(f"{path.relative_to(ROOT)}:{line} {name}")
@@ -118,7 +119,7 @@ def test_module_names_are_unique() -> None:
 def test_public_class_names_are_unique() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in SOURCES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in TREES[path].body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

@@ -21,6 +21,9 @@ IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
     *(".avifs", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
 )
+SOUND_SUFFIXES = (".wav", ".flac", ".aif", ".aiff")
+FRAMES = ("frames", "images")
+"""Names of a folder of frames that lies in the folder of its video, beside other folders."""
 
 
 def display_name(path: str | Path) -> str:
@@ -58,6 +61,19 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(found, key=natural_order)
 
 
+def sound_in(folder: Path) -> Path | None:
+    """Return the sound file of a folder of pictures: in it, or beside it where it is called ``frames`` or ``images``.
+
+    None where there is none, and for what is not a folder. Raises MediaError for several.
+    """
+    places = [folder, folder.parent] if folder.name in FRAMES else [folder]
+    files = [path for place in places if folder.is_dir() for path in place.iterdir()]
+    sounds = sorted(path for path in files if path.suffix.lower() in SOUND_SUFFIXES and path.is_file())
+    if len(sounds) > 1:
+        raise MediaError(f"{display_name(folder)}: {len(sounds)} sound files; keep one of them")
+    return sounds[0] if sounds else None
+
+
 def _frames_in(picture: Path) -> int:
     """How many frames a picture has; 1 where it cannot be read, which its reader says in better words."""
     from gazenet.media.animated import pictures_of
@@ -69,14 +85,16 @@ def _frames_in(picture: Path) -> int:
 
 
 def source_id(path: str | Path) -> str:
-    """The first 32 hex digits of the SHA-256 of the content; of a folder of pictures, of their names and contents.
+    """The first 32 hex digits of the SHA-256 of the content; of a folder of pictures, of their names and contents,
+    with those of its sound file.
 
     That of an animated picture also tells its number of frames. Raises MediaError where it cannot be read.
     """
     files = pictures_in(Path(path)) if Path(path).is_dir() else []
     if files:
-        told = "".join(f"{one.name} {source_id(one)}\n" for one in files)
-        return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        sound = sound_in(Path(path))
+        listing = "".join(f"{file.name} {source_id(file)}\n" for file in [*files, *([sound] if sound else [])])
+        return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     file = checked_file(path)
     try:
         frames = _frames_in(file) if file.suffix.lower() in IMAGE_SUFFIXES else 1
