@@ -58,17 +58,17 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def distributions() -> dict[str, set[str]]:
     """Distribution name to the files of the package that import it."""
-    found: dict[str, set[str]] = {}
+    users: dict[str, set[str]] = {}
     for folder in ("gazenet", "plugins"):
         for path in (ROOT / folder).rglob("*.py"):
             for module in imported(ast.parse(path.read_text(encoding="utf-8"))):
                 if module and module not in sys.stdlib_module_names and module not in OURS:
                     name = PACKAGES.get(module, module).lower().replace("_", "-")
-                    found.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+                    users.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
     for name, file in BY_CONSTANT.items():
         assert f'"{name}"' in (ROOT / file).read_text(encoding="utf-8")
-        found.setdefault(name, set()).add(file)
-    return found
+        users.setdefault(name, set()).add(file)
+    return users
 
 
 USED = distributions()
