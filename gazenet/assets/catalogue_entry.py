@@ -85,12 +85,10 @@ class RegistryPackage(_Asset, PackageMember):
 
     @property
     def file_name(self) -> str:
-        """The name of the file in the asset folder."""
         return self.id + PurePosixPath(self.nested_member or self.member).suffix
 
     @property
     def known_size(self) -> int | None:
-        """Bytes to download."""
         return self.size
 
 
@@ -182,7 +180,6 @@ class PublishedAsset(_Asset):
 
     @property
     def trust(self) -> str:
-        """What the files are verified by: ``hash``, or the lack of it in words."""
         unknown = [file for file in self.files if file.sha256 is None]
         if not unknown:
             return "hash"
@@ -194,7 +191,6 @@ class PublishedAsset(_Asset):
 
     @property
     def known_size(self) -> int | None:
-        """Bytes to download; None where one file's size is not known."""
         sizes = [file.size for file in self.files]
         return sum(size for size in sizes if size) if all(sizes) else None
 
@@ -206,7 +202,6 @@ class UnpublishedAsset(_Asset):
 
     @property
     def trust(self) -> str:
-        """Nothing is verified: there is nothing to download."""
         return "-"
 
 

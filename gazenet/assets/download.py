@@ -36,8 +36,7 @@ _BLOCK = 1 << 18
 class ProgressMeter(Protocol):
     """Is told how far a download is."""
 
-    def __call__(self, done: int, total: int | None) -> None:
-        """Report ``done`` of ``total`` bytes; ``total`` is None where the server does not say."""
+    def __call__(self, done: int, total: int | None) -> None: ...
 
 
 def unmetered(done: int, total: int | None) -> None:

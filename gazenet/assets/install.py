@@ -47,11 +47,8 @@ from gazenet.redaction import without_secrets
 class ProgressDisplay(Protocol):
     """Where progress is told."""
 
-    def say(self, text: str) -> None:
-        """Print a line."""
-
-    def meter(self, name: str) -> ProgressMeter:
-        """Begin the meter of one download."""
+    def say(self, text: str) -> None: ...
+    def meter(self, name: str) -> ProgressMeter: ...
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ class QuietDisplay:
         """Nothing."""
 
     def meter(self, name: str) -> ProgressMeter:
-        """A meter that shows nothing."""
         return unmetered
 
 
@@ -28,11 +27,9 @@ class LineDisplay:
         self._say = say
 
     def say(self, text: str) -> None:
-        """Print a line, without credentials."""
         self._say(without_secrets(text))
 
     def meter(self, name: str) -> ProgressMeter:
-        """A meter that shows nothing."""
         return unmetered
 
 

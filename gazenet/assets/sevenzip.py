@@ -14,14 +14,9 @@ class MemberCheck(Protocol):
 
     folder: Path
 
-    def announce(self, total: int, members: int) -> None:
-        """Check the declared bytes and number of members against limits and free space. Raises GazenetError."""
-
-    def checked(self, name: str, kind: str) -> str | None:
-        """The path of a member within the folder; None for one that is passed over. Raises GazenetError."""
-
-    def refusal(self, why: str) -> GazenetError:
-        """The error that names the archive and the reason."""
+    def announce(self, total: int, members: int) -> None: ...
+    def checked(self, name: str, kind: str) -> str | None: ...
+    def refusal(self, why: str) -> GazenetError: ...
 
 
 def unpack_7z(archive: Path, gate: MemberCheck) -> None:

@@ -30,7 +30,6 @@ class LastingWriter(io.BufferedWriter):
         self.failure: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all bytes; wait for room where the descriptor does not block."""
         rest = memoryview(data).cast("B")
         size = len(rest)
         while rest:
@@ -46,7 +45,6 @@ class LastingWriter(io.BufferedWriter):
         return size
 
     def flush(self) -> None:
-        """Write what is buffered; a failure is kept in ``failure``."""
         while True:
             try:
                 return super().flush()

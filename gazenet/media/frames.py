@@ -49,7 +49,6 @@ class Waveform:
 
     @property
     def duration(self) -> float:
-        """Seconds from the first sample to the last."""
         return self.samples.shape[1] / self.rate
 
     def mono(self) -> Waveform:

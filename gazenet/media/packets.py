@@ -68,7 +68,6 @@ class FrameDecoder:
         self._streams.append(other)
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Decode the frames of the stream in order."""
         for packet in self._packets():
             try:
                 decoded = self._decode(packet)

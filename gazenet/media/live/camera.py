@@ -85,7 +85,6 @@ class Camera:
         return LiveFrame(resized(frame.image, *self.size), frame.taken)
 
     def close(self) -> None:
-        """Release the device."""
         if self._device is not None:
             self._device.release()
             self._device = None

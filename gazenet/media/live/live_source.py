@@ -30,8 +30,6 @@ class LiveSource(Protocol):
     size: tuple[int, int]
     sound: SoundRing | None
 
-    def read(self) -> LiveFrame | None:
-        """Wait for the next frame; None at the end."""
+    def read(self) -> LiveFrame | None: ...
 
-    def close(self) -> None:
-        """Release the source."""
+    def close(self) -> None: ...

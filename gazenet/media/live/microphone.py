@@ -44,5 +44,4 @@ class Microphone:
         self.ring.push(np.array(block[:, 0], np.float32), time.monotonic())
 
     def close(self) -> None:
-        """Stop listening."""
         self._stream.close()

@@ -108,7 +108,6 @@ class NetworkStream:
             self._frames = _broken(self._shown)
 
     def close(self) -> None:
-        """Close the connection."""
         self._container.close()
 
 

@@ -93,5 +93,4 @@ class PacedFile:
                 self.sound.push(block, self._began + self._heard)
 
     def close(self) -> None:
-        """Close the file."""
         self._source.close()
