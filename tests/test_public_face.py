@@ -51,6 +51,14 @@ def test_the_package_is_light_until_something_is_used() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+@pytest.mark.parametrize("face", ["gazenet", "gazenet.media"])
+def test_no_exported_name_is_that_of_a_module(face: str) -> None:
+    """Importing the module would put it in the place of the name."""
+    package = import_module(face)
+    modules = {path.stem if path.suffix else path.name for path in Path(package.__path__[0]).iterdir()}
+    assert sorted(modules & set(package.__all__)) == []
+
+
 def test_every_exported_function_and_class_has_a_runnable_example() -> None:
     missing = [
         f"{face}.{name}" for face, name, thing in exported() if callable(thing) and ">>> " not in (thing.__doc__ or "")

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.files import atomic_write
-from gazenet.media import open_source, source_id
+from gazenet.media import open_source
 from gazenet.media.decode import resized
+from gazenet.media.source_id import source_id
 from gazenet.npy import read_npy
 
 

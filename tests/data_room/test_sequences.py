@@ -14,9 +14,10 @@ from gazenet.cli import evaluate
 from gazenet.data.dataset import open_dataset
 from gazenet.data.frame_sequences import Sequences, bright_points
 from gazenet.errors import MediaError, UsageError
-from gazenet.media import open_source, source_id
+from gazenet.media import open_source
 from gazenet.media.picture_file import picture_size
 from gazenet.media.picture_folder import PictureFolderReader, sequences
+from gazenet.media.source_id import source_id
 
 SIZE, FRAMES = (24, 32), 3
 LOOKED = {"one": (8, 12), "two": (15, 20)}
