@@ -14,7 +14,7 @@ help:
 	@echo "make demo      generate a short social clip, predict where people look in it, print the path of the report"
 	@echo "make test      run the fast tests"
 	@echo "make test-slow run the slow tests"
-	@echo "make lint      check style, types and import directions"
+	@echo "make lint      check style, format, types and import directions"
 	@echo "make showcase  draw the pictures of showcase/gallery again"
 	@echo "make bench     measure the pipeline"
 	@echo "make clean     remove the files that these commands create, except .venv"
@@ -59,6 +59,7 @@ test-slow: $(VENV)/.assets
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	@mkdir -p $(VENV)/typed && ln -sfn ../../plugins $(VENV)/typed/gazenet_plugins
 	MYPYPATH=$(VENV)/typed $(BIN)/mypy
 	$(BIN)/lint-imports

@@ -28,7 +28,7 @@ from gazenet.cues.frame_clips import Preprocessing, stacked
 from gazenet.export.graph_values import products
 from gazenet.export.half_precision import halved
 from gazenet.export.map_comparison import FrameDifference, Map, compare_maps, summary
-from gazenet.export.onnx_export import export_onnx, open_session, read_onnx
+from gazenet.export.onnx_export import export_onnx, open_session, inspect_onnx
 from gazenet.media.frame_source import open_source
 from gazenet.testing.goldens import filled
 from gazenet_plugins.stsanet.network import CLIP, DECISIVE, STSANet
@@ -166,7 +166,7 @@ def one_fill(switched_on: bool, windows: Sequence[Tensor], size: tuple[int, int]
         judged(f"{label}, PyTorch bf16", "bf16", [compare_maps(a, b) for a, b in pairs])
     del made, session
     gc.collect()
-    half = halved(read_onnx(path))
+    half = halved(inspect_onnx(path))
     share = products(half)["float16"] / products(half).total()
     print(f"{label}, onnxruntime fp16: {share:.0%} of the multiplications in half precision")
     path.write_bytes(half.SerializeToString())

@@ -123,9 +123,11 @@ class Infer(Subject):
         self.arguments = ["--infer_config_file", str(inputs / "infer.json")]
 
     def environment(self, folder: Path) -> dict[str, str]:
+        """The variables that let the command find the faulty plugin."""
         return {"PYTHONPATH": str(self.inputs / "site")}
 
     def outcome(self, folder: Path) -> Files:
+        """Outputs by relative path; times are taken out of records."""
         found = read(folder, "out/*/saliency.npy", "out/*/attention.csv", "out/*/*.mp4", "out/.cache/**/maps.npy")
         found |= read(folder, "out/Grouped_frames/**/*.jpg", "out/Grouped_frames/**/*.npy")
         for path in folder.glob("out/*/run.json"):
@@ -136,6 +138,7 @@ class Infer(Subject):
         return found
 
     def reported(self, folder: Path, said: str) -> Files:
+        """The files of the results that the command named as finished."""
         names = re.findall(r"results in (\S+?)[:;]?(?:\s|$)", said)
         return {key: data for name in names for key, data in read(folder, f"{name}/*").items()}
 
@@ -169,6 +172,7 @@ class Train(Subject):
         self.arguments = ["--train_config_file", str(inputs / "train.json"), "--resume"]
 
     def outcome(self, folder: Path) -> Files:
+        """The weights, the checkpoint and the scores."""
         return read(folder, "out/integrator.safetensors", "out/last_model.pt", "out/scores.json")
 
     def reported(self, folder: Path, said: str) -> Files:
@@ -199,9 +203,11 @@ class Download(Subject):
         self.arguments = ["--catalogue", str(inputs / "catalogue.json"), "--datasets", *map(str, ids)]
 
     def outcome(self, folder: Path) -> Files:
+        """The files of all data sets."""
         return read(folder, "datasets/*/*.bin")
 
     def reported(self, folder: Path, said: str) -> Files:
+        """The files of the data sets that the command reported as right."""
         names = re.findall(r"^(\w+): ok, ", said, re.MULTILINE)
         return {key: data for name in names for key, data in read(folder, f"datasets/{name}/*.bin").items()}
 

@@ -77,6 +77,7 @@ class Remembered:
     answers: dict[str, dict[Path, ExtractedInput]] = field(default_factory=dict)
 
     def __call__(self, config: InferConfig, paths: Sequence[Path]) -> dict[Path, ExtractedInput]:
+        """Extract the inputs that have not been extracted with this config."""
         answers = self.answers.setdefault(config.model_dump_json(), {})
         missing = [path for path in paths if path not in answers]
         if missing:

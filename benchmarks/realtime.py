@@ -55,6 +55,7 @@ class Microphone(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
+        """Push sound at its own pace until closed."""
         begin, heard = time.monotonic(), 0
         step = round(SOUND_STEP * RATE)
         while not self._over.wait(max(0.0, begin + (heard + step) / RATE - time.monotonic())):
@@ -68,6 +69,7 @@ class Microphone(threading.Thread):
         return np.asarray(loud * tone, np.float32)
 
     def close(self) -> None:
+        """Stop the thread and wait for it."""
         self._over.set()
         self.join()
 
@@ -78,9 +80,11 @@ class VirtualScreen(OverlaySink):
     files: tuple[str, ...] = ()
 
     def open(self, context: SinkContext) -> None:
+        """Begin a video."""
         self.context, self.frames = context, 0
 
     def write(self, chunk: ChunkResult) -> None:
+        """Draw every frame of a chunk."""
         for k in range(len(chunk)):
             self.picture = self.draw(chunk, k)
             self.frames += 1

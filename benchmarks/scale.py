@@ -72,6 +72,7 @@ class Stamped:
         self.stamps: list[tuple[float, float]] = []
 
     def __call__(self, graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
+        """Run the engine and stamp the end of every input."""
         for ended in self._engine(graph, jobs, resume):
             self.stamps.append((time.perf_counter(), processor_s()))
             yield ended

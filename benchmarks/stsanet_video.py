@@ -178,9 +178,11 @@ class Pngs:
     name, files = "pngs", ()
 
     def open(self, context: SinkContext) -> None:
+        """Begin a video."""
         self._folder, self._size = context.folder, context.frame_size
 
     def write(self, chunk: ChunkResult) -> None:
+        """Write one PNG per frame of a chunk."""
         for k, found in enumerate(chunk.saliency):
             target = self._folder / f"frame_{chunk.start + k:05d}_saliency.png"
             cv2.imwrite(str(target), full_size(found, self._size))

@@ -54,6 +54,7 @@ class MadeItem:
     still: bool = False
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
+        """The same fixations, assigned to frames."""
         return per_frame(self.looks, times, self.size)
 
 

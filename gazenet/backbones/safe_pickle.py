@@ -291,7 +291,7 @@ class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
     """
 
     stack: list[Any]
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: IO[bytes], encoding: str = "latin1", storage: Callable[[Any], Any] | None = None) -> None:
         super().__init__(file, encoding=encoding)

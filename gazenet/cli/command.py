@@ -175,6 +175,7 @@ class PlainWarnings:
         self._prog, self._default = prog, warnings.showwarning
 
     def __call__(self, message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        """Print a warning as one line, or in full with ``--debug``."""
         if self.debug:
             self._default(message, category, *place, **more)
         else:

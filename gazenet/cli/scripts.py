@@ -81,6 +81,7 @@ def schema_text(model: type[BaseModel], title: str) -> str:
     """Return the schema of ``model`` as JSON text; like the files themselves, it allows the key ``$schema``."""
     schema: dict[str, Any] = {"$schema": SCHEMA_DIALECT, **model.model_json_schema()}
     schema["title"] = title
+    schema["description"] = schema["description"].partition("\n")[0]
     schema["properties"] = {"$schema": {"type": "string"}, **schema["properties"]}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

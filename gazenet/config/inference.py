@@ -71,7 +71,13 @@ class OutputsConfig(ConfigModel):
 
 
 class InferConfig(ConfigModel):
-    """Everything a run of ``gasp_infer`` needs to know; ``run.json`` keeps the resolved form."""
+    """Everything a run of ``gasp_infer`` needs to know; ``run.json`` keeps the resolved form.
+
+    >>> import gazenet
+    >>> config = gazenet.InferConfig(extractors=[{"name": "saliency"}, {"name": "gaze_following", "stride": 4}])
+    >>> [(extractor.name, extractor.stride) for extractor in config.extractors]
+    [('saliency', None), ('gaze_following', 4)]
+    """
 
     summary: str = Field("", description="One sentence, shown by --list.")
     inputs: tuple[PathText, ...] = Field((), description="Videos; --input replaces them.")

@@ -35,7 +35,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def config_names(kind: Kind) -> list[str]:
-    """Return the names of the installed configs of a kind, sorted."""
+    """Return the names of the installed configs of a kind, sorted.
+
+    >>> import gazenet
+    >>> gazenet.config_names("infer")
+    ['InferRealtime', 'default', 'released']
+    """
     folder = resources.files("gazenet_configs") / kind
     return sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".json"))
 
@@ -91,6 +96,11 @@ def load_config(
         sets: texts ``key.path=value``; the value is JSON, else a plain string.
         placeholders: replacements of ``@NAME`` in the texts of the config.
         change: a function applied to the raw data before ``sets``.
+
+    >>> import gazenet
+    >>> config = gazenet.load_config("infer", "default", ["faces.score=0.5", "outputs.report=false"])
+    >>> config.faces.score, config.outputs.report
+    (0.5, False)
     """
     data, where = read_config(kind, name, placeholders)
     return validate(model_of(kind), data if change is None else change(data), where, sets)

@@ -142,7 +142,13 @@ class TrainerConfig(FitConfig):
 
 
 class TrainConfig(RunConfig):
-    """Everything a run of ``gasp_train`` needs to know to train an integrator."""
+    """Everything a run of ``gasp_train`` needs to know to train an integrator.
+
+    >>> import gazenet
+    >>> config = gazenet.load_config("train", "embedded")
+    >>> isinstance(config, gazenet.TrainConfig), config.cues[0]
+    (True, 'saliency')
+    """
 
     recipe: Literal["gasp"] = Field(
         default="gasp", description="Kind of network that is trained: the integrator; others have their own configs."

@@ -49,10 +49,12 @@ class Phases:
 
     @staticmethod
     def same(value: Any) -> Phases:
+        """The same value in all phases."""
         return Phases(value, value, value)
 
     @property
     def equal(self) -> bool:
+        """Whether all phases have the same value."""
         return bool(self.train == self.val == self.test)
 
 
@@ -111,6 +113,7 @@ class Experiment:
 
     @property
     def run_name(self) -> str:
+        """The name of the experiment, else of the model."""
         return self.experiment or self.model
 
     @property

@@ -58,7 +58,7 @@ import numpy as np
 import pytest
 from gazenet.cues.registry import get
 from gazenet.testing.conformance import CHECKS, run
-from gazenet.testing.synthetic import MadeUpVideo
+from gazenet.testing.synthetic import SyntheticVideo
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -67,7 +67,7 @@ def test_conformance(check):
 
 
 def test_the_bright_disc_is_brightest():
-    video = MadeUpVideo(frames=1)
+    video = SyntheticVideo(frames=1)
     maps, _ = run(get("{name}"), video)
     row, column = np.unravel_index(maps[0].argmax(), maps[0].shape)
     x = (column + 0.5) * video.size[1] / maps.shape[2]

@@ -20,7 +20,6 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from gazenet import __version__
 from gazenet.backbones.bfloat16 import has_bfloat16, in_bfloat16
 from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.exportable import Exportable
@@ -28,6 +27,7 @@ from gazenet.errors import UsageError
 from gazenet.export.export_subject import weights_digest, why_not
 from gazenet.export.onnx_export import OPSET, export_onnx, facts_of, open_session
 from gazenet.export.tensorrt_engine import check_machine, open_engine
+from gazenet.version import __version__
 
 FOLDER = "networks"
 """Inside the cache."""

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gazenet import __version__
 from gazenet.cues.exportable import Exportable
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
 from gazenet.export.onnx_export import OPSET, ExportReport, export_onnx
 from gazenet.fusion.integrator import load_integrator
+from gazenet.version import __version__
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from gazenet import __version__
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.registry import get
 from gazenet.cues.standalone import Standalone
@@ -15,6 +14,7 @@ from gazenet.errors import UsageError
 from gazenet.export.single_file import Bundle
 from gazenet.files import write_bytes, write_text
 from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
+from gazenet.version import __version__
 
 
 def write_standalone(name: str, parameters: Mapping[str, object], folder: Path, asset_path: AssetPath) -> list[Path]:

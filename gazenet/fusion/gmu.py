@@ -46,10 +46,10 @@ class GMUConv2d(nn.Module):
         return self.modalities * self.out_channels
 
     def _hidden(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.W_h, self.hidden_bias, groups=self.modalities, **self.geometry)  # type: ignore[arg-type]
+        return F.conv2d(x, self.W_h, self.hidden_bias, groups=self.modalities, **self.geometry)
 
     def _gate(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.W_z, self.gate_bias, **self.geometry)  # type: ignore[arg-type]
+        return F.conv2d(x, self.W_z, self.gate_bias, **self.geometry)
 
     def forward(self, x: Tensor) -> tuple[Tensor, State]:
         hidden, gates = torch.tanh(self._hidden(x)), torch.sigmoid(self._gate(x))

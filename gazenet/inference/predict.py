@@ -29,6 +29,15 @@ def predict(path: str | Path, config: InferConfig | str = "default", sets: Seque
         sets: changes to a named config, as ``--set`` takes them: ``"faces.stride=1"``.
 
     Raises GazenetError (MediaError for unreadable files, UsageError for a wrong request).
+
+    >>> import gazenet
+    >>> from PIL import Image
+    >>> Image.linear_gradient("L").convert("RGB").save("picture.png")
+    >>> prediction = gazenet.predict("picture.png", sets=["threads=1"])
+    >>> prediction.saliency.shape, float(prediction.saliency.max())
+    ((1, 96, 96), 1.0)
+    >>> sorted(prediction.cues)
+    ['active_speaker', 'facial_expression', 'gaze_direction', 'gaze_following', 'saliency']
     """
     chosen = load_config("infer", config, sets) if isinstance(config, str) else config
     prepare_threads(chosen)

@@ -98,6 +98,16 @@ class Prediction:
     ``gates`` float32 ``[T, M]`` in the order of ``gate_names``; ``cues`` uint8 ``[T, h, w]`` per extractor;
     ``records`` one dict per frame and extractor; ``faces`` per frame; ``pictures`` uint8 ``[T, 3, 120, 120]`` (RGB
     planes) per extractor that gives coloured pictures.
+
+    >>> import numpy as np
+    >>> import gazenet
+    >>> saliency = np.zeros((2, 4, 6), np.float32)
+    >>> saliency[:, 1, 3] = 1
+    >>> prediction = gazenet.Prediction(
+    ...     saliency, times=np.array([0.0, 0.04]), gates=np.zeros((2, 0), np.float32), gate_names=(),
+    ...     cues={}, records={}, faces=[(), ()], timings={})
+    >>> [divmod(int(frame.argmax()), 6) for frame in prediction.saliency]
+    [(1, 3), (1, 3)]
     """
 
     saliency: NDArray[np.float32]

@@ -46,6 +46,7 @@ class EntryLayout:
 
     @property
     def frame_bytes(self) -> int:
+        """Bytes of one frame, all planes."""
         return self.planes * self.height * self.width
 
     def offset(self, index: int) -> int:
@@ -107,7 +108,7 @@ def read_manifest(folder: Path, key: MapKey) -> dict[str, Any]:
     sizes = [*shape, chunk] if isinstance(shape, list) and len(shape) in (3, 4) else [None]
     if any(type(size) is not int or size < 1 for size in sizes) or manifest.get("dtype") != "uint8":
         raise CacheError(f"{path}: the manifest lacks a valid shape, dtype or chunk")
-    return manifest  # type: ignore[no-any-return]
+    return manifest
 
 
 @contextlib.contextmanager

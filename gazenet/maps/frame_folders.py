@@ -132,10 +132,12 @@ class FrameFolderReader:
 
     @property
     def frames(self) -> int:
+        """The number of frames: the highest frame number."""
         return max(self._numbers, default=0)
 
     @property
     def pictures(self) -> list[str]:
+        """The names of the pictures, sorted."""
         return sorted(self._found)
 
     def read(self, picture: str, start: int = 0, stop: int | None = None) -> Picture:

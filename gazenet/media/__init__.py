@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gazenet.media.logmel import windowed as windowed
     from gazenet.media.picture_file import read_image as read_image
     from gazenet.media.prefetch import read_ahead as read_ahead
-    from gazenet.media.source_id import source_id as source_id
 
 _MODULES = {
     "Frame": "frames",
@@ -38,7 +37,6 @@ _MODULES = {
     "read_ahead": "prefetch",
     "read_audio": "audio",
     "read_image": "picture_file",
-    "source_id": "source_id",
     "windowed": "logmel",
 }
 __all__ = sorted(_MODULES)

@@ -22,6 +22,7 @@ from gazenet.media.container import audio_stream, open_container, reason, stream
 from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel
 from gazenet.media.resample import Resampler, resample
+from gazenet.media.sound_file import read_sound_of
 
 __all__ = ["log_mel", "read_audio", "resample"]
 
@@ -41,7 +42,7 @@ def read_audio(
     sound begins before the container; gaps are silence.
 
     Args:
-        path: a video or a sound file.
+        path: a video, a sound file, or a folder of pictures with a sound file.
         rate: samples per second of the result; that of the track by default.
         mono: whether to return the mean of all channels. Mixing and resampling happen while decoding, so that long
             videos need memory only for the result.
@@ -49,6 +50,8 @@ def read_audio(
 
     Raises MediaError where the file cannot be opened.
     """
+    if Path(path).is_dir():
+        return read_sound_of(Path(path), rate, mono)
     remarks: list[str] = [] if notes is None else notes
     with open_container(path) as container:
         stream = audio_stream(container)

@@ -12,10 +12,9 @@ from gazenet.files import natural_order
 from gazenet.media.decode import resize_image
 from gazenet.media.frames import Frame, VideoInfo
 from gazenet.media.picture_file import read_image
-from gazenet.media.source_id import display_name, pictures_in
+from gazenet.media.sound_file import sound_form
+from gazenet.media.source_id import FRAMES, display_name, pictures_in, sound_in
 
-FRAMES = ("frames", "images")
-"""Names of the folder of frames inside a video's folder."""
 RATE = Fraction(25)
 """Frames per second: folders of pictures do not declare a rate."""
 
@@ -51,7 +50,7 @@ def frames_of_video(video: Path) -> list[Path]:
 
 
 class PictureFolderReader:
-    """A reader of a folder of pictures as a video without sound, 25 frames per second.
+    """A reader of a folder of pictures as a video, 25 frames per second; a sound file in it is its sound.
 
     Attributes:
         info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` declares them.
@@ -63,7 +62,11 @@ class PictureFolderReader:
         self._files = frames_of_video(Path(folder))
         height, width = read_image(self._files[0]).shape[:2]
         count = len(self._files)
-        self.info = VideoInfo(Path(folder), width, height, RATE, float(count / RATE), count, 0, False, None, None)
+        sound = sound_in(Path(folder))
+        audio = (None, None) if sound is None else sound_form(sound)
+        self.info = VideoInfo(
+            Path(folder), width, height, RATE, float(count / RATE), count, 0, sound is not None, *audio
+        )
         scale = min(1.0, (max_side or max(height, width)) / max(height, width))
         self.size = (max(1, round(height * scale)), max(1, round(width * scale)))
         self.corrupt_frames = 0

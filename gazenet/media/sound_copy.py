@@ -15,6 +15,7 @@ from av.packet import Packet
 
 from gazenet.media.clock import ContainerClock, read_clock
 from gazenet.media.container import audio_stream, open_container, reason
+from gazenet.media.source_id import sound_in
 
 COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
 """Codecs that MP4 can contain and current browsers or players read."""
@@ -25,6 +26,7 @@ AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1200
 
 def open_sound(path: Path, target: OutputContainer, warnings: list[str]) -> SoundCopy | None:
     """Open the sound of ``path`` for copying into ``target``; None without a sound track. Raises MediaError."""
+    path = sound_in(path) or path
     source = open_container(path)
     stream = audio_stream(source)
     if stream is None:

@@ -21,6 +21,9 @@ IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
     *(".avifs", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
 )
+SOUND_SUFFIXES = (".wav", ".flac", ".aif", ".aiff")
+FRAMES = ("frames", "images")
+"""Names of a folder of frames that lies in the folder of its video, beside other folders."""
 
 
 def display_name(path: str | Path) -> str:
@@ -58,6 +61,19 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(pictures, key=natural_order)
 
 
+def sound_in(folder: Path) -> Path | None:
+    """Return the sound file of a folder of pictures: in it, or beside it where it is called ``frames`` or ``images``.
+
+    None where there is none, and for what is not a folder. Raises MediaError for several.
+    """
+    places = [folder, folder.parent] if folder.name in FRAMES else [folder]
+    files = [path for place in places if folder.is_dir() for path in place.iterdir()]
+    sounds = sorted(path for path in files if path.suffix.lower() in SOUND_SUFFIXES and path.is_file())
+    if len(sounds) > 1:
+        raise MediaError(f"{display_name(folder)}: {len(sounds)} sound files; keep one of them")
+    return sounds[0] if sounds else None
+
+
 def _frames_in(picture: Path) -> int:
     """Return the number of frames in a picture file; 1 for an unreadable one, which its reader reports later."""
     from gazenet.media.animated import count_pictures
@@ -71,12 +87,13 @@ def _frames_in(picture: Path) -> int:
 def source_id(path: str | Path) -> str:
     """Return the first 32 hex digits of the SHA-256 of a file's content.
 
-    Of a folder of pictures, their names and contents are hashed; of an animation, also its number of frames. Raises
-    MediaError where the file cannot be read.
+    Of a folder of pictures, their names and contents and its sound file are hashed; of an animation, also its number
+    of frames. Raises MediaError where the file cannot be read.
     """
     files = pictures_in(Path(path)) if Path(path).is_dir() else []
     if files:
-        listing = "".join(f"{file.name} {source_id(file)}\n" for file in files)
+        sound = sound_in(Path(path))
+        listing = "".join(f"{file.name} {source_id(file)}\n" for file in [*files, *([sound] if sound else [])])
         return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     file = checked_file(path)
     try:

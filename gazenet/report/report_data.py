@@ -20,6 +20,7 @@ class KeyFrame:
 
     @property
     def bytes(self) -> int:
+        """Bytes of all pictures."""
         return sum(len(picture) for picture in self.pictures.values())
 
 

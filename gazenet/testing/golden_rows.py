@@ -46,7 +46,7 @@ class Adapter:
     leaves_out: str = ""
 
     def load(self) -> Runner:
-        return import_object(self.runner)  # type: ignore[no-any-return]
+        return import_object(self.runner)
 
 
 TABLE: dict[str, Adapter] = {

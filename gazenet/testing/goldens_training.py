@@ -152,7 +152,7 @@ def _with_gradient(loss: Callable[[Tensor], Tensor], want: Want, data: Data) -> 
         value = loss(logits)
         errors = [_error(value.detach(), want["value"])]
         if "grad_l2" in want:
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
     if logits.grad is not None:
         errors.append(_error(logits.grad.norm(), want["grad_l2"]))
         sample = logits.grad.flatten()[want["grad_sample_index"]]
@@ -201,7 +201,7 @@ def steps(golden: Golden) -> float:
         with torch.enable_grad():
             optimizer.zero_grad()
             terms = task.terms(_batch(recipe))
-            _sum(terms).backward()  # type: ignore[no-untyped-call]
+            _sum(terms).backward()
         # The release logs an attention module's loss for every network.
         found = {"dam_bce_loss": 0.0, **logged(terms, loss, batch_size)}
         errors = [_error(_sum(terms).detach(), want["loss"])]

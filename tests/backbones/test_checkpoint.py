@@ -55,7 +55,7 @@ EXTRAS = {
     "frozen set": frozenset({1}),
     "path": pathlib.Path("/data/x"),
     "date": datetime.date(2020, 1, 2),
-    "time": datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc),
+    "time": datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC),
     "duration": datetime.timedelta(1),
     "decimal": decimal.Decimal("0.1"),
     "size": torch.Size([1, 2]),

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, features
 
 from gazenet.errors import MediaError
-from gazenet.media import open_source, source_id
+from gazenet.media import open_source
+from gazenet.media.source_id import source_id
 
 DURATIONS = [40, 100, 300, 60, 100]
 

@@ -90,7 +90,7 @@ def as_kept(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def now() -> str:
     """The time as the overview has it: UTC, sortable."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def write_overview(output_dir: Path, record: Mapping[str, Any], began: str) -> None:

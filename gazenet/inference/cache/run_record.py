@@ -7,12 +7,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gazenet import __version__
 from gazenet.files import sha256_file, write_json
 from gazenet.inference.cache.earlier_results import NAME, as_kept
 from gazenet.inference.cache.fingerprint import asset_hashes, digest
 from gazenet.inference.engine.network_backends import in_precision
 from gazenet.inference.engine.stage_graph import StageGraph
+from gazenet.version import __version__
 
 PACKAGES = ("gazenet", "torch", "numpy", "onnxruntime", "ai-edge-litert", "av", "opencv-python-headless")
 

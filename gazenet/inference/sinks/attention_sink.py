@@ -62,7 +62,7 @@ class AttentionSink:
         columns += [f"gate_{cue}" for cue in self._context.gates] + ["attention_elsewhere"]
         columns += [f"attention_track_{track}" for track in sorted(self._tracks)]
         with writing(self._target), atomic_write(self._target) as file:
-            table = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", newline="")  # type: ignore[arg-type]
+            table = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", newline="")
             rows = csv.DictWriter(table, columns, lineterminator="\n")
             rows.writeheader()
             rows.writerows(self._rows())
