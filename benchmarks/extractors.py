@@ -25,7 +25,7 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.media.decode import VideoReader
-from gazenet.testing.fake_checkpoints import EXTRACTORS
+from tests.checkpoints import EXTRACTORS
 from gazenet.testing.synthetic import SyntheticVideo
 
 if __package__:

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from gazenet.metrics import functional as standard
-from gazenet.testing.generators import made
 from gazenet.testing.goldens import Golden, judge
+from tests.goldens.generators import made
 
 GOLDENS = Path(__file__).resolve().parents[1] / "data" / "goldens" / "metrics"
 CASES = sorted(path.stem for path in GOLDENS.glob("*.json"))

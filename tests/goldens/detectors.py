@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +9,18 @@ import numpy as np
 from gazenet.assets import asset_path
 from gazenet.errors import GazenetError
 from gazenet.testing.goldens import Golden, GoldenSkipped, difference, prepare
-from gazenet.testing.goldens_cues import real_file, single
-
-S3FD, MTCNN = "gazenet_plugins.s3fd", "gazenet_plugins.mtcnn"
+from gazenet_plugins.mtcnn import network as mtcnn_networks
+from gazenet_plugins.mtcnn.detector import MtcnnDetector
+from gazenet_plugins.s3fd import decode
+from gazenet_plugins.s3fd.network import STRIDES, S3fd
+from tests.goldens.cues import real_file, single
 
 
 def s3fd(golden: Golden) -> float:
     """The heads of S3FD."""
     golden.options()
-    room = import_module(f"{S3FD}.network")
-    heads = prepare(room.S3fd(), golden)(single(golden))
-    named = zip(room.STRIDES, heads, strict=True)
+    heads = prepare(S3fd(), golden)(single(golden))
+    named = zip(STRIDES, heads, strict=True)
     return difference(
         golden, {f"{what}_{s}": v for s, pair in named for what, v in zip(("cls", "loc"), pair, strict=True)}
     )
@@ -29,20 +29,19 @@ def s3fd(golden: Golden) -> float:
 def s3fd_decode(golden: Golden) -> float:
     """Boxes from given heads."""
     golden.options("image")
-    room, inputs = import_module(f"{S3FD}.decode"), golden.inputs()
-    found = room.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in room.STRIDES])
-    boxes = room.faces(found)
+    inputs = golden.inputs()
+    found = decode.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in STRIDES])
+    boxes = decode.faces(found)
     return difference(
         golden,
-        {"candidates_n": np.array([len(found)]), "boxes": boxes, "trbl": room.published_boxes(boxes)},
+        {"candidates_n": np.array([len(found)]), "boxes": boxes, "trbl": decode.published_boxes(boxes)},
     )
 
 
 def mtcnn_network(golden: Golden) -> float:
     """One network of the cascade."""
     config = golden.options()
-    room = import_module(f"{MTCNN}.network")
-    kinds = {"mtcnn_pnet": room.PNet, "mtcnn_rnet": room.RNet, "mtcnn_onet": room.ONet}
+    kinds = {"mtcnn_pnet": mtcnn_networks.PNet, "mtcnn_rnet": mtcnn_networks.RNet, "mtcnn_onet": mtcnn_networks.ONet}
     found = prepare(kinds[config["net"]](), golden)(single(golden))
     return difference(golden, {"reg": found.shift, "prob": found.probability, "points": found.points})
 
@@ -54,7 +53,7 @@ def mtcnn_cascade(golden: Golden) -> float:
     config = golden.options("weights", "image", "crop_ltrb", "shape")
     if config["weights"] != "published":
         raise ValueError(f"unknown weights: {config['weights']}")
-    detector = import_module(f"{MTCNN}.detector").MtcnnDetector(str(_mtcnn_weights(golden)))
+    detector = MtcnnDetector(str(_mtcnn_weights(golden)))
     detector.load(_no_asset)
     picture = np.asarray(cv2.imread(str(real_file(golden, config["image"]))), np.uint8)
     left, top, right, bottom = config["crop_ltrb"] or (0, 0, picture.shape[1], picture.shape[0])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gazenet_plugins.stanet.maps import Array, Image, normalised
+from gazenet_plugins.stanet.maps import Array, normalised
 
 Box = tuple[int, int, int, int]
 
@@ -66,17 +66,6 @@ def recovered(fine: Array, box: Box, size: int) -> Array:
     grid = np.zeros((size, size))
     grid[top - 1 : bottom, left - 1 : right] = imresize(fine, bottom - top + 1, right - left + 1)
     return grid
-
-
-def as_picture(map_: Array) -> Image:
-    """A map as a stored picture: cut to 0..1, rounded to 8 bits."""
-    return np.floor(np.clip(map_, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def map_over_picture(map_: Array, picture: Array) -> Array:
-    """Half a map ``[H, W]``, in red and green, and half an RGB picture ``[H, W, 3]``; both in 0..1."""
-    coloured = np.stack([map_, map_, np.zeros_like(map_)], axis=2)
-    return 0.5 * coloured + 0.5 * picture
 
 
 def smoothed(maps: Sequence[Array], factor: float = SMOOTH_FACTOR) -> dict[int, Array]:

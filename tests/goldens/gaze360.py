@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import torch
 from torch import nn
 
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.goldens_cues import single
-
-ROOM = "gazenet_plugins.gaze360"
+from gazenet_plugins.gaze360 import angles as angle_forms
+from gazenet_plugins.gaze360 import network as networks
+from gazenet_plugins.gaze360 import published_map
+from tests.goldens.cues import single
 
 
 def network(golden: Golden) -> float:
     """The complete network; its keys carry the published prefix."""
     golden.options("input_layout")
-    net = import_module(f"{ROOM}.network").Gaze360()
+    net = networks.Gaze360()
     prepare(nn.ModuleDict({"module": net}), golden)
     features = net.frame_features(single(golden))
     gaze = net.gaze(features)
@@ -35,16 +34,15 @@ def network(golden: Golden) -> float:
 def loss(golden: Golden) -> float:
     """The pinball loss and the forms of an angle."""
     golden.options()
-    angles = import_module(f"{ROOM}.angles")
     inputs = golden.inputs()
     predicted, target, bound = inputs["pred"], inputs["target"], inputs["bound"].expand(-1, 2)
     return difference(
         golden,
         {
-            "loss": angles.pinball_loss(predicted, target, bound)[None],
-            "cartesian": angles.cartesian(predicted),
-            "compatible": angles.compatible(predicted),
-            "angle_deg": angles.angle_degrees(predicted, target),
+            "loss": angle_forms.pinball_loss(predicted, target, bound)[None],
+            "cartesian": angle_forms.cartesian(predicted),
+            "compatible": angle_forms.compatible(predicted),
+            "angle_deg": angle_forms.angle_degrees(predicted, target),
         },
     )
 
@@ -52,15 +50,14 @@ def loss(golden: Golden) -> float:
 def direction_map(golden: Golden) -> float:
     """The picture of gaze directions with integer and with floating depth."""
     config = golden.options("height", "width", "faces")
-    to_vector, drawn = import_module(f"{ROOM}.angles").cartesian, import_module(f"{ROOM}.published_map")
     height, width, faces = config["height"], config["width"], config["faces"]
     angles = torch.tensor([[face["yaw"], face["pitch"]] for face in faces]).view(-1, 2)
-    gazes = to_vector(angles).numpy()
-    clouds = [drawn.cone_points(face["box_ltrb"][:2], g) for face, g in zip(faces, gazes, strict=True)]
+    gazes = angle_forms.cartesian(angles).numpy()
+    clouds = [published_map.cone_points(face["box_ltrb"][:2], g) for face, g in zip(faces, gazes, strict=True)]
     outputs = {"cartesian": gazes}
     for name, whole in (("integer", True), ("float", False)):
-        depths = [drawn.exact_depth(points, height, width, whole) for points in clouds]
-        outputs[f"image_{name}"] = drawn.picture(depths, height, width)
+        depths = [published_map.exact_depth(points, height, width, whole) for points in clouds]
+        outputs[f"image_{name}"] = published_map.picture(depths, height, width)
         if depths:
             outputs["points"], outputs[f"depth_{name}"] = clouds[0], depths[0]
     return difference(golden, outputs)

@@ -10,11 +10,13 @@ import numpy as np
 from gazenet.backbones.clip_statistics import use_batch_statistics
 from gazenet.backbones.dave import CLIP
 from gazenet.cues.postprocess import sigmoid, stretched, truncated
-from gazenet.cues.registry import import_object
 from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel, log_mel_examples, mel_matrix, packet, windowed
 from gazenet.testing.goldens import Golden, difference, draw, prepare
-from gazenet.testing.hooks import ModuleTaps
+from gazenet_plugins.binauraldave.network import BinauralDaveNet
+from gazenet_plugins.dave.network import DaveNet
+from gazenet_plugins.stavis.network import StavisNet
+from tests.goldens.hooks import ModuleTaps
 
 HEARING = {"BinauralDAVE": "binaural", "MonauralDAVE": "monaural", "VisDAVE": "visual"}
 """How published classes of one state dict hear."""
@@ -48,14 +50,13 @@ def dave(golden: Golden) -> float:
     """DAVE with and without sound."""
     config = golden.options("variant", "frames_len")
     _require(config, "variant", ("audio-visual" if "a" in golden.meta["inputs"] else "visual-only",))
-    return _streams(golden, ("v", "a"), import_object("gazenet_plugins.dave.network:DaveNet"))
+    return _streams(golden, ("v", "a"), DaveNet)
 
 
 def binauraldave(golden: Golden) -> float:
     """Binaural DAVE as each of its classes, with either kind of batch norm."""
     config = golden.options("frames_len", "batch_norm")
-    kind = import_object("gazenet_plugins.binauraldave.network:BinauralDaveNet")
-    return _streams(golden, ("v", "a_left", "a_right"), kind, HEARING[config["class"]])
+    return _streams(golden, ("v", "a_left", "a_right"), BinauralDaveNet, HEARING[config["class"]])
 
 
 def _streams(golden: Golden, names: Sequence[str], kind: Callable[..., Any], *options: str) -> float:
@@ -80,7 +81,7 @@ def stavis(golden: Golden) -> float:
     if config["audiovisual"] and "aud" not in inputs:
         raise ValueError("audiovisual, but without sound")
     _require(config, "batch_norm", NORMS)
-    network = import_object("gazenet_plugins.stavis.network:StavisNet")()
+    network = StavisNet()
     taps = ModuleTaps(network, {"layer3": "layer3", "sound": "soundnet8", "fusion": ">fuseav"})
     _with_norms(prepare(network, golden), golden)
     found = network(inputs["x"], inputs["aud"] if config["audiovisual"] else None)

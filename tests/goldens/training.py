@@ -28,9 +28,9 @@ from gazenet.recipes.gasp.gasp_losses import (
     loss_terms,
     published_kld_pixels,
 )
-from gazenet.testing.generators import made
 from gazenet.testing.goldens import Golden, prepare
-from gazenet.testing.goldens_gasp import member
+from tests.goldens.gasp import member
+from tests.goldens.generators import made
 
 WEIGHTS = LossConfig(mode="published", bce=0.5, cc=2, nss=1, dam=0.5)
 """The weights of the released training."""

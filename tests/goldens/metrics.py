@@ -14,8 +14,8 @@ import torch
 
 from gazenet.metrics import functional as standard
 from gazenet.metrics.functional import original
-from gazenet.testing.generators import Map, made
 from gazenet.testing.goldens import Golden, reference_error
+from tests.goldens.generators import Map, made
 
 Metrics = Mapping[str, Callable[[], float]]
 NAMES = ("pred", "fixations", "salmap", "baseline")
