@@ -28,7 +28,7 @@ from gazenet.cues.frame_clips import Preprocessing, stacked
 from gazenet.export.graph_values import products
 from gazenet.export.half_precision import halved
 from gazenet.export.map_comparison import FrameDifference, Map, compare_maps, summary
-from gazenet.export.onnx_export import export_onnx, open_session, read_onnx
+from gazenet.export.onnx_export import GraphForm, export_onnx, open_session, read_onnx
 from gazenet.media.frame_source import open_source
 from gazenet.testing.goldens import filled
 from gazenet_plugins.stsanet.network import CLIP, DECISIVE, STSANet
@@ -154,7 +154,7 @@ def one_fill(switched_on: bool, windows: Sequence[Tensor], size: tuple[int, int]
     made = network(size, switched_on, windows[0])
     wanted = [stored(eager(made, window)) for window in windows]
     path = folder / "stsanet.onnx"
-    export_onnx(made, [windows[0]], path, inputs=("clip",), outputs=("saliency",), free_batch=False)
+    export_onnx(made, [windows[0]], path, GraphForm(inputs=("clip",), outputs=("saliency",), free_batch=False))
     gc.collect()
     session = open_session(path)
     pairs = zip(wanted, maps_of(session, windows), strict=True)

@@ -25,8 +25,8 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.media.decode import VideoReader
-from tests.checkpoints import EXTRACTORS
 from gazenet.testing.synthetic import SyntheticVideo
+from tests.checkpoints import EXTRACTORS
 
 if __package__:
     from benchmarks.side_by_side import Row, Timing, compare, show

@@ -112,7 +112,7 @@ def test_an_engine_is_built_once_and_run_in_pieces(built: list[Any], tmp_path: P
         assert torch.equal(found, 2 * rows)
     assert built == [("net.onnx", "net-tensorrt_11.4_cpu.engine", (1, 8, 8))]
     assert runner._context.batches == [4, 4, 1]
-    with pytest.raises(UsageError, match=r"input rows is \[1, 2\], the engine was made for \[-1, 3\]"):
+    with pytest.raises(UsageError, match=r"input rows is \[1, 2\], the engine was built for \[-1, 3\]"):
         runner([torch.rand(1, 2)])
     with pytest.raises(UsageError, match="takes 1 inputs, not 2"):
         runner([rows, rows])

@@ -145,12 +145,12 @@ def test_the_extractor_asks_for_its_asset_only_without_weights(checkpoint: Path)
 @pytest.mark.slow
 def test_the_network_can_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
-    from gazenet.export.onnx_export import export_onnx
+    from gazenet.export.onnx_export import GraphForm, export_onnx
 
     # Weights from keys alone saturate the sigmoid.
     monkeypatch.setattr(extractor, "load_saliency", lambda path: DeepLabSaliency().eval())
     made = extractor.DeepLabSaliencyMaps("given")
     made.load(torch.device("cpu"), torch.float32, lambda asset_id: Path(asset_id))
     lent = made.exportable()
-    report = export_onnx(lent.network, lent.examples, tmp_path / "deeplab.onnx", inputs=["image"])
+    report = export_onnx(lent.network, lent.examples, tmp_path / "deeplab.onnx", GraphForm(inputs=["image"]))
     assert report.differences[0].relative < 1e-4 and not report.unfit

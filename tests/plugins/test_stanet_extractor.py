@@ -222,8 +222,8 @@ def test_the_network_by_itself_gives_the_map_shown(build: Any, monkeypatch: pyte
 @pytest.mark.parametrize("build", [STA32, STA28])
 def test_the_network_can_be_exported(build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
-    from gazenet.export.onnx_export import export_onnx
+    from gazenet.export.onnx_export import GraphForm, export_onnx
 
     lent = loaded(monkeypatch, build(trunk=SMALL).eval()).exportable()
-    report = export_onnx(lent.network, lent.examples, tmp_path / "sta.onnx", inputs=lent.inputs)
+    report = export_onnx(lent.network, lent.examples, tmp_path / "sta.onnx", GraphForm(inputs=lent.inputs))
     assert report.differences[0].relative < 1e-4 and not report.unfit
