@@ -30,7 +30,7 @@ from gazenet.export.half_precision import halved
 from gazenet.export.map_comparison import FrameDifference, Map, compare_maps, summary
 from gazenet.export.onnx_export import GraphForm, export_onnx, open_session, read_onnx
 from gazenet.media.frame_source import open_source
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 from gazenet_plugins.stsanet.network import CLIP, DECISIVE, STSANet
 from gazenet_plugins.stsanet.spec import SPEC
 
@@ -78,7 +78,7 @@ def first_window(video: Path, size: tuple[int, int]) -> Tensor:
 def network(size: tuple[int, int], switched_on: bool, window: Tensor) -> STSANet:
     """The network with weights made from their keys."""
     made = STSANet(size)
-    state = {key: filled(key, value) for key, value in made.state_dict().items()}
+    state = filled_state(made)
     for key in (key for key in state if switched_on and key.startswith("ln_")):
         state[key].fill_(float(key.endswith("weight")))
     made.load_state_dict(state)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from gazenet.errors import UsageError
 from gazenet.export.onnx_export import GraphForm, compare_onnx, export_onnx, inspect_onnx, run_onnx
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
 from gazenet_plugins.stsanet.fusion import fuse, fusion_layers, inception
 from gazenet_plugins.stsanet.network import STSANet
@@ -39,7 +39,7 @@ class Finest(nn.Module):
         super().__init__()
         for name, layer in {**attention_layers(0, 8, 12), **fusion_layers()}.items():
             self.add_module(name, layer)
-        self.load_state_dict({key: filled(key, value) for key, value in self.state_dict().items()})
+        self.load_state_dict(filled_state(self))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         layers = dict(self.named_children())
@@ -126,7 +126,7 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_whole_of_stsanet_agrees(norms: str, tmp_path: Path) -> None:
     """Random weights nearly switch attention off; LayerNorms of scale one show that it is exact as well."""
     network = STSANet((64, 96))
-    state = {key: filled(key, value) for key, value in network.state_dict().items()}
+    state = filled_state(network)
     if norms == "switched on":
         for key in state:
             if key.startswith("ln_"):

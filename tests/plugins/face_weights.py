@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 from gazenet_plugins.blazeface.network import BlazeFace
 from gazenet_plugins.s3fd.network import S3fd
 
@@ -12,7 +12,7 @@ COARSE = ("fc7", "conv6_2", "conv7_2")
 
 
 def _filled(network: nn.Module) -> dict[str, Tensor]:
-    return {key: filled(key, value) for key, value in network.state_dict().items()}
+    return filled_state(network)
 
 
 def blazeface_state(back: bool) -> dict[str, Tensor]:

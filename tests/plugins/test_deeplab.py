@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
-from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
-from gazenet.testing.conformance import CHECKS
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.goldens import Golden, filled, filled_state, find, judge
 from gazenet_plugins.deeplab_saliency import extractor
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency, load_segmentation
 from gazenet_plugins.deeplab_saliency.losses import divergence
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
-from gazenet_plugins.deeplab_saliency.spec import SPEC
-from gazenet_plugins.deeplab_saliency.variant import PUBLISHED
 
 GOLDENS = sorted(find([Path(__file__).parents[1] / "data" / "goldens" / "deeplab"]), key=lambda golden: golden.name)
 
@@ -67,7 +61,7 @@ def test_sides_that_eight_does_not_divide_are_refused() -> None:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reproducible weights in a published container."""
     path = tmp_path_factory.mktemp("deeplab") / "weights.pth"
-    state = {f"module.{key}": filled(key, value) for key, value in DeepLabSaliency().state_dict().items()}
+    state = filled_state(DeepLabSaliency(), "module.")
     torch.save({"epoch": 9, "state_dict": state}, path)
     return path
 
@@ -106,27 +100,6 @@ def test_the_divergence_is_that_of_each_map_by_itself() -> None:
     assert float(divergence(flat, target)) == pytest.approx(float((q * (q * 20).log()).sum(1).mean()), rel=1e-4)
     scaled = target * torch.tensor([1.0, 50.0]).view(2, 1, 1, 1)
     assert float(divergence(flat, scaled)) == pytest.approx(float(divergence(flat, target)), rel=1e-4)
-
-
-class Bright(nn.Module):
-    """Stands in for the network: the brightness of its input."""
-
-    variant = PUBLISHED
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(image.mean(1, keepdim=True))
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "load_saliency", lambda path: Bright())
-
-    class Prepared(extractor.DeepLabSaliencyMaps):
-        def __init__(self, weights: str = "") -> None:
-            super().__init__(weights="given")
-
-    value = "gazenet_plugins.deeplab_saliency.spec:SPEC"
-    check(PluginEntry(SPEC.name, SPEC, "gazenet", lambda: Prepared, value))
 
 
 def test_the_extractor_asks_for_its_asset_only_without_weights(checkpoint: Path) -> None:

@@ -1,8 +1,7 @@
-"""STANet as an extractor: which frames and sounds it takes, which map it shows, and the whole conformance kit."""
+"""STANet as an extractor: which frames and sounds it takes, which map it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import torch
 from torch import nn
 
 from gazenet.cues.extractor import VideoContext, Windows
-from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
-from gazenet.testing.conformance import CHECKS
 from gazenet_plugins.stanet import extractor
 from gazenet_plugins.stanet.spec import SPEC
 from gazenet_plugins.stanet.sta import STA28, STA32
@@ -168,22 +165,6 @@ def test_the_asset_is_asked_for_only_without_weights(monkeypatch: pytest.MonkeyP
         made = extractor.VisualAuditorySaliency(weights)
         made.load(torch.device("cpu"), torch.float32, lambda asset: Path("asset") / asset)
     assert asked == ["mine.pth", "asset/stanet"]
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    class Brightness(Told):
-        def forward(self, images: Any, audios: Any, switches: Any = ()) -> tuple[torch.Tensor, ...]:
-            heard = torch.stack(list(audios)).mean((0, 2, 3)).view(-1, 1, 1, 1)
-            return tuple(image.mean(1, keepdim=True) + heard for image in (*images, *images))
-
-    monkeypatch.setattr(extractor, "load_saliency", lambda path: Brightness())
-
-    class Prepared(extractor.VisualAuditorySaliency):
-        def __init__(self, **parameters: Any) -> None:
-            super().__init__(**{**parameters, "weights": "given"})
-
-    check(PluginEntry(SPEC.name, SPEC, "gazenet", lambda: Prepared, "gazenet_plugins.stanet.spec:SPEC"))
 
 
 def test_a_whole_run_with_a_real_network(monkeypatch: pytest.MonkeyPatch) -> None:
