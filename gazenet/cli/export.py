@@ -132,7 +132,7 @@ def write_file_and_weights(args: argparse.Namespace) -> int:
     """An extractor as a Python file with its weights beside it. Raises UsageError for options of networks in files."""
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
-    from gazenet.export.python_file import write_standalone
+    from gazenet.export.single_file import write_standalone
     from gazenet.fusion.integrator_spec import IntegratorSpec
 
     given = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}

@@ -1,6 +1,6 @@
-"""How an extractor lends itself to one file of Python that runs where gazenet is not installed.
+"""The form in which an extractor becomes one Python file that runs without gazenet.
 
-An extractor that can do that has a method ``standalone()`` that gives a :class:`Standalone` after ``load``.
+Such an extractor has a method ``standalone()`` that returns a :class:`Standalone` after ``load``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Standalone:
-    """What goes into such a file, and what lies beside it.
+    """The content of the file, and the files beside it.
 
-    ``file``: its name. ``summary``: its docstring. ``offered``: definitions (``module:Name``) that it is for; with
-    ``module:__main__`` it can be run, too. All that they use is taken from its source; ``replaced`` names definitions
-    in whose place others are taken. ``beside``: other files by name, such as the weights.
+    ``file``: its name. ``summary``: its docstring. ``offered``: definitions (``module:Name``) that it provides; with
+    ``module:__main__`` it can be run. All that they use is taken from its source; ``replaced`` names definitions in
+    whose place others are taken. ``beside``: other files by name, such as the weights.
     """
 
     file: str

@@ -1,4 +1,4 @@
-"""The evaluator as a file that is handed in: its weights lie beside it, plainly."""
+"""The evaluator as a single file with its weights beside it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ at 255. From Python: SaliencyEvaluator().evaluate(FRAMES, MAPS). The weights lie
 
 
 def standalone(network: DeepLabSaliency) -> Standalone:
-    """The evaluator with this network."""
+    """Return the evaluator with this network."""
     buffer = io.BytesIO()
     torch.save({"variant": network.variant.model_dump(), "state_dict": network.state_dict()}, buffer)
     return Standalone(
@@ -39,13 +39,13 @@ def standalone(network: DeepLabSaliency) -> Standalone:
 
 
 def load_saliency(path: str | Path) -> DeepLabSaliency:
-    """The network of a file that :func:`standalone` made, in evaluation mode. Raises UsageError for other files."""
+    """Load the network of a file of :func:`standalone`, in evaluation mode. Raises UsageError for other files."""
     if not Path(path).is_file():
-        raise UsageError(f"{path}: no such file; the weights belong there, or name them")
+        raise UsageError(f"{path}: no such file; put the weights there, or name them")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         network = DeepLabSaliency(variant=Variant(**content["variant"]))
         network.load_state_dict(content["state_dict"])
-    except Exception:  # of whatever is in the file
-        raise UsageError(f"{path}: holds no weights for this; take the file that was written with it") from None
+    except Exception:  # the file may hold anything
+        raise UsageError(f"{path}: does not hold weights of this network; use the file that was written with it") from None
     return network.eval()
