@@ -173,8 +173,8 @@ def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
     """Read a CSV of fixations, grouped by its column ``key`` (``video`` or ``image``; ids stay text).
 
     Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Subjects may be text: where
-    one of them is not a whole number, all are numbered from 0 in the order of the table. Raises UsageError naming file,
-    line and column.
+    one of them is not a whole number, all are numbered from 0 in the order of the table. Raises UsageError naming
+    file, line and column.
     """
     wanted = (*REQUIRED, *TIMING) if timed else REQUIRED
     groups: dict[str, list[tuple[float, ...]]] = {}

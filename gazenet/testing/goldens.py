@@ -287,8 +287,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(f"no such folder: {', '.join(missing)}")
         rows = options.rows or default_rows()
         import_module(rows)
-    except (UsageError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (UsageError, ImportError) as fault:
+        print(f"error: {fault}", file=sys.stderr)
         return 2
     counts = {"pass": 0, "fail": 0, "skipped": 0}
     for golden in find(options.folders):

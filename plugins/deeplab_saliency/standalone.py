@@ -47,5 +47,5 @@ def load_saliency(path: str | Path) -> DeepLabSaliency:
         network = DeepLabSaliency(variant=Variant(**content["variant"]))
         network.load_state_dict(content["state_dict"])
     except Exception:  # the file may hold anything
-        raise UsageError(f"{path}: does not hold weights of this network; use the file that was written with it") from None
+        raise UsageError(f"{path}: holds other weights; use the file that was written with this one") from None
     return network.eval()
