@@ -197,18 +197,19 @@ def find(folders: Sequence[Path]) -> Iterator[Golden]:
 
 
 def default_rows() -> str:
-    """Return the name of the repository's module of rows, importable from now on where this is a clone.
+    """Return the name of the repository's module of rows, importable from now on.
 
-    Raises UsageError outside of a clone.
+    It is looked for beside the package and in the working directory. Raises UsageError where neither is a clone.
     """
-    root = Path(__file__).resolve().parents[2]
-    if not root.joinpath(*ROWS.split(".")).with_suffix(".py").is_file():
+    file = Path(*ROWS.split(".")).with_suffix(".py")
+    roots = [root for root in (Path(__file__).resolve().parents[2], Path.cwd()) if (root / file).is_file()]
+    if not roots:
         raise UsageError(
             f"the rows of the bundled networks ({ROWS}) are not part of the package: run this in a clone of the "
             "repository, or name a module of rows (--rows)"
         )
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    if str(roots[0]) not in sys.path:
+        sys.path.insert(0, str(roots[0]))
     return ROWS
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet_plugins.gaze360 import angles as angle_forms
 from gazenet_plugins.gaze360 import network as networks
 from gazenet_plugins.gaze360 import published_map
+from gazenet_plugins.gaze360.angles import cartesian
 from tests.goldens.cues import single
+
+QUANTILE = 0.1
 
 
 def network(golden: Golden) -> float:
@@ -39,10 +42,10 @@ def loss(golden: Golden) -> float:
     return difference(
         golden,
         {
-            "loss": angle_forms.pinball_loss(predicted, target, bound)[None],
-            "cartesian": angle_forms.cartesian(predicted),
-            "compatible": angle_forms.compatible(predicted),
-            "angle_deg": angle_forms.angle_degrees(predicted, target),
+            "loss": pinball_loss(predicted, target, bound)[None],
+            "cartesian": cartesian(predicted),
+            "compatible": compatible(predicted),
+            "angle_deg": angle_degrees(predicted, target),
         },
     )
 
@@ -52,7 +55,7 @@ def direction_map(golden: Golden) -> float:
     config = golden.options("height", "width", "faces")
     height, width, faces = config["height"], config["width"], config["faces"]
     angles = torch.tensor([[face["yaw"], face["pitch"]] for face in faces]).view(-1, 2)
-    gazes = angle_forms.cartesian(angles).numpy()
+    gazes = cartesian(angles).numpy()
     clouds = [published_map.cone_points(face["box_ltrb"][:2], g) for face, g in zip(faces, gazes, strict=True)]
     outputs = {"cartesian": gazes}
     for name, whole in (("integer", True), ("float", False)):
@@ -61,3 +64,23 @@ def direction_map(golden: Golden) -> float:
         if depths:
             outputs["points"], outputs[f"depth_{name}"] = clouds[0], depths[0]
     return difference(golden, outputs)
+
+
+def compatible(angles: Tensor) -> Tensor:
+    """The second form that the published records hold, ``[N, 3]``: pitch, yaw, 1."""
+    yaw, pitch = angles.unbind(-1)
+    return torch.stack([pitch, yaw, torch.ones_like(yaw)], -1)
+
+
+def angle_degrees(angles: Tensor, other: Tensor) -> Tensor:
+    """The angle ``[N]`` in degrees between two gazes ``[N, 2]``; the score of the data set is its mean."""
+    cosine = F.cosine_similarity(cartesian(angles), cartesian(other), -1)
+    return torch.rad2deg(cosine.clamp(-1, 1).acos())
+
+
+def pinball_loss(angles: Tensor, target: Tensor, bound: Tensor) -> Tensor:
+    """The mean quantile loss of both borders ``angles -/+ bound`` (all ``[N, 2]``; section 4.2 of the paper)."""
+    low, high = target - (angles - bound), target - (angles + bound)
+    below = torch.maximum(QUANTILE * low, (QUANTILE - 1) * low)
+    above = torch.maximum((1 - QUANTILE) * high, -QUANTILE * high)
+    return below.mean() + above.mean()

@@ -17,9 +17,10 @@ from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, find, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.gaze360 import extractor, published_map
-from gazenet_plugins.gaze360.angles import angle_degrees, cartesian
+from gazenet_plugins.gaze360.angles import cartesian
 from gazenet_plugins.gaze360.crops import by_index, followed
 from tests.checkpoints import EXTRACTORS
+from tests.goldens.gaze360 import angle_degrees
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 NAMES = ("gaze360_b2_flat", "gaze360_b1", "gaze360_loss", "map_gaze_one", "map_gaze_two")

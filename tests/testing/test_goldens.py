@@ -179,6 +179,7 @@ def test_missing_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert "No module named 'nobodys_rows'" in capsys.readouterr().err
     # Outside of a clone: the package as it is installed from a wheel.
     monkeypatch.setattr(goldens, "__file__", str(tmp_path / "gazenet" / "testing" / "goldens.py"))
+    monkeypatch.chdir(tmp_path)
     assert main([str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "tests.goldens.rows" in error and "--rows" in error
