@@ -149,3 +149,24 @@ DETECTORS: Mapping[str, FakeRelease] = {
     "blazeface": FakeRelease(_plugin("blazeface", "BlazeFace"), "blazeface.pth"),
 }
 """By the name of the face detector."""
+
+
+def blazeface_state(back: bool) -> dict[str, Tensor]:
+    """BlazeFace whose boxes have positive sizes and scores on both sides of the threshold."""
+    state = filled_state(import_object(DETECTORS["blazeface"].network)(back))
+    for key, value in state.items():
+        if key.endswith("convs.1.weight"):
+            value *= 0.2
+    for head in ("8", "16"):
+        state[f"regressor_{head}.bias"].view(-1, 16)[:, 2:4] = 50.0
+        state[f"classifier_{head}.weight"] *= 0.1
+    return state
+
+
+def s3fd_state() -> dict[str, Tensor]:
+    """S3FD whose boxes are not larger than numbers can be: the taps without a norm are loud."""
+    state = filled_state(DETECTORS["s3fd"].build())
+    for tap in ("fc7", "conv6_2", "conv7_2"):
+        state[f"{tap}_mbox_loc.weight"] *= 0.02
+        state[f"{tap}_mbox_conf.weight"] *= 0.02
+    return state
