@@ -61,7 +61,9 @@ class Dataset(Protocol):
     """Standard deviation of the ground-truth Gaussians in pixels of a frame ``reference_width`` pixels wide."""
     reference_width: int
 
-    def items(self) -> Sequence[Item]: ...
+    def items(self) -> Sequence[Item]:
+        """Return the items; files are opened on use."""
+        ...
 
 
 def installed_datasets() -> dict[str, metadata.EntryPoint]:

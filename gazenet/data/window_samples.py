@@ -94,14 +94,16 @@ def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> GeometryC
 
 
 class ClipWithSource(Protocol):
-    """A clip, as far as drawing is concerned: which entry of the training config it came from."""
+    """The part of a clip that decides how often it is drawn."""
 
     @property
-    def source(self) -> int: ...
+    def source(self) -> int:
+        """The number of the training config's entry it comes from."""
+        ...
 
 
 class DrawOrder:
-    """Which (clip, frame) each draw shows.
+    """The (clip, frame) of each draw.
 
     An epoch is every target once; with ``videos`` a random target of each clip once; with ``samples_per_epoch`` random
     targets, shared between sources by ``weights``.
@@ -128,6 +130,7 @@ class DrawOrder:
         self._shares = shares / shares.sum()
 
     def rng(self, draw: int) -> np.random.Generator:
+        """Return the generator of a draw; it depends only on the seed and the draw."""
         return np.random.default_rng([self.seed, draw])
 
     def pick(self, draw: int, rng: np.random.Generator) -> tuple[int, int]:

@@ -64,6 +64,7 @@ class _Halving:
         self._nodes: list[Any] = []
 
     def run(self) -> None:
+        """Convert the graph."""
         kept = self._kept()
         for node in list(self._graph.node):
             self._convert(node, self._single if node.output[0] in kept else self._half)

@@ -46,6 +46,7 @@ class EntryLayout:
 
     @property
     def frame_bytes(self) -> int:
+        """The size of one frame in bytes."""
         return self.planes * self.height * self.width
 
     def offset(self, index: int) -> int:

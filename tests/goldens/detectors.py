@@ -30,11 +30,11 @@ def s3fd_decode(golden: Golden) -> float:
     """Boxes from given heads."""
     golden.options("image")
     inputs = golden.inputs()
-    found = decode.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in STRIDES])
-    boxes = decode.faces(found)
+    candidates = decode.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in STRIDES])
+    boxes = decode.faces(candidates)
     return difference(
         golden,
-        {"candidates_n": np.array([len(found)]), "boxes": boxes, "trbl": decode.published_boxes(boxes)},
+        {"candidates_n": np.array([len(candidates)]), "boxes": boxes, "trbl": decode.published_boxes(boxes)},
     )
 
 
@@ -42,8 +42,8 @@ def mtcnn_network(golden: Golden) -> float:
     """One network of the cascade."""
     config = golden.options()
     kinds = {"mtcnn_pnet": mtcnn_networks.PNet, "mtcnn_rnet": mtcnn_networks.RNet, "mtcnn_onet": mtcnn_networks.ONet}
-    found = prepare(kinds[config["net"]](), golden)(single(golden))
-    return difference(golden, {"reg": found.shift, "prob": found.probability, "points": found.points})
+    candidates = prepare(kinds[config["net"]](), golden)(single(golden))
+    return difference(golden, {"reg": candidates.shift, "prob": candidates.probability, "points": candidates.points})
 
 
 def mtcnn_cascade(golden: Golden) -> float:
@@ -62,9 +62,9 @@ def mtcnn_cascade(golden: Golden) -> float:
         raise ValueError(f"the picture is {picture.shape}, the golden's {config['shape']}")
     outputs = {}
     for order, image in (("rgb", picture[..., ::-1]), ("bgr", picture)):
-        found = detector.detect(image)
-        outputs[f"{order}_boxes"], outputs[f"{order}_prob"] = found[:, :4], found[:, 4]
-        outputs[f"{order}_points"] = found[:, 5:].reshape(-1, 5, 2)
+        candidates = detector.detect(image)
+        outputs[f"{order}_boxes"], outputs[f"{order}_prob"] = candidates[:, :4], candidates[:, 4]
+        outputs[f"{order}_points"] = candidates[:, 5:].reshape(-1, 5, 2)
     return difference(golden, outputs)
 
 

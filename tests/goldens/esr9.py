@@ -82,8 +82,8 @@ def expression_map(golden: Golden) -> float:
     return difference(golden, outputs)
 
 
-def _merge_options(given: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(given.keys() - {"merge", "every"})
+def _merge_options(options: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(options.keys() - {"merge", "every"})
     if unknown:
         raise ValueError(f"unknown options: {', '.join(unknown)}")
-    return given
+    return options

@@ -31,11 +31,11 @@ def member(config: Mapping[str, Any]) -> GaspConfig:
     Those of training and evaluation, and the sizes of pictures, which follow the input, do not shape it. Raises
     ValueError for an argument that nothing here answers to.
     """
-    given = dict(config.get("kwargs", {}))
-    unknown = given.keys() - {*NETWORK, *TRAINING, *SIZES, *EVALUATION, "out_channels"}
-    if unknown or given.get("out_channels", 1) != 1:
+    kwargs = dict(config.get("kwargs", {}))
+    unknown = kwargs.keys() - {*NETWORK, *TRAINING, *SIZES, *EVALUATION, "out_channels"}
+    if unknown or kwargs.get("out_channels", 1) != 1:
         raise ValueError(f"arguments that nothing answers to: {', '.join(sorted(unknown)) or 'out_channels'}")
-    return published(config["class"], **{**DEFAULTS, **{name: given[name] for name in NETWORK if name in given}})
+    return published(config["class"], **{**DEFAULTS, **{name: kwargs[name] for name in NETWORK if name in kwargs}})
 
 
 def integrator(golden: Golden) -> float:

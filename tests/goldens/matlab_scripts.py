@@ -76,7 +76,7 @@ def smoothed(maps: Sequence[Array], factor: float = SMOOTH_FACTOR) -> dict[int, 
     """
     if len(maps) < 2 * REACH + 1:
         return {}
-    buffer = [normalised(one) for one in maps[: 2 * REACH + 1]]
+    buffer = [normalised(map_) for map_ in maps[: 2 * REACH + 1]]
     buffer[-1] = _mean_of(buffer)
     out = {}
     for frame in range(REACH + 2, len(maps) - REACH - 1):
@@ -97,11 +97,11 @@ def accumulated(spatial: Sequence[Array], temporal: Sequence[Array], with_sound:
     this is what it says.
     """
     total = np.zeros(spatial[0].shape)
-    for one, other in zip(spatial, temporal, strict=True):
-        total = normalised(normalised(one) + normalised(other) + total)
+    for map_, other in zip(spatial, temporal, strict=True):
+        total = normalised(normalised(map_) + normalised(other) + total)
     return total if with_sound is None else normalised(total + normalised(with_sound))
 
 
 def brightest(maps: Sequence[Array]) -> Array:
     """STANet+'s last fusion: the pixel-wise maximum of stretched maps ``[H, W]`` of one size, stretched."""
-    return normalised(np.max([normalised(one) for one in maps], axis=0))
+    return normalised(np.max([normalised(map_) for map_ in maps], axis=0))

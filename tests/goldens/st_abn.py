@@ -29,8 +29,8 @@ def attention_branch(golden: Golden) -> float:
     taps = ModuleTaps(
         network, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name not in OUTPUTS}
     )
-    found = network(clip)
-    return difference(golden, {**taps.values, **dict(zip(OUTPUTS, found, strict=True))})
+    output = network(clip)
+    return difference(golden, {**taps.values, **dict(zip(OUTPUTS, output, strict=True))})
 
 
 def residual(golden: Golden) -> float:

@@ -25,8 +25,8 @@ def overlay(golden: Golden) -> float:
     inputs = _arrays(golden)
     cam = maps.cam_image(inputs["cam"], config["size"])
     over = maps.overlay(cam, inputs["image"].astype(np.uint8), config["heat"], config["image"])
-    found = {"att": cam, "heat": maps.heat_colours(cam), "overlay": over, "overlay_u8": maps.saturated(over)}
-    return difference(golden, found)
+    outputs = {"att": cam, "heat": maps.heat_colours(cam), "overlay": over, "overlay_u8": maps.saturated(over)}
+    return difference(golden, outputs)
 
 
 def scam(golden: Golden) -> float:
@@ -74,7 +74,7 @@ def matlab(golden: Golden) -> float:
     smooth = matlab_scripts.smoothed(together)
     middle, (height, width) = matlab_scripts.REACH, fine.shape
     around = series[0, : 2 * middle + 1], series[2, : 2 * middle + 1]
-    found = {
+    outputs = {
         "fused": np.stack(together),
         "box": np.array([matlab_scripts.crop_box(one) for one in together]),
         "smooth": np.stack(list(smooth.values())),
@@ -86,19 +86,19 @@ def matlab(golden: Golden) -> float:
         "down": matlab_scripts.imresize(fine, height // 2, width // 3),
         "final_max": matlab_scripts.brightest(series[:, 0]),
     }
-    return difference(golden, found)
+    return difference(golden, outputs)
 
 
 def spectrogram(golden: Golden) -> float:
     """One second of sound, in the framings of STANet and of VGGSound."""
     rate = golden.options("rate")["rate"]
     samples = _arrays(golden)["samples"]
-    found = {
+    outputs = {
         "stanet": sound.spectrogram(samples, sound.STANET, rate),
         "vggsound_half": sound.spectrogram(samples[: rate // 2], sound.VGGSOUND, rate),
         "vggsound_1s": sound.spectrogram(samples, sound.VGGSOUND, rate),
     }
-    return difference(golden, found)
+    return difference(golden, outputs)
 
 
 def losses(golden: Golden) -> float:
@@ -110,15 +110,15 @@ def losses(golden: Golden) -> float:
     scales = len(inputs["pred"]) // len(targets)
     frames = inputs["pred"].reshape(len(targets), scales, *inputs["pred"].shape[1:])
     pairs = [(one, target) for some, target in zip(frames, targets, strict=True) for one in some]
-    found: dict[str, Tensor] = {
+    outputs: dict[str, Tensor] = {
         "kld_each": torch.stack([stanet_losses.divergence(one.sigmoid(), target) for one, target in pairs]),
         "bce_each": torch.stack([F.binary_cross_entropy_with_logits(one, target) for one, target in pairs]),
         "sta_total": stanet_losses.saliency_loss(list(frames), list(targets))[None],
     }
     for suffix, kind in (("ce", stanet_losses.cross_entropy), ("mlsm", stanet_losses.soft_margin)):
-        found[f"s_{suffix}"] = stanet_losses.classifier_loss(pool[0], fused[0], classes, kind)[None]
-        found[f"st_{suffix}"] = stanet_losses.sequence_loss(list(pool), list(fused), classes, kind)[None]
-    return difference(golden, found)
+        outputs[f"s_{suffix}"] = stanet_losses.classifier_loss(pool[0], fused[0], classes, kind)[None]
+        outputs[f"st_{suffix}"] = stanet_losses.sequence_loss(list(pool), list(fused), classes, kind)[None]
+    return difference(golden, outputs)
 
 
 def _arrays(golden: Golden) -> dict[str, Any]:

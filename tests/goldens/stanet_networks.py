@@ -31,8 +31,8 @@ def _spatial(golden: Golden) -> NetworkCase:
     built = classifiers.S(_sized(golden, "classes")["classes"])
 
     def call(inputs: Inputs) -> Mapping[str, Tensor]:
-        found = built(*inputs)
-        return {**found._asdict(), "attended": built.attention(found.map1)}
+        outputs = built(*inputs)
+        return {**outputs._asdict(), "attended": built.attention(outputs.map1)}
 
     return NetworkCase(built, call)
 

@@ -26,22 +26,22 @@ def network(golden: Golden) -> float:
     inputs = golden.inputs()
     scene = net.transformation_path.alexnet(inputs["source"])
     target, raw_cone = net.frame_features(inputs["target"]), net.cone_pathway(inputs["face"])
-    found = net.follow(scene, target, raw_cone, inputs["eyes"])
+    output = net.follow(scene, target, raw_cone, inputs["eyes"])
     return difference(
         golden,
         {
-            "heatmap": found.heat,
-            "frame_probability": found.probability,
+            "heatmap": output.heat,
+            "frame_probability": output.probability,
             "conv5": target.conv5,
             "saliency": target.salient.view(-1, 1, 13, 13),
             "cone_raw": raw_cone,
-            "transform_raw": found.move.raw,
-            "R": found.move.turn,
-            "t": found.move.shift,
-            "gate": found.move.gate,
-            "cone_map": found.cone,
-            "frame_logit": found.frame_logit,
-            "logits": found.logits,
+            "transform_raw": output.move.raw,
+            "R": output.move.turn,
+            "t": output.move.shift,
+            "gate": output.move.gate,
+            "cone_map": output.cone,
+            "frame_logit": output.frame_logit,
+            "logits": output.logits,
         },
     )
 

@@ -94,8 +94,8 @@ def finished_unisal(golden: Golden) -> float:
     config = golden.options("median_window", "frame")
     scores = golden.inputs()["saliency"][0, :, 0]
     log_density = torch.log_softmax(scores.flatten(1), 1).view_as(scores)
-    found = running_median(log_density, config["frame"], config["median_window"])
-    return difference(golden, {"map": relative(found.exp().numpy())})
+    median = running_median(log_density, config["frame"], config["median_window"])
+    return difference(golden, {"map": relative(median.exp().numpy())})
 
 
 def finished_tased(golden: Golden) -> float:
@@ -119,17 +119,17 @@ def finished_vinet(golden: Golden) -> float:
     return difference(golden, {"map": blurred(golden.inputs()["saliency"].numpy(), tuple(config["out_size"]))})
 
 
-def _grey_levels(golden: Golden, found: FloatMap) -> float:
+def _grey_levels(golden: Golden, grey: FloatMap) -> float:
     """The error in whole bytes: one of 255 is rounding, hence no error."""
     want = golden.reference()["map"].reshape(golden.meta["outputs"]["map"]["shape"])
-    steps = np.abs(np.rint(found) - want)
+    steps = np.abs(np.rint(grey) - want)
     return float(steps.max() / 255) if steps.max() > 1 else 0.0
 
 
 def excerpt(golden: Golden) -> float:
     """The sound of a clip in its buffer. Raises ValueError where the golden states other samples."""
-    known = ("function", "rate", "fps", "n_frames", "first_frame", "last_frame", "sample_duration")
-    config = golden.options(*known, "start_sample", "end_sample", "length")
+    options = ("function", "rate", "fps", "n_frames", "first_frame", "last_frame", "sample_duration")
+    config = golden.options(*options, "start_sample", "end_sample", "length")
     samples = golden.inputs()["waveform"][0].numpy()
     timing = config["rate"], config["fps"]
     clip_frames = config["first_frame"], config["last_frame"]
@@ -138,8 +138,8 @@ def excerpt(golden: Golden) -> float:
     differing = {name: value for name, value in stated.items() if config.get(name, value) != value}
     if differing:
         raise ValueError(f"the golden states other samples than {differing}")
-    found = audio_excerpt(samples, *timing, *clip_frames, buffer_length(config["sample_duration"]))
-    return difference(golden, {"excerpt": found[None]})
+    sound = audio_excerpt(samples, *timing, *clip_frames, buffer_length(config["sample_duration"]))
+    return difference(golden, {"excerpt": sound[None]})
 
 
 def avinet(golden: Golden) -> float:

@@ -15,7 +15,7 @@ import torch
 from gazenet.testing import goldens
 from gazenet.testing.goldens import Golden, GoldenSkipped, difference, draw, find, judge, main, prepare
 from tests.goldens import rows
-from tests.goldens.generators import made
+from tests.goldens.generators import generate
 from tests.goldens.rows import PARTS, TABLE, key_of
 
 Capture = pytest.CaptureFixture[str]
@@ -199,13 +199,13 @@ def test_inputs_follow_from_their_seed() -> None:
 
 def test_recipes() -> None:
     blobs = {"kind": "blobs", "seed": 4, "shape": [9, 12], "count": 3}
-    picture = made(blobs)
+    picture = generate(blobs)
     assert picture.min() == 0 and picture.max() == 1
-    pair = made({**blobs, "stack": 2})
-    assert np.array_equal(pair[0], picture) and np.array_equal(pair[1], made({**blobs, "seed": 5}))
-    assert made({**blobs, "clip_below": 0.5})[(picture > 0) & (picture < 0.5)].max() == 0
-    assert made({**blobs, "scale": 2.0, "offset": 1.0}).max() == 3
-    hits = made({"kind": "fixations", "seed": 1, "shape": [9, 12], "count": 7, "bias": blobs})
+    pair = generate({**blobs, "stack": 2})
+    assert np.array_equal(pair[0], picture) and np.array_equal(pair[1], generate({**blobs, "seed": 5}))
+    assert generate({**blobs, "clip_below": 0.5})[(picture > 0) & (picture < 0.5)].max() == 0
+    assert generate({**blobs, "scale": 2.0, "offset": 1.0}).max() == 3
+    hits = generate({"kind": "fixations", "seed": 1, "shape": [9, 12], "count": 7, "bias": blobs})
     assert hits.dtype == np.uint8 and (hits == 255).sum() == 7 and (hits > 0).sum() == 7
     with pytest.raises(LookupError, match="no recipe makes 'noise'"):
-        made({"kind": "noise", "shape": [2, 2]})
+        generate({"kind": "noise", "shape": [2, 2]})
