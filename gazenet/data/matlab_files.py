@@ -72,7 +72,7 @@ def _check_size(path: Path, variables: Sequence[tuple[str, tuple[int, ...], str]
 
 
 def _packed(path: Path) -> Iterator[bytes]:
-    """Yield the compressed elements of a file of version 7 (128 bytes of header, then a type and a size before each)."""
+    """Yield the compressed elements of a version 7 file (128 bytes of header, a type and a size before each)."""
     with path.open("rb") as file:
         order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:], "")
         while order and len(head := file.read(8)) == 8:
@@ -124,7 +124,7 @@ def numbers(tree: Mapping[str, Any], name: str, path: Path) -> NDArray[np.float6
 
 
 def texts(tree: Mapping[str, Any], name: str, path: Path) -> list[str]:
-    """Return the texts of the cell (or the text) at a dotted ``name``, in order. Raises UsageError as :func:`lookup`."""
+    """Return the texts of the cell (or text) at a dotted ``name``, in order. Raises UsageError as :func:`lookup`."""
     value = lookup(tree, name, path)
     value = [value] if isinstance(value, str) else value
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):

@@ -18,7 +18,7 @@ from tests.goldens.cues import real_file, single
 def base(golden: Golden) -> float:
     """The shared layers; where the golden says so, with the released file."""
     golden.options()
-    net = prepare(networks.Base(), golden)
+    net = prepare(networks.SharedBase(), golden)
     if "PUBLISHED" in golden.meta.get("notes", ""):
         load_published(net, real_file(golden, "weights/esr9/Net-Base-Shared_Representations.pt"))
     outputs: dict[str, Tensor] = {}
@@ -35,7 +35,7 @@ def _noting(outputs: dict[str, Tensor], name: str) -> Any:
 def branch(golden: Golden) -> float:
     """One branch, with learned or with the batch's own statistics."""
     config = golden.options("batch_statistics")
-    net = prepare(networks.Branch(), golden)
+    net = prepare(networks.EnsembleBranch(), golden)
     networks.normalise_with(net, _statistics(config["batch_statistics"]))
     output = net(single(golden))
     return difference(golden, {"emotion": output.emotion, "affect": output.affect, "last_conv": output.last})
@@ -77,7 +77,7 @@ def expression_map(golden: Golden) -> float:
         maps = attention.from_zero(inputs[f"cam_{k}"].numpy())
         field = attention.merged(maps, np.array(face["labels"]), face["vote"], **how)
         outputs[f"face_{k}"] = field
-        faces.append(attention.Drawn(tuple(face["box_ltrb"]), field))
+        faces.append(attention.FaceMap(tuple(face["box_ltrb"]), field))
     outputs["image"] = attention.picture(faces, config["height"], config["width"])
     return difference(golden, outputs)
 

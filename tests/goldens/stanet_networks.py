@@ -28,7 +28,7 @@ def _sized(golden: Golden, *options: str) -> Mapping[str, Any]:
 
 
 def _spatial(golden: Golden) -> NetworkCase:
-    built = classifiers.S(_sized(golden, "classes")["classes"])
+    built = classifiers.SpatialClassifier(_sized(golden, "classes")["classes"])
 
     def call(inputs: Inputs) -> Mapping[str, Tensor]:
         outputs = built(*inputs)
@@ -39,13 +39,13 @@ def _spatial(golden: Golden) -> NetworkCase:
 
 def _spatial_audio(golden: Golden) -> NetworkCase:
     config = _sized(golden, "classes", "stage")
-    built = classifiers.SA(config["classes"], config["stage"])
+    built = classifiers.SpatialAudioClassifier(config["classes"], config["stage"])
     inside = {"audio_vlad": "audio_model", "audio_up": "Aup", "audio_gate": "extra_convs"}
     return NetworkCase(built, lambda inputs: built(*inputs)._asdict(), inside)
 
 
 def _spatial_temporal(golden: Golden) -> NetworkCase:
-    built = classifiers.ST(_sized(golden, "classes")["classes"])
+    built = classifiers.SpatialTemporalClassifier(_sized(golden, "classes")["classes"])
     return NetworkCase(built, lambda inputs: built(*inputs)._asdict())
 
 
