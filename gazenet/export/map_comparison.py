@@ -144,7 +144,7 @@ def _folders(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
     common = {path.name for path in _pictures(reference)} & {path.name for path in _pictures(other)}
     names = sorted(common, key=natural_order)
     if not names:
-        raise UsageError(f"{reference} and {other}: no picture of one name is in both")
+        raise UsageError(f"{reference} and {other}: no picture is in both under one name")
     return ((name, _grey(reference / name), _grey(other / name)) for name in names)
 
 
