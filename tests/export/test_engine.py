@@ -130,7 +130,7 @@ def test_a_given_engine_is_used_where_it_loads(
     open_engine(given, lambda: tmp_path / "net.onnx", [ones], CPU)
     told = capsys.readouterr().err
     assert (
-        told.count("\n") == 1 and "given.engine: built for another GPU or version of TensorRT (11.4 is here)" in told
+        told.count("\n") == 1 and "given.engine: built for another GPU or version of TensorRT than 11.4" in told
     )
     assert len(built) == 1
     with pytest.raises(UsageError, match=r"none\.engine: cannot be read"):
