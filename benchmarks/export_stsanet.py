@@ -28,9 +28,9 @@ from gazenet.cues.frame_clips import Preprocessing, stacked
 from gazenet.export.graph_values import products
 from gazenet.export.half_precision import halved
 from gazenet.export.map_comparison import FrameDifference, Map, compare_maps, summary
-from gazenet.export.onnx_export import export_onnx, open_session, inspect_onnx
+from gazenet.export.onnx_export import GraphForm, export_onnx, open_session
 from gazenet.media.frame_source import open_source
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 from gazenet_plugins.stsanet.network import CLIP, DECISIVE, STSANet
 from gazenet_plugins.stsanet.spec import SPEC
 
@@ -78,7 +78,7 @@ def first_window(video: Path, size: tuple[int, int]) -> Tensor:
 def network(size: tuple[int, int], switched_on: bool, window: Tensor) -> STSANet:
     """The network with weights made from their keys."""
     made = STSANet(size)
-    state = {key: filled(key, value) for key, value in made.state_dict().items()}
+    state = filled_state(made)
     for key in (key for key in state if switched_on and key.startswith("ln_")):
         state[key].fill_(float(key.endswith("weight")))
     made.load_state_dict(state)
@@ -154,7 +154,7 @@ def one_fill(switched_on: bool, windows: Sequence[Tensor], size: tuple[int, int]
     made = network(size, switched_on, windows[0])
     wanted = [stored(eager(made, window)) for window in windows]
     path = folder / "stsanet.onnx"
-    export_onnx(made, [windows[0]], path, inputs=("clip",), outputs=("saliency",), free_batch=False)
+    export_onnx(made, [windows[0]], path, GraphForm(inputs=("clip",), outputs=("saliency",), free_batch=False))
     gc.collect()
     session = open_session(path)
     pairs = zip(wanted, maps_of(session, windows), strict=True)
@@ -166,7 +166,7 @@ def one_fill(switched_on: bool, windows: Sequence[Tensor], size: tuple[int, int]
         judged(f"{label}, PyTorch bf16", "bf16", [compare_maps(a, b) for a, b in pairs])
     del made, session
     gc.collect()
-    half = halved(inspect_onnx(path))
+    half = halved(read_onnx(path))
     share = products(half)["float16"] / products(half).total()
     print(f"{label}, onnxruntime fp16: {share:.0%} of the multiplications in half precision")
     path.write_bytes(half.SerializeToString())

@@ -11,6 +11,7 @@ Extractors that listen analyse the sound once in both, and keep what they know o
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -25,13 +26,15 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.media.decode import VideoReader
-from gazenet.testing.fake_checkpoints import EXTRACTORS
 from gazenet.testing.synthetic import SyntheticVideo
 
 if __package__:
     from benchmarks.side_by_side import Row, Timing, compare, show
 else:
     from side_by_side import Row, Timing, compare, show
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.checkpoints import EXTRACTORS
 
 EMBEDDED = ("saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker")
 SIZE = (360, 640)

@@ -42,7 +42,7 @@ from gazenet.inference.engine.video_pass import VideoPass, default_store
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.overlay_sink import OverlaySink
 from gazenet.media.frame_source import open_source
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 from gazenet_plugins.saliency.spec import SPEC as SALIENCY
 from gazenet_plugins.stsanet.network import CLIP, STSANet
 from gazenet_plugins.unisal.network import Unisal
@@ -82,7 +82,7 @@ HEAD = f"{'way':9} {'maps':>5} {'maps/s':>8} {'processor s/map':>17} {'network s
 
 def with_weights(network: nn.Module) -> nn.Module:
     """The network with weights that follow from its keys."""
-    network.load_state_dict({key: filled(key, value) for key, value in network.state_dict().items()})
+    network.load_state_dict(filled_state(network))
     return network.eval()
 
 

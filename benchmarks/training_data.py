@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazenet.data.cue_clip import CueClip, open_maps
+from gazenet.data.cue_clip import CueClip
 from gazenet.data.density import Size
 from gazenet.data.fixations import Fixations, FrameFixations, per_frame
 from gazenet.data.window_samples import DrawOrder, SampleShape, WindowSamples
@@ -71,13 +71,13 @@ def made_maps(frames: int, size: int) -> dict[str, NDArray[np.uint8]]:
 
 def packed(root: Path, maps: dict[str, NDArray[np.uint8]], looks: Fixations, size: Size) -> CueClip:
     """The clip, its maps in a packed cache below ``root``."""
-    store, keys = MapStore(root), {cue: MapKey("made", cue, "1", "f") for cue in maps}
+    store, opened = MapStore(root), {}
     for cue, values in maps.items():
-        with store.writer(keys[cue], *values.shape[1:], chunk=len(values)) as writer:
+        with store.writer(MapKey("made", cue, "1", "f"), *values.shape[1:], chunk=len(values)) as writer:
             writer.write(0, values, [{}] * len(values))
-            writer.finish(len(values))
+            opened[cue] = writer.finish(len(values)).maps
     times = np.arange(len(next(iter(maps.values())))) / RATE
-    return CueClip(DATASET, MadeItem(looks, size), open_maps(store, keys, CUES), times, sigma=size[1] / 32)
+    return CueClip(DATASET, MadeItem(looks, size), opened, times, sigma=size[1] / 32)
 
 
 def as_pictures(root: Path, maps: dict[str, NDArray[np.uint8]], clip: CueClip, size: int) -> None:

@@ -135,7 +135,7 @@ def write_file_and_weights(args: argparse.Namespace) -> int:
     """Write an extractor as a Python file with weights beside it. Raises UsageError for options of other formats."""
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
-    from gazenet.export.python_file import write_standalone
+    from gazenet.export.single_file import write_standalone
     from gazenet.fusion.integrator_spec import IntegratorSpec
 
     options = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}

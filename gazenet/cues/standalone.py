@@ -1,4 +1,4 @@
-"""The contract by which an extractor lends itself to a Python file that runs where gazenet is not installed.
+"""The form in which an extractor becomes one Python file that runs without gazenet.
 
 Such an extractor has a method ``standalone()`` that returns a :class:`Standalone` after ``load``.
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Standalone:
-    """The content of the Python file, and the files beside it.
+    """The content of the file, and the files beside it.
 
-    ``file``: its name. ``summary``: its docstring. ``offered``: the definitions (``module:Name``) that it offers; with
-    ``module:__main__`` it can also be run. All that they use is copied from its source; ``replaced`` maps definitions
-    to those that take their place. ``beside``: other files by name, such as the weights.
+    ``file``: its name. ``summary``: its docstring. ``offered``: definitions (``module:Name``) that it provides; with
+    ``module:__main__`` it can be run. All that they use is taken from its source; ``replaced`` names definitions in
+    whose place others are taken. ``beside``: other files by name, such as the weights.
     """
 
     file: str

@@ -20,7 +20,7 @@ from gazenet.data.matlab_files import fields, load_mat, numbers
 from gazenet.data.reader_options import DatasetReader, videos_in
 
 UP = -20.0
-"""The published correction of y, pixels; nothing is known against it."""
+"""The published correction of y, pixels."""
 RATE = 25.0
 
 
@@ -68,7 +68,7 @@ def _looks(tree: Mapping[str, Any], clip: str, source: Path, size: Size) -> Fram
 
 
 def _rate(clip: Any) -> float:
-    """What the annotation says of its frame rate; all published clips have 25 frames per second."""
+    """Return the frame rate of the annotation; all published clips have 25 frames per second."""
     info = clip.get("info") if isinstance(clip, Mapping) else None
     fps = info.get("fps") if isinstance(info, Mapping) else None
     value = float(fps.ravel()[0]) if isinstance(fps, np.ndarray) and fps.size and fps.dtype.kind in "iuf" else 0.0

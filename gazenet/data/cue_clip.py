@@ -1,8 +1,8 @@
-"""A clip to learn from: the cue maps of a video or picture beside the fixations of the people who watched it."""
+"""A training clip: the cue maps of a video or picture beside the fixations of the people who watched it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from gazenet.data.dataset import Item
 from gazenet.data.density import Size, inside
 from gazenet.data.fixations import FrameFixations
-from gazenet.errors import UsageError
-from gazenet.maps.map_store import MapKey, MapStore
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class CueClip:
     """Maps uint8 ``[T, h, w]`` (or RGB pictures ``[T, h, w, 3]``) per cue, and the item they belong to.
 
     ``times`` ``[T]``: of the frames, in seconds. ``sigma``: standard deviation of the ground-truth Gaussian in pixels
-    of the item's own frames. ``source``: which entry of the training config it came from; samples are shared out
+    of the item's own frames. ``source``: the number of the training config's entry it comes from; samples are divided
     between sources.
     """
 
@@ -39,6 +37,7 @@ class CueClip:
 
     @property
     def name(self) -> str:
+        """Data set and item: ``diem/video``."""
         return f"{self.dataset}/{self.item.name}"
 
     def __len__(self) -> int:
@@ -46,10 +45,12 @@ class CueClip:
 
     @property
     def size(self) -> Size:
+        """Height and width of the frames on which people fixated."""
         return self.item.size
 
     @property
     def still(self) -> bool:
+        """Whether the clip is a single picture."""
         return self.item.still
 
     @cached_property
@@ -58,23 +59,10 @@ class CueClip:
         return self.item.fixations(self.times)
 
     def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]:
-        """Every ``stride``-th frame, if at least ``min_observers`` people and one point in the frame were seen."""
+        """Return every ``stride``-th frame with at least ``min_observers`` people and a fixation inside the frame."""
         chosen = [
             frame
             for frame in range(0, len(self), stride)
             if self.truth.observers[frame] >= min_observers and len(inside(self.truth[frame], self.size))
         ]
         return np.array(chosen, np.int64)
-
-
-def open_maps(store: MapStore, keys: Mapping[str, MapKey], cues: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
-    """The memory-mapped maps of the wanted cues. Raises UsageError for one that is not in the store."""
-    found = {}
-    for cue in cues:
-        reader = store.reader(keys[cue]) if cue in keys else None
-        if reader is None:
-            raise UsageError(
-                f"cue {cue}: no finished maps below {store.root}; run the first stage with that extractor"
-            )
-        found[cue] = reader.maps
-    return found

@@ -1,8 +1,9 @@
-"""The Lightning data module: training draws that depend on nothing but seed and epoch, validation in order."""
+"""The Lightning data module: training draws that depend only on seed and epoch, validation frames in order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -10,9 +11,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gazenet.config.training import DataConfig
-from gazenet.data.cue_clip import CueClip
 from gazenet.data.sample_workers import fitting_workers, outlive_the_group
-from gazenet.data.window_samples import DrawOrder, Render, Sample, SampleShape, WindowSamples
+from gazenet.data.window_samples import DrawOrder, Sample
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
@@ -27,30 +27,37 @@ class SampleSource(Protocol):
 
 
 class ClipTargets(Protocol):
-    """A clip, as far as choosing its target frames is concerned."""
+    """The part of a clip that decides which of its frames become targets."""
 
     @property
-    def still(self) -> bool: ...
+    def still(self) -> bool:
+        """Whether it is a picture."""
+        ...
 
     @property
-    def source(self) -> int: ...
+    def source(self) -> int:
+        """The number of the config's training source it comes from."""
+        ...
 
-    def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]: ...
+    def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]:
+        """Return every ``stride``-th frame that at least ``min_observers`` people looked at."""
+        ...
 
 
 class EpochSampler(Sampler[int]):
-    """Draw numbers of one epoch in order; Lightning tells the epoch, also after a resume.
+    """Draw numbers of one epoch in order; Lightning sets the epoch, also after a resume.
 
-    Of ``world`` processes, the one of number ``rank`` gets every world-th draw, so that the batches of all together
-    are those of a single process. What cannot be shared out evenly at the end is left out. ``begun``: an epoch, and
-    how many draws of it this process has had already; the length stays that of a whole epoch.
+    Of ``world`` processes, the one of number ``rank`` gets every world-th draw, so that the batches of all processes
+    together are those of a single one. Draws at the end that cannot be divided evenly are dropped. ``begun``: an
+    epoch, and how many draws of it this process has had already; the length stays that of a whole epoch.
     """
 
     def __init__(self, length: int, rank: int = 0, world: int = 1, begun: tuple[int, int] = (0, 0)) -> None:
-        # Processes that make samples ask for the first draws before Lightning tells the epoch.
+        # Worker processes ask for the first draws before Lightning sets the epoch.
         self.length, self.epoch, self.rank, self.world, self.begun = length, begun[0], rank, world, begun
 
     def set_epoch(self, epoch: int) -> None:
+        """Set the epoch whose draws are iterated next."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -65,16 +72,16 @@ class EpochSampler(Sampler[int]):
 def training_draws(
     clips: Sequence[ClipTargets], config: DataConfig, seed: int, samples_per_epoch: int | None = None
 ) -> DrawOrder:
-    """Draws of the frames that enough people looked at. Raises UsageError where there is none."""
+    """Return draws of the frames that enough people looked at. Raises UsageError where there are none."""
     targets = [clip.targets(1 if clip.still else config.frame_stride, config.min_observers) for clip in clips]
     weights = [source.weight for source in config.train]
     return DrawOrder(clips, targets, seed, samples_per_epoch, weights, config.sampling == "videos")
 
 
 def validation_draws(clips: Sequence[ClipTargets], config: DataConfig) -> DrawOrder:
-    """Validation frames in order: all, or as many of each video as ``validation_windows`` says, evenly spread.
+    """Return the validation frames in order: all, or ``validation_windows`` evenly spread ones of each video.
 
-    Where an epoch is a window per video, that is one unless the config says more: the middle one.
+    Where an epoch has one window per video, the default is one frame per video, the middle one.
     """
     targets = [
         clip.targets(1 if clip.still else config.frame_stride, config.validation_min_observers) for clip in clips
@@ -86,49 +93,34 @@ def validation_draws(clips: Sequence[ClipTargets], config: DataConfig) -> DrawOr
 
 
 def _spread(length: int, count: int) -> NDArray[np.int64]:
-    """The middles of ``count`` equal parts of ``length`` places; all places where there are no more."""
+    """Return the middles of ``count`` equal parts of ``length`` places; all places where there are not more."""
     if length <= count:
         return np.arange(length)
     return ((np.arange(count) + 0.5) * length / count).astype(np.int64)
 
 
-def training_samples(
-    clips: Sequence[CueClip],
-    cues: Sequence[str],
-    shape: SampleShape,
-    render: Render,
-    config: DataConfig,
-    seed: int,
-    samples_per_epoch: int | None,
-) -> WindowSamples:
-    """Augmented samples of the frames that enough people looked at. Raises UsageError where there is none."""
-    draws = training_draws(clips, config, seed, samples_per_epoch)
-    return WindowSamples(clips, cues, shape, render, draws, config.augment)
+@dataclass(frozen=True)
+class EpochShare:
+    """The part of an epoch that a process still has to do.
 
+    ``rank`` of ``world`` processes. ``begun``: an epoch, and how many batches of it the process has done.
+    """
 
-def validation_samples(
-    clips: Sequence[CueClip], cues: Sequence[str], shape: SampleShape, render: Render, config: DataConfig
-) -> WindowSamples:
-    """Validation frames in order, unchanged. Raises UsageError where there is none."""
-    return WindowSamples(clips, cues, shape, render, validation_draws(clips, config))
+    rank: int = 0
+    world: int = 1
+    begun: tuple[int, int] = (0, 0)
 
 
 def training_loader(
-    samples: SampleSource,
-    batch_size: int,
-    workers: int = 0,
-    drop_last: bool = True,
-    rank: int = 0,
-    world: int = 1,
-    begun: tuple[int, int] = (0, 0),
+    samples: SampleSource, batch_size: int, workers: int = 0, drop_last: bool = True, share: EpochShare = EpochShare()
 ) -> DataLoader[Sample]:
-    """Batches of one epoch for one of ``world`` processes, which share ``batch_size`` out between them.
+    """Return the batches of one epoch for one of several processes, which divide ``batch_size`` between them.
 
-    A set smaller than the batch is one batch; an incomplete last batch is left out unless ``drop_last`` is False.
-    ``begun``: an epoch, and how many batches of it are done already.
+    A set smaller than the batch is one batch; an incomplete last batch is dropped unless ``drop_last`` is False.
     """
-    size = max(1, min(batch_size, len(samples)) // world)
-    sampler = EpochSampler(len(samples), rank, world, (begun[0], begun[1] * size))
+    size = max(1, min(batch_size, len(samples)) // share.world)
+    epoch, batches = share.begun
+    sampler = EpochSampler(len(samples), share.rank, share.world, (epoch, batches * size))
     return DataLoader(
         _as_dataset(samples),
         batch_size=size,
@@ -140,42 +132,42 @@ def training_loader(
 
 
 def validation_loader(samples: SampleSource, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
-    """Batches of all validation frames in order; every process sees all of them."""
+    """Return batches of all validation frames in order; every process sees all of them."""
     return DataLoader(
         _as_dataset(samples), batch_size=batch_size, num_workers=workers, worker_init_fn=outlive_the_group
     )
 
 
 def _as_dataset(samples: SampleSource) -> Dataset[Sample]:
-    # A loader asks for nothing but the two methods of the protocol.
+    # A loader calls only the two methods of the protocol.
     return samples  # type: ignore[return-value]
 
 
 def _epochs(trainer: Any) -> Any:
-    """How many epochs were begun and done; Lightning's types do not say that this progress counts the latter."""
+    """Return the counts of begun and finished epochs; Lightning's types lack the latter."""
     return trainer.fit_loop.epoch_progress.current
 
 
 def data_module(
     training: SampleSource, validation: SampleSource | None, batch_size: int, workers: int = 0, drop_last: bool = True
 ) -> LightningDataModule:
-    """Both loaders as a ``LightningDataModule``."""
+    """Return both loaders as a ``LightningDataModule``."""
     from lightning import LightningDataModule
 
     if workers:
         workers = fitting_workers(workers, training[0], batch_size)
 
     class CueData(LightningDataModule):
-        """Samples in batches; a checkpoint within an epoch says how many of them are done."""
+        """Samples in batches; a checkpoint within an epoch records how many batches are done."""
 
         _begun: tuple[int, int] | None = None
 
         def train_dataloader(self) -> DataLoader[Sample]:
             if self.trainer is None:
                 return training_loader(training, batch_size, workers, drop_last)
-            rank, world = self.trainer.global_rank, self.trainer.world_size
             begun = self._begun or (_epochs(self.trainer).processed, 0)
-            return training_loader(training, batch_size, workers, drop_last, rank, world, begun)
+            share = EpochShare(self.trainer.global_rank, self.trainer.world_size, begun)
+            return training_loader(training, batch_size, workers, drop_last, share)
 
         def state_dict(self) -> dict[str, Any]:
             assert self.trainer is not None

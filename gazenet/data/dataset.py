@@ -1,4 +1,4 @@
-"""What a data set must offer; third parties register theirs under the entry-point group ``gazenet.datasets``."""
+"""The contract of data sets; third parties register readers under the entry-point group ``gazenet.datasets``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gazenet.guard.guarded_call import guarded
 
 GROUP = "gazenet.datasets"
 LOG = logging.getLogger("gazenet.data")
-"""Where readers say in one line what they left out."""
+"""Readers log in one line which items they left out."""
 
 Behaviour = Literal["corrected", "published"]
 """published: frame rates, offsets and densities as the released system had them, errors included."""
@@ -40,7 +40,7 @@ class Item(Protocol):
 
     @property
     def still(self) -> bool:
-        """A picture: every frame shown of it has all its fixations."""
+        """Whether the item is a picture: every frame shown of it has all its fixations."""
 
     @property
     def size(self) -> Size:
@@ -61,16 +61,18 @@ class Dataset(Protocol):
     """Standard deviation of the ground-truth Gaussians in pixels of a frame ``reference_width`` pixels wide."""
     reference_width: int
 
-    def items(self) -> Sequence[Item]: ...
+    def items(self) -> Sequence[Item]:
+        """Return the items; files are opened on use."""
+        ...
 
 
 def installed_datasets() -> dict[str, metadata.EntryPoint]:
-    """The installed readers by name."""
+    """Return the installed readers by name."""
     return {point.name: point for point in metadata.entry_points(group=GROUP)}
 
 
 def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
-    """The installed data set ``name`` with its files at ``root``.
+    """Open the installed data set ``name`` with its files at ``root``.
 
     ``options`` go to the reader, for example ``behaviour="published"``. Raises UsageError for an unknown data set and
     for options that its reader does not have; PluginError for a reader that cannot be used.
@@ -83,30 +85,30 @@ def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
     called = f"data set {name}"
     with guarded(called, f"{points[name].value} cannot be imported", lenient=True):
         cls = points[name].load()
-        known = [key for key in inspect.signature(cls).parameters if key != "root"]
-    unknown = [key for key in options if key not in known]
+        accepted = [key for key in inspect.signature(cls).parameters if key != "root"]
+    unknown = [key for key in options if key not in accepted]
     if unknown:
-        raise UsageError(f"data set {name}: no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+        raise UsageError(f"data set {name}: no option {', '.join(unknown)}; it has {', '.join(accepted) or 'none'}")
     with guarded(called, "opening", own=(GazenetError,), lenient=True):
         return cast(Dataset, GuardedDataset(cls(root, **options), called))
 
 
 def check_behaviour(value: str, where: str) -> Behaviour:
-    """``value`` if it is a behaviour. Raises UsageError naming ``where``."""
+    """Return ``value`` if it is a behaviour. Raises UsageError naming ``where``."""
     if value not in get_args(Behaviour):
         raise UsageError(f"{where}: behaviour must be {' or '.join(get_args(Behaviour))}, not {value!r}")
     return cast(Behaviour, value)
 
 
 def check_clock(value: str, where: str) -> Clock:
-    """``value`` if it is a clock of fixation times. Raises UsageError naming ``where``."""
+    """Return ``value`` if it is a clock of fixation times. Raises UsageError naming ``where``."""
     if value not in CLOCKS:
         raise UsageError(f"{where}: clock must be one of {', '.join(CLOCKS)}, not {value!r}")
     return value
 
 
 def sigma_of(collection: Dataset, item: Item) -> float:
-    """Ground-truth sigma in pixels of an item's frames: the collection's own rule, else in proportion."""
+    """Return the ground-truth sigma in pixels of an item's frames: the collection's own rule, else in proportion."""
     rule = getattr(collection, "sigma_of", None)
     if rule is not None:
         called, where = f"data set {collection.name}", f"item {item.name}, its sigma"
@@ -119,7 +121,7 @@ def sigma_of(collection: Dataset, item: Item) -> float:
 
 
 def choose(items: Iterable[Item], names: Sequence[str] | None, where: str) -> list[Item]:
-    """The items of these names in that order, or all; UsageError for a name that is not there."""
+    """Return the items of these names in that order, or all. Raises UsageError for an unknown name."""
     by_name = {item.name: item for item in items}
     if names is None:
         return list(by_name.values())
@@ -130,9 +132,9 @@ def choose(items: Iterable[Item], names: Sequence[str] | None, where: str) -> li
 
 
 def require(path: Path, what: str) -> Path:
-    """``path`` if it exists, else UsageError saying what was looked for."""
+    """Return ``path`` if it exists. Raises UsageError naming the missing file otherwise."""
     if not path.exists():
-        raise UsageError(f"{path}: {what} is not there; the data set's README says which files are expected")
+        raise UsageError(f"{path}: {what} is missing; the data set's README says which files are expected")
     return path
 
 

@@ -1,4 +1,4 @@
-"""From fixated points to maps: a fixation map of pixels and a smooth density.
+"""Maps of fixated points: a fixation map of pixels and a smooth density.
 
 Points ``[n, 2]`` are (x, y) in pixels of the full frame, origin at the outer corner of the first pixel, so that pixel
 i covers ``i <= x < i + 1``. Cell (row i, column j) of an ``[h, w]`` map covers an equal share of the complete frame.
@@ -19,28 +19,28 @@ Size = tuple[int, int]
 
 
 def inside(points: Points, size: Size) -> Points:
-    """The points that lie in a frame of ``size`` (height, width)."""
+    """Return the points that lie in a frame of ``size`` (height, width)."""
     kept: Points = points[within(points, size)]
     return kept
 
 
 def within(points: Points, size: Size) -> NDArray[np.bool_]:
-    """Which points lie in a frame of ``size`` (height, width)."""
+    """Return which points lie in a frame of ``size`` (height, width)."""
     x, y = points[:, 0], points[:, 1]
-    found: NDArray[np.bool_] = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
-    return found
+    mask: NDArray[np.bool_] = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
+    return mask
 
 
 def cells(points: Points, size: Size, shape: Size) -> NDArray[np.int64]:
-    """Row and column ``[n, 2]`` of each point in a map of ``shape``; points outside the frame are dropped."""
+    """Return row and column ``[n, 2]`` of each point in a map of ``shape``; points outside the frame are dropped."""
     kept = inside(points, size)
-    found = np.floor(kept[:, ::-1] * (np.array(shape) / np.array(size))).astype(np.int64)
-    limited: NDArray[np.int64] = np.minimum(found, np.array(shape) - 1)
+    cells = np.floor(kept[:, ::-1] * (np.array(shape) / np.array(size))).astype(np.int64)
+    limited: NDArray[np.int64] = np.minimum(cells, np.array(shape) - 1)
     return limited
 
 
 def fixation_map(points: Points, size: Size, shape: Size) -> NDArray[np.uint8]:
-    """uint8 ``[h, w]``: 1 in every cell that holds at least one point."""
+    """Return uint8 ``[h, w]``: 1 in every cell that holds at least one point."""
     marked = np.zeros(shape, np.uint8)
     rows_columns = cells(points, size, shape)
     marked[rows_columns[:, 0], rows_columns[:, 1]] = 1
@@ -48,7 +48,7 @@ def fixation_map(points: Points, size: Size, shape: Size) -> NDArray[np.uint8]:
 
 
 def fixation_counts(points: Points, size: Size, shape: Size) -> NDArray[np.int64]:
-    """int64 ``[h, w]``: how many points lie in each cell."""
+    """Return int64 ``[h, w]``: the number of points in each cell."""
     rows_columns = cells(points, size, shape)
     flat = rows_columns[:, 0] * shape[1] + rows_columns[:, 1]
     return np.bincount(flat, minlength=shape[0] * shape[1]).astype(np.int64).reshape(shape)
@@ -62,7 +62,7 @@ def density(
     distinct: bool = False,
     weights: Weights | None = None,
 ) -> NDArray[np.float32]:
-    """float32 ``[h, w]``: the sum of a Gaussian of ``sigma`` pixels (of the full frame) around every point.
+    """Return float32 ``[h, w]``: the sum of a Gaussian of ``sigma`` pixels (of the full frame) around every point.
 
     Cells are sampled at their centres, mass outside the frame is lost. ``distinct`` counts a pixel of the full frame
     once, however often it was fixated (as published fixation maps do). ``weights`` ``[n]`` are the heights of the
@@ -96,24 +96,24 @@ def _profile(positions: NDArray[np.float64], length: int, count: int, sigma: flo
 
 
 def peak_one(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scaled so that the largest value is 1; a map of zeros stays one."""
+    """Scale a map to the largest value 1; a map of zeros stays zero."""
     peak = float(values.max()) if values.size else 0.0
     return values / np.float32(peak) if peak > 0 else values
 
 
 def sigma_for(sigma: float, reference_width: int, width: int) -> float:
-    """A sigma given in pixels of frames ``reference_width`` wide, in pixels of frames ``width`` wide."""
+    """Convert a sigma from pixels of frames ``reference_width`` wide to pixels of frames ``width`` wide."""
     return sigma * width / reference_width
 
 
 def sigma_of_degrees(degrees: float, width: int, screen_width_cm: float, distance_cm: float) -> float:
-    """Pixels that ``degrees`` of visual angle cover at the centre of a frame ``width`` pixels wide on a screen."""
+    """Return the pixels that ``degrees`` of visual angle cover at the centre of a frame ``width`` pixels wide."""
     return 2 * distance_cm * math.tan(math.radians(degrees) / 2) * width / screen_width_cm
 
 
 @dataclass(frozen=True)
 class ViewingConditions:
-    """How frames were seen: on a screen ``screen_cm`` wide, from ``distance_cm``.
+    """Viewing conditions: a screen ``screen_cm`` wide, from ``distance_cm``.
 
     ``screen_pixels``: its width in pixels where frames were shown pixel by pixel; None: frames filled its width.
     """
@@ -129,13 +129,13 @@ class ViewingConditions:
 
     @classmethod
     def spanning(cls, degrees: float) -> ViewingConditions:
-        """Frames whose width covered so many degrees of visual angle. Raises ValueError outside 0..180."""
+        """Return the conditions of frames whose width covered ``degrees``. Raises ValueError outside 0..180."""
         if not 0 < degrees < 180:
             raise ValueError(f"a field of view lies between 0 and 180 degrees, not {degrees}")
         return cls(2 * math.tan(math.radians(degrees) / 2), 1.0)
 
     def pixels(self, degrees: float, width: int) -> float:
-        """What ``degrees`` cover at the centre of a frame ``width`` pixels wide, in its pixels."""
+        """Return the pixels that ``degrees`` cover at the centre of a frame ``width`` pixels wide."""
         return sigma_of_degrees(degrees, self.screen_pixels or width, self.screen_cm, self.distance_cm)
 
 
@@ -160,7 +160,7 @@ class GaussianWidth:
             raise ValueError("a spread in degrees needs the width of the screen and the distance to it (viewing)")
 
     def pixels(self, width: int) -> float:
-        """Sigma in pixels of a frame ``width`` pixels wide."""
+        """Return sigma in pixels of a frame ``width`` pixels wide."""
         if self.viewing is not None and self.unit == "degrees":
             return self.viewing.pixels(self.value, width)
         return self.value if self.reference_width is None else sigma_for(self.value, self.reference_width, width)

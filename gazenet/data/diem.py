@@ -74,7 +74,7 @@ class Diem(DatasetReader):
         entries = sorted(root.iterdir(), key=natural_order)
         folders = [folder for folder in entries if (folder / "video" / f"{folder.name}.mp4").is_file()]
         if not folders:
-            raise UsageError(f"{root}: holds no ID/video/ID.mp4; the data set's README says which files are expected")
+            raise UsageError(f"{root}: has no ID/video/ID.mp4; the data set's README says which files are expected")
         tables = {
             folder: sorted((folder / "event_data").glob(f"*{folder.name}.txt"), key=natural_order)
             for folder in folders
@@ -98,9 +98,9 @@ class Diem(DatasetReader):
 
 
 def _declared(name: str) -> Size | None:
-    """(height, width) at the end of a name such as ``news_tony_blair_720x576``: the size that was shown."""
-    found = _SIZE.search(name)
-    return None if found is None else (int(found[2]), int(found[1]))
+    """Return (height, width) at the end of a name such as ``news_tony_blair_720x576``: the size that was shown."""
+    match = _SIZE.search(name)
+    return None if match is None else (int(match[2]), int(match[1]))
 
 
 def _looks(observers: Sequence[Path], eye: Eye, behaviour: Behaviour, size: Size) -> FrameTable:
@@ -118,7 +118,7 @@ def _looks(observers: Sequence[Path], eye: Eye, behaviour: Behaviour, size: Size
 
 
 def read_events(path: Path) -> NDArray[np.float64]:
-    """One observer's table, ``[frames, 9]``. Raises UsageError naming file and line."""
+    """Read one observer's table, ``[frames, 9]``. Raises UsageError naming file and line."""
     rows = []
     try:
         lines = path.read_text(encoding="ascii").splitlines()
@@ -140,7 +140,7 @@ def _row(path: Path, number: int, cells: Sequence[str]) -> list[float]:
     try:
         values = [float(cell) for cell in cells]
     except ValueError:
-        raise UsageError(f"{path}: line {number}: holds something that is no number") from None
+        raise UsageError(f"{path}: line {number}: holds a value that is not a number") from None
     if not values[0] >= 1 or not values[0].is_integer():
         raise UsageError(f"{path}: line {number}: frames are counted from 1, not {cells[0]}")
     return values

@@ -1,4 +1,4 @@
-"""Ground truth that is drawn: as the released system does it, or as pictures that somebody else drew.
+"""Ground truth as pictures: drawn by the rule of the released system, or stored with a data set.
 
 The released system has a byte density and plus-shaped fixations on another grid than ``density``: pixel i lies at
 coordinate i, not at i + 1/2.
@@ -22,7 +22,7 @@ _PLUS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))
 def published_density(points: Points, size: Size, sigma: float, weights: Weights | None = None) -> NDArray[np.uint8]:
     """uint8 ``[H, W]``: Gaussians of height ``weights`` summed, divided by the maximum, times 255, truncated.
 
-    Points outside the frame count with their tails, NaN ones not at all.
+    Points outside the frame contribute their tails; NaN points are ignored.
     """
     heights = np.ones(len(points)) if weights is None else np.asarray(weights, np.float64)
     finite = np.isfinite(points).all(axis=1) & np.isfinite(heights)
@@ -52,37 +52,37 @@ class PublishedFixations(FrameFixations):
     def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
         """float32 ``[h, w]`` in 0..1: :func:`published_density`, stretched (bilinear)."""
         weights = None if self.weights is None else self.weights[frame]
-        drawn = published_density(self.points[frame], self.size, sigma, weights)
-        return _stretched(drawn, h, w).astype(np.float32) / np.float32(255)
+        picture = published_density(self.points[frame], self.size, sigma, weights)
+        return _stretched(picture, h, w).astype(np.float32) / np.float32(255)
 
     def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
         """uint8 ``[h, w]``: 1 wherever anything of a stretched plus is left, as the released metrics count."""
         return (_stretched(published_fixations(self.points[frame], self.size), h, w) > 0).astype(np.uint8)
 
     def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
-        """int64 ``[h, w]``: as :meth:`fixation_map`; what is drawn does not say how often it was fixated."""
+        """int64 ``[h, w]``: as :meth:`fixation_map`; a picture does not show how often a cell was fixated."""
         return self.fixation_map(frame, h, w).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class PictureFixations(FrameFixations):
-    """Ground truth whose density is a picture: ``picture`` gives the grey one of a frame, None where there is none."""
+    """Ground truth whose density is a picture: ``picture`` returns the grey one of a frame, or None."""
 
     picture: Callable[[int], NDArray[np.uint8] | None] | None = None
 
     def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
-        """float32 ``[h, w]``: the picture brought to a size, largest value 1; ``sigma`` is that of its maker.
+        """float32 ``[h, w]``: the picture resized, largest value 1; ``sigma`` is ignored.
 
         All 0 where the frame has no picture.
         """
-        drawn = None if self.picture is None else self.picture(frame)
-        if drawn is None:
+        picture = None if self.picture is None else self.picture(frame)
+        if picture is None:
             return np.zeros((h, w), np.float32)
-        shrinks = h <= drawn.shape[0] and w <= drawn.shape[1]
+        shrinks = h <= picture.shape[0] and w <= picture.shape[1]
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return peak_one(np.asarray(cv2.resize(drawn.astype(np.float32), (w, h), interpolation=method), np.float32))
+        return peak_one(np.asarray(cv2.resize(picture.astype(np.float32), (w, h), interpolation=method), np.float32))
 
 
-def _stretched(drawn: NDArray[np.uint8], h: int, w: int) -> NDArray[np.uint8]:
-    """Bilinear without smoothing, as the released writer does it."""
-    return np.asarray(cv2.resize(drawn, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
+def _stretched(picture: NDArray[np.uint8], h: int, w: int) -> NDArray[np.uint8]:
+    """Stretch bilinearly without smoothing, like the released writer."""
+    return np.asarray(cv2.resize(picture, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -1,6 +1,6 @@
 """FAIR-Play (Gao, Grauman, 2.5D Visual Sound, CVPR 2019): music played in a room, with binaural sound.
 
-Nobody's gaze was recorded: the ground truth is one map per video of where the sound comes from. Expected below
+No gaze was recorded: the ground truth is one map per video of where the sound comes from. Expected below
 ``root``: ``videos/ID.mp4``, ``maps/ID_*.png`` and, for models that listen, ``binaural_audios/ID.wav``.
 """
 
@@ -37,7 +37,7 @@ class FairPlayVideo:
 
     @cached_property
     def size(self) -> Size:
-        """Height and width in pixels; asks the video once. Raises MediaError."""
+        """Height and width in pixels, read from the video once. Raises MediaError."""
         return frame_size(self.path)
 
     @cached_property
@@ -58,7 +58,7 @@ class FairPlayVideo:
 
 
 class FairPlay(DatasetReader):
-    """Both behaviours are the same; ``subjects`` and ``spread`` mean nothing here."""
+    """Both behaviours are the same; ``subjects`` and ``spread`` have no effect."""
 
     name = "fairplay"
     spreads: ClassVar[Mapping[Behaviour, GaussianWidth]] = {
@@ -74,7 +74,7 @@ class FairPlay(DatasetReader):
     def _items(self) -> list[FairPlayVideo]:
         videos = videos_in(self.root / "videos", ".mp4")
         folder = require(self.root / "maps", "the folder of sound maps")
-        # The id is the text before the first underscore; of several maps the first by name counts.
+        # The id is the text before the first underscore; of several maps the first by name is used.
         pictures = sorted(folder.glob("*_*.png"), key=natural_order, reverse=True)
         maps = {path.name.split("_")[0]: path for path in pictures}
         leave_out([video.stem for video in videos if video.stem not in maps], f"no ID_*.png in {folder}")

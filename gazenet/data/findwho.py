@@ -69,12 +69,12 @@ class FindWhoVideo:
 
 
 class FindWho(DatasetReader):
-    """The data set; only videos whose file is there are items.
+    """The data set; its items are the videos whose file exists.
 
     Fixation times count on the container's clock: in several files the picture begins one to two seconds after the
     sound. The published behaviour counts frames from the first picture.
 
-    ``source`` says where fixations are read from: ``csv`` (flat table), ``mat`` (the published file), or ``auto``: the
+    ``source``: where fixations are read from: ``csv`` (flat table), ``mat`` (the published file), or ``auto``: the
     table if it exists. Other arguments as of ``DatasetReader``.
     """
 
@@ -157,8 +157,8 @@ class FindWho(DatasetReader):
         if not video.isdecimal():
             raise UsageError(f"FindWho video {video!r}: names are numbers such as 011")
         path = require(self.root / "annotations" / f"mouthMotion{int(video)}.mat", "the annotation of speech")
-        found = lookup(load_mat(path), "mouthMotion", path)
-        faces = found if isinstance(found, list) else [found]
+        tables = lookup(load_mat(path), "mouthMotion", path)
+        faces = tables if isinstance(tables, list) else [tables]
         return [numbers(face, "face", path).ravel().astype(np.uint8) for face in faces]
 
 
@@ -180,13 +180,13 @@ def read_database(path: Path) -> dict[str, Fixations]:
     subject, video, start, duration, x, y = rows[:, columns].T
     if len(video) and not (video.min() >= 1 and video.max() <= len(names)):
         raise UsageError(f"{path}: VideoIndex reaches {int(video.max())}, but there are {len(names)} names")
-    found = {}
+    tables = {}
     for index in np.unique(video):
         of = video == index
-        found[names[int(index) - 1]] = Fixations(
+        tables[names[int(index) - 1]] = Fixations(
             subject[of].astype(np.int64), start[of] / 1000, duration[of] / 1000, np.stack([x[of], y[of]], 1)
         )
-    return found
+    return tables
 
 
 def read_rates(path: Path) -> dict[str, float]:
@@ -223,4 +223,4 @@ def _column(path: Path, fields: list[str], wanted: str) -> int:
     for position, field in enumerate(fields):
         if field.lower().startswith(wanted.lower()):
             return position
-    raise UsageError(f"{path}: fixdata_fields lacks {wanted}; found {', '.join(fields)}")
+    raise UsageError(f"{path}: fixdata_fields lacks {wanted}; it has {', '.join(fields)}")

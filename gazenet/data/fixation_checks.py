@@ -25,7 +25,7 @@ NAMED = 8
 
 @dataclass(frozen=True)
 class DoubtfulFixations:
-    """How many of the ``total`` fixations on a video are doubtful, by what is doubtful about them."""
+    """The number of doubtful fixations among the ``total`` ones on a video, by the kind of doubt."""
 
     counts: Mapping[str, int]
     total: int
@@ -37,7 +37,7 @@ class DoubtfulFixations:
 
 
 def doubtful_fixations(fixations: Fixations, times: NDArray[np.float64], size: Size) -> DoubtfulFixations:
-    """What cannot be meant of the fixations on a video with frames at ``times`` (seconds) of ``size``.
+    """Count the doubtful fixations on a video with frames at ``times`` (seconds) of ``size``.
 
     Times may count from the container's start or from the first frame: what lies outside of both is doubtful.
     """
@@ -56,11 +56,11 @@ def doubtful_fixations(fixations: Fixations, times: NDArray[np.float64], size: S
     return DoubtfulFixations({what: count for what, count in counts.items() if count}, total)
 
 
-def meant(frames: FrameFixations, found: DoubtfulFixations) -> FrameFixations:
-    """The fixations of frames that can be meant; nobody is counted as an observer for looking beside the frame."""
-    if found.all:
+def meant(frames: FrameFixations, doubtful: DoubtfulFixations) -> FrameFixations:
+    """Return the plausible fixations of frames; people who only looked beside the frame are not observers."""
+    if doubtful.all:
         return no_fixations(len(frames), frames.size)
-    if BESIDE not in found.counts or frames.subjects is None:
+    if BESIDE not in doubtful.counts or frames.subjects is None:
         return frames
     kept = [within(points, frames.size) for points in frames.points]
     subjects = [who[k] for who, k in zip(frames.subjects, kept, strict=True)]
@@ -72,20 +72,21 @@ def meant(frames: FrameFixations, found: DoubtfulFixations) -> FrameFixations:
     )
 
 
-def notes(source: str, found: Mapping[str, DoubtfulFixations]) -> list[str]:
-    """One line for each kind of doubt, with the videos it is about.
+def notes(source: str, doubtful: Mapping[str, DoubtfulFixations]) -> list[str]:
+    """Return one line for each kind of doubt, with its videos.
 
-    Raises UsageError where no fixation on any of the videos can be meant: such a table has other units.
+    Raises UsageError where no fixation on any video is plausible: the table has other units.
     """
-    every = sorted({what for one in found.values() for what in one.counts})
+    every = sorted({what for entry in doubtful.values() for what in entry.counts})
     lines = []
     for what in every:
-        videos = {video: one for video, one in found.items() if what in one.counts}
+        videos = {video: entry for video, entry in doubtful.items() if what in entry.counts}
         count, total = (
             sum(numbers) for numbers in zip(*((v.counts[what], v.total) for v in videos.values()), strict=True)
         )
         lines.append(f"{source}: {count} of {total} fixations on {_listed(list(videos))} are {what}")
-    if found and all(one.all for one in found.values() if one.total) and any(one.total for one in found.values()):
+    tables = [entry for entry in doubtful.values() if entry.total]
+    if tables and all(entry.all for entry in tables):
         raise UsageError("; ".join(lines))
     return [f"{line}; left out" for line in lines]
 

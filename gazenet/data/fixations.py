@@ -1,8 +1,8 @@
 """Tables of fixations and the frames they belong to.
 
 A fixation lasts from ``start`` to ``start + duration`` and counts for every frame whose presentation time lies in that
-span; one so short that it falls between two frames counts for the frame on display. The frames' own times decide,
-never a rounded rate, and what time 0 of a table means is said by its :data:`Clock`.
+span; a fixation that falls between two frames counts for the frame on display. The frames' own times decide,
+never a rounded rate; the :data:`Clock` of a table defines its time 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gazenet.data.density import Points, Size, Weights
 from gazenet.errors import UsageError
 
 Clock = Literal["container", "first_frame", "frame_index"]
-"""What time 0 of a table of fixations is.
+"""The meaning of time 0 in a table of fixations.
 
 - ``container``: the start of the file, its earliest stream: the clock that players show. Where the picture begins
   after the sound, the first frame's time is later than 0.
@@ -53,7 +53,7 @@ class Fixations:
         return len(self.subject)
 
     def where(self, kept: NDArray[np.bool_]) -> Fixations:
-        """The rows of a mask."""
+        """Return the rows of a mask."""
         return Fixations(self.subject[kept], self.start[kept], self.duration[kept], self.points[kept])
 
 
@@ -61,7 +61,7 @@ class Fixations:
 class FrameFixations:
     """The fixations of each of T frames of a video or picture of ``size`` (height, width).
 
-    ``weights``: how much each point counts in the density, for example its duration; None: all the same. ``subjects``:
+    ``weights``: the weight of each point in the density, for example its duration; None: equal weights. ``subjects``:
     whose fixation each point is, int64 ``[n]`` for each frame; None: not known.
     """
 
@@ -81,21 +81,21 @@ class FrameFixations:
         return iter(self.points)
 
     def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
-        """float32 ``[h, w]``, Gaussians of ``sigma`` pixels of the full frame, largest value 1 (all 0 if nobody)."""
+        """Return float32 ``[h, w]``, Gaussians of ``sigma`` pixels of the full frame, largest value 1, or all 0."""
         weights = None if self.weights is None else self.weights[frame]
         return maps.peak_one(maps.density(self.points[frame], self.size, (h, w), sigma, weights=weights))
 
     def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
-        """uint8 ``[h, w]``, 1 where somebody looked."""
+        """Return uint8 ``[h, w]``, 1 in fixated cells."""
         return maps.fixation_map(self.points[frame], self.size, (h, w))
 
     def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
-        """int64 ``[h, w]``: how many fixations lie in each cell."""
+        """Return int64 ``[h, w]``: the number of fixations in each cell."""
         return maps.fixation_counts(self.points[frame], self.size, (h, w))
 
 
 def on_clock(times: NDArray[np.float64], clock: Clock) -> NDArray[np.float64]:
-    """Times ``[T]`` of frames (seconds, as decoded, ascending) as the clock of a table of fixations counts them."""
+    """Convert times ``[T]`` of frames (seconds, as decoded, ascending) to the clock of a table of fixations."""
     if clock == "container" or not len(times):
         return times
     since_first = times - times[0]
@@ -149,19 +149,19 @@ def per_frame(
         for frame in range(a, b):
             members[frame].append(k)
     subjects = [fixations.subject[who] for who in members]
-    observers = np.array([len(np.unique(one)) for one in subjects], np.int64)
+    observers = np.array([len(np.unique(ids)) for ids in subjects], np.int64)
     return FrameFixations(size, [fixations.points[who] for who in members], observers, subjects=subjects)
 
 
 def constant(fixations: Fixations, frames: int, size: Size) -> FrameFixations:
-    """Every frame of a still picture has all its fixations, whenever they happened."""
+    """Return frames of a still picture, each with all its fixations."""
     observers = len(np.unique(fixations.subject))
     counts = np.full(frames, observers, np.int64)
     return FrameFixations(size, [fixations.points] * frames, counts, subjects=[fixations.subject] * frames)
 
 
 def no_fixations(frames: int, size: Size) -> FrameFixations:
-    """Frames that nobody was watched on: no points, no observers."""
+    """Return frames without recorded gaze: no points, no observers."""
     return FrameFixations(size, [np.empty((0, 2))] * frames, np.zeros(frames, np.int64))
 
 
@@ -173,8 +173,8 @@ def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
     """Read a CSV of fixations, grouped by its column ``key`` (``video`` or ``image``; ids stay text).
 
     Columns: the key, subject, x, y in pixels and, if ``timed``, start_ms and duration_ms. Subjects may be text: where
-    one is no whole number, all are numbered from 0 in the order in which the table names them. Raises UsageError
-    naming file, line and column.
+    one of them is not a whole number, all are numbered from 0 in the order of the table. Raises UsageError naming
+    file, line and column.
     """
     wanted = (*REQUIRED, *TIMING) if timed else REQUIRED
     groups: dict[str, list[tuple[float, ...]]] = {}
@@ -190,7 +190,7 @@ def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
         raise UsageError(f"{path}: cannot be read as a table of fixations: {error}") from None
     number = _numbered(name for names in people.values() for name in names)
     return {
-        name: _as_fixations(np.array([number[one] for one in people[name]], np.int64), np.array(rows), timed)
+        name: _as_fixations(np.array([number[person] for person in people[name]], np.int64), np.array(rows), timed)
         for name, rows in groups.items()
     }
 
@@ -198,7 +198,7 @@ def read_table(path: Path, key: str, timed: bool) -> dict[str, Fixations]:
 def _subject(path: Path, line: int, row: dict[str, str]) -> str:
     name = (row["subject"] or "").strip()
     if name.lower() in ("", "nan"):
-        raise UsageError(f"{path}: line {line}: column subject must say who looked, not {row['subject']!r}")
+        raise UsageError(f"{path}: line {line}: column subject must name a person, not {row['subject']!r}")
     return name
 
 
@@ -214,10 +214,10 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
     return {name: k for k, name in enumerate(order)}
 
 
-def _check_columns(path: Path, found: Sequence[str] | None, wanted: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in (found or ())]
+def _check_columns(path: Path, names: Sequence[str] | None, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in (names or ())]
     if missing:
-        raise UsageError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(found or ['nothing'])}")
+        raise UsageError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(names or ['nothing'])}")
 
 
 def _numbers(path: Path, line: int, row: dict[str, str], wanted: Sequence[str]) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 Expected below ``root``, with one picture per frame and equal names (endings may differ):
 ``<video>/frames/`` (or ``images/``, or the frames in ``<video>/`` itself), ``<video>/maps/``, the density that people
-left, and ``<video>/fixations/``, bright where somebody looked.
+left, and ``<video>/fixations/``, bright at fixated pixels.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class SequenceVideo:
 
     @property
     def frame_names(self) -> tuple[str, ...]:
-        """What each frame is called, without its ending; a map of it has the same name."""
+        """The names of the frames without endings; their maps have the same names."""
         return tuple(file.stem for file in self.files)
 
     @cached_property
@@ -61,15 +61,17 @@ class SequenceVideo:
         """The ground truth of all frames; ``times`` say nothing but how many there are.
 
         Raises UsageError where a frame has no map or no picture of fixations, and for another number of times;
-        MediaError for unreadable pictures and such of unequal sizes.
+        MediaError for unreadable pictures and pictures of different sizes.
         """
         if len(times) != len(self.files):
-            raise UsageError(f"{self.folder}: has {len(self.files)} frames, not {len(times)}: it is of another video")
+            raise UsageError(
+                f"{self.folder}: has {len(self.files)} frames, not {len(times)}: it belongs to another video"
+            )
         maps, fixated = self._truth(MAPS), self._truth(FIXATIONS)
         size_of(maps)
         scale = np.array(self.size[::-1]) / np.array(size_of(fixated)[::-1])
         points = [bright_points(file) * scale for file in fixated]
-        observers = np.array([max(1, len(found)) for found in points], np.int64)
+        observers = np.array([max(1, len(places)) for places in points], np.int64)
         return PictureFixations(self.size, points, observers, picture=lambda frame: read_grey(maps[frame]))
 
     def _truth(self, kind: str) -> list[Path]:
@@ -79,7 +81,7 @@ class SequenceVideo:
 
 
 class Sequences(DatasetReader):
-    """Every folder below the root is a video. Densities are drawn already, so that sigma is used by nobody."""
+    """Every folder below the root is a video. Densities are stored as pictures, so sigma has no effect."""
 
     name = "sequences"
     usual_width = 384
@@ -104,7 +106,7 @@ class Sequences(DatasetReader):
 def named(folder: Path, names: Sequence[str], lacking: str) -> list[Path]:
     """The pictures of a folder that have these names, in order.
 
-    Raises UsageError naming the first ones that are not there; ``lacking`` says what they are.
+    Raises UsageError naming the first missing ones; ``lacking`` describes them.
     """
     there = {file.stem: file for file in pictures_in(folder)}
     missing = [name for name in names if name not in there]

@@ -18,14 +18,14 @@ from gazenet.data.reader_options import frame_size
 from gazenet.errors import UsageError
 
 SAME_RATE = 0.01
-"""Rates that differ by less are one: 29.97 and 30 frames per second are names for the same count of frames."""
+"""Rates that differ by less are equal: 29.97 and 30 frames per second name the same count of frames."""
 SHORTAGE = 2
 """A video may have this many frames fewer than its annotation."""
 
 
 @dataclass(frozen=True)
 class FrameTable:
-    """N looks: ``frame`` from 0, ``subject``, ``points`` ``[N, 2]`` in pixels, ``weight``: the published amplitude."""
+    """N fixations: ``frame`` from 0, ``subject``, ``points`` ``[N, 2]`` in pixels, ``weight``: published amplitude."""
 
     frame: NDArray[np.int64]
     subject: NDArray[np.int64]
@@ -67,7 +67,7 @@ class FrameVideo:
         rate: frames per second that the annotation counts in; None: those of the video.
         clock: what frame 0 of the annotation is: the first picture (``frame_index``; ``first_frame`` by its time), or
             what is on display at the start of the container. The published behaviour counts pictures.
-        declared: (height, width) where it is known without asking the file.
+        declared: (height, width) where it is known without opening the file.
         subjects: only these observers; None: all.
     """
 
@@ -84,12 +84,12 @@ class FrameVideo:
 
     @cached_property
     def size(self) -> Size:
-        """Height and width in pixels; asks the video once. Raises MediaError where it cannot be decoded."""
+        """Height and width in pixels, read from the video once. Raises MediaError where it cannot be decoded."""
         return self.declared or frame_size(self.path)
 
     @cached_property
     def looks(self) -> FrameTable:
-        """The looks that count. Corrected: those outside the frame are left out, and a line of the log says so.
+        """The valid fixations. Corrected: those outside the frame are left out, with a line in the log.
 
         Raises UsageError naming the file where it cannot be read or does not fit the video.
         """
@@ -113,10 +113,10 @@ class FrameVideo:
         self._check_length(rows)
         observers = np.array([len(np.unique(table.subject[span])) for span in spans], np.int64)
         subjects = [table.subject[span] for span in spans]
-        found = FrameFixations(self.size, [table.points[span] for span in spans], observers, subjects=subjects)
+        frames = FrameFixations(self.size, [table.points[span] for span in spans], observers, subjects=subjects)
         if self.behaviour == "corrected":
-            return found
-        return PublishedFixations(found.size, found.points, observers, [table.weight[span] for span in spans])
+            return frames
+        return PublishedFixations(frames.size, frames.points, observers, [table.weight[span] for span in spans])
 
     def _rows(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
         """The annotated frame, from 0, of each frame shown; -1 before the first."""
@@ -132,7 +132,7 @@ class FrameVideo:
             LOG.warning(
                 "%s: has %.3f frames per second, its fixations %.3f; they are matched by time", self.path, own, rate
             )
-        # A hair's breadth of rounding must not cost a frame. By time, uneven frames find what was shown with them.
+        # Rounding must not cost a frame. By time, uneven frames get the annotation that was on display.
         clock = on_clock(times, "first_frame" if self.clock == "frame_index" else self.clock)
         return np.floor((clock + TICK) * rate).astype(np.int64)
 
@@ -162,12 +162,12 @@ def within(points: Points, size: Size, where: str) -> NDArray[np.bool_]:
 
 
 def leave_out(names: Sequence[str], reason: str) -> None:
-    """Say in one line of the log which videos are no items, and why."""
+    """Log in one line which videos are not items, and why."""
     if names:
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         LOG.warning("%s%s: %s; left out", ", ".join(names[:8]), more, reason)
 
 
 def shifted(table: FrameTable, x: float, y: float) -> FrameTable:
-    """The same looks, their points moved."""
+    """Return the fixations with moved points."""
     return replace(table, points=table.points + np.array([x, y]))

@@ -30,7 +30,7 @@ CUE_PREFIX = "det_transformed_"
 EXTRACTORS = {"vidgaze": "videogaze"}
 """Pictures whose extractor has another name."""
 RATES = {"diem": 30.0, "findwho": 30.0, "mvva": 30.0, "fairplay": 60.0}
-"""Nominal frames per second of what the pictures were taken from; the layout itself does not tell. Others: 25."""
+"""Nominal frames per second of what the pictures were taken from; the layout does not contain it. Others: 25."""
 PUBLISHED_RATE = 25.0
 HALF = 128
 
@@ -95,39 +95,41 @@ class CachedVideo:
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
         """The drawn ground truth of the first ``len(times)`` frames; points are counted as observers.
 
-        Raises UsageError where there is none at all, or more ``times`` than frames; CacheError for damaged files.
+        Raises UsageError without any ground truth, or for more ``times`` than frames; CacheError for damaged files.
         """
         self.need([SALMAP, FIXMAP])
         if len(times) > len(self.reader):
-            raise UsageError(f"{self.path}: has {len(self.reader)} frames, not {len(times)}: it is of another video")
-        points = [np.empty((0, 2)) if k in self._untold else self._points(k) for k in range(len(times))]
-        observers = np.array([len(found) for found in points], np.int64)
+            raise UsageError(
+                f"{self.path}: has {len(self.reader)} frames, not {len(times)}: it belongs to another video"
+            )
+        points = [np.empty((0, 2)) if k in self._without_truth else self._points(k) for k in range(len(times))]
+        observers = np.array([len(places) for places in points], np.int64)
         return PictureFixations(self.size, points, observers, picture=self._salmap)
 
     @cached_property
-    def _untold(self) -> frozenset[int]:
+    def _without_truth(self) -> frozenset[int]:
         """Frames that lack either picture of the ground truth."""
         return frozenset([*self.reader.missing(FIXMAP), *self.reader.missing(SALMAP)])
 
     def _salmap(self, frame: int) -> NDArray[np.uint8] | None:
-        return None if frame in self._untold else self._grey(SALMAP, frame)
+        return None if frame in self._without_truth else self._grey(SALMAP, frame)
 
     def _points(self, frame: int) -> Points:
-        drawn = self._grey(FIXMAP, frame)
-        scale = np.array([self.size[1] / drawn.shape[1], self.size[0] / drawn.shape[0]])
+        picture = self._grey(FIXMAP, frame)
+        scale = np.array([self.size[1] / picture.shape[1], self.size[0] / picture.shape[0]])
         if self.behaviour == "published":
-            rows, columns = np.nonzero(drawn)
+            rows, columns = np.nonzero(picture)
             return (np.stack([columns, rows], axis=1) + 0.5) * scale
-        _, _, _, centres = cv2.connectedComponentsWithStats((drawn >= HALF).astype(np.uint8), connectivity=8)
-        found: Points = (centres[1:] + 0.5) * scale
-        return found
+        _, _, _, centres = cv2.connectedComponentsWithStats((picture >= HALF).astype(np.uint8), connectivity=8)
+        places: Points = (centres[1:] + 0.5) * scale
+        return places
 
     def _grey(self, picture: str, frame: int) -> NDArray[np.uint8]:
         return np.asarray(cv2.cvtColor(self.reader.read(picture, frame, frame + 1)[0], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 class GroupedFrames(DatasetReader):
-    """Every video of every data set in the cache. Sigma is that of pictures 500 wide and used by nobody here."""
+    """Every video of every data set in the cache. Sigma is that of pictures 500 wide; it has no effect here."""
 
     name = "processed"
     usual_width = 500
@@ -148,12 +150,12 @@ class GroupedFrames(DatasetReader):
         folders = sorted((path for path in root.glob("*/*") if path.is_dir()), key=natural_order)
         names = [f"{video.parent.name}/{video.name}" for video in folders]
         if not names:
-            raise UsageError(f"{root}: holds no <dataset>/<video> folder; the data set's README says what is expected")
+            raise UsageError(f"{root}: has no <dataset>/<video> folder; the data set's README says what is expected")
         return [CachedVideo(name, root, self.behaviour) for name in names]
 
 
 def maker(picture: str) -> str:
-    """What makes the pictures of a name, in words."""
+    """Return a sentence on how to make the pictures of a name."""
     if picture.startswith(CUE_PREFIX):
         short = picture.removeprefix(CUE_PREFIX)
         return f"run the first stage with the extractor {EXTRACTORS.get(short, short)}, or download the cache again"

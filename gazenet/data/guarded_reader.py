@@ -1,4 +1,4 @@
-"""Readers of data sets behind the border of plugins: what they raise or give wrongly is named, with the item."""
+"""Guarded calls of data set readers: an error or a wrong value names the reader and the item."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from gazenet.data.dataset import Dataset, Item
 
 OWN = (GazenetError, AttributeError)
-"""Errors of readers that speak for themselves, and that of an attribute that a reader need not have."""
+"""Errors of readers with messages for users, and the error of an optional attribute."""
 FACTS: dict[str, type | tuple[type, ...]] = {"name": str, "path": Path, "still": (bool, np.bool_), "size": tuple}
-"""What every item says of itself."""
+"""The attributes of every item, with their types."""
 
 
 class _Behind:
-    """Somebody's object; each of its attributes is read once, behind the border."""
+    """An object of a plugin; each of its attributes is read once, guarded."""
 
     def __init__(self, inner: Any, called: str, where: str) -> None:
         self._inner, self._called, self._where = inner, called, where
@@ -50,19 +50,19 @@ class GuardedItem(_Behind):
         self._where = f"item {self.name}, "
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """As the reader gives them. Raises PluginError for anything but points ``[n, 2]`` of every frame."""
+        """Return them as the reader does. Raises PluginError for anything but points ``[n, 2]`` of every frame."""
         where = f"item {self.name}, its fixations"
         with guarded(self._called, where, own=(GazenetError,)):
-            found = self._inner.fixations(times)
-            if not isinstance(found, FrameFixations):
-                raise PluginError(f"{self._called}: {where}: {type(found).__name__}, expected FrameFixations")
-            if len(found) != len(times) or len(found.observers) != len(times):
-                raise PluginError(f"{self._called}: {where}: of {len(found)} frames, expected {len(times)}")
-            for frame, points in enumerate(found.points):
+            frames = self._inner.fixations(times)
+            if not isinstance(frames, FrameFixations):
+                raise PluginError(f"{self._called}: {where}: {type(frames).__name__}, expected FrameFixations")
+            if len(frames) != len(times) or len(frames.observers) != len(times):
+                raise PluginError(f"{self._called}: {where}: of {len(frames)} frames, expected {len(times)}")
+            for frame, points in enumerate(frames.points):
                 if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] != 2:
                     what = list(points.shape) if isinstance(points, np.ndarray) else type(points).__name__
                     raise PluginError(f"{self._called}: {where}: frame {frame}: points are {what}, expected [n, 2]")
-            return found
+            return frames
 
 
 class GuardedDataset(_Behind):
@@ -72,9 +72,9 @@ class GuardedDataset(_Behind):
         super().__init__(inner, called, "")
 
     def items(self) -> Sequence[Item]:
-        """As the reader lists them. Raises PluginError for anything but a sequence of items."""
+        """Return them as the reader does. Raises PluginError for anything but a sequence of items."""
         with guarded(self._called, "its items", own=(GazenetError,)):
-            found = self._inner.items()
-            if not isinstance(found, Sequence):
-                raise PluginError(f"{self._called}: its items: {type(found).__name__}, expected a sequence")
-            return [GuardedItem(item, self._called) for item in found]
+            items = self._inner.items()
+            if not isinstance(items, Sequence):
+                raise PluginError(f"{self._called}: its items: {type(items).__name__}, expected a sequence")
+            return [GuardedItem(item, self._called) for item in items]

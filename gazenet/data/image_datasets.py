@@ -56,12 +56,12 @@ class _Stills:
         tables = read_table(require(self.root / "fixations.csv", "the table of fixations"), key="image", timed=False)
         names = sorted(tables, key=natural_order)
         sizes = self._sizes(names)
-        found = []
+        pictures = []
         for name in names:
             table = tables[name]
             points = Fixations(table.subject, table.start, table.duration, table.points + self.offset)
-            found.append(StillPicture(name, require(folder / name, "a picture of the table"), sizes[name], points))
-        return found
+            pictures.append(StillPicture(name, require(folder / name, "a picture of the table"), sizes[name], points))
+        return pictures
 
     def _sizes(self, names: Sequence[str]) -> dict[str, Size]:
         raise NotImplementedError

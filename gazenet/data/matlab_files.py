@@ -1,7 +1,8 @@
 """MATLAB files as plain trees: structs become dictionaries, cells lists, texts strings, numbers arrays.
 
-Files up to version 7 are read through scipy. Version 7.3 files are HDF5 and need the optional package h5py. A file may
-say that it holds anything: what would take too much memory, and what lies in other files, is refused.
+Files up to version 7 are read through scipy. Version 7.3 files are HDF5 and need the optional package h5py. Files are
+not trusted: variables that would take too much memory, and links to other files, are refused. That is why no library
+reads the trees: it would follow the links, and drop the shapes of empty arrays.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ _LISTED = 8
 LIMIT = 4 << 30
 """Bytes that the variables of one file may take in memory."""
 _DEPTH = 50
-"""Levels of structs and cells within each other."""
+"""The deepest nesting of structs and cells."""
 _NODE = 1024
-"""Bytes that a variable takes beside its numbers."""
+"""The overhead of a variable, in bytes."""
 _RATIO = 1100
-"""More than what zlib can make of a byte."""
+"""An upper bound of the compression ratio of zlib."""
 
 
 def load_mat(path: Path) -> dict[str, Any]:
-    """The variables of a MATLAB file by name.
+    """Read the variables of a MATLAB file by name.
 
-    Raises UsageError naming the file where it is missing, cut off, no MATLAB file, too large once it is unpacked,
-    partly in other files, or of version 7.3 without h5py.
+    Raises UsageError naming the file where it is missing, cut off, not a MATLAB file, too large once unpacked, partly
+    in other files, or of version 7.3 without h5py.
     """
     if _is_hdf5(path):
         return _load_hdf5(path)
@@ -49,7 +50,7 @@ def load_mat(path: Path) -> dict[str, Any]:
         raw = scipy.io.loadmat(path)
     except UsageError:
         raise
-    except Exception as error:  # scipy raises whatever its parsers stumble over
+    except Exception as error:  # scipy lets errors of its parsers through
         raise _unreadable(path, error) from None
     return {name: _plain(value) for name, value in raw.items() if not name.startswith("__")}
 
@@ -59,7 +60,7 @@ def _too_large(path: Path) -> UsageError:
 
 
 def _check_size(path: Path, variables: Sequence[tuple[str, tuple[int, ...], str]]) -> None:
-    """Raises UsageError where the named variables, by their declared shapes or unpacked, are beyond ``LIMIT``."""
+    """Raise UsageError where the variables exceed ``LIMIT``, by their declared shapes or unpacked."""
     if sum(8 * math.prod(map(int, shape)) for _, shape, kind in variables if kind != "sparse") > LIMIT:
         raise _too_large(path)
     if path.stat().st_size * _RATIO > LIMIT:
@@ -71,7 +72,7 @@ def _check_size(path: Path, variables: Sequence[tuple[str, tuple[int, ...], str]
 
 
 def _packed(path: Path) -> Iterator[bytes]:
-    """The compressed elements of a file of version 7 (128 bytes of header, then a type and a size before each)."""
+    """Yield the compressed elements of a version 7 file (128 bytes of header, a type and a size before each)."""
     with path.open("rb") as file:
         order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:], "")
         while order and len(head := file.read(8)) == 8:
@@ -83,7 +84,7 @@ def _packed(path: Path) -> Iterator[bytes]:
 
 
 def _unpacked_size(piece: bytes, most: int) -> int:
-    """Bytes that a compressed element unpacks to; counting ends beyond ``most``."""
+    """Return the unpacked size of a compressed element in bytes; counting ends above ``most``."""
     unpacker, size = zlib.decompressobj(), 0
     while piece and size <= most:
         size += len(unpacker.decompress(piece, 1 << 20))
@@ -92,9 +93,9 @@ def _unpacked_size(piece: bytes, most: int) -> int:
 
 
 def lookup(tree: Mapping[str, Any], name: str, path: Path) -> Any:
-    """The value at a dotted ``name`` (``database.clip_1.data``).
+    """Return the value at a dotted ``name`` (``database.clip_1.data``).
 
-    Raises UsageError naming the file, the first part that is missing, and what is there instead.
+    Raises UsageError naming the file, the first missing part, and the existing ones.
     """
     value: Any = tree
     parts = name.split(".")
@@ -107,7 +108,7 @@ def lookup(tree: Mapping[str, Any], name: str, path: Path) -> Any:
 
 
 def fields(tree: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
-    """The struct at a dotted ``name``. Raises UsageError as :func:`lookup`."""
+    """Return the struct at a dotted ``name``. Raises UsageError as :func:`lookup`."""
     value = lookup(tree, name, path)
     if not isinstance(value, Mapping):
         raise UsageError(f"{path}: variable {name} must be a struct; found {_what(value)}")
@@ -115,7 +116,7 @@ def fields(tree: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
 
 
 def numbers(tree: Mapping[str, Any], name: str, path: Path) -> NDArray[np.float64]:
-    """The array of numbers at a dotted ``name``, as float64. Raises UsageError as :func:`lookup`."""
+    """Return the array of numbers at a dotted ``name``, as float64. Raises UsageError as :func:`lookup`."""
     value = lookup(tree, name, path)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
         raise UsageError(f"{path}: variable {name} must hold numbers; found {_what(value)}")
@@ -123,7 +124,7 @@ def numbers(tree: Mapping[str, Any], name: str, path: Path) -> NDArray[np.float6
 
 
 def texts(tree: Mapping[str, Any], name: str, path: Path) -> list[str]:
-    """The texts of the cell (or the text) at a dotted ``name``, in order. Raises UsageError as :func:`lookup`."""
+    """Return the texts of the cell (or text) at a dotted ``name``, in order. Raises UsageError as :func:`lookup`."""
     value = lookup(tree, name, path)
     value = [value] if isinstance(value, str) else value
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
@@ -155,7 +156,7 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """What scipy returns, without its 1 x 1 wrappers; a struct array becomes a list of dictionaries."""
+    """Unwrap a value of scipy from its 1 x 1 arrays; a struct array becomes a list of dictionaries."""
     if isinstance(value, np.void) and value.dtype.names:
         return {name: _plain(value[name]) for name in value.dtype.names}
     if not isinstance(value, np.ndarray):
@@ -187,21 +188,21 @@ def _load_hdf5(path: Path) -> dict[str, Any]:
 
 
 class _Tree:
-    """Reads what is in an HDF5 file, and nothing else; ``left`` bytes may still be taken."""
+    """Reads an HDF5 file without links to others; ``left``: the bytes that it may still take."""
 
     def __init__(self, file: h5py.File, path: Path) -> None:
         self.file, self.path, self.left = file, path, LIMIT
 
     def child(self, group: Any, name: str, depth: int = 0) -> Any:
-        """The member ``name`` of a group. Raises UsageError for what lies in another file."""
+        """Read the member ``name`` of a group. Raises UsageError for a link to another file."""
         import h5py
 
         if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-            raise self._elsewhere(name)
+            raise self._external(name)
         return self.value(group[name], name, depth)
 
     def value(self, node: Any, name: str, depth: int) -> Any:
-        """What a group or data set holds. Raises UsageError where it is too large or deep, or in another file."""
+        """Read a group or data set. Raises UsageError where it is too large or deep, or in another file."""
         group = hasattr(node, "keys")
         self.left -= _NODE + (0 if group else (node.size or 0) * node.dtype.itemsize)
         if self.left < 0:
@@ -211,7 +212,7 @@ class _Tree:
         if group:
             return {key: self.child(node, key, depth + 1) for key in node}
         if node.external or node.is_virtual:
-            raise self._elsewhere(name)
+            raise self._external(name)
         kind = node.attrs.get("MATLAB_class", b"")
         kind = kind.decode() if isinstance(kind, bytes) else str(kind)
         if node.dtype == object:
@@ -220,13 +221,13 @@ class _Tree:
             return cells if kind == "cell" or len(cells) != 1 else cells[0]
         return [] if kind == "cell" else _array(node, kind)
 
-    def _elsewhere(self, name: str) -> UsageError:
+    def _external(self, name: str) -> UsageError:
         return UsageError(f"{self.path}: variable {name} lies in another file, which is not read: save it whole")
 
 
 def _array(node: Any, kind: str) -> Any:
     empty = bool(node.attrs.get("MATLAB_empty", 0))
-    # MATLAB keeps the first axis closest together, HDF5 the last one.
+    # The first axis is contiguous in MATLAB, the last one in HDF5.
     array = np.asarray(node).T
     if kind == "char":
         return "" if empty else "".join(chr(code) for code in array.ravel(order="F"))

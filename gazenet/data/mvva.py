@@ -36,9 +36,9 @@ class Mvva(DatasetReader):
 
     @cached_property
     def _items(self) -> list[FrameVideo]:
-        found = videos_in(self.root / "our_database_video" / "raw_videos", ".avi", ".mp4")
-        # Of a video that is there in both forms the MP4, which comes later by name.
-        videos = list({video.stem: video for video in found}.values())
+        files = videos_in(self.root / "our_database_video" / "raw_videos", ".avi", ".mp4")
+        # Of a video in both forms the MP4 is used, which comes later by name.
+        videos = list({video.stem: video for video in files}.values())
         folder = require(self.root / "all_videos_all_frames_fixation", "the folder of fixations")
         sources = {video: folder / f"{video.stem}.npy" for video in videos}
         leave_out([video.stem for video in videos if not sources[video].is_file()], f"no NNN.npy in {folder}")

@@ -1,4 +1,4 @@
-"""What readers of videos share: where the files are, which behaviour is wanted, how wide the Gaussians are."""
+"""Options that readers of videos share: the place of files, the behaviour, the width of Gaussians."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class DatasetReader:
 def videos_in(folder: Path, *endings: str) -> list[Path]:
     """The videos of a folder by name. Raises UsageError where the folder or any video is missing."""
     if not folder.is_dir():
-        raise UsageError(f"{folder}: the folder of videos is not there; the data set's README says which files")
+        raise UsageError(f"{folder}: the folder of videos is missing; the data set's README says which files")
     videos = (path for path in folder.iterdir() if path.suffix.lower() in endings and path.is_file())
-    found = sorted(videos, key=natural_order)
-    if not found:
+    files = sorted(videos, key=natural_order)
+    if not files:
         raise UsageError(f"{folder}: holds no {' or '.join(endings)} file")
-    return found
+    return files
 
 
 def first_of(root: Path, candidates: Sequence[str], what: str) -> Path:
@@ -74,7 +74,7 @@ def first_of(root: Path, candidates: Sequence[str], what: str) -> Path:
     for candidate in candidates:
         if (root / candidate).exists():
             return root / candidate
-    raise UsageError(f"{root / candidates[0]}: {what} is not there; the data set's README says which files")
+    raise UsageError(f"{root / candidates[0]}: {what} is missing; the data set's README says which files")
 
 
 def frame_size(path: Path) -> Size:

@@ -1,4 +1,4 @@
-"""Processes that make samples beside a training: how they end, and how many of them the machine can hold."""
+"""Worker processes that make training samples: how they end, and how many the machine can hold."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 
 SHARED = "/dev/shm"
 AHEAD = 3
-"""Batches that a process may have made and nobody has taken yet, and the one that it makes."""
+"""Finished batches of a process that wait to be taken, and the one in progress."""
 
 
 def outlive_the_group(worker: int) -> None:
-    """What a process that makes samples does when it starts: it leaves it to the training to end it.
+    """Prepare a worker process, which only the training ends.
 
     Ctrl-C and many a SIGTERM go to a whole group of processes, and the training has yet to finish its step. The
     second SIGTERM is meant for this process. Its generators are seeded as Lightning would do it.
@@ -34,14 +34,14 @@ def outlive_the_group(worker: int) -> None:
 
 
 def fitting_workers(workers: int, sample: Mapping[str, Any], batch_size: int) -> int:
-    """``workers``, or 0 with a note where the shared memory has no room for their batches.
+    """Return ``workers``, or 0 with a note where the shared memory is too small for their batches.
 
     A process that finds it full is killed by the system in mid-batch. ``sample``: any one of the samples.
     """
     needed = workers * AHEAD * batch_size * sum(v.nbytes for v in sample.values() if isinstance(v, Tensor))
     try:
         room = os.statvfs(SHARED)
-    except OSError:  # no such place: then batches do not go there
+    except OSError:  # no shared memory: batches go elsewhere
         return workers
     free = room.f_bavail * room.f_frsize
     if needed <= free:

@@ -20,24 +20,24 @@ def expand_tables(tables: Sequence[str], subset: Sequence[str] = ()) -> list[str
     ``subset`` keeps some parts of families; a .csv or an installed table is taken whole. Raises UsageError for a
     part that a family does not have.
     """
-    known = split_names()
-    found: list[str] = []
+    names = split_names()
+    chosen: list[str] = []
     for table in tables:
-        parts = {part: f"{part}_{table}" for part in PARTS if f"{part}_{table}" in known}
-        if table in known or table.endswith(".csv") or not parts:
-            found.append(table)
+        parts = {part: f"{part}_{table}" for part in PARTS if f"{part}_{table}" in names}
+        if table in names or table.endswith(".csv") or not parts:
+            chosen.append(table)
             continue
         missing = [part for part in subset if part not in parts]
         if missing:
             raise UsageError(f"split {table}: has no part {', '.join(missing)}; it has {', '.join(parts)}")
-        found += [name for part, name in parts.items() if not subset or part in subset]
-    return found
+        chosen += [name for part, name in parts.items() if not subset or part in subset]
+    return chosen
 
 
 def families() -> list[str]:
     """Names of families of installed tables."""
-    known = split_names()
-    return sorted({name.partition("_")[2] for name in known if "_" in name} - set(known))
+    names = split_names()
+    return sorted({name.partition("_")[2] for name in names if "_" in name} - set(names))
 
 
 def rows_of(tables: Sequence[str], subset: Sequence[str], dataset: str) -> list[SplitRow]:
@@ -47,11 +47,11 @@ def rows_of(tables: Sequence[str], subset: Sequence[str], dataset: str) -> list[
     """
     single = expand_tables(tables, subset)
     rows = social([row for table in single for row in _read(table)])
-    found = {(row.dataset, row.video_id): row for row in rows if dataset in (row.dataset, CACHE)}
-    if not found:
+    chosen = {(row.dataset, row.video_id): row for row in rows if dataset in (row.dataset, CACHE)}
+    if not chosen:
         others = ", ".join(dict.fromkeys(row.dataset for row in rows)) or "none at all"
         raise UsageError(f"split {' '.join(single)}: has no Social row of data set {dataset}; it has {others}")
-    return list(found.values())
+    return list(chosen.values())
 
 
 def _read(table: str) -> list[SplitRow]:
@@ -73,7 +73,7 @@ def select_items(
 ) -> list[Item]:
     """The items that some tables list (all without), in order; of these only ``names`` if given.
 
-    Raises UsageError naming what is not there.
+    Raises UsageError naming missing items.
     """
     by_name = {item.name: item for item in collection.items()}
     wanted = list(by_name)
@@ -86,8 +86,7 @@ def select_items(
         root = getattr(collection, "root", "")
         where = f" below {root}" if root else ""
         raise UsageError(
-            f"data set {collection.name}: {len(missing)} of {len(wanted)} videos are not there{where}: "
-            f"{_some(missing)}"
+            f"data set {collection.name}: {len(missing)} of {len(wanted)} videos are missing{where}: {_some(missing)}"
         )
     if not wanted:
         raise UsageError(f"data set {collection.name}: none of {_some(list(names or ()))} is in {' '.join(tables)}")
@@ -95,7 +94,7 @@ def select_items(
 
 
 def result_name(item: Item) -> str:
-    """What an item's results are called: its name, where data sets are folders in it with ``-`` between."""
+    """Return the name of an item's results: its name, with ``-`` for the ``/`` of data sets."""
     return Path(item.name.replace("/", "-")).stem
 
 

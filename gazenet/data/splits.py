@@ -45,11 +45,11 @@ def read_split(name: str | Path) -> list[SplitRow]:
             return parse_split(Path(name).read_text(encoding="utf-8-sig"), str(name))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{name}: cannot be read: {error}") from None
-    known = split_names()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+    names = split_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"split {name}: no such split{hint}; known: {', '.join(known)}")
+        raise UsageError(f"split {name}: no such split{hint}; known: {', '.join(names)}")
     own = Path("datasets/processed") / f"{name}.csv"
     if own.is_file():
         return read_split(own)
@@ -71,16 +71,16 @@ def parse_split(text: str, where: str) -> list[SplitRow]:
                 f"{where}: column {', '.join(missing)} is missing; a split has {', '.join(COLUMNS)}: "
                 "add it to the first line"
             )
-        known = set(installed_datasets())
-        rows = [_row(row, f"{where}: line {reader.line_num}", known) for row in reader]
+        names = set(installed_datasets())
+        rows = [_row(row, f"{where}: line {reader.line_num}", names) for row in reader]
     except csv.Error as error:
-        raise UsageError(f"{where}: line {reader.line_num}: is no comma-separated table ({error})") from None
+        raise UsageError(f"{where}: line {reader.line_num}: is not a comma-separated table ({error})") from None
     if not rows:
         raise UsageError(f"{where}: lists no video; add a line per video below {','.join(COLUMNS)}")
     return rows
 
 
-def _row(row: dict[str, str | None], where: str, known: Collection[str]) -> SplitRow:
+def _row(row: dict[str, str | None], where: str, names: Collection[str]) -> SplitRow:
     video, fps, scene, dataset = (str(row[column] or "").strip() for column in COLUMNS)
     if not video or not dataset:
         raise UsageError(f"{where}: video_id and dataset must not be empty")
@@ -88,10 +88,10 @@ def _row(row: dict[str, str | None], where: str, known: Collection[str]) -> Spli
         raise UsageError(f"{where}: fps must be a positive whole number, not {quote(fps)}")
     if scene not in SCENES:
         raise UsageError(f"{where}: scene_type must be one of {', '.join(SCENES)}, not {quote(scene)}")
-    if dataset not in known:
-        near = difflib.get_close_matches(dataset[:QUOTED], known, n=1)
+    if dataset not in names:
+        near = difflib.get_close_matches(dataset[:QUOTED], names, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"{where}: dataset {quote(dataset)} has no reader{hint}; known: {', '.join(sorted(known))}")
+        raise UsageError(f"{where}: dataset {quote(dataset)} has no reader{hint}; known: {', '.join(sorted(names))}")
     return SplitRow(video, int(fps), scene, dataset)
 
 
@@ -108,10 +108,10 @@ def split_items(name: str | Path, dataset: str) -> list[str]:
     """
     rows = social(read_split(name))
     cached = dataset == "processed"
-    found = [
+    chosen = [
         f"{row.dataset}/{row.video_id}" if cached else row.video_id for row in rows if cached or row.dataset == dataset
     ]
-    if not found:
+    if not chosen:
         others = ", ".join(dict.fromkeys(row.dataset for row in rows)) or "none at all"
         raise UsageError(f"split {name}: has no Social row of data set {dataset}; it has {others}")
-    return found
+    return chosen

@@ -31,7 +31,7 @@ PUBLISHED_QUALITY, EXACT_QUALITY = 75, 100
 
 @dataclass(frozen=True)
 class StavisImport:
-    """What was written, and the frames of the cache (``<dataset>/<video>/<frame>``) that STAViS says nothing of."""
+    """The written files, and the frames of the cache (``<dataset>/<video>/<frame>``) without annotation by STAViS."""
 
     salmaps: int
     fixmaps: int
@@ -78,14 +78,14 @@ def fixation_picture(matrix: Path, behaviour: Behaviour) -> bytes:
     points = numbers(load_mat(matrix), "eyeMap", matrix)
     if points.ndim != 2 or not points.size:
         raise UsageError(f"{matrix}: eyeMap must be a picture [h, w], not {list(points.shape)}")
-    drawn: NDArray[np.floating[Any]] = points
+    picture: NDArray[np.floating[Any]] = points
     if behaviour == "published":
         # In floats: in bytes, thinly spread points would be rounded away.
         grey = Image.fromarray(points.astype(np.float32))
-        drawn = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+        picture = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     quality = PUBLISHED_QUALITY if behaviour == "published" else EXACT_QUALITY
     data = io.BytesIO()
-    Image.fromarray(((drawn > 0) * 255).astype(np.uint8)).save(data, "JPEG", quality=quality)
+    Image.fromarray(((picture > 0) * 255).astype(np.uint8)).save(data, "JPEG", quality=quality)
     return data.getvalue()
 
 

@@ -42,8 +42,8 @@ class SumMeEtmd(DatasetReader):
         source = first_of(self.root, places, "the published annotation file")
         tree = load_mat(source)
         names = fields(tree, VARIABLE, source)
-        known = {video: _field(video.stem, names) for video in videos}
-        leave_out([video.stem for video in videos if known[video] is None], f"no fixations in {source}")
+        field_of = {video: _field(video.stem, names) for video in videos}
+        leave_out([video.stem for video in videos if field_of[video] is None], f"no fixations in {source}")
         return [
             FrameVideo(
                 name=video.stem,
@@ -54,7 +54,7 @@ class SumMeEtmd(DatasetReader):
                 behaviour=self.behaviour,
                 subjects=self.subjects,
             )
-            for video, field in known.items()
+            for video, field in field_of.items()
             if field is not None
         ]
 

@@ -82,8 +82,8 @@ class GeometryChange:
         return moved
 
     def _picture(self, picture: Picture, frame: int) -> NDArray[np.uint8] | None:
-        drawn = picture(frame)
-        return None if drawn is None else self.maps(drawn[None, None])[0, 0]
+        density = picture(frame)
+        return None if density is None else self.maps(density[None, None])[0, 0]
 
 
 def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> GeometryChange:
@@ -94,14 +94,16 @@ def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> GeometryC
 
 
 class ClipWithSource(Protocol):
-    """A clip, as far as drawing is concerned: which entry of the training config it came from."""
+    """The part of a clip that decides how often it is drawn."""
 
     @property
-    def source(self) -> int: ...
+    def source(self) -> int:
+        """The number of the training config's entry it comes from."""
+        ...
 
 
 class DrawOrder:
-    """Which (clip, frame) each draw shows.
+    """The (clip, frame) of each draw.
 
     An epoch is every target once; with ``videos`` a random target of each clip once; with ``samples_per_epoch`` random
     targets, shared between sources by ``weights``.
@@ -128,6 +130,7 @@ class DrawOrder:
         self._shares = shares / shares.sum()
 
     def rng(self, draw: int) -> np.random.Generator:
+        """Return the generator of a draw; it depends only on the seed and the draw."""
         return np.random.default_rng([self.seed, draw])
 
     def pick(self, draw: int, rng: np.random.Generator) -> tuple[int, int]:
@@ -144,11 +147,11 @@ class DrawOrder:
 
 
 def _by_source(clips: Sequence[ClipWithSource], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+    by_source: dict[int, list[int]] = {}
     for k, (clip, frames) in enumerate(zip(clips, targets, strict=True)):
         if len(frames):
-            found.setdefault(clip.source, []).append(k)
-    return found
+            by_source.setdefault(clip.source, []).append(k)
+    return by_source
 
 
 @lru_cache(maxsize=2)
@@ -158,7 +161,7 @@ def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class SampleShape:
-    """What the network takes and gives: T frames (None: one frame, no time axis), target (h, w), all-frame targets.
+    """The form of samples: T frames (None: one frame, no time axis), target (h, w), all-frame targets.
 
     ``starts``: a window begins at the frame that was drawn and repeats the last frame of the video, as in the released
     training; else it ends there and repeats the first, as in inference.
@@ -221,7 +224,7 @@ class WindowSamples(Dataset[Sample]):
         """The sample of one frame of clip ``k`` under a change of geometry, with some cues blanked."""
         clip = self.clips[k]
         window = self.shape.frames(frame, len(clip))
-        # The released training takes the last frame that has a truth at all.
+        # The released training takes the last frame that has ground truth.
         frame = next((one for one in reversed(window) if len(clip.truth[one])), window[-1])
         maps = [np.asarray(clip.maps[cue][window]) for cue in self.cues]
         if blank is not None:

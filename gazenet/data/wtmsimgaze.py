@@ -1,6 +1,6 @@
 """The simulated-avatar gaze study (Kerzel, Wermter 2020; Fu et al., Int. J. of Social Robotics 15, 2023).
 
-An avatar looks to one side while a sound comes from one side. Nobody's gaze was recorded. Expected below ``root``:
+An avatar looks to one side while a sound comes from one side. No gaze was recorded. Expected below ``root``:
 ``videos/*.mp4`` and, if there is one, ``video_conditions.csv``; without it the installed table of conditions is used.
 """
 
@@ -47,7 +47,7 @@ class StudyConditions:
 
 @dataclass(frozen=True)
 class GazeStudyVideo:
-    """One clip; ``conditions`` is None where neither a table nor its name tells them."""
+    """One clip; ``conditions`` is None where neither a table nor its name has them."""
 
     name: str
     path: Path
@@ -84,10 +84,10 @@ class WtmSimGaze(DatasetReader):
         return [GazeStudyVideo(path.stem, path, table.get(path.stem) or self._named(path.stem)) for path in videos]
 
     def _named(self, stem: str) -> StudyConditions | None:
-        found = _CLIP.fullmatch(stem)
-        if found is None or self.behaviour == "published":
+        match = _CLIP.fullmatch(stem)
+        if match is None or self.behaviour == "published":
             return None
-        visual, auditory = found[1], found[2]
+        visual, auditory = match[1], match[2]
         if visual == "center":
             return StudyConditions(auditory, "normal", "neutral")
         return StudyConditions(auditory, visual, "congruent" if visual == auditory else "incongruent")

@@ -1,4 +1,4 @@
-"""A comparison to look at: the measures over frames, and two maps side by side."""
+"""Pictures of a comparison: the measures over frames, and two maps side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GAP = 4
 
 
 def plot_differences(frames: Sequence[FrameDifference], measures: Sequence[tuple[str, str]], path: Path) -> None:
-    """One row per measure, (field, label), over the frames in order, as a PNG."""
+    """Write a PNG with one row per measure (field, label) over the frames in order."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -35,7 +35,7 @@ def plot_differences(frames: Sequence[FrameDifference], measures: Sequence[tuple
 
 
 def write_side_by_side(left: Map, right: Map, path: Path) -> None:
-    """Two maps uint8 ``[h, w]`` as one PNG; the left one is brought to the size of the right one."""
+    """Write two maps uint8 ``[h, w]`` as one PNG; the left one is resized to the right one."""
     if left.shape != right.shape:
         size = right.shape[1], right.shape[0]
         left = np.asarray(cv2.resize(left, size, interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -1,4 +1,4 @@
-"""The network of an installed extractor or an integrator, made ready for export."""
+"""The network of an installed extractor or an integrator, ready for export."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ from gazenet.cues.exportable import Exportable
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
-from gazenet.export.onnx_export import OPSET, ExportReport, export_onnx
+from gazenet.export.onnx_export import OPSET, ExportReport, GraphForm, export_onnx
 from gazenet.fusion.integrator import load_integrator
 from gazenet.version import __version__
 
 
 @dataclass(frozen=True)
 class ExportSubject:
-    """What is exported: a network on the CPU, and how it is written.
-
-    ``half``: half precision inside the file.
-    """
+    """A network on the CPU, with the precision (``half``) and operators of its file."""
 
     name: str
     whole: Exportable
@@ -32,14 +29,14 @@ class ExportSubject:
     opset: int = OPSET
 
     def with_batch(self, count: int) -> ExportSubject:
-        """The same with exactly ``count`` in a batch; the examples are repeated.
+        """Return the subject with exactly ``count`` in a batch; the examples are repeated.
 
-        Raises UsageError where the network takes another number only.
+        Raises UsageError where the network takes only another number.
         """
         examples = self.whole.examples
-        if not self.whole.free_batch and any(len(one) != count for one in examples):
-            raise UsageError(f"{self.name}: takes a batch of {len(examples[0])} only; leave --batch out")
-        repeated = tuple(one[torch.arange(count) % len(one)] for one in examples)
+        if not self.whole.free_batch and any(len(example) != count for example in examples):
+            raise UsageError(f"{self.name}: only takes a batch of {len(examples[0])}; leave --batch out")
+        repeated = tuple(example[torch.arange(count) % len(example)] for example in examples)
         return replace(self, whole=replace(self.whole, examples=repeated, free_batch=False))
 
     def write(self, path: Path) -> ExportReport:
@@ -51,30 +48,21 @@ class ExportSubject:
             "weights": weights_digest(whole.network),
             "precision": "fp16" if self.half else "fp32",
         }
-        return export_onnx(
-            whole.network,
-            whole.examples,
-            path,
-            inputs=whole.inputs,
-            outputs=whole.outputs,
-            free_batch=whole.free_batch,
-            opset=self.opset,
-            half=self.half,
-            facts=facts,
-        )
+        form = GraphForm(whole.inputs, whole.outputs, whole.free_batch, self.opset, self.half, facts)
+        return export_onnx(whole.network, whole.examples, path, form)
 
 
 def weights_digest(network: nn.Module) -> str:
-    """SHA-256 over the names, shapes and values of a network's weights."""
-    told = hashlib.sha256()
+    """Return the SHA-256 of the names, shapes and values of a network's weights."""
+    digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
-        told.update(f"{name} {value.dtype} {list(value.shape)}".encode())
-        told.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return told.hexdigest()
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def why_not(implementation: object) -> str | None:
-    """Why the network of an extractor (class or object) cannot leave PyTorch; None where it can."""
+    """Return why the network of an extractor (class or object) cannot be exported; None where it can."""
     if callable(getattr(implementation, "exportable", None)):
         return None
     kind = implementation if isinstance(implementation, type) else type(implementation)
@@ -85,10 +73,10 @@ def why_not(implementation: object) -> str | None:
 def extractor_subject(
     name: str, parameters: Mapping[str, object], asset_path: AssetPath, size: tuple[int, int] | None = None
 ) -> ExportSubject:
-    """The loaded network of an extractor, for frames of ``size`` (height, width) or of those it was made for.
+    """Load the network of an extractor, for frames of ``size`` (height, width) or of its own size.
 
     Raises UsageError for an unknown extractor or parameter, one whose network cannot be exported, and a size that
-    the network cannot take.
+    the network does not take.
     """
     entry = get(name)
     extractor = entry.load()(**entry.spec.with_parameters(parameters))
@@ -101,24 +89,10 @@ def extractor_subject(
 def integrator_subject(
     name_or_path: str, size: tuple[int, int] | None = None, weights: str = "", asset_path: AssetPath | None = None
 ) -> ExportSubject:
-    """A loaded integrator, saliency only, for maps of ``size`` (height, width) or of its declared size.
+    """Load an integrator, saliency only, for maps of ``size`` (height, width) or of its declared size.
 
     ``weights``, ``asset_path``: as of :func:`gazenet.fusion.integrator.load_integrator`. Raises UsageError for what
     cannot be loaded and for odd sizes.
     """
     integrator = load_integrator(name_or_path, weights=weights, asset_path=asset_path)
     return ExportSubject(integrator.spec.name, integrator.exportable(size))
-
-
-def export_extractor(name: str, parameters: Mapping[str, object], path: Path, asset_path: AssetPath) -> ExportReport:
-    """Write the network of an extractor as an ONNX file with a free batch, and compare it with PyTorch.
-
-    Args:
-        name: of the extractor.
-        parameters: what is changed of the parameters in its spec (``weights`` among them, where it has some).
-        path: of the file.
-        asset_path: finds declared weights.
-
-    Raises UsageError for an unknown extractor or parameter, and for one whose network cannot be exported.
-    """
-    return extractor_subject(name, parameters, asset_path).write(path)

@@ -1,4 +1,4 @@
-"""What the values of an ONNX graph are, and how much work it is to make them."""
+"""Types and sizes of the values of an ONNX graph, and the number of multiplications that make them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SMALL = 1000
-"""Values of a weight that may be the shape of something, which tells further types."""
+"""The largest number of values in a weight that may be a shape, from which further types follow."""
 
 PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 
@@ -22,7 +22,7 @@ class GraphValue(NamedTuple):
 
 
 def described(model: Any) -> dict[str, GraphValue]:
-    """All values of a model (an ``onnx.ModelProto``) whose type can be told, without moving large weights about."""
+    """Return all values of an ``onnx.ModelProto`` whose type can be inferred, without copying large weights."""
     import onnx
 
     light = onnx.ModelProto()
@@ -37,36 +37,36 @@ def described(model: Any) -> dict[str, GraphValue]:
             graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
         else:
             graph.initializer.append(weight)
-    told = onnx.shape_inference.infer_shapes(light).graph
-    values = {one.name: _value(one) for one in (*told.input, *told.output, *told.value_info)}
-    weights = {one.name: GraphValue(one.data_type, tuple(one.dims)) for one in model.graph.initializer}
+    inferred = onnx.shape_inference.infer_shapes(light).graph
+    values = {info.name: _value(info) for info in (*inferred.input, *inferred.output, *inferred.value_info)}
+    weights = {weight.name: GraphValue(weight.data_type, tuple(weight.dims)) for weight in model.graph.initializer}
     return values | weights
 
 
-def _value(told: Any) -> GraphValue:
-    kind = told.type.tensor_type
+def _value(info: Any) -> GraphValue:
+    kind = info.type.tensor_type
     return GraphValue(kind.elem_type, tuple(max(1, axis.dim_value) for axis in kind.shape.dim))
 
 
 def products(model: Any) -> Counter[str]:
-    """Multiplications in the convolutions and matrix products of a model, by type: ``float32``, ``float16``, ...
+    """Count the multiplications in the convolutions and matrix products of a model, by type (``float32``, ...).
 
-    Those whose sizes cannot be told are left out.
+    Operators of unknown sizes are left out.
     """
     import onnx
 
-    values, found = described(model), Counter[str]()
+    values, counts = described(model), Counter[str]()
     for node in model.graph.node:
         if node.op_type in PRODUCTS and values.keys() >= {*node.input[:2], node.output[0]}:
             kind = onnx.helper.tensor_dtype_to_np_dtype(values[node.output[0]].kind)
-            found[kind.name] += _multiplications(node, values)
-    return found
+            counts[kind.name] += _multiplications(node, values)
+    return counts
 
 
 def _multiplications(node: Any, values: Mapping[str, GraphValue]) -> int:
-    """As many as the sums have terms: of every value that comes out, of a transposed convolution that goes in."""
+    """Count the terms of the sums: of every output value, or every input value of a transposed convolution."""
     first, second, out = (values[name].sizes for name in (*node.input[:2], node.output[0]))
     if node.op_type in ("Conv", "ConvTranspose"):
         return int(np.prod(out if node.op_type == "Conv" else first) * np.prod(second[1:]))
-    transposed = any(one.name == "transA" and one.i for one in node.attribute)
+    transposed = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
     return int(np.prod(out) * first[-2 if transposed else -1])

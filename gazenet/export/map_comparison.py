@@ -1,7 +1,7 @@
-"""Two sequences of maps of the same frames, compared: an engine with its reference, or one run with another.
+"""Comparison of two sequences of maps of the same frames: an engine with its reference, or one run with another.
 
 Grey levels are those of 8-bit pictures. The brightest pixel jumps where maps have plateaus; the centroid of the blob
-around it does not, so both are told.
+around it does not, so both are reported.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Map = NDArray[np.uint8]
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
 
 BLOB = 0.8
-"""A blob is what is at least this fraction of the maximum and hangs together with the brightest pixel."""
+"""The share of the maximum above which pixels connected with the brightest one belong to its blob."""
 
 
 @dataclass(frozen=True)
 class FrameDifference:
-    """Two maps of one frame: mean absolute difference in grey levels, distances in pixels, correlation.
+    """Two maps of a frame compared: mean absolute difference in grey levels, distances in pixels, correlation.
 
     ``peak``: between the first brightest pixels in reading order; ``blob``: between the centroids of the blobs around
     them. ``correlation`` is 1 for two constant maps, 0 where only one is constant.
@@ -67,24 +67,24 @@ def compare_maps(reference: Map, other: Map, name: str = "") -> FrameDifference:
     )
 
 
-def peak(one: Map) -> tuple[float, float]:
-    """(row, column) of the first brightest pixel in reading order."""
-    row, column = np.unravel_index(int(one.argmax()), one.shape)
+def peak(map_: Map) -> tuple[float, float]:
+    """Return (row, column) of the first brightest pixel in reading order."""
+    row, column = np.unravel_index(int(map_.argmax()), map_.shape)
     return float(row), float(column)
 
 
-def blob_centre(one: Map, fraction: float = BLOB) -> tuple[float, float]:
-    """(row, column) of the intensity-weighted centroid of the blob that holds the brightest pixel.
+def blob_centre(map_: Map, fraction: float = BLOB) -> tuple[float, float]:
+    """Return (row, column) of the intensity-weighted centroid of the blob that holds the brightest pixel.
 
-    Pixels of a blob touch by sides or corners. Of a black map it is the first pixel.
+    Pixels of a blob touch by sides or corners. The blob of a black map is its first pixel.
     """
-    row, column = (int(value) for value in peak(one))
-    highest = int(one[row, column])
+    row, column = (int(value) for value in peak(map_))
+    highest = int(map_[row, column])
     if highest == 0:
         return 0.0, 0.0
-    _, labels = cv2.connectedComponents((one >= fraction * highest).astype(np.uint8), connectivity=8)
+    _, labels = cv2.connectedComponents((map_ >= fraction * highest).astype(np.uint8), connectivity=8)
     rows, columns = np.nonzero(labels == labels[row, column])
-    weights = one[rows, columns].astype(np.float64)
+    weights = map_[rows, columns].astype(np.float64)
     return float(np.average(rows, weights=weights)), float(np.average(columns, weights=weights))
 
 
@@ -93,20 +93,21 @@ def _distance(a: tuple[float, float], b: tuple[float, float]) -> float:
 
 
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    flat = [one.astype(np.float64).ravel() - one.mean(dtype=np.float64) for one in (a, b)]
-    norms = [float(np.linalg.norm(one)) for one in flat]
+    flat = [values.astype(np.float64).ravel() - values.mean(dtype=np.float64) for values in (a, b)]
+    norms = [float(np.linalg.norm(values)) for values in flat]
     if min(norms) == 0:
         return float(max(norms) == 0)
     return float(flat[0] @ flat[1] / (norms[0] * norms[1]))
 
 
 def summary(frames: Iterable[FrameDifference]) -> dict[str, SummaryStatistics]:
-    """:class:`SummaryStatistics` of every measure by its name. Raises ValueError without frames."""
-    found = list(frames)
-    if not found:
+    """Return the statistics of every measure by its name. Raises ValueError without frames."""
+    differences = list(frames)
+    if not differences:
         raise ValueError("no frames to summarise")
     return {
-        field: _statistics([getattr(one, field) for one in found]) for field in ("mae", "peak", "blob", "correlation")
+        field: _statistics([getattr(frame, field) for frame in differences])
+        for field in ("mae", "peak", "blob", "correlation")
     }
 
 
@@ -121,11 +122,11 @@ def compare_sequences(reference: Path, other: Path) -> Iterator[FrameDifference]
 
 
 def pairs(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
-    """Name and both maps, uint8 ``[h, w]``, of every frame that two runs have in common.
+    """Yield name and both maps, uint8 ``[h, w]``, of every frame that two runs have in common.
 
-    Each is a folder of grey pictures (paired by file name; frames that only one has are left out), a grey video, or a
+    A run is a folder of grey pictures (paired by file name; frames of only one run are left out), a grey video, or a
     ``.npy`` file of maps ``[T, h, w]``, uint8 or 0..1; a folder that holds ``saliency.npy`` stands for that file.
-    Raises UsageError for what cannot be read, for a folder with a file, for files of another length, and for folders
+    Raises UsageError for unreadable files, for a folder beside a file, for files of different lengths, and for folders
     without common names; MediaError for videos that cannot be decoded.
     """
     first, second = _result(reference), _result(other)
@@ -143,7 +144,7 @@ def _folders(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
     common = {path.name for path in _pictures(reference)} & {path.name for path in _pictures(other)}
     names = sorted(common, key=natural_order)
     if not names:
-        raise UsageError(f"{reference} and {other}: no picture is in both under the same name")
+        raise UsageError(f"{reference} and {other}: no picture is in both under one name")
     return ((name, _grey(reference / name), _grey(other / name)) for name in names)
 
 
@@ -152,7 +153,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def _grey(path: Path) -> Map:
-    # Read here: a name that is not UTF-8 kills OpenCV.
+    # Not by OpenCV: a name that is not UTF-8 kills it.
     data = np.frombuffer(path.read_bytes(), np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if picture is None:
@@ -170,9 +171,9 @@ def _files(reference: Path, other: Path) -> Iterator[tuple[str, Map, Map]]:
 
 
 def _sequence(path: Path) -> Iterator[Map]:
-    """The maps of a file, one after the other."""
+    """Yield the maps of a file."""
     if path.suffix.lower() not in VIDEOS:
-        return (_eight_bit(one) for one in _maps(path))
+        return (_eight_bit(map_) for map_ in _maps(path))
     from gazenet.media.decode import VideoReader
 
     return (np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY), np.uint8) for frame in VideoReader(path))
@@ -188,7 +189,7 @@ def _maps(path: Path) -> NDArray[np.generic]:
     return maps
 
 
-def _eight_bit(one: NDArray[np.generic]) -> Map:
-    if one.dtype == np.uint8:
-        return np.asarray(one, np.uint8)
-    return np.round(np.clip(one.astype(np.float32), 0, 1) * 255).astype(np.uint8)
+def _eight_bit(map_: NDArray[np.generic]) -> Map:
+    if map_.dtype == np.uint8:
+        return np.asarray(map_, np.uint8)
+    return np.round(np.clip(map_.astype(np.float32), 0, 1) * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Networks as ONNX files: exported, then compared with what they were before anybody relies on them."""
+"""Export of networks as ONNX files, each compared with its network in PyTorch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ from gazenet.export.stable_layernorm import steadied
 from gazenet.files import atomic_path
 
 OPSET = 18
-"""The oldest operator set that the exporter writes itself; from 17 on a LayerNorm is one operator, whose sums runtimes
-keep in single precision."""
+"""The oldest operator set that the exporter writes; from 17 on a LayerNorm is one operator, whose sums runtimes keep
+in single precision."""
 
 LEAST_OPSET = 17
 
@@ -36,9 +36,9 @@ UNFIT = ("MaxUnpool", "ScatterND", "ScatterElements", "NonZero")
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """How far outputs are apart: largest and mean absolute difference, and the largest relative to the largest value.
+    """Differences of an output: the largest and mean absolute one, and the largest relative to the largest value.
 
-    ``shape`` is that of the reference.
+    ``shape``: that of the reference.
     """
 
     output: str
@@ -54,10 +54,10 @@ class OutputDifference:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written and how well it agrees with the network in PyTorch.
+    """The written file and its agreement with the network in PyTorch.
 
-    ``unfit`` says what a stricter runtime would refuse; empty where nothing speaks against the file. ``half``: share
-    of the multiplications that are done in half precision, 0..1.
+    ``unfit``: what a stricter runtime than onnxruntime would refuse. ``half``: share of the multiplications in half
+    precision, 0..1.
     """
 
     path: Path
@@ -71,72 +71,66 @@ class ExportReport:
     @property
     def worst(self) -> float:
         """The largest relative difference of all outputs."""
-        return max(one.relative for one in self.differences)
+        return max(difference.relative for difference in self.differences)
 
     def __str__(self) -> str:
-        """The file in one line, then one line per output and one per fault."""
+        """Describe the file in one line, then every output and every fault in a line each."""
         head = f"{self.path}: opset {self.opset}, {self.nodes} nodes, {self.size / 1e6:.1f} MB"
         if self.half:
             head += f", {self.half:.0%} of the multiplications in half precision"
         return "\n".join([head, *map(str, self.differences), *(f"unfit: {fault}" for fault in self.unfit)])
 
 
+@dataclass(frozen=True)
+class GraphForm:
+    """The form of an exported graph.
+
+    ``inputs``, ``outputs``: names in the graph. ``free_batch``: leave the first axis of every input open. ``opset``:
+    version of the operators. ``half``: half precision inside (:mod:`gazenet.export.half_precision`). ``facts``: the
+    metadata of the file.
+    """
+
+    inputs: Sequence[str] = ("input",)
+    outputs: Sequence[str] = ("output",)
+    free_batch: bool = True
+    opset: int = OPSET
+    half: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
 def export_onnx(
-    network: nn.Module,
-    examples: Sequence[Tensor],
-    path: Path,
-    *,
-    inputs: Sequence[str] = ("input",),
-    outputs: Sequence[str] = ("output",),
-    free_batch: bool = True,
-    opset: int = OPSET,
-    half: bool = False,
-    facts: Mapping[str, str] | None = None,
+    network: nn.Module, examples: Sequence[Tensor], path: Path, form: GraphForm = GraphForm()
 ) -> ExportReport:
     """Write a network as one ONNX file and compare it with PyTorch on the examples.
 
     Args:
-        network: in the mode in which it is to be written: that of evaluation, as a rule.
-        examples: one tensor per input, with a batch of at least two where the batch is to stay free.
+        network: in the mode in which it is written, usually evaluation.
+        examples: one tensor per input, with a batch of at least two where the batch stays free.
         path: appears by rename when it is complete and has been run.
-        inputs, outputs: names in the graph.
-        free_batch: leave the first axis of every input open.
-        opset: version of the operators.
-        half: half precision inside, see :mod:`gazenet.export.half_precision`; compared with the network as it is.
-        facts: what the file says of itself.
+        form: names, free axes, precision and metadata. A graph in half precision is compared with the network as is.
 
     Raises UsageError where the exporter is not installed or cannot write the network, and for opsets that it does not
     write.
     """
-    if opset < OPSET:
-        raise UsageError(f"opset {opset} is too old: a LayerNorm is one operator from 17 on, and {OPSET} is written")
-    with atomic_path(path) as made:
-        _write(network, examples, made, inputs, outputs, free_batch, opset, half, facts or {})
-        found = inspect_onnx(made)
-        differences = compare_onnx(network, examples, made)
-    return ExportReport(path, found.opset, found.nodes, path.stat().st_size, differences, found.unfit, found.half)
+    if form.opset < OPSET:
+        raise UsageError(f"opset {form.opset} is too old: the exporter writes {OPSET} or later")
+    with atomic_path(path) as partial:
+        _write(network, examples, partial, form)
+        graph = inspect_onnx(partial)
+        differences = compare_onnx(network, examples, partial)
+    return ExportReport(path, graph.opset, graph.nodes, path.stat().st_size, differences, graph.unfit, graph.half)
 
 
-def _write(
-    network: nn.Module,
-    examples: Sequence[Tensor],
-    path: Path,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    free_batch: bool,
-    opset: int,
-    half: bool,
-    facts: Mapping[str, str],
-) -> None:
-    free = _free_axes(network, len(examples)) if free_batch else None
+def _write(network: nn.Module, examples: Sequence[Tensor], path: Path, form: GraphForm) -> None:
+    free = _free_axes(network, len(examples)) if form.free_batch else None
     with _quiet(), _exporter_errors():
         program = torch.onnx.export(
             network,
             tuple(examples),
-            input_names=list(inputs),
-            output_names=list(outputs),
+            input_names=list(form.inputs),
+            output_names=list(form.outputs),
             dynamic_shapes=free,
-            opset_version=opset,
+            opset_version=form.opset,
             external_data=False,
             dynamo=True,
             verbose=False,
@@ -145,17 +139,17 @@ def _write(
 
     assert program is not None
     model = program.model_proto
-    if half:
+    if form.half:
         halved(model)
     steadied(model)
-    onnx.helper.set_model_props(model, dict(facts))
+    onnx.helper.set_model_props(model, dict(form.facts))
     onnx.save(model, str(path))
 
 
 def _free_axes(network: nn.Module, inputs: int) -> tuple[Any, ...]:
-    """A free first axis for every input, nested as the arguments of ``forward`` are."""
+    """Return a free first axis for every input, nested like the arguments of ``forward``."""
     axes: tuple[Any, ...] = tuple({0: torch.export.Dim("batch")} for _ in range(inputs))
-    kinds = [one.kind for one in inspect.signature(network.forward).parameters.values()]
+    kinds = [parameter.kind for parameter in inspect.signature(network.forward).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         return axes
     single = kinds.index(inspect.Parameter.VAR_POSITIONAL)
@@ -164,7 +158,7 @@ def _free_axes(network: nn.Module, inputs: int) -> tuple[Any, ...]:
 
 @contextlib.contextmanager
 def _exporter_errors() -> Iterator[None]:
-    """Whatever the exporter says becomes one line."""
+    """Turn every error of the exporter into one line."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -177,7 +171,7 @@ def _exporter_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter tells of its own progress and of libraries that nobody needs here."""
+    """Silence the exporter's progress and its warnings about optional libraries."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -191,7 +185,7 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """An ONNX graph in numbers, and what stricter runtimes than onnxruntime refuse in it.
+    """An ONNX graph in numbers, and what stricter runtimes than onnxruntime refuse in it (``unfit``).
 
     ``half``: share of the multiplications in half precision.
     """
@@ -203,9 +197,9 @@ class GraphFacts:
 
 
 def inspect_onnx(path: Path) -> GraphFacts:
-    """Counts the nodes of a file and looks for what TensorRT's parser is known to refuse.
+    """Count the nodes of a file and look for what TensorRT's parser is known to refuse.
 
-    Raises UsageError for what is no ONNX file.
+    Raises UsageError for other files than ONNX files.
     """
     model = read_graph(path)
     counts = Counter(node.op_type for node in model.graph.node)
@@ -220,14 +214,14 @@ def inspect_onnx(path: Path) -> GraphFacts:
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
     if opset < LEAST_OPSET:
         unfit.append(f"opset {opset}: {LEAST_OPSET} is the oldest in which a LayerNorm is one operator")
-    done = products(model)
-    half = done["float16"] / max(1, done.total())
+    multiplications = products(model)
+    half = multiplications["float16"] / max(1, multiplications.total())
     return GraphFacts(opset, len(model.graph.node), tuple(unfit), half)
 
 
 def facts_of(path: Path) -> dict[str, str]:
-    """What a file that :func:`export_onnx` wrote says of itself. Raises UsageError as :func:`read_graph` does."""
-    return {one.key: one.value for one in read_graph(path).metadata_props}
+    """Return the metadata of a file of :func:`export_onnx`. Raises UsageError as :func:`read_graph` does."""
+    return {entry.key: entry.value for entry in read_graph(path).metadata_props}
 
 
 def _is_int64(value: Any) -> bool:
@@ -237,41 +231,41 @@ def _is_int64(value: Any) -> bool:
 
 
 def compare_onnx(network: nn.Module, examples: Sequence[Tensor], path: Path) -> tuple[OutputDifference, ...]:
-    """Runs network and file on the same inputs, on the CPU; one :class:`OutputDifference` per output.
+    """Run network and file on the same inputs, on the CPU; return the difference of every output.
 
-    Raises ValueError for outputs of another number or shape, UsageError as :func:`open_session` does.
+    Raises ValueError for another number or shape of outputs, UsageError as :func:`open_session` does.
     """
     with torch.inference_mode():
-        wanted = network(*examples)
-    references = [wanted] if isinstance(wanted, Tensor) else list(wanted)
-    names, found = run_onnx(path, [example.numpy() for example in examples])
-    if len(found) != len(references):
-        raise ValueError(f"{path}: {len(found)} outputs, the network gives {len(references)}")
-    pairs = zip(names, (reference.numpy() for reference in references), found, strict=True)
+        outputs = network(*examples)
+    references = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    names, values = run_onnx(path, [example.numpy() for example in examples])
+    if len(values) != len(references):
+        raise ValueError(f"{path}: {len(values)} outputs, the network gives {len(references)}")
+    pairs = zip(names, (reference.numpy() for reference in references), values, strict=True)
     return tuple(_difference(*pair) for pair in pairs)
 
 
 def open_session(path: Path, device: torch.device | None = None) -> Any:
-    """An onnxruntime session of a file, with as many threads as PyTorch has.
+    """Open a file in onnxruntime, with as many threads as PyTorch has.
 
     Args:
-        device: a CUDA device needs a build of onnxruntime for it; the CPU by default.
+        device: a CUDA device needs a build of onnxruntime for CUDA; None: the CPU.
 
-    Raises UsageError for files that onnxruntime refuses and devices that it does not know.
+    Raises UsageError for files that onnxruntime refuses and devices that it does not support.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
-    # Waiting threads that spin would take the core of the stage that runs beside this one.
+    # Spinning threads would take the core of a stage that runs in parallel.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers: list[Any] = ["CPUExecutionProvider"]
     if device is not None and device.type == "cuda":
         if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-            raise UsageError("this onnxruntime knows no CUDA: pip install onnxruntime-gpu, or device cpu")
+            raise UsageError("this onnxruntime does not support CUDA: pip install onnxruntime-gpu, or use device cpu")
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
-    read_graph(path)  # The session would read what the file names.
+    read_graph(path)  # Refuses external data, which the session would read.
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's own types have no common base
@@ -280,16 +274,16 @@ def open_session(path: Path, device: torch.device | None = None) -> Any:
 
 
 def run_onnx(path: Path, arrays: Sequence[NDArray[Any]]) -> tuple[list[str], list[NDArray[Any]]]:
-    """Names and values of a file's outputs for inputs in order, by onnxruntime on the CPU."""
+    """Return names and values of a file's outputs for inputs in order, by onnxruntime on the CPU."""
     session = open_session(path)
-    named = {one.name: array for one, array in zip(session.get_inputs(), arrays, strict=True)}
-    return [one.name for one in session.get_outputs()], session.run(None, named)
+    named = {node.name: array for node, array in zip(session.get_inputs(), arrays, strict=True)}
+    return [node.name for node in session.get_outputs()], session.run(None, named)
 
 
-def _difference(name: str, reference: NDArray[Any], found: NDArray[Any]) -> OutputDifference:
-    if reference.shape != found.shape:
-        raise ValueError(f"output {name} is {list(found.shape)}, the network gives {list(reference.shape)}")
-    apart = np.abs(found.astype(np.float64) - reference.astype(np.float64))
+def _difference(name: str, reference: NDArray[Any], value: NDArray[Any]) -> OutputDifference:
+    if reference.shape != value.shape:
+        raise ValueError(f"output {name} is {list(value.shape)}, the network gives {list(reference.shape)}")
+    apart = np.abs(value.astype(np.float64) - reference.astype(np.float64))
     largest = float(apart.max(initial=0))
     scale = max(float(np.abs(reference).max(initial=0)), 1e-12)
     return OutputDifference(name, reference.shape, largest, float(apart.mean()), largest / scale)

@@ -1,8 +1,8 @@
-"""Large LayerNorms of ONNX graphs, written so that no runtime's way of adding up spoils them.
+"""Large LayerNorms of ONNX graphs, rewritten so that the order of summation in a runtime does not spoil them.
 
 A LayerNorm over a whole block of features is one operator, and onnxruntime 1.31 adds the millions of values and of
-squares of such a block one after the other in single precision: of the result three or four digits are right, in
-PyTorch seven. Taken along one axis after the other, and of squares when the mean is gone, no sum is long.
+squares of such a block one after the other in single precision: three or four digits of the result are right, seven in
+PyTorch. Sums along one axis after the other, and of squares after the mean is subtracted, stay short.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 LONG = 1 << 12
-"""Values of a sum from which on its rounding counts; smaller norms stay one operator."""
+"""The number of values in a norm above which it is rewritten; smaller norms stay one operator."""
 
 PREFIX = "by_axes_"
-"""Begins the names of the operators that are put in, all of which have to compute in single precision."""
+"""The prefix of the names of inserted operators, all of which have to compute in single precision."""
 
 
 def steadied(model: Any) -> Any:
-    """The model (an ``onnx.ModelProto``, changed in place) its large LayerNorms by axes; returns the same."""
+    """Rewrite the large LayerNorms of a model (an ``onnx.ModelProto``) in place, by axes; return the model."""
     graph = model.graph
-    sizes = {one.name: tuple(one.dims) for one in graph.initializer}
+    sizes = {weight.name: tuple(weight.dims) for weight in graph.initializer}
     nodes: list[Any] = []
     for node in graph.node:
         shape = sizes.get(node.input[1], ()) if node.op_type == "LayerNormalization" else ()
@@ -33,21 +33,21 @@ def steadied(model: Any) -> Any:
 
 
 def is_steady(node: Any) -> bool:
-    """Whether an operator is part of a LayerNorm by axes."""
+    """Return whether an operator is part of a LayerNorm by axes."""
     return bool(node.name.startswith(PREFIX))
 
 
 def _by_axes(graph: Any, node: Any, rank: int) -> Iterable[Any]:
-    """The operators of a norm over the last ``rank`` axes: (x - mean) / sqrt(variance + epsilon) * scale + bias."""
+    """Return a norm over the last ``rank`` axes: (x - mean) / sqrt(variance + epsilon) * scale + bias."""
     from onnx import helper
 
     stem = f"{PREFIX}{node.output[0]}"
-    epsilon = next((one.f for one in node.attribute if one.name == "epsilon"), 1e-5)
-    made: list[Any] = []
+    epsilon = next((entry.f for entry in node.attribute if entry.name == "epsilon"), 1e-5)
+    operators: list[Any] = []
 
     def add(kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{stem}_{len(made)}"
-        made.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
+        name = f"{stem}_{len(operators)}"
+        operators.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
         return name
 
     def mean(value: str) -> str:
@@ -61,15 +61,15 @@ def _by_axes(graph: Any, node: Any, rank: int) -> Iterable[Any]:
     variance = add("Add", mean(add("Mul", centred, centred)), small)
     add("Mul", add("Div", centred, add("Sqrt", variance)), node.input[1])
     if len(node.input) > 2 and node.input[2]:
-        add("Add", made[-1].output[0], node.input[2])
-    made[-1].output[0] = node.output[0]
-    return made
+        add("Add", operators[-1].output[0], node.input[2])
+    operators[-1].output[0] = node.output[0]
+    return operators
 
 
 def _constant(graph: Any, name: str, value: np.ndarray) -> str:
-    """The name of a constant, added to the graph unless it is there."""
+    """Return the name of a constant; add it to the graph unless it exists."""
     from onnx import numpy_helper
 
-    if all(one.name != name for one in graph.initializer):
+    if all(weight.name != name for weight in graph.initializer):
         graph.initializer.append(numpy_helper.from_array(value, name))
     return name

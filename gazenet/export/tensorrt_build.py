@@ -1,7 +1,7 @@
-"""TensorRT engines from ONNX files. TensorRT and TensorRT for RTX are both served; neither is needed by anything else.
+"""TensorRT engines from ONNX files, by TensorRT or TensorRT for RTX; nothing else needs either.
 
-Precision is that of the graph: the network is built strongly typed, so a half-precision engine comes from a
-half-precision file. TensorRT for RTX builds without a graphics card; an engine of it runs on any supported one.
+The precision is that of the graph: networks are strongly typed, so a half-precision engine is built from a
+half-precision file. TensorRT for RTX builds without a graphics card; its engines run on any supported card.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ MISSING = (
 
 
 def tensorrt_module() -> Any:
-    """The first TensorRT that can be imported. Raises UsageError where there is none."""
+    """Import the first TensorRT that is installed. Raises UsageError where there is none."""
     for name in MODULES:
         try:
             return importlib.import_module(name)
-        except ImportError:  # absent, or there without its libraries
+        except ImportError:  # absent, or without its libraries
             continue
     raise UsageError(MISSING)
 
@@ -78,7 +78,7 @@ def build_engine(source: Path, target: Path, batch: tuple[int, int, int] = (1, 1
 
 
 def _strongly_typed(trt: Any) -> int:
-    """From version 11 on every network is strongly typed and the flag may be gone."""
+    """Return the flag; from version 11 on every network is strongly typed and the flag may be absent."""
     flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
     return 0 if flag is None else 1 << int(flag)
 
@@ -91,15 +91,15 @@ def _parse(trt: Any, network: Any, logger: Any, source: Path) -> None:
 
 
 def _bound_batch(builder: Any, network: Any, config: Any, batch: tuple[int, int, int], source: Path) -> None:
-    """An engine with free axes needs their bounds; a graph without any needs none."""
+    """Set the bounds of free first axes."""
     inputs = [network.get_input(k) for k in range(network.num_inputs)]
-    free = [one for one in inputs if -1 in tuple(one.shape)]
+    free = [node for node in inputs if -1 in tuple(node.shape)]
     if not free:
         return
     profile = builder.create_optimization_profile()
-    for one in free:
-        rest = tuple(one.shape)[1:]
+    for node in free:
+        rest = tuple(node.shape)[1:]
         if -1 in rest:
-            raise UsageError(f"{source}: input {one.name} has free axes beside the first: {list(one.shape)}")
-        profile.set_shape(one.name, *((size, *rest) for size in batch))
+            raise UsageError(f"{source}: input {node.name} has free axes beside the first: {list(node.shape)}")
+        profile.set_shape(node.name, *((size, *rest) for size in batch))
     config.add_optimization_profile(profile)

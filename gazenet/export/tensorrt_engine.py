@@ -1,4 +1,4 @@
-"""TensorRT engines at work: found or built for the GPU in use, fed with torch tensors."""
+"""TensorRT engines: loaded or built for the GPU in use, and run on torch tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gazenet.errors import UsageError
 from gazenet.export.tensorrt_build import build_engine, tensorrt_module
 
 MOST = 8
-"""Largest batch of an engine; larger ones are run in pieces."""
+"""The largest batch of an engine; larger batches are run in pieces."""
 
 TYPES = {
     "FLOAT": torch.float32,
@@ -31,35 +31,35 @@ TYPES = {
 
 
 def check_machine(device: torch.device) -> None:
-    """Raises UsageError where no engine can run: without TensorRT, without a GPU, or with device cpu."""
+    """Raise UsageError where no engine can run: without TensorRT, without a GPU, or with device cpu."""
     tensorrt_module()
     if not torch.cuda.is_available():
-        raise UsageError("backend tensorrt needs an NVIDIA GPU, and none is usable here; take backend onnxruntime")
+        raise UsageError("backend tensorrt needs an NVIDIA GPU, and none is usable here; use backend onnxruntime")
     if device.type != "cuda":
         raise UsageError(f"backend tensorrt needs a GPU as device, not {device}: --set device=cuda:0")
 
 
 def open_engine(
-    given: Path | None, graph: Callable[[], Path], inputs: Sequence[Tensor], device: torch.device
+    file: Path | None, graph: Callable[[], Path], inputs: Sequence[Tensor], device: torch.device
 ) -> EngineRunner:
-    """An engine file where it loads, else one built from the graph for this GPU and kept beside the graph.
+    """Open an engine file, or build an engine from the graph for this GPU and keep it beside the graph.
 
     Args:
-        given: an engine file; one that does not load here is told, and another built.
-        graph: gives the ONNX file; called where it is needed.
-        inputs: as they will come; the first axis may vary.
+        file: an engine; if it does not load on this machine, a note is printed and another one is built.
+        graph: returns the ONNX file; called if an engine must be built.
+        inputs: examples of the inputs; the first axis may vary.
         device: a CUDA device.
 
     Raises UsageError where no engine can be built or loaded.
     """
     trt = tensorrt_module()
     runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
-    if given is not None:
-        engine = _loaded(runtime, given)
+    if file is not None:
+        engine = _loaded(runtime, file)
         if engine is not None:
-            return EngineRunner(engine, given, device)
+            return EngineRunner(engine, file, device)
         print(
-            f"{given}: built for another GPU or version of TensorRT ({trt.__version__} is here): building another",
+            f"{file}: built for another GPU or version of TensorRT than {trt.__version__}: building another",
             file=sys.stderr,
         )
     source = graph()
@@ -76,7 +76,7 @@ def open_engine(
 
 
 def _loaded(runtime: Any, path: Path) -> Any:
-    """The engine of a file; None where TensorRT does not take it. Raises UsageError for unreadable files."""
+    """Load the engine of a file; None where TensorRT refuses it. Raises UsageError for unreadable files."""
     try:
         return runtime.deserialize_cuda_engine(path.read_bytes())
     except OSError as error:
@@ -84,13 +84,13 @@ def _loaded(runtime: Any, path: Path) -> Any:
 
 
 def _here(trt: Any, device: torch.device) -> str:
-    """What an engine is tied to, as part of a file name: library, version, GPU."""
+    """Return what an engine is tied to, as part of a file name: library, version, GPU."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return re.sub(r"[^A-Za-z0-9.]+", "_", f"{trt.__name__}_{trt.__version__}_{name}")
 
 
 class EngineRunner:
-    """An engine that reads and writes torch tensors where they are; one call at a time."""
+    """An engine that reads and writes torch tensors in place; one call at a time."""
 
     def __init__(self, engine: Any, path: Path, device: torch.device) -> None:
         self._engine, self._path, self._device = engine, path, device
@@ -103,35 +103,39 @@ class EngineRunner:
         self._most = self._largest_batch()
 
     def _largest_batch(self) -> int:
-        """Of the first input; a fixed one is that."""
+        """Return the largest batch of the first input, or its fixed one."""
         first = self._inputs[0]
         if self._engine.get_tensor_shape(first)[0] != -1:
             return int(self._engine.get_tensor_shape(first)[0])
         return int(self._engine.get_tensor_profile_shape(first, 0)[2][0])
 
     def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """The outputs in order. Raises UsageError for inputs that the engine does not take."""
+        """Return the outputs in order. Raises UsageError for inputs that the engine does not accept."""
         if len(inputs) != len(self._inputs):
             raise UsageError(f"{self._path}: takes {len(self._inputs)} inputs, not {len(inputs)}")
         count = len(inputs[0])
-        pieces = [self._run([one[k : k + self._most] for one in inputs]) for k in range(0, count, self._most)]
+        pieces = [self._run([value[k : k + self._most] for value in inputs]) for k in range(0, count, self._most)]
         return [torch.cat(parts) for parts in zip(*pieces, strict=True)]
 
     def _run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        # Kept until the end: the engine holds addresses only.
-        given = [one.to(self._device, self._type(n)).contiguous() for n, one in zip(self._inputs, inputs, strict=True)]
-        for name, one in zip(self._inputs, given, strict=True):
-            if not self._context.set_input_shape(name, tuple(one.shape)):
-                made = list(self._engine.get_tensor_shape(name))
-                raise UsageError(f"{self._path}: input {name} is {list(one.shape)}, the engine was made for {made}")
-            self._context.set_tensor_address(name, one.data_ptr())
-        found = []
+        # Referenced until the end: the engine holds only addresses.
+        values = [
+            value.to(self._device, self._type(n)).contiguous() for n, value in zip(self._inputs, inputs, strict=True)
+        ]
+        for name, value in zip(self._inputs, values, strict=True):
+            if not self._context.set_input_shape(name, tuple(value.shape)):
+                expected = list(self._engine.get_tensor_shape(name))
+                raise UsageError(
+                    f"{self._path}: input {name} is {list(value.shape)}, the engine was built for {expected}"
+                )
+            self._context.set_tensor_address(name, value.data_ptr())
+        outputs = []
         for name in self._outputs:
             shape = tuple(self._context.get_tensor_shape(name))
-            found.append(torch.empty(shape, dtype=self._type(name), device=self._device))
-            self._context.set_tensor_address(name, found[-1].data_ptr())
+            outputs.append(torch.empty(shape, dtype=self._type(name), device=self._device))
+            self._context.set_tensor_address(name, outputs[-1].data_ptr())
         self._execute()
-        return [one.float() if one.dtype == torch.float16 else one for one in found]
+        return [output.float() if output.dtype == torch.float16 else output for output in outputs]
 
     def _type(self, name: str) -> torch.dtype:
         return TYPES[_ending(self._engine.get_tensor_dtype(name))]
@@ -145,5 +149,5 @@ class EngineRunner:
 
 
 def _ending(value: Any) -> str:
-    """``DataType.FLOAT`` as ``FLOAT``."""
+    """Return ``FLOAT`` for ``DataType.FLOAT``."""
     return str(value).rpartition(".")[2]

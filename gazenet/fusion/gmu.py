@@ -13,7 +13,8 @@ from torch.nn import functional as F
 State = tuple[Tensor, Tensor]
 
 
-def _parameter(*shape: int) -> nn.Parameter:
+def initial_weights(*shape: int) -> nn.Parameter:
+    """Return a parameter with uniform values in -0.01..0.01, as the release initialises its gated units."""
     return nn.Parameter(torch.empty(*shape).uniform_(-0.01, 0.01))
 
 
@@ -37,13 +38,10 @@ class GMUConv2d(nn.Module):
         self.modalities, self.out_channels = modalities, out_channels
         self.geometry = {"stride": stride, "padding": padding, "dilation": dilation}
         wide = modalities * out_channels
-        self.W_h = _parameter(wide, in_channels, kernel_size, kernel_size)
-        self.W_z = _parameter(self._gate_rows(), modalities * in_channels, kernel_size, kernel_size)
-        self.hidden_bias = _parameter(wide)
-        self.gate_bias = _parameter(self._gate_rows())
-
-    def _gate_rows(self) -> int:
-        return self.modalities * self.out_channels
+        self.W_h = initial_weights(wide, in_channels, kernel_size, kernel_size)
+        self.W_z = initial_weights(wide, modalities * in_channels, kernel_size, kernel_size)
+        self.hidden_bias = initial_weights(wide)
+        self.gate_bias = initial_weights(wide)
 
     def _hidden(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.W_h, self.hidden_bias, groups=self.modalities, **self.geometry)
@@ -52,36 +50,13 @@ class GMUConv2d(nn.Module):
         return F.conv2d(x, self.W_z, self.gate_bias, **self.geometry)
 
     def forward(self, x: Tensor) -> tuple[Tensor, State]:
+        """Return the sum of the gated modalities and the state."""
         hidden, gates = torch.tanh(self._hidden(x)), torch.sigmoid(self._gate(x))
         hidden, gates = self._by_modality(hidden), self._by_modality(gates)
         return (hidden * gates).sum(1), (hidden, gates)
 
     def _by_modality(self, x: Tensor) -> Tensor:
         return x.unflatten(1, (self.modalities, self.out_channels))
-
-
-class GBUConv2d(GMUConv2d):
-    """The bimodal unit: one gate ``z`` for the first modality, ``1 - z`` for the second."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        padding: int = 1,
-        stride: int = 1,
-        dilation: int = 1,
-    ) -> None:
-        super().__init__(in_channels, out_channels, 2, kernel_size, padding, stride, dilation)
-
-    def _gate_rows(self) -> int:
-        return self.out_channels
-
-    def forward(self, x: Tensor) -> tuple[Tensor, State]:
-        hidden = self._by_modality(torch.tanh(self._hidden(x)))
-        gate = torch.sigmoid(self._gate(x))
-        gates = torch.stack((gate, 1 - gate), 1)
-        return (hidden * gates).sum(1), (hidden, gates)
 
 
 class RGMUConv2d(GMUConv2d):
@@ -103,15 +78,16 @@ class RGMUConv2d(GMUConv2d):
         super().__init__(in_channels, out_channels, modalities, kernel_size, padding)
         wide = modalities * out_channels
         self.return_sequences, self._lateral_pad = return_sequences, (kernel_size - 1) // 2
-        self.W_h_l = _parameter(wide, 1, kernel_size, kernel_size)
-        self.W_z_l = _parameter(wide, 1, kernel_size, kernel_size)
-        self.recurrent_hidden_bias = _parameter(wide)
-        self.recurrent_gate_bias = _parameter(wide)
+        self.W_h_l = initial_weights(wide, 1, kernel_size, kernel_size)
+        self.W_z_l = initial_weights(wide, 1, kernel_size, kernel_size)
+        self.recurrent_hidden_bias = initial_weights(wide)
+        self.recurrent_gate_bias = initial_weights(wide)
 
     def _lateral(self, state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return F.conv2d(state, weight, bias, padding=self._lateral_pad, groups=len(weight))
 
     def forward(self, x: Tensor) -> tuple[Tensor, State]:
+        """Return output and state of the last frame, or of every frame with ``return_sequences``."""
         hidden = gates = torch.zeros_like(self._hidden(x[:, 0]))
         outputs, states = [], []
         for frame in x.unbind(1):
@@ -127,62 +103,3 @@ class RGMUConv2d(GMUConv2d):
             torch.stack([s[0] for s in states], 1),
             torch.stack([s[1] for s in states], 1),
         )
-
-
-class GMU(nn.Module):
-    """Dense GMU: ``x`` ``[N, M, in]`` to ``[N, out]``, state each ``[N, M, out]``."""
-
-    def __init__(self, in_features: int, out_features: int, modalities: int) -> None:
-        super().__init__()
-        self.modalities, self.out_features = modalities, out_features
-        gates = self._gates()
-        self.W_h = _parameter(1, modalities, in_features, out_features)
-        self.W_z = _parameter(modalities * in_features, gates * out_features)
-        self.hidden_bias = _parameter(1, modalities, out_features)
-        self.gate_bias = _parameter(1, gates, out_features)
-
-    def _gates(self) -> int:
-        return self.modalities
-
-    def _hidden(self, x: Tensor) -> Tensor:
-        return torch.einsum("nmi,mio->nmo", x, self.W_h[0]) + self.hidden_bias
-
-    def _gate(self, x: Tensor) -> Tensor:
-        return (x.flatten(1) @ self.W_z).unflatten(1, (-1, self.out_features)) + self.gate_bias
-
-    def forward(self, x: Tensor) -> tuple[Tensor, State]:
-        hidden, gates = torch.tanh(self._hidden(x)), torch.sigmoid(self._gate(x))
-        return (hidden * gates).sum(1), (hidden, gates)
-
-
-class GBU(GMU):
-    """Dense bimodal unit with one gate, gates ``(z, 1 - z)``."""
-
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(in_features, out_features, 2)
-
-    def _gates(self) -> int:
-        return 1
-
-    def forward(self, x: Tensor) -> tuple[Tensor, State]:
-        hidden, gate = torch.tanh(self._hidden(x)), torch.sigmoid(self._gate(x))
-        gates = torch.cat((gate, 1 - gate), 1)
-        return (hidden * gates).sum(1), (hidden, gates)
-
-
-class RGMU(GMU):
-    """Dense recurrent GMU: ``x`` ``[N, T, M, in]``; elementwise lateral weights, from zero; last frame's output."""
-
-    def __init__(self, in_features: int, out_features: int, modalities: int) -> None:
-        super().__init__(in_features, out_features, modalities)
-        self.W_h_l = _parameter(modalities, out_features)
-        self.W_z_l = _parameter(modalities, out_features)
-        self.recurrent_hidden_bias = _parameter(1, modalities, out_features)
-        self.recurrent_gate_bias = _parameter(1, modalities, out_features)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, State]:
-        hidden = gates = torch.zeros_like(self._hidden(x[:, 0]))
-        for frame in x.unbind(1):
-            hidden = torch.tanh(self._hidden(frame) + hidden * self.W_h_l + self.recurrent_hidden_bias)
-            gates = torch.sigmoid(self._gate(frame) + gates * self.W_z_l + self.recurrent_gate_bias)
-        return (hidden * gates).sum(1), (hidden, gates)

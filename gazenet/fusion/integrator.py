@@ -110,11 +110,6 @@ def load_integrator(
     return Integrator(network.to(where), spec, where, facts, path)
 
 
-def find_spec(name_or_path: str) -> IntegratorSpec:
-    """The declaration alone. Raises UsageError for unknown names and unreadable files."""
-    return _installed(name_or_path) or open_integrator(Path(name_or_path))[1]
-
-
 def _installed(name_or_path: str) -> IntegratorSpec | None:
     """The declaration of an installed integrator; None for a path."""
     if Path(name_or_path).suffix in SUFFIXES:

@@ -32,7 +32,7 @@ class ChunkLine:
 
 @dataclass(frozen=True)
 class LogScan:
-    """What a log holds: ``head`` (None: absent or damaged), the last valid line per chunk, count of invalid lines."""
+    """A log: ``head`` (None: absent or damaged), the last valid line per chunk, count of invalid lines."""
 
     head: Head | None
     lines: dict[int, ChunkLine]
@@ -72,7 +72,7 @@ def scan(raw_lines: Iterable[bytes]) -> LogScan:
 
 
 def records_of(raw: bytes) -> list[Record]:
-    """The records in one chunk's line. Raises ValueError where it is damaged."""
+    """Parse the records in one chunk's line. Raises ValueError where it is damaged."""
     value = _decode(raw)
     if value is None or _chunk_line(value, 0, len(raw)) is None:
         raise ValueError("damaged log line")

@@ -46,7 +46,7 @@ class EntryLayout:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one frame, all planes."""
+        """The size of one frame in bytes."""
         return self.planes * self.height * self.width
 
     def offset(self, index: int) -> int:
@@ -84,7 +84,7 @@ def npy_header(shape: tuple[int, ...], dtype: str = "|u1") -> bytes:
 
 
 def scan_log(folder: Path) -> LogScan:
-    """The entry's log; an empty one where there is none, or a folder in its place."""
+    """Read the entry's log; an empty one where the file is missing or a folder."""
     try:
         with open(folder / LOG, "rb") as file:
             return scan(file)
@@ -118,7 +118,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            text = "disk full; free some space and run again, what is done is kept"
+            text = "disk full; free some space and run again: finished work is kept"
         else:
             text = error.strerror or str(error)
         raise CacheError(f"{folder}: {text}") from error

@@ -1,8 +1,8 @@
-"""The published layout of maps: one JPEG per frame and picture, as downloaded caches have it and other tools read it.
+"""The published layout of maps: one JPEG per frame and picture, as in downloaded caches.
 
 ``<root>/<dataset>/<video>/<frame, from 1>/<picture>_1.jpg``: three channels, quality 95. A picture (``captured``,
-``det_transformed_dave``, ...) is what the layout calls its kinds of images. Other numbers than ``_1`` come from runs
-that were repeated; nobody reads them. It is lossy: the packed cache is what the platform works on.
+``det_transformed_dave``, ...) is the layout's name of a kind of image. Numbers other than ``_1`` come from repeated
+runs and are ignored. The layout is lossy: the platform itself works on the packed cache.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -34,19 +33,18 @@ _LISTED = 8
 
 
 def frame_file(root: Path, dataset: str, video: str, index: int, picture: str) -> Path:
-    """The file of one picture of the frame ``index`` (from 0)."""
+    """Return the file of one picture of the frame ``index`` (from 0)."""
     return root / dataset / video / str(index + 1) / f"{picture}_1.jpg"
 
 
 class FrameFolderWriter:
-    """Writes the pictures of one video.
+    """Writes the pictures of one video; a picture that exists is replaced.
 
     Args:
-        policy: what becomes of a picture that is already there: ``overwrite`` it or ``skip`` the new one.
-        size: (height, width) that pictures are stretched to, bilinear; None keeps theirs.
-        skip_black: the published rule, by which pictures that are black all over are not written. Readers repeat the
-            picture before, so this changes what is read.
-        durable: False leaves it to the caller to bring the files to disk, for example all of them at once.
+        size: height and width to which pictures are stretched, bilinearly; None: keep theirs.
+        skip_black: follow the published rule not to write pictures that are entirely black. Readers repeat the picture
+            before, so this changes what is read.
+        durable: False: the caller brings the files to disk, for example all of them at once.
     """
 
     def __init__(
@@ -54,29 +52,26 @@ class FrameFolderWriter:
         root: str | Path,
         dataset: str,
         video: str,
-        policy: Literal["overwrite", "skip"] = "overwrite",
         size: tuple[int, int] | None = SIZE,
         skip_black: bool = False,
         durable: bool = True,
     ) -> None:
         self.root, self.dataset, self.video = Path(root), dataset, video
-        self._policy, self._size, self._skip_black, self._durable = policy, size, skip_black, durable
+        self._size, self._skip_black, self._durable = size, skip_black, durable
 
     def write(self, index: int, picture: str, image: Picture) -> bool:
-        """Writes uint8 ``[h, w]`` grey or ``[h, w, 3]`` RGB of frame ``index`` (from 0), whole or not at all.
+        """Write a picture uint8 ``[h, w]`` (grey) or ``[h, w, 3]`` (RGB) of frame ``index`` (from 0) atomically.
 
-        Returns whether the file was written. Raises CacheError (disk full, no permission) and ValueError (not such an
-        image).
+        Returns whether the file was written. Raises CacheError (disk full, no permission) and ValueError (another type
+        or shape).
         """
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
-            raise ValueError(f"{picture}: {image.dtype} {image.shape} is no picture")
+            raise ValueError(f"{picture}: {image.dtype} {image.shape} is not a picture")
         path = frame_file(self.root, self.dataset, self.video, index, picture)
         with disk_errors(path):
-            if self._policy == "skip" and path.exists():
-                return False
             path.parent.mkdir(parents=True, exist_ok=True)  # without its folder the frame would be a gap
             if self._skip_black and not image.any():
-                path.unlink(missing_ok=True)  # that of an earlier run would be read instead
+                path.unlink(missing_ok=True)  # the file of an earlier run would be read instead
                 return False
             if self._durable:
                 files.write_bytes(path, self._encode(image))
@@ -95,17 +90,13 @@ class FrameFolderWriter:
 
 
 class FrameFolderReader:
-    """The pictures of one video; opening looks at every folder and file name.
+    """The pictures of one video; opening lists every folder and file name.
 
     Frames must be numbered 1 to N without gaps, each a folder of ``<picture>_<n>.jpg``.
 
     Args:
-        strict: False puts what is wrong with the folder into ``notes`` instead: files that do not belong there are
-            passed over, and frames that are missing, up to half of all, have the pictures of the frame before.
-
-    Attributes:
-        frames: N.
-        pictures: names of the pictures that occur in any frame.
+        strict: False: note faults of the folder in ``notes`` instead. Stray files are ignored, and missing frames, up
+            to half of all, have the pictures of the frame before.
 
     Raises:
         CacheError: no such video, or (strict) gaps and stray files, listed.
@@ -115,13 +106,13 @@ class FrameFolderReader:
         self.folder = Path(root) / dataset / video
         self.notes: list[str] = []
         self._root, self._dataset, self._video = Path(root), dataset, video
-        self._found: dict[str, set[int]] = {}
+        self._frames_of: dict[str, set[int]] = {}
         with disk_errors(self.folder):
             stray = self._scan()
         self._complain("does not belong there", stray, len(stray), strict)
         if not self.frames:
             raise CacheError(f"{self.folder}: has no frame folders")
-        # One folder with an absurd number must not make billions of frames.
+        # A single folder with an absurd number must not make billions of frames.
         gaps = (str(number) for number in range(1, self.frames + 1) if number not in self._numbers)
         count = self.frames - len(self._numbers)
         hopeless = count > len(self._numbers)
@@ -132,28 +123,28 @@ class FrameFolderReader:
 
     @property
     def frames(self) -> int:
-        """The number of frames: the highest frame number."""
+        """The number of frames."""
         return max(self._numbers, default=0)
 
     @property
     def pictures(self) -> list[str]:
-        """The names of the pictures, sorted."""
-        return sorted(self._found)
+        """The names of the pictures that occur in any frame."""
+        return sorted(self._frames_of)
 
     def read(self, picture: str, start: int = 0, stop: int | None = None) -> Picture:
-        """A picture of the frames ``start <= index < stop`` (from 0): RGB uint8 ``[T, h, w, 3]``.
+        """Read a picture of the frames ``start <= index < stop`` (from 0): RGB uint8 ``[T, h, w, 3]``.
 
-        A frame without it repeats the frame before; frames before its first one are black. Grey files have three equal
-        channels.
+        A frame without the picture repeats the frame before; frames before the first one are black. Grey files have
+        three equal channels.
 
         Raises:
-            CacheError: it is in no frame, a file is not readable, or the files differ in size; naming the file.
+            CacheError: no frame has the picture, a file is not readable, or files differ in size; names the file.
         """
-        if not self._found.get(picture):
+        if not self._frames_of.get(picture):
             raise CacheError(f"{self.folder}: no frame has {picture}; there are {', '.join(self.pictures) or 'none'}")
         here = range(self.frames)[start:stop]
         sources = [self._source(picture, index) for index in here]
-        first = self._load(picture, next((s for s in sources if s is not None), min(self._found[picture])))
+        first = self._load(picture, next((s for s in sources if s is not None), min(self._frames_of[picture])))
         images = np.zeros((len(here), *first.shape), np.uint8)
         for k, source in enumerate(sources):
             if source is None:
@@ -169,18 +160,18 @@ class FrameFolderReader:
         return images
 
     def missing(self, picture: str) -> list[int]:
-        """The frames (from 0) without a picture of their own."""
-        return sorted(set(range(self.frames)) - self._found.get(picture, set()))
+        """Return the frames (from 0) without a picture of their own."""
+        return sorted(set(range(self.frames)) - self._frames_of.get(picture, set()))
 
     def _source(self, picture: str, index: int) -> int | None:
-        found = self._found[picture]
-        return next((earlier for earlier in range(index, -1, -1) if earlier in found), None)
+        frames = self._frames_of[picture]
+        return next((earlier for earlier in range(index, -1, -1) if earlier in frames), None)
 
     def _load(self, picture: str, index: int) -> Picture:
         path = frame_file(self._root, self._dataset, self._video, index, picture)
         with disk_errors(path):
             data = path.read_bytes()
-        # OpenCV fills the rest of a torn file with grey and says nothing.
+        # OpenCV fills the rest of a torn file with grey without an error.
         if data.rstrip(b"\0")[-2:] != b"\xff\xd9":
             raise CacheError(f"{path}: the JPEG is cut off or damaged; remove it or download it again")
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -207,7 +198,7 @@ class FrameFolderReader:
             if match is None or not file.is_file():
                 yield f"{folder.name}/{file.name}"
             elif file.name == f"{match['picture']}_1.jpg":
-                self._found.setdefault(match["picture"], set()).add(int(folder.name) - 1)
+                self._frames_of.setdefault(match["picture"], set()).add(int(folder.name) - 1)
 
     def _complain(self, what: str, names: list[str], count: int, strict: bool) -> None:
         if not count:

@@ -1,4 +1,4 @@
-"""What a cache entry is an entry of."""
+"""The key of a cache entry: video, extractor, version, fingerprint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MapKey:
         fingerprint: hash of everything else the maps depend on: parameters, hashes of the weights, window, input.
 
     Raises:
-        ValueError: a source id that is no plain name, or an empty part.
+        ValueError: a source id that is not a plain name, or an empty part.
     """
 
     source_id: str

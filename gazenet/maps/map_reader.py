@@ -57,7 +57,7 @@ class MapReader:
         self.verify()
         if self._maps is None:
             try:
-                # Its header was compared with the manifest: it is not read a second time, by nobody's parser.
+                # The header was compared with the manifest: no parser reads it a second time.
                 self._maps = map_numbers(self.folder / MAPS, HEADER, self.shape, np.uint8)
             except (OSError, ValueError) as error:
                 raise self._damaged(str(error)) from None
@@ -79,13 +79,13 @@ class MapReader:
         return np.array(self.maps[start : start + self.layout.chunk]), self._records_of(index)
 
     def verify(self) -> None:
-        """Compares every chunk with its CRC, once per reader. Raises CacheError naming the first damaged chunk."""
+        """Compare every chunk with its CRC, once per reader. Raises CacheError naming the first damaged chunk."""
         if self._lines is not None:
             return
         if (self.folder / LOG).is_dir():
             raise self._damaged(f"{LOG} is a folder")
-        found = scan_log(self.folder)
-        if found.head != self.layout.head(self.key):
+        log = scan_log(self.folder)
+        if log.head != self.layout.head(self.key):
             raise self._damaged("its log has no valid head")
         try:
             with open(self.folder / MAPS, "rb", buffering=0) as file:
@@ -93,24 +93,24 @@ class MapReader:
                 for index in range(self.layout.chunks(self.frames)):
                     frames = self.layout.frames_of(index, self.frames)
                     data = file.read(frames * self.layout.frame_bytes)
-                    line = found.lines.get(index)
+                    line = log.lines.get(index)
                     if line is None or line.frames != frames or zlib.crc32(data) != line.crc:
                         raise self._damaged(f"chunk {index} fails its checksum")
         except OSError as error:
             raise self._damaged(error.strerror or str(error)) from None
-        self._lines = found.lines
+        self._lines = log.lines
 
     def _check_file(self) -> None:
         size = HEADER + self.frames * self.layout.frame_bytes
         try:
             with open(self.folder / MAPS, "rb") as file:
-                header, found = file.read(HEADER), os.fstat(file.fileno()).st_size
+                header, actual = file.read(HEADER), os.fstat(file.fileno()).st_size
         except OSError as error:
             raise self._damaged(error.strerror or str(error)) from None
-        if found != size:
-            raise self._damaged(f"{found} bytes instead of {size}")
+        if actual != size:
+            raise self._damaged(f"{actual} bytes instead of {size}")
         if header != npy_header(self.shape):
-            raise self._damaged("its header does not fit its manifest")
+            raise self._damaged("its header does not match its manifest")
 
     def _records_of(self, index: int) -> list[Record]:
         self.verify()

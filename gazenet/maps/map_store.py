@@ -23,7 +23,7 @@ class MapStore:
         self.root = Path(root)
 
     def reader(self, key: MapKey, verify: bool = False) -> MapReader | None:
-        """The finished entry, None where there is none.
+        """Return the finished entry, or None.
 
         Args:
             verify: check every chunk's CRC now instead of on first use.
@@ -37,7 +37,7 @@ class MapStore:
     def writer(
         self, key: MapKey, height: int, width: int, chunk: int = 32, timeout: float = 600, planes: int = 1
     ) -> MapWriter:
-        """A writer (context manager) of maps ``[T, height, width]``; the entry may be new, half-finished or damaged.
+        """Open a writer (context manager) of maps ``[T, height, width]``; of a new, unfinished or damaged entry.
 
         Args:
             chunk: frames written and made durable together; a half-finished entry of another chunk begins anew.

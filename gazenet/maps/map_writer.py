@@ -50,7 +50,7 @@ class MapWriter:
 
     Attributes:
         layout: size of the maps and frames per chunk.
-        notes: what was found damaged or unfit and is made again, in plain lines.
+        notes: damaged or unfit parts that are made again, in plain lines.
 
     Raises:
         CacheError: on entering and from every member: lock not free within ``timeout`` seconds, disk full, no
@@ -74,7 +74,7 @@ class MapWriter:
 
     @property
     def done(self) -> set[int]:
-        """The chunks that are there and valid."""
+        """The valid chunks."""
         if self._reader is not None:
             return set(range(self.layout.chunks(len(self._reader))))
         return set(self._lines)
@@ -124,7 +124,7 @@ class MapWriter:
         raw = encode_chunk(index, len(maps), zlib.crc32(data), records)
         self._lines.pop(index, None)
         with disk_errors(self.folder):
-            # A sparse file that meets a full disk later would kill whoever maps it.
+            # A sparse file on a full disk would later kill every process that maps it.
             files._os_fallocate(self._data, self.layout.offset(index), len(data))
             os.lseek(self._data, self.layout.offset(index), os.SEEK_SET)
             files.write_all(self._data, data)
@@ -136,7 +136,7 @@ class MapWriter:
         self._log_end += len(raw)
 
     def has(self, index: int) -> bool:
-        """Whether a chunk is there and valid, so that it need not be computed."""
+        """Return whether a chunk is valid, so that it need not be computed."""
         return index in self._lines if self._reader is None else 0 <= index < self.layout.chunks(len(self._reader))
 
     def part(self, index: int) -> tuple[Maps, list[Record]]:
@@ -230,15 +230,15 @@ class MapWriter:
     def _recover(self) -> None:
         """Keeps what both log and data vouch for."""
         self._data = os.open(self.folder / PARTIAL, os.O_RDWR | os.O_CREAT, 0o666)
-        found = scan_log(self.folder)
-        self._log_end = found.size
-        if found.head == self.layout.head(self.key):
-            self._lines = {index: line for index, line in found.lines.items() if self._vouched(line)}
-            lost = sorted(set(found.lines) - set(self._lines))
-            if lost or found.invalid:
+        log = scan_log(self.folder)
+        self._log_end = log.size
+        if log.head == self.layout.head(self.key):
+            self._lines = {index: line for index, line in log.lines.items() if self._vouched(line)}
+            lost = sorted(set(log.lines) - set(self._lines))
+            if lost or log.invalid:
                 text = f"chunks {lost}" if lost else "a line of the log"
                 self.notes.append(f"{self.folder}: {text} of the unfinished entry damaged; made again")
-        elif found.size:
+        elif log.size:
             self.notes.append(f"{self.folder}: the unfinished entry does not fit these maps; begun again")
         if not self._log_is_tidy():
             self._rewrite_log()
@@ -308,7 +308,7 @@ class MapWriter:
         self._lines = {index: self._lines[index] for index in wanted}
 
     def _statistics(self, frames: int) -> dict[str, Any]:
-        """Reads every map back: what is published is what the log says."""
+        """Read every map back: published maps match the log."""
         low, high, total, black = 255, 0, 0, 0
         for index, line in sorted(self._lines.items()):
             data = self._read(line)

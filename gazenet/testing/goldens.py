@@ -1,9 +1,10 @@
-"""Runs golden vectors: ``python -m gazenet.testing.goldens FOLDER... [--rtol 1e-4]``.
+"""Run golden vectors: ``python -m gazenet.testing.goldens FOLDER... [--rtol 1e-4] [--rows MODULE]``.
 
 A golden is a pair NAME.json and NAME.npz. The JSON names a network (``config.class``) or function
 (``config.function``), its keyword arguments, its inputs as seeds, and its state-dict entries; weights follow from the
-keys alone. The npz holds the flattened outputs with a stride. Networks and functions are found in a table of adapters
-(:mod:`gazenet.testing.golden_rows`); one that is not in it is a failure, not an omission.
+keys alone. The npz holds the flattened outputs with a stride. What runs a golden is looked up in a module of rows: its
+function ``runner_of(golden)`` returns a :class:`GoldenRunner` and raises LookupError for a golden without a row, which
+is a failure. The rows of the bundled networks are in the repository (``tests/goldens``), not in the package.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,59 +24,80 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gazenet.cues.registry import import_object
+from gazenet.errors import UsageError
 from gazenet.testing.rounding import Explanation, explain
 
 Outputs = Mapping[str, Any]
 
+ROWS = "tests.goldens.rows"
+"""The module of rows that a clone of the repository holds."""
+
 
 class GoldenSkipped(Exception):
-    """A golden cannot run here, for a reason that is nobody's fault (published weights that are not there)."""
+    """The golden cannot run on this machine, for instance because published weights are absent."""
 
 
 SELECTORS = ("class", "function", "network", "net", "model", "op", "part")
 """Members of a config that name what is run, the most exact first."""
 
 HANDLED = frozenset({*SELECTORS, "output_scale", "params", "rtol", "upstream_checkpoint", "versions"})
-"""Members of a config that no runner has to read: they choose it, are seen to here, or tell where a golden is from."""
+"""Members of a config that no runner reads: they select it, are applied here, or document where a golden is from."""
 
 
 @dataclass(frozen=True)
 class Golden:
     """One golden: its description and its reference values.
 
-    ``dtype``: in what its networks compute. ``found``: what :func:`difference` has compared, flattened, with the
-    strides of the reference.
+    ``dtype``: the precision in which its networks compute. ``compared``: the outputs that :func:`difference` has seen,
+    flattened, with the strides of the reference.
     """
 
     path: Path
     meta: Mapping[str, Any]
     dtype: torch.dtype = torch.float32
-    found: dict[str, NDArray[np.float64]] = field(default_factory=dict, compare=False)
+    compared: dict[str, NDArray[np.float64]] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
+        """Folder and file name, without the extension."""
         return f"{self.path.parent.name}/{self.path.stem}"
 
     def reference(self) -> dict[str, NDArray[Any]]:
+        """Return the reference values, flattened, by the name of the output."""
         with np.load(self.path.with_suffix(".npz"), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
 
     def inputs(self) -> dict[str, Tensor]:
-        """The input tensors, drawn from their seeds."""
+        """Return the input tensors, drawn from their seeds."""
         return {name: draw(**fields).to(self.dtype) for name, fields in self.meta.get("inputs", {}).items()}
 
-    def options(self, *known: str) -> Mapping[str, Any]:
-        """The config. Raises ValueError for a member that is neither ``known`` to the runner nor :data:`HANDLED`."""
+    def options(self, *names: str) -> Mapping[str, Any]:
+        """Return the config. Raises ValueError for a member that is neither in ``names`` nor :data:`HANDLED`."""
         config: Mapping[str, Any] = self.meta["config"]
-        unknown = sorted(config.keys() - HANDLED - {*known})
+        unknown = sorted(config.keys() - HANDLED - {*names})
         if unknown:
             raise ValueError(f"unknown options: {', '.join(unknown)}")
         return config
 
 
 @dataclass(frozen=True)
+class GoldenRunner:
+    """The function that runs goldens of a kind and returns their error.
+
+    ``limit``: the largest error of goldens that name none themselves; None: that of the command.
+    """
+
+    run: Callable[[Golden], float]
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
 class GoldenVerdict:
-    """How one golden went: ``error`` relative to the largest reference magnitude; ``state`` pass, fail or skipped."""
+    """The result of one golden.
+
+    ``error``: relative to the largest reference magnitude. ``state``: pass, fail or skipped.
+    """
 
     name: str
     state: str
@@ -83,14 +106,14 @@ class GoldenVerdict:
 
 
 def draw(seed: int, shape: Sequence[int], dist: str = "uniform", scale: float = 1.0) -> Tensor:
-    """A float32 tensor from NumPy's legacy generator: uniform in 0..1 or standard normal, times ``scale``."""
+    """Draw a float32 tensor from NumPy's legacy generator: uniform in 0..1 or standard normal, times ``scale``."""
     rng = np.random.RandomState(seed)
     values = rng.uniform(0.0, 1.0, shape) if dist == "uniform" else rng.standard_normal(shape)
     return torch.from_numpy((scale * values).astype(np.float32))
 
 
 def filled(key: str, like: Tensor) -> Tensor:
-    """The weight of a state-dict entry, a function of its key and shape; counters become zero."""
+    """Return the weight of a state-dict entry, a function of its key and shape; counters become zero."""
     if not like.is_floating_point():
         return torch.zeros_like(like)
     rng, shape = np.random.RandomState(zlib.crc32(key.encode()) & 0xFFFFFFFF), tuple(like.shape)
@@ -105,8 +128,13 @@ def filled(key: str, like: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32)).to(like.dtype)
 
 
+def filled_state(network: torch.nn.Module, prefix: str = "") -> dict[str, Tensor]:
+    """Return a state dict of the network with :func:`filled` weights, ``prefix`` before every key."""
+    return {f"{prefix}{key}": filled(key, value) for key, value in network.state_dict().items()}
+
+
 def prepare(network: torch.nn.Module, golden: Golden) -> torch.nn.Module:
-    """The network in evaluation mode with the golden's weights, and its ``config.output_scale`` applied.
+    """Return the network in evaluation mode with the golden's weights, and its ``config.output_scale`` applied.
 
     Factors on the outputs of named modules keep random weights from saturating deep networks. Raises ValueError where
     keys, shapes or ``config.params`` (the number of parameters) differ.
@@ -115,12 +143,12 @@ def prepare(network: torch.nn.Module, golden: Golden) -> torch.nn.Module:
     count = sum(value.numel() for value in network.parameters())
     if count != config.get("params", count):
         raise ValueError(f"{count} parameters, the golden has {config['params']}")
-    wanted = {key: list(shape) for key, shape, _ in golden.meta["state"]}
-    found = {key: list(value.shape) for key, value in state.items()}
-    if wanted != found:
-        differing = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    expected = {key: list(shape) for key, shape, _ in golden.meta["state"]}
+    shapes = {key: list(value.shape) for key, value in state.items()}
+    if expected != shapes:
+        differing = sorted(k for k in expected.keys() | shapes.keys() if expected.get(k) != shapes.get(k))
         raise ValueError(f"{len(differing)} state-dict entries differ: {', '.join(differing[:4])}")
-    network.load_state_dict({key: filled(key, value) for key, value in state.items()})
+    network.load_state_dict(filled_state(network))
     for name, factor in config.get("output_scale", {}).items():
         network.get_submodule(name).register_forward_hook(_scaled_by(factor))
     return network.to(golden.dtype).eval()
@@ -131,86 +159,106 @@ def _scaled_by(factor: float) -> Callable[[torch.nn.Module, Any, Tensor], Tensor
 
 
 def difference(golden: Golden, outputs: Outputs) -> float:
-    """The largest error of all outputs, each relative to its largest reference magnitude.
+    """Return the largest error of all outputs, each relative to its largest reference magnitude.
 
-    Absolute instead where the golden gives an ``atol``. Raises ValueError for outputs that are missing or misshapen.
+    Errors of a golden with ``atol`` are absolute. Raises ValueError for outputs that are missing or misshapen.
     """
     worst, reference = 0.0, golden.reference()
-    for key, facts in golden.meta["outputs"].items():
+    for key, form in golden.meta["outputs"].items():
         if key not in outputs or outputs[key] is None:
             raise ValueError(f"output {key} is missing")
         value = np.asarray(outputs[key].detach().cpu() if isinstance(outputs[key], Tensor) else outputs[key])
-        if list(value.shape) != list(facts["shape"]):
-            raise ValueError(f"output {key} is {list(value.shape)}, the golden {facts['shape']}")
-        got = value.ravel()[:: facts["stride"]].astype(np.float64)
-        golden.found[key] = got
+        if list(value.shape) != list(form["shape"]):
+            raise ValueError(f"output {key} is {list(value.shape)}, the golden {form['shape']}")
+        got = value.ravel()[:: form["stride"]].astype(np.float64)
+        golden.compared[key] = got
         error = float(np.abs(got - reference[key]).max(initial=0)) / _scale(golden, reference[key])
         worst = max(worst, error if np.isfinite(error) else float("inf"))
     return worst
 
 
 def _scale(golden: Golden, want: NDArray[Any]) -> float:
-    """To what errors of an output are relative."""
+    """Return the magnitude to which errors of an output are relative."""
     return 1.0 if "atol" in golden.meta else max(1e-12, float(np.abs(want).max(initial=0)))
 
 
-def reference_error(found: float, want: float) -> float:
-    """The relative error of one number; infinite where it is not finite."""
-    error = abs(found - want) / max(abs(want), 1e-12)
+def reference_error(value: float, reference: float) -> float:
+    """Return the relative error of one number; infinite where it is not finite."""
+    error = abs(value - reference) / max(abs(reference), 1e-12)
     return error if np.isfinite(error) else float("inf")
 
 
 def find(folders: Sequence[Path]) -> Iterator[Golden]:
-    """All goldens below the folders, sorted; JSON files of other kinds are goldens of their own kind too."""
+    """Yield all goldens below the folders, sorted; any JSON file counts as one."""
     for folder in folders:
         paths = [folder] if folder.suffix == ".json" else sorted(folder.rglob("*.json"))
         for path in paths:
             yield Golden(path, json.loads(path.read_text(encoding="utf-8")))
 
 
-def judge(golden: Golden, rtol: float) -> GoldenVerdict:
-    """Runs one golden. A tolerance of its own (``rtol``, ``atol``), then one of its kind, stand above the argument.
+def default_rows() -> str:
+    """Return the name of the repository's module of rows, importable from now on.
 
-    An error beyond it passes only where the computation itself says that rounding makes it, on this processor or on
-    that of the reference (:mod:`gazenet.testing.rounding`).
+    It is looked for beside the package and in the working directory. Raises UsageError where neither is a clone.
     """
-    from gazenet.testing.golden_rows import adapter_of
+    file = Path(*ROWS.split(".")).with_suffix(".py")
+    roots = [root for root in (Path(__file__).resolve().parents[2], Path.cwd()) if (root / file).is_file()]
+    if not roots:
+        raise UsageError(
+            f"the rows of the bundled networks ({ROWS}) are not part of the package: run this in a clone of the "
+            "repository, or name a module of rows (--rows)"
+        )
+    if str(roots[0]) not in sys.path:
+        sys.path.insert(0, str(roots[0]))
+    return ROWS
 
-    golden = replace(golden, found={})
+
+def judge(golden: Golden, rtol: float, rows: str | None = None) -> GoldenVerdict:
+    """Run one golden.
+
+    A tolerance of its own (``rtol``, ``atol``), then one of its row, take precedence over the argument. An error above
+    the tolerance passes only where the computation itself says that rounding makes it, on this processor or on that of
+    the reference (:mod:`gazenet.testing.rounding`).
+
+    Args:
+        golden: the one to run.
+        rtol: the largest relative error.
+        rows: a module with a function ``runner_of(golden)``; None: the repository's.
+    """
+    golden = replace(golden, compared={})
     try:
-        adapter = adapter_of(golden)
-        limit = _limit(golden.meta, rtol if adapter.limit is None else adapter.limit)
+        runner = import_object(f"{rows or default_rows()}:runner_of")(golden)
+        limit = _limit(golden.meta, rtol if runner.limit is None else runner.limit)
         with torch.no_grad():
-            error = adapter.load()(golden)
+            error = runner.run(golden)
     except GoldenSkipped as reason:
         return GoldenVerdict(golden.name, "skipped", None, str(reason))
     except Exception as fault:
         return GoldenVerdict(golden.name, "fail", None, f"{type(fault).__name__}: {fault}")
-    note = adapter.leaves_out and f"left out: {adapter.leaves_out}"
     if error <= limit:
-        return GoldenVerdict(golden.name, "pass", error, note)
-    explanation = _explanation(golden, adapter.load(), limit)
-    reasons = "; ".join(text for text in (f"> {limit:g}", str(explanation or ""), note) if text)
+        return GoldenVerdict(golden.name, "pass", error)
+    explanation = _explanation(golden, runner.run, limit)
+    reasons = "; ".join(text for text in (f"> {limit:g}", str(explanation or "")) if text)
     passed = explanation is not None and not explanation.fault
     return GoldenVerdict(golden.name, "pass" if passed else "fail", error, reasons)
 
 
-def _explanation(golden: Golden, runner: Callable[[Golden], float], limit: float) -> Explanation | None:
-    """What rounding explains of an error. None where there is nothing to repeat in double precision."""
-    reference = golden.reference() if golden.found else {}
-    if not golden.found or not all(np.isfinite(value).all() for value in golden.found.values()):
+def _explanation(golden: Golden, run: Callable[[Golden], float], limit: float) -> Explanation | None:
+    """Return what rounding explains of an error; None where no output can be computed in double precision."""
+    reference = golden.reference() if golden.compared else {}
+    if not golden.compared or not all(np.isfinite(value).all() for value in golden.compared.values()):
         return None
 
     def compute() -> dict[str, NDArray[np.float64]]:
-        doubled = replace(golden, dtype=torch.float64, found={})
-        runner(doubled)
-        return doubled.found
+        doubled = replace(golden, dtype=torch.float64, compared={})
+        run(doubled)
+        return doubled.compared
 
-    scales = {key: _scale(golden, reference[key]) for key in golden.found}
-    given = (golden.found, {key: reference[key].astype(np.float64) for key in golden.found})
+    scales = {key: _scale(golden, reference[key]) for key in golden.compared}
+    single = (golden.compared, {key: reference[key].astype(np.float64) for key in golden.compared})
     try:
         with torch.no_grad():
-            return explain(compute, given, scales, limit)
+            return explain(compute, single, scales, limit)
     except Exception as fault:
         return Explanation(f"not comparable in double precision: {type(fault).__name__}: {fault}", 0.0, 0, 0)
 
@@ -221,7 +269,10 @@ def _limit(meta: Mapping[str, Any], otherwise: float) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints name, relative error and verdict of every golden; 1 if any failed or none was found."""
+    """Print name, relative error and verdict of every golden.
+
+    Returns 1 if any failed or there was none, 2 if a folder or the rows are missing.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m gazenet.testing.goldens",
         description="Compare networks and functions with golden vectors.",
@@ -229,14 +280,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folder (searched below) or .json")
     parser.add_argument("--rtol", type=float, default=1e-4, help="largest relative error (default 1e-4)")
+    parser.add_argument("--rows", metavar="MODULE", help=f"module with runner_of() (default {ROWS} of the clone)")
     options = parser.parse_args(argv)
     missing = [str(folder) for folder in options.folders if not folder.exists()]
-    if missing:
-        print(f"no such folder: {', '.join(missing)}", file=sys.stderr)
+    try:
+        if missing:
+            raise UsageError(f"no such folder: {', '.join(missing)}")
+        rows = options.rows or default_rows()
+        import_module(rows)
+    except (UsageError, ImportError) as fault:
+        print(f"error: {fault}", file=sys.stderr)
         return 2
     counts = {"pass": 0, "fail": 0, "skipped": 0}
     for golden in find(options.folders):
-        verdict = judge(golden, options.rtol)
+        verdict = judge(golden, options.rtol, rows)
         counts[verdict.state] += 1
         error = "-" if verdict.error is None else f"{verdict.error:.2e}"
         print(f"{verdict.state:8}{error:>10}  {verdict.name}  {verdict.reason}".rstrip(), flush=True)
@@ -245,7 +302,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # As a command this file is loaded twice; adapters raise the Skipped of the second one.
+    # As a command this file is loaded twice; runners raise the GoldenSkipped of the second one.
     from gazenet.testing import goldens
 
     sys.exit(goldens.main())

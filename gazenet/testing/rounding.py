@@ -1,4 +1,4 @@
-"""How far rounding alone carries a result: where tolerances of comparisons come from.
+"""How far rounding alone moves a result: the source of tolerances in comparisons.
 
 A processor adds up in an order of its own (instruction set, threads, library), so float32 results differ from machine
 to machine. By how much follows from the computation, not from a machine: it is done in double precision, and again
@@ -91,8 +91,8 @@ class Disturbed(TorchDispatchMode):
             first, *_ = result if isinstance(result, (tuple, list)) else (result,)
             self._disturb(first, 2 * first.abs() + _size(first))
         elif plain in STEPS:
-            for one in result if isinstance(result, (tuple, list)) else (result,):
-                self._disturb(one, one.abs())
+            for output in result if isinstance(result, (tuple, list)) else (result,):
+                self._disturb(output, output.abs())
         return result
 
     def _disturb(self, value: Tensor, size: Tensor) -> None:
@@ -106,15 +106,15 @@ def _root_of_squares(func: Any, first: int, args: tuple[Any, ...], kwargs: Mappi
     left, right = args[first], args[first + 1]
     if left.dtype != torch.float64:
         return None
-    given = [*args]
-    given[first], given[first + 1] = left.square(), right.square()
+    arguments = [*args]
+    arguments[first], arguments[first + 1] = left.square(), right.square()
     if first:  # what is added to the products
-        given[0] = given[0].square()
+        arguments[0] = arguments[0].square()
         kwargs = {key: abs(value) for key, value in kwargs.items()}
     is_convolution = "convolution" in str(func)
-    if is_convolution and given[2] is not None:
-        given[2] = given[2].square()
-    summed = func(*given, **kwargs)
+    if is_convolution and arguments[2] is not None:
+        arguments[2] = arguments[2].square()
+    summed = func(*arguments, **kwargs)
     # A transposed convolution keeps its outputs in the second axis of the weight.
     count = right.numel() / right.shape[int(args[6])] if is_convolution else left.shape[-1]
     return summed.sqrt_() * max(1.0, math.sqrt(count) / 2)
@@ -163,7 +163,10 @@ class RoundingSpread:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What rounding explains. ``fault``: empty, or what it does not explain. ``in_doubt``: values on near ties."""
+    """What rounding explains of an error.
+
+    ``fault``: the error that it does not explain, or empty. ``in_doubt``: the number of values on near ties.
+    """
 
     fault: str
     widest: float
@@ -178,22 +181,22 @@ class Explanation:
 
 
 def explain(
-    compute: Callable[[], Values], given: Sequence[Values], scales: Mapping[str, float], limit: float
+    compute: Callable[[], Values], results: Sequence[Values], scales: Mapping[str, float], limit: float
 ) -> Explanation:
-    """Whether results differ from those in double precision by no more than rounding can do.
+    """Explain whether results differ from those in double precision by no more than rounding.
 
     Args:
-        compute: does the computation in double precision, once per call; its outputs flattened.
-        given: results in float32, here and elsewhere: each is compared.
+        compute: repeats the computation in double precision; returns its flattened outputs.
+        results: in float32, on this machine and on others; each is compared.
         scales: the magnitude of every output to which errors are relative.
-        limit: the relative error that is allowed in any case.
+        limit: the relative error that is always allowed.
     """
     with in_double():
         spread = _undisturbed(compute)
         for seed in range(DRAWS[1]):
             with Disturbed(seed):
                 spread.widen(compute())
-            explanation, outside = _judged(spread, given, scales, limit)
+            explanation, outside = _judged(spread, results, scales, limit)
             # Near ties are few: what is wrong in many places will not be explained by further draws.
             if seed + 1 >= DRAWS[0] and (not explanation.fault or outside > IN_DOUBT):
                 break
@@ -206,14 +209,14 @@ def _undisturbed(compute: Callable[[], Values]) -> RoundingSpread:
 
 
 def _judged(
-    spread: RoundingSpread, given: Sequence[Values], scales: Mapping[str, float], limit: float
+    spread: RoundingSpread, results: Sequence[Values], scales: Mapping[str, float], limit: float
 ) -> tuple[Explanation, float]:
-    """The explanation, and the share of values outside of their tolerance in the worst output."""
+    """Return the explanation, and the share of values outside of their tolerance in the worst output."""
     fault, widest, in_doubt, outside = "", 0.0, 0, 0.0
     for name, exact in spread.exact.items():
         tolerance = spread.tolerance(name, limit * scales[name])
         doubtful = tolerance > max(WIDEST, limit) * scales[name]
-        error = np.max([np.abs(values[name] - exact) for values in given], axis=0)
+        error = np.max([np.abs(values[name] - exact) for values in results], axis=0)
         wrong = ~(error <= tolerance)
         in_doubt += int(doubtful.sum())
         widest = max(widest, float(spread.reach[name][~doubtful].max(initial=0)) / scales[name])
@@ -228,23 +231,23 @@ def _judged(
     return Explanation(fault, widest, in_doubt, sum(value.size for value in spread.exact.values())), outside
 
 
-def assert_as_exact(found: Tensor, plain: Tensor, exact: Tensor, times: float = 8.0, what: str = "the result") -> None:
-    """Asserts that a result is about as near to the one in double precision as the plain way to compute it is.
+def assert_as_exact(value: Tensor, plain: Tensor, exact: Tensor, times: float = 8.0, what: str = "the result") -> None:
+    """Assert that a result is about as near to the one in double precision as the plain way to compute it is.
 
     The tolerance is ``times`` the largest error of the plain float32 way, and at least ``times`` one rounding of the
     largest magnitude: so it follows from the computation, on whatever processor. Another order of summation is within
     it; a weight that is wrong by a thousandth is not, unless the plain way is as inexact as that.
 
     Args:
-        found: float32, computed in the way under test.
+        value: float32, computed in the way under test.
         plain: float32, the same by the way that is trusted.
         exact: float64, by the way that is trusted.
         times: how much less exact the way under test may be: it may add up in a worse order.
         what: names the result in the message.
     """
-    assert exact.dtype == torch.float64, "what it is compared with is no more exact"
-    assert found.shape == exact.shape, f"{what} is {[*found.shape]}, expected {[*exact.shape]}"
-    ours, theirs = ((value.detach().double() - exact).abs().max() for value in (found, plain))
+    assert exact.dtype == torch.float64, "the reference is not in double precision"
+    assert value.shape == exact.shape, f"{what} is {[*value.shape]}, expected {[*exact.shape]}"
+    ours, theirs = ((tensor.detach().double() - exact).abs().max() for tensor in (value, plain))
     allowed = times * max(float(theirs), UNIT * float(exact.abs().max()))
     assert float(ours) <= allowed, (
         f"{what} is {float(ours):.2e} from double precision, the plain way {float(theirs):.2e}: "

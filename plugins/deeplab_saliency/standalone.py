@@ -39,13 +39,13 @@ def standalone(network: DeepLabSaliency) -> Standalone:
 
 
 def load_saliency(path: str | Path) -> DeepLabSaliency:
-    """Load the network of a file made by :func:`standalone`, in evaluation mode. Raises UsageError for other files."""
+    """Load the network of a file of :func:`standalone`, in evaluation mode. Raises UsageError for other files."""
     if not Path(path).is_file():
-        raise UsageError(f"{path}: no such file; the weights belong there, or name them")
+        raise UsageError(f"{path}: no such file; put the weights there, or name them")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         network = DeepLabSaliency(variant=Variant(**content["variant"]))
         network.load_state_dict(content["state_dict"])
-    except Exception:  # of whatever is in the file
-        raise UsageError(f"{path}: holds no weights for this; take the file that was written with it") from None
+    except Exception:  # the file may hold anything
+        raise UsageError(f"{path}: holds other weights; use the file that was written with this one") from None
     return network.eval()

@@ -11,7 +11,6 @@ from typing import Literal
 from gazenet.errors import UsageError
 
 HEADER = "Category&VideoID&Quality&StartTime&EndTime"
-LISTS = {"train": "trainSet.txt", "val": "valSet.txt", "test": "testSet.txt", "all": "Annotations.txt"}
 ID_LENGTH = 11
 
 CATEGORIES = (

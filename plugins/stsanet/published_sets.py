@@ -20,7 +20,6 @@ from gazenet.media import read_image
 from gazenet_plugins.stsanet.network import CLIP, TARGET
 from gazenet_plugins.stsanet.recipe import Layout, PublishedSet
 
-IMAGES = (".png", ".jpg")
 MOST_PIXELS = 1 << 28
 """Of the variables of one file of fixations."""
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from gazenet.backbones.s3d import MIXED, S3D, Mixed, from_flat_names
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 
 
 @pytest.fixture(scope="module")
 def network() -> S3D:
     built = S3D().eval()
-    built.load_state_dict({key: filled(key, value) for key, value in built.state_dict().items()})
+    built.load_state_dict(filled_state(built))
     return built
 
 

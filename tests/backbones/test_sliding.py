@@ -29,12 +29,12 @@ from gazenet.backbones.sliding_windows import (
     is_slidable,
 )
 from gazenet.backbones.vinet import ViNet
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 from gazenet.testing.rounding import assert_as_exact
 
 
 def with_weights(network: nn.Module) -> nn.Module:
-    network.load_state_dict({key: filled(key, value) for key, value in network.state_dict().items()})
+    network.load_state_dict(filled_state(network))
     return network.eval()
 
 

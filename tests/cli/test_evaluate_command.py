@@ -165,7 +165,7 @@ def test_videos_of_a_split_and_options_of_a_reader(cached: Path, capsys: pytest.
     ("more", "said"),
     [
         (["--split", "none.csv"], "--split: none.csv: cannot be read"),
-        (["--split", "ave", "--subset", "test"], "11 of 11 videos are not there below cache: coutrot1/clip_58"),
+        (["--split", "ave", "--subset", "test"], "11 of 11 videos are missing below cache: coutrot1/clip_58"),
         (["--split", "stavis_1", "--subset", "validation"], "--split: split stavis_1: has no part validation"),
         (["--subset", "test"], "--subset: add --split, the family of tables"),
         (["--dataset_options", "behavior=published"], "--dataset_options: data set processed: no option behavior"),

@@ -53,7 +53,7 @@ def test_a_batch_of_any_size_repeats_the_examples() -> None:
     lent = Exportable(nn.Identity(), (torch.arange(2.0),))
     subject = ExportSubject("same", lent).with_batch(3)
     assert subject.whole.examples[0].tolist() == [0, 1, 0] and not subject.whole.free_batch
-    with pytest.raises(UsageError, match="same: takes a batch of 3 only; leave --batch out"):
+    with pytest.raises(UsageError, match="same: only takes a batch of 3; leave --batch out"):
         subject.with_batch(2)
 
 

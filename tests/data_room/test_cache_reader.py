@@ -118,9 +118,9 @@ def test_gaps_are_reported_and_filled_only_as_published(tmp_path: Path) -> None:
 
 
 def test_wrong_requests(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the per-frame cache is not there"):
+    with pytest.raises(UsageError, match="the per-frame cache is missing"):
         GroupedFrames(tmp_path / "none").items()
-    with pytest.raises(UsageError, match="holds no <dataset>/<video> folder"):
+    with pytest.raises(UsageError, match="has no <dataset>/<video> folder"):
         GroupedFrames(tmp_path).items()
     item = GroupedFrames(make_cache(tmp_path, frames=3)).items()[0]
     with pytest.raises(UsageError, match="has 3 frames, not 9"):
@@ -178,9 +178,9 @@ def test_stavis_exact_points_come_back(tmp_path: Path) -> None:
 
 def test_stavis_bad_input(tmp_path: Path) -> None:
     stavis, cache = make_stavis(tmp_path / "s"), make_cache(tmp_path / "c", frames=1)
-    with pytest.raises(UsageError, match="the folder of STAViS annotations is not there"):
+    with pytest.raises(UsageError, match="the folder of STAViS annotations is missing"):
         postprocess_get_from_stavis(tmp_path / "none", cache)
-    with pytest.raises(UsageError, match="the per-frame cache is not there"):
+    with pytest.raises(UsageError, match="the per-frame cache is missing"):
         postprocess_get_from_stavis(stavis, tmp_path / "none")
     folder = stavis / "coutrot1" / "clip_1"
     scipy.io.savemat(folder / "fixMap_00001.mat", {"other": np.ones((3, 3))})
@@ -199,7 +199,7 @@ def test_the_command_works_in_a_working_directory(
     argv = ["--working_dir", str(tmp_path), "--scripts", "postprocess_get_from_stavis"]
     monkeypatch.chdir(tmp_path)  # the command changes it; this brings it back
     assert scripts.main(argv) == 2
-    assert "stavis_preprocessed: the folder of STAViS annotations is not there" in capsys.readouterr().err
+    assert "stavis_preprocessed: the folder of STAViS annotations is missing" in capsys.readouterr().err
     make_stavis(tmp_path / "datasets" / "stavis_preprocessed")
     make_cache(tmp_path / "datasets" / "processed" / "Grouped_frames", frames=5)
     assert scripts.main(argv) == 0

@@ -140,7 +140,7 @@ def test_subjects_are_whole_numbers_or_names(tmp_path: Path, names: list[str], n
 def test_somebody_must_have_looked(tmp_path: Path, name: str) -> None:
     path = tmp_path / "f.csv"
     path.write_text(f"image,subject,x,y\na,1,1,1\na,{name},1,1\n")
-    with pytest.raises(UsageError, match="line 3: column subject must say who looked"):
+    with pytest.raises(UsageError, match="line 3: column subject must name a person"):
         read_table(path, "image", timed=False)
 
 

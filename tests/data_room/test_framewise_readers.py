@@ -210,7 +210,7 @@ def test_diem_without_observers_or_videos(tmp_path: Path, caplog: pytest.LogCapt
         path.unlink()
     assert Diem(root).items() == []
     assert "vid_64x48: no event_data" in caplog.text
-    with pytest.raises(UsageError, match="holds no ID/video"):
+    with pytest.raises(UsageError, match="has no ID/video"):
         Diem(tmp_path / "vid_64x48").items()
     with pytest.raises(UsageError, match="eye must be left or right"):
         Diem(root, eye="middle")  # type: ignore[arg-type]
@@ -224,11 +224,11 @@ def test_options_are_checked(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"ERB3_Stimuli: the folder of videos is not there"):
+    with pytest.raises(UsageError, match=r"ERB3_Stimuli: the folder of videos is missing"):
         Coutrot1(tmp_path).items()
     root = raw.coutrot(tmp_path)
     (root / "coutrot_database1.mat").unlink()
-    with pytest.raises(UsageError, match=r"coutrot_database1\.mat: the published annotation file is not there"):
+    with pytest.raises(UsageError, match=r"coutrot_database1\.mat: the published annotation file is missing"):
         Coutrot1(root).items()
     scipy.io.savemat(
         root / "coutrot_database1.mat", {"Coutrot_Database1": {"OriginalSounds": {"clip_1": {"info": 1}}}}
@@ -244,7 +244,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     scipy.io.savemat(root / "coutrot_database1.mat", {"Coutrot_Database1": {"OriginalSounds": {"clip_1": np.ones(3)}}})
     with pytest.raises(UsageError, match=r"clip_1\.data is missing; found an array"):
         Coutrot1(root).items()[0].fixations(AT_25)
-    with pytest.raises(UsageError, match=r"all_videos\.mat: the published annotation file is not there"):
+    with pytest.raises(UsageError, match=r"all_videos\.mat: the published annotation file is missing"):
         raw.clip(tmp_path / "s" / "video" / "a.mp4")
         SumMeEtmd(tmp_path / "s").items()
 

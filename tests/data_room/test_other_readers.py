@@ -91,7 +91,7 @@ def test_findwho_rates(tmp_path: Path) -> None:
     (root / "video_database.mat").unlink()
     (root / "fixations.csv").write_text("video,subject,start_ms,duration_ms,x,y\n002,1,0,10,5,5\n")
     assert len(FindWho(root).items()[0].table) == 1
-    with pytest.raises(UsageError, match=r"video_database\.mat: the published annotation file is not there"):
+    with pytest.raises(UsageError, match=r"video_database\.mat: the published annotation file is missing"):
         FindWho(root, behaviour="published").items()
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gazenet.config.training import AugmentConfig
-from gazenet.data.cue_clip import CueClip, open_maps
+from gazenet.data.cue_clip import CueClip
 from gazenet.data.data_module import EpochSampler, training_loader
 from gazenet.data.density import density, peak_one
 from gazenet.data.drawn_truth import PictureFixations, PublishedFixations
@@ -19,7 +19,6 @@ from gazenet.data.fixations import Fixations, FrameFixations
 from gazenet.data.image_datasets import StillPicture
 from gazenet.data.window_samples import DrawOrder, GeometryChange, SampleShape, WindowSamples, draw_geometry
 from gazenet.errors import UsageError
-from gazenet.maps.map_store import MapKey, MapStore
 
 SIZE, SHAPE = (90, 160), (36, 64)
 MIRRORED = GeometryChange(True)
@@ -204,16 +203,9 @@ def test_epochs_follow_the_sampler_and_the_last_short_batch_is_dropped() -> None
     assert [len(batch["maps"]) for batch in small] == [10]
 
 
-def test_clips_check_lengths_and_the_store_says_what_is_missing(tmp_path: Path) -> None:
+def test_clips_check_lengths() -> None:
     with pytest.raises(ValueError, match="cue a"):
         CueClip("x", clip(1).item, {"a": np.zeros((3, 4, 4), np.uint8)}, np.zeros(2), 6.0)
-    store, key = MapStore(tmp_path), MapKey("0" * 32, "a", "1", "f" * 64)
-    with store.writer(key, 4, 5) as writer:
-        writer.write(0, np.full((3, 4, 5), 9, np.uint8), [{}] * 3)
-        writer.finish(3)
-    assert open_maps(store, {"a": key}, ["a"])["a"].shape == (3, 4, 5)
-    with pytest.raises(UsageError, match="cue b"):
-        open_maps(store, {"a": key}, ["a", "b"])
 
 
 def test_pictures_move_with_the_maps_beside_them() -> None:

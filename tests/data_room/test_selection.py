@@ -76,9 +76,9 @@ def test_items_in_the_order_of_the_table(table: str) -> None:
 
 
 def test_what_is_not_there_is_named(table: str) -> None:
-    with pytest.raises(UsageError, match=r"data set diem: 1 of 2 videos are not there: b$"):
+    with pytest.raises(UsageError, match=r"data set diem: 1 of 2 videos are missing: b$"):
         names(Some("diem", ["a"]), [table])
-    with pytest.raises(UsageError, match=r"data set diem: 7 of 7 videos are not there: p0, .*, p5 and 1 more"):
+    with pytest.raises(UsageError, match=r"data set diem: 7 of 7 videos are missing: p0, .*, p5 and 1 more"):
         names(Some("diem", ["a"]), [], [], [f"p{k}" for k in range(7)])
     with pytest.raises(UsageError, match=r"data set diem: none of z is in .*mine\.csv"):
         names(Some("diem", ["a", "b", "z"]), [table], [], ["z"])

@@ -93,7 +93,7 @@ def broken_missing_map(root: Path) -> str:
 
 def broken_no_fixations(root: Path) -> str:
     shutil.rmtree(root / "one" / "fixations")
-    return "one/fixations: the folder of fixations is not there"
+    return "one/fixations: the folder of fixations is missing"
 
 
 def broken_unequal_maps(root: Path) -> str:

@@ -17,14 +17,11 @@ from gazenet.cues.registry import get
 from gazenet.fusion.export_forms import StreamCalls, exportable
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import published
-from gazenet.testing.goldens import filled
 from gazenet_plugins.avinet.network import AViNet
 from gazenet_plugins.binauraldave.network import BinauralDaveNet
 from gazenet_plugins.dave.network import DaveNet
 from gazenet_plugins.esr9 import extractor as esr9
-from gazenet_plugins.esr9.network import Esr9
 from gazenet_plugins.gaze360 import extractor as gaze360
-from gazenet_plugins.gaze360.network import Gaze360
 from gazenet_plugins.st_abn import extractor as st_abn
 from gazenet_plugins.st_abn.network import STABN
 from gazenet_plugins.stavis.network import StavisNet
@@ -33,19 +30,12 @@ from gazenet_plugins.stsanet.network import STSANet
 from gazenet_plugins.tased.network import TasedNet
 from gazenet_plugins.unisal import extractor as unisal
 from gazenet_plugins.unisal.domains import DOMAINS
-from gazenet_plugins.unisal.network import Unisal
 from gazenet_plugins.unisal.reading import ReadingSizes
 from gazenet_plugins.videogaze import extractor as videogaze
-from gazenet_plugins.videogaze.network import VideoGaze
+from tests.checkpoints import EXTRACTORS, fill
 
 Lend = Callable[[Path, pytest.MonkeyPatch], Exportable]
 CPU = torch.device("cpu")
-
-
-def fill(network: nn.Module) -> nn.Module:
-    """The network with weights that follow from its keys, in evaluation mode."""
-    network.load_state_dict({key: filled(key, value) for key, value in network.state_dict().items()})
-    return network.eval()
 
 
 def nowhere(asset_id: str) -> Path:
@@ -73,12 +63,6 @@ def of_stavis() -> nn.Module:
     return SelectedOutputs(StavisNet(), attrgetter("logits"))
 
 
-def saved(folder: Path, network: nn.Module, prefix: str = "") -> str:
-    path = folder / "model.pth"
-    torch.save({f"{prefix}{key}": filled(key, value) for key, value in network.state_dict().items()}, path)
-    return str(path)
-
-
 def lend_stsanet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
     monkeypatch.setattr(stsanet, "load_stsanet", lambda path: fill(STSANet((32, 32))))
     return loaded(stsanet.STSANetSaliency("given")).exportable()
@@ -87,7 +71,7 @@ def lend_stsanet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
 def lend_unisal(folder: Path, monkeypatch: pytest.MonkeyPatch, **parameters: str) -> Exportable:
     monkeypatch.setattr(unisal, "SIZES", dict.fromkeys(DOMAINS, ReadingSizes((32, 64), (36, 64))))
     monkeypatch.setattr(unisal, "CLIP", 3)
-    return loaded(unisal.UnisalSaliency(weights=saved(folder, Unisal()), **parameters)).exportable()
+    return loaded(unisal.UnisalSaliency(weights=str(EXTRACTORS["unisal"].save(folder)), **parameters)).exportable()
 
 
 def lend_still_unisal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
@@ -96,10 +80,7 @@ def lend_still_unisal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportab
 
 def lend_esr9(folder: Path, monkeypatch: pytest.MonkeyPatch, **parameters: str) -> Exportable:
     monkeypatch.setattr(esr9, "BRANCHES", 2)
-    network = fill(Esr9(2))
-    torch.save(network.base.state_dict(), folder / esr9.BASE_FILE)
-    for number, branch in enumerate(network.branches, 1):
-        torch.save(branch.state_dict(), folder / esr9.BRANCH_FILE.format(number))
+    EXTRACTORS["esr9"].save(folder)
     return loaded(esr9.Esr9Cue(weights=str(folder), **parameters)).exportable()
 
 
@@ -109,11 +90,11 @@ def lend_esr9_by_face(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportab
 
 def lend_gaze360(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
     monkeypatch.setattr(gaze360, "SIDE", 32)
-    return loaded(gaze360.Gaze360Cue(weights=saved(folder, Gaze360()))).exportable()
+    return loaded(gaze360.Gaze360Cue(weights=str(EXTRACTORS["gaze360"].save(folder)))).exportable()
 
 
 def lend_videogaze(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:
-    return loaded(videogaze.VideoGazeCue(weights=saved(folder, VideoGaze()))).exportable()
+    return loaded(videogaze.VideoGazeCue(weights=str(EXTRACTORS["videogaze"].save(folder)))).exportable()
 
 
 def lend_st_abn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Exportable:

@@ -16,7 +16,7 @@ from gazenet.cues.exportable import Call, Exportable
 from gazenet.errors import UsageError
 from gazenet.export import backend as room
 from gazenet.export.backend import FOLDER, BackendOwner, OnnxRunner, attach_backend
-from gazenet.export.onnx_export import export_onnx
+from gazenet.export.onnx_export import GraphForm, export_onnx
 
 pytest.importorskip("onnxscript", reason="the exporter is an extra: pip install 'gazenet[export]'")
 
@@ -104,7 +104,7 @@ def test_a_graph_that_is_another_function_is_refused(
 ) -> None:
     monkeypatch.setattr(room, "LARGEST_ERROR", -1.0)
     attach_backend(OWNER, toy, ONNX, tmp_path, CPU)
-    with pytest.raises(UsageError, match=r"toy: its graph differs from PyTorch by .* take backend torch"):
+    with pytest.raises(UsageError, match=r"toy: its graph differs from PyTorch by .* use backend torch"):
         toy.run(torch.rand(1, 3, 8))
     assert not list((tmp_path / FOLDER).glob("*.onnx"))
 
@@ -139,7 +139,7 @@ def test_files_that_are_not_ours(toy: Toy, tmp_path: Path) -> None:
             attach_backend(OWNER, toy, RuntimeConfig(backend="onnxruntime", file=str(path)), tmp_path, CPU)
 
     foreign = tmp_path / "foreign.onnx"
-    export_onnx(toy.network, toy.exportable().examples, foreign, inputs=("a", "b"), outputs=("c", "d"))
+    export_onnx(toy.network, toy.exportable().examples, foreign, GraphForm(inputs=("a", "b"), outputs=("c", "d")))
     refuse(foreign, r"toy: file .*foreign\.onnx is not written by gasp_export")
     for content in (b"", b"no graph at all"):
         (tmp_path / "text.onnx").write_bytes(content)
@@ -160,7 +160,7 @@ def test_what_is_missing_is_named(toy: Toy, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(room, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"backend onnxruntime needs onnxscript: pip install 'gazenet\[export\]'"):
         attach_backend(OWNER, toy, ONNX, tmp_path, CPU)
-    with pytest.raises(UsageError, match="this onnxruntime knows no CUDA"):
+    with pytest.raises(UsageError, match="this onnxruntime does not support CUDA"):
         OnnxRunner(tmp_path / "any.onnx", torch.device("cuda:0"))
 
 

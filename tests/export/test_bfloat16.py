@@ -80,7 +80,7 @@ def test_layers_work_in_bfloat16_but_for_those_that_decide(tmp_path: Path) -> No
 
 def test_refusals_name_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "has_bfloat16", lambda device: False)
-    with pytest.raises(UsageError, match=r"toy: precision bf16: cpu has no instructions for it \(AVX512-BF16"):
+    with pytest.raises(UsageError, match=r"toy: precision bf16: cpu lacks instructions for it \(AVX512-BF16"):
         attach_backend(OWNER, Toy(), BRIEF, tmp_path, CPU)
     monkeypatch.setattr(room, "has_bfloat16", lambda device: True)
     with pytest.raises(UsageError, match="toy: bf16: cannot be exported: geometry without a network"):

@@ -12,8 +12,7 @@ import pytest
 from gazenet.cli import export
 from gazenet.cues.standalone import Standalone
 from gazenet.errors import UsageError
-from gazenet.export.python_file import python_file
-from gazenet.export.single_file import Bundle
+from gazenet.export.single_file import Bundle, python_file
 
 MODULES = {
     "__init__": "from mine.base import Base\n",

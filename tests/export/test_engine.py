@@ -112,7 +112,7 @@ def test_an_engine_is_built_once_and_run_in_pieces(built: list[Any], tmp_path: P
         assert torch.equal(found, 2 * rows)
     assert built == [("net.onnx", "net-tensorrt_11.4_cpu.engine", (1, 8, 8))]
     assert runner._context.batches == [4, 4, 1]
-    with pytest.raises(UsageError, match=r"input rows is \[1, 2\], the engine was made for \[-1, 3\]"):
+    with pytest.raises(UsageError, match=r"input rows is \[1, 2\], the engine was built for \[-1, 3\]"):
         runner([torch.rand(1, 2)])
     with pytest.raises(UsageError, match="takes 1 inputs, not 2"):
         runner([rows, rows])
@@ -129,9 +129,7 @@ def test_a_given_engine_is_used_where_it_loads(
     given.write_bytes(b"made elsewhere")
     open_engine(given, lambda: tmp_path / "net.onnx", [ones], CPU)
     told = capsys.readouterr().err
-    assert (
-        told.count("\n") == 1 and "given.engine: built for another GPU or version of TensorRT (11.4 is here)" in told
-    )
+    assert told.count("\n") == 1 and "given.engine: built for another GPU or version of TensorRT than 11.4" in told
     assert len(built) == 1
     with pytest.raises(UsageError, match=r"none\.engine: cannot be read"):
         open_engine(tmp_path / "none.engine", never, [], CPU)

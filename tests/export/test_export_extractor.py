@@ -15,7 +15,7 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
 from gazenet.export import export_subject as room
-from gazenet.export.export_subject import export_extractor, extractor_subject, weights_digest, why_not
+from gazenet.export.export_subject import extractor_subject, weights_digest, why_not
 from gazenet.export.onnx_export import facts_of, run_onnx
 from gazenet.testing.fakes import entry_of
 
@@ -62,7 +62,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_loaded_network_is_written(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="the exporter is an extra")
     path = tmp_path / "bright.onnx"
-    report = export_extractor("bright", {"bias": 0.25}, path, lambda _: Path("2"))
+    report = extractor_subject("bright", {"bias": 0.25}, lambda _: Path("2")).write(path)
     assert report.worst < 1e-6
     x = torch.rand(3, 3, 4, 6)
     names, (found,) = run_onnx(path, [x.numpy()])
@@ -78,11 +78,11 @@ def test_the_loaded_network_is_written(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("installed")
 def test_extractors_without_a_network_say_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="opaque: cannot be exported: Opaque has no method exportable"):
-        export_extractor("opaque", {}, tmp_path / "opaque.onnx", Path)
+        extractor_subject("opaque", {}, Path).write(tmp_path / "opaque.onnx")
     with pytest.raises(UsageError, match="geometry: cannot be exported: geometry without a network"):
-        export_extractor("geometry", {}, tmp_path / "geometry.onnx", Path)
+        extractor_subject("geometry", {}, Path).write(tmp_path / "geometry.onnx")
     with pytest.raises(UsageError, match="unknown parameter 'bais'; did you mean 'bias'"):
-        export_extractor("bright", {"bais": 1.0}, tmp_path / "bright.onnx", Path)
+        extractor_subject("bright", {"bais": 1.0}, Path).write(tmp_path / "bright.onnx")
     assert why_not(Bright) is None and why_not(Bright(0.5)) is None
 
 

@@ -12,7 +12,7 @@ from lent_networks import NETWORKS, gasp
 from gazenet.backbones.onnx_graph import read_graph
 from gazenet.cues.exportable import Exportable
 from gazenet.export.half_precision import halved
-from gazenet.export.onnx_export import ExportReport, compare_onnx, export_onnx
+from gazenet.export.onnx_export import ExportReport, GraphForm, compare_onnx, export_onnx
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
 
 onnx = pytest.importorskip("onnx")
@@ -39,7 +39,10 @@ def classes() -> list[object]:
 
 def write(lent: Exportable, path: Path) -> ExportReport:
     return export_onnx(
-        lent.network, lent.examples, path, inputs=lent.inputs, outputs=lent.outputs, free_batch=lent.free_batch
+        lent.network,
+        lent.examples,
+        path,
+        GraphForm(inputs=lent.inputs, outputs=lent.outputs, free_batch=lent.free_batch),
     )
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.errors import UsageError
-from gazenet.export.onnx_export import compare_onnx, export_onnx, inspect_onnx, run_onnx
-from gazenet.testing.goldens import filled
+from gazenet.export.onnx_export import GraphForm, compare_onnx, export_onnx, inspect_onnx, run_onnx
+from gazenet.testing.goldens import filled_state
 from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
 from gazenet_plugins.stsanet.fusion import fuse, fusion_layers, inception
 from gazenet_plugins.stsanet.network import STSANet
@@ -39,7 +39,7 @@ class Finest(nn.Module):
         super().__init__()
         for name, layer in {**attention_layers(0, 8, 12), **fusion_layers()}.items():
             self.add_module(name, layer)
-        self.load_state_dict({key: filled(key, value) for key, value in self.state_dict().items()})
+        self.load_state_dict(filled_state(self))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         layers = dict(self.named_children())
@@ -56,7 +56,7 @@ def with_ties(batch: int = 2) -> tuple[Tensor, Tensor]:
 
 def test_unpooling_is_exact_for_any_batch_and_without_indices(tmp_path: Path) -> None:
     path = tmp_path / "new" / "unpool.onnx"
-    report = export_onnx(PutBack(), with_ties(), path, inputs=("x", "values"), outputs=("y",))
+    report = export_onnx(PutBack(), with_ties(), path, GraphForm(inputs=("x", "values"), outputs=("y",)))
     assert report.path == path and report.size == path.stat().st_size and report.nodes > 0
     assert report.worst == 0 and report.unfit == () and report.opset >= 17
     assert [(one.output, one.shape) for one in report.differences] == [("y", (2, 3, 4, 8, 12))]
@@ -73,7 +73,7 @@ def test_unpooling_is_exact_in_half_precision(tmp_path: Path) -> None:
 
 
 def test_index_tensors_are_reported(tmp_path: Path) -> None:
-    report = export_onnx(ByIndices(), with_ties(), tmp_path / "indices.onnx", free_batch=False)
+    report = export_onnx(ByIndices(), with_ties(), tmp_path / "indices.onnx", GraphForm(free_batch=False))
     assert any("ScatterND" in fault for fault in report.unfit) and any("MaxPool" in fault for fault in report.unfit)
     assert "\nunfit: " in str(report)
 
@@ -82,7 +82,7 @@ def test_index_tensors_are_reported(tmp_path: Path) -> None:
 def test_attention_and_fusion_agree(tmp_path: Path) -> None:
     level = LEVELS[0]
     clip = torch.rand(2, level.channels, 4 * level.reduce, 8, 12, generator=torch.Generator().manual_seed(2))
-    report = export_onnx(Finest(), [clip], tmp_path / "finest.onnx", outputs=("scale", "mixed"))
+    report = export_onnx(Finest(), [clip], tmp_path / "finest.onnx", GraphForm(outputs=("scale", "mixed")))
     assert [one.output for one in report.differences] == ["scale", "mixed"]
     # Where two values of a window are nearly equal, rounding decides where a result is put: single cells differ.
     assert report.unfit == () and report.worst < 1e-2
@@ -127,7 +127,7 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_whole_of_stsanet_agrees(norms: str, tmp_path: Path) -> None:
     """Random weights nearly switch attention off; LayerNorms of scale one show that it is exact as well."""
     network = STSANet((64, 96))
-    state = {key: filled(key, value) for key, value in network.state_dict().items()}
+    state = filled_state(network)
     if norms == "switched on":
         for key in state:
             if key.startswith("ln_"):
@@ -136,7 +136,7 @@ def test_the_whole_of_stsanet_agrees(norms: str, tmp_path: Path) -> None:
     network.load_state_dict(state)
     network.eval()
     path = tmp_path / "stsanet.onnx"
-    report = export_onnx(network, [torch.randn(2, 3, 32, 64, 96)], path, inputs=("clip",), outputs=("map",))
+    report = export_onnx(network, [torch.randn(2, 3, 32, 64, 96)], path, GraphForm(inputs=("clip",), outputs=("map",)))
     assert report.unfit == () and report.worst < 5e-3
     facts = inspect_onnx(path)
     assert facts.nodes == report.nodes < 1200

@@ -13,7 +13,7 @@ from gazenet.backbones.onnx_graph import read_graph
 from gazenet.backbones.unpool import unpool
 from gazenet.export.graph_values import described, products
 from gazenet.export.half_precision import halved
-from gazenet.export.onnx_export import compare_onnx, export_onnx, run_onnx
+from gazenet.export.onnx_export import GraphForm, compare_onnx, export_onnx, run_onnx
 from gazenet.export.stable_layernorm import LONG, is_steady
 
 onnx = pytest.importorskip("onnx")
@@ -68,7 +68,7 @@ class Decides(nn.Module):
 def test_what_decides_and_what_norms_stays_single(tmp_path: Path) -> None:
     torch.manual_seed(6)
     network, clip, path = Decides().eval(), torch.randn(2, 3, 4, 40, 60), tmp_path / "half.onnx"
-    report = export_onnx(network, [clip], path, half=True)
+    report = export_onnx(network, [clip], path, GraphForm(half=True))
     model = read_graph(path)
     kinds = {name: one.kind for name, one in described(model).items()}
     convolutions = {node.input[1]: kinds[node.output[0]] for node in model.graph.node if node.op_type == "Conv"}
@@ -85,7 +85,7 @@ def test_a_file_in_single_precision_halves_to_the_same(tmp_path: Path) -> None:
     torch.manual_seed(6)
     network, clip = Decides().eval(), torch.randn(2, 3, 4, 40, 60)
     at_once, later = tmp_path / "half.onnx", tmp_path / "single.onnx"
-    report = export_onnx(network, [clip], at_once, half=True)
+    report = export_onnx(network, [clip], at_once, GraphForm(half=True))
     assert export_onnx(network, [clip], later).half == 0
     onnx.save(halved(read_graph(later)), later)
     assert products(read_graph(later)) == products(read_graph(at_once))

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from gazenet.errors import UsageError
 from gazenet.export import tensorrt_build as room
-from gazenet.export.onnx_export import export_onnx
+from gazenet.export.onnx_export import GraphForm, export_onnx
 from gazenet.export.tensorrt_build import build_engine, tensorrt_module
 from gazenet_plugins.stsanet.unpool import unpool
 
@@ -61,7 +61,7 @@ def test_other_free_axes_are_refused(tmp_path: Path) -> None:
 
 
 def test_index_tensors_are_refused_before_anything_is_built(tmp_path: Path) -> None:
-    export_onnx(ByIndices(), examples(), tmp_path / "indices.onnx", free_batch=False)
+    export_onnx(ByIndices(), examples(), tmp_path / "indices.onnx", GraphForm(free_batch=False))
     with pytest.raises(UsageError, match=r"indices\.onnx: TensorRT cannot take ScatterND .*MaxPool with indices"):
         build_engine(tmp_path / "indices.onnx", tmp_path / "indices.engine")
     assert not (tmp_path / "indices.engine").exists()

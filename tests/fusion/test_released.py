@@ -14,7 +14,7 @@ from gazenet.cues.registry import discover, get
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import published
-from gazenet.fusion.integrator import Integrator, find_spec, load_integrator
+from gazenet.fusion.integrator import Integrator, load_integrator
 from gazenet.fusion.integrator_files import NETWORK, SPEC, open_integrator
 from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
 from gazenet.fusion.network_input import network_input
@@ -115,8 +115,8 @@ def test_a_checkpoint_of_a_training_is_an_integrator(tmp_path: Path) -> None:
     state = {f"network.{key}": value for key, value in build(config).state_dict().items()}
     content = {"state_dict": state, "epoch": 1, NETWORK: config.as_dict(), SPEC: spec.model_dump_json()}
     torch.save(content, tmp_path / "last.ckpt")
-    network, found, _ = open_integrator(tmp_path / "last.ckpt")
-    assert (network.config, found) == (config, spec) and find_spec(str(tmp_path / "last.ckpt")) == spec
+    network, stored, _ = open_integrator(tmp_path / "last.ckpt")
+    assert (network.config, stored) == (config, spec)
     assert load_integrator(str(tmp_path / "last.ckpt")).fuse(
         {cue: np.full((2, 16, 16), 90, np.uint8) for cue in spec.cues}
     ).saliency.shape == (2, 8, 8)

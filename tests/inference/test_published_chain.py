@@ -176,7 +176,7 @@ def test_one_more_cue_is_added_to_pictures_that_are_there(here: Path) -> None:
         (GENERATOR, ["data.split=nature.csv"], "data.split: split nature.csv: has no Social row of data set coutrot1"),
         (GENERATOR, ["data.split=test_mvva"], "has no Social row of data set coutrot1; it has mvva"),
         (GENERATOR, ["data.split=averse"], "data.split: split averse: no such split"),
-        (GENERATOR, [], "are not there below datasets/ave/database1: clip_"),
+        (GENERATOR, [], "are missing below datasets/ave/database1: clip_"),
         (GENERATOR, ["data.reader=coutrot"], "data.reader: data set coutrot: not installed (did you mean 'coutrot"),
         (GENERATOR, ['data.options={"behavior": "published"}'], "data.options: data set coutrot1: no option behavior"),
         (GENERATOR, ["data.reader=diem"], "datasets/ave/diem is not there; run: gasp_download_manager --datasets "),

@@ -22,7 +22,7 @@ from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.gasp_config import published
 from gazenet.inference.engine import stage_graph
 from gazenet.media.decode import VideoReader
-from gazenet.testing.goldens import filled
+from gazenet.testing.goldens import filled_state
 from gazenet_plugins.dave.extractor import DaveSaliency
 from gazenet_plugins.esr9.extractor import Esr9Cue
 from gazenet_plugins.esr9.extractor import FaceExpression as Expression
@@ -164,7 +164,7 @@ def by_hand(network: Gasp, clip: Path, makers: list[Callable[[int], np.ndarray]]
 
 def weights(network: Gasp, path: Path) -> Gasp:
     """Fills a network reproducibly and saves it in the released container: a bare state dict."""
-    state = {key: filled(key, value) for key, value in network.state_dict().items()}
+    state = filled_state(network)
     network.load_state_dict(state)
     torch.save(state, path)
     return network.eval()

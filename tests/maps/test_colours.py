@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gazenet.errors import UsageError
-from gazenet.maps.colours import colourise, colourise_tensor, names, table
+from gazenet.maps.colours import colour_of, colourise, colourise_tensor, decolourise, names, table
 
 GREY = np.random.default_rng(0).integers(0, 256, (3, 8, 9), dtype=np.uint8)
 
@@ -67,3 +67,24 @@ def test_a_table_cannot_be_spoilt() -> None:
         table("jet")[0] = 0
     colourise_tensor(torch.from_numpy(GREY), "jet").zero_()
     assert colourise(GREY, "jet").any()
+
+
+@pytest.mark.parametrize("name", ["jet", "bone", "hot", "viridis", "inferno", "grey"])
+def test_every_value_comes_back_from_its_colour(name: str) -> None:
+    ramp = np.arange(256, dtype=np.uint8)[None]
+    values = decolourise(colourise(ramp, name), name).astype(int)[0]
+    # Where a colour map stands still, neighbours cannot be told apart; what matters is the colour.
+    error = np.abs(table(name)[values].astype(int) - table(name)[ramp[0]]).max()
+    assert error <= 8 and np.abs(values - ramp[0]).max() <= 4
+
+
+@pytest.mark.parametrize("name", names())
+def test_black_is_nothing_also_in_maps_without_black(name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 3, (9, 9, 3), dtype=np.uint8)
+    assert (decolourise(noise, name) <= 3).all()
+
+
+def test_colours_of_published_pictures() -> None:
+    assert colour_of("det_transformed_gaze360") == "jet" and colour_of("transformed_salmap_p3") == "bone"
+    assert colour_of("transformed_fixmap") == "grey" and colour_of("captured") is None
+    assert colour_of("det_source_esr9") is None

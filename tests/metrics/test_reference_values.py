@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from gazenet.metrics import functional as standard
-from gazenet.testing.generators import made
 from gazenet.testing.goldens import Golden, judge
+from tests.goldens.generators import generate
 
 GOLDENS = Path(__file__).resolve().parents[1] / "data" / "goldens" / "metrics"
 CASES = sorted(path.stem for path in GOLDENS.glob("*.json"))
@@ -92,16 +92,16 @@ def test_pysaliency_gives_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -
     from pysaliency.roc import general_roc  # type: ignore[import-not-found]
 
     shape = [48, 64]
-    p = made({"kind": "blobs", "seed": seed, "shape": shape, "count": 4, "noise": 0.3})
-    g = made({"kind": "blobs", "seed": seed + 10, "shape": shape, "count": 4})
-    f = made({"kind": "fixations", "seed": seed, "shape": shape, "count": 25})
+    p = generate({"kind": "blobs", "seed": seed, "shape": shape, "count": 4, "noise": 0.3})
+    g = generate({"kind": "blobs", "seed": seed + 10, "shape": shape, "count": 4})
+    f = generate({"kind": "fixations", "seed": seed, "shape": shape, "count": 25})
     ys, xs = np.nonzero(f)
     tp, tg, tf = (torch.from_numpy(np.asarray(x, np.float64)) for x in (p, g, f))
     assert float(standard.nss(tp, tf)) == pytest.approx(float(np.mean(NSS(p, xs, ys))), rel=1e-9)
     assert float(standard.cc(tp, tg)) == pytest.approx(CC(p, g), rel=1e-9)
     assert float(standard.sim(tp, tg)) == pytest.approx(SIM(p, g), rel=1e-9)
     assert float(standard.kld(tp, tg)) == pytest.approx(MIT_KLDiv(p, g), rel=1e-9)
-    others = made({"kind": "fixations", "seed": seed + 20, "shape": shape, "count": 60}) > 0
+    others = generate({"kind": "fixations", "seed": seed + 20, "shape": shape, "count": 60}) > 0
     for found, negatives, judd in (
         (standard.auc_uniform(tp, tf), p.ravel(), 0),
         (standard.auc_shuffled(tp, tf, torch.from_numpy(others)), p[others], 0),

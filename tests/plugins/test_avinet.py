@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from saliency_networks import goldens, no_assets, with_parameters
 from torch import nn
 
 from gazenet.cues.windows import WindowBuilder
@@ -22,6 +22,7 @@ from gazenet_plugins.avinet.extractor import AvinetSaliency
 from gazenet_plugins.avinet.fusion import Bilinear, PositionalEncoding, attended
 from gazenet_plugins.avinet.network import FUSIONS, AViNet, fusion_of
 from gazenet_plugins.avinet.spec import SPEC
+from tests.checkpoints import EXTRACTORS
 
 SIZE = (32, 64)
 BIG = ("avinet_bilinear", "avinet_transformer")
@@ -91,19 +92,13 @@ def test_sound_changes_what_is_decoded_for_its_own_clip_only(fusion: str) -> Non
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bare state dict, as published, of a network for small frames."""
-    return save_filled(AViNet(size=SIZE), tmp_path_factory.mktemp("avinet") / "AViNet_Dave.pt")
+    return EXTRACTORS["avinet"].save(tmp_path_factory.mktemp("avinet"), AViNet(size=SIZE))
 
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(AvinetSaliency, "size", SIZE)
     yield
-
-
-@pytest.mark.parametrize("check", conformance_checks(("declares_what_it_is", "works_on_one_frame")))
-def test_conformance(check, weights: Path) -> None:
-    check_conformance(check, "avinet", weights)
 
 
 def heard(sound: Waveform | None, anchor: int, weights: Path, mode: str = "corrected") -> np.ndarray:

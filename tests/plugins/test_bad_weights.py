@@ -14,7 +14,7 @@ from gazenet.backbones.identify import owner
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
-from gazenet.testing.fake_checkpoints import DETECTORS, EXTRACTORS, FakeRelease
+from tests.checkpoints import DETECTORS, EXTRACTORS, FakeRelease
 
 RELEASES = {**EXTRACTORS, **DETECTORS}
 NAMED = {"esr9": "Base", "st_abn": "ST-ABN", "stanet": "STANet", "mtcnn": "PNet"}

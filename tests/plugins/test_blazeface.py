@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from face_weights import blazeface_state
 
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
@@ -16,6 +15,7 @@ from gazenet.errors import UsageError
 from gazenet_plugins.blazeface.decode import FrameSquare, blended, candidates, in_frame, network_input, squares
 from gazenet_plugins.blazeface.detector import BackBlazeFace, BlazeFaceDetector
 from gazenet_plugins.blazeface.network import BlazeFace, anchors
+from tests.checkpoints import blazeface_state
 
 FILES = {"blazeface": "blazeface.pth", "blazeface_back": "blazefaceback.pth"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from saliency_networks import goldens, no_assets, with_parameters
 
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import UsageError
@@ -20,6 +20,7 @@ from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.dave.extractor import DaveSaliency
 from gazenet_plugins.dave.network import DaveNet
 from gazenet_plugins.dave.spec import SPEC
+from tests.checkpoints import EXTRACTORS
 
 NAMES = (
     "dave_visual_only",
@@ -73,28 +74,17 @@ def test_longer_clips_are_refused() -> None:
         DaveNet()(torch.empty(1, 3, 17, 32, 32))
 
 
-def published(state: dict) -> dict:
-    """The wrapper and prefix of the published file; a bias that keeps small maps from being cut off at zero."""
-    lifted = {**state, "saliency.bias": torch.full((1,), 60.0)}
-    return {"state_dict": {f"module.{key}": value for key, value in lifted.items()}}
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("dave") / "model.pth.tar"
-    yield save_filled(DaveNet(), path, published)
-    path.unlink()
+    path = EXTRACTORS["dave"].save(tmp_path_factory.mktemp("dave"))
+    yield path
+    path.unlink()  # large
 
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(DaveSaliency, "size", (32, 32))
     yield
-
-
-@pytest.mark.parametrize("check", conformance_checks(("declares_what_it_is", "works_on_one_frame")))
-def test_conformance(check, weights: Path) -> None:
-    check_conformance(check, "dave", weights)
 
 
 def begun(sound: Waveform | None, mode: str, ahead: float = 0.0) -> DaveSaliency:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
-from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
-from gazenet.testing.conformance import CHECKS
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.goldens import Golden, filled, filled_state, find, judge
 from gazenet_plugins.deeplab_saliency import extractor
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency, load_segmentation
 from gazenet_plugins.deeplab_saliency.losses import divergence
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
-from gazenet_plugins.deeplab_saliency.spec import SPEC
-from gazenet_plugins.deeplab_saliency.variant import PUBLISHED
 
 GOLDENS = sorted(find([Path(__file__).parents[1] / "data" / "goldens" / "deeplab"]), key=lambda golden: golden.name)
 
@@ -67,7 +61,7 @@ def test_sides_that_eight_does_not_divide_are_refused() -> None:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reproducible weights in a published container."""
     path = tmp_path_factory.mktemp("deeplab") / "weights.pth"
-    state = {f"module.{key}": filled(key, value) for key, value in DeepLabSaliency().state_dict().items()}
+    state = filled_state(DeepLabSaliency(), "module.")
     torch.save({"epoch": 9, "state_dict": state}, path)
     return path
 
@@ -108,27 +102,6 @@ def test_the_divergence_is_that_of_each_map_by_itself() -> None:
     assert float(divergence(flat, scaled)) == pytest.approx(float(divergence(flat, target)), rel=1e-4)
 
 
-class Bright(nn.Module):
-    """Stands in for the network: the brightness of its input."""
-
-    variant = PUBLISHED
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(image.mean(1, keepdim=True))
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "load_saliency", lambda path: Bright())
-
-    class Prepared(extractor.DeepLabSaliencyMaps):
-        def __init__(self, weights: str = "") -> None:
-            super().__init__(weights="given")
-
-    value = "gazenet_plugins.deeplab_saliency.spec:SPEC"
-    check(PluginEntry(SPEC.name, SPEC, "gazenet", lambda: Prepared, value))
-
-
 def test_the_extractor_asks_for_its_asset_only_without_weights(checkpoint: Path) -> None:
     asked = []
 
@@ -145,12 +118,12 @@ def test_the_extractor_asks_for_its_asset_only_without_weights(checkpoint: Path)
 @pytest.mark.slow
 def test_the_network_can_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
-    from gazenet.export.onnx_export import export_onnx
+    from gazenet.export.onnx_export import GraphForm, export_onnx
 
     # Weights from keys alone saturate the sigmoid.
     monkeypatch.setattr(extractor, "load_saliency", lambda path: DeepLabSaliency().eval())
     made = extractor.DeepLabSaliencyMaps("given")
     made.load(torch.device("cpu"), torch.float32, lambda asset_id: Path(asset_id))
     lent = made.exportable()
-    report = export_onnx(lent.network, lent.examples, tmp_path / "deeplab.onnx", inputs=["image"])
+    report = export_onnx(lent.network, lent.examples, tmp_path / "deeplab.onnx", GraphForm(inputs=["image"]))
     assert report.differences[0].relative < 1e-4 and not report.unfit

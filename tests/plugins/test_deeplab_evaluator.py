@@ -120,7 +120,7 @@ def test_weights_beside_the_file_that_are_none_are_named(windowed: Path, tmp_pat
     assert all(not module.training for module in standalone.load_saliency(packed(windowed, tmp_path)).modules())
     (tmp_path / "text.pth").write_text("no weights")
     torch.save({"variant": {"rooms": 3}, "state_dict": {}}, tmp_path / "other.pth")
-    for name, said in (("none", "no such file"), ("text", "holds no weights"), ("other", "holds no weights")):
+    for name, said in (("none", "no such file"), ("text", "holds other weights"), ("other", "holds other weights")):
         with pytest.raises(UsageError, match=rf"{name}\.pth: {said}"):
             standalone.load_saliency(tmp_path / f"{name}.pth")
 

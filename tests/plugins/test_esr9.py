@@ -12,13 +12,14 @@ import torch
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.rendering import Canvas
 from gazenet.errors import UsageError
-from gazenet.testing.conformance import CHECKS, run
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.conformance import run
+from gazenet.testing.goldens import Golden, find, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.esr9 import extractor
 from gazenet_plugins.esr9.attention import FaceMap, levels, merged, picture, placed, window
-from gazenet_plugins.esr9.extractor import BASE_FILE, BRANCH_FILE, Esr9Cue, network_crop
-from gazenet_plugins.esr9.network import EnsembleBranch, EnsembleExpression, Esr9, normalise_with
+from gazenet_plugins.esr9.extractor import BASE_FILE, Esr9Cue, network_crop
+from gazenet_plugins.esr9.network import EnsembleBranch, EnsembleExpression, normalise_with
+from tests.checkpoints import EXTRACTORS
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 SLOW = ("esr9_ensemble9_eval",)
@@ -47,16 +48,7 @@ def test_golden_of_the_published_base(test_data: Path) -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of look-alikes of the published files, each a bare state dict."""
-    folder = tmp_path_factory.mktemp("esr9")
-    network = Esr9(9)
-    torch.save(
-        {key: filled(f"base.{key}", value) for key, value in network.base.state_dict().items()}, folder / BASE_FILE
-    )
-    for k, branch in enumerate(network.branches, 1):
-        state = {key: filled(f"branch_{k}.{key}", value) for key, value in branch.state_dict().items()}
-        torch.save(state, folder / BRANCH_FILE.format(k))
-    return folder
+    return EXTRACTORS["esr9"].save(tmp_path_factory.mktemp("esr9"))
 
 
 @pytest.fixture(autouse=True)
@@ -69,25 +61,6 @@ def entry_with(weights: Path, **parameters: object) -> PluginEntry:
     entry = get("esr9")
     given = {**entry.spec.parameters, "weights": str(weights), **parameters}
     return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
-
-
-FAST = ("works_on_one_frame", "is_neutral_without_faces", "tells_serialisable_records", "leaves_its_input_alone")
-
-
-def speed(check):
-    return pytest.param(check, marks=[] if check.__name__ in FAST else [pytest.mark.slow], id=check.__name__)
-
-
-@pytest.mark.parametrize("check", [speed(check) for check in CHECKS[1:]])
-def test_conformance(check, weights: Path) -> None:
-    entry = entry_with(weights)
-    implementation = entry.load()
-    load = lambda: lambda **given: implementation(**{"weights": str(weights), **given})  # noqa: E731
-    check(replace(entry, load=load))
-
-
-def test_declaration() -> None:
-    CHECKS[0](get("esr9"))
 
 
 def test_all_nine_published_files_are_read(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

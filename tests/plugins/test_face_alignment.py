@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from face_weights import blazeface_state, s3fd_state
 
 from gazenet_plugins.blazeface.detector import BackBlazeFace, BlazeFaceDetector
 from gazenet_plugins.blazeface.network import anchors
 from gazenet_plugins.s3fd.detector import S3fdDetector
+from tests.checkpoints import blazeface_state, s3fd_state
 
 pytest.importorskip("face_alignment", reason="face-alignment is not installed")
 

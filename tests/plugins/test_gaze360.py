@@ -13,13 +13,14 @@ import torch
 from gazenet.cues.extractor import Face, Windows
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.errors import UsageError
-from gazenet.testing.conformance import CHECKS, run
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.conformance import run
+from gazenet.testing.goldens import Golden, find, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.gaze360 import extractor, published_map
-from gazenet_plugins.gaze360.angles import angle_degrees, cartesian
+from gazenet_plugins.gaze360.angles import cartesian
 from gazenet_plugins.gaze360.crops import by_index, followed
-from gazenet_plugins.gaze360.network import Gaze360
+from tests.checkpoints import EXTRACTORS
+from tests.goldens.gaze360 import angle_degrees
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 NAMES = ("gaze360_b2_flat", "gaze360_b1", "gaze360_loss", "map_gaze_one", "map_gaze_two")
@@ -38,11 +39,7 @@ def test_golden(golden: Golden) -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A look-alike of the published file: data-parallel prefix, wrapped, with a counter and a score."""
-    state = {f"module.{key}": filled(key, value) for key, value in Gaze360().state_dict().items()}
-    path = tmp_path_factory.mktemp("gaze360") / "model.pth.tar"
-    torch.save({"epoch": 79, "state_dict": state, "best_prec1": torch.tensor(11.1)}, path)
-    return path
+    return EXTRACTORS["gaze360"].save(tmp_path_factory.mktemp("gaze360"))
 
 
 @pytest.fixture(autouse=True)
@@ -56,33 +53,6 @@ def entry_with(weights: Path, **parameters: object) -> PluginEntry:
     entry = get("gaze360")
     given = {**entry.spec.parameters, "weights": str(weights), **parameters}
     return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
-
-
-LONG = (
-    "works_on_a_crowd",
-    "looks_at_its_window_only",
-    "does_not_depend_on_the_batch",
-    "works_without_sound",
-    "survives_a_second_video",
-    "is_deterministic",
-    "resumes_where_it_stopped",
-)
-
-
-def marked(check):
-    return pytest.param(check, marks=[pytest.mark.slow] if check.__name__ in LONG else [], id=check.__name__)
-
-
-@pytest.mark.parametrize("check", [marked(check) for check in CHECKS[1:]])
-def test_conformance(check, weights: Path) -> None:
-    entry = entry_with(weights)
-    implementation = entry.load()
-    load = lambda: lambda **given: implementation(**{"weights": str(weights), **given})  # noqa: E731
-    check(replace(entry, load=load))
-
-
-def test_declaration() -> None:
-    CHECKS[0](get("gaze360"))
 
 
 @pytest.mark.parametrize("mode", ["published", "corrected"])

@@ -12,7 +12,7 @@ from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.goldens import Golden, filled_state, find, judge
 from gazenet_plugins.mtcnn.cascade import Cascade, CascadeSettings, crops_of, moved, squared
 from gazenet_plugins.mtcnn.detector import FILES, MtcnnDetector
 
@@ -41,7 +41,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mtcnn")
     cascade = Cascade(CascadeSettings())
     for name, file in FILES.items():
-        state = {key: filled(key, value) for key, value in cascade.get_submodule(name).state_dict().items()}
+        state = filled_state(cascade.get_submodule(name))
         decision = next(key for key in state if key.endswith("_1.bias"))
         state[decision] = torch.tensor([-9.0, 9.0])
         torch.save(state, folder / file)

@@ -12,7 +12,7 @@ from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.goldens import Golden, filled_state, find, judge
 from gazenet_plugins.s3fd.decode import candidates, faces, published_boxes
 from gazenet_plugins.s3fd.detector import S3fdDetector, network_input
 from gazenet_plugins.s3fd.network import STRIDES, S3fd
@@ -32,7 +32,7 @@ def test_golden(golden: Golden) -> None:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A look-alike of the published file: a bare state dict."""
     path = tmp_path_factory.mktemp("s3fd") / "s3fd-619a316812.pth"
-    torch.save({key: filled(key, value) for key, value in S3fd().state_dict().items()}, path)
+    torch.save(filled_state(S3fd()), path)
     return path
 
 

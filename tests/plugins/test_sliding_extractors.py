@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from saliency_networks import no_assets, save_filled
+from saliency_networks import no_assets
 from torch import nn
 
 from gazenet.backbones.sliding_windows import SlidingNetwork
 from gazenet.backbones.vinet import ViNet
 from gazenet.cues.extractor import Windows
 from gazenet.cues.windows import WindowBuilder
+from gazenet.testing.goldens import filled_state
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.stsanet.extractor import STSANetSaliency
 from gazenet_plugins.stsanet.network import STSANet
@@ -38,7 +39,8 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     network, kind, run = EXTRACTORS[request.param]
     if hasattr(kind, "size"):
         monkeypatch.setattr(kind, "size", SIZE)
-    weights = save_filled(network(), tmp_path / "weights.pt")
+    weights = tmp_path / "weights.pt"
+    torch.save(filled_state(network()), weights)
     made = [kind(weights=str(weights)) for _ in range(2)]
     for one in made:
         one.load(CPU, torch.float32, no_assets)

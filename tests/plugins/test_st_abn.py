@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.errors import UsageError
-from gazenet.testing import conformance
-from gazenet.testing.conformance import CHECKS, MAP_SIZE
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.conformance import MAP_SIZE
+from gazenet.testing.goldens import Golden, filled_state, find, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
 from gazenet_plugins.st_abn.extractor import ActionAttention, ended_as_published
@@ -60,7 +58,7 @@ def test_unknown_depths_and_clips_of_another_length_are_refused() -> None:
 
 def published(folder: Path, network: STABN, prefix: str = "module.") -> Path:
     """A look-alike of a training log's best checkpoint, with the states of optimiser and schedule."""
-    state = {key: filled(key, value) for key, value in network.state_dict().items()}
+    state = filled_state(network)
     for gate in ("conv_spatial_att.1.weight", "conv_temp_att3.2.weight"):
         state[gate] *= 0.01  # random weights would open or close the gates completely
     network.load_state_dict(state)
@@ -138,27 +136,6 @@ def maps_of(
     return runner.take(0, video.frames - 1)
 
 
-FAST = {"declares_what_it_is", "works_on_one_frame", "works_without_sound", "leaves_its_input_alone"}
-
-
-@pytest.mark.parametrize(
-    "check",
-    [pytest.param(one, marks=[] if one.__name__ in FAST else [pytest.mark.slow], id=one.__name__) for one in CHECKS],
-)
-def test_conformance(
-    check: Callable[[PluginEntry[ExtractorSpec]], None], weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(conformance, "asset_path", {"st_abn": weights}.__getitem__)
-    entry = get("st_abn")
-    if check is not CHECKS[0]:
-        # The network takes any size; small pictures make the tests fast.
-        assert entry.spec.input is not None
-        small = entry.spec.input.model_copy(update={"height": 32, "width": 64})
-        entry = replace(entry, spec=entry.spec.model_copy(update={"input": small}))
-    check(entry)
-
-
-@pytest.mark.slow
 def test_the_map_is_where_times_when(weights: Path) -> None:
     video = SyntheticVideo(frames=12, size=(240, 240))
     maps, records = maps_of(with_weights(weights), video, stride=4)

@@ -1,8 +1,7 @@
-"""STANet as an extractor: which frames and sounds it takes, which map it shows, and the whole conformance kit."""
+"""STANet as an extractor: which frames and sounds it takes, which map it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import torch
 from torch import nn
 
 from gazenet.cues.extractor import VideoContext, Windows
-from gazenet.cues.registry import PluginEntry
 from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
-from gazenet.testing.conformance import CHECKS
 from gazenet_plugins.stanet import extractor
 from gazenet_plugins.stanet.spec import SPEC
 from gazenet_plugins.stanet.sta import STA28, STA32
@@ -170,22 +167,6 @@ def test_the_asset_is_asked_for_only_without_weights(monkeypatch: pytest.MonkeyP
     assert asked == ["mine.pth", "asset/stanet"]
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    class Brightness(Told):
-        def forward(self, images: Any, audios: Any, switches: Any = ()) -> tuple[torch.Tensor, ...]:
-            heard = torch.stack(list(audios)).mean((0, 2, 3)).view(-1, 1, 1, 1)
-            return tuple(image.mean(1, keepdim=True) + heard for image in (*images, *images))
-
-    monkeypatch.setattr(extractor, "load_saliency", lambda path: Brightness())
-
-    class Prepared(extractor.VisualAuditorySaliency):
-        def __init__(self, **parameters: Any) -> None:
-            super().__init__(**{**parameters, "weights": "given"})
-
-    check(PluginEntry(SPEC.name, SPEC, "gazenet", lambda: Prepared, "gazenet_plugins.stanet.spec:SPEC"))
-
-
 def test_a_whole_run_with_a_real_network(monkeypatch: pytest.MonkeyPatch) -> None:
     network = STA28(trunk=SMALL).eval()
     made = loaded(monkeypatch, network)
@@ -222,8 +203,8 @@ def test_the_network_by_itself_gives_the_map_shown(build: Any, monkeypatch: pyte
 @pytest.mark.parametrize("build", [STA32, STA28])
 def test_the_network_can_be_exported(build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
-    from gazenet.export.onnx_export import export_onnx
+    from gazenet.export.onnx_export import GraphForm, export_onnx
 
     lent = loaded(monkeypatch, build(trunk=SMALL).eval()).exportable()
-    report = export_onnx(lent.network, lent.examples, tmp_path / "sta.onnx", inputs=lent.inputs)
+    report = export_onnx(lent.network, lent.examples, tmp_path / "sta.onnx", GraphForm(inputs=lent.inputs))
     assert report.differences[0].relative < 1e-4 and not report.unfit

@@ -11,7 +11,8 @@ import torch
 
 from gazenet.media.frames import Waveform
 from gazenet.testing.goldens import Golden, find, judge
-from gazenet_plugins.stanet import losses, maps, matlab, scam, sound
+from gazenet_plugins.stanet import losses, maps, scam, sound
+from tests.goldens import matlab_scripts as matlab
 
 FOLDER = Path(__file__).parents[1] / "data" / "goldens" / "stanet"
 GOLDENS = {golden.path.stem: golden for golden in find([FOLDER]) if "part" in golden.meta["config"]}
@@ -128,12 +129,6 @@ def test_smoothing_needs_frames_on_both_sides() -> None:
     assert list(found) == [4, 5, 6, 7, 8]
     again = matlab.smoothed([*frames[:9], frames[0], *frames[10:]])
     assert np.array_equal(found[7], again[7]) and not np.array_equal(found[8], again[8])
-
-
-def test_pictures_of_maps() -> None:
-    assert matlab.as_picture(np.array([-0.1, 0.5, 1.2])).tolist() == [0, 128, 255]
-    over = matlab.map_over_picture(np.ones((2, 2)), np.zeros((2, 2, 3)))
-    assert over[0, 0].tolist() == [0.5, 0.5, 0.0]
 
 
 def test_loud_samples_are_cut_and_short_ones_refused() -> None:

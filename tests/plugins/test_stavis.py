@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from saliency_networks import goldens, no_assets, with_parameters
 from torch import nn
 
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import UsageError
 from gazenet.media.frames import Waveform
 from gazenet.testing.conformance import MAP_SIZE, run
-from gazenet.testing.goldens import Golden, filled, judge
+from gazenet.testing.goldens import Golden, filled_state, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.stavis.extractor import StavisSaliency
 from gazenet_plugins.stavis.network import TRUNK, AudioVisualFusion, SideBranch, StavisNet, cropped
 from gazenet_plugins.stavis.spec import SPEC
+from tests.checkpoints import EXTRACTORS
 
 NAMES = (
     "stavis_visual_only",
@@ -89,7 +90,7 @@ def test_side_branches_enlarge_bilinearly_and_do_not_overflow() -> None:
 @torch.no_grad()
 def test_each_clip_of_a_batch_hears_its_own_sound() -> None:
     network = StavisNet().eval()
-    network.load_state_dict({key: filled(key, value) for key, value in network.state_dict().items()})
+    network.load_state_dict(filled_state(network))
     network.double()
     sound = torch.randn(2, 1, 1, 35_280).double()
     level = torch.rand(2, TRUNK[2], 4, 4, 4).double()
@@ -98,16 +99,11 @@ def test_each_clip_of_a_batch_hears_its_own_sound() -> None:
     assert not torch.allclose(both[1:], network._fused(level[1:], sound[:1], (32, 32)))
 
 
-def wrapped(state: dict) -> dict:
-    return {"epoch": 60, "arch": "resnet-50", "state_dict": {f"module.{key}": value for key, value in state.items()}}
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder as published, with one file in it."""
     folder = tmp_path_factory.mktemp("stavis")
-    (folder / "stavis_audiovisual").mkdir()
-    save_filled(StavisNet(), folder / "stavis_audiovisual" / "audiovisual_split2_save_60.pth", wrapped)
+    replace(EXTRACTORS["stavis"], file="audiovisual_split2_save_60.pth").save(folder / "stavis_audiovisual")
     return folder
 
 
@@ -115,11 +111,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(StavisSaliency, "size", (32, 32))
     yield
-
-
-@pytest.mark.parametrize("check", conformance_checks(("declares_what_it_is", "works_on_one_frame")))
-def test_conformance(check, weights: Path) -> None:
-    check_conformance(check, "stavis", weights / "stavis_audiovisual" / "audiovisual_split2_save_60.pth")
 
 
 def test_files_are_found_by_parameters(weights: Path) -> None:

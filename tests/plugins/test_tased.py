@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from saliency_networks import goldens, no_assets, with_parameters
 
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
@@ -16,6 +16,7 @@ from gazenet.testing.goldens import Golden, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.tased.extractor import TasedSaliency, smoothed
 from gazenet_plugins.tased.network import TasedNet
+from tests.checkpoints import EXTRACTORS
 
 
 @pytest.mark.parametrize("golden", goldens(["tased", "clip_tased", "post_tased", "post_tased_upstream"]))
@@ -26,20 +27,13 @@ def test_golden(golden: Golden) -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A look-alike of the published file: a bare state dict whose names carry a prefix."""
-    path = tmp_path_factory.mktemp("tased") / "model.pt"
-    return save_filled(TasedNet(), path, lambda state: {f"module.{key}": value for key, value in state.items()})
+    return EXTRACTORS["tased"].save(tmp_path_factory.mktemp("tased"))
 
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(TasedSaliency, "size", (32, 32))
     yield
-
-
-@pytest.mark.parametrize("check", conformance_checks())
-def test_conformance(check, weights: Path) -> None:
-    check_conformance(check, "tased", weights)
 
 
 def test_parameters() -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from saliency_networks import goldens, no_assets, with_parameters
 from torch.nn import functional as F
 
 from gazenet.backbones.fold_batch_norm import inference_copy
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
-from gazenet.testing.goldens import Golden, filled, judge
+from gazenet.testing.goldens import Golden, filled_state, judge
 from gazenet.testing.rounding import assert_as_exact
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.unisal import extractor
@@ -25,6 +25,7 @@ from gazenet_plugins.unisal.extractor import ReadingSizes, UnisalSaliency
 from gazenet_plugins.unisal.network import EncodedFrames, Unisal
 from gazenet_plugins.unisal.postprocess import running_median, smoothed
 from gazenet_plugins.unisal.priors import centred_kernel, initial, prior_maps
+from tests.checkpoints import EXTRACTORS
 
 NAMES = ("unisal_dhf1k_dynamic", "unisal_salicon_static", "unisal_ucfsports_two_part", "clip_unisal", "post_unisal")
 
@@ -38,13 +39,13 @@ def test_golden(golden: Golden) -> None:
 @pytest.fixture(scope="module")
 def network() -> Unisal:
     built = Unisal().eval()
-    built.load_state_dict({key: filled(key, value) for key, value in built.state_dict().items()})
+    built.load_state_dict(filled_state(built))
     return built
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_filled(Unisal(), tmp_path_factory.mktemp("unisal") / "model.pth")
+    return EXTRACTORS["unisal"].save(tmp_path_factory.mktemp("unisal"))
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +54,6 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(extractor, "SIZES", dict.fromkeys(DOMAINS, small))
     monkeypatch.setattr(extractor, "PUBLISHED_SIZES", small)
     yield
-
-
-@pytest.mark.parametrize("check", conformance_checks())
-def test_conformance(check, weights: Path) -> None:
-    check_conformance(check, "unisal", weights)
 
 
 def test_size(network: Unisal) -> None:

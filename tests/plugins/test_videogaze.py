@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_extractors import videogaze_with_patches
 
 from gazenet.cues.extractor import Face, Windows
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.errors import UsageError
-from gazenet.testing.conformance import CHECKS, run
-from gazenet.testing.goldens import Golden, filled, find, judge
+from gazenet.testing.conformance import run
+from gazenet.testing.goldens import Golden, find, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.videogaze import extractor, people, published_map
 from gazenet_plugins.videogaze.extractor import VideoGazeCue
 from gazenet_plugins.videogaze.geometry import cone, rotation
 from gazenet_plugins.videogaze.network import VideoGaze, loaded
 from gazenet_plugins.videogaze.people import FollowedGaze, Follower, eyes, network_picture
+from tests.checkpoints import EXTRACTORS
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 LARGE = ("videogaze", "videogaze_clamped", "videogaze_transformation", "videogaze_head_pose")
@@ -39,65 +40,13 @@ def test_golden(golden: Golden) -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A look-alike of the published file: old form, a NumPy score, unused classifiers (here small)."""
-    state = {key: filled(key, value) for key, value in VideoGaze().state_dict().items()}
-    for tower in ("saliency_pathway", "cone_pathway.alexnet", "transformation_path.alexnet"):
-        state[f"{tower}.classifier.1.weight"] = torch.zeros(3, 2)
-    path = tmp_path_factory.mktemp("videogaze") / "model.pth.tar"
-    content = {"epoch": 30, "state_dict": state, "best_prec1": np.float64(0.5)}
-    torch.save(content, path, _use_new_zipfile_serialization=False)
-    return path
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Towers see a patch of each picture only: plumbing, not pixels, is tested."""
-
-    class Patch(torch.nn.Module):
-        def __init__(self, side: int) -> None:
-            super().__init__()
-            self.side = side
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            small = torch.nn.functional.adaptive_avg_pool2d(x, self.side)
-            return small.mean(1, keepdim=True).expand(-1, 256, -1, -1)
-
-    read = loaded
-
-    def with_patches(path: Path) -> VideoGaze:
-        network = read(path)
-        network.saliency_pathway.features = Patch(13)
-        network.cone_pathway.alexnet.features = Patch(6)
-        network.transformation_path.alexnet.features = Patch(6)
-        return network
-
-    monkeypatch.setattr(extractor, "loaded", with_patches)
-    yield
+    return EXTRACTORS["videogaze"].save(tmp_path_factory.mktemp("videogaze"))
 
 
 def entry_with(weights: Path, **parameters: object) -> PluginEntry:
     entry = get("videogaze")
     given = {**entry.spec.parameters, "weights": str(weights), **parameters}
     return replace(entry, spec=entry.spec.model_copy(update={"parameters": given}))
-
-
-LONG = ("looks_at_its_window_only", "does_not_depend_on_the_batch", "works_without_sound", "survives_a_second_video")
-
-
-def speed(check):
-    return pytest.param(check, marks=[pytest.mark.slow] if check.__name__ in LONG else [], id=check.__name__)
-
-
-@pytest.mark.parametrize("check", [speed(check) for check in CHECKS[1:]])
-def test_conformance(check, weights: Path, quick: None) -> None:
-    entry = entry_with(weights)
-    implementation = entry.load()
-    load = lambda: lambda **given: implementation(**{"weights": str(weights), **given})  # noqa: E731
-    check(replace(entry, load=load))
-
-
-def test_declaration() -> None:
-    CHECKS[0](get("videogaze"))
 
 
 def test_records_and_maps_with_the_real_towers(weights: Path) -> None:
@@ -216,7 +165,8 @@ def test_published_maps_need_the_last_of_seven_frames(cue: VideoGazeCue) -> None
     assert rows(cue.extract(windows(2)).maps) == []
 
 
-def test_shared_work_is_done_once(weights: Path, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_work_is_done_once(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extractor, "loaded", videogaze_with_patches)
     cut: list[int] = []
     real = people.cut
     monkeypatch.setattr(people, "cut", lambda *given: (cut.append(1), real(*given))[1])

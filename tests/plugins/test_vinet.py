@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saliency_networks import check_conformance, conformance_checks, goldens, no_assets, save_filled, with_parameters
+from saliency_networks import goldens, no_assets, with_parameters
 
 from gazenet.backbones.vinet import ViNet, variant
 from gazenet.errors import UsageError
@@ -16,6 +16,7 @@ from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.vinet.extractor import VinetSaliency
+from tests.checkpoints import EXTRACTORS
 
 VARIANTS = {
     (32, 3): 31_099_585,
@@ -60,19 +61,13 @@ def test_a_clip_of_another_length_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bare state dict, as published, of the variant for short clips."""
-    return save_filled(ViNet(8), tmp_path_factory.mktemp("vinet") / "ViNet_Dave.pt")
+    return EXTRACTORS["vinet"].save(tmp_path_factory.mktemp("vinet"), ViNet(8))
 
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(VinetSaliency, "size", (32, 32))
     yield
-
-
-@pytest.mark.parametrize("check", conformance_checks())
-def test_conformance(check, weights: Path) -> None:
-    check_conformance(check, "vinet", weights)
 
 
 def test_the_clip_has_the_length_of_the_weights(weights: Path) -> None:

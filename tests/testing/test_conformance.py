@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.assets import asset_path
 from gazenet.cues.extractor import CueMaps
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.registry import PluginEntry, get
@@ -336,16 +335,3 @@ def test_the_pytest_plugin_runs_over_what_is_installed(tmp_path: Path) -> None:
     assert "test_one[late] PASSED" in chosen.stdout and "saliency" not in chosen.stdout
     wrong = pytest_run(tmp_path, "--gazenet-extractor", "lat")
     assert wrong.returncode and "unknown extractor 'lat'; did you mean 'late'?" in wrong.stdout + wrong.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("one", CHECKS, ids=lambda one: one.__name__)
-def test_what_is_installed_conforms(one: Callable[[PluginEntry], None], gazenet_extractor: PluginEntry) -> None:
-    if gazenet_extractor.name == "external":
-        pytest.skip("it is nothing without a program; its own tests bring some")
-    for asset in gazenet_extractor.spec.assets:
-        try:
-            asset_path(asset)
-        except UsageError as error:
-            pytest.skip(str(error))
-    one(gazenet_extractor)

@@ -1,4 +1,4 @@
-"""Adapters of stage two: what the options of a golden do, other shapes than the known ones, unknown options."""
+"""Golden runners of stage two: what the options of a golden do, other shapes than the known ones, unknown options."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES
 from gazenet.testing.goldens import Golden
-from gazenet.testing.goldens_gasp import member
-from gazenet.testing.goldens_training import steps
+from tests.goldens.gasp import member
+from tests.goldens.training import steps
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens"
 

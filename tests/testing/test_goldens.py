@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from gazenet.testing import golden_rows
-from gazenet.testing.generators import made
-from gazenet.testing.golden_rows import PARTS, TABLE, Adapter, key_of, register
+from gazenet.testing import goldens
 from gazenet.testing.goldens import Golden, GoldenSkipped, difference, draw, find, judge, main, prepare
+from tests.goldens import rows
+from tests.goldens.generators import generate
+from tests.goldens.rows import PARTS, TABLE, key_of
 
+Capture = pytest.CaptureFixture[str]
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens"
 GASP = GOLDENS / "gasp"
 OTHERS = list(find([GOLDENS / "gasp_train", GOLDENS / "metrics"]))
@@ -49,7 +51,7 @@ def test_an_unknown_config_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFi
     meta = json.loads(path.read_text())
     path.write_text(json.dumps({**meta, "config": {"class": "Nonsense"}}))
     assert main([str(tmp_path)]) == 1
-    assert "nothing here answers to class:Nonsense" in capsys.readouterr().out
+    assert "no row for class:Nonsense" in capsys.readouterr().out
 
 
 def test_other_keys_are_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,10 +135,10 @@ def test_an_absolute_tolerance_is_not_taken_for_a_relative_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     golden = golden_of(tmp_path, [100.0], atol=1.0, config={"class": "Made"})
-    monkeypatch.setitem(TABLE, "class:Made", Adapter("made:runner"))
+    monkeypatch.setitem(TABLE, "class:Made", "made:runner")
     for value, state in ((100.9, "pass"), (101.1, "fail")):
-        found = {"y": torch.tensor([value])}
-        monkeypatch.setattr(golden_rows, "import_object", lambda _, found=found: lambda g: difference(g, found))
+        outputs = {"y": torch.tensor([value])}
+        monkeypatch.setattr(rows, "import_object", lambda _, outputs=outputs: lambda g: difference(g, outputs))
         assert judge(golden, 1e-4).state == state
 
 
@@ -155,25 +157,37 @@ def test_what_cannot_run_here_is_skipped_with_its_reason(
 
     copied(tmp_path)
     (tmp_path / "table.json").write_text("[1, 2]")
-    monkeypatch.setattr(golden_rows, "import_object", lambda _: runner)
+    monkeypatch.setattr(rows, "import_object", lambda _: runner)
     assert main([str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "no published weights here" in out and "a JSON list, not a golden" in out
     assert "0 pass, 0 fail, 2 skipped" in out
 
 
-def test_another_room_adds_rows_but_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(golden_rows, "TABLE", dict(TABLE))
-    register("function:twice", Adapter("room:twice"))
-    register("function:twice", Adapter("room:twice"))
-    assert golden_rows.TABLE["function:twice"].runner == "room:twice"
-    with pytest.raises(ValueError, match="is run by"):
-        register("class:GMU", Adapter("room:other"))
+def test_rows_of_another_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied(tmp_path)
+    (tmp_path / "strangers_rows.py").write_text(
+        "from gazenet.testing.goldens import GoldenRunner\n"
+        "def runner_of(golden):\n    return GoldenRunner(lambda golden: 0.5, limit=0.6)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main([str(tmp_path), "--rows", "strangers_rows"]) == 0
 
 
-@pytest.mark.parametrize("name", sorted({adapter.runner for adapter in TABLE.values()}))
+def test_missing_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    assert main([str(tmp_path), "--rows", "nobodys_rows"]) == 2
+    assert "No module named 'nobodys_rows'" in capsys.readouterr().err
+    # Outside of a clone: the package as it is installed from a wheel.
+    monkeypatch.setattr(goldens, "__file__", str(tmp_path / "gazenet" / "testing" / "goldens.py"))
+    monkeypatch.chdir(tmp_path)
+    assert main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "tests.goldens.rows" in error and "--rows" in error
+
+
+@pytest.mark.parametrize("name", sorted({*TABLE.values()}))
 def test_every_row_leads_to_a_function(name: str) -> None:
-    assert callable(Adapter(name).load())
+    assert callable(rows.import_object(f"tests.goldens.{name}"))
 
 
 def test_inputs_follow_from_their_seed() -> None:
@@ -185,13 +199,13 @@ def test_inputs_follow_from_their_seed() -> None:
 
 def test_recipes() -> None:
     blobs = {"kind": "blobs", "seed": 4, "shape": [9, 12], "count": 3}
-    picture = made(blobs)
+    picture = generate(blobs)
     assert picture.min() == 0 and picture.max() == 1
-    pair = made({**blobs, "stack": 2})
-    assert np.array_equal(pair[0], picture) and np.array_equal(pair[1], made({**blobs, "seed": 5}))
-    assert made({**blobs, "clip_below": 0.5})[(picture > 0) & (picture < 0.5)].max() == 0
-    assert made({**blobs, "scale": 2.0, "offset": 1.0}).max() == 3
-    hits = made({"kind": "fixations", "seed": 1, "shape": [9, 12], "count": 7, "bias": blobs})
+    pair = generate({**blobs, "stack": 2})
+    assert np.array_equal(pair[0], picture) and np.array_equal(pair[1], generate({**blobs, "seed": 5}))
+    assert generate({**blobs, "clip_below": 0.5})[(picture > 0) & (picture < 0.5)].max() == 0
+    assert generate({**blobs, "scale": 2.0, "offset": 1.0}).max() == 3
+    hits = generate({"kind": "fixations", "seed": 1, "shape": [9, 12], "count": 7, "bias": blobs})
     assert hits.dtype == np.uint8 and (hits == 255).sum() == 7 and (hits > 0).sum() == 7
     with pytest.raises(LookupError, match="no recipe makes 'noise'"):
-        made({"kind": "noise", "shape": [2, 2]})
+        generate({"kind": "noise", "shape": [2, 2]})

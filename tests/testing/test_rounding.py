@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gazenet.testing import golden_rows
-from gazenet.testing.golden_rows import TABLE, Adapter
 from gazenet.testing.goldens import Golden, GoldenVerdict, difference, draw, judge, prepare
 from gazenet.testing.rounding import Disturbed, RoundingSpread, assert_as_exact, explain, in_double
+from tests.goldens import rows
+from tests.goldens.rows import TABLE
 
 LIMIT = 1e-4
 
@@ -113,8 +113,8 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Gol
             network.float()
             return found
 
-        monkeypatch.setitem(TABLE, "class:Made", Adapter("made:runner"))
-        monkeypatch.setattr(golden_rows, "import_object", lambda _: runner)
+        monkeypatch.setitem(TABLE, "class:Made", "made:runner")
+        monkeypatch.setattr(rows, "import_object", lambda _: runner)
         with torch.no_grad():
             return judge(Golden(tmp_path / "made.json", meta), LIMIT)
 
@@ -265,8 +265,8 @@ def test_a_computation_that_cannot_be_done_in_double_precision_is_no_excuse(
             raise RuntimeError("expected Float")
         return difference(golden, {"y": torch.tensor([1.0, 1.1])})
 
-    monkeypatch.setitem(TABLE, "class:Made", Adapter("made:runner"))
-    monkeypatch.setattr(golden_rows, "import_object", lambda _: runner)
+    monkeypatch.setitem(TABLE, "class:Made", "made:runner")
+    monkeypatch.setattr(rows, "import_object", lambda _: runner)
     verdict = judge(Golden(tmp_path / "made.json", meta), LIMIT)
     assert verdict.state == "fail" and "not comparable in double precision" in verdict.reason
 

@@ -66,7 +66,7 @@ def test_wrong_sources_are_named_before_anything_is_decoded(root: Path, tmp_path
         ({"items": ["009"]}, "no item 009"),
         ({"exclude": ["001"]}, "no item is left"),
         ({"split": "train_ave"}, "no Social row"),
-        ({"root": str(tmp_path / "none")}, "is not there"),
+        ({"root": str(tmp_path / "none")}, "is missing"),
         ({"weight": 2.0}, "weight is for the integrator's training"),
         ({"field_of_view": 40.0}, "field_of_view is for the integrator's training"),
     ):

@@ -18,7 +18,7 @@ from gazenet.inference.engine.timing import Timings
 from gazenet.inference.inputs.sources import CapturedFrames
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sizes import map_size
-from gazenet.maps.convert import colour_of, decolourise
+from gazenet.maps.colours import colour_of, decolourise
 
 STEMS = {extractor: stem for stem, extractor in EXTRACTOR.items()}
 """Extractor to the picture that it makes."""

@@ -13,14 +13,8 @@ from torch import Tensor
 
 from gazenet.config.training import TrainConfig
 from gazenet.data.cue_clip import CueClip
-from gazenet.data.data_module import (
-    SampleSource,
-    training_draws,
-    training_samples,
-    validation_draws,
-    validation_samples,
-)
-from gazenet.data.window_samples import SampleShape
+from gazenet.data.data_module import SampleSource, training_draws, validation_draws
+from gazenet.data.window_samples import SampleShape, WindowSamples
 from gazenet.evaluation.score import score_frames
 from gazenet.fusion.gasp_config import GaspConfig
 from gazenet.fusion.integrator_spec import IntegratorSpec
@@ -76,7 +70,8 @@ def make_samples(
         return training, PictureSamples(held, shape, validation_draws(held, data), random=False) if held else None
     cue_clips, held_clips = cast(Sequence[CueClip], clips), cast(Sequence[CueClip], validation)
     render = Renderer(spec)
-    return (
-        training_samples(cue_clips, config.cues, shape, render, data, settings.seed, settings.samples_per_epoch),
-        validation_samples(held_clips, config.cues, shape, render, data) if held_clips else None,
-    )
+    order = training_draws(cue_clips, data, settings.seed, settings.samples_per_epoch)
+    training_windows = WindowSamples(cue_clips, config.cues, shape, render, order, data.augment)
+    if not held_clips:
+        return training_windows, None
+    return training_windows, WindowSamples(held_clips, config.cues, shape, render, validation_draws(held_clips, data))

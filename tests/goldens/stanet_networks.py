@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from gazenet.testing.goldens import Golden
-from gazenet.testing.goldens_stanet import module
-from gazenet.testing.hooks import Inputs, NetworkCase, run
+from gazenet_plugins.stanet import checkpoints, classifiers, switch
+from gazenet_plugins.stanet.sta import STA28, STA32
+from tests.goldens.hooks import Inputs, NetworkCase, run
 
 
 def network(golden: Golden) -> float:
@@ -27,35 +28,34 @@ def _sized(golden: Golden, *options: str) -> Mapping[str, Any]:
 
 
 def _spatial(golden: Golden) -> NetworkCase:
-    built = module("classifiers").S(_sized(golden, "classes")["classes"])
+    built = classifiers.SpatialClassifier(_sized(golden, "classes")["classes"])
 
     def call(inputs: Inputs) -> Mapping[str, Tensor]:
-        found = built(*inputs)
-        return {**found._asdict(), "attended": built.attention(found.map1)}
+        outputs = built(*inputs)
+        return {**outputs._asdict(), "attended": built.attention(outputs.map1)}
 
     return NetworkCase(built, call)
 
 
 def _spatial_audio(golden: Golden) -> NetworkCase:
     config = _sized(golden, "classes", "stage")
-    built = module("classifiers").SA(config["classes"], config["stage"])
+    built = classifiers.SpatialAudioClassifier(config["classes"], config["stage"])
     inside = {"audio_vlad": "audio_model", "audio_up": "Aup", "audio_gate": "extra_convs"}
     return NetworkCase(built, lambda inputs: built(*inputs)._asdict(), inside)
 
 
 def _spatial_temporal(golden: Golden) -> NetworkCase:
-    built = module("classifiers").ST(_sized(golden, "classes")["classes"])
+    built = classifiers.SpatialTemporalClassifier(_sized(golden, "classes")["classes"])
     return NetworkCase(built, lambda inputs: built(*inputs)._asdict())
 
 
 def _saliency(golden: Golden) -> NetworkCase:
     """Thirty-two channels: six inputs; twenty-eight: nine, the last three thresholded into switches."""
     config = _sized(golden, "channels", "checkpoint_prefix")
-    if config["checkpoint_prefix"] not in module("checkpoints").PREFIXES:
+    if config["checkpoint_prefix"] not in checkpoints.PREFIXES:
         raise ValueError(f"no published checkpoint has the prefix {config['checkpoint_prefix']!r}")
     switched = len(golden.meta["inputs"]) == 9
-    kinds = module("sta")
-    built = kinds.STA28(switched) if config["channels"] == 28 else kinds.STA32(config["channels"])
+    built = STA28(switched) if config["channels"] == 28 else STA32(config["channels"])
 
     def call(inputs: Inputs) -> Mapping[str, Tensor]:
         switches = [[(value > 0.5).float() for value in inputs[6:]]] if switched else []
@@ -65,19 +65,18 @@ def _saliency(golden: Golden) -> NetworkCase:
 
 
 def _switch(golden: Golden) -> NetworkCase:
-    kinds = module("switch")
-    built = kinds.AudioSwitch(golden.options("dim")["dim"])
+    built = switch.AudioSwitch(golden.options("dim")["dim"])
 
     def call(inputs: Inputs) -> Mapping[str, Tensor]:
         score = built(*inputs)
-        return {"score": score, "switch": kinds.decided(score)}
+        return {"score": score, "switch": switch.decided(score)}
 
     return NetworkCase(built, call, {"bilinear": "extra_bilinear"})
 
 
 def _sound(golden: Golden) -> NetworkCase:
     config = golden.options("pool", "classes")
-    built = module("switch").VGGSound(config["pool"], config["classes"])
+    built = switch.VGGSound(config["pool"], config["classes"])
     inside = {"layer4": "audnet.layer4", "pooled": "audnet.avgpool"}
     case = NetworkCase(built, lambda inputs: {"logits": built(*inputs)}, inside)
     built.audnet.avgpool.register_forward_hook(lambda _module, _inputs, output: output.flatten(1).clone())

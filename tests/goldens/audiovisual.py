@@ -10,11 +10,13 @@ import numpy as np
 from gazenet.backbones.clip_statistics import use_batch_statistics
 from gazenet.backbones.dave import CLIP
 from gazenet.cues.postprocess import sigmoid, stretched, truncated
-from gazenet.cues.registry import import_object
 from gazenet.media.frames import Waveform
 from gazenet.media.logmel import log_mel, log_mel_examples, mel_matrix, packet, windowed
 from gazenet.testing.goldens import Golden, difference, draw, prepare
-from gazenet.testing.hooks import ModuleTaps
+from gazenet_plugins.binauraldave.network import BinauralDaveNet
+from gazenet_plugins.dave.network import DaveNet
+from gazenet_plugins.stavis.network import StavisNet
+from tests.goldens.hooks import ModuleTaps
 
 HEARING = {"BinauralDAVE": "binaural", "MonauralDAVE": "monaural", "VisDAVE": "visual"}
 """How published classes of one state dict hear."""
@@ -48,14 +50,13 @@ def dave(golden: Golden) -> float:
     """DAVE with and without sound."""
     config = golden.options("variant", "frames_len")
     _require(config, "variant", ("audio-visual" if "a" in golden.meta["inputs"] else "visual-only",))
-    return _streams(golden, ("v", "a"), import_object("gazenet_plugins.dave.network:DaveNet"))
+    return _streams(golden, ("v", "a"), DaveNet)
 
 
 def binauraldave(golden: Golden) -> float:
     """Binaural DAVE as each of its classes, with either kind of batch norm."""
     config = golden.options("frames_len", "batch_norm")
-    kind = import_object("gazenet_plugins.binauraldave.network:BinauralDaveNet")
-    return _streams(golden, ("v", "a_left", "a_right"), kind, HEARING[config["class"]])
+    return _streams(golden, ("v", "a_left", "a_right"), BinauralDaveNet, HEARING[config["class"]])
 
 
 def _streams(golden: Golden, names: Sequence[str], kind: Callable[..., Any], *options: str) -> float:
@@ -80,11 +81,11 @@ def stavis(golden: Golden) -> float:
     if config["audiovisual"] and "aud" not in inputs:
         raise ValueError("audiovisual, but without sound")
     _require(config, "batch_norm", NORMS)
-    network = import_object("gazenet_plugins.stavis.network:StavisNet")()
+    network = StavisNet()
     taps = ModuleTaps(network, {"layer3": "layer3", "sound": "soundnet8", "fusion": ">fuseav"})
     _with_norms(prepare(network, golden), golden)
-    found = network(inputs["x"], inputs["aud"] if config["audiovisual"] else None)
-    outputs: dict[str, Any] = {**taps.values, **dict(zip(SIDES, found.sides, strict=True)), "logits": found.logits}
+    values = network(inputs["x"], inputs["aud"] if config["audiovisual"] else None)
+    outputs: dict[str, Any] = {**taps.values, **dict(zip(SIDES, values.sides, strict=True)), "logits": values.logits}
     if config["audiovisual"]:
         outputs |= {"sound": outputs["sound"].flatten(1), "fusion": outputs["fusion"][:, 64:]}
     return difference(golden, outputs)
@@ -97,10 +98,10 @@ def _only(inputs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return inputs
 
 
-def _require(config: Mapping[str, Any], name: str, known: Sequence[Any]) -> None:
+def _require(config: Mapping[str, Any], name: str, allowed: Sequence[Any]) -> None:
     """Raises ValueError where an option has another value than those that can be run."""
-    if name in config and config[name] not in known:
-        raise ValueError(f"{name} {config[name]!r} (known here: {', '.join(map(repr, known))})")
+    if name in config and config[name] not in allowed:
+        raise ValueError(f"{name} {config[name]!r} (known here: {', '.join(map(repr, allowed))})")
 
 
 def _with_norms(network: Any, golden: Golden) -> None:
@@ -162,9 +163,9 @@ def examples_of_a_frame(golden: Golden) -> float:
     """Which examples belong to a frame. Raises ValueError where the golden states another number of valid frames."""
     config = golden.options("frame_number", "frames_len", "valid_frame_number")
     _require(config, "frames_len", (CLIP,))
-    found = packet(golden.inputs()["features"].numpy(), config["frame_number"])
-    _require(config, "valid_frame_number", (found.valid,))
-    return difference(golden, {"packet": np.stack([found.examples] * 3)})
+    values = packet(golden.inputs()["features"].numpy(), config["frame_number"])
+    _require(config, "valid_frame_number", (values.valid,))
+    return difference(golden, {"packet": np.stack([values.examples] * 3)})
 
 
 def finished_dave(golden: Golden) -> float:
@@ -176,7 +177,7 @@ def finished_dave(golden: Golden) -> float:
 def finished_stavis(golden: Golden) -> float:
     """Logits to bytes; one step of 255 is rounding, hence no error."""
     golden.options()
-    found = 255 * truncated(stretched(sigmoid(golden.inputs()["saliency"].numpy())))
-    want = golden.reference()["map"].reshape(found.shape)
-    steps = np.abs(np.rint(found) - want)
+    values = 255 * truncated(stretched(sigmoid(golden.inputs()["saliency"].numpy())))
+    want = golden.reference()["map"].reshape(values.shape)
+    steps = np.abs(np.rint(values) - want)
     return float(steps.max() / 255) if steps.max() > 1 else 0.0

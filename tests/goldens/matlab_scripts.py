@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gazenet_plugins.stanet.maps import Array, Image, normalised
+from gazenet_plugins.stanet.maps import Array, normalised
 
 Box = tuple[int, int, int, int]
 
@@ -68,17 +68,6 @@ def recovered(fine: Array, box: Box, size: int) -> Array:
     return grid
 
 
-def as_picture(map_: Array) -> Image:
-    """Convert a map to a stored picture: clipped to 0..1, rounded to 8 bits."""
-    return np.floor(np.clip(map_, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def map_over_picture(map_: Array, picture: Array) -> Array:
-    """Blend a map ``[H, W]``, in red and green, and an RGB picture ``[H, W, 3]``, both in 0..1, in halves."""
-    coloured = np.stack([map_, map_, np.zeros_like(map_)], axis=2)
-    return 0.5 * coloured + 0.5 * picture
-
-
 def smoothed(maps: Sequence[Array], factor: float = SMOOTH_FACTOR) -> dict[int, Array]:
     """Smooth recursively over five frames: maps by frame number, for frames 4 to n - 4 of n.
 
@@ -87,7 +76,7 @@ def smoothed(maps: Sequence[Array], factor: float = SMOOTH_FACTOR) -> dict[int, 
     """
     if len(maps) < 2 * REACH + 1:
         return {}
-    buffer = [normalised(one) for one in maps[: 2 * REACH + 1]]
+    buffer = [normalised(map_) for map_ in maps[: 2 * REACH + 1]]
     buffer[-1] = _mean_of(buffer)
     out = {}
     for frame in range(REACH + 2, len(maps) - REACH - 1):
@@ -108,11 +97,11 @@ def accumulated(spatial: Sequence[Array], temporal: Sequence[Array], with_sound:
     this is what it says.
     """
     total = np.zeros(spatial[0].shape)
-    for one, other in zip(spatial, temporal, strict=True):
-        total = normalised(normalised(one) + normalised(other) + total)
+    for map_, other in zip(spatial, temporal, strict=True):
+        total = normalised(normalised(map_) + normalised(other) + total)
     return total if with_sound is None else normalised(total + normalised(with_sound))
 
 
 def brightest(maps: Sequence[Array]) -> Array:
-    """Fuse as STANet+ does last: the pixel-wise maximum of rescaled maps ``[H, W]`` of one size, stretched."""
-    return normalised(np.max([normalised(one) for one in maps], axis=0))
+    """STANet+'s last fusion: the pixel-wise maximum of stretched maps ``[H, W]`` of one size, stretched."""
+    return normalised(np.max([normalised(map_) for map_ in maps], axis=0))

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden
-from gazenet.testing.hooks import NetworkCase, run
+from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
+from tests.goldens.hooks import NetworkCase, run
 
 INSIDE = {name: name for name in ("aspp", "conv1", "conv2", "conv3")} | {"features": "backbone"}
 
@@ -20,8 +20,7 @@ def network(golden: Golden) -> float:
     sizes = [list(value.shape[2:]) for value in golden.inputs().values()]
     if sizes != [config["size"]] or config["reconstructed"] is not True:
         raise ValueError(f"pictures of {sizes}, the config says {config['size']}")
-    kind = import_object("gazenet_plugins.deeplab_saliency.network:DeepLabSaliency")
-    built = kind(config["rates"], config["upsample"], config["align_corners"])
+    built = DeepLabSaliency(config["rates"], config["upsample"], config["align_corners"])
 
     def call(inputs: Sequence[Tensor]) -> Mapping[str, Tensor]:
         logits = built.logits(*inputs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from gazenet.backbones.resnet3d import ResNet3d
-from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.hooks import ModuleTaps
+from gazenet_plugins.st_abn.network import STABN
+from tests.goldens.hooks import ModuleTaps
 
 PLACES = {"spatial_logits": "conv_spatial_att.1", "temporal_logits": "conv_temp_att3.2"}
 """Outputs that are not those of a module of the same name."""
@@ -21,8 +21,7 @@ NAME = re.compile(r"(abn_)?resnet(\d+)(?:_v2)?")
 def attention_branch(golden: Golden) -> float:
     """ST-ABN of any depth."""
     config = golden.options("sample_duration", "num_classes", "sample_size")
-    kind = import_object("gazenet_plugins.st_abn.network:STABN")
-    network = kind(_depth(config["model"]), config["sample_duration"], config["num_classes"])
+    network = STABN(_depth(config["model"]), config["sample_duration"], config["num_classes"])
     prepare(network, golden)
     (clip,) = golden.inputs().values()
     if config.get("sample_size", clip.shape[-1]) != clip.shape[-1]:
@@ -30,8 +29,8 @@ def attention_branch(golden: Golden) -> float:
     taps = ModuleTaps(
         network, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name not in OUTPUTS}
     )
-    found = network(clip)
-    return difference(golden, {**taps.values, **dict(zip(OUTPUTS, found, strict=True))})
+    output = network(clip)
+    return difference(golden, {**taps.values, **dict(zip(OUTPUTS, output, strict=True))})
 
 
 def residual(golden: Golden) -> float:

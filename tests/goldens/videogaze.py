@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import torch
 
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.goldens_cues import single
+from gazenet_plugins.videogaze import geometry, published_map
+from gazenet_plugins.videogaze import network as networks
+from tests.goldens.cues import single
 
-ROOM = "gazenet_plugins.videogaze"
 ORDER = "forward(source, target, face, eyes)"
 OVERLAY = 0.4
 GREY = 77
@@ -22,27 +21,27 @@ def network(golden: Golden) -> float:
     config = golden.options("side", "order")
     if config.get("order", ORDER) != ORDER:
         raise ValueError(f"another order of inputs: {config['order']}")
-    net = import_module(f"{ROOM}.network").VideoGaze(config.get("side", 20), classifiers=True)
+    net = networks.VideoGaze(config.get("side", 20), classifiers=True)
     prepare(net, golden)
     inputs = golden.inputs()
     scene = net.transformation_path.alexnet(inputs["source"])
     target, raw_cone = net.frame_features(inputs["target"]), net.cone_pathway(inputs["face"])
-    found = net.follow(scene, target, raw_cone, inputs["eyes"])
+    output = net.follow(scene, target, raw_cone, inputs["eyes"])
     return difference(
         golden,
         {
-            "heatmap": found.heat,
-            "frame_probability": found.probability,
+            "heatmap": output.heat,
+            "frame_probability": output.probability,
             "conv5": target.conv5,
             "saliency": target.salient.view(-1, 1, 13, 13),
             "cone_raw": raw_cone,
-            "transform_raw": found.move.raw,
-            "R": found.move.turn,
-            "t": found.move.shift,
-            "gate": found.move.gate,
-            "cone_map": found.cone,
-            "frame_logit": found.frame_logit,
-            "logits": found.logits,
+            "transform_raw": output.move.raw,
+            "R": output.move.turn,
+            "t": output.move.shift,
+            "gate": output.move.gate,
+            "cone_map": output.cone,
+            "frame_logit": output.frame_logit,
+            "logits": output.logits,
         },
     )
 
@@ -50,14 +49,14 @@ def network(golden: Golden) -> float:
 def saliency_pathway(golden: Golden) -> float:
     """The tower without its last pool."""
     golden.options()
-    net = prepare(import_module(f"{ROOM}.network").Tower(False, True), golden)
+    net = prepare(networks.Tower(False, True), golden)
     return difference(golden, {"conv5": net(single(golden))})
 
 
 def cone_pathway(golden: Golden) -> float:
     """Face to cone."""
     golden.options()
-    net = import_module(f"{ROOM}.network").ConePathway(True)
+    net = networks.ConePathway(True)
     prepare(net, golden)
     pool5 = net.alexnet(single(golden))
     return difference(golden, {"pool5": pool5, "cone_raw": net.raw(pool5)})
@@ -66,7 +65,7 @@ def cone_pathway(golden: Golden) -> float:
 def transformation_path(golden: Golden) -> float:
     """Two frames to the move between them."""
     golden.options()
-    net = prepare(import_module(f"{ROOM}.network").TransformationPath(True), golden)
+    net = prepare(networks.TransformationPath(True), golden)
     inputs = golden.inputs()
     move = net(inputs["source"], inputs["target"])
     return difference(golden, {"R": move.turn, "t": move.shift, "gate": move.gate, "raw": move.raw})
@@ -75,7 +74,7 @@ def transformation_path(golden: Golden) -> float:
 def projected_cone(golden: Golden) -> float:
     """Rotation and cone from given numbers."""
     golden.options()
-    geometry, inputs = import_module(f"{ROOM}.geometry"), golden.inputs()
+    inputs = golden.inputs()
     turn = geometry.rotation(inputs["angles"])
     opening = 0.5 + 0.49 * inputs["alpha_u"]
     inside = geometry.cone(inputs["eyes"], inputs["v"], turn, inputs["t"], opening)
@@ -85,20 +84,20 @@ def projected_cone(golden: Golden) -> float:
 def following_map(golden: Golden) -> float:
     """The picture of gaze following, and what is shown for viewing."""
     config = golden.options("height", "width", "resized_hw")
-    drawn, size = import_module(f"{ROOM}.published_map"), (config["height"], config["width"])
+    size = (config["height"], config["width"])
     logits = [torch.as_tensor(value) for value in golden.inputs().values()]
     heats = [value.flatten().softmax(0).view(value.shape).numpy() for value in logits]
-    total = drawn.total(heats)
-    picture = drawn.picture(total)
+    total = published_map.total(heats)
+    picture = published_map.picture(total)
     frame = np.full((*size, 3), GREY, np.uint8)
-    peak = drawn.peak(heats[0], *size) if heats else (-1, -1)
+    peak = published_map.peak(heats[0], *size) if heats else (-1, -1)
     return difference(
         golden,
         {
             "sum": total,
             "image": picture,
-            "resized": drawn.stretched(picture, tuple(config["resized_hw"])),
-            "overlay": drawn.overlay(picture, frame, OVERLAY),
+            "resized": published_map.stretched(picture, tuple(config["resized_hw"])),
+            "overlay": published_map.overlay(picture, frame, OVERLAY),
             "peak0_xy": np.array(peak),
         },
     )

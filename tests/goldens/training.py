@@ -28,9 +28,9 @@ from gazenet.recipes.gasp.gasp_losses import (
     loss_terms,
     published_kld_pixels,
 )
-from gazenet.testing.generators import made
 from gazenet.testing.goldens import Golden, prepare
-from gazenet.testing.goldens_gasp import member
+from tests.goldens.gasp import member
+from tests.goldens.generators import generate
 
 WEIGHTS = LossConfig(mode="published", bce=0.5, cc=2, nss=1, dam=0.5)
 """The weights of the released training."""
@@ -43,7 +43,9 @@ Data = Mapping[str, Tensor]
 
 def losses(golden: Golden) -> float:
     """Values and gradients of all terms, reduced and not; totals; logged values; what the training logs as AUC."""
-    drawn = {name: torch.from_numpy(made(recipe).astype(np.float32)) for name, recipe in golden.meta["inputs"].items()}
+    drawn = {
+        name: torch.from_numpy(generate(recipe).astype(np.float32)) for name, recipe in golden.meta["inputs"].items()
+    }
     data = {
         "x": drawn["logits"],
         "s": _single(drawn["salmap"]),
@@ -56,9 +58,9 @@ def losses(golden: Golden) -> float:
 
 def _member(name: str, want: Want, data: Data) -> float:
     for pattern, compare in _MEMBERS.items():
-        found = re.fullmatch(pattern, name)
-        if found:
-            return compare(found.groups(), want, data)
+        match = re.fullmatch(pattern, name)
+        if match:
+            return compare(match.groups(), want, data)
     raise ValueError(f"nothing here answers to {name}")
 
 
@@ -93,8 +95,8 @@ def _shared_divergence(parts: tuple[str, ...], want: Want, data: Data) -> float:
 
 def _total(parts: tuple[str, ...], want: Want, data: Data) -> float:
     terms = loss_terms(data["x"], data["s"], data["f"], _weights(parts[0]))
-    found = {LOGGED[name]: value for name, value in terms.items()} | {"loss": _sum(terms)}
-    return max(_error(found[name], value) for name, value in want.items())
+    values = {LOGGED[name]: value for name, value in terms.items()} | {"loss": _sum(terms)}
+    return max(_error(values[name], value) for name, value in want.items())
 
 
 def _weights(text: str) -> LossConfig:
@@ -116,8 +118,8 @@ def _total_gradient(parts: tuple[str, ...], want: Want, data: Data) -> float:
 
 def _logged(parts: tuple[str, ...], want: Want, data: Data) -> float:
     weights = _weights(parts[0])
-    found = logged(loss_terms(data["x"], data["s"], data["f"], weights), weights, len(data["x"]))
-    return max(_error(found[name], value) for name, value in want.items())
+    values = logged(loss_terms(data["x"], data["s"], data["f"], weights), weights, len(data["x"]))
+    return max(_error(values[name], value) for name, value in want.items())
 
 
 def _dam(parts: tuple[str, ...], want: Want, data: Data) -> float:
@@ -164,9 +166,9 @@ def _sum(terms: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(list(terms.values())).sum()
 
 
-def _error(found: ArrayLike | Tensor, want: Any, scale: float | None = None) -> float:
+def _error(value: ArrayLike | Tensor, want: Any, scale: float | None = None) -> float:
     """Largest error in units of ``scale``, else of the largest reference value; null stands for not finite."""
-    a = np.asarray(found, np.float64)
+    a = np.asarray(value, np.float64)
     b = np.array(want, np.float64)
     if a.shape != b.shape or (np.isfinite(a) != np.isfinite(b)).any():
         return math.inf
@@ -203,10 +205,10 @@ def steps(golden: Golden) -> float:
             terms = task.terms(_batch(recipe))
             _sum(terms).backward()
         # The release logs an attention module's loss for every network.
-        found = {"dam_bce_loss": 0.0, **logged(terms, loss, batch_size)}
+        values = {"dam_bce_loss": 0.0, **logged(terms, loss, batch_size)}
         errors = [_error(_sum(terms).detach(), want["loss"])]
         names = {name: name.removeprefix("train_") for name in want["logged"]}
-        errors += [_error(found[ours], want["logged"][name]) for name, ours in names.items()]
+        errors += [_error(values[ours], want["logged"][name]) for name, ours in names.items()]
         worst = max(worst, *errors, _gradient_error(task.network, want))
         optimizer.step()
     return worst
@@ -214,15 +216,15 @@ def steps(golden: Golden) -> float:
 
 def _learning_rate(optimizer: str) -> float:
     """The rate from the golden's words. Raises ValueError for another optimiser."""
-    found = re.fullmatch(r"Adam, lr ([0-9.e-]+), betas \(0\.9, 0\.999\), eps 1e-8, no weight decay", optimizer)
-    if found is None:
+    match = re.fullmatch(r"Adam, lr ([0-9.e-]+), betas \(0\.9, 0\.999\), eps 1e-8, no weight decay", optimizer)
+    if match is None:
         raise ValueError(f"nothing here answers to the optimiser {optimizer!r}")
-    return float(found[1])
+    return float(match[1])
 
 
 def _batch(recipe: Mapping[str, Any]) -> dict[str, Tensor]:
     modules, density, fixations = (
-        torch.from_numpy(made(recipe[name]).astype(np.float32)) for name in ("modules", "seq_salmap", "fixations")
+        torch.from_numpy(generate(recipe[name]).astype(np.float32)) for name in ("modules", "seq_salmap", "fixations")
     )
     sequence = density.reshape(len(modules), -1, 1, *density.shape[-2:])
     return {

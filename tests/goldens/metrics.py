@@ -14,8 +14,8 @@ import torch
 
 from gazenet.metrics import functional as standard
 from gazenet.metrics.functional import original
-from gazenet.testing.generators import Map, made
 from gazenet.testing.goldens import Golden, reference_error
+from tests.goldens.generators import Map, generate
 
 Metrics = Mapping[str, Callable[[], float]]
 NAMES = ("pred", "fixations", "salmap", "baseline")
@@ -23,27 +23,27 @@ NAMES = ("pred", "fixations", "salmap", "baseline")
 
 def metrics(golden: Golden) -> float:
     """All metrics of one prediction, in every convention that the golden has a column for."""
-    maps = {name: made(recipe) for name, recipe in golden.meta["inputs"].items()}
+    maps = {name: generate(recipe) for name, recipe in golden.meta["inputs"].items()}
     columns = {
         "original": _original(maps, golden.meta["numpy_seed"]),
         "pysaliency": _standard(maps),
         "saliency_metrics_py2": _older(maps, golden.meta["numpy_seed"]),
     }
-    known = {"inputs", "numpy_seed", "notes", "rtol", "atol", *columns}
-    if not golden.meta.keys() <= known:
-        raise ValueError(f"columns that nothing answers to: {', '.join(sorted(golden.meta.keys() - known))}")
+    members = {"inputs", "numpy_seed", "notes", "rtol", "atol", *columns}
+    if not golden.meta.keys() <= members:
+        raise ValueError(f"columns that nothing answers to: {', '.join(sorted(golden.meta.keys() - members))}")
     return max(_worst(columns[name], golden.meta[name]) for name in columns if name in golden.meta)
 
 
 def eight_bit_frames(golden: Golden) -> float:
     """The published chain: the coloured prediction turned grey, one seed before all random draws."""
     meta = golden.meta
-    maps = {name: made(recipe) for name, recipe in meta["inputs"].items()}
+    maps = {name: generate(recipe) for name, recipe in meta["inputs"].items()}
     prediction = np.array(meta["bone_grey_lut"])[maps["pred_salmap"]]
     fixations, density = maps["gt_fixmap"], maps["gt_salmap"]
     baseline = _resized(maps["gt_baseline"], density.shape)
     draws = np.random.RandomState(meta["numpy_seed"])
-    found: Metrics = {
+    values: Metrics = {
         "aucj": lambda: original.auc_judd(prediction, fixations),
         "aucb": lambda: original.auc_borji(prediction, fixations, draws),
         "aucs": lambda: original.auc_shuffled(prediction, fixations, baseline, draws),
@@ -53,7 +53,7 @@ def eight_bit_frames(golden: Golden) -> float:
         "cc": lambda: original.cc(prediction, density),
         "kld": lambda: original.kld(prediction, density),
     }
-    return _worst(found, meta["original"])
+    return _worst(values, meta["original"])
 
 
 def _resized(picture: Map, shape: tuple[int, ...]) -> Map:
@@ -96,16 +96,16 @@ def _older(maps: Mapping[str, Map], seed: int) -> Metrics:
     return {**_original(maps, seed), "auc_shuffled": lambda: original.auc_shuffled_older(p, f, b)}
 
 
-def _worst(found: Metrics, wanted: Mapping[str, float | None]) -> float:
-    unknown = wanted.keys() - found.keys()
+def _worst(values: Metrics, wanted: Mapping[str, float | None]) -> float:
+    unknown = wanted.keys() - values.keys()
     if unknown:
         raise ValueError(f"metrics that nothing answers to: {', '.join(sorted(unknown))}")
     # In the order of the definitions: random metrics may share their draws.
-    return max(_error(score(), wanted[name]) for name, score in found.items() if name in wanted)
+    return max(_error(score(), wanted[name]) for name, score in values.items() if name in wanted)
 
 
-def _error(found: float, want: float | None) -> float:
+def _error(value: float, want: float | None) -> float:
     """Relative error; null in the golden stands for a value that is not finite."""
     if want is None:
-        return math.inf if math.isfinite(found) else 0.0
-    return reference_error(found, want)
+        return math.inf if math.isfinite(value) else 0.0
+    return reference_error(value, want)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,15 @@ from torch import Tensor, nn
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.goldens_cues import real_file, single
-
-ROOM = "gazenet_plugins.esr9"
+from gazenet_plugins.esr9 import attention
+from gazenet_plugins.esr9 import network as networks
+from tests.goldens.cues import real_file, single
 
 
 def base(golden: Golden) -> float:
     """The shared layers; where the golden says so, with the released file."""
     golden.options()
-    net = prepare(import_module(f"{ROOM}.network").Base(), golden)
+    net = prepare(networks.SharedBase(), golden)
     if "PUBLISHED" in golden.meta.get("notes", ""):
         load_published(net, real_file(golden, "weights/esr9/Net-Base-Shared_Representations.pt"))
     outputs: dict[str, Tensor] = {}
@@ -36,9 +35,8 @@ def _noting(outputs: dict[str, Tensor], name: str) -> Any:
 def branch(golden: Golden) -> float:
     """One branch, with learned or with the batch's own statistics."""
     config = golden.options("batch_statistics")
-    room = import_module(f"{ROOM}.network")
-    net = prepare(room.Branch(), golden)
-    room.normalise_with(net, _statistics(config["batch_statistics"]))
+    net = prepare(networks.EnsembleBranch(), golden)
+    networks.normalise_with(net, _statistics(config["batch_statistics"]))
     output = net(single(golden))
     return difference(golden, {"emotion": output.emotion, "affect": output.affect, "last_conv": output.last})
 
@@ -50,11 +48,11 @@ def _statistics(of_batch: bool) -> str:
 def ensemble(golden: Golden) -> float:
     """Base and branches with votes, affect and both forms of attention."""
     config = golden.options("branches", "batch_statistics")
-    net = import_module(f"{ROOM}.network").Esr9(config["branches"], _statistics(config["batch_statistics"]))
+    net = networks.Esr9(config["branches"], _statistics(config["batch_statistics"]))
     named = {"base": net.base, **{f"branch_{k}": one for k, one in enumerate(net.branches, 1)}}
     prepare(nn.ModuleDict(named), golden)
     said = net(single(golden))
-    drawn, maps = import_module(f"{ROOM}.attention"), said.attention[0].numpy()
+    maps = said.attention[0].numpy()
     affect = said.affect()[0]
     return difference(
         golden,
@@ -63,8 +61,8 @@ def ensemble(golden: Golden) -> float:
             "affect_raw": said.affect_raw,
             "affect_face0": torch.cat([affect, affect.mean(0, keepdim=True)]),
             "labels_face0": torch.cat([said.labels()[0], said.vote()[:1]]),
-            "gradcam": drawn.from_zero(maps),
-            "gradcam_upstream": drawn.to_one(maps),
+            "gradcam": attention.from_zero(maps),
+            "gradcam_upstream": attention.to_one(maps),
         },
     )
 
@@ -72,20 +70,20 @@ def ensemble(golden: Golden) -> float:
 def expression_map(golden: Golden) -> float:
     """The picture of facial expressions."""
     config = golden.options("height", "width", "faces", "options")
-    drawn, how = import_module(f"{ROOM}.attention"), _merge_options(config["options"])
-    outputs, faces = {"window": drawn.window()}, []
+    how = _merge_options(config["options"])
+    outputs, faces = {"window": attention.window()}, []
     inputs = golden.inputs()
     for k, face in enumerate(config["faces"]):
-        maps = drawn.from_zero(inputs[f"cam_{k}"].numpy())
-        field = drawn.merged(maps, np.array(face["labels"]), face["vote"], **how)
+        maps = attention.from_zero(inputs[f"cam_{k}"].numpy())
+        field = attention.merged(maps, np.array(face["labels"]), face["vote"], **how)
         outputs[f"face_{k}"] = field
-        faces.append(drawn.Drawn(tuple(face["box_ltrb"]), field))
-    outputs["image"] = drawn.picture(faces, config["height"], config["width"])
+        faces.append(attention.FaceMap(tuple(face["box_ltrb"]), field))
+    outputs["image"] = attention.picture(faces, config["height"], config["width"])
     return difference(golden, outputs)
 
 
-def _merge_options(given: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(given.keys() - {"merge", "every"})
+def _merge_options(options: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(options.keys() - {"merge", "every"})
     if unknown:
         raise ValueError(f"unknown options: {', '.join(unknown)}")
-    return given
+    return options

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gazenet.cues.registry import import_object
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.hooks import ModuleTaps
+from gazenet_plugins.stsanet.network import STSANet
+from tests.goldens.hooks import ModuleTaps
 
 PLACES = {
     "logits": ">readout_2.5",
@@ -20,7 +20,7 @@ PLACES = {
 def network(golden: Golden) -> float:
     """The whole network at the golden's size, with the un-pooling that it names."""
     config = golden.options("input_size", "frames", "layernorm_spatial", "unpool")
-    built = import_object("gazenet_plugins.stsanet.network:STSANet")(**_arguments(config))
+    built = STSANet(**_arguments(config))
     prepare(built, golden)
     taps = ModuleTaps(built, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name != "map"})
     saliency = built(*golden.inputs().values())

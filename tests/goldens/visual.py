@@ -16,7 +16,12 @@ from gazenet.cues.postprocess import FloatMap, blurred, relative, sigmoid, trunc
 from gazenet.cues.registry import import_object
 from gazenet.media.soundnet_clip import audio_excerpt, buffer_length, excerpt_span
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet.testing.hooks import ModuleTaps
+from gazenet_plugins.avinet.network import AViNet
+from gazenet_plugins.tased.extractor import smoothed
+from gazenet_plugins.tased.network import TasedNet
+from gazenet_plugins.unisal.network import Unisal
+from gazenet_plugins.unisal.postprocess import running_median
+from tests.goldens.hooks import ModuleTaps
 
 TIME_FIRST = ("unisal",)
 """Networks whose clips are ``[T, C, H, W]``; those of others are ``[C, T, H, W]``."""
@@ -35,7 +40,7 @@ def mobilenet(golden: Golden) -> float:
 def unisal(golden: Golden) -> float:
     """UNISAL on a clip in one piece, or in two with the state handed over."""
     config = golden.options("source", "target_size", "static", "two_part")
-    network: Any = prepare(import_object("gazenet_plugins.unisal.network:Unisal")(), golden)
+    network: Any = prepare(Unisal(), golden)
     network.use(config["source"])
     clip, state, pieces = golden.inputs()["x"], None, []
     for part in clip.chunk(2, 1) if config["two_part"] else (clip,):
@@ -52,7 +57,7 @@ def unisal(golden: Golden) -> float:
 def tased(golden: Golden) -> float:
     """TASED-Net and what its un-pooling layers give."""
     golden.options()
-    return _tapped(golden, import_object("gazenet_plugins.tased.network:TasedNet")())
+    return _tapped(golden, TasedNet())
 
 
 def vinet(golden: Golden) -> float:
@@ -89,15 +94,13 @@ def finished_unisal(golden: Golden) -> float:
     config = golden.options("median_window", "frame")
     scores = golden.inputs()["saliency"][0, :, 0]
     log_density = torch.log_softmax(scores.flatten(1), 1).view_as(scores)
-    median = import_object("gazenet_plugins.unisal.postprocess:running_median")
-    found = median(log_density, config["frame"], config["median_window"])
-    return difference(golden, {"map": relative(found.exp().numpy())})
+    median = running_median(log_density, config["frame"], config["median_window"])
+    return difference(golden, {"map": relative(median.exp().numpy())})
 
 
 def finished_tased(golden: Golden) -> float:
     """The smoothed map, as the platform keeps it or in the bytes of the authors' files."""
     config = golden.options("sigma")
-    smoothed = import_object("gazenet_plugins.tased.extractor:smoothed")
     saliency = golden.inputs()["saliency"].numpy()
     if config["function"] == "post_tased":
         return difference(golden, {"map": smoothed(saliency, config["sigma"])})
@@ -116,17 +119,17 @@ def finished_vinet(golden: Golden) -> float:
     return difference(golden, {"map": blurred(golden.inputs()["saliency"].numpy(), tuple(config["out_size"]))})
 
 
-def _grey_levels(golden: Golden, found: FloatMap) -> float:
+def _grey_levels(golden: Golden, grey: FloatMap) -> float:
     """The error in whole bytes: one of 255 is rounding, hence no error."""
     want = golden.reference()["map"].reshape(golden.meta["outputs"]["map"]["shape"])
-    steps = np.abs(np.rint(found) - want)
+    steps = np.abs(np.rint(grey) - want)
     return float(steps.max() / 255) if steps.max() > 1 else 0.0
 
 
 def excerpt(golden: Golden) -> float:
     """The sound of a clip in its buffer. Raises ValueError where the golden states other samples."""
-    known = ("function", "rate", "fps", "n_frames", "first_frame", "last_frame", "sample_duration")
-    config = golden.options(*known, "start_sample", "end_sample", "length")
+    options = ("function", "rate", "fps", "n_frames", "first_frame", "last_frame", "sample_duration")
+    config = golden.options(*options, "start_sample", "end_sample", "length")
     samples = golden.inputs()["waveform"][0].numpy()
     timing = config["rate"], config["fps"]
     clip_frames = config["first_frame"], config["last_frame"]
@@ -135,8 +138,8 @@ def excerpt(golden: Golden) -> float:
     differing = {name: value for name, value in stated.items() if config.get(name, value) != value}
     if differing:
         raise ValueError(f"the golden states other samples than {differing}")
-    found = audio_excerpt(samples, *timing, *clip_frames, buffer_length(config["sample_duration"]))
-    return difference(golden, {"excerpt": found[None]})
+    sound = audio_excerpt(samples, *timing, *clip_frames, buffer_length(config["sample_duration"]))
+    return difference(golden, {"excerpt": sound[None]})
 
 
 def avinet(golden: Golden) -> float:
@@ -146,4 +149,4 @@ def avinet(golden: Golden) -> float:
         raise ValueError("AViNet takes 32 frames and three levels")
     fusion = "_".join(re.findall("[a-z]+", config["fusion"].lower()))
     size = golden.meta["inputs"]["x"]["shape"][-2:]
-    return _tapped(golden, import_object("gazenet_plugins.avinet.network:AViNet")(fusion, tuple(size)))
+    return _tapped(golden, AViNet(fusion, tuple(size)))

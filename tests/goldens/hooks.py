@@ -74,8 +74,8 @@ def run(golden: Golden, case: NetworkCase) -> float:
 
 
 def _by_call(raw: ModuleTaps) -> dict[str, Tensor]:
-    found = {}
+    values_by_name = {}
     for name, values in raw.calls.items():
         suffixes = [""] if len(values) == 1 else [f"_{k}" for k in range(len(values))]
-        found.update({f"raw_{name}{suffix}": value for suffix, value in zip(suffixes, values, strict=True)})
-    return found
+        values_by_name.update({f"raw_{name}{suffix}": value for suffix, value in zip(suffixes, values, strict=True)})
+    return values_by_name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,9 @@ from gazenet.backbones.alexnet import AlexNet
 from gazenet.backbones.resnet2d import FORMS, ResNet, TwoLayerResNet, resnet
 from gazenet.cues.faces.face_crops import Image, PixelBox, cut
 from gazenet.testing.goldens import Golden, GoldenSkipped, difference, prepare
-
-PLUGINS = "gazenet_plugins"
+from gazenet_plugins.esr9.extractor import network_crop
+from gazenet_plugins.gaze360 import crops as gaze360
+from gazenet_plugins.videogaze import people
 
 GAZE_OUTPUTS = 3
 """The published two-layer networks give three numbers where they stand alone."""
@@ -72,15 +72,13 @@ def face_crops(golden: Golden) -> float:
     config = golden.options("box_ltrb")
     frame = np.ascontiguousarray(single(golden).numpy().astype(np.uint8)[..., ::-1])
     pixels, box, size = torch.from_numpy(frame).permute(2, 0, 1), tuple(config["box_ltrb"]), frame.shape[:2]
-    gaze360, people = import_module(f"{PLUGINS}.gaze360.crops"), import_module(f"{PLUGINS}.videogaze.people")
-    expression = import_module(f"{PLUGINS}.esr9.extractor").network_crop
     head, face, picture = (_cut(pixels, box, side) for side in (224, 96, 227))
     return difference(
         golden,
         {
             "gaze360_legacy": gaze360.network_crop(head, True),
             "gaze360_correct": gaze360.network_crop(head, False),
-            "esr9": expression(face, True)[None],
+            "esr9": network_crop(face, True)[None],
             "videogaze_face": people.network_picture(picture, True),
             "videogaze_frame": people.network_picture(_cut(pixels, (0, 0, size[1], size[0]), 227), True),
             "videogaze_eyes": torch.tensor(people.eyes(box, size)),

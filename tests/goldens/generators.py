@@ -17,12 +17,12 @@ Recipe = Mapping[str, Any]
 Map = NDArray[Any]
 
 
-def made(recipe: Recipe) -> Map:
+def generate(recipe: Recipe) -> Map:
     """The array of a recipe. Raises LookupError for an unknown kind."""
     if "stack" in recipe:
         single = {key: value for key, value in recipe.items() if key != "stack"}
         first = recipe.get("seed", 0)
-        return np.stack([made({**single, "seed": first + k}) for k in range(recipe["stack"])])
+        return np.stack([generate({**single, "seed": first + k}) for k in range(recipe["stack"])])
     kinds = {"constant": _constant, "uniform": _drawn, "normal": _drawn, "blobs": _blobs, "fixations": _fixations}
     if recipe["kind"] not in kinds:
         raise LookupError(f"no recipe makes {recipe['kind']!r}")
@@ -60,7 +60,7 @@ def _fixations(recipe: Recipe, rng: np.random.RandomState) -> Map:
     picture = np.zeros(recipe["shape"], np.uint8)
     likely = np.ones(picture.size)
     if recipe.get("bias"):
-        likely = (made(recipe["bias"]).astype(np.float64).ravel() + 0.02) ** 2
+        likely = (generate(recipe["bias"]).astype(np.float64).ravel() + 0.02) ** 2
     chosen = rng.choice(picture.size, recipe["count"], replace=False, p=likely / likely.sum())
     picture.flat[chosen] = 255
     return picture

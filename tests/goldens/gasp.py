@@ -11,8 +11,9 @@ from gazenet.fusion import alstm, channel_attention, encoders, gmu
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import GaspConfig, published
 from gazenet.testing.goldens import Golden, difference, prepare
+from tests.goldens import gated_units
 
-ROOMS = (alstm, channel_attention, encoders, gmu)
+MODULES = (alstm, channel_attention, encoders, gmu, gated_units)
 
 NOT_ARGUMENTS = ("input_size",)
 """Published arguments that ours do without: the zero state follows the input."""
@@ -30,11 +31,11 @@ def member(config: Mapping[str, Any]) -> GaspConfig:
     Those of training and evaluation, and the sizes of pictures, which follow the input, do not shape it. Raises
     ValueError for an argument that nothing here answers to.
     """
-    given = dict(config.get("kwargs", {}))
-    unknown = given.keys() - {*NETWORK, *TRAINING, *SIZES, *EVALUATION, "out_channels"}
-    if unknown or given.get("out_channels", 1) != 1:
+    kwargs = dict(config.get("kwargs", {}))
+    unknown = kwargs.keys() - {*NETWORK, *TRAINING, *SIZES, *EVALUATION, "out_channels"}
+    if unknown or kwargs.get("out_channels", 1) != 1:
         raise ValueError(f"arguments that nothing answers to: {', '.join(sorted(unknown)) or 'out_channels'}")
-    return published(config["class"], **{**DEFAULTS, **{name: given[name] for name in NETWORK if name in given}})
+    return published(config["class"], **{**DEFAULTS, **{name: kwargs[name] for name in NETWORK if name in kwargs}})
 
 
 def integrator(golden: Golden) -> float:
@@ -55,7 +56,7 @@ def part(golden: Golden) -> float:
     kwargs = {k: v for k, v in config.get("kwargs", {}).items() if k not in NOT_ARGUMENTS and v is not None}
     if config["class"].endswith("Conv2d"):
         kwargs.setdefault("padding", 0)  # as released; inside the networks it is always given
-    kind = next(getattr(room, config["class"]) for room in ROOMS if hasattr(room, config["class"]))
+    kind = next(getattr(module, config["class"]) for module in MODULES if hasattr(module, config["class"]))
     values = _flat(prepare(kind(**kwargs), golden)(*golden.inputs().values()))
     return difference(golden, dict(zip(golden.meta["outputs"], values, strict=False)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +9,18 @@ import numpy as np
 from gazenet.assets import asset_path
 from gazenet.errors import GazenetError
 from gazenet.testing.goldens import Golden, GoldenSkipped, difference, prepare
-from gazenet.testing.goldens_cues import real_file, single
-
-S3FD, MTCNN = "gazenet_plugins.s3fd", "gazenet_plugins.mtcnn"
+from gazenet_plugins.mtcnn import network as mtcnn_networks
+from gazenet_plugins.mtcnn.detector import MtcnnDetector
+from gazenet_plugins.s3fd import decode
+from gazenet_plugins.s3fd.network import STRIDES, S3fd
+from tests.goldens.cues import real_file, single
 
 
 def s3fd(golden: Golden) -> float:
     """The heads of S3FD."""
     golden.options()
-    room = import_module(f"{S3FD}.network")
-    heads = prepare(room.S3fd(), golden)(single(golden))
-    named = zip(room.STRIDES, heads, strict=True)
+    heads = prepare(S3fd(), golden)(single(golden))
+    named = zip(STRIDES, heads, strict=True)
     return difference(
         golden, {f"{what}_{s}": v for s, pair in named for what, v in zip(("cls", "loc"), pair, strict=True)}
     )
@@ -29,22 +29,21 @@ def s3fd(golden: Golden) -> float:
 def s3fd_decode(golden: Golden) -> float:
     """Boxes from given heads."""
     golden.options("image")
-    room, inputs = import_module(f"{S3FD}.decode"), golden.inputs()
-    found = room.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in room.STRIDES])
-    boxes = room.faces(found)
+    inputs = golden.inputs()
+    candidates = decode.candidates([(inputs[f"cls_{s}"], inputs[f"loc_{s}"]) for s in STRIDES])
+    boxes = decode.faces(candidates)
     return difference(
         golden,
-        {"candidates_n": np.array([len(found)]), "boxes": boxes, "trbl": room.published_boxes(boxes)},
+        {"candidates_n": np.array([len(candidates)]), "boxes": boxes, "trbl": decode.published_boxes(boxes)},
     )
 
 
 def mtcnn_network(golden: Golden) -> float:
     """One network of the cascade."""
     config = golden.options()
-    room = import_module(f"{MTCNN}.network")
-    kinds = {"mtcnn_pnet": room.PNet, "mtcnn_rnet": room.RNet, "mtcnn_onet": room.ONet}
-    found = prepare(kinds[config["net"]](), golden)(single(golden))
-    return difference(golden, {"reg": found.shift, "prob": found.probability, "points": found.points})
+    kinds = {"mtcnn_pnet": mtcnn_networks.PNet, "mtcnn_rnet": mtcnn_networks.RNet, "mtcnn_onet": mtcnn_networks.ONet}
+    candidates = prepare(kinds[config["net"]](), golden)(single(golden))
+    return difference(golden, {"reg": candidates.shift, "prob": candidates.probability, "points": candidates.points})
 
 
 def mtcnn_cascade(golden: Golden) -> float:
@@ -54,7 +53,7 @@ def mtcnn_cascade(golden: Golden) -> float:
     config = golden.options("weights", "image", "crop_ltrb", "shape")
     if config["weights"] != "published":
         raise ValueError(f"unknown weights: {config['weights']}")
-    detector = import_module(f"{MTCNN}.detector").MtcnnDetector(str(_mtcnn_weights(golden)))
+    detector = MtcnnDetector(str(_mtcnn_weights(golden)))
     detector.load(_no_asset)
     picture = np.asarray(cv2.imread(str(real_file(golden, config["image"]))), np.uint8)
     left, top, right, bottom = config["crop_ltrb"] or (0, 0, picture.shape[1], picture.shape[0])
@@ -63,9 +62,9 @@ def mtcnn_cascade(golden: Golden) -> float:
         raise ValueError(f"the picture is {picture.shape}, the golden's {config['shape']}")
     outputs = {}
     for order, image in (("rgb", picture[..., ::-1]), ("bgr", picture)):
-        found = detector.detect(image)
-        outputs[f"{order}_boxes"], outputs[f"{order}_prob"] = found[:, :4], found[:, 4]
-        outputs[f"{order}_points"] = found[:, 5:].reshape(-1, 5, 2)
+        candidates = detector.detect(image)
+        outputs[f"{order}_boxes"], outputs[f"{order}_prob"] = candidates[:, :4], candidates[:, 4]
+        outputs[f"{order}_points"] = candidates[:, 5:].reshape(-1, 5, 2)
     return difference(golden, outputs)
 
 
