@@ -16,7 +16,7 @@ from gazenet.config.trainer import FitConfig
 from gazenet.errors import GazenetError
 from gazenet.training.checkpoints import LAST
 from gazenet.training.step_log import logged_rows
-from gazenet.training.stop_signals import TrainingStopped, asked
+from gazenet.training.stop_signals import TrainingStopped, stop_requested
 
 COURSE = "course"
 """Key of a checkpoint: what Lightning does not keep of the course of a training."""
@@ -59,11 +59,11 @@ class SaveState(Checkpoint):
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if _decided(trainer, asked()):
+        if _decided(trainer, stop_requested()):
             self._between(trainer, "validation")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        done, stop = trainer.current_epoch + 1, _decided(trainer, asked())
+        done, stop = trainer.current_epoch + 1, _decided(trainer, stop_requested())
         if stop or done % self.settings.checkpoint_save_every_n_epoch == 0 or done == trainer.max_epochs:
             self._save(trainer, "epoch")
         if stop:
@@ -72,7 +72,7 @@ class SaveState(Checkpoint):
 
     def _between(self, trainer: Trainer, where: Literal["step", "validation"]) -> None:
         """Keeps the state where it is time to, and stops where a signal asked for it."""
-        stop = _decided(trainer, asked())
+        stop = _decided(trainer, stop_requested())
         due = time.monotonic() - self._kept_at >= 60 * self.settings.checkpoint_save_every_minutes
         new = trainer.global_step > self._kept_step
         if new and (stop or _decided(trainer, due)):

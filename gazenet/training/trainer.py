@@ -149,7 +149,7 @@ def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule,
     # Lightning's own handler of SIGTERM knows no checkpoint.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     handler = signal.getsignal(signal.SIGINT)
-    with stopping() as stop, stop.noted():
+    with stopping() as stop, stop.deferred():
         try:
             with _quietly():
                 trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)

@@ -17,7 +17,7 @@ WORK = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from gazenet.cli.command import Parser, execute
+from gazenet.cli.command import CommandParser, execute
 def work(args):
     with ThreadPoolExecutor(1) as pool:
         try:
@@ -29,7 +29,7 @@ def work(args):
             print("cleaning", flush=True)
             {cleaning}
     return 0
-sys.exit(execute(Parser("gasp_test", ""), work))
+sys.exit(execute(CommandParser("gasp_test", ""), work))
 """
 
 
