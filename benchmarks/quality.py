@@ -35,13 +35,13 @@ from gazenet.cues.rendering import Canvas, brightest
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.dataset import open_dataset
 from gazenet.data.fixations import FrameFixations
+from gazenet.data.source_items import ChosenItem
 from gazenet.evaluation.bootstrap import bootstrap_mean, paired_difference
 from gazenet.evaluation.human_limit import human_scores
 from gazenet.evaluation.score import Scores, score_frames
 from gazenet.evaluation.scoring_grid import SIDE
 from gazenet.files import write_json
 from gazenet.recipes.gasp.extract_cues import (
-    ChosenItem,
     Extract,
     ExtractedInput,
     choose_items,

@@ -11,12 +11,13 @@ import numpy as np
 
 from gazenet.config.inference import InferConfig, IntegratorConfig, OutputsConfig
 from gazenet.config.training import SourceConfig, TrainConfig
+from gazenet.data.source_items import ChosenItem
 from gazenet.errors import GazenetError
 from gazenet.evaluation.score import METRICS, Scores, read_predicted, score_frames
 from gazenet.evaluation.scoring_grid import as_text
 from gazenet.files import write_text
 from gazenet.fusion.integrator import Integrator
-from gazenet.recipes.gasp.extract_cues import ChosenItem, choose_items, truth_sigma
+from gazenet.recipes.gasp.extract_cues import choose_items, truth_sigma
 from gazenet.recipes.gasp.folds import marked
 from gazenet.recipes.gasp.gasp_samples import Clip
 from gazenet.recipes.gasp.gather_clips import TrainingClips

@@ -19,9 +19,9 @@ from gazenet.cues.colour_pictures import as_pictures
 from gazenet.cues.extractor import Face
 from gazenet.cues.registry import get
 from gazenet.data.cue_clip import CueClip
-from gazenet.data.dataset import Dataset, Item, choose, open_dataset, sigma_of
-from gazenet.data.density import GaussianWidth, ViewingConditions
-from gazenet.data.splits import split_items
+from gazenet.data.dataset import sigma_of
+from gazenet.data.density import GaussianWidth
+from gazenet.data.source_items import ChosenItem, source_items
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator_spec import IntegratorSpec
 
@@ -41,19 +41,6 @@ class ExtractedInput:
 
 
 Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, ExtractedInput]]
-
-
-@dataclass(frozen=True)
-class ChosenItem:
-    """An item, the data set it is from, and the position of its source in the config.
-
-    ``viewing``: how its frames were seen, as far as the config or the data set's reader says.
-    """
-
-    collection: Dataset
-    item: Item
-    source: int
-    viewing: ViewingConditions | None = None
 
 
 def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, ExtractedInput]:
@@ -129,34 +116,15 @@ def shown_cues(config: TrainConfig) -> IntegratorSpec:
 
 def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[ChosenItem]:
     """All items that some sources of the config name. Raises UsageError for names and folders that are not there."""
-    found = []
-    for position, source in enumerate(sources):
-        root = Path(source.root) if source.root else Path(config.data.root) / source.dataset
-        collection = open_dataset(source.dataset, root, **source.options)
-        where, viewing = f"data set {source.dataset}", _viewing(source, collection)
-        if viewing is None and config.data.sigma is not None and config.data.sigma_unit == "degrees":
-            raise UsageError(
-                f"{where}: data.sigma is in degrees, so its source needs field_of_view (its frames' width)"
-            )
-        for item in choose(collection.items(), _names(source), where):
-            if item.name not in source.exclude:
-                found.append(ChosenItem(collection, item, position, viewing))
-    return found
-
-
-def _viewing(source: SourceConfig, collection: Dataset) -> ViewingConditions | None:
-    """As the config says, else as the reader declares with its own Gaussian."""
-    if source.field_of_view is not None:
-        return ViewingConditions.spanning(source.field_of_view)
-    own = getattr(collection, "spread", None)
-    return own.viewing if isinstance(own, GaussianWidth) else None
-
-
-def _names(source: SourceConfig) -> Sequence[str] | None:
-    if source.split is None:
-        return source.items
-    names = split_items(source.split, source.dataset)
-    return [name for name in names if source.items is None or name in source.items]
+    chosen = source_items(sources, config.data.root)
+    if config.data.sigma is not None and config.data.sigma_unit == "degrees":
+        for entry in chosen:
+            if entry.viewing is None:
+                raise UsageError(
+                    f"data set {sources[entry.source].dataset}: data.sigma is in degrees, so its source needs "
+                    "field_of_view (its frames' width)"
+                )
+    return chosen
 
 
 def truth_sigma(config: TrainConfig, one: ChosenItem) -> float:

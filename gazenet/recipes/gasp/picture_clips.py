@@ -25,7 +25,7 @@ from gazenet.config.training import DataConfig, SourceConfig
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.grouped_frames import maker
-from gazenet.data.splits import read_split, social
+from gazenet.data.source_items import source_rows
 from gazenet.data.window_samples import DrawOrder, Sample, SampleShape
 from gazenet.errors import CacheError, UsageError
 from gazenet.files import natural_order
@@ -225,17 +225,13 @@ def check_frames(config: DataConfig) -> Path:
 
 def _videos(root: Path, source: SourceConfig) -> list[tuple[str, str]]:
     """Data set and name of the videos of a source: those of its split, else all folders."""
-    if source.split is not None:
-        rows = [(row.dataset, row.video_id) for row in social(read_split(source.split))]
-        found = [row for row in rows if source.dataset in ("*", row[0])]
-    else:
+    folders: list[str] = []
+    if source.split is None:
         folder = Path(source.root or root) / source.dataset
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder of videos; data.frames_root holds one folder per data set")
-        videos = sorted((path for path in folder.iterdir() if path.is_dir()), key=natural_order)
-        found = [(source.dataset, path.name) for path in videos]
-    kept = [row for row in found if source.items is None or row[1] in source.items]
-    chosen = [row for row in kept if row[1] not in source.exclude]
+        folders = [path.name for path in sorted(filter(Path.is_dir, folder.iterdir()), key=natural_order)]
+    chosen = source_rows(source, folders)
     if not chosen:
         raise UsageError(f"data set {source.dataset}: no video is left of split {source.split or '(none)'}")
     return chosen
