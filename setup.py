@@ -132,6 +132,7 @@ setup(
             "sequences = gazenet.data.frame_sequences:Sequences",
         ],
         "gazenet.recipes": [
+            "gasp = gazenet.recipes.gasp.gasp_recipe:SPEC",
             "deeplab_saliency = gazenet_plugins.deeplab_saliency.recipe:SPEC",
             "st_abn = gazenet_plugins.st_abn.recipe:SPEC",
             "stanet = gazenet_plugins.stanet.recipe:SPEC",

@@ -16,6 +16,7 @@ from gazenet.config.schema import config_schemas, render
 from gazenet.errors import UsageError
 from gazenet.files import write_text
 from gazenet.training.recipe_loading import installed_recipes
+from gazenet.training.recipe_spec import DEFAULT_RECIPE
 
 DESCRIPTION = """Chores around a working directory.
 
@@ -77,9 +78,9 @@ def all_schemas() -> dict[str, str]:
 
 
 def recipe_schemas() -> dict[str, str]:
-    """File name to text of the schemas of the training configs that installed recipes take."""
-    found = installed_recipes().found
-    return {f"train_{name}.json": render(one.spec.config, f"gazenet recipe {name}") for name, one in found.items()}
+    """Return file name and text of the schema of every installed recipe's config; ``train.json`` is the default's."""
+    others = {name: entry.spec for name, entry in installed_recipes().found.items() if name != DEFAULT_RECIPE}
+    return {f"train_{name}.json": render(spec.config, f"gazenet recipe {name}") for name, spec in others.items()}
 
 
 def _write(path: Path, text: str) -> None:

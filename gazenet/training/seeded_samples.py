@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gazenet.data.data_module import SampleSource
+
 Sample = dict[str, Tensor]
 
 
+@runtime_checkable
 class SampleList(Protocol):
-    """What a network is trained or validated on."""
+    """The samples on which a network is trained or validated, by their place in a list."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return the number of samples."""
 
     def sample(self, index: int, random: np.random.Generator | None) -> Sample:
-        """One sample: tensors that are stacked to batches.
+        """Return one sample: tensors that are stacked to batches.
 
         ``random`` decides whatever is random about it in training; None in validation, where nothing is.
         """
+
+
+Samples: TypeAlias = SampleList | SampleSource
+"""Samples in a list, of which a fit makes the order, or by the number of a draw, which have an order of their own."""
 
 
 class SeededSamples:

@@ -26,13 +26,12 @@ class SaveState(Checkpoint):
     """Keeps ``last.ckpt``: after epochs, after minutes, and where the training is asked to stop.
 
     Between two steps and before a validation, Lightning's own checkpoints are not exact. Here they are: the counters
-    stand where the next step, or the whole validation, begins; random states, values and the length of the log are
-    kept beside them. To be listed last: it stores what other callbacks remember of the epoch.
+    stand where the next step, or the whole validation, begins; random states and the length of the log are kept
+    beside them. To be listed last: it stores what other callbacks remember of the epoch.
     """
 
     def __init__(self, folder: Path, settings: FitConfig) -> None:
         self.path, self.settings = folder / LAST, settings
-        self.values: dict[str, float] = {}
         self._where: Literal["step", "validation", "epoch"] | None = None
         self._states: dict[str, Any] = {}
         self._kept_step, self._kept_at = 0, time.monotonic()
@@ -91,11 +90,9 @@ class SaveState(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         states = self._states if self._where == "validation" else _random_states()
-        values = {**self.values, **_numbers(trainer)}
         place, rows = logged_rows(self.path.parent)
         checkpoint[COURSE] = {
             "random": states,
-            "values": values,
             "log": {"place": place, "rows": rows, "epoch_ends": self._where == "epoch"},
         }
         loops = checkpoint["loops"]["fit_loop"]
@@ -106,7 +103,7 @@ class SaveState(Checkpoint):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         course = checkpoint.get(COURSE, {})
-        self._states, self.values = course.get("random", {}), dict(course.get("values", {}))
+        self._states = course.get("random", {})
         _follow(checkpoint.get("callbacks", {}), self.path.parent)
 
 
@@ -122,8 +119,8 @@ def _decided(trainer: Trainer, here: bool) -> bool:
 
 def _before_a_step(progress: dict[str, Any]) -> None:
     """The counters of batches as they were before the one that is there now was fetched."""
-    for one in (progress["total"], progress["current"]):
-        one["ready"] = one["started"] = one["processed"] = one["completed"]
+    for counter in (progress["total"], progress["current"]):
+        counter["ready"] = counter["started"] = counter["processed"] = counter["completed"]
     progress["is_last_batch"] = False
 
 
@@ -131,10 +128,6 @@ def _before_a_validation(progress: dict[str, Any]) -> None:
     """Counters that let Lightning do a validation that was begun, from its first batch on."""
     begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
     progress |= {"total": dict(begun), "current": dict(begun), "is_last_batch": False}
-
-
-def _numbers(trainer: Trainer) -> dict[str, float]:
-    return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def _random_states() -> dict[str, Any]:

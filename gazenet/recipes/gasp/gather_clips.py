@@ -21,14 +21,14 @@ class TrainingClips:
 
 
 def find(config: TrainConfig) -> Callable[[Extract], TrainingClips]:
-    """Finds everything the config names, so that a wrong name ends a run before anything is computed or written.
+    """Find everything the config names, so that a wrong name ends a run before anything is computed or written.
 
-    The result opens the clips, making cue maps that the cache lacks. Both raise GazenetError.
+    Return a function that opens the clips, making cue maps that the cache lacks. Both raise GazenetError.
     """
     data, test_cues = config.data, config.test_cues or config.cues
     size = config.input_size
     if data.frames_root is not None:
-        training, held = (open_pictures(data, found, config.cues, size) for found in (data.train, data.validation))
+        training, held = (open_pictures(data, part, config.cues, size) for part in (data.train, data.validation))
         pictures = TrainingClips(training, held, open_pictures(data, data.test, test_cues, size))
         return lambda extract: pictures
     check_cues(config)
