@@ -107,7 +107,7 @@ class RecipeConfig(ConfigModel):
 
 
 def differing(before: RecipeConfig, now: RecipeConfig) -> dict[str, tuple[Any, Any]]:
-    """Return the values of two configs of one kind by dotted key, where they differ and a resume may not change them."""
+    """Return the values of two configs, by dotted key, where they differ and a resume may not change them."""
     old, new, free = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json")), now.may_change()
     values = {key: (old.get(key), new.get(key)) for key in [*old, *new] if key not in free}
     return {key: pair for key, pair in values.items() if pair[0] != pair[1]}
