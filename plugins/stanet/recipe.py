@@ -85,7 +85,7 @@ class StanetFit(FitConfig):
 
 
 class StanetConfig(RecipeConfig):
-    """What ``"recipe": "stanet"`` knows."""
+    """The config of ``"recipe": "stanet"``."""
 
     free = RecipeConfig.free | {"steps", "trainer.save_weights_every_n_epoch", "choose", "gallery"}
     one_device = True
