@@ -50,8 +50,9 @@ from gazenet.recipes.gasp.extract_cues import (
     open_clips,
 )
 from gazenet.recipes.gasp.folds import Parameters, read_folds
-from gazenet.recipes.gasp.gasp_fit import fit
+from gazenet.recipes.gasp.gasp_fit import IntegratorPlan, fit_integrator
 from gazenet.recipes.gasp.gasp_run import plain
+from gazenet.training.fit import FitRequest
 
 METRICS = ("nss", "cc")
 STRIDE, OBSERVERS = 5, 8
@@ -129,7 +130,8 @@ def one_fold(
     for name, variant in variants.items():
         others = [*(clip for clip in clips if clip is not test), *stills]
         where = folder / left.item.name / name.replace(" ", "_")
-        fitted = fit(variant, others, [], where, quiet=True)
+        request = FitRequest(variant.model_copy(update={"logger": ""}), where, name=name)
+        fitted = fit_integrator(request, IntegratorPlan.of(variant), others)
         predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
     frames = test.targets(STRIDE, OBSERVERS)
     scores = {

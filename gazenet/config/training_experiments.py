@@ -226,7 +226,7 @@ def _others() -> Iterator[Experiment]:
 @cache
 def _all() -> dict[str, Experiment]:
     makers = (_static, _sequential, _other_saliency, _ablations, _others)
-    return {one.name: one for make in makers for one in make()}
+    return {experiment.name: experiment for make in makers for experiment in make()}
 
 
 def experiment_names() -> list[str]:
@@ -241,4 +241,4 @@ def find_experiment(name: str) -> Experiment | None:
 
 def families() -> dict[str, list[Experiment]]:
     """Series to its experiments, in published order."""
-    return {series: [one for one in _all().values() if one.series == series] for series in FAMILIES}
+    return {series: [entry for entry in _all().values() if entry.series == series] for series in FAMILIES}

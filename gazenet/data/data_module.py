@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gazenet.config.training import DataConfig
-from gazenet.data.cue_clip import CueClip
 from gazenet.data.sample_workers import fitting_workers, outlive_the_group
-from gazenet.data.window_samples import DrawOrder, Render, Sample, SampleShape, WindowSamples
+from gazenet.data.window_samples import DrawOrder, Sample
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
@@ -90,27 +89,6 @@ def _spread(length: int, count: int) -> NDArray[np.int64]:
     if length <= count:
         return np.arange(length)
     return ((np.arange(count) + 0.5) * length / count).astype(np.int64)
-
-
-def training_samples(
-    clips: Sequence[CueClip],
-    cues: Sequence[str],
-    shape: SampleShape,
-    render: Render,
-    config: DataConfig,
-    seed: int,
-    samples_per_epoch: int | None,
-) -> WindowSamples:
-    """Augmented samples of the frames that enough people looked at. Raises UsageError where there is none."""
-    draws = training_draws(clips, config, seed, samples_per_epoch)
-    return WindowSamples(clips, cues, shape, render, draws, config.augment)
-
-
-def validation_samples(
-    clips: Sequence[CueClip], cues: Sequence[str], shape: SampleShape, render: Render, config: DataConfig
-) -> WindowSamples:
-    """Validation frames in order, unchanged. Raises UsageError where there is none."""
-    return WindowSamples(clips, cues, shape, render, validation_draws(clips, config))
 
 
 def training_loader(

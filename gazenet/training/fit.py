@@ -59,9 +59,9 @@ def fit(
         check_readable(start)
     request.seed()
     task, table = make(), EpochTable(request.folder, request.report)
-    drawn = SeededSamples(training, settings.seed) if isinstance(training, SampleList) else training
+    source = SeededSamples(training, settings.seed) if isinstance(training, SampleList) else training
     held = OrderedSamples(validation) if isinstance(validation, SampleList) else validation
-    data = data_module(drawn, held, settings.batch_size, settings.workers, settings.drop_last)
+    data = data_module(source, held, settings.batch_size, settings.workers, settings.drop_last)
     callbacks = _callbacks(request, task, table, validated)
     steps = steps_per_epoch(len(training), settings)
     trainer = request.trainer(task, callbacks, start, steps, validated)

@@ -23,7 +23,7 @@ COURSE = "course"
 
 
 class SaveState(Checkpoint):
-    """Keeps ``last.ckpt``: after epochs, after minutes, and where the training is asked to stop.
+    """Keep ``last.ckpt``: after epochs, after minutes, and where the training is asked to stop.
 
     Between two steps and before a validation, Lightning's own checkpoints are not exact. Here they are: the counters
     stand where the next step, or the whole validation, begins; random states and the length of the log are kept
@@ -38,19 +38,23 @@ class SaveState(Checkpoint):
 
     @property
     def state_key(self) -> str:
+        """The name under which checkpoints keep this state."""
         return type(self).__qualname__
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restore the random states of the checkpoint."""
         if self._states:
             _set_random_states(self._states)
         self._kept_step, self._kept_at = trainer.global_step, time.monotonic()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Keep the state before a step where it is time to."""
         # Lightning would go on to treat the whole epoch as restarted.
         trainer.fit_loop.restarting = False
         self._between(trainer, "step")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the state before a validation where it is time to."""
         trainer.fit_loop.restarting = False
         self._states = _random_states()
         self._between(trainer, "validation")
@@ -58,10 +62,12 @@ class SaveState(Checkpoint):
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
+        """Stop within a validation where a signal asked for it."""
         if _decided(trainer, stop_requested()):
             self._between(trainer, "validation")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the state after an epoch."""
         done, stop = trainer.current_epoch + 1, _decided(trainer, stop_requested())
         if stop or done % self.settings.checkpoint_save_every_n_epoch == 0 or done == trainer.max_epochs:
             self._save(trainer, "epoch")
@@ -70,7 +76,7 @@ class SaveState(Checkpoint):
             trainer.should_stop = True
 
     def _between(self, trainer: Trainer, where: Literal["step", "validation"]) -> None:
-        """Keeps the state where it is time to, and stops where a signal asked for it."""
+        """Keep the state where it is time to, and stops where a signal asked for it."""
         stop = _decided(trainer, stop_requested())
         due = time.monotonic() - self._kept_at >= 60 * self.settings.checkpoint_save_every_minutes
         new = trainer.global_step > self._kept_step
@@ -89,6 +95,7 @@ class SaveState(Checkpoint):
         self._kept_step, self._kept_at = trainer.global_step, time.monotonic()
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add random states and the length of the log, and set the counters to where the resume begins."""
         states = self._states if self._where == "validation" else _random_states()
         place, rows = logged_rows(self.path.parent)
         checkpoint[COURSE] = {
@@ -102,36 +109,37 @@ class SaveState(Checkpoint):
             _before_a_validation(loops["epoch_loop.val_loop.batch_progress"])
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Take the random states of a checkpoint, and follow a folder that was renamed."""
         course = checkpoint.get(COURSE, {})
         self._states = course.get("random", {})
         _follow(checkpoint.get("callbacks", {}), self.path.parent)
 
 
 def place_of(trainer: Trainer, epoch: int) -> str:
-    """Where a training stands in words; ``epoch`` counts from 1."""
+    """Return where a training stands in words; ``epoch`` counts from 1."""
     return f"step {trainer.global_step} (epoch {epoch} of {trainer.max_epochs})"
 
 
 def _decided(trainer: Trainer, here: bool) -> bool:
-    """What one of the processes of a training decides, all do: they go on and stop together."""
+    """Return whether any process of a training decided so: they go on and stop together."""
     return trainer.strategy.reduce_boolean_decision(here, all=False) if trainer.world_size > 1 else here
 
 
 def _before_a_step(progress: dict[str, Any]) -> None:
-    """The counters of batches as they were before the one that is there now was fetched."""
+    """Set the counters of batches back to before the present one was fetched."""
     for counter in (progress["total"], progress["current"]):
         counter["ready"] = counter["started"] = counter["processed"] = counter["completed"]
     progress["is_last_batch"] = False
 
 
 def _before_a_validation(progress: dict[str, Any]) -> None:
-    """Counters that let Lightning do a validation that was begun, from its first batch on."""
+    """Set counters that let Lightning repeat a validation from its first batch on."""
     begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
     progress |= {"total": dict(begun), "current": dict(begun), "is_last_batch": False}
 
 
 def _random_states() -> dict[str, Any]:
-    """States of Python's, numpy's and torch's generators, of types that are read without running code."""
+    """Return the states of Python's, numpy's and torch's generators, of types that are read without running code."""
     name, keys, position, has_gauss, gauss = np.random.get_state()
     numbers = torch.from_numpy(np.asarray(keys).astype(np.int64))
     numpy = [str(name), numbers, int(position), int(has_gauss), float(gauss)]
@@ -151,7 +159,7 @@ def _set_random_states(states: dict[str, Any]) -> None:
 
 
 def _check_finite(trainer: Trainer, path: Path) -> None:
-    """Raises GazenetError where weights are not finite: they must not take the place of the last good ones."""
+    """Raise GazenetError where weights are not finite: they must not take the place of the last good ones."""
     for name, value in trainer.lightning_module.named_parameters():
         if not bool(torch.isfinite(value).all()):
             raise GazenetError(
@@ -161,7 +169,7 @@ def _check_finite(trainer: Trainer, path: Path) -> None:
 
 
 def _follow(callbacks: dict[str, Any], folder: Path) -> None:
-    """Names of the best checkpoints in the states of callbacks, where the folder was renamed since."""
+    """Correct the names of the best checkpoints in the states of callbacks after the folder was renamed."""
     here = str(folder.resolve())
     for state in callbacks.values():
         before = state.get("dirpath") if isinstance(state, dict) else None

@@ -168,14 +168,16 @@ class PictureSamples(Dataset[Sample]):
         }
         if self.shape.exhaustive:
             truth = clip.truth
-            every = [torch.from_numpy(truth.density(one, *self.shape.target, clip.sigma))[None] for one in window]
+            every = [
+                torch.from_numpy(truth.density(number, *self.shape.target, clip.sigma))[None] for number in window
+            ]
             sample["seq_salmap"] = torch.stack(every)
         return sample
 
     def _shown(self, clip: PictureClip, window: Sequence[int]) -> int:
-        """The frame whose truth is taken: the last one of a window that has any."""
-        told = (frame for frame in reversed(window) if all(clip.has(stem, frame) for stem in clip.target_stems))
-        return next(told, window[-1])
+        """Return the last frame of a window that has both targets, else its last frame."""
+        complete = (frame for frame in reversed(window) if all(clip.has(stem, frame) for stem in clip.target_stems))
+        return next(complete, window[-1])
 
     def _input(self, pictures: NDArray[np.uint8]) -> Tensor:
         """RGB uint8 ``[T, H, W, 3]`` to normalised float ``[T, 3, H, W]``."""
@@ -183,7 +185,7 @@ class PictureSamples(Dataset[Sample]):
 
     def _last(self, clip: PictureClip, stem: str, window: Sequence[int]) -> Tensor:
         """The target ``[1, h, w]`` in 0..1 of the last frame of a window that has one."""
-        frame = next((one for one in reversed(window) if clip.has(stem, one)), None)
+        frame = next((number for number in reversed(window) if clip.has(stem, number)), None)
         picture = placeholder(PLACEHOLDER) if frame is None else clip.picture(stem, frame)
         return torch.from_numpy(resized(grey(picture), self.shape.target).astype(np.float32) / 255)[None]
 
@@ -238,7 +240,7 @@ def _videos(root: Path, source: SourceConfig) -> list[tuple[str, str]]:
 
 
 def _check(clip: PictureClip) -> None:
-    """A cue about people may be missing in a whole video: nobody is seen. What every video has may not."""
+    """Raise CacheError for a missing cue that every video has; one about people may be missing in a whole video."""
     always = {CAPTURED, *map(saliency_stem, SALIENCY), clip.cues[0]}
     for cue in clip.cues:
         if cue in always and cue not in clip.reader.pictures:
