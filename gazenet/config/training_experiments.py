@@ -49,10 +49,12 @@ class Phases:
 
     @staticmethod
     def same(value: Any) -> Phases:
+        """Return one value for all three."""
         return Phases(value, value, value)
 
     @property
     def equal(self) -> bool:
+        """Whether the three values are the same."""
         return bool(self.train == self.val == self.test)
 
 
@@ -111,6 +113,7 @@ class Experiment:
 
     @property
     def run_name(self) -> str:
+        """The name of the run for loggers and folders of checkpoints."""
         return self.experiment or self.model
 
     @property

@@ -15,7 +15,7 @@ from gazenet.training.callbacks import EpochTable, EpochWeights, StepSeed, Store
 from gazenet.training.checkpoints import check_readable
 from gazenet.training.curves import Row, draw_curve
 from gazenet.training.recipe_task import RecipeTask
-from gazenet.training.seeded_samples import OrderedSamples, SampleList, Samples, SeededSamples
+from gazenet.training.seeded_samples import Samples, training_source, validation_source
 from gazenet.training.state_saving import SaveState
 from gazenet.training.trainer import FitRequest, optimise
 
@@ -59,8 +59,8 @@ def fit(
         check_readable(start)
     request.seed()
     task, table = make(), EpochTable(request.folder, request.report)
-    source = SeededSamples(training, settings.seed) if isinstance(training, SampleList) else training
-    held = OrderedSamples(validation) if isinstance(validation, SampleList) else validation
+    source = training_source(training, settings.seed)
+    held = None if validation is None else validation_source(validation)
     data = data_module(source, held, settings.batch_size, settings.workers, settings.drop_last)
     callbacks = _callbacks(request, task, table, validated)
     steps = steps_per_epoch(len(training), settings)

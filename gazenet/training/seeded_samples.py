@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from gazenet.data.data_module import SampleSource
 Sample = dict[str, Tensor]
 
 
-@runtime_checkable
 class SampleList(Protocol):
     """The samples on which a network is trained or validated, by their place in a list."""
 
@@ -27,8 +27,17 @@ class SampleList(Protocol):
         """
 
 
-Samples: TypeAlias = SampleList | SampleSource
-"""Samples in a list, of which a fit makes the order, or by the number of a draw, which have an order of their own."""
+@dataclass(frozen=True)
+class DrawnSamples:
+    """Samples by draw number that have an order of their own, where a :class:`SampleList` has that of the fit."""
+
+    source: SampleSource
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+Samples: TypeAlias = SampleList | DrawnSamples
 
 
 class SeededSamples:
@@ -66,3 +75,13 @@ class OrderedSamples:
 
     def __getitem__(self, index: int) -> Sample:
         return self.samples.sample(index, None)
+
+
+def training_source(samples: Samples, seed: int) -> SampleSource:
+    """Return samples by draw number: in their own order, or in one that follows from the seed."""
+    return samples.source if isinstance(samples, DrawnSamples) else SeededSamples(samples, seed)
+
+
+def validation_source(samples: Samples) -> SampleSource:
+    """Return samples by number, in order."""
+    return samples.source if isinstance(samples, DrawnSamples) else OrderedSamples(samples)

@@ -177,6 +177,7 @@ def _follow(callbacks: dict[str, Any], folder: Path) -> None:
             continue
 
         def moved(path: str, before: str = before) -> str:
+            """Return a path within the folder as it is named now."""
             return here + path.removeprefix(before) if path.startswith(before) else path
 
         state["dirpath"] = here

@@ -94,6 +94,7 @@ class StanetConfig(RecipeConfig):
 
     @property
     def adds(self) -> bool:
+        """Whether only some steps are done, on what others left."""
         return set(self.steps) != set(STEPS)
 
     steps: tuple[Step, ...] = Field(default=STEPS, min_length=1, description="What to do, in this order.")

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from gazenet.data import sample_workers
-from gazenet.data.data_module import training_loader
+from gazenet.data.data_module import EpochShare, training_loader
 
 
 class Numbers:
@@ -44,7 +44,7 @@ def test_no_shared_memory_at_all_asks_nothing(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_epoch_that_is_begun_goes_on_with_its_next_batch() -> None:
     whole = [batch["x"][:, 0].tolist() for batch in training_loader(Numbers(), 4)]
-    rest = training_loader(Numbers(), 4, begun=(0, 3))
+    rest = training_loader(Numbers(), 4, share=EpochShare(begun=(0, 3)))
     assert [batch["x"][:, 0].tolist() for batch in rest] == whole[3:] and len(rest) == 4
     rest.sampler.set_epoch(1)  # type: ignore[attr-defined]
     assert len(list(rest)) == 4

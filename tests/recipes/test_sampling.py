@@ -9,7 +9,7 @@ from made_up_cache import FRAMES, make_clip
 
 from gazenet.config.training import AugmentConfig, DataConfig
 from gazenet.data.cue_clip import CueClip
-from gazenet.data.data_module import EpochSampler, training_draws, training_loader, validation_draws
+from gazenet.data.data_module import EpochSampler, EpochShare, training_draws, training_loader, validation_draws
 from gazenet.data.window_samples import DrawOrder, SampleShape, WindowSamples
 
 STILL = AugmentConfig(flip=False, shift=0, scale=0)
@@ -90,7 +90,7 @@ def test_processes_share_the_batches_of_one(clips: list[CueClip], length: int, b
     samples = WindowSamples(clips, ["saliency"], SampleShape((18, 32)), plain, draws, STILL)
 
     def batches(rank: int, world: int) -> list[set[tuple[int, int]]]:
-        loader = training_loader(samples, batch, 0, drop_last, rank, world)
+        loader = training_loader(samples, batch, 0, drop_last, EpochShare(rank, world))
         loader.sampler.set_epoch(2)  # type: ignore[attr-defined]
         return [set(zip(b["clip"].tolist(), b["frame"].tolist(), strict=True)) for b in loader]
 
@@ -104,7 +104,7 @@ def test_processes_share_the_batches_of_one(clips: list[CueClip], length: int, b
 def test_a_process_knows_its_share() -> None:
     found = []
     for rank in range(3):
-        sampler = EpochSampler(10, rank, 3)
+        sampler = EpochSampler(10, EpochShare(rank, 3))
         sampler.set_epoch(1)
         assert len(sampler) == 3
         found.append(list(sampler))

@@ -16,6 +16,7 @@ from gazenet.fusion.integrator_spec import IntegratorSpec
 from gazenet.recipes.gasp.gasp_samples import Clip, judge_of, make_samples
 from gazenet.recipes.gasp.gasp_task import IntegratorTask, network_config
 from gazenet.training.fit import FitRequest, fit, steps_per_epoch
+from gazenet.training.seeded_samples import DrawnSamples
 
 MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "val_kld_loss", "val_nll_loss")
 
@@ -86,9 +87,10 @@ def fit_integrator(
     steps = steps_per_epoch(len(training), settings) * settings.max_epochs
 
     def make() -> IntegratorTask:
+        """Build the task after the seed is set."""
         return IntegratorTask(plan.network, settings, steps, declared=plan.spec, judge=judge_of(validation))
 
-    fitted = fit(request, make, training, held)
+    fitted = fit(request, make, DrawnSamples(training), None if held is None else DrawnSamples(held))
     assert isinstance(fitted.task, IntegratorTask)
     return FittedIntegrator(
         Integrator(fitted.task.network.cpu().eval(), plan.spec, torch.device("cpu"), {}), fitted.values

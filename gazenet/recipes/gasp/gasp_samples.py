@@ -37,6 +37,7 @@ def judge_of(clips: Sequence[Clip]) -> Judge:
     """Return a judge that scores frames as finished integrators are scored: on the grid of the frames."""
 
     def judge(maps: Tensor, clip: Tensor, frame: Tensor) -> dict[str, Tensor]:
+        """Return NSS and CC ``[B]`` of maps ``[B, h, w]`` of the frames ``[B]`` of clips ``[B]``."""
         rows = []
         for saliency, k, number in zip(
             maps.detach().double().cpu().numpy(), clip.tolist(), frame.tolist(), strict=True

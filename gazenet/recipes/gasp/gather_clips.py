@@ -35,6 +35,7 @@ def find(config: TrainConfig) -> Callable[[Extract], TrainingClips]:
     chosen, validating, tested = (choose_items(config, part) for part in (data.train, data.validation, data.test))
 
     def opened(extract: Extract) -> TrainingClips:
+        """Make the cue maps and open the clips."""
         both = open_clips(config, [*chosen, *validating], extract)
         test = open_clips(config.model_copy(update={"cues": test_cues}), tested, extract) if tested else []
         return TrainingClips(both[: len(chosen)], both[len(chosen) :], test)

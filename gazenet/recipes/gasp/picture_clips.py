@@ -74,6 +74,7 @@ class PictureClip:
 
     @property
     def name(self) -> str:
+        """``<data set>/<video>``."""
         return f"{self.dataset}/{self.video}"
 
     def __len__(self) -> int:
