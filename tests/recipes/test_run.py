@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -45,6 +46,26 @@ def test_learns_where_the_blob_is_and_exports_it(data_root: Path, tmp_path: Path
     peak = np.unravel_index(fused.saliency[5].argmax(), (18, 32))
     blob = np.unravel_index(maps["active_speaker"][5].argmax(), (18, 32))
     assert np.abs(np.subtract(peak, blob)).max() <= 2
+
+
+def test_it_leaves_and_says_what_every_recipe_does(
+    data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    result = run(make_config(data_root, out, trainer__max_epochs=2, trainer__check_val_every_n_epoch=2))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(", val_loss")[0].rpartition(" ")[0] for line in lines[:2]] == [
+        f"epoch {k} of 2: train_loss" for k in (1, 2)
+    ]
+    assert lines[2:] == [f"gasp: {out / 'integrator.safetensors'}"]
+    rows = list(csv.DictReader((out / "epochs.csv").open()))
+    assert {"train_loss", "train_cc", "val_loss", "val_nss", "avg_val_loss"} <= rows[0].keys()
+    assert [bool(row["val_nss"]) for row in rows] == [False, True]
+    record = json.loads((out / "result.json").read_text())
+    assert record["recipe"] == "gasp" and record["values"] == result.values
+    assert {"curve.png", "last.ckpt", "best-epoch=001.ckpt", "scores.json", "last_model.pt", "log"} <= {
+        path.name for path in out.iterdir()
+    }
 
 
 def test_any_name_of_the_output_and_no_credentials_in_its_records(

@@ -21,10 +21,12 @@ from pydantic import ValidationError
 from gazenet.cli import train
 from gazenet.config.trainer import differing
 from gazenet.errors import UsageError
+from gazenet.training.fit import FitRequest, fit
 from gazenet.training.recipe_loading import find_recipe, load_recipe
 from gazenet.training.recipe_spec import RecipeSpec
+from gazenet.training.recipe_task import Batch
 from gazenet.training.seeded_samples import OrderedSamples, SeededSamples
-from tests.training.line_recipe import SPEC, LineConfig, LineData, LineTask, Points
+from tests.training.line_recipe import SPEC, LineConfig, LineData, LineFit, LineTask, Points
 
 pytestmark = pytest.mark.usefixtures("installed")
 Write = Callable[..., Path]
@@ -215,6 +217,38 @@ def test_an_interrupt_is_told_as_one_and_leaves_others_possible(
     assert train.main(["--train_config_file", str(path), "--resume"]) == 0
 
 
+def test_a_resumed_table_has_values_of_a_validation_where_one_was_done(
+    write_config: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"trainer": {"max_epochs": 4, "check_val_every_n_epoch": 2}, "logger": ""}
+    whole, cut = write_config("whole", **keys), write_config("cut", **keys)
+    assert train.main(["--train_config_file", str(whole)]) == 0
+    outcome, calls = LineTask.outcome, []
+
+    def struck(self: LineTask, batch: Batch) -> Any:
+        calls.append(1)
+        if len(calls) == 11:  # in the third epoch: three steps each, after the second one a validation of three
+            signal.raise_signal(signal.SIGTERM)
+        return outcome(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LineTask, "outcome", struck)
+        assert train.main(["--train_config_file", str(cut)]) == 143
+    assert train.main(["--train_config_file", str(cut), "--resume"]) == 0
+    tables = [(path.with_suffix("") / "first" / "epochs.csv").read_text() for path in (whole, cut)]
+    assert tables[0] == tables[1]
+    rows = list(csv.DictReader(tables[0].splitlines()))
+    assert [bool(row["val_loss"]) for row in rows] == [False, True, False, True]
+    assert json.loads((whole.with_suffix("") / "result.json").read_text())["values"]["first"]["val_loss"] > 0
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val_loss", "min"), ("val_nss", "max"), ("val_error", "min")])
+def test_the_best_score_is_the_greatest_and_the_best_loss_the_least(tmp_path: Path, monitor: str, mode: str) -> None:
+    config = LineConfig(trainer=LineFit(checkpoint_monitor=monitor))
+    (best,) = FitRequest(config, tmp_path).keep_best(LineTask.maximised)
+    assert (best.monitor, best.mode) == (monitor, mode)
+
+
 def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own() -> None:
     points = Points(LineData())
     drawn = SeededSamples(points, seed=5)
@@ -238,8 +272,6 @@ def test_specs_are_checked() -> None:
 
 
 def test_a_config_without_samples_or_validation_is_refused(write_config: Write) -> None:
-    from gazenet.training.fit import FitRequest, fit
-
     config = LineConfig(output=str(write_config("own").with_suffix("")))
     request = FitRequest(config, Path(config.output))
     empty = Points(LineData())
