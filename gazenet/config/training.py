@@ -228,12 +228,6 @@ class TrainConfig(RecipeConfig):
             )
         return self
 
-    @property
-    def context(self) -> int:
-        """Frames in a window of the network; 1 where it takes single frames."""
-        length = self.network.get("sequence_len", 1)
-        return length if isinstance(length, int) else 1
-
     def may_change(self) -> frozenset[str]:
         """Return the free keys; without a schedule, more epochs continue what fewer began."""
         return self.free | ({"trainer.max_epochs"} if self.trainer.schedule == "constant" else set())

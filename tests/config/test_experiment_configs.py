@@ -33,7 +33,7 @@ def test_every_name_loads_with_the_published_values(name: str) -> None:
     kwargs = published["model_kwargs"]
     assert class_of(network) == published["model"]
     assert (network.modalities, network.in_channels) == (kwargs["modalities"], 3)
-    assert config.context == network.sequence_len == published["context"]
+    assert config.network.get("sequence_len", 1) == network.sequence_len == published["context"]
     assert network.sequence_norm == bool(published["temporal_norm"])
     maps = published["input_maps"]
     phases = maps if isinstance(maps, dict) else dict.fromkeys(("train", "val", "test"), maps)
@@ -144,4 +144,4 @@ def test_experiments_are_only_training_configs() -> None:
 
 def test_context_of_a_static_network_is_one() -> None:
     config = load_config("train", "embedded")
-    assert isinstance(config, TrainConfig) and config.context == 1
+    assert isinstance(config, TrainConfig) and "sequence_len" not in config.network
