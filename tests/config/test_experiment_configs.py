@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gazenet.config.load import load_config
-from gazenet.config.training import TrainConfig
 from gazenet.config.training_experiment_data import on_embedded_cues, trainer
 from gazenet.config.training_experiments import BASE, experiment_names, find_experiment
 from gazenet.errors import UsageError
@@ -140,8 +139,3 @@ def test_experiments_are_only_training_configs() -> None:
         load_config("train", "nothing_like_it")
     with pytest.raises(UsageError, match=f"did you mean '{FLAGSHIP}'"):
         load_config("train", FLAGSHIP[:-1])
-
-
-def test_context_of_a_static_network_is_one() -> None:
-    config = load_config("train", "embedded")
-    assert isinstance(config, TrainConfig) and "sequence_len" not in config.network
