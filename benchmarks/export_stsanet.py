@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.backbones.bfloat16 import has_bfloat16, in_bfloat16
+from gazenet.backbones.onnx_graph import read_graph
 from gazenet.cues.frame_clips import Preprocessing, stacked
 from gazenet.export.graph_values import products
 from gazenet.export.half_precision import halved
@@ -166,7 +167,7 @@ def one_fill(switched_on: bool, windows: Sequence[Tensor], size: tuple[int, int]
         judged(f"{label}, PyTorch bf16", "bf16", [compare_maps(a, b) for a, b in pairs])
     del made, session
     gc.collect()
-    half = halved(read_onnx(path))
+    half = halved(read_graph(path))
     share = products(half)["float16"] / products(half).total()
     print(f"{label}, onnxruntime fp16: {share:.0%} of the multiplications in half precision")
     path.write_bytes(half.SerializeToString())

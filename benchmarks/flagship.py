@@ -22,11 +22,12 @@ from quality import GRID, OBSERVERS, STRIDE, fold_parameters, simple_predictors
 
 from gazenet.config.load import load_config
 from gazenet.config.training import TrainConfig
+from gazenet.data.source_items import ChosenItem
 from gazenet.evaluation.bootstrap import paired_difference
 from gazenet.evaluation.score import Scores, ScoringOptions, score_frames
 from gazenet.files import write_json
 from gazenet.fusion.integrator import load_integrator
-from gazenet.recipes.gasp.extract_cues import ChosenItem, Extract, choose_items, cue_config, first_stage, open_clips
+from gazenet.recipes.gasp.extract_cues import Extract, choose_items, cue_config, first_stage, open_clips
 from gazenet.recipes.gasp.folds import Parameters, read_folds
 from gazenet.recipes.gasp.gasp_run import plain
 

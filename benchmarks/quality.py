@@ -38,6 +38,7 @@ from gazenet.cues.rendering import Canvas, brightest
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.dataset import open_dataset
 from gazenet.data.fixations import FrameFixations
+from gazenet.data.source_items import ChosenItem
 from gazenet.evaluation.bootstrap import bootstrap_mean, finite_mean, paired_difference
 from gazenet.evaluation.evaluation import Evaluation, VideoScores
 from gazenet.evaluation.human_limit import human_scores
@@ -46,7 +47,6 @@ from gazenet.evaluation.score import Scores, ScoringOptions, score_frames
 from gazenet.evaluation.scoring_grid import SIDE
 from gazenet.files import write_json
 from gazenet.recipes.gasp.extract_cues import (
-    ChosenItem,
     Extract,
     ExtractedInput,
     choose_items,
@@ -55,8 +55,9 @@ from gazenet.recipes.gasp.extract_cues import (
     open_clips,
 )
 from gazenet.recipes.gasp.folds import Parameters, read_folds
-from gazenet.recipes.gasp.gasp_fit import fit
+from gazenet.recipes.gasp.gasp_fit import IntegratorPlan, fit_integrator
 from gazenet.recipes.gasp.gasp_run import plain
+from gazenet.training.fit import FitRequest
 
 METRICS = ("nss", "cc")
 STRIDE, OBSERVERS = 5, 8
@@ -142,7 +143,8 @@ def one_fold(
     for name, variant in variants.items():
         others = [*(clip for clip in clips if clip is not test), *stills]
         where = benchmark.folder / left.item.name / name.replace(" ", "_")
-        fitted = fit(variant, others, [], where, quiet=True)
+        request = FitRequest(variant.model_copy(update={"logger": ""}), where, name=name)
+        fitted = fit_integrator(request, IntegratorPlan.of(variant), others)
         predictors[name] = fitted.integrator.fuse(dict(test.maps)).saliency
     frames = test.targets(STRIDE, OBSERVERS)
     scores = {

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gazenet.cli.signals import EndingSignals, ending_signals
 from gazenet.cli.standard_streams import StandardStreams, robust_streams
 from gazenet.config.load import suggest
 from gazenet.config.placeholders import split_placeholders
+from gazenet.ending_signals import EndingSignals, ending_signals
 from gazenet.errors import GazenetError, Terminated, UsageError
 from gazenet.redaction import without_secrets
 

@@ -19,6 +19,7 @@ from gazenet.config.load import Kind, model_of, suggest
 from gazenet.errors import UsageError
 from gazenet.files import write_text
 from gazenet.training.recipe_loading import installed_recipes
+from gazenet.training.recipe_spec import DEFAULT_RECIPE
 
 DESCRIPTION = """Run maintenance scripts in a working directory.
 
@@ -96,11 +97,9 @@ def all_schemas() -> dict[str, str]:
 
 
 def recipe_schemas() -> dict[str, str]:
-    """Return the text of the schema of every installed recipe's training config, by file name."""
-    recipes = installed_recipes().found.items()
-    return {
-        f"train_{name}.json": schema_text(recipe.spec.config, f"gazenet recipe {name}") for name, recipe in recipes
-    }
+    """Return the texts of the schemas of recipes' configs by file name; ``train.json`` is the default recipe's."""
+    others = {name: entry.spec for name, entry in installed_recipes().found.items() if name != DEFAULT_RECIPE}
+    return {f"train_{name}.json": schema_text(spec.config, f"gazenet recipe {name}") for name, spec in others.items()}
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What the training config of every network holds, the integrator's and those of the recipes."""
+"""The keys that the training configs of all recipes share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class FitConfig(ConfigModel):
     )
     checkpoint_save_n_top: int = Field(default=1, ge=0, description="How many of the best checkpoints are kept.")
     checkpoint_monitor: str = Field(
-        default="val_loss", min_length=1, description="Value that says which epoch is best; the least is."
+        default="val_loss",
+        min_length=1,
+        description="Value that says which epoch is best: the least, of NSS, CC, SIM and AUC the greatest.",
     )
     val_store_image_samples: bool = Field(
         default=False, description="Pictures of every validation in samples/, and in TensorBoard where that is on."
@@ -47,9 +49,13 @@ class FitConfig(ConfigModel):
         return self
 
 
-class RunConfig(ConfigModel):
-    """One run of ``gasp_train``: what is trained comes from those who inherit."""
+class RecipeConfig(ConfigModel):
+    """Base of the training config of a recipe, which adds its keys and narrows ``recipe`` to its own name."""
 
+    one_device: ClassVar[bool] = False
+    """Whether the recipe trains on one device only: set where it fits several networks one after the other."""
+    writes: ClassVar[tuple[str, ...]] = ()
+    """Files that the recipe writes into ``output`` beside those of every training; no input may lie there."""
     free: ClassVar[frozenset[str]] = frozenset(
         {
             "summary",
@@ -75,6 +81,7 @@ class RunConfig(ConfigModel):
     logger: str = Field(default="csv", description="csv, tensorboard, comet, or empty for none.")
     project: str = Field(default="gasp_runs", min_length=1, description="Project name for loggers.")
     output: PathText = Field(default="runs/train", description="Folder of checkpoints, logs and finished weights.")
+    recipe: str = Field(description="Name of the recipe (gasp_train --list).")
 
     @field_validator("logger")
     @classmethod
@@ -83,21 +90,32 @@ class RunConfig(ConfigModel):
             raise ValueError("logger must be csv, tensorboard, comet or an empty text")
         return value
 
+    @model_validator(mode="after")
+    def _devices_fit(self) -> RecipeConfig:
+        if self.one_device and self.trainer.devices > 1:
+            raise ValueError(f"trainer.devices: the recipe {self.recipe} trains on one device")
+        return self
+
+    @property
+    def adds(self) -> bool:
+        """Whether the run works on what others left in its output, as single steps of a chain do."""
+        return False
+
     def may_change(self) -> frozenset[str]:
-        """The keys that a resume may change under this very config."""
+        """Return the dotted keys that a resume may change under this very config."""
         return self.free
 
 
-def differing(before: RunConfig, now: RunConfig) -> list[str]:
-    """The dotted keys that two configs of one kind tell apart, those that are free to change left out."""
-    one, other, free = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json")), now.may_change()
-    keys = [*one, *(key for key in other if key not in one)]
-    return [key for key in keys if key not in free and one.get(key) != other.get(key)]
+def differing(before: RecipeConfig, now: RecipeConfig) -> dict[str, tuple[Any, Any]]:
+    """Return the values of two configs, by dotted key, where they differ and a resume may not change them."""
+    old, new, free = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json")), now.may_change()
+    values = {key: (old.get(key), new.get(key)) for key in [*old, *new] if key not in free}
+    return {key: pair for key, pair in values.items() if pair[0] != pair[1]}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
-        found |= _flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
-    return found
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
+    return flat

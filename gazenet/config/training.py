@@ -1,13 +1,13 @@
-"""The config of one training run of an integrator (stage two)."""
+"""The config of the recipe ``gasp``, which trains an integrator (stage two)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from gazenet.config.model import ConfigModel, PathText
-from gazenet.config.trainer import FitConfig, RunConfig
+from gazenet.config.trainer import FitConfig, RecipeConfig
 
 Size = tuple[int, int]
 
@@ -135,14 +135,13 @@ class TrainerConfig(FitConfig):
     weight_decay: float = Field(default=1e-2, ge=0)
     gradient_clip: float | None = Field(default=1.0, gt=0, description="Largest gradient norm; null: no clipping.")
     loss: LossConfig = LossConfig()
-    checkpoint_monitor: str = Field(default="val_loss", min_length=1, description="Value that says which is best.")
     val_store_image_samples: bool = Field(
         default=False, description="Store pictures of a tenth of the validation batches in <output>/samples/."
     )
 
 
-class TrainConfig(RunConfig):
-    """Everything a run of ``gasp_train`` needs to know to train an integrator.
+class TrainConfig(RecipeConfig):
+    """The config of an integrator's training: network, cues, data, losses.
 
     >>> import gazenet
     >>> config = gazenet.load_config("train", "embedded")
@@ -150,8 +149,11 @@ class TrainConfig(RunConfig):
     (True, 'saliency')
     """
 
+    free: ClassVar[frozenset[str]] = RecipeConfig.free | {"compute_metrics", "infer_configs"}
+    writes: ClassVar[tuple[str, ...]] = ("integrator.safetensors", "last_model.pt", "scores.json", "evaluation.csv")
+
     recipe: Literal["gasp"] = Field(
-        default="gasp", description="Kind of network that is trained: the integrator; others have their own configs."
+        default="gasp", description="Name of the recipe, which may be left out: other recipes have their own configs."
     )
     experiment: str = Field(default="", description="Published name of the experiment this is, or empty.")
     network: dict[str, JsonValue] = Field(
@@ -188,6 +190,12 @@ class TrainConfig(RunConfig):
         ".json file: the same, with the parameters of learned cues per video left out that it holds "
         "(benchmarks/training/folds.py makes it), so that they have not seen it either.",
     )
+    compute_metrics: bool = Field(
+        default=False, description="Score the finished network on the videos of validation and test, by every metric."
+    )
+    infer_configs: tuple[str, ...] = Field(
+        default=(), description="Inference configs (names or .json files) through which it is scored."
+    )
     trainer: TrainerConfig = TrainerConfig()
 
     @field_validator("input_size")
@@ -220,14 +228,12 @@ class TrainConfig(RunConfig):
             raise ValueError("folds: a table is for cues that are made from videos: write video")
         if self.trainer.keep == "best" and not self.data.validation:
             raise ValueError("trainer.keep is best, but data.validation is empty: add a source or keep the last")
+        if (self.compute_metrics or self.infer_configs) and not (self.data.validation or self.data.test):
+            raise ValueError(
+                "compute_metrics: data.validation and data.test are empty: name a source of videos in one of them"
+            )
         return self
 
-    @property
-    def context(self) -> int:
-        """Frames in a window of the network; 1 where it takes single frames."""
-        length = self.network.get("sequence_len", 1)
-        return length if isinstance(length, int) else 1
-
     def may_change(self) -> frozenset[str]:
-        """Without a schedule, more epochs continue what fewer began."""
+        """Return the free keys; without a schedule, more epochs continue what fewer began."""
         return self.free | ({"trainer.max_epochs"} if self.trainer.schedule == "constant" else set())

@@ -49,12 +49,12 @@ class Phases:
 
     @staticmethod
     def same(value: Any) -> Phases:
-        """The same value in all phases."""
+        """Return one value for all three."""
         return Phases(value, value, value)
 
     @property
     def equal(self) -> bool:
-        """Whether all phases have the same value."""
+        """Whether the three values are the same."""
         return bool(self.train == self.val == self.test)
 
 
@@ -113,7 +113,7 @@ class Experiment:
 
     @property
     def run_name(self) -> str:
-        """The name of the experiment, else of the model."""
+        """The name of the run for loggers and folders of checkpoints."""
         return self.experiment or self.model
 
     @property
@@ -229,7 +229,7 @@ def _others() -> Iterator[Experiment]:
 @cache
 def _all() -> dict[str, Experiment]:
     makers = (_static, _sequential, _other_saliency, _ablations, _others)
-    return {one.name: one for make in makers for one in make()}
+    return {experiment.name: experiment for make in makers for experiment in make()}
 
 
 def experiment_names() -> list[str]:
@@ -244,4 +244,4 @@ def find_experiment(name: str) -> Experiment | None:
 
 def families() -> dict[str, list[Experiment]]:
     """Series to its experiments, in published order."""
-    return {series: [one for one in _all().values() if one.series == series] for series in FAMILIES}
+    return {series: [entry for entry in _all().values() if entry.series == series] for series in FAMILIES}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -31,42 +31,50 @@ class ClipTargets(Protocol):
 
     @property
     def still(self) -> bool:
-        """Whether it is a picture."""
-        ...
+        """Whether it is a picture, all of whose frames are targets."""
 
     @property
     def source(self) -> int:
-        """The number of the config's training source it comes from."""
-        ...
+        """The position of its source in the config."""
 
     def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]:
-        """Return every ``stride``-th frame that at least ``min_observers`` people looked at."""
-        ...
+        """Return every ``stride``-th frame that enough people fixated, ascending."""
+
+
+@dataclass(frozen=True)
+class EpochShare:
+    """The share of the process ``rank`` of ``world`` in an epoch.
+
+    ``begun``: an epoch, and how many batches (in a sampler: draws) of it this process has had already.
+    """
+
+    rank: int = 0
+    world: int = 1
+    begun: tuple[int, int] = (0, 0)
 
 
 class EpochSampler(Sampler[int]):
     """Draw numbers of one epoch in order; Lightning sets the epoch, also after a resume.
 
-    Of ``world`` processes, the one of number ``rank`` gets every world-th draw, so that the batches of all processes
-    together are those of a single one. Draws at the end that cannot be divided evenly are dropped. ``begun``: an
-    epoch, and how many draws of it this process has had already; the length stays that of a whole epoch.
+    A process gets every world-th draw, so that the batches of all together are those of a single process. What cannot
+    be shared out evenly at the end is left out. The length is that of a whole epoch, also of one that was begun.
     """
 
-    def __init__(self, length: int, rank: int = 0, world: int = 1, begun: tuple[int, int] = (0, 0)) -> None:
-        # Worker processes ask for the first draws before Lightning sets the epoch.
-        self.length, self.epoch, self.rank, self.world, self.begun = length, begun[0], rank, world, begun
+    def __init__(self, length: int, share: EpochShare = EpochShare()) -> None:
+        # Processes that make samples ask for the first draws before Lightning sets the epoch.
+        self.length, self.share, self.epoch = length, share, share.begun[0]
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch whose draws are iterated next."""
+        """Set the number of the epoch, from 0."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.length // self.world
+        return self.length // self.share.world
 
     def __iter__(self) -> Iterator[int]:
-        start, (epoch, had) = self.epoch * self.length, self.begun
-        draws = range(start + self.rank, start + len(self) * self.world, self.world)
-        return iter(draws[had:] if epoch == self.epoch else draws)
+        start, (epoch, done), world = self.epoch * self.length, self.share.begun, self.share.world
+        draws = range(start + self.share.rank, start + len(self) * world, world)
+        return iter(draws[done:] if epoch == self.epoch else draws)
 
 
 def training_draws(
@@ -99,28 +107,19 @@ def _spread(length: int, count: int) -> NDArray[np.int64]:
     return ((np.arange(count) + 0.5) * length / count).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class EpochShare:
-    """The part of an epoch that a process still has to do.
-
-    ``rank`` of ``world`` processes. ``begun``: an epoch, and how many batches of it the process has done.
-    """
-
-    rank: int = 0
-    world: int = 1
-    begun: tuple[int, int] = (0, 0)
-
-
 def training_loader(
-    samples: SampleSource, batch_size: int, workers: int = 0, drop_last: bool = True, share: EpochShare = EpochShare()
+    samples: SampleSource,
+    batch_size: int,
+    workers: int = 0,
+    drop_last: bool = True,
+    share: EpochShare = EpochShare(),
 ) -> DataLoader[Sample]:
-    """Return the batches of one epoch for one of several processes, which divide ``batch_size`` between them.
+    """Return batches of one epoch for one of several processes, which share ``batch_size`` out between them.
 
-    A set smaller than the batch is one batch; an incomplete last batch is dropped unless ``drop_last`` is False.
+    A set smaller than the batch is one batch; an incomplete last batch is left out unless ``drop_last`` is False.
     """
-    size = max(1, min(batch_size, len(samples)) // share.world)
-    epoch, batches = share.begun
-    sampler = EpochSampler(len(samples), share.rank, share.world, (epoch, batches * size))
+    size, (epoch, done) = max(1, min(batch_size, len(samples)) // share.world), share.begun
+    sampler = EpochSampler(len(samples), replace(share, begun=(epoch, done * size)))
     return DataLoader(
         _as_dataset(samples),
         batch_size=size,
@@ -163,6 +162,7 @@ def data_module(
         _begun: tuple[int, int] | None = None
 
         def train_dataloader(self) -> DataLoader[Sample]:
+            """Return the batches of this process, from where a resume continues."""
             if self.trainer is None:
                 return training_loader(training, batch_size, workers, drop_last)
             begun = self._begun or (_epochs(self.trainer).processed, 0)
@@ -170,6 +170,7 @@ def data_module(
             return training_loader(training, batch_size, workers, drop_last, share)
 
         def state_dict(self) -> dict[str, Any]:
+            """Return the epoch and how many of its batches are done."""
             assert self.trainer is not None
             loop = self.trainer.fit_loop
             epochs, batches = _epochs(self.trainer), loop.epoch_loop.batch_progress.current
@@ -179,9 +180,11 @@ def data_module(
             }
 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            """Continue where a checkpoint was saved."""
             self._begun = state_dict["epoch"], state_dict["batches"]
 
         def val_dataloader(self) -> DataLoader[Sample] | list[Any]:
+            """Return the batches of the validation."""
             return [] if validation is None else validation_loader(validation, batch_size, workers)
 
     return CueData()

@@ -10,8 +10,7 @@ import signal
 import socket
 import threading
 
-ENDING = tuple(int(number) for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)))
-"""Signals by which a user ends a run."""
+from gazenet.ending_signals import ENDING
 
 
 class Interrupts:

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: written beside their place, made durable, then renamed."""
+"""Checkpoints: written atomically, read with checks, and the best of a fit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from gazenet.errors import UsageError
@@ -21,7 +23,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoint files by temporary name, fsync and rename: a kill leaves the previous one intact."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write ``checkpoint`` to ``path``; OSError (disk full) leaves what was there."""
+        """Write ``checkpoint`` to ``path``. An OSError (disk full) leaves the previous file."""
         try:
             save_whole(checkpoint, Path(path))
         except OSError as error:
@@ -30,7 +32,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def save_whole(content: Any, path: Path) -> None:
-    """``torch.save`` to a file that appears whole, in a folder that is made if need be."""
+    """Write ``content`` with ``torch.save`` and rename it into place; make the folder if needed. Raises OSError."""
     with atomic_write(path) as file:
         # In blocks, but never as a whole in memory: networks and their optimisers take gigabytes.
         buffered = io.BufferedWriter(cast(io.RawIOBase, file), BLOCK)
@@ -44,10 +46,16 @@ def save_whole(content: Any, path: Path) -> None:
 
 
 def check_readable(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint of this project. Raises UsageError where it cannot be read."""
+    """Return the content of a checkpoint of this project. Raises UsageError where it cannot be read."""
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         content["state_dict"], content["epoch"]
     except Exception as error:
-        raise UsageError(f"{path}: is no readable checkpoint ({error}); delete it to start anew") from None
+        raise UsageError(f"cannot read checkpoint {path}: {error}; delete it to start over") from None
     return content
+
+
+def best_checkpoint(trainer: Trainer) -> str:
+    """Return the path of the checkpoint of the best epoch so far; empty where there is none."""
+    kept = [entry for entry in trainer.checkpoint_callbacks if isinstance(entry, ModelCheckpoint) and entry.monitor]
+    return kept[0].best_model_path if kept else ""

@@ -84,6 +84,7 @@ class CometLogger(Logger):
 
     @property
     def name(self) -> str:
+        """The name of the project."""
         return self.project
 
     @property
@@ -99,15 +100,17 @@ class CometLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log values of a step or an epoch."""
         values = {name: float(value) for name, value in metrics.items()}
         epoch = values.pop("epoch", None)
         self._experiment.log_metrics(values, step=step, epoch=None if epoch is None else int(epoch))
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Log the settings of the run, without secrets."""
         self._experiment.log_parameters(redact(vars(params) if isinstance(params, Namespace) else params))
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Sends what is still waiting, or writes the archive."""
+        """Send what is still waiting, or write the archive."""
         self._experiment.end()

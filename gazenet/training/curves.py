@@ -1,4 +1,4 @@
-"""The values of a training: a table of its epochs, and pictures of curves."""
+"""The table of the epochs of a training, and its curves as a picture."""
 
 from __future__ import annotations
 
@@ -9,34 +9,41 @@ from pathlib import Path
 from typing import Any
 
 from gazenet.files import write_bytes, write_text
+from gazenet.training.preflight import CURVE, EPOCHS
 
 Row = dict[str, float]
-Points = Sequence[tuple[float, float]]
-"""(optimiser step or epoch, value)."""
-TABLE, CURVE = "epochs.csv", "curve.png"
+PANELS = {"loss": "loss", "cc": "CC", "nss": "NSS (standard deviations)"}
+"""Logged value, without ``train_`` or ``val_``, to the label of its axis."""
 
 
 def write_table(folder: Path, rows: Sequence[Row]) -> None:
-    """``epochs.csv``: a line per epoch; a value that an epoch lacks is an empty cell."""
+    """Write ``epochs.csv``: a line per epoch; a value that an epoch lacks is an empty cell. Raises OSError."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(folder / TABLE, text.getvalue())
+    write_text(folder / EPOCHS, text.getvalue())
 
 
 def draw_curve(folder: Path, rows: Sequence[Row], title: str) -> None:
-    """``curve.png``: training and validation loss over the epochs."""
-    losses = {"training": "train_loss", "validation": "val_loss"}
-    named = {label: [(row["epoch"], row[name]) for row in rows if name in row] for label, name in losses.items()}
-    draw_panels(folder / CURVE, {"loss": {label: points for label, points in named.items() if points}}, "epoch", title)
+    """Write ``curve.png``: loss, CC and NSS of training and validation over the epochs, as far as they were logged."""
+    parts = {"training": "train", "validation": "val"}
+    panels = {}
+    for name, label in PANELS.items():
+        points = {
+            part: [(row["epoch"], row[f"{prefix}_{name}"]) for row in rows if f"{prefix}_{name}" in row]
+            for part, prefix in parts.items()
+        }
+        if name == "loss" or any(points.values()):
+            panels[label] = {part: values for part, values in points.items() if values}
+    draw_panels(folder / CURVE, panels, title)
 
 
-def draw_panels(path: Path, panels: Mapping[str, Mapping[str, Points]], along: str, title: str = "") -> None:
-    """The PNG ``path``: one above the other, a panel for each label of a vertical axis, with its named curves.
+def draw_panels(path: Path, panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], title: str) -> None:
+    """Write the PNG ``path``: one panel above the other, by the label of its vertical axis, with named curves.
 
-    A curve named ``training`` with two beside it is drawn thin: it is the noise around its mean.
+    Curves are points (epoch, value). Raises OSError.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -44,19 +51,17 @@ def draw_panels(path: Path, panels: Mapping[str, Mapping[str, Points]], along: s
 
     figure = Figure(figsize=(6, 0.6 + (3.4 if len(panels) == 1 else 2.2 * len(panels))), layout="tight")
     FigureCanvasAgg(figure)
-    rows: list[Any] = list(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]) if panels else []
-    for axes, (label, named) in zip(rows, panels.items(), strict=True):
-        for name, points in named.items():
-            thin = name == "training" and len(named) > 2
-            axes.plot(*zip(*points, strict=True), label=name, linewidth=0.6 if thin else 1.6)
+    rows: list[Any] = list(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0])
+    for axes, (label, curves) in zip(rows, panels.items(), strict=True):
+        for name, points in curves.items():
+            axes.plot(*zip(*points, strict=True), label=name, marker="." if len(points) == 1 else "", linewidth=1.6)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    if rows:
-        rows[0].set_title(title)
-        rows[-1].set_xlabel(along)
-        rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        if next(iter(panels.values())):
-            rows[0].legend()
+    rows[0].set_title(title)
+    rows[-1].set_xlabel("epoch")
+    rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    if next(iter(panels.values())):
+        rows[0].legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     write_bytes(path, buffer.getvalue())

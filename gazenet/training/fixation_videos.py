@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.dataset import choose, open_dataset, sigma_of
+from gazenet.data.dataset import sigma_of
 from gazenet.data.fixations import FrameFixations
-from gazenet.data.splits import split_items
+from gazenet.data.source_items import source_items
 from gazenet.errors import UsageError
 from gazenet.training.frame_cache import CachedFrames, frames_of
 from gazenet.training.recipe_config import SourceConfig
@@ -65,25 +65,18 @@ def open_videos(
 
     Raises UsageError for names that are not there, MediaError for what cannot be decoded.
     """
-    found = []
     for source in sources:
         _check(source)
-        folder = Path(source.root) if source.root else Path(root) / source.dataset
-        collection = open_dataset(source.dataset, folder, **source.options)
-        names: Sequence[str] | None = source.items
-        if source.split is not None:
-            listed = split_items(source.split, source.dataset)
-            names = [name for name in listed if source.items is None or name in source.items]
-        items = choose(collection.items(), names, f"data set {source.dataset}")
-        found += [(collection, item) for item in items if item.name not in source.exclude]
-    if sources and not found:
+    chosen = source_items(sources, root)
+    if sources and not chosen:
         raise UsageError(f"data set {sources[0].dataset}: no item is left to learn from")
     videos = []
-    for number, (collection, item) in enumerate(found, 1):
-        print(f"frames {number}/{len(found)} {item.path.name}", file=sys.stderr, flush=True)
+    for number, entry in enumerate(chosen, 1):
+        item = entry.item
+        print(f"frames {number}/{len(chosen)} {item.path.name}", file=sys.stderr, flush=True)
         frames = frames_of(item.path, size, Path(cache) / "frames")
-        truth, sigma = item.fixations(frames.times), sigma_of(collection, item)
-        videos.append(FixatedVideo(f"{collection.name}/{item.name}", frames, truth, sigma, item.still))
+        truth, sigma = item.fixations(frames.times), sigma_of(entry.collection, item)
+        videos.append(FixatedVideo(entry.name, frames, truth, sigma, item.still))
     return videos
 
 

@@ -1,4 +1,4 @@
-"""Where training values go: nowhere, a CSV file, TensorBoard, Comet. Each is imported only when it is wanted."""
+"""Loggers of a training: none, a CSV file, TensorBoard, Comet. Each is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKAGES = {"tensorboard": "tensorboard", "comet": "comet_ml"}
 
 
 def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, str]:
-    """A Lightning logger writing below ``folder`` and a message for the user (often empty).
+    """Return a Lightning logger writing below ``folder`` and a message for the user (often empty).
 
     Raises UsageError where the package of the wanted logger is not installed.
     """
@@ -35,13 +35,13 @@ def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, s
 
 
 def check_logger(name: str) -> None:
-    """Raises UsageError where the package of a logger is not installed."""
+    """Raise UsageError where the package of a logger is not installed."""
     if name in _PACKAGES:
         _need(_PACKAGES[name], name)
 
 
 def show_picture(trainer: Trainer, name: str, path: Path, step: int) -> None:
-    """A picture file among the values of the run, where its logger shows pictures (TensorBoard, Comet)."""
+    """Log a picture file, where the logger of the run shows pictures (TensorBoard, Comet)."""
     board: Any = getattr(trainer.logger, "experiment", None)
     if hasattr(board, "add_image"):
         import numpy as np
@@ -60,6 +60,7 @@ def _csv(folder: Path) -> Logger:
         """Lightning's, whose errors say which file it was."""
 
         def save(self) -> None:
+            """Write the rows. Raises OSError naming the file."""
             try:
                 super().save()
             except OSError as error:

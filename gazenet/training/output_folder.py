@@ -10,21 +10,22 @@ from pathlib import Path
 from gazenet.errors import UsageError
 from gazenet.folder_lock import LOCK, OWNER, lock_folder
 from gazenet.training.checkpoints import LAST
-from gazenet.training.preflight import CONFIG
+from gazenet.training.preflight import CONFIG, RESULT
 from gazenet.training.stop_signals import stopping
 from gazenet.training.trainer import first_process
 
-FINISHED = ("result.json", "scores.json")
+FINISHED = (RESULT, "scores.json")
+"""The second one is what integrators left before they had a result."""
 BEGUN = (LAST, f"*/{LAST}", f"folds/*/{LAST}", "steps/*.json")
 
 
 @contextmanager
 def own_output(folder: Path, resume: bool, set_aside: bool = False, adds: bool = False) -> Iterator[None]:
-    """The folder is this run's alone within the block, and signals end it in order.
+    """Reserve the folder for this run within the block, and let signals end it in order.
 
     ``resume``: it continues what is there; ``set_aside``: that is kept under a numbered name beside it; ``adds``: the
-    run is meant to work on what others left. Raises UsageError where a training is there and nothing of that was
-    said, GazenetError where another run is at work.
+    run is meant to work on what others left. Raises UsageError where a training is there and none of these is
+    set, GazenetError where another run is at work.
     """
     if resume and set_aside:
         raise UsageError("--set_aside starts anew and --resume continues: leave out one of them")
@@ -43,17 +44,17 @@ def own_output(folder: Path, resume: bool, set_aside: bool = False, adds: bool =
 
 
 def refuse_training(folder: Path) -> None:
-    """Raises UsageError with the remedies where a folder holds a training."""
-    found = held(folder)
-    if found:
+    """Raise UsageError with the remedies where a folder holds a training."""
+    state = held(folder)
+    if state:
         raise UsageError(
-            f"{folder}: holds {found} training: --resume continues it, --set output=OTHER leaves it alone, "
+            f"{folder}: holds {state} training: --resume continues it, --set output=OTHER leaves it alone, "
             f"--set_aside keeps it as {_numbered(folder).name} and starts anew"
         )
 
 
 def held(folder: Path) -> str:
-    """``a finished`` or ``an unfinished`` where the folder holds a training, else an empty text.
+    """Return ``a finished`` or ``an unfinished`` where the folder holds a training, else an empty text.
 
     A run that ended before its first checkpoint left nothing that could be lost.
     """
@@ -74,7 +75,7 @@ def _put_aside(folder: Path) -> None:
 
 
 def _numbered(folder: Path) -> Path:
-    """The first free name made of the folder's and a number."""
+    """Return the first free name made of the folder's and a number."""
     place, number = folder.absolute(), 1
     while (target := place.with_name(f"{place.name}.{number}")).exists():
         number += 1

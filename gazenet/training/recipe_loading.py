@@ -1,45 +1,58 @@
-"""Which recipe a config belongs to, and the config as that recipe's own type. Loads without heavy libraries."""
+"""The recipe that a config belongs to, and the config as that recipe's own type. Loads without heavy libraries."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gazenet.config.load import Placeholders, read_config, validate
 from gazenet.cues.registry import Discovery, PluginEntry, discover, get
 from gazenet.errors import UsageError
 from gazenet.training.recipe_config import RecipeConfig
-from gazenet.training.recipe_spec import GROUP, INTEGRATOR, RecipeSpec
+from gazenet.training.recipe_spec import DEFAULT_RECIPE, GROUP, RecipeSpec
 
 _NONE: Placeholders = types.MappingProxyType({})
 
 
+@dataclass(frozen=True)
+class RecipeRequest:
+    """A training config that was read and is not checked yet: its recipe, its data, and the words that name it."""
+
+    entry: PluginEntry[RecipeSpec]
+    data: dict[str, Any]
+    where: str
+
+    def config(self, sets: Sequence[str] = ()) -> RecipeConfig:
+        """Return the data with ``--set`` texts applied, checked. Raises UsageError naming file, key and remedy."""
+        return validate(self.entry.spec.config, self.data, self.where, sets)
+
+
 def installed_recipes() -> Discovery[RecipeSpec]:
-    """The recipes that installed packages offer, beside the integrator's; what is broken is among the errors."""
+    """Return the recipes that installed packages offer; broken ones are among the errors."""
     return discover(GROUP, RecipeSpec)
 
 
-def recipe_of(name: str | Path, placeholders: Placeholders = _NONE) -> str:
-    """The recipe that a train config names; the integrator's where it names none. Raises UsageError."""
+def find_recipe(name: str | Path, placeholders: Placeholders = _NONE) -> RecipeRequest:
+    """Read a training config by name or file and find its recipe, the integrator's where it names none.
+
+    Raises UsageError; PluginError where the recipe is installed but broken.
+    """
     data, where = read_config("train", name, placeholders)
-    recipe = data.get("recipe", INTEGRATOR)
+    recipe = data.get("recipe", DEFAULT_RECIPE)
     if not isinstance(recipe, str) or not recipe:
         raise UsageError(f"{where}: recipe: write the name of a recipe (gasp_train --list shows them)")
-    return recipe
+    try:
+        return RecipeRequest(get(recipe, GROUP, RecipeSpec), data, where)
+    except UsageError as error:
+        raise UsageError(f"{where}: recipe: {error}; a recipe comes with the package that offers it") from None
 
 
 def load_recipe(
     name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = _NONE
 ) -> tuple[PluginEntry[RecipeSpec], RecipeConfig]:
-    """A recipe and its checked config, with ``--set`` texts applied.
-
-    Raises UsageError naming file, key and remedy; PluginError where the recipe is installed but broken.
-    """
-    data, where = read_config("train", name, placeholders)
-    recipe = recipe_of(name, placeholders)
-    try:
-        entry = get(recipe, GROUP, RecipeSpec)
-    except UsageError as error:
-        raise UsageError(f"{where}: recipe: {error}; a recipe comes with the package that offers it") from None
-    return entry, validate(entry.spec.config, data, where, sets)
+    """Return the recipe of a config and the config itself, checked. Raises what :func:`find_recipe` raises."""
+    request = find_recipe(name, placeholders)
+    return request.entry, request.config(sets)

@@ -1,4 +1,4 @@
-"""One run of a recipe: its folder, its steps, what is kept of the config, and what a resume passes over."""
+"""One run of a recipe: its folder, its fits and steps, and its result."""
 
 from __future__ import annotations
 
@@ -19,55 +19,58 @@ from gazenet.redaction import redact
 from gazenet.training.checkpoints import LAST
 from gazenet.training.fit import FitRequest, FittedTask, fit
 from gazenet.training.output_folder import own_output
-from gazenet.training.preflight import check_request, remember
+from gazenet.training.preflight import RESULT, check_request, remember
 from gazenet.training.recipe_config import FitConfig, RecipeConfig
 from gazenet.training.recipe_spec import RecipeSpec
 from gazenet.training.recipe_task import RecipeTask
-from gazenet.training.seeded_samples import SampleList
+from gazenet.training.seeded_samples import Samples
 from gazenet.training.trainer import first_process
 
-RESULT, STEPS = "result.json", "steps"
+STEPS = "steps"
 
 
 @dataclass(frozen=True)
 class RecipeResult:
-    """What a recipe made: the file of its weights, and JSON-ready values that say how good they are."""
+    """The file of the weights that a recipe trained, and JSON-ready values that say how good they are."""
 
     weights: Path
     values: dict[str, Any] = field(default_factory=dict)
 
 
 class Recipe(Protocol):
-    """What the implementation of a recipe must offer. Its constructor takes the checked config.
+    """The implementation of a recipe. Its constructor takes the checked config.
 
     The constructor raises UsageError for what is wrong with the request, before anything is written.
     """
 
     def train(self, run: RecipeRun) -> RecipeResult:
-        """Do the work in ``run.folder``. Raises GazenetError."""
+        """Train in ``run.folder``. Raises GazenetError."""
 
 
 class OnlyTrains(Exception):
-    """Ends a process that has helped another one to train; what is made of the network is that one's work."""
+    """Ends a process that has helped another one to train, which alone goes on to the result."""
 
 
 @dataclass(frozen=True)
 class RecipeRun:
-    """The bench that a recipe works on. ``resume``: continue what an earlier run of this folder left."""
+    """The folder and the tools that a recipe works with.
+
+    ``resume``: continue what an earlier run of this folder left.
+    """
 
     config: RecipeConfig
     folder: Path
     resume: bool = False
 
     def tell(self, text: str) -> None:
-        """A line for the user."""
+        """Print a line for the user."""
         print(text, flush=True)
 
     def fit(
         self,
         make: Callable[[], RecipeTask],
-        training: SampleList,
-        validation: SampleList | None = None,
+        training: Samples,
+        validation: Samples | None = None,
         name: str = "",
         settings: FitConfig | None = None,
         weights: Callable[[int], Path | None] | None = None,
@@ -77,15 +80,33 @@ class RecipeRun:
         ``settings``: where they are others than the config's ``trainer``; ``weights``: path of the state dict after
         an epoch, or None where it is not kept. Raises UsageError and GazenetError.
         """
-        self.begins(name)
-        place = FitRequest(self.config, self.folder / name, self.resume, name, settings, weights, self.tell)
-        made = fit(place, make, training, validation)
+        fitted = fit(self.request(name, settings, weights), make, training, validation)
+        self.only_first_process()
+        return fitted
+
+    def request(
+        self,
+        name: str = "",
+        settings: FitConfig | None = None,
+        weights: Callable[[int], Path | None] | None = None,
+    ) -> FitRequest:
+        """Return the request of a fit in ``<folder>/<name>``, for :func:`gazenet.training.fit.fit` in all processes.
+
+        Raises UsageError where that folder holds a training that this run does not continue.
+        """
+        self._check_begins(name)
+        return FitRequest(self.config, self.folder / name, self.resume, name, settings, weights)
+
+    def only_first_process(self) -> None:
+        """End the processes that only help to train. Raises OnlyTrains there."""
         if not first_process():
             raise OnlyTrains
-        return made
 
-    def begins(self, name: str) -> None:
-        """Raises UsageError where ``<folder>/<name>`` holds a training that this run does not continue."""
+    def record(self) -> dict[str, Any]:
+        """Return the command and the config of the run, without secrets."""
+        return redact({"command": sys.argv, "config": self.config.model_dump(mode="json")}, config=True)
+
+    def _check_begins(self, name: str) -> None:
         last = self.folder / name / LAST
         if not self.resume and first_process() and last.exists():
             raise UsageError(
@@ -95,13 +116,13 @@ class RecipeRun:
     def step(self, name: str, action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Do a step of several and keep its values; on a resume a finished one is passed over.
 
-        Within the step, :meth:`fit` continues its own checkpoint. Returns the values that ``action`` gave.
+        Within the step, :meth:`fit` continues its own checkpoint. Returns the values of ``action``.
         """
         mark = self.folder / STEPS / f"{name}.json"
         if self.resume and mark.exists():
             self.tell(f"{name}: done before")
             return read_file(mark)
-        self.begins(name)
+        self._check_begins(name)
         mark.unlink(missing_ok=True)
         values = action()
         write_json(mark, values)
@@ -119,41 +140,37 @@ def train_recipe(
     check_request(config)
     name, implementation = f"recipe {entry.name}", entry.load()
     with guarded(name, "loading", own=(GazenetError,), lenient=True):
-        made = implementation(config)
-        if not callable(getattr(made, "train", None)):
+        recipe = implementation(config)
+        if not callable(getattr(recipe, "train", None)):
             raise PluginError(f"{name}: {entry.spec.implementation} has no method train(run)")
-    with own_output(Path(config.output), resume, set_aside, config.adds):
-        return _trained(entry, config, made, resume)
+    run = RecipeRun(config, Path(config.output), resume)
+    with own_output(run.folder, resume, set_aside, config.adds):
+        run.folder.mkdir(parents=True, exist_ok=True)
+        remember(config, run.folder, resume)
+        return _trained(entry, recipe, run)
 
 
-def _trained(
-    entry: PluginEntry[RecipeSpec], config: RecipeConfig, recipe: Recipe, resume: bool
-) -> RecipeResult | None:
+def _trained(entry: PluginEntry[RecipeSpec], recipe: Recipe, run: RecipeRun) -> RecipeResult | None:
     name = f"recipe {entry.name}"
-    folder = Path(config.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    remember(config, folder, resume)
-    run = RecipeRun(config, folder, resume)
     try:
         with guarded(name, "training", own=(GazenetError, OnlyTrains), lenient=True):
-            finished = _checked(name, recipe.train(run))
+            result = _checked(name, recipe.train(run))
     except OnlyTrains:
         return None
-    facts = {"recipe": entry.name, "weights": str(finished.weights), "values": finished.values}
-    told = redact({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True)
-    write_json(folder / RESULT, redact(facts) | told)
-    run.tell(f"{entry.name}: {finished.weights}")
-    return finished
+    facts = {"recipe": entry.name, "weights": str(result.weights), "values": result.values}
+    write_json(run.folder / RESULT, redact(facts) | run.record())
+    run.tell(f"{entry.name}: {result.weights}")
+    return result
 
 
-def _checked(name: str, made: object) -> RecipeResult:
-    """Raises PluginError for anything but a file that is there and values that JSON can hold."""
-    if not isinstance(made, RecipeResult):
-        raise PluginError(f"{name}: train must return Finished, not {type(made).__name__}")
-    if not isinstance(made.weights, Path) or not made.weights.exists():
-        raise PluginError(f"{name}: its weights {str(made.weights)[:200]} are not there")
+def _checked(name: str, result: object) -> RecipeResult:
+    """Raise PluginError for anything but a file that is there and values that JSON can hold."""
+    if not isinstance(result, RecipeResult):
+        raise PluginError(f"{name}: train must return RecipeResult, not {type(result).__name__}")
+    if not isinstance(result.weights, Path) or not result.weights.exists():
+        raise PluginError(f"{name}: its weights {str(result.weights)[:200]} are not there")
     try:
-        json.dumps(made.values)
+        json.dumps(result.values)
     except (TypeError, ValueError, RecursionError) as error:
         raise PluginError(f"{name}: its values are not JSON: {first_line_of(error)}") from error
-    return made
+    return result

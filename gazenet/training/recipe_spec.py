@@ -12,14 +12,14 @@ from gazenet.training.recipe_config import RecipeConfig
 
 API_VERSION = 1
 GROUP = "gazenet.recipes"
-INTEGRATOR = "gasp"
-"""The recipe of configs that name none: the integrator, whose config is ``gazenet.config.training.TrainConfig``."""
+DEFAULT_RECIPE = "gasp"
+"""The recipe of configs that name none."""
 
 
 class RecipeSpec(BaseModel):
-    """How some network is trained by ``gasp_train``.
+    """The declaration of how a network is trained by ``gasp_train``.
 
-    ``implementation`` names a class ``package.module:Class`` that is made with the config and has a method
+    ``implementation`` names a class ``package.module:Class`` that is constructed with the config and has a method
     ``train(run)`` (see :class:`gazenet.training.recipe_run.Recipe`).
     """
 
@@ -38,11 +38,4 @@ class RecipeSpec(BaseModel):
         module, colon, attribute = value.partition(":")
         if not (module and colon and attribute.isidentifier()):
             raise ValueError("implementation must read 'package.module:Class'")
-        return value
-
-    @field_validator("name")
-    @classmethod
-    def _is_free(cls, value: str) -> str:
-        if value == INTEGRATOR:
-            raise ValueError(f"the name {INTEGRATOR} belongs to the integrator's own recipe")
         return value

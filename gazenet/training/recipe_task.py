@@ -13,30 +13,38 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gazenet.errors import GazenetError
-from gazenet.training.checkpoints import save_whole
-from gazenet.training.trainer import best_checkpoint
+from gazenet.training.checkpoints import best_checkpoint, save_whole
 
 Batch = Mapping[str, Tensor]
-STEP = "_step"
-"""Ending of the name under which a value of a single training step is logged."""
 DIVERGED = "diverged_batch.pt"
 """File of a batch without a finite loss."""
 
 
 class LossTerms(NamedTuple):
-    """What a network makes of a batch: weighted loss terms, whose sum is the loss, and values that are only logged."""
+    """The weighted loss terms of a batch, whose sum is the loss, and values that are only logged."""
 
     terms: Mapping[str, Tensor]
     values: Mapping[str, Tensor] = {}
 
+    @property
+    def loss(self) -> Tensor:
+        """The sum of the terms."""
+        return torch.stack(list(self.terms.values())).sum()
+
 
 class RecipeTask(LightningModule):
-    """A network and how it learns. A recipe inherits and says :meth:`outcome` and ``configure_optimizers``.
+    """A network and how it learns. A recipe inherits and defines :meth:`outcome` and ``configure_optimizers``.
 
-    Logs ``train_<name>`` and ``val_<name>`` for every term and value and, as their sum, ``train_loss``, ``val_loss``.
-    Everything beside the network that a resume must restore belongs into buffers or ``on_save_checkpoint``.
+    Logs ``train_<name>`` at every step and ``val_<name>`` for every value of :meth:`logged`. Everything beside the
+    network that a resume must restore belongs into buffers or ``on_save_checkpoint``.
     """
 
+    maximised: frozenset[str] = frozenset({"val_nss", "val_cc", "val_sim", "val_auc_judd"})
+    """Values of which the largest is the best, where ``trainer.checkpoint_monitor`` names one."""
+    unused_parameters: bool = False
+    """Whether some parameters get no gradient, which several devices have to be told."""
+    remedy: str = ""
+    """A further remedy for a loss that is not finite, with a comma before it."""
     stepped: tuple[str, ...] = ()
     """Names under which the last training step logged its values."""
 
@@ -45,35 +53,37 @@ class RecipeTask(LightningModule):
         self.network = network
 
     def outcome(self, batch: Batch) -> LossTerms:
-        """The loss terms of a batch."""
+        """Return the loss terms of a batch."""
         raise NotImplementedError
 
+    def logged(self, outcome: LossTerms) -> Mapping[str, Tensor | float]:
+        """Return the values that are logged of an outcome: terms, where there are several, values and ``loss``."""
+        terms = outcome.terms if len(outcome.terms) > 1 else {}
+        return {**terms, **outcome.values, "loss": outcome.loss}
+
     def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
-        """Pictures ``[H, W, 3]`` by name that show how the network does on a batch; none by default."""
+        """Return pictures RGB ``[H, W, 3]`` by name that show how the network does on a batch; none by default."""
         return {}
 
+    def is_pictured(self, batch_index: int) -> bool:
+        """Whether a validation batch is shown in pictures; by default the first one of every validation."""
+        return batch_index == 0
+
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        return self._shared(batch, "train_")
+        """Return the loss of a batch and log its values. Raises GazenetError where it is not finite."""
+        outcome = self.outcome(batch)
+        loss = outcome.loss
+        if not torch.isfinite(loss):
+            self._stop(batch, outcome)
+        values = {f"train_{name}": value for name, value in self.logged(outcome).items()}
+        self.stepped = tuple(values)
+        self.log_dict(values, on_step=True, on_epoch=False, sync_dist=self.trainer.world_size > 1)
+        return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        self._shared(batch, "val_")
-
-    def _shared(self, batch: Batch, prefix: str) -> Tensor:
-        found = self.outcome(batch)
-        total = torch.stack(list(found.terms.values())).sum()
-        if self.trainer.training and not torch.isfinite(total):
-            stop(self, batch, found.terms)
-        named = {**found.terms, **found.values} if len(found.terms) > 1 else found.values
-        training = prefix == "train_"
-        ending = STEP if training else ""
-        shown = {prefix + name + ending: value for name, value in {**named, "loss": total}.items()}
-        size = len(next(iter(batch.values())))
-        # Every process validates everything, but trains on its share.
-        several = training and self.trainer.world_size > 1
-        if training:
-            self.stepped = tuple(shown)
-        self.log_dict(shown, on_step=training, on_epoch=not training, batch_size=size, sync_dist=several)
-        return total
+        """Log the values of a batch. Every process validates everything."""
+        values = {f"val_{name}": value for name, value in self.logged(self.outcome(batch)).items()}
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(next(iter(batch.values()))))
 
     @property
     def best(self) -> str:
@@ -81,21 +91,20 @@ class RecipeTask(LightningModule):
         return best_checkpoint(self.trainer)
 
     def state(self) -> dict[str, Tensor]:
-        """A copy of the network's weights on the CPU."""
+        """Return a copy of the network's weights on the CPU."""
         return {key: value.detach().cpu().clone() for key, value in self.network.state_dict().items()}
 
-
-def stop(task: LightningModule, batch: Batch, terms: Mapping[str, Tensor], remedy: str = "") -> NoReturn:
-    """Saves the batch that has no finite loss. Raises GazenetError naming it."""
-    path = Path(task.trainer.default_root_dir) / DIVERGED
-    kept: dict[str, Any] = {name: value.detach().cpu() for name, value in batch.items()}
-    try:
-        save_whole(kept, path)
-        where = f"is kept in {path}"
-    except OSError as error:
-        where = f"could not be kept in {path} ({error.strerror})"
-    bad = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
-    raise GazenetError(
-        f"training diverged at step {task.global_step} ({bad} is not finite); its batch {where}: lower "
-        f"trainer.learning_rate, clip gradients (trainer.gradient_clip){remedy}"
-    )
+    def _stop(self, batch: Batch, outcome: LossTerms) -> NoReturn:
+        """Save the batch that has no finite loss. Raises GazenetError naming it."""
+        path = Path(self.trainer.default_root_dir) / DIVERGED
+        content: dict[str, Any] = {name: value.detach().cpu() for name, value in batch.items()}
+        try:
+            save_whole(content, path)
+            where = f"is kept in {path}"
+        except OSError as error:
+            where = f"could not be kept in {path} ({error.strerror})"
+        bad = ", ".join(name for name, value in outcome.terms.items() if not torch.isfinite(value))
+        raise GazenetError(
+            f"training diverged at step {self.global_step} ({bad} is not finite); its batch {where}: lower "
+            f"trainer.learning_rate, clip gradients (trainer.gradient_clip){self.remedy}"
+        )

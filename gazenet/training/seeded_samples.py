@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gazenet.data.data_module import SampleSource
+
 Sample = dict[str, Tensor]
 
 
 class SampleList(Protocol):
-    """What a network is trained or validated on."""
+    """The samples on which a network is trained or validated, by their place in a list."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return the number of samples."""
 
     def sample(self, index: int, random: np.random.Generator | None) -> Sample:
-        """One sample: tensors that are stacked to batches.
+        """Return one sample: tensors that are stacked to batches.
 
         ``random`` decides whatever is random about it in training; None in validation, where nothing is.
         """
+
+
+@dataclass(frozen=True)
+class DrawnSamples:
+    """Samples by draw number that have an order of their own, where a :class:`SampleList` has that of the fit."""
+
+    source: SampleSource
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+Samples: TypeAlias = SampleList | DrawnSamples
 
 
 class SeededSamples:
@@ -58,3 +75,13 @@ class OrderedSamples:
 
     def __getitem__(self, index: int) -> Sample:
         return self.samples.sample(index, None)
+
+
+def training_source(samples: Samples, seed: int) -> SampleSource:
+    """Return samples by draw number: in their own order, or in one that follows from the seed."""
+    return samples.source if isinstance(samples, DrawnSamples) else SeededSamples(samples, seed)
+
+
+def validation_source(samples: Samples) -> SampleSource:
+    """Return samples by number, in order."""
+    return samples.source if isinstance(samples, DrawnSamples) else OrderedSamples(samples)

@@ -16,42 +16,45 @@ from gazenet.config.trainer import FitConfig
 from gazenet.errors import GazenetError
 from gazenet.training.checkpoints import LAST
 from gazenet.training.step_log import logged_rows
-from gazenet.training.stop_signals import TrainingStopped, asked
+from gazenet.training.stop_signals import TrainingStopped, stop_requested
 
 COURSE = "course"
 """Key of a checkpoint: what Lightning does not keep of the course of a training."""
 
 
 class SaveState(Checkpoint):
-    """Keeps ``last.ckpt``: after epochs, after minutes, and where the training is asked to stop.
+    """Keep ``last.ckpt``: after epochs, after minutes, and where the training is asked to stop.
 
     Between two steps and before a validation, Lightning's own checkpoints are not exact. Here they are: the counters
-    stand where the next step, or the whole validation, begins; random states, values and the length of the log are
-    kept beside them. To be listed last: it stores what other callbacks remember of the epoch.
+    stand where the next step, or the whole validation, begins; random states and the length of the log are kept
+    beside them. To be listed last: it stores what other callbacks remember of the epoch.
     """
 
     def __init__(self, folder: Path, settings: FitConfig) -> None:
         self.path, self.settings = folder / LAST, settings
-        self.values: dict[str, float] = {}
         self._where: Literal["step", "validation", "epoch"] | None = None
         self._states: dict[str, Any] = {}
         self._kept_step, self._kept_at = 0, time.monotonic()
 
     @property
     def state_key(self) -> str:
+        """The name under which checkpoints keep this state."""
         return type(self).__qualname__
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restore the random states of the checkpoint."""
         if self._states:
             _set_random_states(self._states)
         self._kept_step, self._kept_at = trainer.global_step, time.monotonic()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Keep the state before a step where it is time to."""
         # Lightning would go on to treat the whole epoch as restarted.
         trainer.fit_loop.restarting = False
         self._between(trainer, "step")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the state before a validation where it is time to."""
         trainer.fit_loop.restarting = False
         self._states = _random_states()
         self._between(trainer, "validation")
@@ -59,11 +62,13 @@ class SaveState(Checkpoint):
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if _decided(trainer, asked()):
+        """Stop within a validation where a signal asked for it."""
+        if _decided(trainer, stop_requested()):
             self._between(trainer, "validation")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        done, stop = trainer.current_epoch + 1, _decided(trainer, asked())
+        """Keep the state after an epoch."""
+        done, stop = trainer.current_epoch + 1, _decided(trainer, stop_requested())
         if stop or done % self.settings.checkpoint_save_every_n_epoch == 0 or done == trainer.max_epochs:
             self._save(trainer, "epoch")
         if stop:
@@ -71,8 +76,8 @@ class SaveState(Checkpoint):
             trainer.should_stop = True
 
     def _between(self, trainer: Trainer, where: Literal["step", "validation"]) -> None:
-        """Keeps the state where it is time to, and stops where a signal asked for it."""
-        stop = _decided(trainer, asked())
+        """Keep the state where it is time to, and stops where a signal asked for it."""
+        stop = _decided(trainer, stop_requested())
         due = time.monotonic() - self._kept_at >= 60 * self.settings.checkpoint_save_every_minutes
         new = trainer.global_step > self._kept_step
         if new and (stop or _decided(trainer, due)):
@@ -90,12 +95,11 @@ class SaveState(Checkpoint):
         self._kept_step, self._kept_at = trainer.global_step, time.monotonic()
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add random states and the length of the log, and set the counters to where the resume begins."""
         states = self._states if self._where == "validation" else _random_states()
-        values = {**self.values, **_numbers(trainer)}
         place, rows = logged_rows(self.path.parent)
         checkpoint[COURSE] = {
             "random": states,
-            "values": values,
             "log": {"place": place, "rows": rows, "epoch_ends": self._where == "epoch"},
         }
         loops = checkpoint["loops"]["fit_loop"]
@@ -105,40 +109,37 @@ class SaveState(Checkpoint):
             _before_a_validation(loops["epoch_loop.val_loop.batch_progress"])
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Take the random states of a checkpoint, and follow a folder that was renamed."""
         course = checkpoint.get(COURSE, {})
-        self._states, self.values = course.get("random", {}), dict(course.get("values", {}))
+        self._states = course.get("random", {})
         _follow(checkpoint.get("callbacks", {}), self.path.parent)
 
 
 def place_of(trainer: Trainer, epoch: int) -> str:
-    """Where a training stands in words; ``epoch`` counts from 1."""
+    """Return where a training stands in words; ``epoch`` counts from 1."""
     return f"step {trainer.global_step} (epoch {epoch} of {trainer.max_epochs})"
 
 
 def _decided(trainer: Trainer, here: bool) -> bool:
-    """What one of the processes of a training decides, all do: they go on and stop together."""
+    """Return whether any process of a training decided so: they go on and stop together."""
     return trainer.strategy.reduce_boolean_decision(here, all=False) if trainer.world_size > 1 else here
 
 
 def _before_a_step(progress: dict[str, Any]) -> None:
-    """The counters of batches as they were before the one that is there now was fetched."""
-    for one in (progress["total"], progress["current"]):
-        one["ready"] = one["started"] = one["processed"] = one["completed"]
+    """Set the counters of batches back to before the present one was fetched."""
+    for counter in (progress["total"], progress["current"]):
+        counter["ready"] = counter["started"] = counter["processed"] = counter["completed"]
     progress["is_last_batch"] = False
 
 
 def _before_a_validation(progress: dict[str, Any]) -> None:
-    """Counters that let Lightning do a validation that was begun, from its first batch on."""
+    """Set counters that let Lightning repeat a validation from its first batch on."""
     begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
     progress |= {"total": dict(begun), "current": dict(begun), "is_last_batch": False}
 
 
-def _numbers(trainer: Trainer) -> dict[str, float]:
-    return {name: float(value) for name, value in trainer.callback_metrics.items()}
-
-
 def _random_states() -> dict[str, Any]:
-    """States of Python's, numpy's and torch's generators, of types that are read without running code."""
+    """Return the states of Python's, numpy's and torch's generators, of types that are read without running code."""
     name, keys, position, has_gauss, gauss = np.random.get_state()
     numbers = torch.from_numpy(np.asarray(keys).astype(np.int64))
     numpy = [str(name), numbers, int(position), int(has_gauss), float(gauss)]
@@ -158,7 +159,7 @@ def _set_random_states(states: dict[str, Any]) -> None:
 
 
 def _check_finite(trainer: Trainer, path: Path) -> None:
-    """Raises GazenetError where weights are not finite: they must not take the place of the last good ones."""
+    """Raise GazenetError where weights are not finite: they must not take the place of the last good ones."""
     for name, value in trainer.lightning_module.named_parameters():
         if not bool(torch.isfinite(value).all()):
             raise GazenetError(
@@ -168,7 +169,7 @@ def _check_finite(trainer: Trainer, path: Path) -> None:
 
 
 def _follow(callbacks: dict[str, Any], folder: Path) -> None:
-    """Names of the best checkpoints in the states of callbacks, where the folder was renamed since."""
+    """Correct the names of the best checkpoints in the states of callbacks after the folder was renamed."""
     here = str(folder.resolve())
     for state in callbacks.values():
         before = state.get("dirpath") if isinstance(state, dict) else None
@@ -176,6 +177,7 @@ def _follow(callbacks: dict[str, Any], folder: Path) -> None:
             continue
 
         def moved(path: str, before: str = before) -> str:
+            """Return a path within the folder as it is named now."""
             return here + path.removeprefix(before) if path.startswith(before) else path
 
         state["dirpath"] = here

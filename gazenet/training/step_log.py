@@ -1,4 +1,4 @@
-"""The step-by-step log of a training across its resumes: every step in it once."""
+"""The step-by-step log of a training across its resumes, with every step in it once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LOG = Path("log") / "metrics.csv"
 
 
 def log_folders(folder: Path) -> list[Path]:
-    """Where the values of a run were logged: first of its beginning, then of every resume."""
+    """Return the folders of the logs of a run: first of its beginning, then of every resume."""
     resumed = [path for path in folder.glob(f"{RESUMED}*") if path.name.removeprefix(RESUMED).isdecimal()]
     return [folder, *sorted(resumed, key=lambda path: int(path.name.removeprefix(RESUMED)))]
 
 
 def logged_rows(folder: Path) -> tuple[str, int]:
-    """The folder, relative to that of the fit, that the CSV logger wrote to last, and how many rows are there."""
+    """Return the folder, relative to that of the fit, of the latest CSV log, and the number of its rows."""
     place = log_folders(folder)[-1]
     path = place / LOG
     rows = max(0, path.read_bytes().count(b"\n") - 1) if path.is_file() else 0
@@ -29,10 +29,10 @@ def logged_rows(folder: Path) -> tuple[str, int]:
 
 
 def forget_later(folder: Path, log: dict[str, Any], step: int) -> None:
-    """Takes the rows out of the CSV logs that were written after a checkpoint: the resume does those steps again.
+    """Delete the rows of the CSV logs that were written after a checkpoint: the resume does those steps again.
 
-    ``log`` is what the checkpoint says of it (:class:`gazenet.training.state_saving.SaveState`), ``step`` its number
-    of steps.
+    ``log``: the entry of the checkpoint (:class:`gazenet.training.state_saving.SaveState`); ``step``: its number of
+    steps.
     """
     folders = log_folders(folder)
     names = ["" if place == folder else place.name for place in folders]
@@ -44,13 +44,13 @@ def forget_later(folder: Path, log: dict[str, Any], step: int) -> None:
 
 
 def _shorten(path: Path, rows: int, step: int | None) -> None:
-    """Keeps the first rows and, where ``step`` is given, what was logged at the end of the epoch of that step."""
+    """Keep the first rows and, where ``step`` is given, what was logged at the end of the epoch of that step."""
     lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
     keep = 1 + rows
     column = lines[0].strip().split(",").index("step") if lines and "step" in lines[0] else -1
     while step is not None and column >= 0 and keep < len(lines) and lines[keep].endswith("\n"):
-        found = next(csv.reader([lines[keep]]))[column]
-        if not found.isdecimal() or int(found) >= step:
+        cell = next(csv.reader([lines[keep]]))[column]
+        if not cell.isdecimal() or int(cell) >= step:
             break
         keep += 1
     if keep < len(lines):
@@ -58,7 +58,7 @@ def _shorten(path: Path, rows: int, step: int | None) -> None:
 
 
 def named(error: OSError, path: Path) -> OSError:
-    """An error of writing with its file and the remedy."""
+    """Return an error of writing with its file and the remedy."""
     remedy = "make room, then --resume continues at the last checkpoint"
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return OSError(error.errno, f"{error.strerror or error}{f': {remedy}' if full else ''}", str(path))

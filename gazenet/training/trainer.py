@@ -1,4 +1,4 @@
-"""Lightning's trainer as every fit uses it: checkpoints, logs that survive a resume, devices, an end in order."""
+"""The request of a fit and Lightning's trainer for it: checkpoints, logs that survive a resume, devices, signals."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import os
 import shutil
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning import Callback, LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from gazenet.config.trainer import FitConfig, RunConfig
+from gazenet.config.trainer import FitConfig, RecipeConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.folder_lock import remove_unfinished
-from gazenet.training.checkpoints import LAST, AtomicCheckpointIO, check_readable
+from gazenet.training.checkpoints import LAST, AtomicCheckpointIO, best_checkpoint, check_readable
 from gazenet.training.loggers import make_logger
-from gazenet.training.state_saving import COURSE, SaveState, place_of
+from gazenet.training.recipe_task import RecipeTask
+from gazenet.training.state_saving import COURSE, place_of
 from gazenet.training.step_log import LOG, RESUMED, forget_later, log_folders
 from gazenet.training.stop_signals import TrainingStopped, stopping
 
@@ -34,29 +35,49 @@ NOISE = (
     "You're resuming from a checkpoint that ended before the epoch ended",
     "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint",
 )
-"""Warnings of Lightning about what is meant so: among them that every process validates everything.
+"""Lightning's warnings about what is intended here, such as every process validating everything.
 
-An epoch that is resumed goes on where it was: the sampler is told, not the loader that Lightning asks.
+An epoch that is resumed goes on where it was: the sampler knows, not the loader that Lightning asks.
 """
 
 
 @dataclass(frozen=True)
-class FitContext:
-    """Where one network is fitted and by which settings: the config's ``trainer``, or others for this network."""
+class FitRequest:
+    """The folder and the settings of the fit of one network.
 
-    config: RunConfig
-    settings: FitConfig
+    ``name``: stands before its lines on the terminal; empty where a run fits one network only. ``own_settings``: where
+    they are others than the config's ``trainer``. ``weights``: path of the state dict after an epoch, counted from 1,
+    or None where it is not kept.
+    """
+
+    config: RecipeConfig
     folder: Path
-    quiet: bool = False
-    tell: Callable[[str], None] = print
+    resume: bool = False
+    name: str = ""
+    own_settings: FitConfig | None = None
+    weights: Callable[[int], Path | None] | None = None
 
-    def last(self, resume: bool) -> Path | None:
-        """The checkpoint to continue. Without one what an earlier run left here goes away."""
+    @property
+    def settings(self) -> FitConfig:
+        """The settings of this network."""
+        return self.own_settings or self.config.trainer
+
+    @property
+    def title(self) -> str:
+        """The name of the fit, of a nameless one that of the recipe."""
+        return self.name or self.config.recipe
+
+    def report(self, text: str) -> None:
+        """Print a line about this fit."""
+        print(f"{self.name} {text}".strip(), flush=True)
+
+    def start(self) -> Path | None:
+        """Return the checkpoint to continue. Where there is none, delete what an earlier run left here."""
         last = self.folder / LAST
         if first_process():
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_unfinished(self.folder)
-        if resume and last.exists():
+        if self.resume and last.exists():
             return last
         if first_process():
             for stale in (last, *self.folder.glob("best-*.ckpt")):
@@ -66,28 +87,25 @@ class FitContext:
         return None
 
     def seed(self) -> None:
-        """Seeds what draws initial weights, and sets the threads. Samples are drawn from their numbers."""
+        """Seed what draws initial weights, and set the threads. Samples are drawn by their numbers."""
         seed_everything(self.settings.seed, workers=True, verbose=False)
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
 
     def trainer(
-        self, callbacks: Sequence[Callback], start: Path | None, validated: bool, steps: int, unused: bool = False
+        self, task: RecipeTask, callbacks: Sequence[Callback], start: Path | None, steps: int, validated: bool
     ) -> Trainer:
-        """A trainer of epochs of ``steps`` steps, from the checkpoint ``start``, if any.
-
-        ``unused``: some parameters get no gradient.
-        """
+        """Make a trainer of epochs of ``steps`` steps, which continues the checkpoint ``start``, if any."""
         settings, index = self.settings, self.config.device.partition(":")[2]
         for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
             logging.getLogger(name).setLevel(logging.WARNING)
         logs = self.folder if start is None else self._resumed_logs(start)
-        logger, message = make_logger("" if self.quiet else self.config.logger, logs, self.config.project)
+        logger, message = make_logger(self.config.logger, logs, self.config.project)
         if message:
-            self.tell(message)
+            self.report(message)
         several = settings.devices > 1
         # Several devices: a process each, whose gradients are averaged.
-        strategy = ("ddp_find_unused_parameters_true" if unused else "ddp") if several else "auto"
+        strategy = ("ddp_find_unused_parameters_true" if task.unused_parameters else "ddp") if several else "auto"
         return Trainer(
             default_root_dir=self.folder,
             max_epochs=settings.max_epochs,
@@ -109,23 +127,24 @@ class FitContext:
         )
 
     def _resumed_logs(self, start: Path) -> Path:
-        """Where a resume logs, after what was logged later than the checkpoint is gone."""
-        kept = check_readable(start)
-        if COURSE in kept and first_process():
-            forget_later(self.folder, kept[COURSE]["log"], kept["global_step"])
+        """Return where a resume logs, after deleting what was logged later than the checkpoint."""
+        content = check_readable(start)
+        if COURSE in content and first_process():
+            forget_later(self.folder, content[COURSE]["log"], content["global_step"])
         return self.folder / f"{RESUMED}{len(log_folders(self.folder))}"
 
-    def keep_last(self) -> SaveState:
-        """Keeps the state as ``last.ckpt``; to be listed after :meth:`keep_best`."""
-        return SaveState(self.folder, self.settings)
+    def keep_best(self, maximised: Collection[str]) -> list[ModelCheckpoint]:
+        """Keep the best epochs by the config's monitor; none where the config keeps none.
 
-    def keep_best(self, name: str, mode: Literal["min", "max"] = "min") -> list[ModelCheckpoint]:
-        """Keeps the best epochs, by the config's monitor, as ``name``; none where the config keeps none."""
+        ``maximised``: the monitors whose largest value is the best one.
+        """
         count, monitor = self.settings.checkpoint_save_n_top, self.settings.checkpoint_monitor
-        return [ModelCheckpoint(self.folder, name, monitor=monitor, mode=mode, save_top_k=count)] if count else []
+        mode: Literal["min", "max"] = "max" if monitor in maximised else "min"
+        best = ModelCheckpoint(self.folder, "best-{epoch:03d}", monitor=monitor, mode=mode, save_top_k=count)
+        return [best] if count else []
 
-    def take_best(self, trainer: Trainer, task: LightningModule) -> None:
-        """Gives ``task`` its best weights where the config wants them. Raises UsageError where none were kept."""
+    def take_best(self, trainer: Trainer, task: RecipeTask) -> None:
+        """Give ``task`` its best weights where the config wants them. Raises UsageError where none were kept."""
         if self.settings.keep != "best":
             return
         path = best_checkpoint(trainer)
@@ -134,22 +153,16 @@ class FitContext:
         task.load_state_dict(check_readable(Path(path))["state_dict"])
 
 
-def best_checkpoint(trainer: Trainer) -> str:
-    """The checkpoint of the best epoch so far; empty where there is none."""
-    kept = [one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint) and one.monitor]
-    return kept[0].best_model_path if kept else ""
-
-
-def optimise(trainer: Trainer, task: LightningModule, data: LightningDataModule, start: Path | None) -> None:
-    """Lightning's fit from the checkpoint ``start``, if any.
+def optimise(trainer: Trainer, task: RecipeTask, data: LightningDataModule, start: Path | None) -> None:
+    """Run Lightning's fit from the checkpoint ``start``, if any.
 
     A signal ends it after the step that is being done, with a checkpoint: raises KeyboardInterrupt (of SIGTERM
     Terminated) that says where. Raises GazenetError where a process that makes samples died.
     """
-    # Lightning's own handler of SIGTERM knows no checkpoint.
+    # Lightning's own handler of SIGTERM saves no checkpoint.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     handler = signal.getsignal(signal.SIGINT)
-    with stopping() as stop, stop.noted():
+    with stopping() as stop, stop.deferred():
         try:
             with _quietly():
                 trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)

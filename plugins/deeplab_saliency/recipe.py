@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,7 +12,7 @@ from gazenet_plugins.deeplab_saliency.variant import PUBLISHED, Variant
 
 
 class DeeplabData(ConfigModel):
-    """Frames, or windows that end with them, and where people looked."""
+    """Frames, or windows that end with them, and their fixations."""
 
     root: PathText = Field(default="data", description="Folder that holds one folder per installed data set.")
     train: tuple[SourceConfig, ...] = Field(min_length=1, description="Installed data sets to learn from.")
@@ -34,7 +34,7 @@ class DeeplabData(ConfigModel):
 
 
 class LossWeights(ConfigModel):
-    """What the loss is made of."""
+    """Weights of the terms of the loss."""
 
     kld: float = Field(default=1.0, ge=0, description="Divergence of the map from the density, as published.")
     cc: float = Field(default=0.0, ge=0, description="One minus their correlation.")
@@ -59,7 +59,9 @@ class DeeplabFit(FitConfig):
 
 
 class DeeplabConfig(RecipeConfig):
-    """What ``"recipe": "deeplab_saliency"`` knows."""
+    """The config of ``"recipe": "deeplab_saliency"``."""
+
+    writes: ClassVar[tuple[str, ...]] = ("deeplab_saliency.pth",)
 
     recipe: Literal["deeplab_saliency"] = "deeplab_saliency"
     input_size: tuple[int, int] = Field(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Adam, AdamW
@@ -18,7 +17,7 @@ from gazenet.training.fixation_videos import open_videos
 from gazenet.training.recipe_config import SourceConfig
 from gazenet.training.recipe_run import RecipeResult, RecipeRun
 from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
-from gazenet.training.validation_metrics import map_scores
+from gazenet.training.validation_metrics import map_row, map_scores
 from gazenet_plugins.deeplab_saliency.checkpoint import begin_with, container
 from gazenet_plugins.deeplab_saliency.frames import FixedFrames, RandomFrames, SampleChanges, TrainingSource, sources
 from gazenet_plugins.deeplab_saliency.losses import decorrelation, divergence, missed_fixations
@@ -42,38 +41,39 @@ class DeeplabTask(RecipeTask):
             self.network.backbone.requires_grad_(False)
 
     def outcome(self, batch: Batch) -> LossTerms:
+        """Return the weighted terms; in validation with scores."""
         if self.config.freeze:
             self.network.backbone.eval()
         prediction = self.network(batch["frames"])[:, 0]
-        found = weighted(prediction, batch["density"], batch["fixations"], self.config.loss)
+        terms = weighted(prediction, batch["density"], batch["fixations"], self.config.loss)
         if self.training:
-            return LossTerms(found)
-        return LossTerms(found, map_scores(prediction.float(), batch["density"], batch["fixations"]))
+            return LossTerms(terms)
+        return LossTerms(terms, map_scores(prediction.float(), batch["density"], batch["fixations"]))
 
     def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
-        """Prediction, density and fixations of the first frame in a row."""
-        row = [self.network(batch["frames"][:1])[0, 0], batch["density"][0], batch["fixations"][0]]
-        grey = [(255 * one / one.max().clamp(min=1e-12)).clamp(0, 255).to(torch.uint8).cpu().numpy() for one in row]
-        return {"map": np.repeat(np.concatenate(grey, 1)[..., None], 3, 2)}
+        """Return prediction, density and fixations of the first frame in a row."""
+        predicted = self.network(batch["frames"][:1])[0, 0]
+        return {"map": map_row(predicted, batch["density"][0], batch["fixations"][0])}
 
     def configure_optimizers(self) -> Any:
+        """Return Adam or AdamW at a constant rate, of the weights that are not frozen."""
         settings = self.config.trainer
-        learned = [one for one in self.network.parameters() if one.requires_grad]
+        learned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         if settings.optimizer == "adam":
             return Adam(learned, lr=settings.learning_rate)
         return AdamW(learned, lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 def weighted(prediction: Tensor, density: Tensor, fixations: Tensor, weights: LossWeights) -> dict[str, Tensor]:
-    """The terms of the loss, times their weights, of maps ``[N, h, w]``; those of weight 0 are left out."""
-    found: dict[str, Tensor] = {}
+    """Return the terms of the loss, times their weights, of maps ``[N, h, w]``; those of weight 0 are left out."""
+    terms: dict[str, Tensor] = {}
     if weights.kld:
-        found["loss_kld"] = weights.kld * divergence(prediction, density)
+        terms["loss_kld"] = weights.kld * divergence(prediction, density)
     if weights.cc:
-        found["loss_cc"] = weights.cc * decorrelation(prediction, density)
+        terms["loss_cc"] = weights.cc * decorrelation(prediction, density)
     if weights.nss:
-        found["loss_nss"] = weights.nss * missed_fixations(prediction, fixations)
-    return found
+        terms["loss_nss"] = weights.nss * missed_fixations(prediction, fixations)
+    return terms
 
 
 class DeeplabTraining:
@@ -87,7 +87,7 @@ class DeeplabTraining:
             raise UsageError("trainer.keep is best, but data.validation names nothing")
 
     def train(self, run: RecipeRun) -> RecipeResult:
-        """Fits the network and writes ``deeplab_saliency.pth``, which the extractor takes as ``weights``."""
+        """Fit the network and write ``deeplab_saliency.pth``, which the extractor takes as ``weights``."""
         config, data = self.config, self.config.data
         changes = SampleChanges(data.flip, data.photometric)
         training = RandomFrames(self._sources("train", data.train), changes, data.frames_per_video, data.draws)
@@ -99,11 +99,11 @@ class DeeplabTraining:
         validation = None
         if data.validation:
             validation = FixedFrames(self._sources("validation", data.validation), data.validation_stride)
-        made = run.fit(lambda: DeeplabTask(config), training, validation)
-        save_whole(container(made.task.state(), config.network), run.folder / WEIGHTS)
-        return RecipeResult(run.folder / WEIGHTS, made.values)
+        fitted = run.fit(lambda: DeeplabTask(config), training, validation)
+        save_whole(container(fitted.task.state(), config.network), run.folder / WEIGHTS)
+        return RecipeResult(run.folder / WEIGHTS, fitted.values)
 
-    def _sources(self, part: str, named: Sequence[SourceConfig]) -> list[TrainingSource]:
+    def _sources(self, part: str, configs: Sequence[SourceConfig]) -> list[TrainingSource]:
         config = self.config
-        videos = open_videos(named, config.data.root, config.input_size, config.cache_dir)
+        videos = open_videos(configs, config.data.root, config.input_size, config.cache_dir)
         return sources(videos, config.input_size, config.network, config.data.min_observers, part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,7 @@ class ActionSet(ConfigModel):
 
 
 class ActionData(ConfigModel):
-    """What the network learns from, and what it is shown of it."""
+    """Videos to learn from and to validate on, and how clips are cut from them."""
 
     train: ActionSet
     validation: ActionSet | None = None
@@ -64,7 +64,9 @@ class ActionFit(FitConfig):
 
 
 class ActionConfig(RecipeConfig):
-    """What ``"recipe": "st_abn"`` knows."""
+    """The config of ``"recipe": "st_abn"``."""
+
+    writes: ClassVar[tuple[str, ...]] = ("checkpoint-best.pt",)
 
     recipe: Literal["st_abn"] = "st_abn"
     network: Literal["st_abn", "resnet3d"] = "st_abn"

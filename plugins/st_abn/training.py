@@ -34,7 +34,7 @@ TOP = (1, 5)
 
 
 def build(config: ActionConfig, classes: int) -> nn.Module:
-    """The network of a config, with the weights that it begins with. Raises UsageError."""
+    """Return the network of a config, with the weights that it begins with. Raises UsageError."""
     frames, size = config.data.frames, config.data.size
     if config.network == "st_abn":
         network: nn.Module = STABN(config.depth, frames, classes, config.dropout)
@@ -51,7 +51,7 @@ def build(config: ActionConfig, classes: int) -> nn.Module:
 
 
 def load_start(network: nn.Module, path: Path) -> None:
-    """Weights of this network, or of a 2D ResNet, whose kernels are spread evenly over time.
+    """Load weights of this network, or of a 2D ResNet, whose kernels are spread evenly over time.
 
     Raises UsageError for those of another network.
     """
@@ -65,24 +65,31 @@ def _fits(value: Tensor, own: Mapping[str, Tensor], key: str) -> bool:
     """Whether a tensor of a 2D network has its place here: convolutions and batch norms, not the classifier."""
     if key not in own or key.startswith("fc."):
         return False
-    here = own[key]
-    return here.shape == value.shape or (here.dim() == 5 and here.shape[:2] + here.shape[3:] == value.shape)
+    target = own[key]
+    return target.shape == value.shape or (target.dim() == 5 and target.shape[:2] + target.shape[3:] == value.shape)
 
 
-def _inflated(value: Tensor, here: Tensor) -> Tensor:
-    return value if here.dim() != 5 else value[:, :, None].expand(here.shape) / here.shape[2]
+def _inflated(value: Tensor, target: Tensor) -> Tensor:
+    return value if target.dim() != 5 else value[:, :, None].expand(target.shape) / target.shape[2]
 
 
 def scores(network: nn.Module, clips: Tensor) -> list[Tensor]:
-    """Mean class probabilities ``[B, classes]`` over the clips ``[B, K, 3, T, S, S]``: of the perception branch, and
-    of the attention branch where there is one."""
-    found = network(clips.flatten(0, 1))
-    outputs = [found] if isinstance(found, Tensor) else list(found[:2])
-    return [F.softmax(one, 1).unflatten(0, clips.shape[:2]).mean(1) for one in outputs]
+    """Return mean class probabilities ``[B, classes]`` over the clips ``[B, K, 3, T, S, S]``.
+
+    Those of the perception branch, and of the attention branch where there is one.
+    """
+    outputs = branches(network, clips.flatten(0, 1))
+    return [F.softmax(logits, 1).unflatten(0, clips.shape[:2]).mean(1) for logits in outputs]
+
+
+def branches(network: nn.Module, clips: Tensor) -> list[Tensor]:
+    """Return the class logits ``[B, classes]`` of clips ``[B, 3, T, S, S]`` by every branch of the network."""
+    output = network(clips)
+    return [output] if isinstance(output, Tensor) else list(output[:2])
 
 
 def hits(probabilities: Tensor, labels: Tensor, top: int) -> Tensor:
-    """1 where the label is among the ``top`` most probable classes, else 0, ``[B]``."""
+    """Return 1 where the label is among the ``top`` most probable classes, else 0, ``[B]``."""
     best = probabilities.topk(min(top, probabilities.shape[1]), 1).indices
     return (best == labels[:, None]).any(1).float()
 
@@ -95,29 +102,30 @@ class ActionTask(RecipeTask):
         self.settings = config.trainer
 
     def outcome(self, batch: Batch) -> LossTerms:
+        """Return the cross-entropy of every branch, and accuracies of the perception branch."""
         clips, labels = batch["clips"], batch["label"]
         if self.training:
-            found = self.network(clips[:, 0])
-            outputs = [found] if isinstance(found, Tensor) else list(found[:2])
-            terms = [F.cross_entropy(one, labels) for one in outputs]
+            outputs = branches(self.network, clips[:, 0])
+            terms = [F.cross_entropy(logits, labels) for logits in outputs]
             values = {"accuracy": hits(outputs[0], labels, 1).mean()}
         else:
             means = scores(self.network, clips)
-            terms = [F.nll_loss(one.clamp(min=1e-12).log(), labels) for one in means]
+            terms = [F.nll_loss(mean.clamp(min=1e-12).log(), labels) for mean in means]
             values = {f"top{top}": hits(means[0], labels, top).mean() for top in TOP}
             values["error"] = 1 - values["top1"]
         return LossTerms(dict(zip(("per", "att"), terms, strict=False)), values)
 
     def configure_optimizers(self) -> Any:
-        given = self.settings
+        """Return SGD with momentum, whose rate falls at given epochs."""
+        settings = self.settings
         optimizer = SGD(
             self.network.parameters(),
-            given.learning_rate,
-            momentum=given.momentum,
-            weight_decay=given.weight_decay,
-            nesterov=given.nesterov,
+            settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=settings.nesterov,
         )
-        return {"optimizer": optimizer, "lr_scheduler": MultiStepLR(optimizer, list(given.lr_steps))}
+        return {"optimizer": optimizer, "lr_scheduler": MultiStepLR(optimizer, list(settings.lr_steps))}
 
 
 class ActionTraining:
@@ -143,7 +151,7 @@ class ActionTraining:
             self._places = read_places(data.validation, self._held)
 
     def train(self, run: RecipeRun) -> RecipeResult:
-        """Fits the network, writes ``checkpoint-best.pt``, scores and drawings of the validation set."""
+        """Fit the network, write ``checkpoint-best.pt``, scores and drawings of the validation set."""
         config = self.config
         held = ActionClips(self._held, config.data) if self._held else None
         if config.only_evaluate:
@@ -170,35 +178,35 @@ class ActionTraining:
 
 
 def percent(values: Mapping[str, float]) -> str:
-    """Shares in words."""
+    """Return shares in words."""
     return " ".join(f"{name} {share:.1%}" for name, share in values.items())
 
 
 @torch.inference_mode()
 def evaluate(network: nn.Module, held: ActionClips, config: ActionConfig) -> dict[str, dict[str, float]]:
-    """Top-1 and top-5 accuracy of either branch, over all clips of every video (``att`` is 0 without the branch)."""
-    found: dict[str, list[Tensor]] = {f"top-{top}_accuracy": [] for top in TOP}
+    """Return top-1 and top-5 accuracy of either branch, over all clips of every video (``att``: 0 without it)."""
+    right: dict[str, list[Tensor]] = {f"top-{top}_accuracy": [] for top in TOP}
     loader = torch.utils.data.DataLoader(cast(Any, OrderedSamples(held)), config.trainer.batch_size)
     for batch in loader:
-        branches = scores(network, batch["clips"].to(config.device))
+        probabilities = scores(network, batch["clips"].to(config.device))
         labels = batch["label"].to(config.device)
         for top in TOP:
-            found[f"top-{top}_accuracy"].append(torch.stack([hits(one, labels, top) for one in branches]))
-    told = {}
-    for name, parts in found.items():
+            right[f"top-{top}_accuracy"].append(torch.stack([hits(each, labels, top) for each in probabilities]))
+    accuracy = {}
+    for name, parts in right.items():
         means = torch.cat(parts, 1).mean(1).tolist()
-        told[name] = {"per": means[0], "att": means[1] if len(means) > 1 else 0.0}
-    return told
+        accuracy[name] = {"per": means[0], "att": means[1] if len(means) > 1 else 0.0}
+    return accuracy
 
 
 @torch.inference_mode()
 def draw(network: STABN, held: ActionClips, config: ActionConfig, folder: Path) -> None:
-    """A film and a picture of the attention in the middle clip of the first validation videos."""
+    """Write a film and a picture of the attention in the middle clip of the first validation videos."""
     for video in held.videos[: config.drawings]:
         (start,) = evaluation_starts(video.count, config.data.frames, 1)
         clip = held.picture(video, start, None)
-        found = network.attention(normalised(clip)[None].to(config.device))
-        spatial, temporal = found.spatial[0, 0].float().cpu().numpy(), found.temporal.flatten().tolist()
+        attention = network.attention(normalised(clip)[None].to(config.device))
+        spatial, temporal = attention.spatial[0, 0].float().cpu().numpy(), attention.temporal.flatten().tolist()
         frames = np.clip(clip[..., ::-1], 0, 255).astype(np.uint8)
         pictures = [
             marked(with_attention(enlarged(frame), where, when), where, when)

@@ -85,7 +85,7 @@ class StanetFit(FitConfig):
 
 
 class StanetConfig(RecipeConfig):
-    """What ``"recipe": "stanet"`` knows."""
+    """The config of ``"recipe": "stanet"``."""
 
     free = RecipeConfig.free | {"steps", "trainer.save_weights_every_n_epoch", "choose", "gallery"}
     one_device = True
@@ -94,6 +94,7 @@ class StanetConfig(RecipeConfig):
 
     @property
     def adds(self) -> bool:
+        """Whether only some steps are done, on what others left."""
         return set(self.steps) != set(STEPS)
 
     steps: tuple[Step, ...] = Field(default=STEPS, min_length=1, description="What to do, in this order.")

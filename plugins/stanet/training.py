@@ -36,7 +36,7 @@ CHOSEN = "chosen.json"
 
 
 class StanetTraining:
-    """Checks lists, categories and files. Raises UsageError naming the file and line at fault."""
+    """The recipe ``stanet``. Raises UsageError naming the file and line at fault."""
 
     def __init__(self, config: StanetConfig) -> None:
         self.config = config
@@ -53,12 +53,12 @@ class StanetTraining:
                 raise UsageError(f"{key}: {getattr(config, key)}: no such file")
 
     def train(self, run: RecipeRun) -> RecipeResult:
-        """Does the steps of the config; a resume begins with the one that is not finished."""
+        """Do the steps of the config; a resume begins with the one that is not finished."""
         chain = StanetChain(self.config, Workspace(run.folder), self.videos)
         values: dict[str, Any] = {name: run.step(name, self._action(run, chain, name)) for name in self.config.steps}
         last = [NETWORKS[name] for name in self.config.steps if name in NETWORKS]
-        made = chosen_weights(chain, *last[-1]) if last else run.folder
-        return RecipeResult(made, values)
+        weights = chosen_weights(chain, *last[-1]) if last else run.folder
+        return RecipeResult(weights, values)
 
     def _action(self, run: RecipeRun, chain: StanetChain, name: Step) -> Callable[[], dict[str, Any]]:
         if name in NETWORKS:
@@ -74,7 +74,7 @@ class StanetTraining:
         return actions[name]
 
     def _prepare(self, run: RecipeRun, chain: StanetChain) -> dict[str, Any]:
-        """Pictures and spectrograms of all listed videos. Raises UsageError for a silent one, unless it is skipped."""
+        """Make pictures and spectrograms of all listed videos. Raises UsageError for a silent one."""
         places: dict[str, ListedVideo] = {video.id: video for videos in self.videos.values() for video in videos}
         silent = []
         for number, (name, file) in enumerate(self.files.items(), 1):
@@ -97,7 +97,7 @@ def _counted(action: Callable[..., None], chain: StanetChain, samples: Any) -> d
 
 
 def fit_network(run: RecipeRun, chain: StanetChain, stage: Stage, mode: Mode) -> dict[str, Any]:
-    """Trains one network; weights by epoch, and beside them the names of its classes in the order of their ids."""
+    """Train one network; keep weights by epoch, and beside them the names of its classes in the order of their ids."""
     config, name = chain.config, NAMES[stage, mode]
     epochs, every = config.epochs(name), config.trainer.save_weights_every_n_epoch
     settings = config.trainer.model_copy(
@@ -114,7 +114,7 @@ def fit_network(run: RecipeRun, chain: StanetChain, stage: Stage, mode: Mode) ->
             stale.unlink()
     training = moments_of(config, chain.files, stage, mode, chain.samples("train"))
     held = chain.samples("validation") if "validation" in chain.videos else None
-    made = run.fit(
+    fitted = run.fit(
         lambda: StanetTask(config, stage, mode),
         training,
         None if held is None else moments_of(config, chain.files, stage, mode, held),
@@ -122,35 +122,35 @@ def fit_network(run: RecipeRun, chain: StanetChain, stage: Stage, mode: Mode) ->
         settings,
         lambda epoch: chain.files.weights(stage, mode, epoch) if epoch % every == 0 or epoch == epochs else None,
     )
-    losses = {int(row["epoch"]): row["val_loss"] for row in made.rows if "val_loss" in row}
+    losses = {int(row["epoch"]): row["val_loss"] for row in fitted.rows if "val_loss" in row}
     kept = {epoch: loss for epoch, loss in losses.items() if chain.files.weights(stage, mode, epoch).is_file()}
     write_json(folder / "classes.json", list(config.data.classes))
     write_json(folder / CHOSEN, {"last": epochs, "best": min(kept, key=lambda epoch: kept[epoch]) if kept else None})
-    return made.values
+    return fitted.values
 
 
 def chosen_weights(chain: StanetChain, stage: Stage, mode: Mode) -> Path:
-    """The weights of a network by the config's choice. Raises UsageError where that epoch is not there."""
+    """Return the weights of a network by the config's choice. Raises UsageError where that epoch is not there."""
     config, name = chain.config, NAMES[stage, mode]
     choice = config.choose.get(name, config.trainer.keep)
     folder = chain.files.weights(stage, mode, 1).parent
     if isinstance(choice, str):
-        found = folder / CHOSEN
-        if not found.is_file():
+        record = folder / CHOSEN
+        if not record.is_file():
             raise UsageError(f"{folder}: holds no finished network; run the step {name} first")
-        number = json.loads(found.read_text(encoding="utf-8"))[choice]
+        number = json.loads(record.read_text(encoding="utf-8"))[choice]
         if number is None:
             raise UsageError(f"choose: {name} was trained without a validation list; name an epoch, or last")
         choice = int(number)
     path = chain.files.weights(stage, mode, choice)
     if not path.is_file():
-        there = ", ".join(sorted(str(int(one.stem.rpartition("_")[2])) for one in folder.glob("*.pth"))) or "none"
+        there = ", ".join(sorted(str(int(file.stem.rpartition("_")[2])) for file in folder.glob("*.pth"))) or "none"
         raise UsageError(f"{path}: no such file; the step {name} left the epochs {there} (choose)")
     return path
 
 
 def restored(chain: StanetChain, stage: Stage, mode: Mode) -> nn.Module:
-    """A trained network with the chosen weights, in evaluation mode on the config's device. Raises UsageError."""
+    """Return a network with the chosen weights, in evaluation mode on the config's device. Raises UsageError."""
     path = chosen_weights(chain, stage, mode)
     bare = chain.config.model_copy(update={"visual": "", "audio": ""})
     network = built(bare, stage, mode)
@@ -159,7 +159,7 @@ def restored(chain: StanetChain, stage: Stage, mode: Mode) -> nn.Module:
 
 
 def class_maps(run: RecipeRun, chain: StanetChain, stage: Stage) -> dict[str, Any]:
-    """Class maps, confidences, reports and galleries of the three classifiers of a stage, on all parts."""
+    """Write class maps, confidences, reports and galleries of the three classifiers of a stage, on all parts."""
     accuracy: dict[str, Any] = {}
     for mode in BRANCHES:
         network = restored(chain, stage, mode)
@@ -167,14 +167,14 @@ def class_maps(run: RecipeRun, chain: StanetChain, stage: Stage) -> dict[str, An
             samples = chain.samples(part)
             answers = write_class_maps(chain, stage, mode, network, samples)
             classes, count = chain.config.data.classes, chain.config.gallery
-            found = write_report(chain.files, PartAnswers(stage, mode, part, samples, answers), classes, count)
-            accuracy[f"{mode}_{part}"] = found
-            run.tell(f"{stage} {mode}: {found:.3f} of {len(samples)} seconds of {part} right")
+            share = write_report(chain.files, PartAnswers(stage, mode, part, samples, answers), classes, count)
+            accuracy[f"{mode}_{part}"] = share
+            run.tell(f"{stage} {mode}: {share:.3f} of {len(samples)} seconds of {part} right")
     return {"accuracy": accuracy}
 
 
 def result_maps(chain: StanetChain) -> dict[str, Any]:
-    """The saliency network's maps of the test videos; of the training videos where no test list is named."""
+    """Write the saliency network's maps of the test videos; of the training videos where no test list is named."""
     samples = chain.samples("test" if "test" in chain.videos else "train")
     write_results(chain, restored(chain, "fine", "STA"), samples)
     return {"seconds": len(samples)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -38,7 +38,7 @@ class StsanetData(ConfigModel):
 
     @model_validator(mode="after")
     def _something(self) -> StsanetData:
-        if not self.train and not any(one.part == "train" for one in self.published):
+        if not self.train and not any(folder.part == "train" for folder in self.published):
             raise ValueError("train and published name nothing to learn from")
         return self
 
@@ -60,7 +60,9 @@ class StsanetFit(FitConfig):
 
 
 class StsanetConfig(RecipeConfig):
-    """What ``"recipe": "stsanet"`` knows."""
+    """The config of ``"recipe": "stsanet"``."""
+
+    writes: ClassVar[tuple[str, ...]] = ("stsanet.pth",)
 
     recipe: Literal["stsanet"] = "stsanet"
     input_size: tuple[int, int] = Field(
@@ -81,7 +83,7 @@ class StsanetConfig(RecipeConfig):
     @property
     def validated(self) -> bool:
         """Whether some source serves for validation."""
-        return bool(self.data.validation) or any(one.part == "validation" for one in self.data.published)
+        return bool(self.data.validation) or any(folder.part == "validation" for folder in self.data.published)
 
 
 SPEC = RecipeSpec(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
@@ -19,7 +18,7 @@ from gazenet.training.fixation_videos import open_videos
 from gazenet.training.recipe_config import SourceConfig
 from gazenet.training.recipe_run import RecipeResult, RecipeRun
 from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
-from gazenet.training.validation_metrics import map_scores
+from gazenet.training.validation_metrics import map_row, map_scores
 from gazenet_plugins.stsanet.clips import ClipSource, FixedClips, InstalledVideo, RandomClips, learnable
 from gazenet_plugins.stsanet.losses import terms
 from gazenet_plugins.stsanet.network import STSANet
@@ -31,7 +30,7 @@ ENCODER = ("base1.", "base2.", "base3.", "base4.")
 
 
 def decays(epoch: int, settings: StsanetFit) -> int:
-    """How often the rate has fallen when an epoch, counted from 0, begins: at 12, 18, 27, 36, ... as published."""
+    """Return how often the rate has fallen when an epoch (from 0) begins: at 12, 18, 27, 36, ... as published."""
     later = epoch // settings.decay_period - settings.first_decay // settings.decay_period
     return 0 if epoch < settings.first_decay else 1 + later
 
@@ -48,19 +47,19 @@ class StsanetTask(RecipeTask):
             load_encoder(self.network, config.backbone)
 
     def outcome(self, batch: Batch) -> LossTerms:
+        """Return the published terms; in validation with scores."""
         prediction = self.network(batch["clip"])
-        found = terms(prediction, batch["density"])
+        loss = terms(prediction, batch["density"])
         if self.training:
-            return LossTerms(found)
-        return LossTerms(found, map_scores(prediction.float(), batch["density"], batch["fixations"]))
+            return LossTerms(loss)
+        return LossTerms(loss, map_scores(prediction.float(), batch["density"], batch["fixations"]))
 
     def pictures(self, batch: Batch) -> Mapping[str, NDArray[np.uint8]]:
-        """Prediction, density and fixations of the first clip in a row."""
-        row = [self.network(batch["clip"][:1])[0], batch["density"][0], batch["fixations"][0]]
-        grey = [(255 * one / one.max().clamp(min=1e-12)).clamp(0, 255).to(torch.uint8).cpu().numpy() for one in row]
-        return {"map": np.repeat(np.concatenate(grey, 1)[..., None], 3, 2)}
+        """Return prediction, density and fixations of the first clip in a row."""
+        return {"map": map_row(self.network(batch["clip"][:1])[0], batch["density"][0], batch["fixations"][0])}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Begin an epoch in which the rate falls with the best weights so far, as published."""
         # Not when the epoch starts: in the epoch in which it resumes, Lightning leaves that hook out.
         if batch_idx:
             return
@@ -73,20 +72,21 @@ class StsanetTask(RecipeTask):
                 optimizer.state.clear()
 
     def configure_optimizers(self) -> Any:
+        """Return Adam, whose rate falls as :func:`decays` says."""
         optimizer = Adam(self.network.parameters(), lr=self.settings.learning_rate)
         schedule = LambdaLR(optimizer, lambda epoch: 0.1 ** decays(epoch, self.settings))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
 
 
 def load_encoder(network: STSANet, path: str | Path) -> None:
-    """An encoder's weights to begin with; entries that the network does not have are left out.
+    """Load an encoder's weights; entries that the network does not have are left out.
 
     Raises UsageError for a file that lacks some of the encoder's.
     """
     state = {key: value for key, value in read_state(path).items() if key.startswith(ENCODER)}
     rest = {key: value for key, value in network.state_dict().items() if not key.startswith(ENCODER)}
-    known = {key: value for key, value in state.items() if key in network.state_dict()}
-    network.load_state_dict(checked_state(network, {**rest, **known}, path))
+    shared = {key: value for key, value in state.items() if key in network.state_dict()}
+    network.load_state_dict(checked_state(network, {**rest, **shared}, path))
 
 
 class StsanetTraining:
@@ -103,24 +103,24 @@ class StsanetTraining:
         }
 
     def train(self, run: RecipeRun) -> RecipeResult:
-        """Fits the network and writes ``stsanet.pth``, which the extractor takes as ``weights``."""
+        """Fit the network and write ``stsanet.pth``, which the extractor takes as ``weights``."""
         data = self.config.data
         training = RandomClips(self._sources("train", data.train), data.clips_per_video)
         validation = FixedClips(self._sources("validation", data.validation)) if self.config.validated else None
         if validation is not None and not len(validation):
-            raise UsageError("data.validation: nobody looked at any target frame of its clips")
-        made = run.fit(lambda: StsanetTask(self.config), training, validation)
-        save_whole(made.task.state(), run.folder / WEIGHTS)
-        return RecipeResult(run.folder / WEIGHTS, made.values)
+            raise UsageError("data.validation: no target frame of its clips has a fixation")
+        fitted = run.fit(lambda: StsanetTask(self.config), training, validation)
+        save_whole(fitted.task.state(), run.folder / WEIGHTS)
+        return RecipeResult(run.folder / WEIGHTS, fitted.values)
 
     def _sources(self, part: str, sources: Sequence[SourceConfig]) -> list[ClipSource]:
         config, data = self.config, self.config.data
         videos = open_videos(sources, data.root, config.input_size, config.cache_dir)
         stride, least = data.validation_stride, data.min_observers
         installed = [InstalledVideo(video, config.input_size, stride, least) for video in videos]
-        found: list[ClipSource] = [*installed, *self._published[part]]
+        clips: list[ClipSource] = [*installed, *self._published[part]]
         if part == "train":
-            found = [one for one in found if learnable(one)]
-            if not found:
-                raise UsageError("data.train: nobody looked at any target frame of its videos")
-        return found
+            clips = [source for source in clips if learnable(source)]
+            if not clips:
+                raise UsageError("data.train: no target frame of its videos has a fixation")
+        return clips

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gazenet.cli import train
-from gazenet.config.inference import InferConfig
 from gazenet.config.load import config_names, load_config
 from gazenet.config.training import TrainConfig
 from gazenet.config.training_experiments import FAMILIES, experiment_names
+from gazenet.cues.registry import PluginEntry
+from gazenet.training import recipe_run
 from gazenet.training.recipe_loading import installed_recipes
-from gazenet.training.recipe_spec import INTEGRATOR
+from gazenet.training.recipe_spec import DEFAULT_RECIPE, RecipeSpec
 
 
 def sets(*argv: str) -> list[str]:
@@ -63,27 +62,27 @@ def test_every_flag_is_a_key_of_the_config(mine: Path) -> None:
 def test_config_and_resume_reach_the_training(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def fake(
-        config: TrainConfig, resume: bool, compute_metrics: bool, infer_configs: list[InferConfig], set_aside: bool
-    ) -> None:
-        names = [infer.extractors[0].name for infer in infer_configs]
-        calls.append((config.name, config.trainer.max_epochs, (resume, set_aside), compute_metrics, names))
+    def fake(entry: PluginEntry[RecipeSpec], config: TrainConfig, resume: bool, set_aside: bool) -> None:
+        assert entry.name == config.recipe == DEFAULT_RECIPE
+        scores = (config.compute_metrics, config.infer_configs)
+        calls.append((config.name, config.trainer.max_epochs, (resume, set_aside), scores))
 
-    module = types.ModuleType("gazenet.recipes.gasp.gasp_run")
-    module.train = fake  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gazenet.recipes.gasp.gasp_run", module)
+    monkeypatch.setattr(recipe_run, "train_recipe", fake)
     assert train.main(["--train_config_file", str(mine), "--max_epochs", "3", "--resume"]) == 0
-    assert train.main(["--train_config_file", str(mine), "--compute_metrics", "--set_aside"]) == 0
-    assert train.main(["--infer_configs", "default", "default"]) == 0
-    own = mine.with_name("infer.json")
+    assert train.main(["--train_config_file", str(mine), "--compute_metrics", "--set_aside"]) == 2
+    validation = ["--set", 'data.validation=[{"dataset":"osie"}]']
+    assert train.main(["--train_config_file", str(mine), "--compute_metrics", "--set_aside", *validation]) == 0
+    assert train.main(["--infer_configs", "default", "default", *validation]) == 0
+    own = mine.with_name("infer")
     own.write_text('{"extractors": [{"name": "mine"}]}')
-    assert train.main(["--train_config", "embedded", "--max_epochs", "1", "--infer_config_files", str(own)]) == 0
+    monkeypatch.chdir(own.parent)
+    assert train.main(["--max_epochs", "1", "--infer_config_files", "infer", *validation]) == 0
     embedded = load_config("train", "embedded")
     assert calls == [
-        ("trained", 3, (True, False), False, []),
-        ("trained", 20, (False, True), True, []),
-        ("embedded", embedded.trainer.max_epochs, (False, False), False, ["saliency", "saliency"]),
-        ("embedded", 1, (False, False), False, ["mine"]),
+        ("trained", 3, (True, False), (False, ())),
+        ("trained", 20, (False, True), (True, ())),
+        ("embedded", embedded.trainer.max_epochs, (False, False), (False, ("default", "default"))),
+        ("embedded", 1, (False, False), (False, (str(own),))),
     ]
 
 
@@ -175,6 +174,6 @@ def test_list_shows_installed_configs_and_every_experiment_in_families(capsys: p
     titles = [block.partition(":")[0] for block in blocks]
     assert titles == ['recipes ("recipe"', "installed configs (--train_config NAME)", *FAMILIES]
     recipes = [line.split()[0] for line in blocks[0].splitlines()[1:]]
-    assert recipes == [INTEGRATOR, *installed_recipes().found]
+    assert recipes == list(installed_recipes().found) and DEFAULT_RECIPE in recipes
     shown = [line.split()[0] for block in blocks[1:] for line in block.splitlines()[1:]]
     assert shown == [*config_names("train"), *experiment_names()]

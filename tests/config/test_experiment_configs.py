@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gazenet.config.load import load_config
-from gazenet.config.training import TrainConfig
 from gazenet.config.training_experiment_data import on_embedded_cues, trainer
 from gazenet.config.training_experiments import BASE, experiment_names, find_experiment
 from gazenet.errors import UsageError
@@ -33,7 +32,7 @@ def test_every_name_loads_with_the_published_values(name: str) -> None:
     kwargs = published["model_kwargs"]
     assert class_of(network) == published["model"]
     assert (network.modalities, network.in_channels) == (kwargs["modalities"], 3)
-    assert config.context == network.sequence_len == published["context"]
+    assert config.network.get("sequence_len", 1) == network.sequence_len == published["context"]
     assert network.sequence_norm == bool(published["temporal_norm"])
     maps = published["input_maps"]
     phases = maps if isinstance(maps, dict) else dict.fromkeys(("train", "val", "test"), maps)
@@ -140,8 +139,3 @@ def test_experiments_are_only_training_configs() -> None:
         load_config("train", "nothing_like_it")
     with pytest.raises(UsageError, match=f"did you mean '{FLAGSHIP}'"):
         load_config("train", FLAGSHIP[:-1])
-
-
-def test_context_of_a_static_network_is_one() -> None:
-    config = load_config("train", "embedded")
-    assert isinstance(config, TrainConfig) and config.context == 1

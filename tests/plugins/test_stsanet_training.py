@@ -241,7 +241,7 @@ def test_a_cut_training_continues_to_the_same_weights(
         ("data.train=[]", "train and published name nothing to learn from"),
         ("backbone=none.pth", "backbone: none.pth: no such file"),
         ('data.train.0.items=["007"]', "no item 007"),
-        ("data.min_observers=3", "nobody looked at any target frame of its videos"),
+        ("data.min_observers=3", "no target frame of its videos has a fixation"),
         ('trainer.keep="newest"', "trainer.keep: input should be 'last' or 'best'"),
     ],
 )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from gazenet.config.inference import InferConfig
 from gazenet.config.load import validate
 from gazenet.config.training import TrainConfig
+from gazenet.cues.registry import PluginEntry
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.findwho import FindWhoVideo
 from gazenet.data.fixations import Fixations
-from gazenet.recipes.gasp.extract_cues import ExtractedInput
+from gazenet.recipes.gasp.extract_cues import Extract, ExtractedInput, first_stage
+from gazenet.recipes.gasp.gasp_recipe import SPEC
+from gazenet.recipes.gasp.gasp_run import GaspTraining
+from gazenet.training.recipe_run import RecipeResult, train_recipe
 
 FRAMES, SIZE, SHAPE = 24, (72, 128), (18, 32)
 
@@ -53,6 +58,16 @@ def fake_extract(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Ex
     """What the first stage would say, without media."""
     assert config.integrator is None
     return {path: ExtractedInput(blob_maps(int(path.stem)), np.arange(FRAMES) / 25) for path in paths}
+
+
+def train(
+    config: TrainConfig, resume: bool = False, extract: Extract = first_stage, set_aside: bool = False, **changes: Any
+) -> RecipeResult:
+    """The recipe ``gasp`` with cues of ``extract``; ``changes``: keys of the config."""
+    config = validate(TrainConfig, {**config.model_dump(mode="json"), **changes}, "test")
+    entry = PluginEntry("gasp", SPEC, "tests", lambda: cast(type, functools.partial(GaspTraining, extract=extract)))
+    # None in processes that only help to train.
+    return cast(RecipeResult, train_recipe(entry, config, resume, set_aside))
 
 
 def make_config(root: Path, output: Path, **changes: Any) -> TrainConfig:

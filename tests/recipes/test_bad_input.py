@@ -94,10 +94,13 @@ def test_a_context_longer_than_the_video_repeats_its_end(root: Path) -> None:
 
 def test_resuming_another_class_or_context_names_both(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(root, name=SEQUENCE) == 0
-    for other, words in (("GASPExp002_SeqGMUALSTM1x1Conv_6", "context 6"), (STATIC, "GASPEncGMUConv with context 1")):
+    for other, words in (
+        ("GASPExp002_SeqGMUALSTM1x1Conv_6", "network.sequence_len (4 there, 6 here)"),
+        (STATIC, 'network.class ("SequenceGASPEncGMUALSTMConv" there, "GASPEncGMUConv" here)'),
+    ):
         capsys.readouterr()
         assert run(root, "--resume", name=other) == 2
-        refused(capsys, "holds SequenceGASPEncGMUALSTMConv with context 4", words)
+        refused(capsys, "--resume: ", words, "use the same values or another output")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_its_batch(

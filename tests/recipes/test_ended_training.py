@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from made_up_cache import fake_extract, make_config
+from made_up_cache import fake_extract, make_config, train
 from safetensors.torch import load_file
 
 from gazenet.config.training import TrainConfig
-from gazenet.recipes.gasp.gasp_run import TrainResult, train
 from gazenet.recipes.gasp.gasp_task import IntegratorTask
+from gazenet.training.recipe_run import RecipeResult
 from gazenet.training.step_log import LOG, log_folders
 
 
@@ -22,7 +22,7 @@ def config_of(root: Path, output: Path, **changes: object) -> TrainConfig:
     return make_config(root, output, trainer__max_epochs=2, trainer__threads=1, **changes)
 
 
-def run(config: TrainConfig, resume: bool = False) -> TrainResult:
+def run(config: TrainConfig, resume: bool = False) -> RecipeResult:
     return train(config, resume=resume, extract=fake_extract)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_up_cache import blob_maps, fake_extract, make_config
+from made_up_cache import blob_maps, fake_extract, make_config, train
 from safetensors.torch import load_file
 
 from gazenet.config.inference import InferConfig
@@ -22,10 +23,8 @@ from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.integrator import load_integrator
 from gazenet.inference.engine import pipeline
 from gazenet.inference.results import InputFailure, RunResult
-from gazenet.recipes.gasp import gasp_fit as fitting
-from gazenet.recipes.gasp.gasp_run import train
-from gazenet.recipes.gasp.step_curve import read_log
-from gazenet.training.curves import CURVE
+from gazenet.recipes.gasp import gasp_task as fitting
+from gazenet.training.preflight import CONFIG, CURVE, EPOCHS
 from gazenet.training.step_log import log_folders
 
 HERE = Path(__file__).parent
@@ -81,7 +80,7 @@ def test_the_flagship_learns_in_both_modes(data_root: Path, tmp_path: Path, mode
     assert set(fused.saliency.min((1, 2))) == {0.0} and set(fused.saliency.max((1, 2))) == {1.0}
 
 
-class Killed(Exception):
+class Killed(GazenetError):
     pass
 
 
@@ -109,8 +108,8 @@ def test_a_resumed_sequence_training_ends_in_the_same_weights(
     assert all(torch.equal(first[key], second[key]) for key in first)
     logs = [[path / "log" / "metrics.csv" for path in log_folders(root)] for root in (whole_root, cut_root)]
     assert [len(files) for files in logs] == [1, 2]
-    assert read_log(logs[0]) == read_log(logs[1])
-    assert (whole_root / CURVE).read_bytes() == (cut_root / CURVE).read_bytes()
+    for name in (EPOCHS, CURVE):
+        assert (whole_root / name).read_bytes() == (cut_root / name).read_bytes()
     train(cut, extract=fake_extract, set_aside=True)
     assert log_folders(cut_root) == [cut_root]
 
@@ -127,15 +126,22 @@ def test_more_epochs_continue_fewer_where_no_schedule_runs(data_root: Path, tmp_
 
 def test_resuming_another_network_is_refused_naming_both(data_root: Path, tmp_path: Path) -> None:
     train(flagship(data_root, tmp_path / "out", trainer__max_epochs=1), extract=fake_extract)
+    before = (tmp_path / "out" / CONFIG).read_text()
     other = {"order": ["gmu"], "in_channels": 3, "latent": 4, "encoder": "Light"}
-    for config, words in (
-        (flagship(data_root, tmp_path / "out", context=2), "SequenceGASPDAMEncALSTMGMUConv with context 2Norm"),
-        (flagship(data_root, tmp_path / "out", network=json.dumps(other)), "GASPEncGMUConv with context 1"),
+    shorter = flagship(data_root, tmp_path / "out", context=2)
+    for config, key, words in (
+        (shorter, "network.sequence_len (3 there, 2 here)", "SequenceGASPDAMEncALSTMGMUConv with context 2Norm"),
+        (flagship(data_root, tmp_path / "out", network=json.dumps(other)), "network.class", "GASPEncGMUConv with"),
     ):
+        (tmp_path / "out" / CONFIG).write_text(before)
+        with pytest.raises(UsageError, match=re.escape(f"--resume: {key}")):
+            train(config, resume=True, extract=fake_extract)
+        # Also where the config of the run is gone.
+        (tmp_path / "out" / CONFIG).unlink()
         with pytest.raises(UsageError) as caught:
             train(config, resume=True, extract=fake_extract)
         assert f"config asks for {words}" in str(caught.value)
-        assert "holds SequenceGASPDAMEncALSTMGMUConv with context 3Norm" in str(caught.value)
+        assert "last.ckpt holds SequenceGASPDAMEncALSTMGMUConv with context 3Norm" in str(caught.value)
 
 
 def test_metrics_of_the_cached_cues(data_root: Path, tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_metrics_of_the_cached_cues(data_root: Path, tmp_path: Path) -> None:
 
 def test_metrics_need_videos(data_root: Path, tmp_path: Path) -> None:
     config = flagship(data_root, tmp_path / "out", data__validation="[]")
-    with pytest.raises(UsageError, match=r"--compute_metrics: data\.validation and"):
+    with pytest.raises(UsageError, match=r"compute_metrics: data\.validation and"):
         train(config, extract=fake_extract, compute_metrics=True)
     assert not (tmp_path / "out").exists()
 
@@ -172,8 +178,10 @@ def test_metrics_through_inference_configs(data_root: Path, tmp_path: Path, monk
 
     monkeypatch.setattr(pipeline, "run", fake_run)
     config = flagship(data_root, tmp_path / "out", trainer__max_epochs=1)
-    infer = InferConfig(extractors=[{"name": cue} for cue in config.cues], output_dir="elsewhere")
-    lacking = InferConfig(extractors=[{"name": "saliency"}])
+    infer, lacking = str(tmp_path / "infer.json"), str(tmp_path / "lacking.json")
+    extractors = [{"name": cue} for cue in config.cues]
+    Path(infer).write_text(json.dumps({"extractors": extractors, "output_dir": "elsewhere"}))
+    Path(lacking).write_text(json.dumps({"extractors": [{"name": "saliency"}]}))
     with pytest.raises(UsageError, match=r"--infer_configs: integrator .* needs the cues .*active_speaker"):
         train(config, extract=fake_extract, infer_configs=[infer, lacking])
     assert not (tmp_path / "out").exists()
@@ -194,9 +202,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
-from made_up_cache import fake_extract
+from made_up_cache import fake_extract, train
 from test_flagship import flagship
-from gazenet.recipes.gasp.gasp_run import train
 if __name__ == "__main__":
     root, output, devices, mode = sys.argv[1:]
     changes = {{

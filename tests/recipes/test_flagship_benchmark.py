@@ -9,11 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from made_up_cache import blob_maps, fake_extract, make_config
+from made_up_cache import blob_maps, fake_extract, make_config, train
 
 from gazenet.config.inference import InferConfig
 from gazenet.recipes.gasp.extract_cues import ExtractedInput
-from gazenet.recipes.gasp.gasp_run import train
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from made_up_cache import fake_extract, make_config
+from made_up_cache import fake_extract, make_config, train
 
 from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator_files import open_integrator
 from gazenet.recipes.gasp.extract_cues import ExtractedInput
 from gazenet.recipes.gasp.folds import read_folds
-from gazenet.recipes.gasp.gasp_run import SEEN, train
+from gazenet.recipes.gasp.gasp_run import SEEN
 
 
 def table(folder: Path, **folds: object) -> Path:
@@ -87,7 +87,7 @@ def test_without_a_table_the_run_warns_and_marks_the_scores(
     assert "cue active_speaker has learned from findwho/001, findwho/002: these scores" in said
     assert "benchmarks/training/folds.py makes it" in said and said.count("\n") == 1
     seen = {"active_speaker": ["findwho/001", "findwho/002"]}
-    assert json.loads(result.scores.read_text())["folds"][SEEN] == seen
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["folds"][SEEN] == seen
     assert open_integrator(result.weights)[2]["scores"]["folds"][SEEN] == seen
 
 

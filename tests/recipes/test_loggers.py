@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_cache import fake_extract, make_config
+from made_up_cache import fake_extract, make_config, train
 
 from gazenet.errors import UsageError
-from gazenet.recipes.gasp import sample_pictures
-from gazenet.recipes.gasp.gasp_run import train
+from gazenet.recipes.gasp import gasp_task
 from gazenet.training.loggers import make_logger
 
 
@@ -55,7 +54,7 @@ def test_comet_without_key_leaves_an_archive(
     pytest.importorskip("comet_ml")
     for name in ("COMET_KEY", "COMET_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sample_pictures, "STORED", 1.0)
+    monkeypatch.setattr(gasp_task, "PICTURED", 1.0)
     out = tmp_path / "out"
     train(
         make_config(data_root, out, logger="comet", trainer__max_epochs=2, trainer__val_store_image_samples="true"),
@@ -66,7 +65,7 @@ def test_comet_without_key_leaves_an_archive(
     names = {payload["metric"]["metricName"] for payload in found["metric_msg"]}
     assert {"train_loss", "val_loss", "val_nss"} <= names
     shown = {payload["additional_params"]["figName"] for payload in found["file_upload"]}
-    assert "validation/batch-00" in shown
+    assert "validation/batch-00/maps" in shown
     assert "installed_packages" not in found and "git_metadata" not in found
 
 
@@ -118,7 +117,7 @@ def test_tensorboard_shows_validation_pictures(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    monkeypatch.setattr(sample_pictures, "STORED", 1.0)
+    monkeypatch.setattr(gasp_task, "PICTURED", 1.0)
     out = tmp_path / "out"
     train(
         make_config(
@@ -127,7 +126,7 @@ def test_tensorboard_shows_validation_pictures(
         extract=fake_extract,
     )
     events = accumulator.EventAccumulator(str(out / "log")).Reload()
-    assert "validation/batch-00" in events.Tags()["images"]
+    assert "validation/batch-00/maps" in events.Tags()["images"]
     assert "val_nss" in events.Tags()["scalars"]
 
 

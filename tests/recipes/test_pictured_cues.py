@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_cache import FRAMES, blob_maps, fake_extract, make_config
+from made_up_cache import FRAMES, blob_maps, fake_extract, make_config, train
 
 from gazenet.config.inference import InferConfig
 from gazenet.config.training import TrainConfig
@@ -17,7 +17,6 @@ from gazenet.cues.colour_pictures import as_pictures
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import load_integrator
 from gazenet.recipes.gasp.extract_cues import ExtractedInput, cue_config
-from gazenet.recipes.gasp.gasp_run import train
 from gazenet.training.checkpoints import LAST
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_up_cache import train
 from made_up_pictures import FRAMES, blob, save, tiny, write_cache
 from PIL import Image
 
@@ -15,7 +16,6 @@ from gazenet.data.window_samples import DrawOrder, SampleShape
 from gazenet.errors import CacheError, UsageError
 from gazenet.fusion.integrator_files import open_integrator
 from gazenet.fusion.integrator_spec import MEAN, STD
-from gazenet.recipes.gasp.gasp_run import train
 from gazenet.recipes.gasp.picture_clips import PictureClip, PictureSamples, grey, open_pictures, placeholder, resized
 
 FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"

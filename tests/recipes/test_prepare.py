@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_cache import make_config
+from made_up_cache import make_config, train
 
 from gazenet.data.density import GaussianWidth, ViewingConditions
 from gazenet.data.findwho import FindWho
 from gazenet.errors import UsageError
 from gazenet.recipes.gasp import extract_cues
 from gazenet.recipes.gasp.extract_cues import choose_items, truth_sigma
-from gazenet.recipes.gasp.gasp_run import train
 
 
 def sigma(root: Path, view: float | None = None, **data: Any) -> float:

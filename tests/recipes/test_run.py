@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -9,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_up_cache import blob_maps, fake_extract, make_config
+from made_up_cache import blob_maps, fake_extract, make_config, train
 from safetensors.torch import load_file
 
 from gazenet.config.training import TrainConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.fusion.integrator import load_integrator
 from gazenet.fusion.integrator_files import open_integrator
-from gazenet.recipes.gasp import gasp_fit as fitting
-from gazenet.recipes.gasp.gasp_run import TrainResult, train
+from gazenet.recipes.gasp import gasp_task as fitting
 from gazenet.training.preflight import CONFIG
+from gazenet.training.recipe_run import RecipeResult
 
 
-def run(config: TrainConfig, resume: bool = False) -> TrainResult:
+def run(config: TrainConfig, resume: bool = False) -> RecipeResult:
     return train(config, resume=resume, extract=fake_extract)
 
 
@@ -31,7 +32,7 @@ def test_learns_where_the_blob_is_and_exports_it(data_root: Path, tmp_path: Path
     result = run(config)
     assert result.values["validation"]["nss"]["mean"] > before.values["validation"]["nss"]["mean"] + 0.3
     assert result.values["validation"]["cc"]["mean"] > 0.7
-    assert json.loads(result.scores.read_text()) == result.values
+    assert json.loads((tmp_path / "out" / "scores.json").read_text()) == result.values
     assert {value.dtype for value in load_file(result.weights).values() if value.is_floating_point()} == {
         torch.float16
     }
@@ -45,6 +46,26 @@ def test_learns_where_the_blob_is_and_exports_it(data_root: Path, tmp_path: Path
     peak = np.unravel_index(fused.saliency[5].argmax(), (18, 32))
     blob = np.unravel_index(maps["active_speaker"][5].argmax(), (18, 32))
     assert np.abs(np.subtract(peak, blob)).max() <= 2
+
+
+def test_it_leaves_and_says_what_every_recipe_does(
+    data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    result = run(make_config(data_root, out, trainer__max_epochs=2, trainer__check_val_every_n_epoch=2))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(", val_loss")[0].rpartition(" ")[0] for line in lines[:2]] == [
+        f"epoch {k} of 2: train_loss" for k in (1, 2)
+    ]
+    assert lines[2:] == [f"gasp: {out / 'integrator.safetensors'}"]
+    rows = list(csv.DictReader((out / "epochs.csv").open()))
+    assert {"train_loss", "train_cc", "val_loss", "val_nss", "avg_val_loss"} <= rows[0].keys()
+    assert [bool(row["val_nss"]) for row in rows] == [False, True]
+    record = json.loads((out / "result.json").read_text())
+    assert record["recipe"] == "gasp" and record["values"] == result.values
+    assert {"curve.png", "last.ckpt", "best-epoch=001.ckpt", "scores.json", "last_model.pt", "log"} <= {
+        path.name for path in out.iterdir()
+    }
 
 
 @pytest.mark.slow
@@ -82,7 +103,7 @@ def test_training_loss_falls_and_is_logged(data_root: Path, tmp_path: Path) -> N
     assert losses[-1] < losses[0] - 0.3
 
 
-class Killed(Exception):
+class Killed(GazenetError):
     pass
 
 
@@ -140,7 +161,7 @@ def test_leave_one_video_out_scores_every_training_video(data_root: Path, tmp_pa
 def test_best_checkpoint_can_be_exported(data_root: Path, tmp_path: Path) -> None:
     config = make_config(data_root, tmp_path / "out", trainer__keep="best", trainer__checkpoint_monitor="val_nss")
     result = run(config)
-    kept = list((tmp_path / "out").glob("model-*.ckpt"))
+    kept = list((tmp_path / "out").glob("best-*.ckpt"))
     assert len(kept) == 1
     stored = torch.load(kept[0], weights_only=False)["state_dict"]
     final = load_file(result.weights)
@@ -204,10 +225,10 @@ def test_a_wrong_source_is_found_before_anything_is_written(data_root: Path, tmp
 
 def test_resume_refuses_another_config_and_a_broken_checkpoint(data_root: Path, tmp_path: Path) -> None:
     run(make_config(data_root, tmp_path / "out", trainer__max_epochs=1))
-    with pytest.raises(UsageError, match=r"--resume: trainer\.max_epochs differs"):
+    with pytest.raises(UsageError, match=r"--resume: trainer\.max_epochs \(1 there, 2 here\) differs"):
         run(make_config(data_root, tmp_path / "out", trainer__max_epochs=2), resume=True)
     (tmp_path / "out" / "last.ckpt").write_bytes(b"half a file")
-    with pytest.raises(UsageError, match="no readable checkpoint"):
+    with pytest.raises(UsageError, match="cannot read checkpoint"):
         run(make_config(data_root, tmp_path / "out", trainer__max_epochs=1), resume=True)
     assert (tmp_path / "out" / CONFIG).exists()
 

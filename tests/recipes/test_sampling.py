@@ -104,7 +104,7 @@ def test_processes_share_the_batches_of_one(clips: list[CueClip], length: int, b
 def test_a_process_knows_its_share() -> None:
     found = []
     for rank in range(3):
-        sampler = EpochSampler(10, rank, 3)
+        sampler = EpochSampler(10, EpochShare(rank, 3))
         sampler.set_epoch(1)
         assert len(sampler) == 3
         found.append(list(sampler))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from pydantic import ValidationError
 from gazenet.cli import train
 from gazenet.config.trainer import differing
 from gazenet.errors import UsageError
-from gazenet.training.recipe_loading import load_recipe, recipe_of
+from gazenet.training.fit import FitRequest, fit
+from gazenet.training.recipe_loading import find_recipe, load_recipe
 from gazenet.training.recipe_spec import RecipeSpec
+from gazenet.training.recipe_task import Batch
 from gazenet.training.seeded_samples import OrderedSamples, SeededSamples
-from tests.training.line_recipe import SPEC, LineConfig, LineData, LineTask, Points
+from tests.training.line_recipe import SPEC, LineConfig, LineData, LineFit, LineTask, Points
 
 pytestmark = pytest.mark.usefixtures("installed")
 Write = Callable[..., Path]
@@ -55,7 +58,7 @@ def test_a_run_leaves_what_it_promises(write_config: Write, capsys: pytest.Captu
     assert {"train_loss", "val_loss", "val_square", "train_size", "val_bias"} <= rows[0].keys()
     assert float(rows[2]["val_loss"]) < float(rows[0]["val_loss"])
     assert Image.open(folder / "first" / "curve.png").size == (600, 400)
-    assert Image.open(folder / "first" / "samples" / "epoch-002_points.png").size == (9, 8)
+    assert Image.open(folder / "first" / "samples" / "epoch-002_batch-00_points.png").size == (9, 8)
     assert (folder / "first" / "log" / "metrics.csv").exists()
     result = json.loads((folder / "result.json").read_text())
     assert result["recipe"] == "line" and result["values"]["first"]["val_loss"] == float(rows[2]["val_loss"])
@@ -144,8 +147,8 @@ def test_two_processes_learn_what_one_learns(
         ({}, ["--gpus", "0,98"], "--gpus 0,98: name one GPU"),
         ({}, ["--gpus", ",".join(map(str, range(4)))], "device cuda:0: "),
         ({"trainer": {"devices": 3}}, [], "trainer: batch_size 4 cannot be shared out evenly between 3 devices"),
-        ({}, ["--compute_metrics"], "--compute_metrics: is for the integrator; the recipe line has no such thing"),
-        ({}, ["--embedded_cues"], "--embedded_cues: is for the integrator"),
+        ({}, ["--compute_metrics"], "--compute_metrics: not supported by the recipe line"),
+        ({}, ["--embedded_cues"], "--embedded_cues: not supported by the recipe line"),
     ],
 )
 def test_wrong_requests_are_one_line_and_leave_nothing(
@@ -169,7 +172,7 @@ def test_configs_of_the_integrator_may_say_so(tmp_path: Path, capsys: pytest.Cap
     path.write_text(
         json.dumps({"recipe": "gasp", "network": {}, "cues": ["saliency"], "data": {"train": [{"dataset": "osie"}]}})
     )
-    assert recipe_of(path) == "gasp" == recipe_of("embedded")
+    assert find_recipe(path).entry.name == "gasp" == find_recipe("embedded").entry.name
     assert train.main(["--train_config_file", str(path), "--dry_run"]) == 0
     assert json.loads(capsys.readouterr().out)["cues"] == ["saliency"]
 
@@ -178,11 +181,13 @@ def test_a_resume_under_another_config_is_refused(write_config: Write, capsys: p
     assert train.main(["--train_config_file", str(write_config("own")), "--max_epochs", "1"]) == 0
     changed = write_config("own", data={"noise": 0.5}, logger="", trainer={"seed": 3})
     assert train.main(["--train_config_file", str(changed), "--max_epochs", "1", "--resume"]) == 2
-    assert "--resume: trainer.seed, data.noise differs" in capsys.readouterr().err
+    assert (
+        "--resume: trainer.seed (0 there, 3 here), data.noise (0.1 there, 0.5 here) differs" in capsys.readouterr().err
+    )
     (changed.with_suffix("") / "first" / "last.ckpt").write_bytes(b"half a file")
     (changed.with_suffix("") / "steps" / "first.json").unlink()
     assert train.main(["--train_config_file", str(write_config("own")), "--max_epochs", "1", "--resume"]) == 2
-    assert "last.ckpt: is no readable checkpoint" in capsys.readouterr().err
+    assert "cannot read checkpoint" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(write_config: Write, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,6 +217,38 @@ def test_an_interrupt_is_told_as_one_and_leaves_others_possible(
     assert train.main(["--train_config_file", str(path), "--resume"]) == 0
 
 
+def test_a_resumed_table_has_values_of_a_validation_where_one_was_done(
+    write_config: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"trainer": {"max_epochs": 4, "check_val_every_n_epoch": 2}, "logger": ""}
+    whole, cut = write_config("whole", **keys), write_config("cut", **keys)
+    assert train.main(["--train_config_file", str(whole)]) == 0
+    outcome, calls = LineTask.outcome, []
+
+    def struck(self: LineTask, batch: Batch) -> Any:
+        calls.append(1)
+        if len(calls) == 11:  # in the third epoch: three steps each, after the second one a validation of three
+            signal.raise_signal(signal.SIGTERM)
+        return outcome(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LineTask, "outcome", struck)
+        assert train.main(["--train_config_file", str(cut)]) == 143
+    assert train.main(["--train_config_file", str(cut), "--resume"]) == 0
+    tables = [(path.with_suffix("") / "first" / "epochs.csv").read_text() for path in (whole, cut)]
+    assert tables[0] == tables[1]
+    rows = list(csv.DictReader(tables[0].splitlines()))
+    assert [bool(row["val_loss"]) for row in rows] == [False, True, False, True]
+    assert json.loads((whole.with_suffix("") / "result.json").read_text())["values"]["first"]["val_loss"] > 0
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val_loss", "min"), ("val_nss", "max"), ("val_error", "min")])
+def test_the_best_score_is_the_greatest_and_the_best_loss_the_least(tmp_path: Path, monitor: str, mode: str) -> None:
+    config = LineConfig(trainer=LineFit(checkpoint_monitor=monitor))
+    (best,) = FitRequest(config, tmp_path).keep_best(LineTask.maximised)
+    assert (best.monitor, best.mode) == (monitor, mode)
+
+
 def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own() -> None:
     points = Points(LineData())
     drawn = SeededSamples(points, seed=5)
@@ -226,25 +263,21 @@ def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own() -> None:
 
 
 def test_specs_are_checked() -> None:
-    for change in ({"name": "gasp"}, {"name": "No Name"}, {"implementation": "no class"}, {"config": dict}):
+    for change in ({"name": "No Name"}, {"implementation": "no class"}, {"config": dict}):
         with pytest.raises(ValidationError):
             RecipeSpec.model_validate({**SPEC.model_dump(), **change})
     free = LineConfig(logger="", output="elsewhere")
-    assert differing(LineConfig(), free) == []
-    assert differing(LineConfig(), LineConfig(steps=("a", "b"))) == ["steps"]
+    assert differing(LineConfig(), free) == {}
+    assert differing(LineConfig(), LineConfig(steps=("a", "b"))) == {"steps": (["first"], ["a", "b"])}
 
 
 def test_a_config_without_samples_or_validation_is_refused(write_config: Write) -> None:
-    from gazenet.training.fit import FitRequest, fit
-
     config = LineConfig(output=str(write_config("own").with_suffix("")))
-    place = FitRequest(config, Path(config.output), False)
+    request = FitRequest(config, Path(config.output))
     empty = Points(LineData())
     empty.config = LineData.model_construct(points=0)
     with pytest.raises(UsageError, match="no sample"):
-        fit(place, lambda: LineTask(config), empty)
+        fit(request, lambda: LineTask(config), empty)
     best = config.trainer.model_copy(update={"keep": "best"})
     with pytest.raises(UsageError, match="no validation set"):
-        fit(
-            FitRequest(config, Path(config.output), False, settings=best), lambda: LineTask(config), Points(LineData())
-        )
+        fit(replace(request, own_settings=best), lambda: LineTask(config), Points(LineData()))

@@ -181,11 +181,11 @@ def test_a_signal_outside_of_a_fit_interrupts_at_once(
 def test_the_second_signal_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
-    with stop_signals.stopping() as stop, stop.noted():
+    with stop_signals.stopping() as stop, stop.deferred():
         os.kill(os.getpid(), signal.SIGINT)
-        assert stop_signals.asked() and not codes
+        assert stop_signals.stop_requested() and not codes
         os.kill(os.getpid(), signal.SIGINT)
-    assert codes == [130] and not stop_signals.asked()
+    assert codes == [130] and not stop_signals.stop_requested()
 
 
 def test_a_real_process_with_workers_and_its_whole_group_is_ended(

@@ -10,13 +10,14 @@ import numpy as np
 from gazenet.config.inference import InferConfig, IntegratorConfig, OutputsConfig
 from gazenet.config.inference_data import EVALUATION
 from gazenet.config.training import SourceConfig, TrainConfig
+from gazenet.data.source_items import ChosenItem
 from gazenet.errors import GazenetError
 from gazenet.evaluation.evaluation import Evaluation, VideoScores, evaluate, write_scores
 from gazenet.evaluation.ground_truth import item_truth
 from gazenet.evaluation.predictions import Prediction, read_prediction
 from gazenet.evaluation.score import METRICS_OF_ONE_VIDEO, ScoringOptions, score_frames
 from gazenet.fusion.integrator import Integrator
-from gazenet.recipes.gasp.extract_cues import ChosenItem, choose_items, truth_sigma
+from gazenet.recipes.gasp.extract_cues import choose_items, truth_sigma
 from gazenet.recipes.gasp.folds import seen_by
 from gazenet.recipes.gasp.gasp_samples import Clip
 from gazenet.recipes.gasp.gather_clips import TrainingClips

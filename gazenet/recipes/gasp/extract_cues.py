@@ -1,4 +1,4 @@
-"""From a training config to clips: find the items, run the first stage for what the cache lacks, open the maps."""
+"""Cue maps of a training: choose its items, run the extractors for what the cache lacks, open the clips."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from gazenet.cues.colour_pictures import as_pictures
 from gazenet.cues.extractor import Face
 from gazenet.cues.registry import get
 from gazenet.data.cue_clip import CueClip
-from gazenet.data.dataset import Dataset, Item, choose, open_dataset, sigma_of
-from gazenet.data.density import GaussianWidth, ViewingConditions
-from gazenet.data.splits import split_items
+from gazenet.data.dataset import sigma_of
+from gazenet.data.density import GaussianWidth
+from gazenet.data.source_items import ChosenItem, source_items
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator_spec import IntegratorSpec
 
 
 @dataclass(frozen=True)
 class ExtractedInput:
-    """What the first stage says of one input.
+    """Everything that extractors give for one input.
 
     Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, the faces of every frame, and coloured pictures
     uint8 ``[T, 3, h, w]`` (RGB planes) of the cues that have some.
@@ -43,19 +43,6 @@ class ExtractedInput:
 Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, ExtractedInput]]
 
 
-@dataclass(frozen=True)
-class ChosenItem:
-    """An item, the data set it is from, and the position of its source in the config.
-
-    ``viewing``: how its frames were seen, as far as the config or the data set's reader says.
-    """
-
-    collection: Dataset
-    item: Item
-    source: int
-    viewing: ViewingConditions | None = None
-
-
 def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, ExtractedInput]:
     """Run the extractors of ``config``, taking from the cache what it has. Raises GazenetError."""
     from gazenet.inference.cache.recall import recall
@@ -68,23 +55,23 @@ def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extrac
     prepare_threads(config)
     graph = build_graph(config)
     store = default_store(config.resolved_cache_dir)
-    found: dict[Path, ExtractedInput] = {}
+    extracted: dict[Path, ExtractedInput] = {}
     for number, path in enumerate(paths, 1):
         identity = source_id(path)
-        known = recall(graph, identity, store)
-        if known is None:
+        cached = recall(graph, identity, store)
+        if cached is None:
             print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
-            made = collect(graph, path, config.resolved_cache_dir)
-            found[path] = ExtractedInput(made.cues, made.times, made.faces, made.pictures)
+            result = collect(graph, path, config.resolved_cache_dir)
+            extracted[path] = ExtractedInput(result.cues, result.times, result.faces, result.pictures)
             # Then from the cache, memory-mapped: the pictures of many videos need not fit into memory.
-            known = recall(graph, identity, store)
-        if known is not None:
-            found[path] = ExtractedInput(known.maps, known.times, known.faces, known.pictures)
-    return found
+            cached = recall(graph, identity, store)
+        if cached is not None:
+            extracted[path] = ExtractedInput(cached.maps, cached.times, cached.faces, cached.pictures)
+    return extracted
 
 
 def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] | None = None) -> InferConfig:
-    """The inference config that makes the cues, without stage two.
+    """Return the inference config that makes the cues, without stage two.
 
     ``parameters`` replaces parameters of extractors, for example the weights of a learned cue that must not have seen
     the video it is tested on. Raises UsageError where the inference config lacks a cue.
@@ -110,14 +97,14 @@ def cue_config(config: TrainConfig, parameters: Mapping[str, Mapping[str, Any]] 
 
 
 def check_cues(config: TrainConfig) -> None:
-    """Raises UsageError or PluginError naming a cue of the training or its test that nothing installed can make."""
+    """Raise UsageError or PluginError naming a cue of the training or its test that nothing installed can make."""
     for cues in (config.cues, config.test_cues or config.cues):
         for extractor in cue_config(config.model_copy(update={"cues": cues})).extractors:
             get(extractor.name)
 
 
 def shown_cues(config: TrainConfig) -> IntegratorSpec:
-    """Which extractors make the cues of a config, and how each is shown. Raises UsageError."""
+    """Return which extractors make the cues of a config, and how each is shown. Raises UsageError."""
     try:
         declared = IntegratorSpec(
             name=config.name, cues=config.cues, rendering=config.rendering, colours=config.colours
@@ -128,43 +115,24 @@ def shown_cues(config: TrainConfig) -> IntegratorSpec:
 
 
 def choose_items(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[ChosenItem]:
-    """All items that some sources of the config name. Raises UsageError for names and folders that are not there."""
-    found = []
-    for position, source in enumerate(sources):
-        root = Path(source.root) if source.root else Path(config.data.root) / source.dataset
-        collection = open_dataset(source.dataset, root, **source.options)
-        where, viewing = f"data set {source.dataset}", _viewing(source, collection)
-        if viewing is None and config.data.sigma is not None and config.data.sigma_unit == "degrees":
-            raise UsageError(
-                f"{where}: data.sigma is in degrees, so its source needs field_of_view (its frames' width)"
-            )
-        for item in choose(collection.items(), _names(source), where):
-            if item.name not in source.exclude:
-                found.append(ChosenItem(collection, item, position, viewing))
-    return found
+    """Return all items that some sources of the config name. Raises UsageError for what is not there."""
+    chosen = source_items(sources, config.data.root)
+    if config.data.sigma is not None and config.data.sigma_unit == "degrees":
+        for entry in chosen:
+            if entry.viewing is None:
+                raise UsageError(
+                    f"data set {sources[entry.source].dataset}: data.sigma is in degrees, so its source needs "
+                    "field_of_view (its frames' width)"
+                )
+    return chosen
 
 
-def _viewing(source: SourceConfig, collection: Dataset) -> ViewingConditions | None:
-    """As the config says, else as the reader declares with its own Gaussian."""
-    if source.field_of_view is not None:
-        return ViewingConditions.spanning(source.field_of_view)
-    own = getattr(collection, "spread", None)
-    return own.viewing if isinstance(own, GaussianWidth) else None
-
-
-def _names(source: SourceConfig) -> Sequence[str] | None:
-    if source.split is None:
-        return source.items
-    names = split_items(source.split, source.dataset)
-    return [name for name in names if source.items is None or name in source.items]
-
-
-def truth_sigma(config: TrainConfig, one: ChosenItem) -> float:
-    """Ground-truth sigma in pixels of an item's frames: the config's, else that of its data set."""
+def truth_sigma(config: TrainConfig, entry: ChosenItem) -> float:
+    """Return the ground-truth sigma in pixels of an item's frames: the config's, else that of its data set."""
     sigma, unit = config.data.sigma, config.data.sigma_unit
     if sigma is None:
-        return sigma_of(one.collection, one.item)
-    return GaussianWidth(sigma, unit, one.collection.reference_width, one.viewing).pixels(one.item.size[1])
+        return sigma_of(entry.collection, entry.item)
+    return GaussianWidth(sigma, unit, entry.collection.reference_width, entry.viewing).pixels(entry.item.size[1])
 
 
 def open_clips(
@@ -173,15 +141,15 @@ def open_clips(
     extract: Extract = first_stage,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[CueClip]:
-    """Clips of the chosen items, their cue maps made where the cache lacks them. Raises GazenetError."""
-    paths = list(dict.fromkeys(one.item.path for one in chosen))
+    """Open clips of the chosen items, their cue maps made where the cache lacks them. Raises GazenetError."""
+    paths = list(dict.fromkeys(entry.item.path for entry in chosen))
     extracted = extract(cue_config(config, parameters), paths) if paths else {}
     shown = shown_cues(config)
     clips = []
-    for one in chosen:
-        cues = extracted[one.item.path]
-        sigma = truth_sigma(config, one)
-        drawn = {name: as_pictures(cues.pictures[name]) for name in shown.pictured}
-        maps = {cue: drawn.get(name, cues.maps[name]) for cue, name in zip(config.cues, shown.cues, strict=True)}
-        clips.append(CueClip(one.collection.name, one.item, maps, cues.times, sigma, one.source))
+    for entry in chosen:
+        cues = extracted[entry.item.path]
+        sigma = truth_sigma(config, entry)
+        pictures = {name: as_pictures(cues.pictures[name]) for name in shown.pictured}
+        maps = {cue: pictures.get(name, cues.maps[name]) for cue, name in zip(config.cues, shown.cues, strict=True)}
+        clips.append(CueClip(entry.collection.name, entry.item, maps, cues.times, sigma, entry.source))
     return clips

@@ -1,38 +1,30 @@
-"""``train``: what ``gasp_train`` does, as a function."""
+"""The implementation of the recipe ``gasp``: cues, folds, the fit, scores and files of an integrator's training."""
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
-from gazenet.config.inference import InferConfig
+from gazenet.config.load import load_config
 from gazenet.config.training import TrainConfig
 from gazenet.errors import UsageError
 from gazenet.evaluation.bootstrap import bootstrap_mean
 from gazenet.evaluation.score import Scores, score_frames
 from gazenet.evaluation.scoring_grid import as_text
-from gazenet.files import write_bytes, write_json
+from gazenet.files import write_json
 from gazenet.fusion.integrator import Integrator
 from gazenet.fusion.integrator_files import save_integrator
 from gazenet.recipes.gasp.evaluate_integrator import evaluate_infer_configs, evaluate_integrator
 from gazenet.recipes.gasp.evaluate_through_config import check_cues_through
 from gazenet.recipes.gasp.extract_cues import Extract, first_stage
 from gazenet.recipes.gasp.folds import fold_clips, item_of, seen_by_cues, table_of, warning
-from gazenet.recipes.gasp.gasp_fit import checked_network, declaration, fit
+from gazenet.recipes.gasp.gasp_fit import FittedIntegrator, IntegratorPlan, fit_integrator
 from gazenet.recipes.gasp.gasp_samples import Clip
-from gazenet.recipes.gasp.gather_clips import TrainingClips, find
-from gazenet.recipes.gasp.resume_check import check_fits
-from gazenet.recipes.gasp.step_curve import write_curve
-from gazenet.redaction import redact
-from gazenet.training.checkpoints import LAST
-from gazenet.training.curves import CURVE
-from gazenet.training.output_folder import own_output
-from gazenet.training.preflight import check_request, remember
-from gazenet.training.step_log import LOG, log_folders
+from gazenet.recipes.gasp.gather_clips import find
+from gazenet.training.checkpoints import save_whole
+from gazenet.training.recipe_run import RecipeResult, RecipeRun
 from gazenet.training.trainer import first_process
 
 SEEN = "cues_have_seen"
@@ -41,99 +33,83 @@ WEIGHTS, SCORES = "integrator.safetensors", "scores.json"
 BARE = "last_model.pt"
 
 
-@dataclass(frozen=True)
-class TrainResult:
-    """Files of a finished training and its scores, as in the scores file."""
+class GaspTraining:
+    """The recipe ``gasp``. Raises UsageError for everything in a config that would fail only after hours.
 
-    weights: Path
-    scores: Path
-    values: dict[str, Any] = field(default_factory=dict)
-
-
-def train(
-    config: TrainConfig,
-    resume: bool = False,
-    extract: Extract = first_stage,
-    compute_metrics: bool = False,
-    infer_configs: Sequence[InferConfig] = (),
-    set_aside: bool = False,
-) -> TrainResult:
-    """Train the integrator of a config and export it to ``<output>/integrator.safetensors``.
-
-    Beside it lie ``last_model.pt`` (the bare weights, as published), ``scores.json``, ``train_config.json``,
-    checkpoints, logs and, drawn from those of the CSV logger, ``curve.png``. ``resume`` continues the last checkpoint
-    of that folder and ends in the same weights as an uninterrupted run; ``set_aside`` keeps a training that is there
-    under a numbered name; without either such a folder is refused. ``compute_metrics`` measures the finished
-    integrator on the videos of validation and test, with the cues it was trained on or, if given, through each of
-    ``infer_configs``. Raises GazenetError, and KeyboardInterrupt where a signal ended it.
+    ``extract`` makes the cue maps that the cache lacks.
     """
-    network = checked_network(config)
-    declaration(config, network)
-    _check_request(config, compute_metrics or bool(infer_configs))
-    open_all, folder, _ = find(config), Path(config.output), table_of(config)
-    for one in infer_configs:
-        check_cues_through(one, config)
-    with own_output(folder, resume, set_aside):
-        folder.mkdir(parents=True, exist_ok=True)
-        if resume and (folder / LAST).exists():
-            check_fits(folder / LAST, network)
-        remember(config, folder, resume)
-        return _trained(config, open_all(extract), resume, compute_metrics, infer_configs, extract)
 
+    def __init__(self, config: TrainConfig, extract: Extract = first_stage) -> None:
+        self.config, self.extract = config, extract
+        self._plan = IntegratorPlan.of(config)
+        self._open_clips = find(config)
+        self._table = table_of(config)
+        self._infer_configs = [load_config("infer", name) for name in config.infer_configs]
+        for infer in self._infer_configs:
+            check_cues_through(infer, config)
 
-def _trained(
-    config: TrainConfig,
-    clips: TrainingClips,
-    resume: bool,
-    compute_metrics: bool,
-    infer_configs: Sequence[InferConfig],
-    extract: Extract,
-) -> TrainResult:
-    """The optimisation, and what is made of its result."""
-    folder = Path(config.output)
-    values: dict[str, Any] = {}
-    if config.folds is not None:
-        values["folds"] = _folds(config, clips.train, folder, resume, extract)
-    fitted = fit(config, clips.train, clips.validation, folder, resume)
-    result = TrainResult(folder / WEIGHTS, folder / SCORES, values)
-    if not first_process():
-        return result
-    values["logged"] = plain(fitted.metrics)
-    values["validation"] = summary({clip.name: judge(fitted.integrator, clip, config) for clip in clips.validation})
-    seen = _told(seen_by_cues(config, config.data.validation, {}), "data.validation")
-    if seen:
-        values["validation"][SEEN] = seen
-    facts = redact({"command": sys.argv, "config": config.model_dump(mode="json")}, config=True) | {"scores": values}
-    save_integrator(result.weights, fitted.integrator.network, fitted.integrator.spec, facts)
-    _save_bare(fitted.integrator, folder / BARE)
-    write_json(result.scores, values)
-    logs = [path for one in log_folders(folder) if (path := one / LOG).is_file()]
-    if config.logger == "csv" and logs:
-        write_curve(logs, folder / CURVE)
-    if infer_configs:
-        evaluate_infer_configs(infer_configs, config, result.weights)
-    elif compute_metrics:
-        evaluate_integrator(fitted.integrator, config, clips)
-    return result
+    def train(self, run: RecipeRun) -> RecipeResult:
+        """Fit the integrator and write ``integrator.safetensors``, ``last_model.pt`` (as released), ``scores.json``.
 
+        Where the config asks for it, train without each video first, and score the result by all metrics.
+        """
+        clips = self._open_clips(self.extract)
+        values: dict[str, Any] = {}
+        if self.config.folds is not None:
+            values["folds"] = self._leave_one_out(run, clips.train)
+        fitted = fit_integrator(run.request(), self._plan, clips.train, clips.validation)
+        run.only_first_process()
+        values |= {"logged": fitted.values, "validation": self._validated(fitted.integrator, clips.validation)}
+        self._write(run, fitted, values)
+        if self._infer_configs:
+            evaluate_infer_configs(self._infer_configs, self.config, run.folder / WEIGHTS)
+        elif self.config.compute_metrics:
+            evaluate_integrator(fitted.integrator, self.config, clips)
+        return RecipeResult(run.folder / WEIGHTS, values)
 
-def _save_bare(integrator: Integrator, path: Path) -> None:
-    import torch
+    def _validated(self, integrator: Integrator, clips: Sequence[Clip]) -> dict[str, Any]:
+        values = summary({clip.name: judge(integrator, clip, self.config) for clip in clips})
+        seen = _warned(seen_by_cues(self.config, self.config.data.validation, {}), "data.validation")
+        return values | ({SEEN: seen} if seen else {})
 
-    buffer = io.BytesIO()
-    torch.save(integrator.network.state_dict(), buffer)
-    write_bytes(path, buffer.getvalue())
+    def _write(self, run: RecipeRun, fitted: FittedIntegrator, values: dict[str, Any]) -> None:
+        integrator, facts = fitted.integrator, run.record() | {"scores": values}
+        save_integrator(run.folder / WEIGHTS, integrator.network, integrator.spec, facts)
+        save_whole(integrator.network.state_dict(), run.folder / BARE)
+        write_json(run.folder / SCORES, values)
+
+    def _leave_one_out(self, run: RecipeRun, clips: Sequence[Clip]) -> dict[str, Any]:
+        """Train without each video and score on it, with cues that have not seen it as far as a table says."""
+        videos = [number for number, clip in enumerate(clips) if not clip.still]
+        if len(videos) < 2:
+            raise UsageError("folds: video needs at least two training videos")
+        table, config = self._table, self.config
+        remedy = (
+            "" if table else "; a table of folds has weights that have not (benchmarks/training/folds.py makes it)"
+        )
+        seen = _warned(seen_by_cues(config, config.data.train, table, stills=False), "folds", remedy)
+        # Of a fold only the score is wanted: nothing is validated, and loggers show the final network.
+        settings = config.trainer.model_copy(update={"keep": "last"})
+        quiet = replace(run, config=config.model_copy(update={"logger": ""}))
+        scores = {}
+        for number in videos:
+            name = clips[number].name
+            opened = fold_clips(config, clips, table.get(item_of(clips[number]), {}), self.extract)
+            others = [clip for other, clip in enumerate(opened) if other != number]
+            request = quiet.request(f"folds/{name.replace('/', '-')}", settings)
+            scores[name] = judge(fit_integrator(request, self._plan, others).integrator, opened[number], config)
+        return summary(scores) | ({SEEN: seen} if seen else {})
 
 
 def judge(integrator: Integrator, clip: Clip, config: TrainConfig) -> Scores:
-    """NSS and CC of the finished integrator on the validation frames of a clip, on the grid of its frames."""
+    """Return NSS and CC of the finished integrator on the validation frames of a clip, on the grid of its frames."""
     stride = 1 if clip.still else config.data.frame_stride
     frames = clip.targets(stride, config.data.validation_min_observers)
     return score_frames(integrator.fuse(dict(clip.maps)).saliency, clip.truth, frames, clip.sigma)
 
 
 def summary(by_clip: Mapping[str, Scores]) -> dict[str, Any]:
-    """Mean over all frames with interval, and the mean of each clip; JSON-ready, NaN becomes null."""
+    """Return the mean over all frames with interval, and of each clip; JSON-ready, NaN becomes null."""
     if not by_clip:
         return {}
     values: dict[str, Any] = {}
@@ -143,44 +119,17 @@ def summary(by_clip: Mapping[str, Scores]) -> dict[str, Any]:
         values[metric]["clips"] = {
             name: plain({"mean": bootstrap_mean(s.values[metric]).mean})["mean"] for name, s in by_clip.items()
         }
-    values["grids"] = sorted({as_text(one.grid) for one in by_clip.values() if one.grid is not None})
+    values["grids"] = sorted({as_text(scores.grid) for scores in by_clip.values() if scores.grid is not None})
     return values
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers that JSON knows: NaN becomes None."""
+    """Return values for JSON: NaN becomes None."""
     return {name: None if value != value else value for name, value in values.items()}
 
 
-def _folds(config: TrainConfig, clips: Sequence[Clip], folder: Path, resume: bool, extract: Extract) -> dict[str, Any]:
-    """Leave one video out: train without it, score on it, with cues that have not seen it as far as a table says."""
-    videos = [number for number, clip in enumerate(clips) if not clip.still]
-    if len(videos) < 2:
-        raise UsageError("folds: video needs at least two training videos")
-    table = table_of(config)
-    remedy = "" if table else "; a table of folds has weights that have not (benchmarks/training/folds.py makes it)"
-    seen = _told(seen_by_cues(config, config.data.train, table, stills=False), "folds", remedy)
-    scores = {}
-    for number in videos:
-        name = clips[number].name
-        opened = fold_clips(config, clips, table.get(item_of(clips[number]), {}), extract)
-        others = [clip for other, clip in enumerate(opened) if other != number]
-        where = folder / "folds" / name.replace("/", "-")
-        where.mkdir(parents=True, exist_ok=True)
-        fitted = fit(config, others, [], where, resume, quiet=True)
-        scores[name] = judge(fitted.integrator, opened[number], config)
-    return summary(scores) | ({SEEN: seen} if seen else {})
-
-
-def _told(seen: dict[str, list[str]], what: str, remedy: str = "") -> dict[str, list[str]]:
-    """Warns of cues that have seen what they are judged on; the result is kept beside the scores."""
+def _warned(seen: dict[str, list[str]], what: str, remedy: str = "") -> dict[str, list[str]]:
+    """Warn of cues that have seen what they are scored on, and return them."""
     if seen and first_process():
         print(warning(seen, what, remedy), file=sys.stderr, flush=True)
     return seen
-
-
-def _check_request(config: TrainConfig, measured: bool) -> None:
-    """Raises UsageError for what would fail only after hours."""
-    check_request(config)
-    if measured and not (config.data.validation or config.data.test):
-        raise UsageError("--compute_metrics: data.validation and data.test are empty: name a source of videos")

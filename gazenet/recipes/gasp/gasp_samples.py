@@ -26,7 +26,7 @@ Clip = CueClip | PictureClip
 
 
 def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
-    """Target size of a network: the input's for densities and without an encoder, half of it otherwise."""
+    """Return the shape of samples; targets have the input's size for densities and without an encoder, else half."""
     h, w = config.input_size
     target = (h, w) if network.head == "density" or network.encoder is None else (h // 2, w // 2)
     window = network.sequence_len if network.sequential else None
@@ -34,13 +34,16 @@ def sample_shape(config: TrainConfig, network: GaspConfig) -> SampleShape:
 
 
 def judge_of(clips: Sequence[Clip]) -> Judge:
-    """Scores maps of validation frames as finished integrators are scored: on the grid of the frames."""
+    """Return a judge that scores frames as finished integrators are scored: on the grid of the frames."""
 
     def judge(maps: Tensor, clip: Tensor, frame: Tensor) -> dict[str, Tensor]:
+        """Return NSS and CC ``[B]`` of maps ``[B, h, w]`` of the frames ``[B]`` of clips ``[B]``."""
         rows = []
-        for one, k, number in zip(maps.detach().double().cpu().numpy(), clip.tolist(), frame.tolist(), strict=True):
-            found = score_frames({number: one}, clips[k].truth, np.array([number]), clips[k].sigma)
-            rows.append([found.values["nss"][0], found.values["cc"][0]])
+        for saliency, k, number in zip(
+            maps.detach().double().cpu().numpy(), clip.tolist(), frame.tolist(), strict=True
+        ):
+            scores = score_frames({number: saliency}, clips[k].truth, np.array([number]), clips[k].sigma)
+            rows.append([scores.values["nss"][0], scores.values["cc"][0]])
         nss, cc = torch.tensor(rows, dtype=torch.float64, device=maps.device).unbind(1)
         return {"nss": nss, "cc": cc}
 
@@ -61,17 +64,19 @@ class Renderer:
 def make_samples(
     config: TrainConfig, network: GaspConfig, spec: IntegratorSpec, clips: Sequence[Clip], validation: Sequence[Clip]
 ) -> tuple[SampleSource, SampleSource | None]:
-    """Training samples, and those of validation where there are any. Raises UsageError where no frame is left."""
+    """Return training samples, and those of validation if there are any. Raises UsageError where no frame is left."""
     shape, data, settings = sample_shape(config, network), config.data, config.trainer
+    draws = training_draws(clips, data, settings.seed, settings.samples_per_epoch)
+    held = validation_draws(validation, data) if validation else None
     if config.data.frames_root is not None:
-        pictures, held = cast(Sequence[PictureClip], clips), cast(Sequence[PictureClip], validation)
-        draws = training_draws(pictures, data, settings.seed, settings.samples_per_epoch)
-        training = PictureSamples(pictures, shape, draws, random=True)
-        return training, PictureSamples(held, shape, validation_draws(held, data), random=False) if held else None
+        pictures, held_pictures = cast(Sequence[PictureClip], clips), cast(Sequence[PictureClip], validation)
+        return (
+            PictureSamples(pictures, shape, draws, random=True),
+            PictureSamples(held_pictures, shape, held, random=False) if held else None,
+        )
     cue_clips, held_clips = cast(Sequence[CueClip], clips), cast(Sequence[CueClip], validation)
     render = Renderer(spec)
-    order = training_draws(cue_clips, data, settings.seed, settings.samples_per_epoch)
-    training_windows = WindowSamples(cue_clips, config.cues, shape, render, order, data.augment)
-    if not held_clips:
-        return training_windows, None
-    return training_windows, WindowSamples(held_clips, config.cues, shape, render, validation_draws(held_clips, data))
+    return (
+        WindowSamples(cue_clips, config.cues, shape, render, draws, data.augment),
+        WindowSamples(held_clips, config.cues, shape, render, held) if held else None,
+    )

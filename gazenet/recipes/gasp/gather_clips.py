@@ -21,20 +21,21 @@ class TrainingClips:
 
 
 def find(config: TrainConfig) -> Callable[[Extract], TrainingClips]:
-    """Finds everything the config names, so that a wrong name ends a run before anything is computed or written.
+    """Find everything the config names, so that a wrong name ends a run before anything is computed or written.
 
-    The result opens the clips, making cue maps that the cache lacks. Both raise GazenetError.
+    Return a function that opens the clips, making cue maps that the cache lacks. Both raise GazenetError.
     """
     data, test_cues = config.data, config.test_cues or config.cues
     size = config.input_size
     if data.frames_root is not None:
-        training, held = (open_pictures(data, found, config.cues, size) for found in (data.train, data.validation))
+        training, held = (open_pictures(data, part, config.cues, size) for part in (data.train, data.validation))
         pictures = TrainingClips(training, held, open_pictures(data, data.test, test_cues, size))
         return lambda extract: pictures
     check_cues(config)
     chosen, validating, tested = (choose_items(config, part) for part in (data.train, data.validation, data.test))
 
     def opened(extract: Extract) -> TrainingClips:
+        """Make the cue maps and open the clips."""
         both = open_clips(config, [*chosen, *validating], extract)
         test = open_clips(config.model_copy(update={"cues": test_cues}), tested, extract) if tested else []
         return TrainingClips(both[: len(chosen)], both[len(chosen) :], test)

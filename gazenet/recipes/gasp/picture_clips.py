@@ -25,7 +25,7 @@ from gazenet.config.training import DataConfig, SourceConfig
 from gazenet.data.density import Size
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.grouped_frames import maker
-from gazenet.data.splits import read_split, social
+from gazenet.data.source_items import source_rows
 from gazenet.data.window_samples import DrawOrder, Sample, SampleShape
 from gazenet.errors import CacheError, UsageError
 from gazenet.files import natural_order
@@ -74,6 +74,7 @@ class PictureClip:
 
     @property
     def name(self) -> str:
+        """``<data set>/<video>``."""
         return f"{self.dataset}/{self.video}"
 
     def __len__(self) -> int:
@@ -168,14 +169,16 @@ class PictureSamples(Dataset[Sample]):
         }
         if self.shape.exhaustive:
             truth = clip.truth
-            every = [torch.from_numpy(truth.density(one, *self.shape.target, clip.sigma))[None] for one in window]
+            every = [
+                torch.from_numpy(truth.density(number, *self.shape.target, clip.sigma))[None] for number in window
+            ]
             sample["seq_salmap"] = torch.stack(every)
         return sample
 
     def _shown(self, clip: PictureClip, window: Sequence[int]) -> int:
-        """The frame whose truth is taken: the last one of a window that has any."""
-        told = (frame for frame in reversed(window) if all(clip.has(stem, frame) for stem in clip.target_stems))
-        return next(told, window[-1])
+        """Return the last frame of a window that has both targets, else its last frame."""
+        complete = (frame for frame in reversed(window) if all(clip.has(stem, frame) for stem in clip.target_stems))
+        return next(complete, window[-1])
 
     def _input(self, pictures: NDArray[np.uint8]) -> Tensor:
         """RGB uint8 ``[T, H, W, 3]`` to normalised float ``[T, 3, H, W]``."""
@@ -183,7 +186,7 @@ class PictureSamples(Dataset[Sample]):
 
     def _last(self, clip: PictureClip, stem: str, window: Sequence[int]) -> Tensor:
         """The target ``[1, h, w]`` in 0..1 of the last frame of a window that has one."""
-        frame = next((one for one in reversed(window) if clip.has(stem, one)), None)
+        frame = next((number for number in reversed(window) if clip.has(stem, number)), None)
         picture = placeholder(PLACEHOLDER) if frame is None else clip.picture(stem, frame)
         return torch.from_numpy(resized(grey(picture), self.shape.target).astype(np.float32) / 255)[None]
 
@@ -225,24 +228,20 @@ def check_frames(config: DataConfig) -> Path:
 
 def _videos(root: Path, source: SourceConfig) -> list[tuple[str, str]]:
     """Data set and name of the videos of a source: those of its split, else all folders."""
-    if source.split is not None:
-        rows = [(row.dataset, row.video_id) for row in social(read_split(source.split))]
-        found = [row for row in rows if source.dataset in ("*", row[0])]
-    else:
+    folders: list[str] = []
+    if source.split is None:
         folder = Path(source.root or root) / source.dataset
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder of videos; data.frames_root holds one folder per data set")
-        videos = sorted((path for path in folder.iterdir() if path.is_dir()), key=natural_order)
-        found = [(source.dataset, path.name) for path in videos]
-    kept = [row for row in found if source.items is None or row[1] in source.items]
-    chosen = [row for row in kept if row[1] not in source.exclude]
+        folders = [path.name for path in sorted(filter(Path.is_dir, folder.iterdir()), key=natural_order)]
+    chosen = source_rows(source, folders)
     if not chosen:
         raise UsageError(f"data set {source.dataset}: no video is left of split {source.split or '(none)'}")
     return chosen
 
 
 def _check(clip: PictureClip) -> None:
-    """A cue about people may be missing in a whole video: nobody is seen. What every video has may not."""
+    """Raise CacheError for a missing cue that every video has; one about people may be missing in a whole video."""
     always = {CAPTURED, *map(saliency_stem, SALIENCY), clip.cues[0]}
     for cue in clip.cues:
         if cue in always and cue not in clip.reader.pictures:
