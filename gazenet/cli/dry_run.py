@@ -9,7 +9,6 @@ from gazenet.assets.asset_store import installed_catalogue, is_verified, local_p
 from gazenet.cli.command import FAILED, OK, USAGE
 from gazenet.config.inference import InferConfig
 from gazenet.errors import GazenetError, UsageError
-from gazenet.inference.sizes import map_size
 from gazenet.media.decode import counted
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import IMAGE_SUFFIXES
@@ -85,7 +84,7 @@ def planned_inputs(config: InferConfig) -> dict[Path, str]:
 def describe_input(path: Path, config: InferConfig, name: str) -> str:
     """One line about an input and what it would leave behind, under ``name``. Raises MediaError, CacheError."""
     info = _info(path)
-    height, width = map_size((info.height, info.width), config.map_size)
+    height, width = config.map_shape((info.height, info.width))
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
     sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
     size = f"about {frames * height * width * 2 / 1e6:.1f} MB" if frames else "length unknown"

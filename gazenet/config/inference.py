@@ -124,3 +124,8 @@ class InferConfig(ConfigModel):
     def resolved_cache_dir(self) -> str:
         """The folder of the cue maps after the rule for null is applied."""
         return self.cache_dir or os.path.join(self.output_dir, ".cache")
+
+    def map_shape(self, frame_size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) of the cue maps of frames of (height, width): the aspect ratio kept, at least one cell a side."""
+        scale = self.map_size / max(frame_size)
+        return max(1, round(frame_size[0] * scale)), max(1, round(frame_size[1] * scale))

@@ -85,7 +85,7 @@ def run_collection(
         writable(_file(config.metrics, output_dir).parent)
     with at_work(config, output_dir):
         graph = prepare(config, output_dir, progress_log_file)
-        result = run_graph(graph, list(known), output_dir, resume, progress_log_file, known, engine)
+        result = run_graph(graph, chosen, output_dir, resume, progress_log_file, engine)
     if config.metrics is None or not result.finished:
         return result, None
     root = default_store(config.resolved_cache_dir).root

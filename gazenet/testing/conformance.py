@@ -32,7 +32,7 @@ from gazenet.assets import asset_path
 from gazenet.cues.extractor import Windows
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, import_object
-from gazenet.cues.runner import CueRunner, neutral_map
+from gazenet.cues.runner import CueRunner, RunnerSettings, neutral_map
 from gazenet.cues.windows import WindowBuilder
 from gazenet.errors import GazenetError, UsageError
 from gazenet.guard.exception_text import first_line_of
@@ -58,7 +58,7 @@ def run(
         name: list(rng.integers(0, 256, (video.frames, *MAP_SIZE), dtype=np.uint8)) for name in entry.spec.needs.maps
     }
     source = replace(video, crop=entry.spec.needs.face_crops, maps=maps)
-    runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=chunk)
+    runner = CueRunner(entry, {}, RunnerSettings(_asset, MAP_SIZE, chunk=chunk))
     runner.load()
     runner.begin(source.context(), MAP_SIZE)
     last = video.frames - 1
@@ -202,7 +202,7 @@ def works_without_sound(entry: Extractor) -> None:
 
 def survives_a_second_video(entry: Extractor) -> None:
     """Nothing of one video leaks into the next: ``begin`` starts anew."""
-    runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=8)
+    runner = CueRunner(entry, {}, RunnerSettings(_asset, MAP_SIZE, chunk=8))
     runner.load()
     results = []
     for video in (SyntheticVideo(frames=8, seed=2), SyntheticVideo(frames=8), SyntheticVideo(frames=8)):

@@ -23,7 +23,7 @@ from gazenet.inference.distributed import cluster
 from gazenet.inference.distributed.schedule import Schedule
 from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
 from gazenet.inference.engine.device_pool import DevicesEngine
-from gazenet.inference.engine.engine_protocol import Ended, Job
+from gazenet.inference.engine.engine_protocol import EngineResult, RunInput
 from gazenet.inference.engine.pipeline import run
 from tests.clips import make_clip
 from tests.inference.calls import CHUNK, cached, settings
@@ -99,7 +99,7 @@ def test_a_cluster_without_gpus_is_said() -> None:
 class InThisProcess:
     """The units one after the other, without Ray."""
 
-    def __call__(self, graph: Any, jobs: Any, resume: bool) -> Iterator[Ended]:
+    def __call__(self, graph: Any, jobs: Any, resume: bool) -> Iterator[EngineResult]:
         needs = unit_needs(cue.spec for cue in graph.cues)
         workers = {unit: UnitWorker(graph.config.model_dump(mode="json"), unit, os.getcwd()) for unit in needs}
         for job in jobs:
@@ -141,7 +141,7 @@ def test_devices_are_numbers(text: str) -> None:
 def test_storage_that_is_not_shared_is_said(clips: list[Path], odd, tmp_path: Path) -> None:
     worker = UnitWorker(settings(tmp_path).model_dump(mode="json"), FACES, str(tmp_path / "not here"))
     with pytest.raises(GazenetError, match=r"not on machine .* storage that all machines share"):
-        worker.work(Job(0, clips[0], tmp_path / "a"), True)
+        worker.work(RunInput(0, clips[0], tmp_path / "a"), True)
 
 
 @pytest.fixture(scope="module")

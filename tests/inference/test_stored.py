@@ -64,8 +64,8 @@ class Late:
 def work(source: Any, integrator: Any) -> tuple[StoredPass, list[ChunkResult]]:
     config = load_config("infer", "default", ["chunk=4", "map_size=20"])
     chunks: list[ChunkResult] = []
-    job = StoredPass(StageGraph(config, None, "", (), (), integrator), source, chunks.append, Timings())
-    job.run()
+    job = StoredPass(StageGraph(config, None, "", (), (), integrator), source, Timings())
+    job.run(chunks.append)
     return job, chunks
 
 

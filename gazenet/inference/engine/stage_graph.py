@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
-import torch
 from pydantic import ValidationError
 
 from gazenet.assets import asset_path
@@ -17,7 +16,7 @@ from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.isolated.host import isolated
 from gazenet.cues.registry import PluginEntry, get
-from gazenet.cues.runner import CueRunner
+from gazenet.cues.runner import CueRunner, RunnerSettings
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator import Integrator, load_integrator
 from gazenet.fusion.integrator_spec import IntegratorSpec
@@ -176,14 +175,12 @@ def _cue(
     upstream: dict[str, str],
     idle: bool,
 ) -> CueStage:
-    device = torch.device(config.device)
     size = (config.map_size, config.map_size)
     told = {"version": entry.spec.version, "parameters": entry.spec.with_parameters(settings.parameters)}
     adopt = adoption(settings, config, entry.spec.name, told)
     worker = isolated(entry, settings.timeout_s) if settings.isolated else entry
-    runner = CueRunner(
-        worker, settings.parameters, device, asset_path, size, settings.stride, config.chunk, adopt=adopt
-    )
+    drive = RunnerSettings(asset_path, size, settings.stride, config.chunk, config.device)
+    runner = CueRunner(worker, settings.parameters, drive, adopt)
     if entry.spec.window.after > config.chunk * 4:
         raise UsageError(f"extractor {entry.spec.name} looks {entry.spec.window.after} frames ahead: raise 'chunk'")
     if not idle:

@@ -39,7 +39,6 @@ from gazenet.inference.live.run_statistics import ROW_S, Durations, MinuteRows, 
 from gazenet.inference.live.stage_threads import CueWork, StageThread, as_text, face_work
 from gazenet.inference.results import ChunkResult
 from gazenet.inference.sinks.sink import Sink
-from gazenet.inference.sizes import map_size
 from gazenet.media.live.live_source import LiveFrame, LiveSource
 from gazenet.media.live.sound_ring import SoundRing
 
@@ -68,7 +67,7 @@ class LiveLoop:
     ) -> None:
         self._graph, self._source, self._sinks, self._sound = graph, source, sinks, sound
         self._settings = graph.config.realtime
-        self._map_size = map_size(source.size, graph.config.map_size)
+        self._map_size = graph.config.map_shape(source.size)
         before = max((cue.spec.window.before for cue in graph.cues), default=0)
         self._history = FrameHistory(before, source.size)
         target = min(self._settings.target_rate or source.rate, source.rate)

@@ -28,7 +28,6 @@ from gazenet.inference.live.live_loop import LiveLoop
 from gazenet.inference.live.run_statistics import RunStatistics
 from gazenet.inference.results import SinkContext
 from gazenet.inference.sinks.sink import Sink
-from gazenet.inference.sizes import map_size
 from gazenet.media.frames import VideoInfo
 from gazenet.media.live.live_source import LiveSource
 from gazenet.media.live.microphone import Microphone
@@ -133,7 +132,7 @@ def live_context(graph: StageGraph, source: LiveSource, folder: Path) -> SinkCon
     info = VideoInfo(Path(source.name), width, height, rate, None, None, 0, False, None, None)
     gates = graph.integrator.spec.cues if graph.integrator is not None else ()
     names = tuple(cue.name for cue in graph.cues)
-    size = map_size(source.size, config.map_size)
+    size = config.map_shape(source.size)
     facts = config.model_dump(mode="json")
     return SinkContext(folder, Path(source.name), info, source.size, size, names, gates, facts)
 

@@ -84,7 +84,7 @@ class PublishedSink:
     def open(self, context: SinkContext) -> None:
         """Raises GazenetError where another run writes the same video, or nothing can be written."""
         self._context, self._config = context, PublishedConfig.model_validate(context.config["outputs"]["published"])
-        self._place = place_of(context.known, context.folder)
+        self._place = place_of(context.dataset_video, context.folder)
         root = Path(self._config.root)
         self._final, parts = root.joinpath(*self._place), collected_in(root)
         self._same_layout = is_frame_folder(context.source)
@@ -134,7 +134,7 @@ class PublishedSink:
         self._writer.write(index, picture, image)
 
     def close(self, summary: dict[str, Any]) -> None:
-        known = self._context.known
+        known = self._context.dataset_video
         if self._same_layout:
             self._take_over()
         elif known is not None:
