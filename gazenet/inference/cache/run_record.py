@@ -1,4 +1,4 @@
-"""``run.json``: what was done, with what, and how it ended; written last, it marks an input as finished."""
+"""``run.json`` of one input: what was done, with what, and how it ended. Written last."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 from gazenet import __version__
 from gazenet.files import sha256_file, write_json
 from gazenet.inference.cache.earlier_results import NAME, as_kept
-from gazenet.inference.cache.fingerprint import asset_hashes, digest
-from gazenet.inference.engine.network_backends import in_precision
+from gazenet.inference.cache.fingerprint import asset_hashes, digest, in_precision
 from gazenet.inference.engine.stage_graph import StageGraph
 
 PACKAGES = ("gazenet", "torch", "numpy", "onnxruntime", "ai-edge-litert", "av", "opencv-python-headless")
@@ -19,17 +18,17 @@ PACKAGES = ("gazenet", "torch", "numpy", "onnxruntime", "ai-edge-litert", "av", 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
-    found = {"python": platform.python_version()}
+    packages = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            packages[name] = "not installed"
+    return packages
 
 
 def run_fingerprint(graph: StageGraph, source_id: str, outputs: list[str]) -> str:
-    """What the files of one input depend on."""
+    """Hash of everything that the outputs of one input depend on; ``outputs``: names and settings of its sinks."""
     spec = graph.integrator.spec.model_dump(exclude={"weights"}) if graph.integrator is not None else None
     cues = {cue.name: cue.fingerprint for cue in graph.cues}
     values = [__version__, source_id, cues, graph.faces_fingerprint, spec, integrator_hash(graph), sorted(outputs)]
@@ -46,12 +45,12 @@ def integrator_hash(graph: StageGraph) -> str | None:
 
 
 def weight_hashes(graph: StageGraph) -> dict[str, str | None]:
-    """SHA-256 of every weight file from the catalogue that took part, and of the integrator's."""
+    """SHA-256 of every weight file from the catalogue that the run uses, and of the integrator's."""
     ids = [*graph.face_assets, *(asset for cue in graph.cues for asset in cue.assets)]
-    found: dict[str, str | None] = dict(asset_hashes(tuple(sorted(set(ids)))))
-    return found if graph.integrator is None else {**found, "integrator": integrator_hash(graph)}
+    hashes: dict[str, str | None] = dict(asset_hashes(tuple(sorted(set(ids)))))
+    return hashes if graph.integrator is None else {**hashes, "integrator": integrator_hash(graph)}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Writes the record atomically, without credentials."""
+    """Write the record atomically, without credentials."""
     write_json(folder / NAME, as_kept(record))

@@ -214,7 +214,8 @@ def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
         wrong = faults(folder, earlier, work.files)
         again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not still_there(sink, folder)]
         incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
-        for name, fault in {**wrong, **dict.fromkeys(incomplete, "the files that it lists are incomplete or changed")}.items():
+        wrong |= dict.fromkeys(incomplete, "the files that it lists are incomplete or changed")
+        for name, fault in wrong.items():
             print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
         if again:
             (folder / NAME).unlink()  # until all is there again, no record says that it is

@@ -9,7 +9,7 @@ from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import writing
 from gazenet.media.source_id import display_name
 from gazenet.redaction import recorded
-from gazenet.report.html_report import ReportBuilder
+from gazenet.report.html_report import ReportBuilder, ReportFrame
 
 
 class ReportSink:
@@ -32,7 +32,7 @@ class ReportSink:
         for k in range(len(chunk)):
             saliency = chunk.saliency[k] if len(chunk.saliency) else None
             shares = face_shares(saliency, chunk.faces[k], size)[0] if saliency is not None else {}
-            self._report.add(
+            frame = ReportFrame(
                 chunk.start + k,
                 float(chunk.times[k]),
                 chunk.images[k],
@@ -43,6 +43,7 @@ class ReportSink:
                 {face.track: face.box for face in chunk.faces[k]},
                 size,
             )
+            self._report.add(frame)
 
     def close(self, summary: dict[str, Any]) -> None:
         with writing(self._context.folder / self.files[0]):
