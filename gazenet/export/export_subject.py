@@ -14,9 +14,10 @@ from gazenet import __version__
 from gazenet.cues.exportable import Exportable
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.registry import get
-from gazenet.errors import UsageError
+from gazenet.errors import GazenetError, UsageError
 from gazenet.export.onnx_export import OPSET, ExportReport, export_onnx
 from gazenet.fusion.integrator import load_integrator
+from gazenet.guard.guarded_call import guarded
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,13 @@ def extractor_subject(
     the network cannot take.
     """
     entry = get(name)
-    extractor = entry.load()(**entry.spec.with_parameters(parameters))
-    if reason := why_not(extractor):
-        raise UsageError(f"{name}: cannot be exported: {reason}")
-    extractor.load(torch.device("cpu"), torch.float32, asset_path)
-    return ExportSubject(name, extractor.exportable(size))
+    implementation, settings = entry.load(), entry.spec.with_parameters(parameters)
+    with guarded(name, "loading", own=(GazenetError,), lenient=True):
+        extractor = implementation(**settings)
+        if reason := why_not(extractor):
+            raise UsageError(f"{name}: cannot be exported: {reason}")
+        extractor.load(torch.device("cpu"), torch.float32, asset_path)
+        return ExportSubject(name, extractor.exportable(size))
 
 
 def integrator_subject(

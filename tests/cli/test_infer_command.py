@@ -159,7 +159,7 @@ def test_a_dry_run_on_a_folder_plans_what_a_run_does(
     argv = ["--dry_run", "--input", str(films), "--output_dir", str(tmp_path / "out")]
     assert infer.main([*argv, "--set", 'extractors=[{"name": "gaze_direction"}]']) == 0
     said = capsys.readouterr().out
-    assert f"{films}: passed over, no video and no picture: notes.txt" in said
+    assert f"{films}: passed over, not a video or picture: notes.txt" in said
     planned = re.findall(r"^input (.*?): 96x72, 25.000 fps, 5 frames declared.*writes (.*?)/", said, re.M)
     folders = result_folders(expand([films], lambda line: None), tmp_path / "out")
     assert planned == [(str(path), folder.name) for path, folder in folders.items()] and len(planned) == 3

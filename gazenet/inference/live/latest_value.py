@@ -1,4 +1,4 @@
-"""A place for one thing: the newest."""
+"""A slot between threads that holds the newest value only."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ T = TypeVar("T")
 
 
 class SourceEnded(Exception):
-    """Nothing more will come."""
+    """The source has ended."""
 
 
 class SourceStalled(Exception):
-    """Nothing came for as long as one was willing to wait."""
+    """The source gave nothing within the time to wait."""
 
 
 class LatestValue(Generic[T]):
-    """What is put in replaces what nobody has taken yet; ``dropped`` counts what was replaced."""
+    """A value that is put in replaces the one that waits; ``dropped`` counts the replaced ones."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._item: T | None = None
-        self._ended, self._error = False, None  # type: bool, BaseException | None
+        self._ended = False
+        self._error: BaseException | None = None
         self.put_in, self.dropped = 0, 0
 
     def counted(self) -> tuple[int, int, int]:
-        """At one moment: what was put in, what of it was dropped, what waits (0 or 1); the rest was taken."""
+        """Numbers of values put in, dropped and waiting (0 or 1) at one moment; the others were taken."""
         with self._changed:
             return self.put_in, self.dropped, int(self._item is not None)
 
     def put(self, item: T) -> None:
+        """Put in a value."""
         with self._changed:
             self.put_in += 1
             if self._item is not None:
@@ -39,13 +41,16 @@ class LatestValue(Generic[T]):
             self._changed.notify_all()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Nothing more will be put; ``error`` is raised to whoever takes after the last item."""
+        """Put in no more; ``error`` is raised to the taker after the last value."""
         with self._changed:
             self._ended, self._error = True, error
             self._changed.notify_all()
 
     def take(self, timeout: float) -> T:
-        """Waits for the newest item. Raises Stalled after ``timeout`` seconds, Ended (or the error) at the end."""
+        """Wait for the newest value.
+
+        Raises SourceStalled after ``timeout`` seconds, SourceEnded or the error of the source at its end.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._ended, timeout)
             item, self._item = self._item, None
