@@ -1,4 +1,4 @@
-"""What ``gasp_infer --dry_run`` says: inputs, extractors, weights and the files that would be written."""
+"""``gasp_infer --dry_run``: print inputs, extractors, weights and the files that would be written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES = {
 
 
 def print_plan(config: InferConfig) -> int:
-    """Print the plan and return the exit code a run would begin with: 1 bad inputs, 2 missing weights. No writing."""
+    """Print the plan, write nothing, and return an exit code: 1 for bad inputs, 2 for missing weights."""
     code = OK
     print(f"device {config.device}, results in {config.output_dir}, cue maps in {config.resolved_cache_dir}")
     for path, name in planned_inputs(config).items():
@@ -35,9 +35,9 @@ def print_plan(config: InferConfig) -> int:
             code = FAILED
     stored = config.data is not None and config.data.maps == "stored"
     if stored:
-        print("cue maps are the stored pictures, no extractor runs")
+        print("cue maps are read from stored pictures; no extractor runs")
     for extractor in () if stored else config.extractors:
-        stride = f", every {extractor.stride}. frame" if extractor.stride else ""
+        stride = f", on every {ordinal(extractor.stride)} frame" if extractor.stride else ""
         print(f"extractor {extractor.name}{stride}")
     print(f"integrator {config.integrator.name if config.integrator else 'none, cue maps only'}")
     if config.outputs.published is not None:
@@ -58,10 +58,16 @@ def print_plan(config: InferConfig) -> int:
     return code
 
 
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th ... 11th ..."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"
+
+
 def check_weights(config: InferConfig) -> None:
-    """Raise UsageError, with one command for all of them, where weights of the config are not here."""
+    """Raise UsageError where weights of the config are missing, with one command that fetches all of them."""
     assets = map(installed_catalogue().get, wanted_assets(config))
-    missing = [one.id for one in assets if state(one, local_path(one)) not in ("present", "not published")]
+    missing = [asset.id for asset in assets if state(asset, local_path(asset)) not in ("present", "not published")]
     if missing:
         raise UsageError(
             f"weights are missing; run: gasp_download_manager --models {' '.join(missing)}; or, without any download, "
@@ -70,7 +76,7 @@ def check_weights(config: InferConfig) -> None:
 
 
 def planned_inputs(config: InferConfig) -> dict[Path, str]:
-    """The inputs of a run and the names of their results. Raises UsageError for data that is not there."""
+    """The inputs of a run and the names of their results. Raises UsageError for missing files."""
     if config.inputs or config.data is None:
         from gazenet.inference.inputs.input_paths import expand, result_folders
 
@@ -78,11 +84,11 @@ def planned_inputs(config: InferConfig) -> dict[Path, str]:
         return {path: folder.name for path, folder in result_folders(files, Path(config.output_dir)).items()}
     from gazenet.inference.inputs.dataset_inputs import choose
 
-    return {one.path: one.name for one in choose(config.data)}
+    return {video.path: video.name for video in choose(config.data)}
 
 
 def describe_input(path: Path, config: InferConfig, name: str) -> str:
-    """One line about an input and what it would leave behind, under ``name``. Raises MediaError, CacheError."""
+    """Describe an input and the files of its results, under ``name``, in one line. Raises MediaError, CacheError."""
     info = _info(path)
     height, width = config.map_shape((info.height, info.width))
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
@@ -126,9 +132,9 @@ def _stage_one_assets(config: InferConfig) -> list[str]:
 
     if config.data is not None and config.data.maps == "stored":
         return []
-    given = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
-    ids = [asset for spec, parameters in given for asset in spec.assets_with(parameters)]
-    # Faces are looked for in every run: the attention table and the report tell each person's share.
+    extractors = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
+    ids = [asset for spec, parameters in extractors for asset in spec.assets_with(parameters)]
+    # Faces are detected in every run: the attention table and the report have each person's share.
     ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
     if config.faces.mesh:
         for landmarks in discover("gazenet.face_landmarks", FaceModelSpec).found.values():

@@ -111,7 +111,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
     said = capsys.readouterr().out
     assert "input a.mp4: 1920x1080, 25.000 fps, 50 frames declared, 2 x 48000 Hz; maps 96x54 (about 0.5 MB)" in said
     assert "writes a/: saliency.npy, overlay.mp4, attention.csv, report.html, run.json" in said
-    assert "extractor gaze_direction, every 3. frame" in said
+    assert "extractor gaze_direction, on every 3rd frame" in said
     assert "weights centerface: missing (7.3 MB)" in said
     assert "first run: gasp_download_manager --models centerface" in said
     assert calls == [] and list(tmp_path.iterdir()) == []
