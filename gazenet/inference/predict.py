@@ -70,7 +70,7 @@ def _joined(chunks: list[ChunkResult], graph: StageGraph, timings: Timings) -> P
         saliency=saliency,
         times=np.concatenate([chunk.times for chunk in chunks]),
         gates=np.concatenate([chunk.gates for chunk in chunks]),
-        gate_names=graph.integrator.spec.cues if graph.integrator is not None else (),
+        gate_names=graph.gates,
         cues={name: np.concatenate([chunk.cues[name] for chunk in chunks]) for name in names},
         records={name: [record for chunk in chunks for record in chunk.records[name]] for name in names},
         faces=[faces for chunk in chunks for faces in chunk.faces],

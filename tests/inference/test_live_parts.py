@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazenet.errors import MediaError
-from gazenet.inference.live.frame_history import MARGIN, FrameHistory
+from gazenet.inference.live.frame_history import MARGIN, FrameHistory, LatestValue, SourceEnded, SourceStalled
 from gazenet.inference.live.gaze_target import angles, find_target
 from gazenet.inference.live.latency_histogram import LatencyHistogram
-from gazenet.inference.live.latest_value import LatestValue, SourceEnded, SourceStalled
 from gazenet.inference.live.live_loop import CausalSmoother
 from gazenet.inference.live.rate_controller import MOST, RateController
 from gazenet.media.live.sound_ring import SoundRing

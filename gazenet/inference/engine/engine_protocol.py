@@ -40,4 +40,3 @@ class Engine(Protocol):
 
         Raises UsageError and PluginError of the preparation, before the first input.
         """
-        ...

@@ -16,16 +16,8 @@ from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
 from gazenet.folder_lock import claimed
 from gazenet.guard import journal
-from gazenet.inference.cache.earlier_results import (
-    NAME,
-    digests,
-    faults,
-    finished,
-    is_of,
-    now,
-    read_record,
-    write_overview,
-)
+from gazenet.inference.cache import earlier_results
+from gazenet.inference.cache.earlier_results import NAME
 from gazenet.inference.cache.run_record import run_fingerprint, versions, weight_hashes, write_record
 from gazenet.inference.engine.engine_protocol import Engine, EngineResult, RunInput
 from gazenet.inference.engine.failures import at_work, failure
@@ -102,7 +94,7 @@ def run_graph(
     engine: Engine | None = None,
 ) -> RunResult:
     """Do the same as :func:`run` with a graph that is loaded already."""
-    began = now()
+    began = earlier_results.now()
     run_inputs = _run_inputs(graph.config, inputs, output_dir)
     outputs = output_files(wanted_sinks(graph.config, graph.integrator is not None))
     check_targets(graph.config, run_inputs, outputs, output_dir, progress_log_file)
@@ -125,7 +117,7 @@ def run_graph(
     order = {item.path: item.index for item in run_inputs}
     result.finished.sort(key=lambda summary: order[summary.path])
     result.failures.sort(key=lambda failed: order[failed.path])
-    write_overview(output_dir, _overview(graph.config, result), began)
+    earlier_results.write_overview(output_dir, _overview(graph.config, result), began)
     return result
 
 
@@ -146,12 +138,8 @@ def _overview(config: InferConfig, result: RunResult) -> dict[str, Any]:
         for failed in result.failures
     ]
     finished = [{"input": summary.path, "folder": summary.folder or ""} for summary in result.finished]
-    return {
-        "finished": finished,
-        "failures": failures,
-        "versions": versions(),
-        "config": config.model_dump(mode="json"),
-    }
+    facts = {"versions": versions(), "config": config.model_dump(mode="json")}
+    return {"finished": finished, "failures": failures, **facts}
 
 
 def prepare_threads(config: InferConfig) -> None:
@@ -206,12 +194,12 @@ def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
     fingerprint = run_fingerprint(graph, content, told_of_sinks(graph.config, sinks))
     work = VideoWork(graph, item, content, fingerprint, output_files(sinks))
     with claimed(folder) as notes:
-        earlier = finished(folder, fingerprint) if resume else None
+        earlier = earlier_results.finished(folder, fingerprint) if resume else None
         if earlier is None:
             _say_what_changed(item, content)
             (folder / NAME).unlink(missing_ok=True)
             return _make(work, sinks, notes)
-        wrong = faults(folder, earlier, work.files)
+        wrong = earlier_results.faults(folder, earlier, work.files)
         again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not still_there(sink, folder)]
         incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
         wrong |= dict.fromkeys(incomplete, "the files that it lists are incomplete or changed")
@@ -228,8 +216,8 @@ def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
 
 def _say_what_changed(item: RunInput, content: str) -> None:
     """Print a line where results are replaced because the input has changed since they were made."""
-    record = read_record(item.folder)
-    if record is not None and is_of(record, item.path) and record.get("source_id", content) != content:
+    record = earlier_results.read_record(item.folder)
+    if record is not None and earlier_results.is_of(record, item.path) and record.get("source_id", content) != content:
         print(f"{display_name(item.path)}: has changed since its results were made; made again", file=sys.stderr)
 
 
@@ -246,6 +234,21 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
     if not integrator:
         asked = [name for name in asked if name in WITHOUT_INTEGRATOR]
     return [load_sink(name) for name in asked]
+
+
+def sink_context(
+    graph: StageGraph,
+    folder: Path,
+    source: Path,
+    info: VideoInfo,
+    frame_size: tuple[int, int],
+    dataset_video: DatasetVideo | None = None,
+) -> SinkContext:
+    """The facts of a video for its sinks; ``frame_size``: (height, width) of the frames at analysis size."""
+    config, cues = graph.config, tuple(cue.name for cue in graph.cues)
+    size = config.map_shape((info.height, info.width))
+    data = config.model_dump(mode="json")
+    return SinkContext(folder, source, info, frame_size, size, cues, graph.gates, data, dataset_video)
 
 
 def output_files(sinks: Sequence[Sink]) -> list[str]:
@@ -273,7 +276,7 @@ def _make(
     summary = VideoSummary(path, folder, video.frames, warnings, counts, times)
     written = output_files(sinks)
     kept = earlier.get("digests")
-    hashes = {**(kept if isinstance(kept, dict) else {}), **digests(folder, written)}
+    hashes = {**(kept if isinstance(kept, dict) else {}), **earlier_results.digests(folder, written)}
     record = _record(work, summary, source.info)
     write_record(folder, {**record, "digests": {name: hashes[name] for name in work.files if name in hashes}})
     for line in warnings:
@@ -295,24 +298,13 @@ def _pass_through(work: VideoWork, source: FrameSource, sinks: list[Sink], timin
         video = StoredPass(graph, source, timings)
     else:
         video = VideoPass(graph, source, work.content, default_store(config.resolved_cache_dir), timings)
-    facts = config.model_dump(mode="json")
-    context = SinkContext(
-        folder=item.folder,
-        source=item.path,
-        info=source.info,
-        frame_size=source.size,
-        map_size=video.map_size,
-        cues=tuple(cue.name for cue in graph.cues),
-        gates=graph.integrator.spec.cues if graph.integrator is not None else (),
-        config=facts,
-        dataset_video=item.dataset_video,
-    )
+    context = sink_context(graph, item.folder, item.path, source.info, source.size, item.dataset_video)
     thread = SinkThread(sinks, context, timings)
     try:
         with progress_bar(display_name(item.path.name), source.info.declared_frames) as show:
             video.run(thread.put, show)
         ended = {"timings": timings.summary(video.frames), "warnings": video.warnings + source.warnings}
-        thread.finish({**ended, "versions": versions(), "config": facts, "frames": video.frames})
+        thread.finish({**ended, "versions": versions(), "config": context.config, "frames": video.frames})
     except BaseException:
         thread.abort()
         raise

@@ -67,6 +67,11 @@ class StageGraph:
     cues: tuple[CueStage, ...]
     integrator: Integrator | None
 
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Names of the cues that the integrator weighs; empty without an integrator."""
+        return self.integrator.spec.cues if self.integrator is not None else ()
+
 
 def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     """Find, check and load all plugins. Raises UsageError or PluginError before any work is done.

@@ -60,11 +60,9 @@ class Receiver(Protocol):
 
     def send(self, target: dict[str, Any]) -> None:
         """Take the fields of a :class:`GazeTarget`."""
-        ...
 
     def close(self) -> None:
         """End; nothing is sent after it."""
-        ...
 
 
 class TargetFile:

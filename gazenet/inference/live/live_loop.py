@@ -32,8 +32,7 @@ from gazenet.errors import GazenetError, MediaError
 from gazenet.guard.guarded_call import guarded
 from gazenet.inference.engine.integrator_stream import open_stream
 from gazenet.inference.engine.stage_graph import CueStage, StageGraph
-from gazenet.inference.live.frame_history import FrameHistory, NewestMap
-from gazenet.inference.live.latest_value import LatestValue, SourceEnded, SourceStalled
+from gazenet.inference.live.frame_history import FrameHistory, LatestValue, NewestMap, SourceEnded, SourceStalled
 from gazenet.inference.live.live_sinks import WindowClosed
 from gazenet.inference.live.rate_controller import RateController
 from gazenet.inference.live.run_statistics import ROW_S, Durations, MinuteRows, RunStatistics

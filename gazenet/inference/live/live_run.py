@@ -18,7 +18,7 @@ from gazenet.files import write_json
 from gazenet.guard.guarded_call import guarded
 from gazenet.inference.cache.earlier_results import as_kept
 from gazenet.inference.cache.run_record import versions
-from gazenet.inference.engine.pipeline import prepare_threads, wanted_sinks, writable
+from gazenet.inference.engine.pipeline import prepare_threads, sink_context, wanted_sinks, writable
 from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.live.gaze_target import TargetSink, TargetTopic
 from gazenet.inference.live.latency_histogram import table
@@ -125,15 +125,10 @@ def _sinks(graph: StageGraph) -> list[Sink]:
 
 def live_context(graph: StageGraph, source: LiveSource, folder: Path) -> SinkContext:
     """The facts of a live source for the sinks."""
-    config = graph.config
     height, width = source.size
     rate = Fraction(source.rate).limit_denominator(1001)
     info = VideoInfo(Path(source.name), width, height, rate, None, None, 0, False, None, None)
-    gates = graph.integrator.spec.cues if graph.integrator is not None else ()
-    names = tuple(cue.name for cue in graph.cues)
-    size = config.map_shape(source.size)
-    facts = config.model_dump(mode="json")
-    return SinkContext(folder, Path(source.name), info, source.size, size, names, gates, facts)
+    return sink_context(graph, folder, Path(source.name), info, source.size)
 
 
 def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[Sink]:
