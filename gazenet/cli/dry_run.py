@@ -111,12 +111,12 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
 
 def _integrator_assets(config: InferConfig) -> list[str]:
     from gazenet.cues.registry import get
-    from gazenet.fusion.integrator_spec import IntegratorSpec
+    from gazenet.fusion.gasp_spec import GaspSpec
 
     # A file describes itself; a name is that of a plugin.
     if config.integrator is None or "." in Path(config.integrator.name).name or "/" in config.integrator.name:
         return []
-    spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
+    spec = get(config.integrator.name, "gazenet.integrators", GaspSpec).spec
     own = spec.weights or config.integrator.parameters.get("weights")
     return [spec.asset] if spec.asset and not own else []
 

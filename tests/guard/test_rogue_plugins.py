@@ -24,7 +24,7 @@ from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import PluginEntry
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.engine import pipeline
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import ChunkResult, RunResult

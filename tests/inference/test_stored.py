@@ -10,7 +10,7 @@ import pytest
 
 from gazenet.config.load import load_config
 from gazenet.errors import CacheError, MediaError, UsageError
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.inputs.sources import CapturedFrames, identity, is_frame_folder, open_frames

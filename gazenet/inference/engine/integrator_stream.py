@@ -7,13 +7,13 @@ from typing import Protocol
 import numpy as np
 
 from gazenet.errors import PluginError, UsageError
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.fusion.network_input import CueStack
 from gazenet.guard.guarded_call import guarded
 
 
 class Stream(Protocol):
-    """See :class:`gazenet.fusion.integrator.FusionStream`."""
+    """See :class:`gazenet.fusion.gasp_integrator.FusionStream`."""
 
     def push(self, maps: CueStack) -> FusedChunk: ...
 
@@ -21,7 +21,7 @@ class Stream(Protocol):
 
 
 class Streaming(Protocol):
-    """Whatever fuses: :class:`gazenet.fusion.integrator.Integrator`."""
+    """Whatever fuses: :class:`gazenet.fusion.gasp_integrator.GaspIntegrator`."""
 
     def stream(self) -> Stream: ...
 

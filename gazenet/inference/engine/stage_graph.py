@@ -19,8 +19,8 @@ from gazenet.cues.isolated.host import isolated
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import Integrator, load_integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_integrator import GaspIntegrator, load_gasp
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.inference.cache.fingerprint import extractor_fingerprint, faces_fingerprint
 from gazenet.inference.engine.network_backends import adoption, in_precision
 
@@ -61,7 +61,7 @@ class StageGraph:
     faces_fingerprint: str
     face_assets: tuple[str, ...]
     cues: tuple[CueStage, ...]
-    integrator: Integrator | None
+    integrator: GaspIntegrator | None
 
 
 def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
@@ -84,7 +84,7 @@ def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     return StageGraph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
-def _adopted(integrator: Integrator, config: InferConfig) -> None:
+def _adopted(integrator: GaspIntegrator, config: InferConfig) -> None:
     """Has the integrator call its network through the backend of the config."""
     if config.integrator is None:
         return
@@ -94,7 +94,7 @@ def _adopted(integrator: Integrator, config: InferConfig) -> None:
         adopt(integrator)
 
 
-def tuned_integrator(config: InferConfig) -> Integrator | None:
+def tuned_integrator(config: InferConfig) -> GaspIntegrator | None:
     """The integrator with the config's parameters in place of what its declaration says, its cues as extractors.
 
     Raises UsageError.
@@ -109,9 +109,9 @@ def tuned_integrator(config: InferConfig) -> Integrator | None:
         weights = expand_path(str(given.pop("weights"))) if "weights" in given else ""
     except ValueError as error:
         raise UsageError(f"integrator.parameters.weights: {error}") from None
-    loaded = load_integrator(config.integrator.name, config.device, weights, asset_path)
+    loaded = load_gasp(config.integrator.name, config.device, weights, asset_path)
     try:
-        spec = IntegratorSpec.model_validate({**loaded.spec.model_dump(), **given})
+        spec = GaspSpec.model_validate({**loaded.spec.model_dump(), **given})
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -121,7 +121,7 @@ def tuned_integrator(config: InferConfig) -> Integrator | None:
         raise UsageError(f"integrator {spec.name}: {error}") from None
 
 
-def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
+def completed(config: InferConfig, spec: GaspSpec) -> InferConfig:
     """The config with what an integrator cannot do without: the frame itself, and the published pictures of extractors
     whose mode the config leaves open.
 
@@ -141,7 +141,7 @@ def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
     return config.model_copy(update={"extractors": tuple(chosen.values())})
 
 
-def _needed(spec: IntegratorSpec) -> str:
+def _needed(spec: GaspSpec) -> str:
     """The extractors of an integrator as a config has them (JSON)."""
     told = [{"name": cue, **({"parameters": PUBLISHED} if cue in spec.pictured else {})} for cue in spec.cues]
     return json.dumps([one for one in told if one["name"] != CAPTURED])

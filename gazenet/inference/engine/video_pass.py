@@ -15,7 +15,7 @@ from gazenet.cues.extractor import Record, VideoContext
 from gazenet.cues.faces.tracker import FaceTracker
 from gazenet.cues.runner import WindowSource, neutral_map
 from gazenet.errors import PluginError
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.cache.cache_keys import cue_key, faces_key, frames_key, picture_name, pictures_key
 from gazenet.inference.engine.background import BackgroundQueue
 from gazenet.inference.engine.extractor_progress import CueState, wait_for_all, waves

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gazenet.config.inference import InferConfig
 from gazenet.config.picture_names import EXTRACTOR
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import FusedChunk, Integrator
+from gazenet.fusion.gasp_integrator import FusedChunk, GaspIntegrator
 from gazenet.inference.engine.integrator_stream import open_stream
 from gazenet.inference.engine.stage_graph import StageGraph, tuned_integrator
 from gazenet.inference.engine.timing import Timings
@@ -49,7 +49,7 @@ class StoredPass:
     ) -> None:
         if graph.integrator is None or not isinstance(source, CapturedFrames):
             raise UsageError("data.maps stored: needs an integrator and videos of the per-frame cache (processed)")
-        self._integrator: Integrator = graph.integrator
+        self._integrator: GaspIntegrator = graph.integrator
         self._source, self._emit, self._timings, self._chunk = source, emit, timings, graph.config.chunk
         self.map_size = map_size((source.info.height, source.info.width), graph.config.map_size)
         self.frames = source.reader.frames

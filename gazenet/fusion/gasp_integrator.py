@@ -19,8 +19,8 @@ from gazenet.errors import UsageError
 from gazenet.fusion.export_forms import StreamCalls, exportable, told_apart
 from gazenet.fusion.gasp import Gasp
 from gazenet.fusion.gasp_config import published
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.fusion.integrator_files import BARE, SUFFIXES, open_integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
 from gazenet.fusion.network_input import CueStack, network_input
 
 BLOCK = 32
@@ -44,11 +44,11 @@ class FusedChunk:
 
 
 @dataclass(frozen=True)
-class Integrator:
+class GaspIntegrator:
     """A loaded network with its declaration; ``file``: where its weights are from, if from a file."""
 
     network: Gasp
-    spec: IntegratorSpec
+    spec: GaspSpec
     device: torch.device
     facts: Mapping[str, Any]
     file: Path | None = None
@@ -88,9 +88,9 @@ class Integrator:
         return FusedChunk(start, whole.saliency[part], whole.gates[part])
 
 
-def load_integrator(
+def load_gasp(
     name_or_path: str, device: str | torch.device = "cpu", weights: str = "", asset_path: AssetPath | None = None
-) -> Integrator:
+) -> GaspIntegrator:
     """An installed integrator by name (group ``gazenet.integrators``) or a file that describes itself.
 
     Args:
@@ -107,24 +107,24 @@ def load_integrator(
     network, stored, facts = open_integrator(path, declared)
     spec = declared or stored
     _check_fit(network, spec, path)
-    return Integrator(network.to(where), spec, where, facts, path)
+    return GaspIntegrator(network.to(where), spec, where, facts, path)
 
 
-def find_spec(name_or_path: str) -> IntegratorSpec:
+def find_spec(name_or_path: str) -> GaspSpec:
     """The declaration alone. Raises UsageError for unknown names and unreadable files."""
     return _installed(name_or_path) or open_integrator(Path(name_or_path))[1]
 
 
-def _installed(name_or_path: str) -> IntegratorSpec | None:
+def _installed(name_or_path: str) -> GaspSpec | None:
     """The declaration of an installed integrator; None for a path."""
     if Path(name_or_path).suffix in SUFFIXES:
         return None
     from gazenet.cues.registry import get
 
-    return get(name_or_path, "gazenet.integrators", IntegratorSpec).spec
+    return get(name_or_path, "gazenet.integrators", GaspSpec).spec
 
 
-def _find(name_or_path: str, weights: str, asset_path: AssetPath | None) -> tuple[Path, IntegratorSpec | None]:
+def _find(name_or_path: str, weights: str, asset_path: AssetPath | None) -> tuple[Path, GaspSpec | None]:
     """The file of weights, and the declaration where it is not in that file."""
     spec = _installed(name_or_path)
     if spec is None and weights:
@@ -143,7 +143,7 @@ def _find(name_or_path: str, weights: str, asset_path: AssetPath | None) -> tupl
     return path, spec
 
 
-def _from_catalogue(spec: IntegratorSpec, asset_path: AssetPath | None) -> Path:
+def _from_catalogue(spec: GaspSpec, asset_path: AssetPath | None) -> Path:
     if asset_path is None:
         raise UsageError(f"integrator {spec.name}: name the file of its weights")
     try:
@@ -152,7 +152,7 @@ def _from_catalogue(spec: IntegratorSpec, asset_path: AssetPath | None) -> Path:
         raise UsageError(f"integrator {spec.name}: {error}") from None
 
 
-def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
+def _check_fit(network: Gasp, spec: GaspSpec, path: Path) -> None:
     config = network.config
     channels = 3 if spec.rendering == "published" else 1
     if config.modalities != len(spec.cues):
@@ -169,7 +169,7 @@ def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
         raise UsageError(f"{path}: ends in {config.head}, but {spec.name} declares the output {spec.output}")
 
 
-def _frames(maps: CueStack, spec: IntegratorSpec) -> int:
+def _frames(maps: CueStack, spec: GaspSpec) -> int:
     """How many frames the maps hold."""
     missing = [cue for cue in spec.cues if cue not in maps]
     if missing:
@@ -188,7 +188,7 @@ class FusionStream:
     many frames until :meth:`finish`.
     """
 
-    def __init__(self, integrator: Integrator) -> None:
+    def __init__(self, integrator: GaspIntegrator) -> None:
         self._net, self._spec, self._device = integrator.network, integrator.spec, integrator.device
         self._calls = integrator.calls
         self.reset()

@@ -16,7 +16,7 @@ PICTURE = "picture"
 """Among ``colours``: the cue is given as the coloured picture that its extractor makes."""
 
 
-class IntegratorSpec(BaseModel):
+class GaspSpec(BaseModel):
     """What a network of the GASP family needs beside its weights to turn cached cue maps into saliency."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,7 +59,7 @@ class IntegratorSpec(BaseModel):
     bibtex: str = ""
 
     @model_validator(mode="after")
-    def _colours_match(self) -> IntegratorSpec:
+    def _colours_match(self) -> GaspSpec:
         if self.colours and len(self.colours) != len(self.cues):
             raise ValueError(f"{len(self.colours)} colours for {len(self.cues)} cues")
         return self
@@ -76,7 +76,7 @@ class IntegratorSpec(BaseModel):
         """The cues that are given as pictures."""
         return tuple(cue for cue, how in zip(self.cues, self.renderings, strict=True) if how == PICTURE)
 
-    def on_extractors(self) -> IntegratorSpec:
+    def on_extractors(self) -> GaspSpec:
         """The same declaration with the extractors that make published pictures in the place of the pictures' stems.
 
         Raises ValueError where one extractor would have to be two cues.
