@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gazenet.errors import UsageError
+from gazenet.plugin_registry import API_VERSION, Members, PluginSpec
 
-API_VERSION = 1
+__all__ = ["API_VERSION", "AudioSpec", "Cue", "ExtractorSpec", "InputSpec", "Needs", "WindowSpec"]
 
 Cue = Literal["saliency", "gaze_direction", "gaze_following", "facial_expression", "speech", "other"]
 
@@ -79,15 +80,17 @@ class Needs(_Frozen):
     )
 
 
-class ExtractorSpec(_Frozen):
+class ExtractorSpec(PluginSpec):
     """Everything the platform must know about an extractor before it is imported."""
 
-    api_version: int = API_VERSION
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: str = "1"
+    members: ClassVar[Members] = {
+        "load": ("device", "dtype", "asset_path"),
+        "begin": ("video",),
+        "extract": ("windows",),
+    }
+
     summary: str
     cue: Cue
-    implementation: str = Field(description="'package.module:Class', imported on use.")
     window: WindowSpec = WindowSpec()
     input: InputSpec | None = Field(default=None, description="None: the extractor gets no pixels.")
     needs: Needs = Needs()
@@ -120,9 +123,6 @@ class ExtractorSpec(_Frozen):
     parameters: dict[str, bool | int | float | str] = Field(
         default={}, description="Defaults of what a config may change."
     )
-    licence: str = "unknown"
-    paper: str = ""
-    bibtex: str = ""
 
     @property
     def audio(self) -> AudioSpec | None:
@@ -150,14 +150,6 @@ class ExtractorSpec(_Frozen):
         if self.assets_replaced_by and self.assets_replaced_by not in self.checkpoints:
             raise ValueError(f"assets_replaced_by names {self.assets_replaced_by!r}, which is not in checkpoints")
         return self
-
-    @field_validator("implementation")
-    @classmethod
-    def _names_a_class(cls, value: str) -> str:
-        module, colon, attribute = value.partition(":")
-        if not (module and colon and attribute.isidentifier()):
-            raise ValueError("implementation must read 'package.module:Class'")
-        return value
 
     def with_parameters(self, given: Mapping[str, object]) -> dict[str, bool | int | float | str]:
         """The defaults with what a config changes; UsageError names an unknown parameter or a wrong type."""
