@@ -111,27 +111,25 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
 
 def _integrator_assets(config: InferConfig) -> list[str]:
     from gazenet.cues.registry import get
-    from gazenet.fusion.gasp_spec import GaspSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     # A file describes itself; a name is that of a plugin.
     if config.integrator is None or "." in Path(config.integrator.name).name or "/" in config.integrator.name:
         return []
-    spec = get(config.integrator.name, "gazenet.integrators", GaspSpec).spec
-    own = spec.weights or config.integrator.parameters.get("weights")
-    return [spec.asset] if spec.asset and not own else []
+    spec = get(config.integrator.name, INTEGRATORS, IntegratorSpec).spec
+    return list(spec.tuned(config.integrator.parameters).assets_with(config.integrator.parameters))
 
 
 def _stage_one_assets(config: InferConfig) -> list[str]:
-    from gazenet.cues.faces.face_specs import FaceModelSpec
-    from gazenet.cues.registry import discover, get
+    from gazenet.cues.faces.face_specs import DETECTORS, LANDMARKS, FaceModelSpec
+    from gazenet.cues.registry import get
 
     if config.data is not None and config.data.maps == "stored":
         return []
     given = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
     ids = [asset for spec, parameters in given for asset in spec.assets_with(parameters)]
     # Faces are looked for in every run: the attention table and the report tell each person's share.
-    ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
+    ids += get(config.faces.detector, DETECTORS, FaceModelSpec).spec.assets
     if config.faces.mesh:
-        for landmarks in discover("gazenet.face_landmarks", FaceModelSpec).found.values():
-            ids += landmarks.spec.assets
+        ids += get(config.faces.landmarks, LANDMARKS, FaceModelSpec).spec.assets
     return ids

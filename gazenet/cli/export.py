@@ -133,13 +133,13 @@ def write_file_and_weights(args: argparse.Namespace) -> int:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.python_file import write_standalone
-    from gazenet.fusion.gasp_spec import GaspSpec
+    from gazenet.fusion.integrator_contract import IntegratorSpec
 
     given = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
     strange = [option for option, value in given.items() if value]
     if strange:
         raise UsageError(f"--{strange[0]}: is for onnx and tensorrt; --format standalone has no such thing")
-    if args.name in discover(INTEGRATORS, GaspSpec).found:
+    if args.name in discover(INTEGRATORS, IntegratorSpec).found:
         raise UsageError(f"{args.name}: is an integrator; --format standalone writes extractors")
     for path in write_standalone(args.name, parameters_of(args), args.output or Path(args.name), asset_path):
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
@@ -156,10 +156,10 @@ def find_subject(args: argparse.Namespace) -> ExportSubject:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.export_subject import extractor_subject, integrator_subject
-    from gazenet.fusion.gasp_spec import GaspSpec
+    from gazenet.fusion.integrator_contract import IntegratorSpec
     from gazenet.fusion.integrator_files import SUFFIXES
 
-    if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, GaspSpec).found:
+    if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).found:
         if args.set:
             raise UsageError(f"--set {args.set[0][0]}: only extractors have parameters, and {args.name} is none")
         return integrator_subject(args.name, args.size, args.weights or "", asset_path)
@@ -201,8 +201,13 @@ def list_known() -> int:
     from gazenet.errors import GazenetError
     from gazenet.export.export_subject import why_not
     from gazenet.fusion.gasp_spec import GaspSpec
+    from gazenet.fusion.integrator_contract import IntegratorSpec
 
-    rows = [(name, "integrator", e.spec.summary) for name, e in discover(INTEGRATORS, GaspSpec).found.items()]
+    rows = []
+    for name, integrator in discover(INTEGRATORS, IntegratorSpec).found.items():
+        of_family = isinstance(integrator.spec, GaspSpec)
+        summary = integrator.spec.summary if of_family else "cannot be exported: not of the GASP family"
+        rows.append((name, "integrator", summary))
     for name, entry in discover().found.items():
         try:
             reason = why_not(entry.load())

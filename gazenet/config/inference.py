@@ -23,6 +23,7 @@ class FacesConfig(ConfigModel):
     stride: int = Field(2, ge=1, description="Detect on every stride-th frame; tracks carry boxes between.")
     score: float = Field(0.35, ge=0, le=1, description="Boxes below this score are dropped.")
     max_side: int = Field(640, ge=32, description="Longer side in pixels of the frame given to the detector.")
+    landmarks: str = Field("facemesh", min_length=1, description="Name of a landmark network plugin, used by mesh.")
     mesh: bool = Field(True, description="Find the 478 landmarks of each face (head pose and gaze need them).")
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp_spec import MEAN, PICTURE, STD, GaspSpec
-
-CueStack = Mapping[str, NDArray[np.uint8]]
+from gazenet.fusion.integrator_contract import CueStack
 
 
 def network_input(maps: CueStack, spec: GaspSpec, device: torch.device, size: tuple[int, int] | None = None) -> Tensor:

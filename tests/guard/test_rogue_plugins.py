@@ -327,12 +327,16 @@ class Fusing:
         def model_dump(**options: object) -> dict[str, str]:
             return {"name": "fuser"}
 
-    file = None
+        @staticmethod
+        def result_facts() -> dict[str, str]:
+            return {"name": "fuser"}
+
+    files = ()
 
     def __init__(self, do: Do = nothing, give: Callable[[FusedChunk], Any] = lambda chunk: chunk) -> None:
         self.do, self.give = do, give
 
-    def stream(self) -> FusingStream:
+    def stream(self, live: bool = False) -> FusingStream:
         return FusingStream(self)
 
 

@@ -50,7 +50,7 @@ class Reds:
     def __init__(self) -> None:
         self.seen: list[dict[str, np.ndarray]] = []
 
-    def stream(self) -> Reds:
+    def stream(self, live: bool = False) -> Reds:
         self.start = 0
         return self
 

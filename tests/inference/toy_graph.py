@@ -130,7 +130,7 @@ class Sum:
         pictured = ()
         smoothing = 2
 
-    def stream(self) -> SumStream:
+    def stream(self, live: bool = False) -> SumStream:
         return SumStream()
 
 

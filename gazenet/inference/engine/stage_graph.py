@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from pydantic import ValidationError
 
 from gazenet.assets import asset_path
 from gazenet.config.inference import ExtractorConfig, InferConfig
-from gazenet.config.model import expand_path
 from gazenet.config.picture_names import CAPTURED
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.faces.face_specs import DETECTORS, LANDMARKS, FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.isolated.host import isolated
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner
 from gazenet.errors import UsageError
-from gazenet.fusion.gasp_integrator import GaspIntegrator, load_gasp
-from gazenet.fusion.gasp_spec import GaspSpec
+from gazenet.fusion.integrator_contract import IntegratorSpec
+from gazenet.fusion.loaded_integrator import LoadedIntegrator, load_integrator
 from gazenet.inference.cache.fingerprint import extractor_fingerprint, faces_fingerprint
 from gazenet.inference.engine.network_backends import adoption, in_precision
 
-TUNABLE = ("smoothing", "sharpness", "weights")
-"""What a config may change of an integrator's declaration."""
 PUBLISHED = {"mode": "published"}
 """What an extractor is told whose pictures are wanted."""
 
@@ -61,7 +57,7 @@ class StageGraph:
     faces_fingerprint: str
     face_assets: tuple[str, ...]
     cues: tuple[CueStage, ...]
-    integrator: GaspIntegrator | None
+    integrator: LoadedIntegrator | None
 
 
 def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
@@ -84,44 +80,23 @@ def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     return StageGraph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
-def _adopted(integrator: GaspIntegrator, config: InferConfig) -> None:
+def _adopted(integrator: LoadedIntegrator, config: InferConfig) -> None:
     """Has the integrator call its network through the backend of the config."""
     if config.integrator is None:
         return
-    told = {"network": integrator.network.config.as_dict()}
-    adopt = adoption(config.integrator, config, integrator.spec.name, told)
+    adopt = adoption(config.integrator, config, integrator.spec.name, integrator.network_facts)
     if adopt is not None:
-        adopt(integrator)
+        adopt(integrator.plugin)
 
 
-def tuned_integrator(config: InferConfig) -> GaspIntegrator | None:
-    """The integrator with the config's parameters in place of what its declaration says, its cues as extractors.
-
-    Raises UsageError.
-    """
+def tuned_integrator(config: InferConfig) -> LoadedIntegrator | None:
+    """The integrator with the config's parameters in place of what its declaration says. Raises UsageError."""
     if config.integrator is None:
         return None
-    given = dict(config.integrator.parameters)
-    for name in given:
-        if name not in TUNABLE:
-            raise UsageError(f"integrator.parameters.{name}: unknown; known: {', '.join(TUNABLE)}")
-    try:
-        weights = expand_path(str(given.pop("weights"))) if "weights" in given else ""
-    except ValueError as error:
-        raise UsageError(f"integrator.parameters.weights: {error}") from None
-    loaded = load_gasp(config.integrator.name, config.device, weights, asset_path)
-    try:
-        spec = GaspSpec.model_validate({**loaded.spec.model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    try:
-        return replace(loaded, spec=spec.on_extractors())
-    except ValueError as error:
-        raise UsageError(f"integrator {spec.name}: {error}") from None
+    return load_integrator(config.integrator.name, config.integrator.parameters, config.device, asset_path)
 
 
-def completed(config: InferConfig, spec: GaspSpec) -> InferConfig:
+def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
     """The config with what an integrator cannot do without: the frame itself, and the published pictures of extractors
     whose mode the config leaves open.
 
@@ -141,7 +116,7 @@ def completed(config: InferConfig, spec: GaspSpec) -> InferConfig:
     return config.model_copy(update={"extractors": tuple(chosen.values())})
 
 
-def _needed(spec: GaspSpec) -> str:
+def _needed(spec: IntegratorSpec) -> str:
     """The extractors of an integrator as a config has them (JSON)."""
     told = [{"name": cue, **({"parameters": PUBLISHED} if cue in spec.pictured else {})} for cue in spec.cues]
     return json.dumps([one for one in told if one["name"] != CAPTURED])
@@ -160,8 +135,8 @@ def _pictured(one: ExtractorConfig, integrator: str) -> ExtractorConfig:
 
 
 def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
-    detector = get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec)
-    mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec) if config.faces.mesh else None
+    detector = get(config.faces.detector, DETECTORS, FaceModelSpec)
+    mesh = get(config.faces.landmarks, LANDMARKS, FaceModelSpec) if config.faces.mesh else None
     stage = FaceStage(detector, asset_path, mesh, score=config.faces.score, max_side=config.faces.max_side)
     stage.load()
     models = [detector.spec, *([mesh.spec] if mesh else [])]
