@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -252,7 +253,7 @@ def member_fault(implementation: type, members: Members) -> str:
 def settings_in(model: type[BaseModel], values: object, key: str) -> BaseModel:
     """``values`` of a config as a plugin's own settings. Raises ValueError naming the key and the remedy."""
     try:
-        return model.model_validate(values, strict=True)
+        return model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join([key, *map(str, fault["loc"])])

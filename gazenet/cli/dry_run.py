@@ -8,20 +8,13 @@ from pathlib import Path
 from gazenet.assets.asset_store import installed_catalogue, is_verified, local_path, state
 from gazenet.cli.command import FAILED, OK, USAGE
 from gazenet.config.inference import InferConfig
+from gazenet.config.sink_spec import SINKS, SinkSpec
 from gazenet.errors import GazenetError, UsageError
 from gazenet.inference.sizes import map_size
 from gazenet.media.decode import counted
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import IMAGE_SUFFIXES
-
-FILES = {
-    "maps": "saliency.npy",
-    "overlay": "overlay.mp4",
-    "saliency_video": "saliency.mp4",
-    "attention": "attention.csv",
-    "report": "report.html",
-    "published": "published.json",
-}
+from gazenet.plugin_registry import get
 
 
 def print_plan(config: InferConfig) -> int:
@@ -89,7 +82,8 @@ def describe_input(path: Path, config: InferConfig, name: str) -> str:
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
     sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
     size = f"about {frames * height * width * 2 / 1e6:.1f} MB" if frames else "length unknown"
-    files = [name for key, name in FILES.items() if getattr(config.outputs, key)]
+    specs = [get(name, SINKS, SinkSpec).spec for name in config.outputs.wanted]
+    files = [name for spec in specs if config.integrator or not spec.saliency for name in spec.files]
     return (
         f"input {path}: {info.width}x{info.height}, {float(info.rate):.3f} fps, {frames or '?'} frames declared, "
         f"{sound}; maps {width}x{height} ({size}); writes {name}/: {', '.join([*files, 'run.json'])}"
@@ -110,7 +104,6 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
 
 
 def _integrator_assets(config: InferConfig) -> list[str]:
-    from gazenet.cues.registry import get
     from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     # A file describes itself; a name is that of a plugin.

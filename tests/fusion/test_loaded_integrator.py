@@ -87,7 +87,7 @@ def test_a_second_video_begins_at_frame_0(install: Any) -> None:
 )
 def test_parameters_are_checked(install: Any, parameters: dict[str, object], reason: str) -> None:
     install()
-    with pytest.raises(UsageError, match="integrator.parameters") as error:
+    with pytest.raises(UsageError, match=r"^integrator\.parameters") as error:
         load_integrator("mean", parameters, "cpu", no_assets)
     assert str(error.value).startswith(reason)
 

@@ -40,15 +40,12 @@ from gazenet.inference.inputs.output_targets import check_targets
 from gazenet.inference.inputs.sources import identity, open_frames
 from gazenet.inference.inputs.stored_maps import StoredPass, stored_graph, stored_maps
 from gazenet.inference.results import ChunkResult, RunResult, SinkContext, VideoSummary
-from gazenet.inference.sinks.sink import Sink, load_sink, notes_of, still_there
+from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, load_sink
 from gazenet.maps.map_key import without_folders
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import display_name
 from gazenet.redaction import message
-
-WITHOUT_INTEGRATOR = ("report", "published")
-"""Sinks that show cues."""
 
 
 def run(
@@ -185,7 +182,7 @@ def work_on(graph: StageGraph, job: Job, resume: bool) -> VideoSummary:
             (folder / NAME).unlink(missing_ok=True)
             return _work(graph, job, content, sinks, files, fingerprint, notes)
         wrong = faults(folder, done, files)
-        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not still_there(sink, folder)]
+        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not sink.kept(folder)]
         incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
         for name, fault in {**wrong, **dict.fromkeys(incomplete, "what it tells of is incomplete or changed")}.items():
             print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
@@ -207,25 +204,29 @@ def _say_what_changed(job: Job, content: str) -> None:
 
 
 def told_of_sinks(config: InferConfig, sinks: Sequence[Sink]) -> list[str]:
-    """Names of sinks; of one with settings, these and the ground truth that it may write."""
-    settings = {name: value for name, value in config.outputs.model_dump(mode="json").items() if value is not True}
-    truth = config.data.model_dump(mode="json", include={"reader", "options"}) if config.data else {}
-    return [f"{sink.name} {settings[sink.name]} {truth}" if sink.name in settings else sink.name for sink in sinks]
+    """Names of sinks; of those with settings, these and the ground truth that they may write."""
+    settings, truth = config.outputs.wanted, {}
+    if config.data:
+        truth = config.data.model_dump(mode="json", include={"reader", "options"})
+    return [f"{one.name} {settings[one.name]} {truth}" if settings.get(one.name) else one.name for one in sinks]
 
 
-def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
-    """The sinks that the config asks for; without an integrator only those that show cues."""
-    asked = [name for name, on in config.outputs.model_dump().items() if on]
-    if not integrator:
-        asked = [name for name in asked if name in WITHOUT_INTEGRATOR]
-    return [load_sink(name) for name in asked]
+def wanted_sinks(config: InferConfig, integrator: bool) -> list[LoadedSink]:
+    """The sinks that the config asks for; without an integrator only those that do not need saliency.
+
+    Raises UsageError, PluginError.
+    """
+    sinks = [load_sink(name, settings) for name, settings in config.outputs.wanted.items()]
+    sinks = [sink for sink in sinks if integrator or not sink.spec.saliency]
+    check_overlap(sinks)
+    return sinks
 
 
 def _work(
     graph: StageGraph,
     job: Job,
     content: str,
-    sinks: list[Sink],
+    sinks: Sequence[Sink],
     files: list[str],
     fingerprint: str,
     notes: list[str],
@@ -238,7 +239,7 @@ def _work(
         done = _through(graph, source, content, folder, sinks, timings, path, job.known)
     finally:
         source.close()
-    told_by_sinks = [line for sink in sinks for line in notes_of(sink)]
+    told_by_sinks = [line for sink in sinks for line in sink.notes]
     root = default_store(graph.config.resolved_cache_dir).root
     noticed = [without_folders(line, root) for line in done.warnings]
     earlier = list(before.get("warnings", ()))
@@ -268,7 +269,7 @@ def _through(
     source: FrameSource,
     content: str,
     folder: Path,
-    sinks: list[Sink],
+    sinks: Sequence[Sink],
     timings: Timings,
     path: Path,
     known: DatasetVideo | None,

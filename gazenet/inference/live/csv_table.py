@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 from typing import Any
 
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.inference.person_attention import peak
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
 
 
-class LiveTable:
+class LiveTable(Sink):
     """Columns: frame, time_s, peak_x, peak_y (pixels), and the age of every cue's map in seconds (empty: none
     yet). Every line is complete when it is written: what a killed run leaves can be read."""
 
-    name = "live"
-    files: tuple[str, ...] = ("live.csv",)
+    spec = SinkSpec(name="live", files=("live.csv",), implementation=f"{__name__}:LiveTable")
 
     def open(self, context: SinkContext) -> None:
         self._size, self._cues = context.frame_size, context.cues

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image
 
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.errors import UsageError
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.overlay_sink import OverlaySink
@@ -18,8 +19,8 @@ class WindowClosed(Exception):
 class WindowSink(OverlaySink):
     """Shows every frame. Closing the window, or ``q``, ends the run. Raises UsageError without a display."""
 
-    name = "window"
-    files: tuple[str, ...] = ()  # a window leaves nothing behind
+    # A window leaves nothing behind.
+    spec = SinkSpec(name="window", files=(), implementation=f"{__name__}:WindowSink")
 
     def open(self, context: SinkContext) -> None:
         self.context = context
