@@ -85,5 +85,7 @@ def test_what_is_wrong_is_named_with_its_key(text: str, reason: str) -> None:
 
 
 def test_a_broken_sink_is_named_with_its_package() -> None:
-    with pytest.raises(PluginError, match=r"^sink 'broken' of peaks 1\.0 cannot be used: cannot import not_there:SPEC"):
+    with pytest.raises(
+        PluginError, match=r"^sink 'broken' of peaks 1\.0 cannot be used: cannot import not_there:SPEC"
+    ):
         wanted("outputs.broken=true")
