@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
 
@@ -18,7 +19,7 @@ from gazenet.data.guarded_reader import GuardedDataset
 from gazenet.data.reader_spec import DATASETS, ReaderSpec
 from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.guard.guarded_call import guarded
-from gazenet.plugin_registry import get, installed_names
+from gazenet.plugin_registry import PluginEntry, get, installed_names
 
 LOG = logging.getLogger("gazenet.data")
 """Where readers say in one line what they left out."""
@@ -81,13 +82,20 @@ def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise UsageError(f"data set {name}: not installed{hint}; known: {', '.join(names)}")
-    called = f"data set {name}"
-    cls: Callable[..., Dataset] = get(name, DATASETS, ReaderSpec).load()
+    return open_entry(get(name, DATASETS, ReaderSpec), root, options)
+
+
+def open_entry(
+    entry: PluginEntry[ReaderSpec], root: Path, options: Mapping[str, Any] = types.MappingProxyType({})
+) -> Dataset:
+    """The data set of an installed reader. Raises UsageError for options that it does not have, PluginError."""
+    called = f"data set {entry.name}"
+    cls: Callable[..., Dataset] = entry.load()
     with guarded(called, "opening", lenient=True):
         parameters = [key for key in inspect.signature(cls).parameters if key != "root"]
     unknown = [key for key in options if key not in parameters]
     if unknown:
-        raise UsageError(f"data set {name}: no option {', '.join(unknown)}; it has {', '.join(parameters) or 'none'}")
+        raise UsageError(f"{called}: no option {', '.join(unknown)}; it has {', '.join(parameters) or 'none'}")
     with guarded(called, "opening", own=(GazenetError,), lenient=True):
         return cast(Dataset, GuardedDataset(cls(root, **options), called))
 

@@ -19,7 +19,7 @@ from gazenet.fusion.gasp_plugin import GaspPlugin
 from gazenet.fusion.integrator_contract import INTEGRATORS, CueStack, Fused, Integrator, IntegratorSpec
 from gazenet.fusion.integrator_files import SUFFIXES
 from gazenet.guard.guarded_call import guarded
-from gazenet.plugin_registry import get
+from gazenet.plugin_registry import PluginEntry, get
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,16 @@ def load_integrator(
         if parameters.get("weights"):
             load_gasp(name_or_path, place, str(parameters["weights"]), asset_path)
         return _from_file(load_gasp(name_or_path, place, asset_path=asset_path), parameters)
-    entry = get(name_or_path, INTEGRATORS, IntegratorSpec)
+    return load_entry(get(name_or_path, INTEGRATORS, IntegratorSpec), parameters, place, asset_path)
+
+
+def load_entry(
+    entry: PluginEntry[IntegratorSpec], parameters: Mapping[str, object], device: torch.device, asset_path: AssetPath
+) -> LoadedIntegrator:
+    """An installed integrator with the parameters of a config. Raises UsageError, PluginError."""
     spec = _on_extractors(entry.spec.tuned(parameters))
-    implementation, opened = entry.load(), []
+    implementation = entry.load()
+    opened: list[Path] = []
 
     def noted(asset_id: str) -> Path:
         opened.append(asset_path(asset_id))
@@ -140,7 +147,7 @@ def load_integrator(
 
     with guarded(f"integrator {spec.name}", "loading", own=(UsageError,), lenient=True):
         plugin: Integrator = implementation(**spec.parameters)
-        plugin.load(spec, place, noted)
+        plugin.load(spec, device, noted)
     if isinstance(plugin, GaspPlugin):
         return LoadedIntegrator(spec, plugin, (plugin.gasp.file,) if plugin.gasp.file else ())
     named = [Path(str(spec.parameters[name])) for name in spec.checkpoints if spec.parameters.get(name)]

@@ -15,7 +15,7 @@ from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.guard.exception_text import as_line
 from gazenet.guard.guarded_call import guarded
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.plugin_registry import get
+from gazenet.plugin_registry import PluginEntry, get
 
 
 class Sink(Protocol):
@@ -108,16 +108,20 @@ def load_sink(name: str, settings: Mapping[str, Any] = types.MappingProxyType({}
 
     Raises UsageError for an unknown sink or wrong settings, PluginError where it cannot be made.
     """
-    entry = get(name, SINKS, SinkSpec)
+    return make_sink(get(name, SINKS, SinkSpec), settings)
+
+
+def make_sink(entry: PluginEntry[SinkSpec], settings: Mapping[str, Any]) -> LoadedSink:
+    """An installed sink with the settings of a config. Raises UsageError for wrong settings, PluginError."""
     try:
         checked = entry.spec.settings_from(settings)
     except ValueError as error:
         raise UsageError(str(error)) from None
     implementation = entry.load()
-    with guarded(f"sink {name}", "loading", lenient=True):
+    with guarded(f"sink {entry.name}", "loading", lenient=True):
         plugin = implementation() if checked is None else implementation(checked)
         if not hasattr(plugin, "notes"):
-            raise PluginError(f"sink {name}: loading: it has no attribute notes: inherit gazenet.plugins.Sink")
+            raise PluginError(f"sink {entry.name}: loading: it has no attribute notes: inherit gazenet.plugins.Sink")
     return LoadedSink(entry.spec, plugin)
 
 
