@@ -112,7 +112,7 @@ def _needs(spec: ExtractorSpec) -> list[str]:
 def _extractor_rows(spec: ExtractorSpec) -> list[tuple[str, str]]:
     window = spec.window
     pace = "on every frame" if window.stride == 1 else f"on one frame of {window.stride}, linear between"
-    rows = [("cue", spec.cue)]
+    rows: list[tuple[str, str]] = [("cue", spec.cue)]
     rows += [("window", f"{window.before} frames before, {window.after} after; runs {pace}")]
     if spec.input is not None:
         fit = "inside " if spec.input.keep_aspect else ""

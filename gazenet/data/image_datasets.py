@@ -37,9 +37,9 @@ class StillPicture:
 class _Stills(Dataset):
     """Pictures in a folder and one table of fixations."""
 
-    name: ClassVar[str]
-    sigma: ClassVar[float]
-    reference_width: ClassVar[int]
+    name: str
+    sigma: float
+    reference_width: int
     folder: ClassVar[str]
     offset: ClassVar[float] = 0.0
 

@@ -48,7 +48,9 @@ def lists_items_of_different_names(entry: ReaderEntry, root: Path | None) -> Non
 def gives_fixations_of_every_frame(entry: ReaderEntry, root: Path | None) -> None:
     """Points ``[n, 2]`` within the frame, its size and the width of the Gaussians of the first items."""
     dataset = _opened(entry, root)
-    for item in dataset.items()[:ITEMS] if dataset else ():
+    if dataset is None:
+        return
+    for item in dataset.items()[:ITEMS]:
         height, width = item.size
         assert height > 0 and width > 0, f"item {item.name}: size is {item.size}"
         points = item.fixations(np.arange(50) / 25).points

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from gazenet.testing.synthetic import SyntheticVideo
 
 SinkEntry = PluginEntry[SinkSpec]
 MAP_SIZE = (9, 16)
-SUMMARY = {"timings": {}, "warnings": [], "versions": {}, "config": {}}
+SUMMARY: dict[str, Any] = {"timings": {}, "warnings": [], "versions": {}, "config": {}}
 
 
 def context(folder: Path, video: SyntheticVideo) -> SinkContext:
@@ -31,7 +32,7 @@ def context(folder: Path, video: SyntheticVideo) -> SinkContext:
 def chunk(video: SyntheticVideo, start: int, stop: int, saliency: bool = True) -> ChunkResult:
     """Frames of a made-up video as sinks get them: read-only, and without maps where no integrator runs."""
     rng, count = np.random.default_rng(start), stop - start
-    maps = rng.random((count, *MAP_SIZE), np.float32) / 144 if saliency else EMPTY_MAPS
+    maps = (rng.random((count, *MAP_SIZE)) / 144).astype(np.float32) if saliency else EMPTY_MAPS.copy()
     gates = np.full((count, 1), 0.5, np.float32) if saliency else np.zeros((0, 0), np.float32)
     images = [video.image(k) for k in range(start, stop)]
     cue = rng.integers(0, 256, (count, *MAP_SIZE), dtype=np.uint8)
