@@ -8,19 +8,12 @@ from pathlib import Path
 from gazenet.assets.asset_store import installed_catalogue, is_verified, local_path, state
 from gazenet.cli.command import FAILED, OK, USAGE
 from gazenet.config.inference import InferConfig
+from gazenet.config.sink_spec import SINKS, SinkSpec
 from gazenet.errors import GazenetError, UsageError
 from gazenet.media.decode import counted
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import IMAGE_SUFFIXES
-
-FILES = {
-    "maps": "saliency.npy",
-    "overlay": "overlay.mp4",
-    "saliency_video": "saliency.mp4",
-    "attention": "attention.csv",
-    "report": "report.html",
-    "published": "published.json",
-}
+from gazenet.plugin_registry import get
 
 
 def print_plan(config: InferConfig) -> int:
@@ -94,7 +87,8 @@ def describe_input(path: Path, config: InferConfig, name: str) -> str:
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
     sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
     size = f"about {frames * height * width * 2 / 1e6:.1f} MB" if frames else "length unknown"
-    files = [name for key, name in FILES.items() if getattr(config.outputs, key)]
+    specs = [get(name, SINKS, SinkSpec).spec for name in config.outputs.wanted]
+    files = [name for spec in specs if config.integrator or not spec.saliency for name in spec.files]
     return (
         f"input {path}: {info.width}x{info.height}, {float(info.rate):.3f} fps, {frames or '?'} frames declared, "
         f"{sound}; maps {width}x{height} ({size}); writes {name}/: {', '.join([*files, 'run.json'])}"
@@ -115,28 +109,25 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
 
 
 def _integrator_assets(config: InferConfig) -> list[str]:
-    from gazenet.cues.registry import get
-    from gazenet.fusion.integrator_spec import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     # A file describes itself; a name is that of a plugin.
     if config.integrator is None or "." in Path(config.integrator.name).name or "/" in config.integrator.name:
         return []
-    spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
-    own = spec.weights or config.integrator.parameters.get("weights")
-    return [spec.asset] if spec.asset and not own else []
+    spec = get(config.integrator.name, INTEGRATORS, IntegratorSpec).spec
+    return list(spec.tuned(config.integrator.parameters).assets_with(config.integrator.parameters))
 
 
 def _stage_one_assets(config: InferConfig) -> list[str]:
-    from gazenet.cues.faces.face_specs import FaceModelSpec
-    from gazenet.cues.registry import discover, get
+    from gazenet.cues.faces.face_specs import DETECTORS, LANDMARKS, FaceModelSpec
+    from gazenet.cues.registry import get
 
     if config.data is not None and config.data.maps == "stored":
         return []
     extractors = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
     ids = [asset for spec, parameters in extractors for asset in spec.assets_with(parameters)]
     # Faces are detected in every run: the attention table and the report have each person's share.
-    ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
+    ids += get(config.faces.detector, DETECTORS, FaceModelSpec).spec.assets
     if config.faces.mesh:
-        for landmarks in discover("gazenet.face_landmarks", FaceModelSpec).found.values():
-            ids += landmarks.spec.assets
+        ids += get(config.faces.landmarks, LANDMARKS, FaceModelSpec).spec.assets
     return ids

@@ -16,7 +16,7 @@ from gazenet.cues.extractor import AssetPath
 from gazenet.cues.registry import get
 from gazenet.errors import GazenetError, UsageError
 from gazenet.export.onnx_export import OPSET, ExportReport, export_onnx
-from gazenet.fusion.integrator import load_integrator
+from gazenet.fusion.gasp_integrator import load_gasp
 from gazenet.guard.guarded_call import guarded
 
 
@@ -106,10 +106,10 @@ def integrator_subject(
 ) -> ExportSubject:
     """A loaded integrator, saliency only, for maps of ``size`` (height, width) or of its declared size.
 
-    ``weights``, ``asset_path``: as of :func:`gazenet.fusion.integrator.load_integrator`. Raises UsageError for what
+    ``weights``, ``asset_path``: as of :func:`gazenet.fusion.gasp_integrator.load_gasp`. Raises UsageError for what
     cannot be loaded and for odd sizes.
     """
-    integrator = load_integrator(name_or_path, weights=weights, asset_path=asset_path)
+    integrator = load_gasp(name_or_path, weights=weights, asset_path=asset_path)
     return ExportSubject(integrator.spec.name, integrator.exportable(size))
 
 

@@ -24,7 +24,7 @@ from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import PluginEntry
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.engine import pipeline
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import ChunkResult, RunResult
@@ -327,12 +327,16 @@ class Fusing:
         def model_dump(**options: object) -> dict[str, str]:
             return {"name": "fuser"}
 
-    file = None
+        @staticmethod
+        def result_facts() -> dict[str, str]:
+            return {"name": "fuser"}
+
+    files = ()
 
     def __init__(self, do: Do = nothing, give: Callable[[FusedChunk], Any] = lambda chunk: chunk) -> None:
         self.do, self.give = do, give
 
-    def stream(self) -> FusingStream:
+    def stream(self, live: bool = False) -> FusingStream:
         return FusingStream(self)
 
 

@@ -15,7 +15,7 @@ from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.registry import PluginEntry
 from gazenet.cues.runner import CueRunner, RunnerSettings
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.engine.stage_graph import CueStage, StageGraph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.engine.video_pass import VideoPass
@@ -129,7 +129,7 @@ class Sum:
         pictured = ()
         smoothing = 2
 
-    def stream(self) -> SumStream:
+    def stream(self, live: bool = False) -> SumStream:
         return SumStream()
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from gazenet.errors import UsageError
 from gazenet.training.checkpoints import save_whole
-from gazenet.training.recipe_config import FitConfig, RecipeConfig, ConfigModel
+from gazenet.training.recipe_config import ConfigModel, FitConfig, RecipeConfig
 from gazenet.training.recipe_run import RecipeResult, RecipeRun
 from gazenet.training.recipe_spec import RecipeSpec
 from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask

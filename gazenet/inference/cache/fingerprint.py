@@ -67,7 +67,7 @@ def checkpoint_hashes(path: str) -> list[str]:
 def faces_fingerprint(config: FacesConfig, models: Sequence[FaceModelSpec], max_side: int, chunk: int) -> str:
     """Hash of what detections depend on; ``models``: the detector and, where it is used, the landmark network."""
     weights = {f"{model.name} {model.version}": asset_hashes(model.assets) for model in models}
-    return digest([config.model_dump(), weights, max_side, chunk])
+    return digest([config.model_dump(exclude={"landmarks"}), weights, max_side, chunk])
 
 
 def extractor_fingerprint(

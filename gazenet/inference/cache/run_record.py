@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
 
 def run_fingerprint(graph: StageGraph, source_id: str, outputs: list[str]) -> str:
     """Hash of everything that the outputs of one input depend on; ``outputs``: names and settings of its sinks."""
-    spec = graph.integrator.spec.model_dump(exclude={"weights"}) if graph.integrator is not None else None
+    spec = graph.integrator.spec.result_facts() if graph.integrator is not None else None
     cues = {cue.name: cue.fingerprint for cue in graph.cues}
     values = [__version__, source_id, cues, graph.faces_fingerprint, spec, integrator_hash(graph), sorted(outputs)]
     fingerprint = digest(values)
@@ -37,11 +37,11 @@ def run_fingerprint(graph: StageGraph, source_id: str, outputs: list[str]) -> st
 
 
 def integrator_hash(graph: StageGraph) -> str | None:
-    """SHA-256 of the integrator's weights; None without an integrator."""
+    """SHA-256 of the integrator's weights, or over those of several files; None without any."""
     if graph.integrator is None or graph.config.integrator is None:
         return None
-    path = graph.integrator.file
-    return sha256_file(path) if path is not None and path.is_file() else None
+    hashes = [sha256_file(path) for path in graph.integrator.files if path.is_file()]
+    return hashes[0] if len(hashes) == 1 else digest(hashes) if hashes else None
 
 
 def weight_hashes(graph: StageGraph) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gazenet.cues.colour_pictures import as_pictures
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.cache.cache_keys import picture_name
 from gazenet.inference.engine.frame_buffer import FrameBuffer, PassContext
 from gazenet.inference.engine.integrator_stream import open_stream

@@ -32,15 +32,12 @@ from gazenet.inference.inputs.output_targets import check_targets
 from gazenet.inference.inputs.sources import identity, open_frames
 from gazenet.inference.inputs.stored_maps import StoredPass, stored_graph, stored_maps
 from gazenet.inference.results import RunResult, SinkContext, VideoSummary
-from gazenet.inference.sinks.sink import Sink, load_sink, notes_of, still_there
+from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, load_sink
 from gazenet.maps.map_key import without_folders
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import display_name
 from gazenet.redaction import message
-
-WITHOUT_INTEGRATOR = ("report", "published")
-"""Sinks that show cues."""
 
 
 def run(
@@ -200,7 +197,7 @@ def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
             (folder / NAME).unlink(missing_ok=True)
             return _make(work, sinks, notes)
         wrong = earlier_results.faults(folder, earlier, work.files)
-        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not still_there(sink, folder)]
+        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not sink.kept(folder)]
         incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
         wrong |= dict.fromkeys(incomplete, "the files that it lists are incomplete or changed")
         for name, fault in wrong.items():
@@ -222,18 +219,22 @@ def _say_what_changed(item: RunInput, content: str) -> None:
 
 
 def told_of_sinks(config: InferConfig, sinks: Sequence[Sink]) -> list[str]:
-    """Names of sinks; of one with settings, these and the ground truth that it may write."""
-    settings = {name: value for name, value in config.outputs.model_dump(mode="json").items() if value is not True}
-    truth = config.data.model_dump(mode="json", include={"reader", "options"}) if config.data else {}
-    return [f"{sink.name} {settings[sink.name]} {truth}" if sink.name in settings else sink.name for sink in sinks]
+    """Names of sinks; of those with settings, these and the ground truth that they may write."""
+    settings, truth = config.outputs.wanted, {}
+    if config.data:
+        truth = config.data.model_dump(mode="json", include={"reader", "options"})
+    return [f"{one.name} {settings[one.name]} {truth}" if settings.get(one.name) else one.name for one in sinks]
 
 
-def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
-    """The sinks that the config asks for; without an integrator only those that show cues."""
-    asked = [name for name, on in config.outputs.model_dump().items() if on]
-    if not integrator:
-        asked = [name for name in asked if name in WITHOUT_INTEGRATOR]
-    return [load_sink(name) for name in asked]
+def wanted_sinks(config: InferConfig, integrator: bool) -> list[LoadedSink]:
+    """The sinks that the config asks for; without an integrator only those that do not need saliency.
+
+    Raises UsageError, PluginError.
+    """
+    sinks = [load_sink(name, settings) for name, settings in config.outputs.wanted.items()]
+    sinks = [sink for sink in sinks if integrator or not sink.spec.saliency]
+    check_overlap(sinks)
+    return sinks
 
 
 def sink_context(
@@ -257,7 +258,7 @@ def output_files(sinks: Sequence[Sink]) -> list[str]:
 
 
 def _make(
-    work: VideoWork, sinks: list[Sink], notes: list[str], earlier: Mapping[str, Any] = types.MappingProxyType({})
+    work: VideoWork, sinks: Sequence[Sink], notes: list[str], earlier: Mapping[str, Any] = types.MappingProxyType({})
 ) -> VideoSummary:
     """Make the outputs of ``sinks``; ``earlier`` is the record of the outputs that are there already."""
     graph, path, folder, timings = work.graph, work.item.path, work.item.folder, Timings()
@@ -268,7 +269,7 @@ def _make(
         source.close()
     root = default_store(graph.config.resolved_cache_dir).root
     new = [*notes, *(without_folders(line, root) for line in video.warnings), *source.warnings]
-    new += [line for sink in sinks for line in notes_of(sink)]
+    new += [line for sink in sinks for line in sink.notes]
     before = list(earlier.get("warnings", ()))
     warnings = [*before, *(line for line in new if line not in before)]
     counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": video.skipped}
@@ -290,7 +291,9 @@ def _make(
     return summary
 
 
-def _pass_through(work: VideoWork, source: FrameSource, sinks: list[Sink], timings: Timings) -> VideoPass | StoredPass:
+def _pass_through(
+    work: VideoWork, source: FrameSource, sinks: Sequence[Sink], timings: Timings
+) -> VideoPass | StoredPass:
     """Run all stages over the frames of a source, with their results into ``sinks``."""
     graph, config, item = work.graph, work.graph.config, work.item
     video: VideoPass | StoredPass

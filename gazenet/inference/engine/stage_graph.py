@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 
 from gazenet.assets import asset_path
 from gazenet.config.inference import ExtractorConfig, InferConfig
-from gazenet.config.model import expand_path
 from gazenet.config.picture_names import CAPTURED
 from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.faces.face_specs import DETECTORS, LANDMARKS, FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.isolated.host import isolated
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner, RunnerSettings
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import Integrator, load_integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.integrator_contract import IntegratorSpec
+from gazenet.fusion.loaded_integrator import LoadedIntegrator, load_integrator
 from gazenet.inference.cache.fingerprint import extractor_fingerprint, faces_fingerprint, in_precision
 
-TUNABLE = ("smoothing", "sharpness", "weights")
-"""What a config may change of an integrator's declaration."""
 PUBLISHED = {"mode": "published"}
 """Parameters of an extractor whose pictures an integrator takes."""
 
@@ -65,7 +61,7 @@ class StageGraph:
     faces_fingerprint: str
     face_assets: tuple[str, ...]
     cues: tuple[CueStage, ...]
-    integrator: Integrator | None
+    integrator: LoadedIntegrator | None
 
     @property
     def gates(self) -> tuple[str, ...]:
@@ -93,41 +89,20 @@ def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     return StageGraph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
-def _adopted(integrator: Integrator, config: InferConfig) -> None:
+def _adopted(integrator: LoadedIntegrator, config: InferConfig) -> None:
     """Has the integrator call its network through the backend of the config."""
     if config.integrator is None:
         return
-    facts = {"network": integrator.network.config.as_dict()}
-    adopt = adoption(config.integrator, config, integrator.spec.name, facts)
+    adopt = adoption(config.integrator, config, integrator.spec.name, integrator.network_facts)
     if adopt is not None:
-        adopt(integrator)
+        adopt(integrator.plugin)
 
 
-def tuned_integrator(config: InferConfig) -> Integrator | None:
-    """The integrator with the config's parameters in place of what its declaration says, its cues as extractors.
-
-    Raises UsageError.
-    """
+def tuned_integrator(config: InferConfig) -> LoadedIntegrator | None:
+    """The integrator with the config's parameters in place of what its declaration says. Raises UsageError."""
     if config.integrator is None:
         return None
-    given = dict(config.integrator.parameters)
-    for name in given:
-        if name not in TUNABLE:
-            raise UsageError(f"integrator.parameters.{name}: unknown; known: {', '.join(TUNABLE)}")
-    try:
-        weights = expand_path(str(given.pop("weights"))) if "weights" in given else ""
-    except ValueError as error:
-        raise UsageError(f"integrator.parameters.weights: {error}") from None
-    loaded = load_integrator(config.integrator.name, config.device, weights, asset_path)
-    try:
-        spec = IntegratorSpec.model_validate({**loaded.spec.model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    try:
-        return replace(loaded, spec=spec.on_extractors())
-    except ValueError as error:
-        raise UsageError(f"integrator {spec.name}: {error}") from None
+    return load_integrator(config.integrator.name, config.integrator.parameters, config.device, asset_path)
 
 
 def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
@@ -169,8 +144,8 @@ def _pictured(settings: ExtractorConfig, integrator: str) -> ExtractorConfig:
 
 
 def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
-    detector = get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec)
-    mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec) if config.faces.mesh else None
+    detector = get(config.faces.detector, DETECTORS, FaceModelSpec)
+    mesh = get(config.faces.landmarks, LANDMARKS, FaceModelSpec) if config.faces.mesh else None
     stage = FaceStage(detector, asset_path, mesh, score=config.faces.score, max_side=config.faces.max_side)
     stage.load()
     models = [detector.spec, *([mesh.spec] if mesh else [])]

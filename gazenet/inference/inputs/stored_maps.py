@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from gazenet.config.inference import InferConfig
 from gazenet.config.picture_names import EXTRACTOR
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import FusedChunk, Integrator
+from gazenet.fusion.gasp_integrator import FusedChunk
+from gazenet.fusion.gasp_spec import GaspSpec
+from gazenet.fusion.loaded_integrator import LoadedIntegrator
 from gazenet.inference.engine.integrator_stream import open_stream
 from gazenet.inference.engine.stage_graph import StageGraph, tuned_integrator
 from gazenet.inference.engine.timing import Timings
@@ -46,7 +48,13 @@ class StoredPass:
     def __init__(self, graph: StageGraph, source: object, timings: Timings) -> None:
         if graph.integrator is None or not isinstance(source, CapturedFrames):
             raise UsageError("data.maps stored: needs an integrator and videos of the per-frame cache (processed)")
-        self._integrator: Integrator = graph.integrator
+        name = graph.integrator.spec.name
+        if not isinstance(graph.integrator.spec, GaspSpec):
+            raise UsageError(
+                f"data.maps stored: is only supported by integrators of the GASP family, not by {name}: compute the "
+                "cues with --set data.maps=computed"
+            )
+        self._integrator: LoadedIntegrator = graph.integrator
         self._source, self._timings, self._chunk = source, timings, graph.config.chunk
         self.map_size = graph.config.map_shape((source.info.height, source.info.width))
         self.frames = source.reader.frames

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.cues.external.middleware import publisher
 from gazenet.inference.person_attention import peak
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,10 @@ class TargetTopic:
         self._publisher.close()
 
 
-class TargetSink:
+class TargetSink(Sink):
     """Sends a target for the newest frame, at most ``rate`` times a second."""
 
-    name = "target"
-    files: tuple[str, ...] = ("targets.jsonl",)
+    spec = SinkSpec(name="target", files=("targets.jsonl",), implementation=f"{__name__}:TargetSink")
 
     def __init__(self, rate: float, field_of_view: float, *receivers: Receiver) -> None:
         self._pause, self._field_of_view = 1 / rate, field_of_view

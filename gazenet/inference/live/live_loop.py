@@ -19,7 +19,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -239,7 +238,7 @@ class LiveLoop:
         integrator = self._graph.integrator
         if integrator is None:
             return None
-        return open_stream(replace(integrator, spec=integrator.spec.model_copy(update={"smoothing": 0})))
+        return open_stream(integrator, live=True)
 
     def _show(self, frame: LiveFrame, now: float, stream: Any) -> None:
         index = self._history.add(frame.image, now)

@@ -111,8 +111,9 @@ def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str],
 def _sinks(graph: StageGraph) -> list[Sink]:
     settings = graph.config.realtime
     sinks: list[Sink] = list(wanted_sinks(graph.config, graph.integrator is not None))
-    if any(sink.name == "report" for sink in sinks):
-        raise UsageError("outputs.report: a live run has no report; set it to false")
+    for sink in sinks:
+        if not sink.spec.live:
+            raise UsageError(f"outputs.{sink.name}: a live run has no {sink.name}; set it to false")
     sinks.append(LiveTable())
     target = settings.target
     if target is not None:

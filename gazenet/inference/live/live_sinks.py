@@ -7,22 +7,22 @@ from typing import Any, TextIO
 
 from PIL import Image
 
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.errors import UsageError
 from gazenet.inference.person_attention import peak
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.overlay_sink import OverlaySink
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
 
 
-class LiveTable:
+class LiveTable(Sink):
     """``live.csv``, a line per frame shown.
 
     Columns: frame, time_s, peak_x, peak_y (pixels), and the age of every cue's map in seconds (empty before the first
     map). Each line is written as a whole, so that the table of a killed run can be read.
     """
 
-    name = "live"
-    files: tuple[str, ...] = ("live.csv",)
+    spec = SinkSpec(name="live", files=("live.csv",), implementation=f"{__name__}:LiveTable")
     _file: TextIO | None = None
 
     def open(self, context: SinkContext) -> None:
@@ -61,8 +61,7 @@ class WindowClosed(Exception):
 class WindowSink(OverlaySink):
     """Shows every frame in a tkinter window; closing it, or the key ``q``, ends the run."""
 
-    name = "window"
-    files: tuple[str, ...] = ()  # a window leaves no file
+    spec = SinkSpec(name="window", files=(), implementation=f"{__name__}:WindowSink")  # it leaves no file
     _window: Any = None
 
     def open(self, context: SinkContext) -> None:

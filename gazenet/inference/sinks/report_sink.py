@@ -6,17 +6,17 @@ from typing import Any
 
 from gazenet.inference.person_attention import face_shares
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
+from gazenet.inference.sinks.sink_specs import REPORT
 from gazenet.media.source_id import display_name
 from gazenet.redaction import recorded
 from gazenet.report.html_report import ReportBuilder, ReportFrame
 
 
-class ReportSink:
+class ReportSink(Sink):
     """Feeds the report frame by frame; it keeps what it shows."""
 
-    name = "report"
-    files = ("report.html",)
+    spec = REPORT
 
     def open(self, context: SinkContext) -> None:
         self._context = context
@@ -48,6 +48,3 @@ class ReportSink:
     def close(self, summary: dict[str, Any]) -> None:
         with writing(self._context.folder / self.files[0]):
             self._report.finish({**recorded(summary), "config": recorded(summary.get("config"), config=True)})
-
-    def abort(self) -> None:
-        """Nothing is written before ``close``."""

@@ -15,7 +15,7 @@ from gazenet.errors import GazenetError
 from gazenet.evaluation.score import METRICS, Scores, read_predicted, score_frames
 from gazenet.evaluation.scoring_grid import as_text
 from gazenet.files import write_text
-from gazenet.fusion.integrator import Integrator
+from gazenet.fusion.gasp_integrator import GaspIntegrator
 from gazenet.recipes.gasp.extract_cues import ChosenItem, choose_items, truth_sigma
 from gazenet.recipes.gasp.folds import marked
 from gazenet.recipes.gasp.gasp_samples import Clip
@@ -27,7 +27,7 @@ TABLE, GATES = "metrics.csv", "metrics_gate_scores.csv"
 Row = dict[str, object]
 
 
-def measure(integrator: Integrator, config: TrainConfig, clips: TrainingClips) -> list[Row]:
+def measure(integrator: GaspIntegrator, config: TrainConfig, clips: TrainingClips) -> list[Row]:
     """Scores of the integrator on the cached cues of all validation and test clips.
 
     Writes ``metrics.csv`` (a row per clip and the mean of each part) and ``metrics_gate_scores.csv`` (mean gate of

@@ -16,8 +16,8 @@ from gazenet.config.training import TrainConfig
 from gazenet.data.data_module import data_module
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp_config import GaspConfig
-from gazenet.fusion.integrator import Integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_integrator import GaspIntegrator
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.recipes.gasp.gasp_samples import Clip, judge_of, make_samples
 from gazenet.recipes.gasp.gasp_task import IntegratorTask, network_config
 from gazenet.recipes.gasp.resume_check import check_fits
@@ -32,18 +32,18 @@ MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "v
 class FittedIntegrator:
     """A finished network with its declaration, and the values logged last."""
 
-    integrator: Integrator
+    integrator: GaspIntegrator
     metrics: dict[str, float]
 
 
-def declaration(config: TrainConfig, network: GaspConfig) -> IntegratorSpec:
+def declaration(config: TrainConfig, network: GaspConfig) -> GaspSpec:
     """The spec of the integrator that a training makes. Raises UsageError where network and rendering disagree."""
     channels = 3 if config.rendering == "published" else 1
     if network.in_channels != channels:
         raise UsageError(
             f"network.in_channels is {network.in_channels}, but rendering {config.rendering} gives {channels}"
         )
-    return IntegratorSpec(
+    return GaspSpec(
         name=config.name,
         summary=config.summary,
         cues=config.cues,
@@ -103,7 +103,7 @@ def fit(
     optimise(trainer, task, data, start)
     metrics = last.values | {name: float(value) for name, value in trainer.callback_metrics.items()}
     bench.take_best(trainer, task)
-    return FittedIntegrator(Integrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
+    return FittedIntegrator(GaspIntegrator(task.network.cpu().eval(), spec, torch.device("cpu"), {}), metrics)
 
 
 def _callbacks(bench: FitContext, validated: bool) -> list[Callback]:

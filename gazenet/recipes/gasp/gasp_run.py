@@ -16,7 +16,7 @@ from gazenet.evaluation.bootstrap import bootstrap_mean
 from gazenet.evaluation.score import Scores, score_frames
 from gazenet.evaluation.scoring_grid import as_text
 from gazenet.files import write_bytes, write_json
-from gazenet.fusion.integrator import Integrator
+from gazenet.fusion.gasp_integrator import GaspIntegrator
 from gazenet.fusion.integrator_files import save_integrator
 from gazenet.recipes.gasp.evaluate_integrator import measure, measure_with
 from gazenet.recipes.gasp.evaluate_through_config import check_cues_through
@@ -117,7 +117,7 @@ def _trained(
     return result
 
 
-def _save_bare(integrator: Integrator, path: Path) -> None:
+def _save_bare(integrator: GaspIntegrator, path: Path) -> None:
     import torch
 
     buffer = io.BytesIO()
@@ -125,7 +125,7 @@ def _save_bare(integrator: Integrator, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def judge(integrator: Integrator, clip: Clip, config: TrainConfig) -> Scores:
+def judge(integrator: GaspIntegrator, clip: Clip, config: TrainConfig) -> Scores:
     """NSS and CC of the finished integrator on the validation frames of a clip, on the grid of its frames."""
     stride = 1 if clip.still else config.data.frame_stride
     frames = clip.targets(stride, config.data.validation_min_observers)

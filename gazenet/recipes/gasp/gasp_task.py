@@ -13,8 +13,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 from gazenet.config.training import TrainerConfig
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.fusion.integrator_files import NETWORK, SPEC
-from gazenet.fusion.integrator_spec import IntegratorSpec
 from gazenet.metrics.functional import cc, nss
 from gazenet.metrics.torchmetrics_objects import ScoreMean
 from gazenet.recipes.gasp.gasp_losses import dam_bce, logged, loss_terms
@@ -41,7 +41,7 @@ class IntegratorTask(LightningModule):
         trainer: TrainerConfig,
         steps: int,
         warm_start: Mapping[str, Tensor] | None = None,
-        declared: IntegratorSpec | None = None,
+        declared: GaspSpec | None = None,
         judge: Judge | None = None,
     ) -> None:
         super().__init__()
