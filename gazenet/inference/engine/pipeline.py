@@ -210,8 +210,8 @@ def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
             return _make(work, again, notes, earlier)
         place = display_name(folder)
         print(f"{display_name(path)}: finished before, nothing to do; results in {place}", file=sys.stderr)
-        facts = (earlier[name] for name in ("frames", "warnings", "counts", "timings"))
-        return VideoSummary(path, folder, *facts, skipped=True)
+        facts = {name: earlier[name] for name in ("frames", "warnings", "counts", "timings")}
+        return VideoSummary(path, folder, **facts, skipped=True)
 
 
 def _say_what_changed(item: RunInput, content: str) -> None:
