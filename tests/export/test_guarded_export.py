@@ -13,20 +13,20 @@ from gazenet.errors import PluginError, UsageError
 from gazenet.export import export_subject
 
 
-class Broken:
-    """Fails to load; can be exported by its word."""
+class Closed:
+    """Cannot be exported, and says why."""
+
+    not_exportable = "its network is a lookup table"
 
     def load(self, *asked: Any) -> None:
         raise SystemExit("no weights,\nno word")
 
+
+class Broken(Closed):
+    """Can be exported, but not loaded."""
+
     def exportable(self, size: Any) -> Any:
         raise NotImplementedError
-
-
-class Closed(Broken):
-    """Cannot be exported, and says why."""
-
-    not_exportable = "its network is a lookup table"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ class Closed(Broken):
     ],
 )
 def test_a_failing_extractor_is_named(
-    kind: type[Broken], error: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
+    kind: type[Closed], error: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = ExtractorSpec(name="broken", summary="fails", cue="other", implementation="toy:Broken")
     monkeypatch.setattr(export_subject, "get", lambda name: PluginEntry(name, spec, "toys", lambda: kind))
