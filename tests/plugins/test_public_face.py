@@ -35,6 +35,12 @@ def test_every_name_of_the_face_loads() -> None:
         face.Nobody  # noqa: B018
 
 
+def test_an_old_name_works_for_a_release_and_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(face._RENAMED, "CueSpec", "ExtractorSpec")
+    with pytest.warns(DeprecationWarning, match=r"gazenet\.plugins\.CueSpec is now ExtractorSpec"):
+        assert face.CueSpec is face.ExtractorSpec
+
+
 def test_what_types_see_is_what_is_exported() -> None:
     tree = ast.parse((ROOT / "gazenet/plugins/__init__.py").read_text())
     typed = {
