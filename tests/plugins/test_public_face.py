@@ -24,6 +24,7 @@ ALLOWED = (
     "gazenet.media",
     "gazenet.errors",
     "gazenet.files",
+    "gazenet.npy",
 )
 """What the plugins that come with the package may import of the platform."""
 
@@ -78,8 +79,13 @@ def test_bundled_plugins_import_only_what_plugins_may(path: Path) -> None:
     assert foreign == set()
 
 
-def test_the_example_imports_the_face_alone() -> None:
-    assert imported(ROOT / "showcase/example_plugins/gazenet_example.py") == {"gazenet.plugins"}
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((ROOT / "plugins").glob("*/spec.py")), ROOT / "showcase/example_plugins/gazenet_example.py"],
+    ids=lambda path: "/".join(path.parts[-2:]),
+)
+def test_declarations_and_the_example_import_the_face_alone(path: Path) -> None:
+    assert imported(path) == {"gazenet.plugins"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
