@@ -80,7 +80,7 @@ class Late(Mean):
         (Short, {"gives_one_map_per_frame", "follows_a_live_run", "does_not_depend_on_chunks"}),
         (Divides, {"works_on_blank_maps", "does_not_depend_on_chunks"}),
         (Counts, {"does_not_depend_on_chunks", "survives_a_second_video"}),
-        (Scribbles, {"leaves_its_input_alone", "does_not_depend_on_chunks", "survives_a_second_video"}),
+        (Scribbles, {"leaves_its_input_alone"}),
         (Late, {"follows_a_live_run"}),
     ],
 )
