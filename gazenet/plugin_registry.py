@@ -238,7 +238,7 @@ def member_fault(implementation: type, members: Members) -> str:
     """Why a class lacks one of the methods, naming the first; empty where it has them all."""
     for name, arguments in members.items():
         method, text = getattr(implementation, name, None), f"{name}({', '.join(arguments)})"
-        if not callable(method):
+        if not callable(method) or getattr(method, "__isabstractmethod__", False):
             return f"has no method {text}"
         bound = isinstance(inspect.getattr_static(implementation, name), (classmethod, staticmethod))
         try:

@@ -66,35 +66,35 @@ def declared(spec: PluginSpec) -> dict[str, Any]:
 
 def list_all(kinds: Sequence[PluginKind], as_json: bool) -> int:
     """Print a line per plugin; 1 if some are broken."""
-    found = {kind: kind.discover() for kind in kinds}
+    installed = {kind: kind.discover() for kind in kinds}
     if as_json:
         data: dict[str, Any] = {
             kind.group.rpartition(".")[2]: [
                 {"name": name, "distribution": entry.distribution, **declared(entry.spec)}
                 for name, entry in plugins.found.items()
             ]
-            for kind, plugins in found.items()
+            for kind, plugins in installed.items()
         }
         for problems in ("errors", "warnings"):
             data[problems] = [
                 {"kind": kind.noun, **asdict(problem)}
-                for kind, plugins in found.items()
+                for kind, plugins in installed.items()
                 for problem in getattr(plugins, problems)
             ]
         print(json.dumps(data, indent=2))
     else:
         rows = [
             (kind.noun, name, entry.spec.version, _short(entry.spec.summary), entry.distribution)
-            for kind, plugins in found.items()
+            for kind, plugins in installed.items()
             for name, entry in plugins.found.items()
         ]
         print_table([("KIND", "NAME", "VERSION", "SUMMARY", "PACKAGE"), *rows])
-        for kind, plugins in found.items():
+        for kind, plugins in installed.items():
             for error in plugins.errors:
                 print(f"{kind.noun} {error.name} ({error.distribution}): cannot be used: {error.message}")
             for warning in plugins.warnings:
                 print(f"{kind.noun} {warning.name} ({warning.distribution}): {warning.message}")
-    return FAILED if any(plugins.errors for plugins in found.values()) else OK
+    return FAILED if any(plugins.errors for plugins in installed.values()) else OK
 
 
 def _short(text: str) -> str:

@@ -68,7 +68,7 @@ class OutputsConfig(ConfigModel):
     """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, bool | dict[str, JsonValue]]
+    __pydantic_extra__: dict[str, JsonValue]
 
     maps: bool = Field(True, description="saliency.npy, float16 [frames, h, w].")
     overlay: bool = Field(True, description="overlay.mp4, the video with the map drawn over it, sound kept.")

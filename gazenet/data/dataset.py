@@ -6,6 +6,7 @@ import difflib
 import inspect
 import logging
 import types
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
@@ -63,6 +64,7 @@ class Dataset(Protocol):
     """Standard deviation of the ground-truth Gaussians in pixels of a frame ``reference_width`` pixels wide."""
     reference_width: int
 
+    @abstractmethod
     def items(self) -> Sequence[Item]:
         """List the items. Raises UsageError where files are missing."""
 

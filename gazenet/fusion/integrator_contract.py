@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -102,6 +103,7 @@ class Integrator(Protocol):
     def begin(self, live: bool) -> None:
         """Start a video. ``live``: every ``fuse`` must give a map for each of its frames at once."""
 
+    @abstractmethod
     def fuse(self, maps: CueStack) -> Fused | None:
         """Fuse the next frames, or all frames of a ``whole`` declaration.
 

@@ -87,6 +87,7 @@ A recipe (group ``gazenet.recipes``) trains a network from a config of its own:
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -173,7 +174,14 @@ __all__ = [
 ]
 
 
+_RENAMED: dict[str, str] = {}
+"""Old name -> new name, for one release after a name has changed."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        warnings.warn(f"gazenet.plugins.{name} is now {_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)

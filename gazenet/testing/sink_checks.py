@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gazenet.config.sink_spec import SinkSpec
 from gazenet.inference.results import EMPTY_MAPS, ChunkResult, SinkContext
@@ -37,7 +38,8 @@ def chunk(video: SyntheticVideo, start: int, stop: int, saliency: bool = True) -
     images = [video.image(k) for k in range(start, stop)]
     cue = rng.integers(0, 256, (count, *MAP_SIZE), dtype=np.uint8)
     times = np.array([video.time(k) for k in range(start, stop)])
-    for values in (*images, maps, gates, cue, times):
+    arrays: list[NDArray[Any]] = [*images, maps, gates, cue, times]
+    for values in arrays:
         values.flags.writeable = False
     faces = [video.faces(k) for k in range(start, stop)]
     return ChunkResult(start, images, times, maps, gates, faces, {"voice": cue}, {"voice": [{}] * count})

@@ -1,6 +1,6 @@
 """The video frame as a cue: data only."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.plugins import ExtractorSpec, InputSpec
 
 SPEC = ExtractorSpec(
     name="captured",

@@ -1,6 +1,6 @@
 """ESR-9: data only."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs
+from gazenet.plugins import ExtractorSpec, InputSpec, Needs
 
 SPEC = ExtractorSpec(
     name="esr9",

@@ -1,6 +1,6 @@
 """Maps from a program of the user's: data only."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.plugins import ExtractorSpec, InputSpec
 
 SPEC = ExtractorSpec(
     name="external",

@@ -1,6 +1,6 @@
 """Gaze360: data only."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.plugins import ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="gaze360",

@@ -1,6 +1,6 @@
 """S3FD as plugins of group ``gazenet.face_detectors``: as meant, and as the published caches were made."""
 
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.plugins import FaceModelSpec
 
 SPEC = FaceModelSpec(
     name="s3fd",

@@ -1,6 +1,6 @@
 """TASED-Net: data only."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
+from gazenet.plugins import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="tased",

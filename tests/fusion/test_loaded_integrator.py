@@ -98,6 +98,12 @@ def test_a_class_without_a_method_is_named_with_its_package(install: Any) -> Non
         load_integrator("mean", {}, "cpu", no_assets)
 
 
+def test_a_method_that_must_be_written_is_not_inherited(install: Any) -> None:
+    install(SOURCE.replace("def fuse(self, maps)", "def fuse_all(self, maps)"))
+    with pytest.raises(PluginError, match=r"^mean: mean_of_cues:Mean of mean 1\.0 has no method fuse\(maps\)$"):
+        load_integrator("mean", {}, "cpu", no_assets)
+
+
 def test_only_the_family_is_loaded_for_training_and_export(install: Any) -> None:
     install()
     with pytest.raises(UsageError, match="integrator mean: is not of the GASP family"):

@@ -24,6 +24,7 @@ ALLOWED = (
     "gazenet.media",
     "gazenet.errors",
     "gazenet.files",
+    "gazenet.npy",
 )
 """What the plugins that come with the package may import of the platform."""
 
@@ -33,6 +34,12 @@ def test_every_name_of_the_face_loads() -> None:
     assert all(getattr(face, name) is not None for name in face.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Nobody'"):
         face.Nobody  # noqa: B018
+
+
+def test_an_old_name_works_for_a_release_and_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(face._RENAMED, "CueSpec", "ExtractorSpec")
+    with pytest.warns(DeprecationWarning, match=r"gazenet\.plugins\.CueSpec is now ExtractorSpec"):
+        assert face.CueSpec is face.ExtractorSpec
 
 
 def test_what_types_see_is_what_is_exported() -> None:
@@ -72,8 +79,13 @@ def test_bundled_plugins_import_only_what_plugins_may(path: Path) -> None:
     assert foreign == set()
 
 
-def test_the_example_imports_the_face_alone() -> None:
-    assert imported(ROOT / "showcase/example_plugins/gazenet_example.py") == {"gazenet.plugins"}
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((ROOT / "plugins").glob("*/spec.py")), ROOT / "showcase/example_plugins/gazenet_example.py"],
+    ids=lambda path: "/".join(path.parts[-2:]),
+)
+def test_declarations_and_the_example_import_the_face_alone(path: Path) -> None:
+    assert imported(path) == {"gazenet.plugins"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import types
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +40,15 @@ class Sink(Protocol):
         """The names of the files in the folder of results."""
         return self.spec.files
 
+    @abstractmethod
     def open(self, context: SinkContext) -> None:
         """Begin a video."""
 
+    @abstractmethod
     def write(self, chunk: ChunkResult) -> None:
         """Take the next frames; arrays are read-only, for other sinks get the same."""
 
+    @abstractmethod
     def close(self, summary: dict[str, Any]) -> None:
         """Finish the files and give them their names."""
 
