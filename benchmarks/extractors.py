@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from gazenet.assets import asset_path
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
-from gazenet.cues.runner import CueRunner
+from gazenet.cues.runner import CueRunner, RunnerSettings
 from gazenet.media.decode import VideoReader
 from gazenet.testing.synthetic import SyntheticVideo
 
@@ -61,7 +61,7 @@ class Subject:
         self.runners = {"plain": self._runner(1), "ours": self._runner(frames)}
 
     def _runner(self, chunk: int) -> CueRunner:
-        runner = CueRunner(self.entry, self.parameters, "cpu", asset_path, MAP_SIZE, stride=1, chunk=chunk)
+        runner = CueRunner(self.entry, self.parameters, RunnerSettings(asset_path, MAP_SIZE, stride=1, chunk=chunk))
         runner.load()
         runner.begin(self.video.context())
         return runner

@@ -26,7 +26,7 @@ from gazenet.data.source_items import ChosenItem
 from gazenet.evaluation.bootstrap import paired_difference
 from gazenet.evaluation.score import Scores, ScoringOptions, score_frames
 from gazenet.files import write_json
-from gazenet.fusion.integrator import load_integrator
+from gazenet.fusion.gasp_integrator import load_gasp
 from gazenet.recipes.gasp.extract_cues import Extract, choose_items, cue_config, first_stage, open_clips
 from gazenet.recipes.gasp.folds import Parameters, read_folds
 from gazenet.recipes.gasp.gasp_run import plain
@@ -41,9 +41,7 @@ def judge(
     """Scores of every predictor on one video; ``integrators`` are files that describe themselves, by name."""
     (test,) = open_clips(config, [held], extract, parameters)
     cues = extract(cue_config(config, parameters), [held.item.path])[held.item.path]
-    predictors = {
-        name: load_integrator(str(path)).fuse(dict(test.maps)).saliency for name, path in integrators.items()
-    }
+    predictors = {name: load_gasp(str(path)).fuse(dict(test.maps)).saliency for name, path in integrators.items()}
     predictors |= simple_predictors(test, cues)
     frames = test.targets(STRIDE, OBSERVERS)
     return {

@@ -255,12 +255,12 @@ def make_integrator(path: Path, cues: tuple[str, ...]) -> None:
 
     from gazenet.fusion.gasp import build
     from gazenet.fusion.gasp_config import GaspConfig
+    from gazenet.fusion.gasp_spec import GaspSpec
     from gazenet.fusion.integrator_files import save_integrator
-    from gazenet.fusion.integrator_spec import IntegratorSpec
 
     torch.manual_seed(0)
     config = GaspConfig(order=("gmu",), modalities=len(cues), in_channels=1, latent=4, encoder="Light", head="density")
-    spec = IntegratorSpec(name="tiny", cues=cues, input_size=(18, 32))
+    spec = GaspSpec(name="tiny", cues=cues, input_size=(18, 32))
     save_integrator(path, build(config).eval(), spec, {})
 
 

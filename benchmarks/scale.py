@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from gazenet.config.inference import InferConfig
-from gazenet.inference.engine.engine_protocol import Ended, Engine, Job
+from gazenet.inference.engine.engine_protocol import Engine, EngineResult, RunInput
 from gazenet.inference.engine.pipeline import one_after_the_other, run
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.media.encode import VideoWriter
@@ -71,7 +71,7 @@ class Stamped:
         self._engine = engine
         self.stamps: list[tuple[float, float]] = []
 
-    def __call__(self, graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
+    def __call__(self, graph: StageGraph, jobs: Sequence[RunInput], resume: bool) -> Iterator[EngineResult]:
         """Run the engine and stamp the end of every input."""
         for ended in self._engine(graph, jobs, resume):
             self.stamps.append((time.perf_counter(), processor_s()))

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import published
-from gazenet.fusion.integrator import FusionStream, Integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_integrator import FusionStream, GaspIntegrator
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.fusion.network_input import network_input
 
 if __package__:
@@ -35,24 +35,24 @@ LIMIT = 1e-4
 Maps = dict[str, NDArray[np.uint8]]
 
 
-def integrator(name: str, window: int, norm: bool, size: int, cues: int) -> Integrator:
+def integrator(name: str, window: int, norm: bool, size: int, cues: int) -> GaspIntegrator:
     """The published network ``name`` with random weights that keep the scale of what passes through."""
     torch.manual_seed(0)
     network = build(published(name, modalities=cues, sequence_len=window, sequence_norm=norm)).eval()
     for parameter in network.parameters():
         if parameter.dim() > 1:
             torch.nn.init.kaiming_normal_(parameter, nonlinearity="linear")
-    spec = IntegratorSpec(
+    spec = GaspSpec(
         name=name,
         cues=tuple(f"cue {k}" for k in range(cues)),
         rendering="published",
         input_size=(size, size),
         output="sigmoid",
     )
-    return Integrator(network, spec, torch.device("cpu"), {})
+    return GaspIntegrator(network, spec, torch.device("cpu"), {})
 
 
-def window_by_window(subject: Integrator, maps: Maps, first: int) -> NDArray[np.float32]:
+def window_by_window(subject: GaspIntegrator, maps: Maps, first: int) -> NDArray[np.float32]:
     """One pass over each window that ends at frame ``first`` or later; saliency ``[n, h, w]``, peak 1."""
     length = subject.network.config.sequence_len
     found = []
@@ -70,7 +70,7 @@ def as_stream(stream: FusionStream, maps: Maps, first: int, frames: int) -> NDAr
     return stream.push({cue: values[first : first + frames] for cue, values in maps.items()}).saliency
 
 
-def measure(label: str, subject: Integrator, frames: int, size: int, repetitions: int) -> tuple[Row, float]:
+def measure(label: str, subject: GaspIntegrator, frames: int, size: int, repetitions: int) -> tuple[Row, float]:
     """The comparison in the middle of a video; every repetition of the stream goes on where the last one stopped."""
     window = subject.network.config.sequence_len
     rng = np.random.default_rng(0)

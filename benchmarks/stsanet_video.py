@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -223,22 +222,21 @@ def pipeline(video: Path, folder: Path, graph: StageGraph, frames: int) -> Measu
     """The same by our stages beside each other; the cue's map in the place of a fused one."""
     name = graph.cues[0].name
     begin, cpu, timings = time.perf_counter(), time.process_time(), Timings()
-    with closing(open_source(video, graph.config.max_side)) as source, ThreadPoolExecutor(2) as pool:
-        threads: list[SinkThread] = []
+    with closing(open_source(video, graph.config.max_side)) as source:
+        store = default_store(folder / "cache")
+        job = VideoPass(graph, FirstFrames(source, frames), "benchmark", store, timings)  # type: ignore[arg-type]
+        context = SinkContext(folder, video, source.info, source.size, job.map_size, (name,), (), {})
+        thread = SinkThread([Pngs(), OverlaySink()], context, timings)
 
         def emit(chunk: ChunkResult) -> None:
             maps = chunk.cues[name].astype(np.float32) / 255
-            threads[0].put(replace(chunk, saliency=maps))
+            thread.put(replace(chunk, saliency=maps))
 
-        store = default_store(folder / "cache")
-        job = VideoPass(graph, FirstFrames(source, frames), "benchmark", store, pool, emit, timings)  # type: ignore[arg-type]
-        context = SinkContext(folder, video, source.info, source.size, job.map_size, (name,), (), {})
-        threads.append(SinkThread([Pngs(), OverlaySink()], context, timings))
         try:
-            job.run()
-            threads[0].finish({})
+            job.run(emit)
+            thread.finish({})
         except BaseException:
-            threads[0].abort()
+            thread.abort()
             raise
     told = timings.summary(job.frames)
     wall, network = time.perf_counter() - begin, float(told["network_busy_s"])  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from gazenet.data.cue_clip import CueClip
 from gazenet.data.density import Size
 from gazenet.data.fixations import Fixations, FrameFixations, per_frame
 from gazenet.data.window_samples import DrawOrder, SampleShape, WindowSamples
-from gazenet.fusion.integrator_spec import MEAN, STD, IntegratorSpec
+from gazenet.fusion.gasp_spec import MEAN, STD, GaspSpec
 from gazenet.maps.colours import colourise
 from gazenet.maps.frame_folders import FrameFolderWriter, frame_file
 from gazenet.maps.map_store import MapKey, MapStore
@@ -120,7 +120,7 @@ def plain_sample(root: Path, window: Sequence[int], size: int, target: int) -> d
 
 def packed_samples(clip: CueClip, size: int, target: int, length: int) -> WindowSamples:
     """The samples that training reads, unchanged by augmentation."""
-    spec = IntegratorSpec(name="made", cues=CUES, rendering="scalar", input_size=(size, size))
+    spec = GaspSpec(name="made", cues=CUES, rendering="scalar", input_size=(size, size))
     shape = SampleShape((target, target), length)
     return WindowSamples([clip], CUES, shape, Renderer(spec), DrawOrder([clip], [np.arange(len(clip))], 0))
 

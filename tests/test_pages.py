@@ -13,7 +13,7 @@ import pytest
 from gazenet.config.inference import InferConfig
 from gazenet.config.load import config_summaries, load_config, validate
 from gazenet.cues.registry import discover, get
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_spec import GaspSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
@@ -60,7 +60,7 @@ def test_the_first_config_of_the_readme_is_one_that_runs() -> None:
     config = validate(InferConfig, json.loads(block), "README.md")
     assert config.integrator is not None
     names = [extractor.name for extractor in config.extractors]
-    integrator = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
+    integrator = get(config.integrator.name, "gazenet.integrators", GaspSpec).spec
     assert set(integrator.cues) <= set(names) <= set(discover().found)
 
 

@@ -1,4 +1,4 @@
-"""What ``gasp_infer --dry_run`` says: inputs, extractors, weights and the files that would be written."""
+"""``gasp_infer --dry_run``: print inputs, extractors, weights and the files that would be written."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ from pathlib import Path
 from gazenet.assets.asset_store import installed_catalogue, is_verified, local_path, state
 from gazenet.cli.command import FAILED, OK, USAGE
 from gazenet.config.inference import InferConfig
+from gazenet.config.sink_spec import SINKS, SinkSpec
 from gazenet.errors import GazenetError, UsageError
-from gazenet.inference.sizes import map_size
 from gazenet.media.decode import probe_and_count
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import IMAGE_SUFFIXES
-
-FILES = {
-    "maps": "saliency.npy",
-    "overlay": "overlay.mp4",
-    "saliency_video": "saliency.mp4",
-    "attention": "attention.csv",
-    "report": "report.html",
-    "published": "published.json",
-}
+from gazenet.plugin_registry import get
 
 
 def print_plan(config: InferConfig) -> int:
-    """Print the plan and return the exit code a run would begin with: 1 bad inputs, 2 missing weights. No writing."""
+    """Print the plan, write nothing, and return an exit code: 1 for bad inputs, 2 for missing weights."""
     code = OK
     print(f"device {config.device}, results in {config.output_dir}, cue maps in {config.resolved_cache_dir}")
     for path, name in planned_inputs(config).items():
@@ -36,9 +28,9 @@ def print_plan(config: InferConfig) -> int:
             code = FAILED
     stored = config.data is not None and config.data.maps == "stored"
     if stored:
-        print("cue maps are the stored pictures, no extractor runs")
+        print("cue maps are read from stored pictures; no extractor runs")
     for extractor in () if stored else config.extractors:
-        stride = f", every {extractor.stride}. frame" if extractor.stride else ""
+        stride = f", on every {ordinal(extractor.stride)} frame" if extractor.stride else ""
         print(f"extractor {extractor.name}{stride}")
     print(f"integrator {config.integrator.name if config.integrator else 'none, cue maps only'}")
     if config.outputs.published is not None:
@@ -57,10 +49,16 @@ def print_plan(config: InferConfig) -> int:
     return code
 
 
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th ... 11th ..."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"
+
+
 def check_weights(config: InferConfig) -> None:
-    """Raise UsageError, with one command for all of them, where weights of the config are not here."""
+    """Raise UsageError where weights of the config are missing, with one command that fetches all of them."""
     assets = map(installed_catalogue().get, wanted_assets(config))
-    missing = [one.id for one in assets if state(one, local_path(one)) not in ("present", "not published")]
+    missing = [asset.id for asset in assets if state(asset, local_path(asset)) not in ("present", "not published")]
     if missing:
         raise UsageError(
             f"weights are missing; run: gasp_download_manager --models {' '.join(missing)}; or, without any download, "
@@ -69,7 +67,7 @@ def check_weights(config: InferConfig) -> None:
 
 
 def planned_inputs(config: InferConfig) -> dict[Path, str]:
-    """The inputs of a run and the names of their results. Raises UsageError for data that is not there."""
+    """The inputs of a run and the names of their results. Raises UsageError for missing files."""
     if config.inputs or config.data is None:
         from gazenet.inference.inputs.input_paths import expand, result_folders
 
@@ -77,17 +75,18 @@ def planned_inputs(config: InferConfig) -> dict[Path, str]:
         return {path: folder.name for path, folder in result_folders(files, Path(config.output_dir)).items()}
     from gazenet.inference.inputs.dataset_inputs import choose
 
-    return {one.path: one.name for one in choose(config.data)}
+    return {video.path: video.name for video in choose(config.data)}
 
 
 def describe_input(path: Path, config: InferConfig, name: str) -> str:
-    """One line about an input and what it would leave behind, under ``name``. Raises MediaError, CacheError."""
+    """Describe an input and the files of its results, under ``name``, in one line. Raises MediaError, CacheError."""
     info = _info(path)
-    height, width = map_size((info.height, info.width), config.map_size)
+    height, width = config.map_shape((info.height, info.width))
     frames = info.declared_frames or round((info.duration or 0) * info.rate)
     sound = f"{info.audio_channels} x {info.audio_rate} Hz" if info.has_audio else "no sound"
     size = f"about {frames * height * width * 2 / 1e6:.1f} MB" if frames else "length unknown"
-    files = [name for key, name in FILES.items() if getattr(config.outputs, key)]
+    specs = [get(name, SINKS, SinkSpec).spec for name in config.outputs.wanted]
+    files = [name for spec in specs if config.integrator or not spec.saliency for name in spec.files]
     return (
         f"input {path}: {info.width}x{info.height}, {float(info.rate):.3f} fps, {frames or '?'} frames declared, "
         f"{sound}; maps {width}x{height} ({size}); writes {name}/: {', '.join([*files, 'run.json'])}"
@@ -108,28 +107,25 @@ def wanted_assets(config: InferConfig) -> Iterator[str]:
 
 
 def _integrator_assets(config: InferConfig) -> list[str]:
-    from gazenet.cues.registry import get
-    from gazenet.fusion.integrator_spec import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     # A file describes itself; a name is that of a plugin.
     if config.integrator is None or "." in Path(config.integrator.name).name or "/" in config.integrator.name:
         return []
-    spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
-    own = spec.weights or config.integrator.parameters.get("weights")
-    return [spec.asset] if spec.asset and not own else []
+    spec = get(config.integrator.name, INTEGRATORS, IntegratorSpec).spec
+    return list(spec.tuned(config.integrator.parameters).assets_with(config.integrator.parameters))
 
 
 def _stage_one_assets(config: InferConfig) -> list[str]:
-    from gazenet.cues.faces.face_specs import FaceModelSpec
-    from gazenet.cues.registry import discover, get
+    from gazenet.cues.faces.face_specs import DETECTORS, LANDMARKS, FaceModelSpec
+    from gazenet.cues.registry import get
 
     if config.data is not None and config.data.maps == "stored":
         return []
-    given = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
-    ids = [asset for spec, parameters in given for asset in spec.assets_with(parameters)]
-    # Faces are looked for in every run: the attention table and the report tell each person's share.
-    ids += get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec).spec.assets
+    extractors = [(get(extractor.name).spec, extractor.parameters) for extractor in config.extractors]
+    ids = [asset for spec, parameters in extractors for asset in spec.assets_with(parameters)]
+    # Faces are detected in every run: the attention table and the report have each person's share.
+    ids += get(config.faces.detector, DETECTORS, FaceModelSpec).spec.assets
     if config.faces.mesh:
-        for landmarks in discover("gazenet.face_landmarks", FaceModelSpec).found.values():
-            ids += landmarks.spec.assets
+        ids += get(config.faces.landmarks, LANDMARKS, FaceModelSpec).spec.assets
     return ids

@@ -136,7 +136,7 @@ def write_file_and_weights(args: argparse.Namespace) -> int:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.single_file import write_standalone
-    from gazenet.fusion.integrator_spec import IntegratorSpec
+    from gazenet.fusion.integrator_contract import IntegratorSpec
 
     options = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
     unsupported = [option for option, value in options.items() if value]
@@ -159,8 +159,8 @@ def find_subject(args: argparse.Namespace) -> ExportSubject:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.export_subject import extractor_subject, integrator_subject
+    from gazenet.fusion.integrator_contract import IntegratorSpec
     from gazenet.fusion.integrator_files import SUFFIXES
-    from gazenet.fusion.integrator_spec import IntegratorSpec
 
     if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).found:
         if args.set:
@@ -203,9 +203,14 @@ def list_networks() -> int:
     from gazenet.cues.registry import discover
     from gazenet.errors import GazenetError
     from gazenet.export.export_subject import why_not
-    from gazenet.fusion.integrator_spec import IntegratorSpec
+    from gazenet.fusion.gasp_spec import GaspSpec
+    from gazenet.fusion.integrator_contract import IntegratorSpec
 
-    rows = [(name, "integrator", e.spec.summary) for name, e in discover(INTEGRATORS, IntegratorSpec).found.items()]
+    rows = []
+    for name, integrator in discover(INTEGRATORS, IntegratorSpec).found.items():
+        of_family = isinstance(integrator.spec, GaspSpec)
+        summary = integrator.spec.summary if of_family else "cannot be exported: not of the GASP family"
+        rows.append((name, "integrator", summary))
     for name, entry in discover().found.items():
         try:
             reason = why_not(entry.load())

@@ -26,8 +26,8 @@ For every input, <output_dir>/<video stem>/ receives report.html (open it in a b
 saliency.npy, attention.csv and run.json. Without a config the embedded default runs: no download, CPU or GPU.
 The same command again continues where it stopped; a finished input is not computed twice.
 Configs may name a data set instead of videos ('data'), write the published per-frame layout (outputs.published) and
-score what was predicted ('metrics'); the published ones are in --list.
---@NAME VALUE puts VALUE in the place of @NAME in the texts of the config.
+score the predictions ('metrics'); the published ones are in --list.
+--@NAME VALUE replaces @NAME by VALUE in the texts of the config.
 
 exit codes: 0 done; 1 some input failed, the others are done; 2 the request is wrong; 130 interrupted;
 143 ended by SIGTERM"""
@@ -69,7 +69,7 @@ def build_parser() -> CommandParser:
     again.add_argument("--resume", action="store_true", default=True, help="keep what is already computed (default)")
     again.add_argument("--no_resume", dest="resume", action="store_false", help="compute everything again")
     parser.add_argument("--progress_log_file", metavar="FILE", help="append one line per finished video")
-    parser.add_argument("--dry_run", action="store_true", help="say what would be done and write nothing")
+    parser.add_argument("--dry_run", action="store_true", help="print what would be done and write nothing")
     parser.add_argument("--list", action="store_true", help="list configs and extractors")
     return parser
 
@@ -92,7 +92,7 @@ def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | No
         config = config.model_copy(update={"inputs": tuple(args.input)})
     if config.inputs and config.data is not None:
         if config.metrics is not None:
-            print("note: no scores, the videos are not those of a data set", file=sys.stderr)
+            print("note: no scores: --input and inputs name videos without ground truth", file=sys.stderr)
         config = config.model_copy(update={"data": None, "metrics": None})
     return config
 
@@ -100,7 +100,7 @@ def resolve_config(args: argparse.Namespace, placeholders: Mapping[str, str | No
 def run(args: argparse.Namespace) -> int:
     """Do what the command line asks. Raises UsageError and GazenetError."""
     if args.list:
-        return list_known()
+        return list_installed()
     config = resolve_config(args, args.placeholders)
     check_inputs(config)
     for name in device_names(args.devices) or [config.device]:
@@ -119,12 +119,14 @@ def run(args: argparse.Namespace) -> int:
         from gazenet.inference.engine.pipeline import run as run_pipeline
 
         inputs = [Path(path) for path in config.inputs]
-        told = {"resume": args.resume, "progress_log_file": log, "engine": engine}
-        return run_pipeline(config, inputs, Path(config.output_dir), **told).exit_code
+        result = run_pipeline(
+            config, inputs, Path(config.output_dir), resume=args.resume, progress_log_file=log, engine=engine
+        )
+        return result.exit_code
 
 
 def check_config_file(args: argparse.Namespace, config: InferConfig, log: Path | None) -> None:
-    """Raise UsageError where something that is written would take the place of the config."""
+    """Raise UsageError where an output would replace the config file."""
     targets = [OutputTarget(Path(config.output_dir) / "run.json", "output_dir")]
     targets += [OutputTarget(log, "--progress_log_file")] if log else []
     if config.metrics is not None and config.metrics.file:
@@ -144,7 +146,7 @@ def device_names(text: str | None) -> list[str]:
 
 @contextmanager
 def chosen_engine(args: argparse.Namespace) -> Iterator[Engine | None]:
-    """The engine of the command line; None: one video after the other, in this process. Raises UsageError."""
+    """The engine that the command line asks for; None for this process alone. Raises UsageError."""
     if args.engine == "ray":
         from gazenet.inference.distributed.cluster import RayEngine
 
@@ -159,7 +161,7 @@ def chosen_engine(args: argparse.Namespace) -> Iterator[Engine | None]:
 
 
 def run_realtime(config: InferConfig) -> int:
-    """A live run. Raises UsageError unless there is exactly one input."""
+    """Run live. Raises UsageError unless there is exactly one input."""
     if len(config.inputs) != 1:
         raise UsageError(f"--realtime takes one --input (camera:0, rtsp://..., a file), not {len(config.inputs)}")
     from gazenet.inference.live.live_run import run_live
@@ -169,7 +171,7 @@ def run_realtime(config: InferConfig) -> int:
 
 
 def check_inputs(config: InferConfig) -> None:
-    """Raise UsageError for a config that names nothing to work on, or that a training is to complete."""
+    """Raise UsageError for a config without inputs, or one that a training completes."""
     if not config.inputs and config.data is None:
         raise UsageError("no input: name videos with --input PATH ..., or 'inputs' in the config")
     if config.integrator is not None and config.integrator.name == TRAINED:
@@ -180,22 +182,22 @@ def check_inputs(config: InferConfig) -> None:
 
 
 def run_data(config: InferConfig, resume: bool, log: Path | None, engine: Engine | None) -> int:
-    """Run over the videos of a data set and print their scores. Raises UsageError for what is not there."""
+    """Run over the videos of a data set and print their scores. Raises UsageError for missing files."""
     from gazenet.cli.dry_run import check_weights
     from gazenet.inference.inputs.dataset_inputs import choose
     from gazenet.inference.scored_run import run_collection
 
     assert config.data is not None
-    chosen = choose(config.data)
+    videos = choose(config.data)
     check_weights(config)
-    result, evaluation = run_collection(config, chosen, Path(config.output_dir), resume, log, engine)
+    result, evaluation = run_collection(config, videos, Path(config.output_dir), resume, log, engine)
     if evaluation is not None and config.metrics is not None:
         print_data_frame(evaluation.with_means[["video", "frames", "invalid", *evaluation.metrics, "grid"]])
         print(f"scores in {config.metrics.table(config.output_dir)}")
     return result.exit_code
 
 
-def list_known() -> int:
+def list_installed() -> int:
     """Print the installed and the published configs, and the extractors."""
     from gazenet.cues.registry import discover
 
@@ -203,11 +205,11 @@ def list_known() -> int:
     print_table([("  " + name, summary) for name, summary in config_summaries("infer").items()])
     for family, members in infer_families().items():
         print(f"\npublished, {family}: {FAMILIES[family]}")
-        print_table([("  " + one.name, one.summary) for one in members])
-    found = discover()
-    print("\nextractors (gasp_plugins show NAME tells more):")
-    print_table([("  " + name, e.spec.cue, e.spec.summary, e.distribution) for name, e in found.found.items()])
-    for error in found.errors:
+        print_table([("  " + member.name, member.summary) for member in members])
+    plugins = discover()
+    print("\nextractors (gasp_plugins show NAME prints more):")
+    print_table([("  " + name, e.spec.cue, e.spec.summary, e.distribution) for name, e in plugins.found.items()])
+    for error in plugins.errors:
         print(f"  {error.name}: cannot be used: {error.message}")
     return OK
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from gazenet.config.inference_data import DataInputsConfig, MetricsConfig, PublishedConfig
 from gazenet.config.model import ConfigModel, DeviceText, PathText, Scalar, expand_path
 from gazenet.config.realtime import RealtimeConfig
 from gazenet.config.runtime import RuntimeConfig
+from gazenet.config.sink_spec import SINKS, installed_settings
+from gazenet.plugin_registry import installed_names
 
 TRAINED = "trained"
 """Integrator of a config that a training completes."""
@@ -23,6 +25,7 @@ class FacesConfig(ConfigModel):
     stride: int = Field(2, ge=1, description="Detect on every stride-th frame; tracks carry boxes between.")
     score: float = Field(0.35, ge=0, le=1, description="Boxes below this score are dropped.")
     max_side: int = Field(640, ge=32, description="Longer side in pixels of the frame given to the detector.")
+    landmarks: str = Field("facemesh", min_length=1, description="Name of a landmark network plugin, used by mesh.")
     mesh: bool = Field(True, description="Find the 478 landmarks of each face (head pose and gaze need them).")
 
 
@@ -58,7 +61,14 @@ class IntegratorConfig(RuntimeConfig):
 
 
 class OutputsConfig(ConfigModel):
-    """Which files are written for each input."""
+    """Which sinks write for each input: true, false, or settings where a sink has some.
+
+    The keys below are the sinks that come with the package; any other installed sink (gasp_plugins list) is a key
+    as well.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
 
     maps: bool = Field(True, description="saliency.npy, float16 [frames, h, w].")
     overlay: bool = Field(True, description="overlay.mp4, the video with the map drawn over it, sound kept.")
@@ -68,6 +78,35 @@ class OutputsConfig(ConfigModel):
     published: PublishedConfig | None = Field(
         None, description="Pictures of every frame in the published layout, which gasp_train reads; null: none."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one_form(cls, data: Any) -> Any:
+        """true is a sink's settings as they are by default, false and null switch it off; {} is true."""
+        if not isinstance(data, dict):
+            return data
+        values = {name: True if value == {} and name in cls.model_fields else value for name, value in data.items()}
+        if isinstance(published := values.get("published"), bool):
+            values["published"] = {} if published else None
+        others = values.keys() - cls.model_fields
+        return {name: False if name in others and value is None else value for name, value in values.items()}
+
+    @model_validator(mode="after")
+    def _others_are_installed(self) -> OutputsConfig:
+        extra = self.__pydantic_extra__ or {}
+        try:
+            for name, value in extra.items():
+                if value is not False or name not in installed_names(SINKS):
+                    extra[name] = installed_settings(name, value)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix("outputs.")) from None
+        return self
+
+    @property
+    def wanted(self) -> dict[str, dict[str, JsonValue]]:
+        """The sinks that are switched on, each with its settings (JSON)."""
+        values = {name: value for name, value in self.model_dump(mode="json").items() if value not in (False, None)}
+        return {name: {} if value is True else value for name, value in values.items()}
 
 
 class InferConfig(ConfigModel):
@@ -130,3 +169,8 @@ class InferConfig(ConfigModel):
     def resolved_cache_dir(self) -> str:
         """The folder of the cue maps after the rule for null is applied."""
         return self.cache_dir or os.path.join(self.output_dir, ".cache")
+
+    def map_shape(self, frame_size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) of the cue maps of frames of (height, width): the aspect ratio kept, at least one cell a side."""
+        scale = self.map_size / max(frame_size)
+        return max(1, round(frame_size[0] * scale)), max(1, round(frame_size[1] * scale))

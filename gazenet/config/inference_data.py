@@ -80,6 +80,12 @@ class PublishedConfig(ConfigModel):
     colour: str = Field("jet", min_length=1, description="Colour map of the cues.")
     truth_colour: str = Field("bone", min_length=1, description="Colour map of the ground-truth density.")
 
+    @field_validator("size", mode="before")
+    @classmethod
+    def _from_list(cls, value: object) -> object:
+        # Outputs are brought into one form first, so this is no longer JSON, in which a list would do.
+        return tuple(value) if isinstance(value, list) else value
+
     @field_validator("size")
     @classmethod
     def _positive(cls, value: tuple[int, int]) -> tuple[int, int]:

@@ -45,7 +45,7 @@ METRICS = {
     "kld": "kld",
     "ifg": "information_gain",
 }
-"""Published name of a metric to ours."""
+"""Published name of a metric to the name in configs."""
 MEASURED = ("aucj", "aucs", "cc", "nss", "sim")
 BASELINE = "datasets/processed/center_bias_bw.jpg"
 FACES = {"detector": "s3fd_published", "stride": 1, "score": 0.5, "max_side": 1280, "mesh": False}
@@ -182,13 +182,14 @@ def _visualise() -> Iterator[InferExperiment]:
 
 
 def _extractors(stems: tuple[str, ...]) -> tuple[str, ...]:
-    """The extractors that make stored pictures; the frame is there without being asked for."""
+    """The extractors of stored pictures; the frame itself is always there."""
     return tuple(EXTRACTOR[stem] for stem in stems if stem != CAPTURED)
 
 
 @cache
 def _all() -> dict[str, InferExperiment]:
-    return {one.name: one for make in (_generators, _metrics, _visualise) for one in make()}
+    families = (_generators, _metrics, _visualise)
+    return {experiment.name: experiment for make in families for experiment in make()}
 
 
 def infer_names() -> list[str]:
@@ -203,34 +204,36 @@ def find_infer(name: str) -> InferExperiment | None:
 
 def infer_families() -> dict[str, list[InferExperiment]]:
     """Family to its members, in published order."""
-    return {family: [one for one in _all().values() if one.family == family] for family in FAMILIES}
+    return {family: [member for member in _all().values() if member.family == family] for family in FAMILIES}
 
 
-def config_data(one: InferExperiment) -> dict[str, Any]:
-    """What a config file of a published configuration would hold."""
-    fused = bool(one.integrator)
-    stages = [extractor(name, dict(one.parameters) if k == 0 else {}) for k, name in enumerate(one.extractors)]
-    written = published_layout(one.size, "jet", "bone") if one.size else None
-    split, subset = one.split or (None, ())
+def config_data(experiment: InferExperiment) -> dict[str, Any]:
+    """The data of a config file of a published configuration."""
+    fused = bool(experiment.integrator)
+    stages = [
+        extractor(name, dict(experiment.parameters) if k == 0 else {}) for k, name in enumerate(experiment.extractors)
+    ]
+    written = published_layout(experiment.size, "jet", "bone") if experiment.size else None
+    split, subset = experiment.split or (None, ())
     return {
-        "summary": one.summary,
-        "data": data_inputs(one.reader, split, subset, one.stored),
-        **places(one.name),
+        "summary": experiment.summary,
+        "data": data_inputs(experiment.reader, split, subset, experiment.stored),
+        **places(experiment.name),
         "faces": dict(FACES),
         "extractors": stages,
-        "integrator": {"name": one.integrator} if fused else None,
-        "outputs": outputs(fused, shown=one.shown, looked_at=one.looked_at, written=written),
-        "metrics": metrics(MEASURED, one.judged, BASELINE, one.table) if one.table else None,
+        "integrator": {"name": experiment.integrator} if fused else None,
+        "outputs": outputs(fused, shown=experiment.shown, looked_at=experiment.looked_at, written=written),
+        "metrics": metrics(MEASURED, experiment.judged, BASELINE, experiment.table) if experiment.table else None,
     }
 
 
 def places(name: str) -> dict[str, Any]:
-    """Where results and maps lie, and how large the maps are."""
+    """Folders of results and maps, and the size of the maps."""
     return {"output_dir": f"runs/infer/{name}", "cache_dir": "runs/.cache", "map_size": MAP_SIZE}
 
 
 def extractor(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """An extractor as the release ran it."""
+    """The settings of an extractor as in the release."""
     return {"name": name, "parameters": {"mode": "published", **parameters}}
 
 

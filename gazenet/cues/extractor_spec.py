@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gazenet.errors import UsageError
+from gazenet.plugin_registry import API_VERSION, Members, PluginSpec
 
-API_VERSION = 1
+__all__ = ["API_VERSION", "AudioSpec", "Cue", "ExtractorSpec", "InputSpec", "Needs", "WindowSpec"]
 
 Cue = Literal["saliency", "gaze_direction", "gaze_following", "facial_expression", "speech", "other"]
+
+
+Parameter = bool | int | float | str
 
 
 class _Frozen(BaseModel):
@@ -85,15 +89,17 @@ class Needs(_Frozen):
     )
 
 
-class ExtractorSpec(_Frozen):
+class ExtractorSpec(PluginSpec):
     """The declaration of an extractor: everything the platform must know before importing it."""
 
-    api_version: int = API_VERSION
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: str = "1"
+    members: ClassVar[Members] = {
+        "load": ("device", "dtype", "asset_path"),
+        "begin": ("video",),
+        "extract": ("windows",),
+    }
+
     summary: str
     cue: Cue
-    implementation: str = Field(description="'package.module:Class', imported on use.")
     window: WindowSpec = WindowSpec()
     input: InputSpec | None = Field(default=None, description="null: the extractor takes no frames.")
     needs: Needs = Needs()
@@ -127,9 +133,6 @@ class ExtractorSpec(_Frozen):
     parameters: dict[str, bool | int | float | str] = Field(
         default={}, description="Parameters that a config may change, with their defaults."
     )
-    licence: str = "unknown"
-    paper: str = ""
-    bibtex: str = ""
 
     @property
     def audio(self) -> AudioSpec | None:
@@ -158,34 +161,30 @@ class ExtractorSpec(_Frozen):
             raise ValueError(f"assets_replaced_by names {self.assets_replaced_by!r}, which is not in checkpoints")
         return self
 
-    @field_validator("implementation")
-    @classmethod
-    def _names_a_class(cls, value: str) -> str:
-        module, colon, attribute = value.partition(":")
-        if not (module and colon and attribute.isidentifier()):
-            raise ValueError("implementation must read 'package.module:Class'")
-        return value
-
-    def with_parameters(self, settings: Mapping[str, object]) -> dict[str, bool | int | float | str]:
-        """Return the defaults updated with ``settings``. Raises UsageError for an unknown name or a wrong type."""
-        merged = dict(self.parameters)
-        for key, value in settings.items():
-            if key not in merged:
-                raise UsageError(f"{self.name}: {_unknown_parameter(key, merged)}")
-            merged[key] = _as_type_of(merged[key], value, f"{self.name}: parameter {key!r}")
-        return merged
+    def with_parameters(self, changes: Mapping[str, object]) -> dict[str, Parameter]:
+        """The defaults with what a config changes; UsageError names an unknown parameter or a wrong type."""
+        try:
+            return merged_parameters(self.parameters, changes)
+        except ValueError as error:
+            raise UsageError(f"{self.name}: {error}") from None
 
 
-def _unknown_parameter(key: str, defaults: Mapping[str, object]) -> str:
-    near = get_close_matches(key, defaults, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown parameter {key!r}{hint} (known: {', '.join(sorted(defaults)) or 'none'})"
+def merged_parameters(defaults: Mapping[str, Parameter], changes: Mapping[str, object]) -> dict[str, Parameter]:
+    """The defaults with what a config changes. Raises ValueError for an unknown parameter or a wrong type."""
+    merged = dict(defaults)
+    for key, value in changes.items():
+        if key not in merged:
+            near = get_close_matches(key, merged, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"unknown parameter {key!r}{hint} (known: {', '.join(sorted(merged)) or 'none'})")
+        merged[key] = _as_type_of(merged[key], value, f"parameter {key!r}")
+    return merged
 
 
-def _as_type_of(default: bool | int | float | str, value: object, where: str) -> bool | int | float | str:
-    """Return ``value`` if it has the type of the default; an integer is accepted where the default is a float."""
+def _as_type_of(default: Parameter, value: object, name: str) -> Parameter:
+    """``value`` if it has the type of the default; an integer is accepted where the default is a float."""
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, (bool, int, float, str)) or type(value) is not type(default):
-        raise UsageError(f"{where} must be {type(default).__name__}, not {value!r}")
+        raise ValueError(f"{name} must be {type(default).__name__}, not {value!r}")
     return value

@@ -9,13 +9,12 @@ of the video is. Float maps are interpolated first and quantised last.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gazenet.cues.colour_pictures import integrator_planes
 from gazenet.cues.extractor import AssetPath, Extractor, Record, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.interpolate import interpolate, quantise
@@ -25,52 +24,67 @@ from gazenet.cues.windows import WindowBuilder, WindowSource
 from gazenet.errors import UsageError
 from gazenet.guard.guarded_call import guarded
 
-__all__ = ["CueRunner", "WindowSource", "neutral_map"]
+__all__ = ["CueRunner", "RunnerSettings", "WindowSource", "neutral_map"]
 
 Chunk = tuple[NDArray[np.uint8], list[Record]]
 
 
 def neutral_map(spec: ExtractorSpec, map_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The constant map uint8 ``[h, w]`` that stands for a cue that says nothing, or that was skipped."""
+    """The constant map uint8 ``[h, w]`` that stands in for a cue without a result, or for a skipped one."""
     return quantise(np.full(map_size, spec.neutral, np.float32))
+
+
+@dataclass(frozen=True)
+class RunnerSettings:
+    """How a run drives an extractor.
+
+    Attributes:
+        asset_path: finds declared weights.
+        map_size: (h, w) of the maps.
+        stride: replaces ``spec.window.stride``; None leaves it.
+        chunk: C, frames per chunk.
+        device: where the extractor's tensors live.
+        dtype: the floating type the extractor is asked to compute in.
+
+    Raises ValueError for a stride or chunk below 1.
+    """
+
+    asset_path: AssetPath
+    map_size: tuple[int, int]
+    stride: int | None = None
+    chunk: int = 32
+    device: torch.device | str = "cpu"
+    dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        if (self.stride is not None and self.stride < 1) or self.chunk < 1:
+            raise ValueError(f"stride {self.stride} and chunk {self.chunk} must be at least 1")
 
 
 class CueRunner:
     """One extractor at work. Call ``load`` once, ``begin`` per video, then ``compute_block``, ``ready``, ``take``.
 
     Args:
-        entry: the extractor as the registry found it.
+        entry: the extractor's entry in the registry.
         parameters: what the config changes of ``entry.spec.parameters``; UsageError for unknown names or types.
-        device: where the extractor's tensors live.
-        asset_path: finds declared weights.
-        map_size: (h, w) of the maps.
-        stride: replaces ``spec.window.stride``.
-        chunk: C, frames per chunk.
-        dtype: the floating type the extractor is asked to compute in.
-        adopt: given the loaded extractor; has it call its network elsewhere.
+        settings: sizes, stride, device and weights.
+        adopt: called with the loaded extractor, to replace its network by another backend.
     """
 
     def __init__(
         self,
         entry: PluginEntry,
         parameters: Mapping[str, object],
-        device: torch.device | str,
-        asset_path: AssetPath,
-        map_size: tuple[int, int],
-        stride: int | None = None,
-        chunk: int = 32,
-        dtype: torch.dtype = torch.float32,
+        settings: RunnerSettings,
         adopt: Callable[[Extractor], None] | None = None,
     ) -> None:
         self.entry, self.spec = entry, entry.spec
         self.parameters = entry.spec.with_parameters(parameters)
-        self.device, self.dtype = torch.device(device), dtype
-        self.map_size, self.chunk = map_size, chunk
-        self.stride = entry.spec.window.stride if stride is None else stride
-        if self.stride < 1 or chunk < 1:
-            raise ValueError(f"stride {self.stride} and chunk {chunk} must be at least 1")
+        self.device, self.dtype = torch.device(settings.device), settings.dtype
+        self.map_size, self.chunk = settings.map_size, settings.chunk
+        self.stride = entry.spec.window.stride if settings.stride is None else settings.stride
         self.makes_pictures = entry.spec.pictures_with(self.parameters)
-        self._asset_path, self._adopt = asset_path, adopt
+        self._asset_path, self._adopt = settings.asset_path, adopt
         self._extractor: Extractor | None = None
         self._builder: WindowBuilder | None = None
         self._maps: dict[int, NDArray[np.float32]] = {}
@@ -88,7 +102,7 @@ class CueRunner:
         self._extractor = extractor
 
     def begin(self, video: VideoContext, map_size: tuple[int, int] | None = None) -> None:
-        """Start a video; what was known of another is dropped. ``map_size`` replaces that of the constructor.
+        """Start a video and drop what is left of another. ``map_size`` replaces that of the settings.
 
         The sound reaches only extractors that ask for it.
         """
@@ -130,7 +144,7 @@ class CueRunner:
         """Run the extractor on the anchors of block k.
 
         Call it when frame ``horizon(k)`` is in ``source``, or the end of the video is known (``last_frame``). A block
-        that is still known is not computed again. Raises PluginError naming the extractor and the frame.
+        whose maps are still held is not computed again. Raises PluginError naming the extractor and the frame.
         """
         if self._extractor is None or self._builder is None:
             raise RuntimeError("begin comes before compute_block")
@@ -146,7 +160,7 @@ class CueRunner:
     ) -> tuple[NDArray[np.float32], Record, NDArray[np.uint8] | None]:
         """Live: map ``[h, w]``, record and coloured picture, if any, of one frame, after which there is none yet.
 
-        Nothing is kept; frames after ``anchor`` are stood in for by it. Raises PluginError.
+        Nothing is kept; ``anchor`` stands in for the frames after it. Raises PluginError.
         """
         if self._extractor is None or self._builder is None:
             raise RuntimeError("begin comes before newest")
@@ -156,7 +170,7 @@ class CueRunner:
         return maps[0], {} if records is None else records[0], pictures[0] if pictures else None
 
     def ready(self, k: int, last_frame: int | None) -> bool:
-        """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it rests on are known."""
+        """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it depends on are computed."""
         return bool(self.frames(k, last_frame)) and not self._missing(k, last_frame)
 
     def take(self, k: int, last_frame: int | None) -> Chunk:
@@ -207,15 +221,15 @@ class CueRunner:
         with guarded(self.spec.name, frames_text(windows)), torch.no_grad():
             output = extractor.extract(windows)
             maps, records = checked_output(self.spec.name, windows, output, self.device)
-            found = checked_pictures(self.spec.name, windows, output) if self.makes_pictures else ()
-            return maps, records, [integrator_planes(one) for one in found]
+            pictures = checked_pictures(self.spec.name, windows, output) if self.makes_pictures else ()
+            return maps, records, [integrator_planes(picture) for picture in pictures]
 
     def _anchor_before(self, frame: int) -> int:
         """The last anchor at or before a frame."""
         return frame // self.stride * self.stride
 
     def _needed(self, k: int, last_frame: int | None) -> range:
-        """The anchors that chunk k rests on: up to one before its first frame and one after its last."""
+        """The anchors that chunk k depends on: up to one before its first frame and one after its last."""
         frames = self.frames(k, last_frame)
         first, final = self._anchor_before(frames[0]), self._anchor_before(frames[-1])
         following = final + self.stride
@@ -233,7 +247,7 @@ class CueRunner:
         return record if anchor == frame else {**record, "anchor": anchor}
 
     def _forget_before(self, anchor: int | None) -> None:
-        """Drops what is known of anchors before this one; None: of all."""
-        for old in [known for known in self._maps if anchor is None or known < anchor]:
+        """Drop the results of the anchors before this one; of all anchors where it is None."""
+        for old in [index for index in self._maps if anchor is None or index < anchor]:
             del self._maps[old], self._records[old]
             self._pictures.pop(old, None)

@@ -1,12 +1,13 @@
-"""The contract of data sets; third parties register readers under the entry-point group ``gazenet.datasets``."""
+"""The contract of data sets, and how an installed one is opened."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import logging
-from collections.abc import Iterable, Sequence
-from importlib import metadata
+import types
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
 
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from gazenet.data.density import Size, sigma_for
 from gazenet.data.fixations import CLOCKS, Clock, FrameFixations
 from gazenet.data.guarded_reader import GuardedDataset
+from gazenet.data.reader_spec import DATASETS, ReaderSpec
 from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.guard.guarded_call import guarded
+from gazenet.plugin_registry import PluginEntry, get, installed_names
 
-GROUP = "gazenet.datasets"
 LOG = logging.getLogger("gazenet.data")
 """Readers log in one line which items they left out."""
 
@@ -51,9 +53,10 @@ class Item(Protocol):
 
 
 class Dataset(Protocol):
-    """A collection of items. Its constructor takes the folder of its files.
+    """A collection of items. Its constructor takes the folder of its files and, as keyword arguments, its options.
 
-    A reader whose annotation has times or frame numbers declares its ``clock`` (``gazenet.data.fixations.Clock``).
+    Inherit this class to get a ``sigma_of`` in proportion to the width of a frame. A reader whose annotation has times
+    or frame numbers declares its ``clock`` (``gazenet.data.fixations.Clock``).
     """
 
     name: str
@@ -61,14 +64,13 @@ class Dataset(Protocol):
     """Standard deviation of the ground-truth Gaussians in pixels of a frame ``reference_width`` pixels wide."""
     reference_width: int
 
+    @abstractmethod
     def items(self) -> Sequence[Item]:
-        """Return the items; files are opened on use."""
-        ...
+        """List the items. Raises UsageError where files are missing."""
 
-
-def installed_datasets() -> dict[str, metadata.EntryPoint]:
-    """Return the installed readers by name."""
-    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+    def sigma_of(self, item: Item) -> float:
+        """Sigma of the ground-truth Gaussians in pixels of the frames of an item."""
+        return sigma_for(self.sigma, self.reference_width, item.size[1])
 
 
 def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
@@ -77,20 +79,32 @@ def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
     ``options`` go to the reader, for example ``behaviour="published"``. Raises UsageError for an unknown data set and
     for options that its reader does not have; PluginError for a reader that cannot be used.
     """
-    points = installed_datasets()
-    if name not in points:
-        near = difflib.get_close_matches(name, points, n=1)
+    names = installed_datasets()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"data set {name}: not installed{hint}; known: {', '.join(sorted(points))}")
-    called = f"data set {name}"
-    with guarded(called, f"{points[name].value} cannot be imported", lenient=True):
-        cls = points[name].load()
-        accepted = [key for key in inspect.signature(cls).parameters if key != "root"]
-    unknown = [key for key in options if key not in accepted]
+        raise UsageError(f"data set {name}: not installed{hint}; known: {', '.join(names)}")
+    return open_entry(get(name, DATASETS, ReaderSpec), root, options)
+
+
+def open_entry(
+    entry: PluginEntry[ReaderSpec], root: Path, options: Mapping[str, Any] = types.MappingProxyType({})
+) -> Dataset:
+    """The data set of an installed reader. Raises UsageError for options that it does not have, PluginError."""
+    called = f"data set {entry.name}"
+    cls: Callable[..., Dataset] = entry.load()
+    with guarded(called, "opening", lenient=True):
+        parameters = [key for key in inspect.signature(cls).parameters if key != "root"]
+    unknown = [key for key in options if key not in parameters]
     if unknown:
-        raise UsageError(f"data set {name}: no option {', '.join(unknown)}; it has {', '.join(accepted) or 'none'}")
+        raise UsageError(f"{called}: no option {', '.join(unknown)}; it has {', '.join(parameters) or 'none'}")
     with guarded(called, "opening", own=(GazenetError,), lenient=True):
         return cast(Dataset, GuardedDataset(cls(root, **options), called))
+
+
+def installed_datasets() -> list[str]:
+    """The names of the installed readers, sorted."""
+    return installed_names(DATASETS)
 
 
 def check_behaviour(value: str, where: str) -> Behaviour:
@@ -108,16 +122,13 @@ def check_clock(value: str, where: str) -> Clock:
 
 
 def sigma_of(collection: Dataset, item: Item) -> float:
-    """Return the ground-truth sigma in pixels of an item's frames: the collection's own rule, else in proportion."""
-    rule = getattr(collection, "sigma_of", None)
-    if rule is not None:
-        called, where = f"data set {collection.name}", f"item {item.name}, its sigma"
-        with guarded(called, where, own=(GazenetError,)):
-            sigma = float(rule(item))
-            if not (np.isfinite(sigma) and sigma > 0):
-                raise PluginError(f"{called}: {where}: {sigma}, expected pixels above 0")
-            return sigma
-    return sigma_for(collection.sigma, collection.reference_width, item.size[1])
+    """Ground-truth sigma in pixels of an item's frames. Raises PluginError for anything but pixels above 0."""
+    called, place = f"data set {collection.name}", f"item {item.name}, its sigma"
+    with guarded(called, place, own=(GazenetError,)):
+        sigma = float(collection.sigma_of(item))
+        if not (np.isfinite(sigma) and sigma > 0):
+            raise PluginError(f"{called}: {place}: {sigma}, expected pixels above 0")
+        return sigma
 
 
 def choose(items: Iterable[Item], names: Sequence[str] | None, where: str) -> list[Item]:

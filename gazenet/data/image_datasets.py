@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.data.dataset import require
+from gazenet.data.dataset import Dataset, require
 from gazenet.data.density import Size
 from gazenet.data.fixations import Fixations, FrameFixations, constant, read_table
 from gazenet.errors import UsageError
@@ -34,12 +34,12 @@ class StillPicture:
         return constant(self.table, len(times), self.size)
 
 
-class _Stills:
+class _Stills(Dataset):
     """Pictures in a folder and one table of fixations."""
 
-    name: ClassVar[str]
-    sigma: ClassVar[float]
-    reference_width: ClassVar[int]
+    name: str
+    sigma: float
+    reference_width: int
     folder: ClassVar[str]
     offset: ClassVar[float] = 0.0
 

@@ -13,9 +13,10 @@ from torch import nn
 from gazenet.cues.exportable import Exportable
 from gazenet.cues.extractor import AssetPath
 from gazenet.cues.registry import get
-from gazenet.errors import UsageError
+from gazenet.errors import GazenetError, UsageError
 from gazenet.export.onnx_export import OPSET, ExportReport, GraphForm, export_onnx
-from gazenet.fusion.integrator import load_integrator
+from gazenet.fusion.gasp_integrator import load_gasp
+from gazenet.guard.guarded_call import guarded
 from gazenet.version import __version__
 
 
@@ -79,11 +80,13 @@ def extractor_subject(
     the network does not take.
     """
     entry = get(name)
-    extractor = entry.load()(**entry.spec.with_parameters(parameters))
-    if reason := why_not(extractor):
-        raise UsageError(f"{name}: cannot be exported: {reason}")
-    extractor.load(torch.device("cpu"), torch.float32, asset_path)
-    return ExportSubject(name, extractor.exportable(size))
+    implementation, settings = entry.load(), entry.spec.with_parameters(parameters)
+    with guarded(name, "loading", own=(GazenetError,), lenient=True):
+        extractor = implementation(**settings)
+        if reason := why_not(extractor):
+            raise UsageError(f"{name}: cannot be exported: {reason}")
+        extractor.load(torch.device("cpu"), torch.float32, asset_path)
+        return ExportSubject(name, extractor.exportable(size))
 
 
 def integrator_subject(
@@ -91,8 +94,8 @@ def integrator_subject(
 ) -> ExportSubject:
     """Load an integrator, saliency only, for maps of ``size`` (height, width) or of its declared size.
 
-    ``weights``, ``asset_path``: as of :func:`gazenet.fusion.integrator.load_integrator`. Raises UsageError for what
+    ``weights``, ``asset_path``: as of :func:`gazenet.fusion.gasp_integrator.load_gasp`. Raises UsageError for what
     cannot be loaded and for odd sizes.
     """
-    integrator = load_integrator(name_or_path, weights=weights, asset_path=asset_path)
+    integrator = load_gasp(name_or_path, weights=weights, asset_path=asset_path)
     return ExportSubject(integrator.spec.name, integrator.exportable(size))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_spec import GaspSpec
 
 WEIGHTS = Path(__file__).with_name("weights") / "embedded.safetensors"
 
 CUES = ("saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker")
 
-SPEC = IntegratorSpec(
+SPEC = GaspSpec(
     name="embedded",
     summary="Small gated fusion of the five embedded cues, trained on fixations of people watching social videos",
     cues=CUES,

@@ -16,8 +16,8 @@ from gazenet.errors import UsageError
 from gazenet.files import atomic_write
 from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.gasp_config import GaspConfig
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.fusion.identify_variant import recognise
-from gazenet.fusion.integrator_spec import IntegratorSpec
 
 __all__ = ["BARE", "SUFFIXES", "load_published", "open_integrator", "save_integrator"]
 
@@ -29,7 +29,7 @@ NETWORK, SPEC = "network", "spec"
 """Keys under which a checkpoint of a training holds its network's config and its integrator's declaration (JSON)."""
 
 
-def save_integrator(path: str | Path, network: Gasp, spec: IntegratorSpec, facts: Mapping[str, Any]) -> None:
+def save_integrator(path: str | Path, network: Gasp, spec: GaspSpec, facts: Mapping[str, Any]) -> None:
     """Writes float16 weights whose header holds the network's config, the spec and ``facts`` (command, scores)."""
     from safetensors.torch import save
 
@@ -58,9 +58,7 @@ def _stored(value: Tensor) -> Tensor:
     return (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
 
 
-def open_integrator(
-    path: str | Path, declared: IntegratorSpec | None = None
-) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
+def open_integrator(path: str | Path, declared: GaspSpec | None = None) -> tuple[Gasp, GaspSpec, dict[str, Any]]:
     """The network (evaluation mode, CPU), its spec and the facts of a file by :func:`save_integrator`.
 
     Checkpoints of a training hold the declaration too. Published ones (``last_model.pt``) say nothing of their cues:
@@ -75,7 +73,7 @@ def open_integrator(
     header, tensors = _read_safetensors(path)
     try:
         network = build(GaspConfig.from_dict(json.loads(header["config"])))
-        spec, facts = IntegratorSpec.model_validate_json(header["spec"]), json.loads(header.get("facts", "{}"))
+        spec, facts = GaspSpec.model_validate_json(header["spec"]), json.loads(header.get("facts", "{}"))
     except KeyError as error:
         raise UsageError(f"{path}: not an integrator file (its header has no {error})") from None
     except (ValueError, TypeError) as error:
@@ -84,7 +82,7 @@ def open_integrator(
     return network.eval(), spec, facts
 
 
-def _describes_itself(path: Path, declared: IntegratorSpec | None) -> bool:
+def _describes_itself(path: Path, declared: GaspSpec | None) -> bool:
     """Whether a file is, or is called, one by :func:`save_integrator`. Raises UsageError, also for other files.
 
     By content: weights of safetensors without a description are as good as others where they are ``declared``.
@@ -100,7 +98,7 @@ def _describes_itself(path: Path, declared: IntegratorSpec | None) -> bool:
     return False
 
 
-def _open_published(path: Path, declared: IntegratorSpec | None) -> tuple[Gasp, IntegratorSpec, dict[str, Any]]:
+def _open_published(path: Path, declared: GaspSpec | None) -> tuple[Gasp, GaspSpec, dict[str, Any]]:
     content = read_content(path)
     state = state_in(content, path)
     config, stored = _described(content, path)
@@ -120,12 +118,12 @@ def _open_published(path: Path, declared: IntegratorSpec | None) -> tuple[Gasp, 
     return network.eval(), spec, {}
 
 
-def _described(content: object, path: Path) -> tuple[GaspConfig | None, IntegratorSpec | None]:
+def _described(content: object, path: Path) -> tuple[GaspConfig | None, GaspSpec | None]:
     """Network and declaration in a checkpoint of a training; None where it does not say. Raises UsageError."""
     network, spec = (content.get(key) if isinstance(content, Mapping) else None for key in (NETWORK, SPEC))
     try:
         config = GaspConfig.from_dict(network) if isinstance(network, dict) else None
-        return config, IntegratorSpec.model_validate_json(spec) if isinstance(spec, str) else None
+        return config, GaspSpec.model_validate_json(spec) if isinstance(spec, str) else None
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path}: its description cannot be read ({first_line(error)})") from None
 

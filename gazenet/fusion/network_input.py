@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator_spec import MEAN, PICTURE, STD, IntegratorSpec
+from gazenet.fusion.gasp_spec import MEAN, PICTURE, STD, GaspSpec
+from gazenet.fusion.integrator_contract import CueStack
 
-CueStack = Mapping[str, NDArray[np.uint8]]
 
-
-def network_input(
-    maps: CueStack, spec: IntegratorSpec, device: torch.device, size: tuple[int, int] | None = None
-) -> Tensor:
+def network_input(maps: CueStack, spec: GaspSpec, device: torch.device, size: tuple[int, int] | None = None) -> Tensor:
     """Maps uint8 ``[n, h, w]`` (or coloured ``[n, h, w, 3]`` RGB) per cue to float ``[n, M * C, H, W]``.
 
     Bytes travel to the device; colouring, resizing and normalisation happen there. ``size`` (H, W) replaces the size
@@ -29,7 +23,7 @@ def network_input(
     return torch.cat(parts, 1)
 
 
-def _one(cue: Tensor, spec: IntegratorSpec, position: int, size: tuple[int, int] | None) -> Tensor:
+def _one(cue: Tensor, spec: GaspSpec, position: int, size: tuple[int, int] | None) -> Tensor:
     if spec.rendering == "scalar":
         wanted = size or fitted((cue.shape[1], cue.shape[2]), max(spec.input_size))
         return _resize(cue[:, None].float() / 255, wanted)

@@ -16,16 +16,14 @@ from __future__ import annotations
 
 from gazenet.config.picture_names import EXTRACTOR, published_stems
 from gazenet.config.training_experiments import ablated_maps
-from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
+from gazenet.fusion.gasp_spec import PICTURE, GaspSpec
 
 LARGMU, ARGMU, GMU = "SequenceGASPDAMEncALSTMGMUConv", "SequenceGASPDAMEncGMUALSTMConv", "GASPDAMEncGMUConv"
 
 
-def _released(
-    name: str, network: str, key: str, summary: str, stems: tuple[str, ...] = published_stems()
-) -> IntegratorSpec:
+def _released(name: str, network: str, key: str, summary: str, stems: tuple[str, ...] = published_stems()) -> GaspSpec:
     """``key``: of the experiment, a part of the published address; ``stems``: the pictures it was trained on."""
-    return IntegratorSpec(
+    return GaspSpec(
         name=name,
         summary=f"Released GASP: {summary}",
         cues=tuple(EXTRACTOR[stem] for stem in stems),

@@ -17,7 +17,7 @@ REACH = 1.5
 def face_shares(
     density: NDArray[np.float32], faces: Sequence[Face], size: tuple[int, int]
 ) -> tuple[dict[int, float], float]:
-    """Share of the density 0..1 per track, and what falls on nobody.
+    """Share 0..1 of the density per track, and the share that falls on no person.
 
     ``density`` ``[h, w]`` covers a frame of ``size`` (height, width) pixels. Cells in several neighbourhoods count for
     the nearest face, distances in units of the face's size. A density of zeros gives zero shares.
@@ -34,8 +34,8 @@ def face_shares(
         mine = (dx <= 1) & (dy <= 1) & (distance < nearest)
         owner[mine], nearest[mine] = k, distance[mine]
     shares = {face.track: float(density[owner == k].sum()) / total if total else 0.0 for k, face in enumerate(faces)}
-    elsewhere = float(density[owner < 0].sum()) / total if total else 0.0
-    return shares, elsewhere
+    rest = float(density[owner < 0].sum()) / total if total else 0.0
+    return shares, rest
 
 
 def peak(density: NDArray[np.float32], size: tuple[int, int]) -> tuple[float, float]:

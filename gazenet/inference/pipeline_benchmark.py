@@ -1,4 +1,4 @@
-"""Measures the pipeline: frames per second, where the time goes, overhead, and memory against length."""
+"""Measurements of the pipeline: frames per second, time per stage, overhead, and memory against length."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ result = run(load_config("infer", "default", [f"output_dir={out}", *sets]), [Pat
 if result.failures:
     sys.exit(result.failures[0][1])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-one = result.finished[0]
-print("RESULT " + json.dumps({"frames": one.frames, "peak_mb": round(peak), **one.timings}))
+summary = result.finished[0]
+print("RESULT " + json.dumps({"frames": summary.frames, "peak_mb": round(peak), **summary.timings}))
 """
 
 
 def lengthened(clip: Path, target: Path, frames: int, size: tuple[int, int] = (720, 1280)) -> Path:
-    """The clip's frames forwards and backwards again until there are ``frames``, at ``size`` and 25 frames/s."""
+    """Write the clip's frames forwards and backwards until there are ``frames``, at ``size`` and 25 frames/s."""
     from gazenet.media.decode import resize_image
 
     with VideoReader(clip, max(size)) as reader:
@@ -45,10 +45,10 @@ def lengthened(clip: Path, target: Path, frames: int, size: tuple[int, int] = (7
 
 
 def measure(clip: Path, frames: int, sets: tuple[str, ...] = ()) -> dict[str, Any]:
-    """One run in a process of its own, with an empty cache: the timings of ``run.json`` and the peak resident MB."""
+    """Run in a process of its own with an empty cache; returns the timings and the peak resident MB."""
     with tempfile.TemporaryDirectory(prefix="gazenet-bench-") as folder:
-        made = lengthened(clip, Path(folder) / "clip.mp4", frames)
-        command = [sys.executable, "-c", CHILD, str(made), str(Path(folder) / "out"), *sets]
+        video = lengthened(clip, Path(folder) / "clip.mp4", frames)
+        command = [sys.executable, "-c", CHILD, str(video), str(Path(folder) / "out"), *sets]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         if done.returncode or not lines:
@@ -57,7 +57,7 @@ def measure(clip: Path, frames: int, sets: tuple[str, ...] = ()) -> dict[str, An
 
 
 def pipeline(clip: Path, frames: int = 150, sets: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The short and the four times longer run side by side, and their ratios."""
+    """Measure a short and a four times longer run; returns both and their ratios."""
     short, long = measure(clip, frames, sets), measure(clip, 4 * frames, sets)
     ratios = {
         "memory_long_to_short": round(long["peak_mb"] / short["peak_mb"], 3),
@@ -70,10 +70,10 @@ def table(result: dict[str, Any]) -> str:
     """The result as text."""
     lines = []
     for name in ("short", "long"):
-        one = result[name]
+        row = result[name]
         lines.append(
-            f"{name}: {one['frames']} frames, {one['frames_per_s']:.1f} frames/s, overhead {one['overhead']:.1%}, "
-            f"peak {one['peak_mb']} MB"
+            f"{name}: {row['frames']} frames, {row['frames_per_s']:.1f} frames/s, overhead {row['overhead']:.1%}, "
+            f"peak {row['peak_mb']} MB"
         )
     long = result["long"]
     lines.append("stage              seconds   share of wall (stages overlap)")

@@ -1,10 +1,9 @@
-"""The Python door: one call, one video, everything in memory."""
+"""Prediction from Python: one call, one video, everything in memory."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from gazenet.media.source_id import source_id
 
 
 def predict(path: str | Path, config: InferConfig | str = "default", sets: Sequence[str] = ()) -> Prediction:
-    """Where people look in a video (or picture): all maps in memory, nothing written that stays.
+    """Predict where people look in a video or picture; all maps are in memory, and no file is left.
 
     Args:
         path: the file.
@@ -39,11 +38,11 @@ def predict(path: str | Path, config: InferConfig | str = "default", sets: Seque
     >>> sorted(prediction.cues)
     ['active_speaker', 'facial_expression', 'gaze_direction', 'gaze_following', 'saliency']
     """
-    chosen = load_config("infer", config, sets) if isinstance(config, str) else config
-    prepare_threads(chosen)
-    graph = build_graph(chosen)
-    if chosen.cache_dir is not None:
-        return collect(graph, path, chosen.cache_dir)
+    settings = load_config("infer", config, sets) if isinstance(config, str) else config
+    prepare_threads(settings)
+    graph = build_graph(settings)
+    if settings.cache_dir is not None:
+        return collect(graph, path, settings.cache_dir)
     with tempfile.TemporaryDirectory(prefix="gazenet-") as folder:
         return collect(graph, path, folder)
 
@@ -51,7 +50,10 @@ def predict(path: str | Path, config: InferConfig | str = "default", sets: Seque
 def collect(
     graph: StageGraph, path: str | Path, cache_dir: str | Path, progress: Callable[[int], None] = lambda frames: None
 ) -> Prediction:
-    """Runs a loaded graph over one file and gathers its results; finished cues are taken from the cache."""
+    """Run a loaded graph over one file and gather its results; finished cues are taken from the cache.
+
+    ``progress`` is called with the number of frames decoded.
+    """
     timings = Timings()
     chunks: list[ChunkResult] = []
 
@@ -61,10 +63,7 @@ def collect(
 
     source = open_source(path, graph.config.max_side)
     try:
-        with ThreadPoolExecutor(graph.config.workers) as pool:
-            store = default_store(cache_dir)
-            job = VideoPass(graph, source, source_id(path), store, pool, keep, timings)
-            job.run(progress)
+        VideoPass(graph, source, source_id(path), default_store(cache_dir), timings).run(keep, progress)
     finally:
         source.close()
     return _joined(chunks, graph, timings)
@@ -80,10 +79,10 @@ def _joined(chunks: list[ChunkResult], graph: StageGraph, timings: Timings) -> P
         saliency=saliency,
         times=np.concatenate([chunk.times for chunk in chunks]),
         gates=np.concatenate([chunk.gates for chunk in chunks]),
-        gate_names=graph.integrator.spec.cues if graph.integrator is not None else (),
+        gate_names=graph.gates,
         cues={name: np.concatenate([chunk.cues[name] for chunk in chunks]) for name in names},
         records={name: [record for chunk in chunks for record in chunk.records[name]] for name in names},
         faces=[faces for chunk in chunks for faces in chunk.faces],
         timings=timings.summary(frames),
-        pictures={name: np.concatenate([one.pictures[name] for one in chunks]) for name in chunks[0].pictures},
+        pictures={name: np.concatenate([chunk.pictures[name] for chunk in chunks]) for name in chunks[0].pictures},
     )

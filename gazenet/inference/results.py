@@ -1,4 +1,4 @@
-"""What flows out of the pipeline."""
+"""Results of the pipeline: per chunk, per video, per run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class VideoSummary:
-    """How one input ended; ``counts``: ``corrupt_frames`` and the names of ``skipped_cues``."""
+    """How one input ended; ``counts`` holds the number of ``corrupt_frames`` and the names of ``skipped_cues``.
+
+    ``skipped``: whether it was finished by an earlier run.
+    """
 
     path: Path
     folder: Path | None
@@ -56,7 +59,7 @@ class VideoSummary:
 
 
 class InputFailure(NamedTuple):
-    """An input that failed: why, in one line; ``trace`` only where it is a fault of the program."""
+    """An input that failed, with the reason in one line; ``trace`` only for an error of the program itself."""
 
     path: Path
     reason: str
@@ -72,12 +75,25 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
+        """1 where an input failed, else 0."""
         return 1 if self.failures else 0
 
 
 @dataclass(frozen=True)
 class SinkContext:
-    """What a sink knows before the first frame; ``known``: what the data set says of the video, if it is from one."""
+    """Facts of a video that sinks get before the first frame.
+
+    Attributes:
+        folder: where the results of the video go.
+        source: path or name of the video.
+        info: facts of its container.
+        frame_size: (height, width) of the frames at analysis size.
+        map_size: (h, w) of the cue maps.
+        cues: names of the extractors.
+        gates: names of the cues that the integrator weighs; empty without an integrator.
+        config: the config of the run as JSON data.
+        dataset_video: what the data set says of the video, if it is from one.
+    """
 
     folder: Path
     source: Path
@@ -87,7 +103,7 @@ class SinkContext:
     cues: tuple[str, ...]
     gates: tuple[str, ...]
     config: dict[str, Any]
-    known: DatasetVideo | None = None
+    dataset_video: DatasetVideo | None = None
 
 
 @dataclass(frozen=True)

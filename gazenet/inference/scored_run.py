@@ -48,7 +48,7 @@ def run_collection(
         writable(config.metrics.table(output_dir).parent)
     with at_work(config, output_dir):
         graph = prepare(config, output_dir, progress_log_file)
-        result = run_graph(graph, list(by_path), output_dir, resume, progress_log_file, by_path, engine)
+        result = run_graph(graph, list(by_path.values()), output_dir, resume, progress_log_file, engine)
     if config.metrics is None or not result.finished:
         return result, None
     root = default_store(config.resolved_cache_dir).root

@@ -1,6 +1,6 @@
 """A video frame with the predicted attention drawn over it.
 
-The colours are worked out where the map is small; at full size only four 8-bit passes remain (two enlargements, one
+The colours are computed at the size of the map; at full size only four 8-bit passes remain (two enlargements, one
 product, one sum), so that a 1280x720 frame takes a few milliseconds on one core.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.uint8]
 GLOW_SIDE = 320
-"""Longer side at which the glow is coloured, in pixels; it is smooth, so enlarging it is not seen."""
+"""Longer side at which the glow is coloured, in pixels; it is smooth, so that enlarging does not show."""
 TEXT_SCALE = 4
 """Letters are drawn this many times larger and averaged down: OpenCV's own small letters are ragged."""
 
@@ -36,10 +36,10 @@ class OverlayStyle:
     Attributes:
         colours: name of a colour map, see :func:`gazenet.maps.colours.names`.
         strength: opacity 0..1 of the glow at the peak.
-        light: brightness 0..1 that the picture keeps where nobody looks.
-        floor: part 0..1 of the peak below which nothing glows.
+        light: brightness 0..1 that the picture keeps where saliency is zero.
+        floor: part 0..1 of the peak below which there is no glow.
         marker: whether the peak gets a ring.
-        boxes: whether faces get a frame, and their share of attention where it is known.
+        boxes: whether faces get a box, with their share of attention where there is one.
     """
 
     colours: str = "inferno"
@@ -61,7 +61,7 @@ def draw_overlay(
     shares: Mapping[int, float] | None = None,
     style: OverlayStyle = DEFAULT_STYLE,
 ) -> Image:
-    """The frame under a glow that grows with saliency, the peak ringed, people framed with their share of attention.
+    """Draw a glow that grows with saliency, a ring at the peak, and boxes of people with their share of attention.
 
     Args:
         frame: uint8 ``[H, W, 3]`` RGB; it is left as it is.
@@ -79,16 +79,16 @@ def draw_overlay(
     levels = cv2.merge([glow, glow, glow])
     enlarged = _scratch((height, width, 3))
     cv2.resize(cv2.LUT(levels, light), (width, height), dst=enlarged, interpolation=cv2.INTER_LINEAR)
-    drawn = np.asarray(cv2.multiply(frame, enlarged, scale=1 / 255), np.uint8)
+    image = np.asarray(cv2.multiply(frame, enlarged, scale=1 / 255), np.uint8)
     cv2.resize(cv2.LUT(levels, colours), (width, height), dst=enlarged, interpolation=cv2.INTER_LINEAR)
-    cv2.add(drawn, enlarged, dst=drawn)
+    cv2.add(image, enlarged, dst=image)
     thickness = max(1, round(min(height, width) / 360))
     if style.marker and glow.max() > 0:
-        _ring(drawn, _peak(glow, (height, width)), thickness)
+        _ring(image, _peak(glow, (height, width)), thickness)
     if style.boxes:
         for face in faces:
-            _person(drawn, face, (shares or {}).get(face.track), thickness)
-    return drawn
+            _person(image, face, (shares or {}).get(face.track), thickness)
+    return image
 
 
 def in_view(faces: Sequence[Face], size: tuple[int, int], view: tuple[int, int]) -> tuple[Face, ...]:

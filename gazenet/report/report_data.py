@@ -1,4 +1,4 @@
-"""What the report keeps of a video of unknown length, in bounded memory."""
+"""Data of the report: key frames, time line and people of a video of any length, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gazenet.report.jpeg import Box, Image, face_picture
 
 @dataclass(frozen=True)
 class KeyFrame:
-    """A frame that the report shows: its facts, and its pictures as JPEG bytes."""
+    """A frame that the report shows, with its facts and its pictures as JPEG bytes."""
 
     index: int
     facts: Mapping[str, Any]
@@ -25,11 +25,11 @@ class KeyFrame:
 
 
 class KeyFrames:
-    """Evenly spaced frames: whenever there are too many, or too many bytes, every other one goes.
+    """Evenly spaced frames; whenever there are too many, or too many bytes, every second one is dropped.
 
     Args:
-        most: number of frames never exceeded.
-        budget: sum of their JPEG bytes, never exceeded as long as more than one frame is kept.
+        most: the largest number of frames.
+        budget: the largest sum of their JPEG bytes, as long as more than one frame is kept.
     """
 
     def __init__(self, most: int, budget: int) -> None:
@@ -42,7 +42,7 @@ class KeyFrames:
         return index % self.step == 0
 
     def add(self, frame: KeyFrame) -> None:
-        """Takes a frame that :meth:`wants` agreed to; indices increase."""
+        """Take a frame for which :meth:`wants` is true; indices increase."""
         self.items.append(frame)
         while len(self.items) > 1 and (
             len(self.items) > self._most or sum(item.bytes for item in self.items) > self._budget
@@ -53,7 +53,7 @@ class KeyFrames:
 
 @dataclass
 class TimelineBin:
-    """Sums over a stretch of frames; ``shares[track]`` is (sum, frames in which the person was there)."""
+    """Sums over a stretch of frames; ``shares[track]`` is (sum, number of frames with that person)."""
 
     time: float
     frames: int = 0
@@ -62,14 +62,12 @@ class TimelineBin:
     shares: dict[int, tuple[float, int]] = field(default_factory=dict)
 
     def add(self, gates: Sequence[float], shares: Mapping[int, float]) -> None:
-        """Counts one frame."""
-        one = TimelineBin(
-            self.time, 1, list(gates), 1 if gates else 0, {track: (part, 1) for track, part in shares.items()}
-        )
-        self.join(one)
+        """Count one frame."""
+        counted = {track: (share, 1) for track, share in shares.items()}
+        self.join(TimelineBin(self.time, 1, list(gates), 1 if gates else 0, counted))
 
     def join(self, other: TimelineBin) -> None:
-        """Adds the sums of a later stretch."""
+        """Add the sums of a later stretch."""
         self.frames += other.frames
         self.gate_frames += other.gate_frames
         if other.gates:
@@ -87,7 +85,7 @@ class Timeline:
         self.bins: list[TimelineBin] = []
 
     def add(self, time: float, gates: Sequence[float], shares: Mapping[int, float]) -> None:
-        """The next frame."""
+        """Count the next frame, at a time in seconds."""
         if self._seen % self._step == 0:
             if len(self.bins) == self._most:
                 self._halve()
@@ -104,24 +102,27 @@ class Timeline:
 
     def times(self) -> list[float]:
         """Time of the first frame of each stretch, seconds."""
-        return [round(one.time, 3) for one in self.bins]
+        return [round(stretch.time, 3) for stretch in self.bins]
 
     def gates(self, count: int) -> list[list[float | None]]:
         """Per cue the mean gate of each stretch; None where there was none."""
         return [
-            [round(one.gates[k] / one.gate_frames, 4) if one.gate_frames else None for one in self.bins]
+            [
+                round(stretch.gates[k] / stretch.gate_frames, 4) if stretch.gate_frames else None
+                for stretch in self.bins
+            ]
             for k in range(count)
         ]
 
     def share(self, track: int) -> list[float | None]:
         """The mean share of a person in each stretch over the frames with that person; None where there are none."""
-        parts = (one.shares.get(track) for one in self.bins)
+        parts = (stretch.shares.get(track) for stretch in self.bins)
         return [round(part[0] / part[1], 4) if part else None for part in parts]
 
 
 @dataclass
 class ReportPerson:
-    """What is known of a track: times in seconds, ``attention`` the sum of its shares."""
+    """A person in the report: a track with its times in seconds and ``attention``, the sum of its shares."""
 
     track: int
     first: float
@@ -133,11 +134,11 @@ class ReportPerson:
 
 
 class ReportPeople:
-    """Everybody who was seen; pictures are kept of the most attended only.
+    """All people of a video, with pictures of the most attended.
 
     Args:
         side: of the pictures, in pixels.
-        pictures: how many pictures at most.
+        pictures: the largest number of pictures.
     """
 
     def __init__(self, side: int, pictures: int) -> None:
@@ -147,7 +148,7 @@ class ReportPeople:
     def see(
         self, time: float, image: Image, boxes: Mapping[int, Box], shares: Mapping[int, float], size: tuple[int, int]
     ) -> None:
-        """The people of one frame; boxes in pixels of a frame of ``size`` (height, width)."""
+        """Count the people of one frame; boxes in pixels of a frame of ``size`` (height, width)."""
         for track, box in boxes.items():
             person = self._people.setdefault(track, ReportPerson(track, time, time))
             person.last = time
@@ -162,7 +163,7 @@ class ReportPeople:
                 person.face = None
 
     def ranked(self) -> list[ReportPerson]:
-        """Everybody, the most attended first."""
+        """All people, the most attended first."""
         return sorted(self._people.values(), key=lambda person: (-person.attention, person.track))
 
 

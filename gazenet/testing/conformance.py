@@ -1,4 +1,6 @@
-"""The conformance kit: what every extractor must do, each a function that raises AssertionError with a clear text.
+"""The conformance kit: what every plugin must do, each check a function that raises AssertionError with a clear text.
+
+This module has the checks of extractors and runs those of all kinds.
 
 In a plugin's own tests::
 
@@ -16,11 +18,9 @@ On the command line: ``gasp_plugins check NAME``.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,21 @@ import torch
 from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.cues.extractor import Windows
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.registry import PluginEntry, import_object
-from gazenet.cues.runner import CueRunner, neutral_map
+from gazenet.cues.runner import CueRunner, RunnerSettings, neutral_map
 from gazenet.cues.windows import WindowBuilder
+from gazenet.data.reader_spec import ReaderSpec
 from gazenet.errors import GazenetError, UsageError
+from gazenet.fusion.integrator_contract import IntegratorSpec
 from gazenet.guard.exception_text import first_line_of
 from gazenet.guard.guarded_call import guarded
+from gazenet.plugin_registry import PluginEntry
+from gazenet.testing.declaration_checks import declares_what_it_is
+from gazenet.testing.integrator_checks import INTEGRATOR_CHECKS
+from gazenet.testing.reader_checks import READER_CHECKS
+from gazenet.testing.sink_checks import SINK_CHECKS
 from gazenet.testing.synthetic import SyntheticVideo
 
 Extractor = PluginEntry[ExtractorSpec]
@@ -58,7 +65,7 @@ def run(
         name: list(rng.integers(0, 256, (video.frames, *MAP_SIZE), dtype=np.uint8)) for name in entry.spec.needs.maps
     }
     source = replace(video, crop=entry.spec.needs.face_crops, maps=maps)
-    runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=chunk)
+    runner = CueRunner(entry, {}, RunnerSettings(_asset, MAP_SIZE, chunk=chunk))
     runner.load()
     runner.begin(source.context(), MAP_SIZE)
     last = video.frames - 1
@@ -76,42 +83,6 @@ def run(
 
 def _asset(asset_id: str) -> Path:
     return asset_path(asset_id)
-
-
-def declares_what_it_is(entry: Extractor) -> None:
-    """The spec survives JSON, is that of the implementation, and is read without importing torch.
-
-    A plugin whose entry point leads to the class itself may import torch: listing it costs that import.
-    """
-    spec = entry.spec
-    assert ExtractorSpec.model_validate_json(spec.model_dump_json()) == spec, "the spec changes in JSON"
-    implementation = entry.load()
-    for member in ("load", "begin", "extract"):
-        assert callable(getattr(implementation, member, None)), f"{implementation.__name__} has no method {member}"
-    if hasattr(implementation, "spec"):
-        assert implementation.spec == spec, "the implementation carries another spec than the entry point"
-    if entry.value and not isinstance(import_object(entry.value), type):
-        assert not _imports_torch(entry.value), (
-            f"reading {entry.value} imports torch: keep the spec in a module of data"
-        )
-
-
-def _imports_torch(value: str) -> bool:
-    """Whether a fresh interpreter has torch loaded after following an entry point."""
-    probe = (
-        "import sys; from gazenet.cues.registry import import_object; import_object(sys.argv[1]); "
-        "print('torch' in sys.modules)"
-    )
-    path = os.pathsep.join(part for part in sys.path if part)
-    done = subprocess.run(
-        [sys.executable, "-c", probe, value],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{value} cannot be imported by itself: {done.stderr.strip()[-300:]}"
-    return done.stdout.split()[-1] == "True"
 
 
 def gives_one_map_per_frame(entry: Extractor) -> None:
@@ -202,7 +173,7 @@ def works_without_sound(entry: Extractor) -> None:
 
 def survives_a_second_video(entry: Extractor) -> None:
     """Nothing of one video leaks into the next: ``begin`` starts anew."""
-    runner = CueRunner(entry, {}, "cpu", _asset, MAP_SIZE, chunk=8)
+    runner = CueRunner(entry, {}, RunnerSettings(_asset, MAP_SIZE, chunk=8))
     runner.load()
     results = []
     for video in (SyntheticVideo(frames=8, seed=2), SyntheticVideo(frames=8), SyntheticVideo(frames=8)):
@@ -224,7 +195,7 @@ def leaves_its_input_alone(entry: Extractor) -> None:
     """Frames, landmarks, crops and maps are not written to: others look at them too."""
     video = replace(SyntheticVideo(frames=4), crop=entry.spec.needs.face_crops)
     video.maps = {name: [np.full(MAP_SIZE, 9, np.uint8)] * 4 for name in entry.spec.needs.maps}
-    plugin = entry.load()()
+    plugin = entry.load()(**entry.spec.with_parameters({}))
     plugin.load(torch.device("cpu"), torch.float32, _asset)
     plugin.begin(video.context())
     builder = WindowBuilder(entry.spec, torch.device("cpu"), video.context(), MAP_SIZE)
@@ -277,15 +248,37 @@ class CheckVerdict:
     reason: str = ""
 
 
-def check(entry: Extractor) -> list[CheckVerdict]:
-    """All checks of an extractor; errors of the plugin are verdicts, not exceptions.
+def check(entry: PluginEntry[Any], root: Path | None = None) -> list[CheckVerdict]:
+    """All checks of a plugin; errors of the plugin are verdicts, not exceptions.
 
-    Raises UsageError where its weights are missing: nothing can be said of it then.
+    Of other kinds than extractors, integrators, sinks and readers only the declaration is checked. ``root``: the files
+    of a data set. Raises UsageError where weights are missing: nothing can be said of the plugin then.
     """
-    return [_verdict(one, entry) for one in CHECKS]
+    return [_verdict(one, entry) for one in checks_of(entry, root)]
 
 
-def _verdict(one: Callable[[Extractor], None], entry: Extractor) -> CheckVerdict:
+def checks_of(entry: PluginEntry[Any], root: Path | None = None) -> Sequence[Callable[[PluginEntry[Any]], None]]:
+    """The checks of the kind of a plugin."""
+    if isinstance(entry.spec, ExtractorSpec):
+        return CHECKS
+    if isinstance(entry.spec, IntegratorSpec):
+        return INTEGRATOR_CHECKS
+    if isinstance(entry.spec, SinkSpec):
+        return SINK_CHECKS
+    if isinstance(entry.spec, ReaderSpec):
+        return (declares_what_it_is, *(_on_files(one, root) for one in READER_CHECKS))
+    return (declares_what_it_is,)
+
+
+def _on_files(check: Callable[[PluginEntry[Any], Path | None], None], root: Path | None) -> Callable[[Any], None]:
+    @wraps(check)
+    def on_root(entry: PluginEntry[Any]) -> None:
+        check(entry, root)
+
+    return on_root
+
+
+def _verdict(one: Callable[[PluginEntry[Any]], None], entry: PluginEntry[Any]) -> CheckVerdict:
     try:
         with guarded(entry.name, one.__name__, own=(AssertionError, GazenetError)):
             one(entry)

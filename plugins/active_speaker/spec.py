@@ -1,6 +1,6 @@
 """The spec of active speaker, without heavy imports."""
 
-from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, Needs, WindowSpec
+from gazenet.plugins import AudioSpec, ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="active_speaker",

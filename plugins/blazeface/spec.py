@@ -1,6 +1,6 @@
 """BlazeFace as plugins of group ``gazenet.face_detectors``: for close faces, and for smaller ones."""
 
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.plugins import FaceModelSpec
 
 SPEC = FaceModelSpec(
     name="blazeface",

@@ -1,6 +1,6 @@
 """The spec of the video frame as a cue, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec
+from gazenet.plugins import ExtractorSpec, InputSpec
 
 SPEC = ExtractorSpec(
     name="captured",

@@ -1,6 +1,6 @@
 """CenterFace as a plugin of group ``gazenet.face_detectors``."""
 
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.plugins import FaceModelSpec
 
 SPEC = FaceModelSpec(
     name="centerface",

@@ -1,6 +1,6 @@
 """The spec of DAVE, without heavy imports."""
 
-from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.plugins import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="dave",

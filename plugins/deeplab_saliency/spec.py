@@ -1,6 +1,6 @@
 """The spec of DeepLab saliency, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
+from gazenet.plugins import ExtractorSpec, InputSpec, WindowSpec
 from gazenet_plugins.deeplab_saliency.variant import REACH
 
 SPEC = ExtractorSpec(

@@ -1,6 +1,6 @@
 """The spec of ESR-9, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs
+from gazenet.plugins import ExtractorSpec, InputSpec, Needs
 
 SPEC = ExtractorSpec(
     name="esr9",

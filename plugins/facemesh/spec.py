@@ -1,6 +1,6 @@
 """The face mesh as a plugin of group ``gazenet.face_landmarks``."""
 
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.plugins import FaceModelSpec
 
 SPEC = FaceModelSpec(
     name="facemesh",

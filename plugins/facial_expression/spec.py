@@ -1,6 +1,6 @@
 """The spec of facial expression, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, Needs, WindowSpec
+from gazenet.plugins import ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="facial_expression",

@@ -1,6 +1,6 @@
 """The spec of Gaze360, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.plugins import ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="gaze360",

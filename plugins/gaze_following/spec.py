@@ -1,6 +1,6 @@
 """The spec of gaze following, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, Needs, WindowSpec
+from gazenet.plugins import ExtractorSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="gaze_following",

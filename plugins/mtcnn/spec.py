@@ -1,6 +1,6 @@
 """MTCNN as plugins of group ``gazenet.face_detectors``: in the correct and in the published channel order."""
 
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.plugins import FaceModelSpec
 
 SPEC = FaceModelSpec(
     name="mtcnn",

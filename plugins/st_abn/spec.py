@@ -1,6 +1,6 @@
 """The spec of ST-ABN, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, WindowSpec
+from gazenet.plugins import ExtractorSpec, InputSpec, WindowSpec
 
 SPEC = ExtractorSpec(
     name="st_abn",

@@ -1,6 +1,6 @@
 """The spec of STAViS, without heavy imports."""
 
-from gazenet.cues.extractor_spec import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.plugins import AudioSpec, ExtractorSpec, InputSpec, Needs, WindowSpec
 
 PUBLISHED_INPUT = InputSpec(
     height=112,

@@ -1,6 +1,6 @@
 """The spec of VideoGaze, without heavy imports."""
 
-from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
+from gazenet.plugins import ExtractorSpec, InputSpec, Needs, WindowSpec
 
 SPEC = ExtractorSpec(
     name="videogaze",

@@ -111,7 +111,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
     said = capsys.readouterr().out
     assert "input a.mp4: 1920x1080, 25.000 fps, 50 frames declared, 2 x 48000 Hz; maps 96x54 (about 0.5 MB)" in said
     assert "writes a/: saliency.npy, overlay.mp4, attention.csv, report.html, run.json" in said
-    assert "extractor gaze_direction, every 3. frame" in said
+    assert "extractor gaze_direction, on every 3rd frame" in said
     assert "weights centerface: missing (7.3 MB)" in said
     assert "first run: gasp_download_manager --models centerface" in said
     assert calls == [] and list(tmp_path.iterdir()) == []
@@ -159,7 +159,7 @@ def test_a_dry_run_on_a_folder_plans_what_a_run_does(
     argv = ["--dry_run", "--input", str(films), "--output_dir", str(tmp_path / "out")]
     assert infer.main([*argv, "--set", 'extractors=[{"name": "gaze_direction"}]']) == 0
     said = capsys.readouterr().out
-    assert f"{films}: passed over, no video and no picture: notes.txt" in said
+    assert f"{films}: passed over, not a video or picture: notes.txt" in said
     planned = re.findall(r"^input (.*?): 96x72, 25.000 fps, 5 frames declared.*writes (.*?)/", said, re.M)
     folders = result_folders(expand([films], lambda line: None), tmp_path / "out")
     assert planned == [(str(path), folder.name) for path, folder in folders.items()] and len(planned) == 3

@@ -13,8 +13,8 @@ import pytest
 
 from gazenet.cli.plugins import main
 from gazenet.cues.registry import EXTRACTORS
-from gazenet.cues.template import write_template
 from gazenet.errors import UsageError
+from gazenet.plugins.template import write_template
 from gazenet.testing.fakes import write_distribution
 
 BUNDLED = ("active_speaker", "facial_expression", "gaze_direction", "gaze_following", "saliency")
@@ -43,15 +43,18 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_list_shows_all_and_why_some_cannot_be_used(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["NAME", "CUE", "SUMMARY", "PACKAGE"]
-    assert {line.split()[0] for line in lines[1:]} >= {*BUNDLED, "glow_in_tests", "broken_plugin"}
-    (broken,) = [line for line in lines if line.startswith("broken_plugin")]
+    assert lines[0].split() == ["KIND", "NAME", "VERSION", "SUMMARY", "PACKAGE"]
+    assert {line.split()[1] for line in lines[1:] if line.startswith("extractor")} >= {*BUNDLED, "glow_in_tests"}
+    (broken,) = [line for line in lines if line.startswith("extractor broken_plugin")]
     assert "broken-dist 1.0" in broken and "No module named 'nothing_of_this_name'" in broken
 
 
 def test_list_of_sound_plugins_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
-    assert "saliency" in capsys.readouterr().out
+    kinds = {"extractor", "face", "landmark", "integrator", "sink", "reader", "recipe"}
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"KIND", *kinds}
+    assert main(["list", "--kind", "face_detector"]) == 0
+    assert all(line.startswith(("KIND", "face detector")) for line in capsys.readouterr().out.splitlines())
 
 
 def test_list_for_machines(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,6 +66,30 @@ def test_list_for_machines(site: Path, capsys: pytest.CaptureFixture[str]) -> No
     (error,) = told["errors"]
     assert (error["name"], error["distribution"]) == ("broken_plugin", "broken-dist 1.0")
     assert told["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows"),
+    [
+        (["show", "embedded"], {"kind": "integrator", "smoothing": "30"}),
+        (["show", "published"], {"kind": "sink", "files": '["published.json"]', "live": "true"}),
+        (["show", "diem"], {"kind": "reader", "implementation": "gazenet.data.diem:Diem"}),
+        (["show", "stsanet", "--kind", "recipe"], {"kind": "recipe"}),
+    ],
+)
+def test_show_knows_all_kinds(arguments: list[str], rows: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    shown = {line.split("  ")[0]: line.partition("  ")[2].strip() for line in out.splitlines() if "  " in line}
+    assert rows.items() <= shown.items()
+
+
+@pytest.mark.parametrize(
+    "names", [["maps", "attention", "report"], ["embedded"], ["diem", "coutrot1"], ["centerface"]]
+)
+def test_what_comes_with_the_package_passes_its_checks(names: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", *names]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1] == "all passed"
 
 
 def test_show_tells_everything_that_is_declared(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,11 +107,19 @@ def test_show_tells_everything_that_is_declared(site: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        (["show", "salience"], 2, "unknown extractor 'salience'; did you mean 'saliency'? (known: active_speaker"),
-        (["check", "saliency", "qqq"], 2, "unknown extractor 'qqq' (known: active_speaker"),
+        (
+            ["show", "salience"],
+            2,
+            "unknown plugin 'salience'; did you mean the extractor 'saliency'? (gasp_",
+        ),
+        (["check", "saliency", "qqq"], 2, "unknown plugin 'qqq' (gasp_plugins list"),
         (["show", "broken_plugin"], 1, "extractor 'broken_plugin' of broken-dist 1.0 cannot be used: "),
-        (["new", "Not-A-Name"], 2, "'Not-A-Name': a cue's name is lower case"),
-        (["new", "saliency"], 2, "'saliency' is an extractor of gazenet"),
+        (["new", "Not-A-Name"], 2, "'Not-A-Name': a plugin's name is lower case"),
+        (["new", "maps", "--kind", "sink"], 2, "sink 'maps' is installed already"),
+        (["new", "mine", "--kind", "recipe"], 2, "--kind recipe: there is no template; kinds: extractor, integrator"),
+        (["list", "--kind", "sinks"], 2, "--kind sinks: not a kind of plugin"),
+        (["show", "stsanet"], 2, "add --kind extractor or recipe"),
+        (["new", "saliency"], 2, "extractor 'saliency' is installed already"),
         ([], 2, "COMMAND"),
         (["lst"], 2, "lst"),
         (["check"], 2, "NAME"),
@@ -162,8 +197,9 @@ def test_new_writes_a_package_and_never_over_another(
 
 
 @pytest.mark.parametrize("name", ["none", "true", "class", "a", "x1_y2", "two__lines"])
-def test_any_good_name_gives_valid_python(tmp_path: Path, name: str) -> None:
-    for file in write_template(name, tmp_path):
+@pytest.mark.parametrize("noun", ["extractor", "integrator", "sink", "reader"])
+def test_any_good_name_gives_valid_python(tmp_path: Path, name: str, noun: str) -> None:
+    for file in write_template(name, tmp_path, noun):
         if file.suffix == ".py":
             ast.parse(file.read_text())
 

@@ -168,9 +168,9 @@ def test_what_is_named_is_installed_and_takes_its_parameters(name: str) -> None:
     for extractor in config.extractors:
         assert get(extractor.name).spec.with_parameters(extractor.parameters)["mode"] == "published"
     if config.integrator is not None and config.integrator.name != TRAINED:
-        from gazenet.fusion.integrator_spec import IntegratorSpec
+        from gazenet.fusion.gasp_spec import GaspSpec
 
-        spec = get(config.integrator.name, "gazenet.integrators", IntegratorSpec).spec
+        spec = get(config.integrator.name, "gazenet.integrators", GaspSpec).spec
         cues = {EXTRACTOR.get(cue, cue) for cue in spec.cues} - {CAPTURED}
         assert cues == {one.name for one in config.extractors}
     assert config.data is not None and config.data.options == {"behaviour": "published"}

@@ -14,7 +14,7 @@ import torch
 from gazenet.cues.colour_pictures import INTEGRATOR_SIZE, coloured, integrator_planes, rgb, rounded_down
 from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec, WindowSpec
-from gazenet.cues.runner import CueRunner
+from gazenet.cues.runner import CueRunner, RunnerSettings
 from gazenet.errors import PluginError
 from gazenet.testing.fakes import entry_of
 from gazenet.testing.synthetic import SyntheticVideo
@@ -55,7 +55,7 @@ def painter(pictures: Callable[[Windows], Any], **more: Any) -> type[Any]:
 
 
 def runner_of(cls: type[Any], **parameters: str) -> CueRunner:
-    return CueRunner(entry_of(cls), parameters, "cpu", Path, (6, 8), chunk=8)
+    return CueRunner(entry_of(cls), parameters, RunnerSettings(Path, (6, 8), chunk=8))
 
 
 def run(cls: type[Any], frames: int = 20, **parameters: str) -> list[np.ndarray]:

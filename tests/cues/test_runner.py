@@ -12,7 +12,7 @@ import torch
 from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.interpolate import interpolate, quantise
-from gazenet.cues.runner import CueRunner, neutral_map
+from gazenet.cues.runner import CueRunner, RunnerSettings, neutral_map
 from gazenet.errors import PluginError, UsageError
 from gazenet.testing.fakes import entry_of
 from gazenet.testing.synthetic import SyntheticVideo
@@ -59,7 +59,7 @@ def brightness(self: Any, windows: Windows) -> CueMaps:
 
 
 def runner_of(cls: type[Any], **options: Any) -> CueRunner:
-    runner = CueRunner(entry_of(cls), {}, "cpu", no_asset, SIZE, **options)
+    runner = CueRunner(entry_of(cls), {}, RunnerSettings(no_asset, SIZE, **options))
     runner.load()
     return runner
 
@@ -242,11 +242,11 @@ def test_sound_reaches_only_who_asks() -> None:
 
 def test_parameters_reach_the_constructor() -> None:
     cls = made(brightness, parameters={"base": 0.5, "mode": "a"})
-    runner = CueRunner(entry_of(cls), {"base": 1}, "cpu", no_asset, SIZE)
+    runner = CueRunner(entry_of(cls), {"base": 1}, RunnerSettings(no_asset, SIZE))
     runner.load()
     assert runner._extractor.parameters == {"base": 1.0, "mode": "a"}  # type: ignore[union-attr]
     with pytest.raises(UsageError, match="unknown parameter 'bass'; did you mean 'base'"):
-        CueRunner(entry_of(cls), {"bass": 1}, "cpu", no_asset, SIZE)
+        CueRunner(entry_of(cls), {"bass": 1}, RunnerSettings(no_asset, SIZE))
 
 
 def test_missing_weights_stay_a_usage_error() -> None:

@@ -11,10 +11,12 @@ import raw_collections as raw
 from gazenet.config.load import validate
 from gazenet.config.training import SourceConfig, TrainConfig
 from gazenet.data.dataset import installed_datasets, open_dataset, sigma_of
+from gazenet.data.reader_spec import DATASETS, ReaderSpec
 from gazenet.errors import UsageError
 from gazenet.evaluation.ground_truth import dataset_truths
 from gazenet.evaluation.score import score_frames
 from gazenet.maps.frame_folders import FrameFolderWriter
+from gazenet.plugin_registry import get
 from gazenet.recipes.gasp.extract_cues import ExtractedInput, choose_items, open_clips
 
 READERS = ("findwho", "coutrot1", "coutrot2", "diem", "summeetmd", "mvva", "fairplay", "wtmsimgaze", "processed")
@@ -35,9 +37,8 @@ def names_of(root: Path, **source: object) -> list[str]:
 
 
 def test_every_reader_is_installed_and_can_be_loaded() -> None:
-    points = installed_datasets()
-    assert set(READERS) <= set(points)
-    assert [points[name].load().name for name in READERS] == list(READERS)
+    assert set(READERS) <= set(installed_datasets())
+    assert [get(name, DATASETS, ReaderSpec).load().name for name in READERS] == list(READERS)  # type: ignore[attr-defined]
 
 
 def test_a_published_split_chooses_items(tmp_path: Path) -> None:

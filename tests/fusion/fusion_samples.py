@@ -7,8 +7,8 @@ import torch
 
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import GaspConfig
-from gazenet.fusion.integrator import Integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_integrator import GaspIntegrator
+from gazenet.fusion.gasp_spec import GaspSpec
 
 CUES = ("first", "second", "third")
 SIZE = (12, 16)
@@ -20,7 +20,7 @@ def small(**changes: object) -> GaspConfig:
     return GaspConfig(**fields)  # type: ignore[arg-type]
 
 
-def integrator(config: GaspConfig, smoothing: int = 0, sharpness: float = 1.0) -> Integrator:
+def integrator(config: GaspConfig, smoothing: int = 0, sharpness: float = 1.0) -> GaspIntegrator:
     torch.manual_seed(0)
     network = build(config).eval()
     with torch.no_grad():
@@ -28,7 +28,7 @@ def integrator(config: GaspConfig, smoothing: int = 0, sharpness: float = 1.0) -
             value.normal_(std=0.5)
             if name.endswith("sequence_norm.weight"):
                 value.abs_()
-    spec = IntegratorSpec(
+    spec = GaspSpec(
         name="small",
         cues=CUES[: config.modalities],
         rendering="scalar" if config.in_channels == 1 else "published",
@@ -37,7 +37,7 @@ def integrator(config: GaspConfig, smoothing: int = 0, sharpness: float = 1.0) -
         smoothing=smoothing,
         sharpness=sharpness,
     )
-    return Integrator(network, spec, torch.device("cpu"), {})
+    return GaspIntegrator(network, spec, torch.device("cpu"), {})
 
 
 def cue_maps(frames: int, seed: int = 0, size: tuple[int, int] = (24, 32)) -> dict[str, np.ndarray]:

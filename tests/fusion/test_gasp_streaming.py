@@ -11,9 +11,9 @@ import torch
 from fusion_samples import CUES, cue_maps, integrator, small
 
 from gazenet.errors import UsageError
-from gazenet.fusion import integrator as module
+from gazenet.fusion import gasp_integrator as module
 from gazenet.fusion.gasp import gate_scores
-from gazenet.fusion.integrator import FusedChunk, Integrator
+from gazenet.fusion.gasp_integrator import FusedChunk, GaspIntegrator
 from gazenet.fusion.network_input import network_input
 from gazenet.testing.rounding import UNIT
 
@@ -32,7 +32,7 @@ FAMILIES = {
 
 
 def window_by_window(
-    subject: Integrator, maps: dict[str, np.ndarray], dtype: torch.dtype = torch.float32
+    subject: GaspIntegrator, maps: dict[str, np.ndarray], dtype: torch.dtype = torch.float32
 ) -> FusedChunk:
     """One forward pass of the complete network per frame, its window padded on the left with the first frame."""
     config, network = subject.network.config, copy.deepcopy(subject.network).to(dtype)
@@ -54,7 +54,7 @@ def window_by_window(
     return FusedChunk(0, torch.stack(saliency).numpy(), np.stack(gates))
 
 
-def in_chunks(subject: Integrator, maps: dict[str, np.ndarray], sizes: list[int]) -> list[FusedChunk]:
+def in_chunks(subject: GaspIntegrator, maps: dict[str, np.ndarray], sizes: list[int]) -> list[FusedChunk]:
     stream, start, found = subject.stream(), 0, []
     for size in sizes:
         found.append(stream.push({cue: value[start : start + size] for cue, value in maps.items()}))
@@ -90,7 +90,7 @@ def test_tolerances_are_narrow(family: str) -> None:
     want, wrong = subject.fuse(maps), copy.deepcopy(subject.network)
     with torch.no_grad():
         max(wrong.parameters(), key=lambda value: value.numel())[0] *= 1.01
-    found = window_by_window(Integrator(wrong, subject.spec, subject.device, {}), maps)
+    found = window_by_window(GaspIntegrator(wrong, subject.spec, subject.device, {}), maps)
     assert max(tolerances(family)) < 1e-4
     with pytest.raises(AssertionError):
         same(FusedChunk(0, found.saliency.astype(np.float32), found.gates), want, family)

@@ -14,9 +14,9 @@ from gazenet.cues.registry import discover, get
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp import build
 from gazenet.fusion.gasp_config import published
-from gazenet.fusion.integrator import Integrator, load_integrator
+from gazenet.fusion.gasp_integrator import GaspIntegrator, load_gasp
+from gazenet.fusion.gasp_spec import PICTURE, GaspSpec
 from gazenet.fusion.integrator_files import NETWORK, SPEC, open_integrator
-from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
 from gazenet.fusion.network_input import network_input
 from gazenet.fusion.released_integrators import RELEASED
 
@@ -24,7 +24,7 @@ FIVE = ("captured", "dave", "esr9", "videogaze", "gaze360")
 
 
 def test_all_five_are_installed_under_their_names() -> None:
-    found = discover("gazenet.integrators", IntegratorSpec).found
+    found = discover("gazenet.integrators", GaspSpec).found
     assert {spec.name: found[spec.name].spec for spec in RELEASED} == {spec.name: spec for spec in RELEASED}
     assert {spec.name: spec.cues for spec in RELEASED} == {
         "seqdamalstmgmu": FIVE,
@@ -36,7 +36,7 @@ def test_all_five_are_installed_under_their_names() -> None:
 
 
 @pytest.mark.parametrize("spec", RELEASED, ids=lambda spec: spec.name)
-def test_each_is_in_the_catalogue_under_its_alias(spec: IntegratorSpec) -> None:
+def test_each_is_in_the_catalogue_under_its_alias(spec: GaspSpec) -> None:
     asset = installed_catalogue().get(spec.asset)
     assert asset.id == spec.asset and spec.name in asset.aliases
     assert spec.network in asset.id.split("/") and spec.pictured == spec.cues
@@ -55,33 +55,33 @@ def saved(path: Path, name: str, cues: int, **extra: object) -> Path:
 
 def test_missing_weights_are_told_with_the_way_to_get_them() -> None:
     with pytest.raises(UsageError, match=r"^integrator damgmu: weights '(.*)' are missing; run: fetch \1$"):
-        load_integrator("damgmu", asset_path=absent)
+        load_gasp("damgmu", asset_path=absent)
     with pytest.raises(UsageError, match="integrator damgmu: name the file of its weights"):
-        load_integrator("damgmu")
+        load_gasp("damgmu")
 
 
 def test_weights_come_from_the_catalogue_or_from_a_path(tmp_path: Path) -> None:
     path = saved(tmp_path / "last_model.pt", "GASPDAMEncGMUConv", 5)
     for loaded in (
-        load_integrator("damgmu", asset_path=lambda asset_id: tmp_path),
-        load_integrator("damgmu", weights=str(tmp_path), asset_path=absent),
-        load_integrator("damgmu", weights=str(path), asset_path=absent),
+        load_gasp("damgmu", asset_path=lambda asset_id: tmp_path),
+        load_gasp("damgmu", weights=str(tmp_path), asset_path=absent),
+        load_gasp("damgmu", weights=str(path), asset_path=absent),
     ):
         assert loaded.file == path and loaded.network.config == published("GASPDAMEncGMUConv")
-    with pytest.raises(UsageError, match=r"its weights .*none\.pt are missing; name the file of another training"):
-        load_integrator("damgmu", weights=str(tmp_path / "none.pt"))
+    with pytest.raises(UsageError, match=r"its weights .*none\.pt are missing; name the file of a training"):
+        load_gasp("damgmu", weights=str(tmp_path / "none.pt"))
     with pytest.raises(UsageError, match="is a file of weights itself"):
-        load_integrator(str(path), weights=str(path))
+        load_gasp(str(path), weights=str(path))
 
 
 def test_weights_of_another_class_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "last_model.pt", "GASPDAMEncGMUALSTMConv", 5)
     with pytest.raises(UsageError, match="holds another network than GASPDAMEncGMUConv, which damgmu is"):
-        load_integrator("damgmu", weights=str(path))
+        load_gasp("damgmu", weights=str(path))
 
 
-def declared(**fields: object) -> IntegratorSpec:
-    return IntegratorSpec.model_validate({"name": "own", "rendering": "published", "input_size": (16, 16), **fields})
+def declared(**fields: object) -> GaspSpec:
+    return GaspSpec.model_validate({"name": "own", "rendering": "published", "input_size": (16, 16), **fields})
 
 
 def test_stems_lead_to_the_extractors_that_make_their_pictures() -> None:
@@ -90,7 +90,7 @@ def test_stems_lead_to_the_extractors_that_make_their_pictures() -> None:
     assert declared(cues=("saliency", "captured")).renderings == ("jet", PICTURE)
     mixed = declared(cues=("saliency", "dave"), colours=("bone", PICTURE)).on_extractors()
     assert mixed.renderings == ("bone", PICTURE) and mixed.pictured == ("dave",)
-    scalar = IntegratorSpec(name="own", cues=("saliency", "captured"))
+    scalar = GaspSpec(name="own", cues=("saliency", "captured"))
     assert scalar.on_extractors() == scalar and scalar.pictured == ()
     with pytest.raises(ValueError, match="dave would be several of them"):
         declared(cues=("dave", "det_transformed_dave")).on_extractors()
@@ -117,7 +117,7 @@ def test_a_checkpoint_of_a_training_is_an_integrator(tmp_path: Path) -> None:
     torch.save(content, tmp_path / "last.ckpt")
     network, stored, _ = open_integrator(tmp_path / "last.ckpt")
     assert (network.config, stored) == (config, spec)
-    assert load_integrator(str(tmp_path / "last.ckpt")).fuse(
+    assert load_gasp(str(tmp_path / "last.ckpt")).fuse(
         {cue: np.full((2, 16, 16), 90, np.uint8) for cue in spec.cues}
     ).saliency.shape == (2, 8, 8)
     torch.save({**content, SPEC: "{}"}, tmp_path / "bad.ckpt")
@@ -128,10 +128,10 @@ def test_a_checkpoint_of_a_training_is_an_integrator(tmp_path: Path) -> None:
 def test_bare_weights_name_the_file_beside_them(tmp_path: Path) -> None:
     path = saved(tmp_path / "last_model.pt", "GASPDAMEncGMUConv", 5)
     with pytest.raises(UsageError, match=r"holds weights only, not their cues; name the integrator\.safetensors of"):
-        load_integrator(str(path))
+        load_gasp(str(path))
     (tmp_path / "integrator.safetensors").write_bytes(b"")
     with pytest.raises(UsageError, match=rf"name {tmp_path}/integrator\.safetensors, or an installed integrator"):
-        load_integrator(str(path))
+        load_gasp(str(path))
 
 
 def test_stretched_maps_reach_from_0_to_1() -> None:
@@ -139,5 +139,5 @@ def test_stretched_maps_reach_from_0_to_1() -> None:
     network = build(published("GASPEncGMUConv", modalities=1)).eval()
     spec = declared(cues=("saliency",), output="stretched")
     maps = np.random.default_rng(0).integers(0, 256, (3, 16, 16), np.uint8)
-    fused = Integrator(network, spec, torch.device("cpu"), {}).fuse({"saliency": maps}).saliency
+    fused = GaspIntegrator(network, spec, torch.device("cpu"), {}).fuse({"saliency": maps}).saliency
     assert (fused.min((1, 2)) == 0).all() and (fused.max((1, 2)) == 1).all()

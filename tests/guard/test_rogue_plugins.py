@@ -20,14 +20,16 @@ import numpy as np
 import pytest
 import torch
 
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import PluginEntry
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.engine import pipeline
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import ChunkResult, RunResult
+from gazenet.inference.sinks.sink import LoadedSink, Sink
 from tests.clips import make_clip
 from tests.guard.rogues import ACTS, HARMLESS, MAPS, RECORDS, STATE, Endless, never
 from tests.inference.toy_graph import Toy, spec, toy_graph
@@ -327,12 +329,16 @@ class Fusing:
         def model_dump(**options: object) -> dict[str, str]:
             return {"name": "fuser"}
 
-    file = None
+        @staticmethod
+        def result_facts() -> dict[str, str]:
+            return {"name": "fuser"}
+
+    files = ()
 
     def __init__(self, do: Do = nothing, give: Callable[[FusedChunk], Any] = lambda chunk: chunk) -> None:
         self.do, self.give = do, give
 
-    def stream(self) -> FusingStream:
+    def stream(self, live: bool = False) -> FusingStream:
         return FusingStream(self)
 
 
@@ -396,10 +402,10 @@ def test_what_integrators_give(gift: str, clips: list[Path], tmp_path: Path) -> 
 # Sinks
 
 
-class Pipe:
+class Pipe(Sink):
     """A sink that leaves a file."""
 
-    name, files = "pipe", ("pipe.txt",)
+    spec = SinkSpec(name="pipe", files=("pipe.txt",), implementation="pipes:Pipe")
 
     def __init__(self, stage: str, do: Do) -> None:
         self._stage, self._trigger = stage, Trigger(do)
@@ -430,7 +436,7 @@ STAGES = {"open": "opening", "write": "frames 2 to 3", "close": "closing"}
 
 
 def sink_run(stage: str, do: Do, clips: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> RunResult:
-    monkeypatch.setattr(pipeline, "wanted_sinks", lambda config, integrator: [Pipe(stage, do)])
+    monkeypatch.setattr(pipeline, "wanted_sinks", lambda config, integrator: [LoadedSink(Pipe.spec, Pipe(stage, do))])
     return run(extractor_graph(folder), clips, folder)
 
 
@@ -467,5 +473,6 @@ def test_a_sink_cannot_change_what_others_see(
             self._trigger.do = lambda: chunk.images[0].fill(0)
             super().write(chunk)
 
-    monkeypatch.setattr(pipeline, "wanted_sinks", lambda config, integrator: [Painter("write", nothing)])
+    painter = LoadedSink(Pipe.spec, Painter("write", nothing))
+    monkeypatch.setattr(pipeline, "wanted_sinks", lambda config, integrator: [painter])
     check_failed(run(extractor_graph(tmp_path), clips, tmp_path), "sink pipe: frames 2 to 3: ", "read-only")

@@ -17,6 +17,7 @@ from gazenet.cues.registry import PluginEntry
 from gazenet.data import dataset
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.guarded_reader import GuardedItem
+from gazenet.data.reader_spec import ReaderSpec
 from gazenet.errors import GazenetError, PluginError
 from gazenet.inference import scored_run
 from gazenet.inference.engine.stage_graph import StageGraph
@@ -72,18 +73,11 @@ class Films:
             self.do()
 
 
-class Point:
-    """An entry point that leads to a class at hand."""
-
-    value = "films:Films"
-
-    def __init__(self, load: Callable[[], type]) -> None:
-        self.load = load
-
-
 def install(monkeypatch: pytest.MonkeyPatch, **members: Any) -> None:
     reader = type("Films", (Films,), {k: staticmethod(v) if callable(v) else v for k, v in members.items()})
-    monkeypatch.setattr(dataset, "installed_datasets", lambda: {"films": Point(lambda: reader)})
+    spec = ReaderSpec(name="films", implementation="films:Films")
+    monkeypatch.setattr(dataset, "installed_datasets", lambda: ["films"])
+    monkeypatch.setattr(dataset, "get", lambda name, *kind: PluginEntry(name, spec, "films 1.0", lambda: reader))
 
 
 def named(caught: pytest.ExceptionInfo[GazenetError], *parts: str) -> None:

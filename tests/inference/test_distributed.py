@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,11 +21,12 @@ from gazenet.cli.infer import device_names, main
 from gazenet.cues.extractor_spec import ExtractorSpec, Needs
 from gazenet.errors import GazenetError, UsageError
 from gazenet.inference.distributed import cluster
-from gazenet.inference.distributed.schedule import Schedule
+from gazenet.inference.distributed.schedule import Schedule, UnitTask
 from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
 from gazenet.inference.engine.device_pool import DevicesEngine
-from gazenet.inference.engine.engine_protocol import Ended, Job
+from gazenet.inference.engine.engine_protocol import EngineResult, RunInput
 from gazenet.inference.engine.pipeline import run
+from gazenet.inference.engine.video_pass import VideoPass
 from tests.clips import make_clip
 from tests.inference.calls import CHUNK, cached, settings
 
@@ -99,7 +101,7 @@ def test_a_cluster_without_gpus_is_said() -> None:
 class InThisProcess:
     """The units one after the other, without Ray."""
 
-    def __call__(self, graph: Any, jobs: Any, resume: bool) -> Iterator[Ended]:
+    def __call__(self, graph: Any, jobs: Any, resume: bool) -> Iterator[EngineResult]:
         needs = unit_needs(cue.spec for cue in graph.cues)
         workers = {unit: UnitWorker(graph.config.model_dump(mode="json"), unit, os.getcwd()) for unit in needs}
         for job in jobs:
@@ -141,7 +143,36 @@ def test_devices_are_numbers(text: str) -> None:
 def test_storage_that_is_not_shared_is_said(clips: list[Path], odd, tmp_path: Path) -> None:
     worker = UnitWorker(settings(tmp_path).model_dump(mode="json"), FACES, str(tmp_path / "not here"))
     with pytest.raises(GazenetError, match=r"not on machine .* storage that all machines share"):
-        worker.work(Job(0, clips[0], tmp_path / "a"), True)
+        worker.work(RunInput(0, clips[0], tmp_path / "a"), True)
+
+
+@pytest.mark.usefixtures("embedded_weights")
+def test_units_note_the_plugins_at_work(
+    clips: list[Path], odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: list[Path] = []
+    monkeypatch.setattr(VideoPass, "run", lambda self, emit: marks.extend(tmp_path.glob(".at-work-*")))
+    monkeypatch.chdir(tmp_path)
+    worker = UnitWorker(settings(tmp_path).model_dump(mode="json"), FACES, str(tmp_path))
+    worker.work(RunInput(0, clips[0], tmp_path / "a"), True)
+    assert len(marks) == 1 and not list(tmp_path.glob(".at-work-*"))
+
+
+def test_a_lost_process_is_told_with_the_plugin_that_was_at_work(tmp_path: Path) -> None:
+    class RayError(Exception):
+        """Of every error of Ray."""
+
+    class RayTaskError(RayError):
+        """Raised within a task."""
+
+    ray = SimpleNamespace(exceptions=SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError))
+    (tmp_path / ".at-work-1").write_text("clip.mp4\tsaliency\tframes 8 to 15".ljust(511) + "\n")
+    task, item = UnitTask(0, "cue saliency"), RunInput(0, Path("clip.mp4"), tmp_path / "clip")
+    error = cluster._cause(ray, RayError(), task, item)
+    assert str(error) == (
+        "clip.mp4: cue saliency: its process was lost 9 times; at work then: clip.mp4: saliency: frames 8 to 15"
+    )
+    assert str(cluster._cause(ray, RayError(), task, item)).endswith("lost 9 times")
 
 
 @pytest.fixture(scope="module")

@@ -150,7 +150,7 @@ def test_a_failing_cue_ends_the_run_and_what_was_shown_is_kept(loop) -> None:
     live = loop(BROKEN, MadeUpSource(500), keeper)
     with pytest.raises(PluginError, match=r"odd: frame 0: .*boom"):
         live.run()
-    counts = live.told.counts
+    counts = live.stats.counts
     assert counts.seconds < 9
     assert counts.captured == counts.shown + counts.dropped and counts.unfinished <= 2
 

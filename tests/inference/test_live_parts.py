@@ -1,4 +1,4 @@
-"""What live runs are made of: the newest frame, percentiles, the governor, history, smoothing, targets, sound."""
+"""What live runs are made of: the newest frame, percentiles, the controller, history, smoothing, targets, sound."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazenet.errors import MediaError
-from gazenet.inference.live.causal_smoothing import CausalSmoother
-from gazenet.inference.live.frame_history import MARGIN, FrameHistory
+from gazenet.inference.live.frame_history import MARGIN, FrameHistory, LatestValue, SourceEnded, SourceStalled
 from gazenet.inference.live.gaze_target import angles, find_target
 from gazenet.inference.live.latency_histogram import LatencyHistogram
-from gazenet.inference.live.latest_value import LatestValue, SourceEnded, SourceStalled
+from gazenet.inference.live.live_loop import CausalSmoother
 from gazenet.inference.live.rate_controller import MOST, RateController
 from gazenet.media.live.sound_ring import SoundRing
 
@@ -48,21 +47,21 @@ def test_percentiles_are_as_exact_as_the_bins(values: list[float]) -> None:
     assert latency.mean == pytest.approx(np.mean(values))
 
 
-def test_the_governor_yields_fast_and_takes_back_slowly() -> None:
-    governor = RateController(25)
-    governor.observe(20)
-    assert governor.factor == 1.25 and (governor.slower, governor.faster) == (1, 0)
+def test_the_controller_yields_fast_and_takes_back_slowly() -> None:
+    controller = RateController(25)
+    controller.observe(20)
+    assert controller.factor == 1.25 and (controller.slower, controller.faster) == (1, 0)
     for _ in range(50):
-        governor.observe(5)
-    assert governor.factor == MOST and governor.slower == 10, "what is at its end takes no more steps"
+        controller.observe(5)
+    assert controller.factor == MOST and controller.slower == 10, "what is at its end takes no more steps"
     for _ in range(2):
-        governor.observe(25)
-    assert governor.factor == MOST
-    governor.observe(25)
-    assert governor.factor < MOST
+        controller.observe(25)
+    assert controller.factor == MOST
+    controller.observe(25)
+    assert controller.factor < MOST
     for _ in range(300):
-        governor.observe(25)
-    assert governor.factor == 1
+        controller.observe(25)
+    assert controller.factor == 1
     still = RateController(25, adaptive=False)
     still.observe(1)
     assert still.factor == 1

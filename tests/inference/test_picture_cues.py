@@ -17,8 +17,8 @@ from gazenet.cues.colour_pictures import INTEGRATOR_SIZE
 from gazenet.cues.extractor import CueMaps, Windows
 from gazenet.cues.extractor_spec import InputSpec, WindowSpec
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import FusedChunk
-from gazenet.fusion.integrator_spec import PICTURE, IntegratorSpec
+from gazenet.fusion.gasp_integrator import FusedChunk
+from gazenet.fusion.gasp_spec import PICTURE, GaspSpec
 from gazenet.fusion.released_integrators import DAMGMU
 from gazenet.inference.cache.cache_keys import pictures_key
 from gazenet.inference.cache.recall import recall
@@ -45,12 +45,12 @@ class Painter(Toy):
 class Reds:
     """An integrator that notes what it is given."""
 
-    spec = IntegratorSpec(name="reds", cues=("bright", "painter"), rendering="published", colours=("jet", PICTURE))
+    spec = GaspSpec(name="reds", cues=("bright", "painter"), rendering="published", colours=("jet", PICTURE))
 
     def __init__(self) -> None:
         self.seen: list[dict[str, np.ndarray]] = []
 
-    def stream(self) -> Reds:
+    def stream(self, live: bool = False) -> Reds:
         self.start = 0
         return self
 
@@ -141,7 +141,7 @@ def test_the_frame_and_open_modes_are_supplied() -> None:
 
 
 def test_lacking_extractors_are_told_as_a_setting_that_can_be_used() -> None:
-    stems = IntegratorSpec(name="mine", cues=published_stems(), rendering="published").on_extractors()
+    stems = GaspSpec(name="mine", cues=published_stems(), rendering="published").on_extractors()
     with pytest.raises(UsageError, match="integrator mine needs the cues dave, esr9, videogaze, gaze360") as caught:
         completed(config({"name": "saliency"}), stems)
     setting = str(caught.value).rpartition("--set extractors='")[2].removesuffix("'")
@@ -151,7 +151,7 @@ def test_lacking_extractors_are_told_as_a_setting_that_can_be_used() -> None:
 
 
 def test_extractors_without_pictures_are_refused() -> None:
-    wanted = IntegratorSpec(name="mine", cues=("dave",), rendering="published", colours=(PICTURE,))
+    wanted = GaspSpec(name="mine", cues=("dave",), rendering="published", colours=(PICTURE,))
     with pytest.raises(
         UsageError, match=r"extractor dave: integrator mine takes its coloured pictures; in mode corrected"
     ):

@@ -225,7 +225,7 @@ def test_videos_of_ones_own_take_the_place_of_the_data_set(here: Path, capsys: p
     assert reader.pictures == sorted(STEMS) and reader.frames == 20
     sets = [*fake_stages(), "metrics.prediction=odd_sun"]
     assert infer.main(["--infer_config", "InferMetricsDAVE", "--input", video, "--set", *sets]) == 0
-    assert "note: no scores, the videos are not those of a data set" in capsys.readouterr().err
+    assert "note: no scores: --input and inputs name videos without ground truth" in capsys.readouterr().err
 
 
 @pytest.mark.slow

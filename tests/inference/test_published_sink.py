@@ -35,18 +35,20 @@ class Looked:
         return FrameFixations(self.size, points, np.array([len(one) for one in points]))
 
 
-def context(folder: Path, known: bool = True, **published: Any) -> SinkContext:
-    told = PublishedConfig(root=str(folder / "frames"), size=(50, 60), **published).model_dump(mode="json")
-    facts = {"outputs": {"published": told}}
+def settings(folder: Path, **published: Any) -> PublishedConfig:
+    return PublishedConfig(root=str(folder / "frames"), size=(50, 60), **published)
+
+
+def context(folder: Path, known: bool = True) -> SinkContext:
     result = folder / "party"
     result.mkdir(exist_ok=True)
     item = DatasetVideo("party", "diem", Looked(), 4.0) if known else None  # type: ignore[arg-type]
-    return SinkContext(result, Path("party.mp4"), INFO, (36, 64), (9, 16), ("voice",), (), facts, item)
+    return SinkContext(result, Path("party.mp4"), INFO, (36, 64), (9, 16), ("voice",), (), {}, item)
 
 
 def write(folder: Path, frames: int = 8, known: bool = True, **published: Any) -> PublishedSink:
-    sink = PublishedSink()
-    sink.open(context(folder, known, **published))
+    sink = PublishedSink(settings(folder, **published))
+    sink.open(context(folder, known))
     for start in range(0, frames, 4):
         sink.write(chunk(start, saliency=np.zeros((0, 0, 0), np.float32)))
     sink.close(SUMMARY)
@@ -54,7 +56,7 @@ def write(folder: Path, frames: int = 8, known: bool = True, **published: Any) -
 
 
 def test_a_video_appears_as_a_whole(tmp_path: Path) -> None:
-    sink = PublishedSink()
+    sink = PublishedSink(settings(tmp_path))
     sink.open(context(tmp_path))
     sink.write(chunk(0))
     assert not (tmp_path / "frames").exists()
@@ -101,7 +103,7 @@ def test_another_video_of_that_name_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_what_was_begun_is_taken_back(tmp_path: Path) -> None:
-    sink = PublishedSink()
+    sink = PublishedSink(settings(tmp_path))
     sink.open(context(tmp_path))
     sink.write(chunk(0))
     sink.abort()
@@ -111,7 +113,7 @@ def test_what_was_begun_is_taken_back(tmp_path: Path) -> None:
 def test_two_runs_do_not_write_one_video(tmp_path: Path) -> None:
     folder = tmp_path / "frames.part" / "diem"
     folder.mkdir(parents=True)
-    sink = PublishedSink()
+    sink = PublishedSink(settings(tmp_path))
     with FileLock(str(folder / "party.lock")), pytest.raises(GazenetError, match="another run is writing its pic"):
         sink.open(context(tmp_path))
     sink.abort()
@@ -121,7 +123,7 @@ def test_two_runs_do_not_write_one_video(tmp_path: Path) -> None:
 def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "frames.part").write_text("in the way")
     with pytest.raises(GazenetError, match=r"frames/diem/party: "):
-        PublishedSink().open(context(tmp_path))
+        PublishedSink(settings(tmp_path)).open(context(tmp_path))
 
 
 def test_whether_the_pictures_are_still_there(tmp_path: Path) -> None:

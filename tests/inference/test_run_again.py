@@ -88,7 +88,7 @@ def test_a_damaged_picture_is_noticed(tmp_path: Path, go: Go, capsys: pytest.Cap
     whole = picture.read_bytes()
     os.truncate(picture, 20)
     go(clip)
-    assert "published.json: what it tells of is incomplete or changed; made again" in capsys.readouterr().err
+    assert "published.json: the files that it lists are incomplete or changed; made again" in capsys.readouterr().err
     assert picture.read_bytes() == whole
     assert go(clip).finished[0].skipped
 

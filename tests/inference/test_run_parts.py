@@ -52,7 +52,7 @@ def test_what_can_be_decoded_in_a_folder_is_taken_and_the_rest_named(
         (films / name).write_text("{}" if name != "empty" else "")
     assert [path.name for path in expand([films])] == usable
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and said.startswith(f"{films}: passed over, no video and no picture: ")
+    assert said.count("\n") == 1 and said.startswith(f"{films}: passed over, not a video or picture: ")
     assert said.strip().endswith(".hidden.mp4, empty, maps.npy, notes.txt, sub/ and 1 more")
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from gazenet.config.load import load_config
 from gazenet.errors import CacheError, MediaError, UsageError
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.fusion.gasp_integrator import FusedChunk
+from gazenet.fusion.gasp_spec import PICTURE, GaspSpec
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.inputs.sources import CapturedFrames, identity, is_frame_folder, open_frames
@@ -38,10 +39,10 @@ class Late:
     """An integrator that gives the mean of its pictures, two frames late; ``seen`` are the shapes it was given."""
 
     def __init__(self, *cues: str) -> None:
-        self.spec: Any = type("spec", (), {"cues": cues, "pictured": cues})
+        self.spec = GaspSpec(name="late", cues=cues, rendering="published", colours=(PICTURE,) * len(cues))
         self.seen: list[tuple[int, ...]] = []
 
-    def stream(self) -> Any:
+    def stream(self, live: bool = False) -> Any:
         integrator, waiting, sent = self, [], [0]
 
         class Stream:
@@ -64,8 +65,8 @@ class Late:
 def work(source: Any, integrator: Any) -> tuple[StoredPass, list[ChunkResult]]:
     config = load_config("infer", "default", ["chunk=4", "map_size=20"])
     chunks: list[ChunkResult] = []
-    job = StoredPass(StageGraph(config, None, "", (), (), integrator), source, chunks.append, Timings())
-    job.run()
+    job = StoredPass(StageGraph(config, None, "", (), (), integrator), source, Timings())
+    job.run(chunks.append)
     return job, chunks
 
 

@@ -10,7 +10,7 @@ import pytest
 from gazenet.cli import infer
 from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
-from gazenet.inference.engine.engine_protocol import Job
+from gazenet.inference.engine.engine_protocol import RunInput
 from gazenet.inference.inputs.output_targets import check_targets
 from tests.clips import make_clip
 
@@ -27,8 +27,8 @@ def test_an_input_among_the_results(tmp_path: Path, name: str) -> None:
     folder.mkdir(parents=True)
     (folder / name).write_bytes(b"video")
     with pytest.raises(UsageError, match=r"output_dir: .* would replace the input"):
-        check_targets(config(), [Job(0, folder / name, folder)], FILES, tmp_path / "col")
-    check_targets(config(), [Job(0, folder / name, tmp_path / "col" / "other")], FILES, tmp_path / "col")
+        check_targets(config(), [RunInput(0, folder / name, folder)], FILES, tmp_path / "col")
+    check_targets(config(), [RunInput(0, folder / name, tmp_path / "col" / "other")], FILES, tmp_path / "col")
 
 
 def test_tables_baselines_weights_and_logs(tmp_path: Path) -> None:
@@ -38,15 +38,15 @@ def test_tables_baselines_weights_and_logs(tmp_path: Path) -> None:
         "data": {"reader": "diem", "split": [str(tmp_path / "split.csv")]},
         "extractors": [{"name": "odd", "parameters": {"weights": str(tmp_path / "weights.pt")}}],
     }
-    job, out = Job(0, tmp_path / "clip.mp4", tmp_path / "out" / "clip"), tmp_path / "out"
+    item, out = RunInput(0, tmp_path / "clip.mp4", tmp_path / "out" / "clip"), tmp_path / "out"
     for name in ("split.csv", "baseline.png"):
         scored = {"metrics": {"file": str(tmp_path / name), "baseline": str(tmp_path / "baseline.png")}}
         with pytest.raises(UsageError, match=rf"metrics.file: .*{name} would replace"):
-            check_targets(config(**read, **scored), [job], FILES, out)
+            check_targets(config(**read, **scored), [item], FILES, out)
     for name in ("weights.pt", "clip.mp4"):
         with pytest.raises(UsageError, match=f"--progress_log_file: .*{name} would replace"):
-            check_targets(config(**read), [job], FILES, out, tmp_path / name)
-    check_targets(config(**read), [job], FILES, out, tmp_path / "log.txt")
+            check_targets(config(**read), [item], FILES, out, tmp_path / name)
+    check_targets(config(**read), [item], FILES, out, tmp_path / "log.txt")
 
 
 def test_pictures_of_every_frame(tmp_path: Path) -> None:
@@ -56,10 +56,10 @@ def test_pictures_of_every_frame(tmp_path: Path) -> None:
     picture.write_bytes(b"picture")
     wanted = config(outputs={"published": {"root": str(root)}})
     with pytest.raises(UsageError, match=r"outputs.published.root: .* would replace the input"):
-        check_targets(wanted, [Job(0, picture, tmp_path / "out" / "captured_1")], FILES, tmp_path / "out")
-    check_targets(wanted, [Job(0, picture, tmp_path / "out" / "else")], FILES, tmp_path / "out")
+        check_targets(wanted, [RunInput(0, picture, tmp_path / "out" / "captured_1")], FILES, tmp_path / "out")
+    check_targets(wanted, [RunInput(0, picture, tmp_path / "out" / "else")], FILES, tmp_path / "out")
     video = root / "videos" / "captured_1"  # a folder of frames gets pictures beside those that it has
-    check_targets(wanted, [Job(0, video, tmp_path / "out" / "captured_1")], FILES, tmp_path / "out")
+    check_targets(wanted, [RunInput(0, video, tmp_path / "out" / "captured_1")], FILES, tmp_path / "out")
 
 
 def test_the_command_leaves_the_input_alone(

@@ -17,7 +17,6 @@ from gazenet.errors import CacheError, PluginError, UsageError
 from gazenet.inference.engine.stage_graph import in_order
 from gazenet.inference.engine.video_pass import VideoPass
 from gazenet.inference.results import ChunkResult
-from gazenet.inference.sizes import map_size
 from gazenet.maps.map_store import MapKey, MapStore
 from tests.faults import Killed, inject
 from tests.inference.toy_graph import Bright, Crowd, Echo, Frames, Toy, told, toy_graph, work
@@ -162,9 +161,10 @@ def test_memory_does_not_grow_with_the_video(tmp_path: Path, cached: bool) -> No
 
 
 def test_maps_keep_the_shape_of_the_video() -> None:
-    assert map_size((720, 1280), 96) == (54, 96)
-    assert map_size((1280, 720), 96) == (96, 54)
-    assert map_size((1, 5000), 96) == (1, 96)
+    config = toy_graph(map_size=96).config
+    assert config.map_shape((720, 1280)) == (54, 96)
+    assert config.map_shape((1280, 720)) == (96, 54)
+    assert config.map_shape((1, 5000)) == (1, 96)
 
 
 def declared(name: str, *maps: str) -> ExtractorSpec:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gazenet.errors import UsageError
-from gazenet.inference.live.display_window import WindowSink
+from gazenet.inference.live.live_sinks import WindowSink
 from tests.clips import make_clip
 
 MADE_UP = """
@@ -24,7 +24,7 @@ from fractions import Fraction
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageGrab
-from gazenet.inference.live.display_window import WindowClosed, WindowSink
+from gazenet.inference.live.live_sinks import WindowClosed, WindowSink
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.media.frames import VideoInfo
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from gazenet.config.inference import InferConfig
 from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec, InputSpec, Needs, WindowSpec
 from gazenet.cues.registry import PluginEntry
-from gazenet.cues.runner import CueRunner
-from gazenet.fusion.integrator import FusedChunk
+from gazenet.cues.runner import CueRunner, RunnerSettings
+from gazenet.fusion.gasp_integrator import FusedChunk
 from gazenet.inference.engine.stage_graph import CueStage, StageGraph
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.engine.video_pass import VideoPass
@@ -130,7 +129,7 @@ class Sum:
         pictured = ()
         smoothing = 2
 
-    def stream(self) -> SumStream:
+    def stream(self, live: bool = False) -> SumStream:
         return SumStream()
 
 
@@ -162,7 +161,7 @@ def toy_graph(*extractors: type[Toy], fuse: bool = True, faces: bool = True, **c
     cues = []
     for one in chosen:
         entry = PluginEntry(one.spec.name, one.spec, "toys", lambda one=one: one)
-        runner = CueRunner(entry, {}, "cpu", lambda asset: Path(asset), (12, 16), None, settings.chunk)
+        runner = CueRunner(entry, {}, RunnerSettings(Path, (12, 16), chunk=settings.chunk))
         cues.append(CueStage(entry, runner, f"print-of-{one.spec.name}"))
     stage: Any = Eyes() if faces else None
     integrator: Any = Sum() if fuse else None
@@ -181,9 +180,8 @@ def work(
             watch(job, chunk)
 
     try:
-        with ThreadPoolExecutor(graph.config.workers) as pool:
-            job = VideoPass(graph, frames, "ab" * 16, MapStore(root), pool, emit, Timings())
-            job.run()
+        job = VideoPass(graph, frames, "ab" * 16, MapStore(root), Timings())
+        job.run(emit)
     finally:
         frames.close()
     return job, chunks

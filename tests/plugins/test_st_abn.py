@@ -12,7 +12,7 @@ import torch
 
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
-from gazenet.cues.runner import CueRunner
+from gazenet.cues.runner import CueRunner, RunnerSettings
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import MAP_SIZE
 from gazenet.testing.goldens import Golden, filled_state, find, judge
@@ -130,7 +130,7 @@ def maps_of(
     def no_asset(asset_id: str) -> Path:
         raise AssertionError(f"{asset_id} was asked for")
 
-    runner = CueRunner(entry, {}, "cpu", no_asset, MAP_SIZE, stride=stride, chunk=video.frames)
+    runner = CueRunner(entry, {}, RunnerSettings(no_asset, MAP_SIZE, stride, video.frames))
     runner.begin(video.context(), MAP_SIZE)
     runner.compute_block(0, video.frames - 1, video)
     return runner.take(0, video.frames - 1)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
-from gazenet.cues.runner import CueRunner
+from gazenet.cues.runner import CueRunner, RunnerSettings
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import MAP_SIZE
 from gazenet.testing.goldens import Golden, filled, find, judge
@@ -208,7 +208,7 @@ def small() -> PluginEntry[ExtractorSpec]:
 def run(
     video: SyntheticVideo, entry: PluginEntry[ExtractorSpec] | None = None, **parameters: str
 ) -> tuple[np.ndarray, list[dict]]:
-    runner = CueRunner(entry or small(), parameters, "cpu", Path, MAP_SIZE, chunk=video.frames)
+    runner = CueRunner(entry or small(), parameters, RunnerSettings(Path, MAP_SIZE, chunk=video.frames))
     runner.begin(video.context(), MAP_SIZE)
     runner.compute_block(0, video.frames - 1, video)
     return runner.take(0, video.frames - 1)

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from gazenet.config.inference import InferConfig
 from gazenet.config.training import TrainConfig
 from gazenet.errors import GazenetError, UsageError
-from gazenet.fusion.integrator import load_integrator
+from gazenet.fusion.gasp_integrator import load_gasp
 from gazenet.inference.engine import pipeline
 from gazenet.inference.results import InputFailure, RunResult
 from gazenet.recipes.gasp import gasp_task as fitting
@@ -74,7 +74,7 @@ def test_the_flagship_learns_in_both_modes(data_root: Path, tmp_path: Path, mode
     batches = 2 if mode == "published" else 1
     assert logged(tmp_path / "out", "avg_val_loss") == pytest.approx([batches * loss for loss in losses])
     assert set(logged(tmp_path / "out", "std_val_loss")) == {0.0}
-    fused = load_integrator(str(result.weights)).fuse(blob_maps(3))
+    fused = load_gasp(str(result.weights)).fuse(blob_maps(3))
     assert fused.saliency.shape[0] == 24 and fused.gates.shape == (24, 2)
     # As the released inference shows its maps.
     assert set(fused.saliency.min((1, 2))) == {0.0} and set(fused.saliency.max((1, 2))) == {1.0}

@@ -15,7 +15,7 @@ from gazenet.config.inference import InferConfig
 from gazenet.config.training import TrainConfig
 from gazenet.cues.colour_pictures import as_pictures
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import load_integrator
+from gazenet.fusion.gasp_integrator import load_gasp
 from gazenet.recipes.gasp.extract_cues import ExtractedInput, cue_config
 from gazenet.training.checkpoints import LAST
 
@@ -47,7 +47,7 @@ def test_a_network_on_frames_learns_and_runs_from_its_checkpoint(data_root: Path
     assert np.isfinite(result.values["validation"]["nss"]["mean"])
     maps = {"captured": as_pictures(planes(3)), "saliency": blob_maps(3)["saliency"]}
     for file in (result.weights, tmp_path / "out" / LAST):
-        loaded = load_integrator(str(file))
+        loaded = load_gasp(str(file))
         assert loaded.spec.renderings == ("picture", "jet") and loaded.spec.output == "stretched"
         fused = loaded.fuse(maps)
         assert fused.saliency.shape[0] == FRAMES and fused.gates.shape == (FRAMES, 2)

@@ -14,8 +14,8 @@ from PIL import Image
 
 from gazenet.data.window_samples import DrawOrder, SampleShape
 from gazenet.errors import CacheError, UsageError
+from gazenet.fusion.gasp_spec import MEAN, STD
 from gazenet.fusion.integrator_files import open_integrator
-from gazenet.fusion.integrator_spec import MEAN, STD
 from gazenet.recipes.gasp.picture_clips import PictureClip, PictureSamples, grey, open_pictures, placeholder, resized
 
 FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from gazenet.config.training import TrainConfig
 from gazenet.errors import GazenetError, UsageError
-from gazenet.fusion.integrator import load_integrator
+from gazenet.fusion.gasp_integrator import load_gasp
 from gazenet.fusion.integrator_files import open_integrator
 from gazenet.recipes.gasp import gasp_task as fitting
 from gazenet.training.preflight import CONFIG
@@ -41,7 +41,7 @@ def test_learns_where_the_blob_is_and_exports_it(data_root: Path, tmp_path: Path
     assert facts["config"]["trainer"]["max_epochs"] == 6
     assert facts["scores"]["validation"]["nss"]["count"] == 12
     maps = blob_maps(3)
-    fused = load_integrator(str(result.weights)).fuse(maps)
+    fused = load_gasp(str(result.weights)).fuse(maps)
     assert fused.saliency.shape == (24, 18, 32)
     peak = np.unravel_index(fused.saliency[5].argmax(), (18, 32))
     blob = np.unravel_index(maps["active_speaker"][5].argmax(), (18, 32))
@@ -191,7 +191,7 @@ def test_best_checkpoint_can_be_exported(data_root: Path, tmp_path: Path) -> Non
 def test_other_members_of_the_family_train(data_root: Path, tmp_path: Path, changes: dict[str, str]) -> None:
     result = run(make_config(data_root, tmp_path / "out", trainer__max_epochs=1, logger="", **changes))
     assert np.isfinite(result.values["logged"]["train_loss"])
-    assert load_integrator(str(result.weights)).fuse(blob_maps(1)).saliency.shape[0] == 24
+    assert load_gasp(str(result.weights)).fuse(blob_maps(1)).saliency.shape[0] == 24
 
 
 @pytest.mark.parametrize(

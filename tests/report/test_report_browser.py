@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gazenet.report.html_report import ReportBuilder
+from gazenet.report.html_report import ReportBuilder, ReportFrame
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -41,7 +41,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = np.full((180, 320, 3), (40, 90, 140), np.uint8)
         one = np.exp(-((rows - 9) ** 2 + (columns - 4 - k / 2) ** 2) / 8).astype(np.float32)
         maps = {"saliency": (255 * one).astype(np.uint8), "speech": (127 * one).astype(np.uint8)}
-        page.add(k, k / 10, image, one, maps, [0.2 + k / 100, 0.5], {0: k / 80}, {0: (40, 40, 90, 100)}, (180, 320))
+        gates, shares, boxes = [0.2 + k / 100, 0.5], {0: k / 80}, {0: (40, 40, 90, 100)}
+        page.add(ReportFrame(k, k / 10, image, one, maps, gates, shares, boxes, (180, 320)))
     page.finish({"warnings": ["<i>a warning</i>"], "timings": {"stages_s": {"decode": 1.0}}, "config": {"a": 1}})
     return path
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gazenet.report.html_report import MOST_FRAMES, ReportBuilder
+from gazenet.report.html_report import MOST_FRAMES, ReportBuilder, ReportFrame
 
 CUES = ("saliency", "active_speaker")
 HOSTILE = "</script><script>alert(1)</script> & \"quotes\" @DATA@ 'x' \udcff.mp4"
@@ -27,7 +27,8 @@ def build(path: Path, frames: int = 5, title: str = "clip.mp4", side: int = 64, 
         one = np.zeros((9, 16), np.float32)
         one[3, k % 16] = 1
         maps = {name: np.full((9, 16), 40 * c, np.uint8) for c, name in enumerate(CUES)}
-        report.add(k, k / 25, image, one, maps, [0.25, 0.5], {7: 0.6}, {7: (1.0, 2.0, 30.0, 40.0)}, (side, side * 2))
+        shares, boxes = {7: 0.6}, {7: (1.0, 2.0, 30.0, 40.0)}
+        report.add(ReportFrame(k, k / 25, image, one, maps, [0.25, 0.5], shares, boxes, (side, side * 2)))
     report.finish(summary)
     return path.read_text(encoding="utf-8")
 
@@ -96,7 +97,7 @@ def test_without_frames_integrator_or_people(tmp_path: Path) -> None:
     empty = data_of(build(tmp_path / "none.html", 0))
     assert empty["frames"] == [] and empty["people"] == []
     report = ReportBuilder(tmp_path / "cues.html", "x", CUES)
-    report.add(0, 0.0, np.zeros((16, 16, 3), np.uint8), None, {}, [], {}, {}, (16, 16))
+    report.add(ReportFrame(0, 0.0, np.zeros((16, 16, 3), np.uint8), None, {}, [], {}, {}, (16, 16)))
     report.finish({})
     data = data_of((tmp_path / "cues.html").read_text(encoding="utf-8"))
     assert data["gates"] == [] and "heat" not in data["frames"][0]["pictures"]

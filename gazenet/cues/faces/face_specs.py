@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from gazenet.plugin_registry import Members, PluginSpec
+
+DETECTORS, LANDMARKS = "gazenet.face_detectors", "gazenet.face_landmarks"
+DETECTOR: Members = {"detect": ("image",)}
+LANDMARK_NETWORK: Members = {"landmarks": ("image", "box")}
 
 
-class FaceModelSpec(BaseModel):
+class FaceModelSpec(PluginSpec):
     """A face detector (group ``gazenet.face_detectors``) or a landmark network (``gazenet.face_landmarks``).
 
     A detector's class has ``load(asset_path)`` and ``detect(image) -> float32 [N, 15]``: left, top, right, bottom,
@@ -13,14 +17,10 @@ class FaceModelSpec(BaseModel):
     ``load(asset_path)`` and ``landmarks(image, box) -> (float32 [478, 3], presence in 0..1)``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    api_version: int = 1
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: str = "1"
     summary: str
-    implementation: str = Field(description="'package.module:Class', imported on use.")
     assets: tuple[str, ...] = ()
-    licence: str = "unknown"
-    paper: str = ""
-    bibtex: str = ""
+
+    @classmethod
+    def members_in(cls, group: str) -> Members:
+        """The methods of a detector or of a landmark network, by the group that it is declared in."""
+        return {"load": ("asset_path",), **(DETECTOR if group == DETECTORS else LANDMARK_NETWORK)}

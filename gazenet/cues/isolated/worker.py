@@ -16,9 +16,10 @@ from gazenet.cues.extractor import Extractor
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.isolated import messages
 from gazenet.cues.output_checks import checked_output, checked_pictures, frames_text
-from gazenet.cues.registry import EXTRACTORS, resolve
+from gazenet.cues.registry import EXTRACTORS
 from gazenet.errors import GazenetError, UsageError
 from gazenet.guard.guarded_call import guarded
+from gazenet.plugin_registry import resolve
 
 
 class ExtractorHost:

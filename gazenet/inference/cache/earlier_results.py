@@ -1,4 +1,4 @@
-"""What earlier runs left in result folders: their records, and whether the results that they tell of still stand."""
+"""Results of earlier runs: their records, and whether the outputs that these list are still intact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENTRIES = ("finished", "failures")
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """What ``run.json`` in a folder says; None where there is none that can be read."""
+    """The content of ``run.json`` in a folder; None where it cannot be read."""
     try:
         record = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -28,16 +28,16 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def is_of(record: Mapping[str, Any], path: Path) -> bool:
-    """Whether a record is of the input at ``path``, whatever its content was then."""
+    """Whether a record belongs to the input at ``path``, whatever its content was then."""
     if "path" in record:
         return bool(record["path"] == redact(path.absolute()))
     return record.get("input") in (redact(path), redact(path.absolute()))
 
 
 def finished(folder: Path, fingerprint: str, files: Iterable[str] = ()) -> dict[str, Any] | None:
-    """The record of a finished input, if its results are those of this fingerprint and ``files`` are still there.
+    """The record of a finished input whose fingerprint is this one and whose ``files`` are still there, else None.
 
-    An input with a skipped cue does not count: what failed may work now, and the other cues are cached.
+    An input with a skipped cue is not finished: what failed may work now, and the other cues are cached.
     """
     record = read_record(folder)
     try:
@@ -48,20 +48,20 @@ def finished(folder: Path, fingerprint: str, files: Iterable[str] = ()) -> dict[
 
 
 def digests(folder: Path, files: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of results, as they stand in a record under ``digests``; folders have none. Raises OSError."""
-    found = {name: folder / name for name in files if (folder / name).is_file()}
-    return {name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for name, path in found.items()}
+    """Size and SHA-256 of outputs that are files, for a record's ``digests``. Raises OSError."""
+    paths = {name: folder / name for name in files if (folder / name).is_file()}
+    return {name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for name, path in paths.items()}
 
 
 def faults(folder: Path, record: Mapping[str, Any], files: Iterable[str]) -> dict[str, str]:
-    """What is wrong with finished results, by name: gone, of another size, changed.
+    """Faults of finished outputs by name: gone, of another size, changed.
 
-    Sizes are compared first; a file is only read where they agree. What has no digest, and all results of a record of
-    an older version, need only be there.
+    Sizes are compared first; a file is only read where they agree. An output without a digest, and all outputs in a
+    record of an older version, need only be there.
     """
-    known = record.get("digests")
-    found = {name: _fault(folder / name, known.get(name) if isinstance(known, Mapping) else None) for name in files}
-    return {name: fault for name, fault in found.items() if fault}
+    kept = record.get("digests")
+    texts = {name: _fault(folder / name, kept.get(name) if isinstance(kept, Mapping) else None) for name in files}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _fault(path: Path, wanted: Any) -> str:
@@ -83,28 +83,28 @@ def _fault(path: Path, wanted: Any) -> str:
 
 
 def as_kept(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record, with a ``config`` in it, as it may be written."""
+    """A record in the form in which it is written: as JSON data, without credentials."""
     kept: dict[str, Any] = redact(record)
     return {**kept, "config": redact(record["config"], config=True)} if "config" in record else kept
 
 
 def now() -> str:
-    """The time as the overview has it: UTC, sortable."""
+    """The time in the form of the overview: UTC, sortable."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def write_overview(output_dir: Path, record: Mapping[str, Any], began: str) -> None:
-    """``run.json`` of a whole run: ``finished`` and ``failures`` by input.
+    """Write ``run.json`` of a whole run: ``finished`` and ``failures`` by input.
 
-    What runs beside this one (those that ended after it ``began``) have written there stays.
+    The entries of runs beside this one, which ended after it ``began``, stay.
     """
     mine = as_kept({**record, "began": began, "ended": now()})
     with _overview_lock(output_dir):
         other = read_record(output_dir) or {}
         if str(other.get("ended", "")) >= began:
-            seen = {one["input"] for key in ENTRIES for one in mine[key]}
+            own = {entry["input"] for key in ENTRIES for entry in mine[key]}
             for key in ENTRIES:
-                mine[key] = [one for one in other.get(key, []) if one.get("input") not in seen] + mine[key]
+                mine[key] = [entry for entry in other.get(key, []) if entry.get("input") not in own] + mine[key]
             mine["began"] = min(began, str(other.get("began", began)))
         write_json(output_dir / NAME, mine)
 
@@ -112,7 +112,7 @@ def write_overview(output_dir: Path, record: Mapping[str, Any], began: str) -> N
 @contextlib.contextmanager
 def _overview_lock(output_dir: Path) -> Iterator[None]:
     lock = FileLock(str(output_dir / OVERVIEW_LOCK), timeout=60, thread_local=False)
-    with contextlib.suppress(Timeout, NotImplementedError, OSError):  # without locks, the last run's word stands
+    with contextlib.suppress(Timeout, NotImplementedError, OSError):  # without locks, the last run's record stays
         lock.acquire()
     try:
         yield

@@ -10,6 +10,7 @@ from typing import Any
 
 from gazenet.assets.asset_store import asset_digest
 from gazenet.config.inference import FacesConfig, InferConfig
+from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.registry import PluginEntry
@@ -24,14 +25,23 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def in_precision(fingerprint: str, settings: RuntimeConfig) -> str:
+    """The fingerprint of what a network computes in the precision of its config.
+
+    Results of different backends in single precision differ by rounding only, as those of two devices do, and share
+    a fingerprint; half precision and bfloat16 have their own.
+    """
+    return fingerprint if settings.precision == "fp32" else digest([fingerprint, settings.precision])
+
+
 def package_weights(implementation: str) -> list[str]:
-    """Hashes of the weight files that lie in the package of an implementation."""
+    """Hashes of the weight files inside the package of an implementation."""
     import importlib.util
 
-    found = importlib.util.find_spec(implementation.partition(":")[0])
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(implementation.partition(":")[0])
+    if spec is None or spec.origin is None:
         return []
-    return [sha256_file(path) for path in sorted(Path(found.origin).parent.glob("*.safetensors"))]
+    return [sha256_file(path) for path in sorted(Path(spec.origin).parent.glob("*.safetensors"))]
 
 
 def asset_hashes(ids: tuple[str, ...]) -> dict[str, str]:
@@ -42,22 +52,22 @@ def asset_hashes(ids: tuple[str, ...]) -> dict[str, str]:
 def checkpoint_hashes(path: str) -> list[str]:
     """Hashes of a checkpoint file, or of the files in a folder; none for an empty path.
 
-    Raises UsageError where there is nothing.
+    Raises UsageError where it cannot be read.
     """
     if not path:
         return []
-    place = Path(path).expanduser()
+    checkpoint = Path(path).expanduser()
     try:
-        files = sorted(one for one in place.iterdir() if one.is_file()) if place.is_dir() else [place]
-        return [sha256_file(one) for one in files]
+        files = sorted(filter(Path.is_file, checkpoint.iterdir())) if checkpoint.is_dir() else [checkpoint]
+        return [sha256_file(file) for file in files]
     except OSError as error:
         raise UsageError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
 
 
 def faces_fingerprint(config: FacesConfig, models: Sequence[FaceModelSpec], max_side: int, chunk: int) -> str:
-    """What detections depend on; ``models``: the detector and, where it is used, the landmark network."""
-    told = {f"{model.name} {model.version}": asset_hashes(model.assets) for model in models}
-    return digest([config.model_dump(), told, max_side, chunk])
+    """Hash of what detections depend on; ``models``: the detector and, where it is used, the landmark network."""
+    weights = {f"{model.name} {model.version}": asset_hashes(model.assets) for model in models}
+    return digest([config.model_dump(exclude={"landmarks"}), weights, max_side, chunk])
 
 
 def extractor_fingerprint(
@@ -67,8 +77,8 @@ def extractor_fingerprint(
     config: InferConfig,
     upstream: Mapping[str, str],
 ) -> str:
-    """What an extractor's maps depend on; ``upstream``: fingerprints of the faces and maps it is given."""
-    # Without defaults: a field that the contract gains later says nothing of maps that were made without it.
+    """Hash of what an extractor's maps depend on; ``upstream``: fingerprints of the faces and maps that it takes."""
+    # Without defaults: a field that the contract gains later does not invalidate maps from before it.
     spec = entry.spec.model_dump(exclude=_DESCRIPTIVE, exclude_defaults=True)
     needs = {name: upstream[name] for name in entry.spec.needs.maps}
     if entry.spec.needs.faces or entry.spec.needs.face_crops:

@@ -1,4 +1,4 @@
-"""What the cache knows of a whole file, without decoding a frame of it."""
+"""The cues of a whole file from the cache, without decoding a frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gazenet.maps.map_store import MapReader, MapStore
 
 @dataclass(frozen=True)
 class Recalled:
-    """Memory-mapped maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, and every frame's faces.
+    """Memory-mapped maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, and the faces of every frame.
 
     ``pictures``: uint8 ``[T, 3, 120, 120]`` (RGB planes) of the cues that have coloured pictures.
     """
@@ -32,26 +32,26 @@ class Recalled:
 
 
 def recall(graph: StageGraph, source_id: str, store: MapStore) -> Recalled | None:
-    """All cues of a file, if every one of them is finished and sound; None where something must be computed."""
+    """All cues of a file where every entry is finished and intact; None where something must be computed."""
     keys = {cue.name: cue_key(cue, source_id) for cue in graph.cues}
-    drawn = {cue.name: picture_name(cue.name) for cue in graph.cues if cue.runner.makes_pictures}
-    keys.update((drawn[cue.name], pictures_key(cue, source_id)) for cue in graph.cues if cue.name in drawn)
+    pictured = {cue.name: picture_name(cue.name) for cue in graph.cues if cue.runner.makes_pictures}
+    keys.update((pictured[cue.name], pictures_key(cue, source_id)) for cue in graph.cues if cue.name in pictured)
     clock = _finished(store, frames_key(source_id))
     maps = {name: _finished(store, key) for name, key in keys.items()}
     faces = _finished(store, faces_key(graph, source_id)) if graph.faces else None
     if clock is None or None in maps.values() or (graph.faces and faces is None):
         return None
-    found = {name: reader.maps for name, reader in maps.items() if reader is not None}
-    if any(len(one) != len(clock) for one in found.values()):
+    arrays = {name: reader.maps for name, reader in maps.items() if reader is not None}
+    if any(len(array) != len(clock) for array in arrays.values()):
         return None
     times = np.array([record["time"] for record in clock.records])
     tracked = _tracked(faces.records, graph.config.faces.stride) if faces is not None else []
-    pictures = {name: found.pop(entry) for name, entry in drawn.items()}
-    return Recalled(found, times, tracked, pictures)
+    pictures = {name: arrays.pop(entry) for name, entry in pictured.items()}
+    return Recalled(arrays, times, tracked, pictures)
 
 
 def _finished(store: MapStore, key: MapKey) -> MapReader | None:
-    """A finished entry that passes its checksums; what does not is made again by whoever writes it."""
+    """A finished entry that passes its checksums, else None."""
     try:
         return store.reader(key, verify=True)
     except CacheError:
@@ -59,7 +59,7 @@ def _finished(store: MapStore, key: MapKey) -> MapReader | None:
 
 
 def _tracked(records: Sequence[dict[str, Any]], stride: int) -> list[tuple[Face, ...]]:
-    """The faces of every frame, tracked as when they were found."""
+    """The faces of every frame, tracked as they were during the run."""
     tracker = FaceTracker()
     for anchor in range(0, len(records), stride):
         tracker.push(anchor, records[anchor].get("detections", []))

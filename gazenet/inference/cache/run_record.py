@@ -1,4 +1,4 @@
-"""``run.json``: what was done, with what, and how it ended; written last, it marks an input as finished."""
+"""``run.json`` of one input: what was done, with what, and how it ended. Written last."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 from gazenet.files import sha256_file, write_json
 from gazenet.inference.cache.earlier_results import NAME, as_kept
-from gazenet.inference.cache.fingerprint import asset_hashes, digest
-from gazenet.inference.engine.network_backends import in_precision
+from gazenet.inference.cache.fingerprint import asset_hashes, digest, in_precision
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.version import __version__
 
@@ -19,18 +18,18 @@ PACKAGES = ("gazenet", "torch", "numpy", "onnxruntime", "ai-edge-litert", "av", 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
-    found = {"python": platform.python_version()}
+    packages = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            packages[name] = "not installed"
+    return packages
 
 
 def run_fingerprint(graph: StageGraph, source_id: str, outputs: list[str]) -> str:
-    """What the files of one input depend on."""
-    spec = graph.integrator.spec.model_dump(exclude={"weights"}) if graph.integrator is not None else None
+    """Hash of everything that the outputs of one input depend on; ``outputs``: names and settings of its sinks."""
+    spec = graph.integrator.spec.result_facts() if graph.integrator is not None else None
     cues = {cue.name: cue.fingerprint for cue in graph.cues}
     values = [__version__, source_id, cues, graph.faces_fingerprint, spec, integrator_hash(graph), sorted(outputs)]
     fingerprint = digest(values)
@@ -38,20 +37,20 @@ def run_fingerprint(graph: StageGraph, source_id: str, outputs: list[str]) -> st
 
 
 def integrator_hash(graph: StageGraph) -> str | None:
-    """SHA-256 of the integrator's weights; None without an integrator."""
+    """SHA-256 of the integrator's weights, or over those of several files; None without any."""
     if graph.integrator is None or graph.config.integrator is None:
         return None
-    path = graph.integrator.file
-    return sha256_file(path) if path is not None and path.is_file() else None
+    hashes = [sha256_file(path) for path in graph.integrator.files if path.is_file()]
+    return hashes[0] if len(hashes) == 1 else digest(hashes) if hashes else None
 
 
 def weight_hashes(graph: StageGraph) -> dict[str, str | None]:
-    """SHA-256 of every weight file from the catalogue that took part, and of the integrator's."""
+    """SHA-256 of every weight file from the catalogue that the run uses, and of the integrator's."""
     ids = [*graph.face_assets, *(asset for cue in graph.cues for asset in cue.assets)]
-    found: dict[str, str | None] = dict(asset_hashes(tuple(sorted(set(ids)))))
-    return found if graph.integrator is None else {**found, "integrator": integrator_hash(graph)}
+    hashes: dict[str, str | None] = dict(asset_hashes(tuple(sorted(set(ids)))))
+    return hashes if graph.integrator is None else {**hashes, "integrator": integrator_hash(graph)}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Writes the record atomically, without credentials."""
+    """Write the record atomically, without credentials."""
     write_json(folder / NAME, as_kept(record))

@@ -1,1 +1,1 @@
-"""A run on many machines: Ray starts, places and restarts the processes; the cache is what they share."""
+"""A run on many machines: Ray starts, places and restarts the processes, which share the cache."""

@@ -1,4 +1,4 @@
-"""The engine ``ray``: a pool of processes per stage, wherever the cluster has room."""
+"""The engine ``ray``: a pool of processes per stage, placed by the cluster."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from unittest import mock
 
 from gazenet.config.inference import InferConfig
 from gazenet.errors import GazenetError, UsageError
+from gazenet.guard import journal
 from gazenet.inference.distributed.schedule import Schedule, UnitTask
 from gazenet.inference.distributed.units import FACES, RESULTS, UnitWorker, unit_needs
-from gazenet.inference.engine.engine_protocol import Ended, Job
+from gazenet.inference.engine.engine_protocol import EngineResult, RunInput
+from gazenet.inference.engine.failures import describe_calls
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import VideoSummary
 from gazenet.redaction import printable_name
 
 INSTALL = "install it with: pip install 'gazenet[ray]'"
 RESTARTS = 8
-"""How often a lost process is started again and given the work that it had."""
+"""How often a lost process is started again, with the work that it had."""
 AHEAD = 2
-"""Videos under way per worker: one at the networks, one at the ends."""
+"""Videos in progress per worker: one at the networks, one at the first or last stage."""
 ANSWER_S = 5.0
-"""Seconds that the machine of a cluster has to answer."""
+"""Seconds to wait for an answer of the cluster's machine."""
 LOOPBACK = "127.0.0.1"
 SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""Whether Ray may make clusters of several machines; off by default on these systems, and off here for ``local``."""
+"""Switch of Ray for clusters of several machines; off by default on these systems, and off here for ``local``."""
 ENVIRONMENT = ("PYTHONPATH", "GAZENET_ASSETS", "GASP_CWD")
 """Variables of the driver that its processes need as well."""
 
 
 def import_ray() -> Any:
-    """The library. Raises UsageError where it is not installed."""
+    """Import the library. Raises UsageError where it is not installed."""
     try:
         import ray
     except ImportError:
@@ -48,10 +50,10 @@ def import_ray() -> Any:
 
 @dataclass
 class UnitPool:
-    """The processes of one unit; started when there is work, no more than ``most``."""
+    """The processes of one unit, at most ``limit``, started when there is work."""
 
     unit: str
-    most: int
+    limit: int
     idle: list[Any] = field(default_factory=list)
     started: int = 0
 
@@ -61,9 +63,9 @@ class RayEngine:
 
     Args:
         address: ``local`` starts a cluster on this machine; ``auto`` finds the one that runs here; or ``host:port``.
-        workers: processes per stage, at most.
+        workers: the most processes per stage.
 
-    Raises UsageError where Ray is missing, of another version than the cluster's, or does not answer.
+    Raises UsageError where Ray is missing, has another version than the cluster, or does not answer.
     """
 
     def __init__(self, address: str = "local", workers: int = 1) -> None:
@@ -77,20 +79,20 @@ class RayEngine:
         if self._ray.is_initialized():
             return
         _reach(address)
-        where: dict[str, Any] = {"address": address}
+        options: dict[str, Any] = {"address": address}
         if address == "local":
-            where |= {"include_dashboard": False, "num_cpus": max(os.cpu_count() or 1, 2)}
-            where |= {"_node_ip_address": LOOPBACK}
+            options |= {"include_dashboard": False, "num_cpus": max(os.cpu_count() or 1, 2)}
+            options |= {"_node_ip_address": LOOPBACK}
         handler = signal.getsignal(signal.SIGTERM)
         try:
             with this_machine_alone() if address == "local" else contextlib.nullcontext():
-                self._ray.init(**where, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+                self._ray.init(**options, log_to_driver=False, logging_level="ERROR", configure_logging=False)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
             text = " ".join(str(error).split())[:300]
             raise UsageError(f"--ray_address {address}: {text or type(error).__name__}") from None
         self._own = True
         if signal.getsignal(signal.SIGTERM) is not handler:
-            # Ray's own would exit with a code that says nothing; leaving this engine ends the cluster all the same.
+            # Ray's handler would exit with a meaningless code; leaving this engine ends the cluster anyway.
             signal.signal(signal.SIGTERM, handler)
 
     def __enter__(self) -> RayEngine:
@@ -100,14 +102,14 @@ class RayEngine:
         if self._own:
             self._ray.shutdown()
 
-    def __call__(self, graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
-        """Each job with its summary or its error, as they end."""
-        return _Run(self._ray, graph, jobs, resume, self._workers).ended()
+    def __call__(self, graph: StageGraph, inputs: Sequence[RunInput], resume: bool) -> Iterator[EngineResult]:
+        """Yield each input with its summary or its error, as they end."""
+        return _Run(self._ray, graph, inputs, resume, self._workers).results()
 
 
 @contextmanager
 def this_machine_alone() -> Iterator[None]:
-    """Within the block a new cluster of Ray listens on loopback alone: whoever reaches its ports runs code here.
+    """Within the block a new cluster of Ray listens on loopback alone, for its ports let any peer run code.
 
     Ray puts the address of the machine in the place of 127.0.0.1 where clusters of several machines are possible; its
     switch for that is read from the environment by its processes, and once by this one.
@@ -122,69 +124,70 @@ def this_machine_alone() -> Iterator[None]:
 
 
 def _reach(address: str) -> None:
-    """Raises UsageError where nobody listens at ``host:port``: Ray itself would try for minutes."""
+    """Raise UsageError where nothing listens at ``host:port``: Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or "/" in address or not port.isdigit():
         return
     try:
         socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
     except (OSError, OverflowError) as error:
-        text = getattr(error, "strerror", None) or str(error)
+        reason = (isinstance(error, OSError) and error.strerror) or error
         raise UsageError(
-            f"--ray_address {address}: nobody answers there ({text}); start a cluster with: ray start --head"
+            f"--ray_address {address}: no answer ({reason}); start a cluster with: ray start --head"
         ) from None
 
 
 class _Run:
-    """The state of one run: what is scheduled, which processes there are, what is under way."""
+    """The state of one run: the schedule, the processes, the tasks in progress."""
 
-    def __init__(self, ray: Any, graph: StageGraph, jobs: Sequence[Job], resume: bool, workers: int) -> None:
-        self._ray, self._jobs, self._resume = ray, jobs, resume
+    def __init__(self, ray: Any, graph: StageGraph, inputs: Sequence[RunInput], resume: bool, workers: int) -> None:
+        self._ray, self._inputs, self._resume = ray, inputs, resume
         needs = unit_needs(cue.spec for cue in graph.cues)
-        self._schedule = Schedule(needs, len(jobs), AHEAD * workers)
+        self._schedule = Schedule(needs, len(inputs), AHEAD * workers)
         self._pools = {unit: UnitPool(unit, workers) for unit in needs}
-        self._config = _told(graph.config)
-        self._under_way: dict[Any, tuple[UnitTask, Any]] = {}
+        self._config = _worker_config(graph.config)
+        self._running: dict[Any, tuple[UnitTask, Any]] = {}
         self._networks = {FACES, *(f"cue {cue.name}" for cue in graph.cues if cue.assets), RESULTS}
         self._graphics = 0.0
         if graph.config.device != "cpu":
             graphics = ray.cluster_resources().get("GPU", 0.0)
-            self._graphics = share(graphics, len(self._networks) * min(workers, max(len(jobs), 1)))
+            self._graphics = share(graphics, len(self._networks) * min(workers, max(len(inputs), 1)))
 
-    def ended(self) -> Iterator[Ended]:
+    def results(self) -> Iterator[EngineResult]:
+        """Each input with its summary or its error, as they end."""
         try:
-            # Processes take seconds to start: one of every unit does so while the first video is looked at.
-            for pool in self._pools.values() if self._jobs else ():
+            # Processes take seconds to start: one of every unit does so while the first video is prepared.
+            for pool in self._pools.values() if self._inputs else ():
                 self._grow(pool)
             while not self._schedule.finished:
                 self._start()
-                (reference,), _ = self._ray.wait(list(self._under_way), num_returns=1)
-                task, actor = self._under_way.pop(reference)
+                (reference,), _ = self._ray.wait(list(self._running), num_returns=1)
+                task, actor = self._running.pop(reference)
                 yield from self._collect(task, actor, reference)
         finally:
             for pool in self._pools.values():
                 for actor in pool.idle:
                     self._ray.kill(actor)
-            for _, actor in self._under_way.values():
+            for _, actor in self._running.values():
                 self._ray.kill(actor)
 
     def _start(self) -> None:
         for task in self._schedule.ready():
             pool = self._pools[task.unit]
-            if not pool.idle and pool.started < pool.most:
+            if not pool.idle and pool.started < pool.limit:
                 self._grow(pool)
             if pool.idle:
                 actor = pool.idle.pop()
                 self._schedule.started(task)
-                reference = actor.work.remote(self._jobs[task.video], self._resume)
-                self._under_way[reference] = task, actor
+                reference = actor.work.remote(self._inputs[task.video], self._resume)
+                self._running[reference] = task, actor
 
     def _grow(self, pool: UnitPool) -> None:
         pool.started += 1
         pool.idle.append(self._actor(pool.unit))
 
     def _actor(self, unit: str) -> Any:
-        """A process for a unit; Ray starts it again where it is lost, and gives it the work that it had."""
+        """A process for a unit; Ray starts it again where it is lost, with the work that it had."""
         graphics = self._graphics if unit in self._networks else 0
         # Stages wait for each other, so their processes share the machines' cores rather than own one each.
         options: dict[str, Any] = {"num_cpus": 0, "num_gpus": graphics, "scheduling_strategy": "SPREAD"}
@@ -192,22 +195,20 @@ class _Run:
         options["runtime_env"] = {"env_vars": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
         return self._ray.remote(UnitWorker).options(**options).remote(self._config, unit, os.getcwd())
 
-    def _collect(self, task: UnitTask, actor: Any, reference: Any) -> Iterator[Ended]:
-        job = self._jobs[task.video]
+    def _collect(self, task: UnitTask, actor: Any, reference: Any) -> Iterator[EngineResult]:
+        item = self._inputs[task.video]
         try:
             summary: VideoSummary | None = self._ray.get(reference)
         except Exception as error:
-            yield from self._failure(task, actor, _cause(self._ray, error, task, job))
+            yield from self._failure(task, actor, _cause(self._ray, error, task, item))
             return
         self._pools[task.unit].idle.append(actor)
         if self._schedule.done(task) and summary is not None:
-            place = printable_name(job.folder)
-            print(
-                f"{printable_name(job.path)}: {summary.frames} frames; results in {place}", file=sys.stderr, flush=True
-            )
-            yield job, summary
+            line = f"{printable_name(item.path)}: {summary.frames} frames; results in {printable_name(item.folder)}"
+            print(line, file=sys.stderr, flush=True)
+            yield item, summary
 
-    def _failure(self, task: UnitTask, actor: Any, error: Exception) -> Iterator[Ended]:
+    def _failure(self, task: UnitTask, actor: Any, error: Exception) -> Iterator[EngineResult]:
         pool = self._pools[task.unit]
         if isinstance(error, _Lost):
             pool.started -= 1
@@ -217,17 +218,17 @@ class _Run:
             raise error
         if task.unit == RESULTS:
             self._schedule.done(task)
-            yield self._jobs[task.video], error
+            yield self._inputs[task.video], error
             return
-        # The last unit meets the same fault, and does what the config's on_error says: as in one process.
+        # The last unit meets the same fault and handles it by the config's on_error, as in one process.
         self._schedule.forget(task)
         self._schedule.skip_to_end(task.video)
 
 
 def share(graphics: float, processes: int) -> float:
-    """The part of a GPU that each of so many processes gets where the cluster has ``graphics`` of them.
+    """The part of a GPU for each of so many processes in a cluster with ``graphics`` GPUs.
 
-    At most one; less where there are not enough, for a process that waits for one would wait for ever. Raises
+    At most 1; less where there are not enough, for a process that waits for a GPU would wait for ever. Raises
     UsageError where there are none.
     """
     if graphics < 1:
@@ -237,29 +238,28 @@ def share(graphics: float, processes: int) -> float:
     return 1.0 / math.ceil(processes / math.floor(graphics))
 
 
-def _told(config: InferConfig) -> dict[str, Any]:
-    """The config as data, with what each process would otherwise decide by its own machine."""
+def _worker_config(config: InferConfig) -> dict[str, Any]:
+    """The config as data, with the values that each process would otherwise take from its own machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = config.threads or max(1, cores // config.workers)
     # Ray shows every process its own GPU as the first one.
     device = "cpu" if config.device == "cpu" else "cuda:0"
-    here = {"threads": threads, "device": device, "cache_dir": os.path.abspath(config.resolved_cache_dir)}
-    return config.model_copy(update=here).model_dump(mode="json")
+    values = {"threads": threads, "device": device, "cache_dir": os.path.abspath(config.resolved_cache_dir)}
+    return config.model_copy(update=values).model_dump(mode="json")
 
 
 class _Lost(GazenetError):
-    """A process was lost as often as it was started."""
+    """A process was lost every time it was started."""
 
 
-def _cause(ray: Any, error: Exception, task: UnitTask, job: Job) -> Exception:
-    """What the process raised, or that it was lost, as the error of one line that the local engine would give."""
+def _cause(ray: Any, error: Exception, task: UnitTask, item: RunInput) -> Exception:
+    """The error that the process raised, or that it was lost, with the plugins at work then."""
     if isinstance(error, ray.exceptions.RayTaskError):
         cause = error.cause
-        return (
-            cause
-            if isinstance(cause, Exception)
-            else GazenetError(f"{printable_name(job.path)}: {task.unit}: {cause}")
-        )
+        name = f"{printable_name(item.path)}: {task.unit}"
+        return cause if isinstance(cause, Exception) else GazenetError(f"{name}: {cause}")
     if isinstance(error, ray.exceptions.RayError):
-        return _Lost(f"{printable_name(job.path)}: {task.unit}: its process was lost {RESTARTS + 1} times")
+        text = f"{printable_name(item.path)}: {task.unit}: its process was lost {RESTARTS + 1} times"
+        calls = describe_calls(journal.read_unfinished_calls(item.folder.parent))
+        return _Lost(f"{text}; at work then: {calls}" if calls else text)
     return error

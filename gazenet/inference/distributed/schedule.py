@@ -1,4 +1,4 @@
-"""Which unit of which video comes next: pure bookkeeping, without processes."""
+"""The order of the units of all videos: bookkeeping only, without processes."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ class UnitTask(NamedTuple):
 
 
 class Schedule:
-    """Units become ready when those before them are done; few videos are under way at once.
+    """Units become ready when those before them are done; few videos are in progress at once.
 
-    The oldest video goes first wherever there is a choice: results appear early, and the cache's open ends are few.
+    The oldest video goes first: results appear early, and few cache entries are unfinished.
 
     Args:
-        needs: units with what comes before each (see ``unit_needs``); the last one ends a video.
-        videos: how many.
-        under_way: how many videos may be begun and not finished: what holds the rest back.
+        needs: each unit with the units before it (see ``unit_needs``); the last unit ends a video.
+        videos: number of videos.
+        limit: the largest number of videos in progress.
     """
 
-    def __init__(self, needs: Mapping[str, Sequence[str]], videos: int, under_way: int) -> None:
-        self._needs, self._limit = needs, under_way
+    def __init__(self, needs: Mapping[str, Sequence[str]], videos: int, limit: int) -> None:
+        self._needs, self._limit = needs, limit
         self._last = list(needs)[-1]
         self._waiting = deque(range(videos))
         self._open: dict[Video, dict[str, str]] = {}
 
     @property
     def finished(self) -> bool:
+        """Whether all videos have ended."""
         return not self._waiting and not self._open
 
     def ready(self) -> list[UnitTask]:
-        """What can be started now, oldest video first; a task is told until :meth:`started`."""
+        """The tasks that can start now, oldest video first; a task is listed until :meth:`started`."""
         while self._waiting and len(self._open) < self._limit:
             self._open[self._waiting.popleft()] = dict.fromkeys(self._needs, "waiting")
         return [
@@ -49,10 +50,11 @@ class Schedule:
         ]
 
     def started(self, task: UnitTask) -> None:
+        """Note that a task has started."""
         self._open[task.video][task.unit] = "started"
 
     def done(self, task: UnitTask) -> bool:
-        """Whether the video is finished with it."""
+        """Note that a task is done; returns whether its video has ended."""
         self._open[task.video][task.unit] = "done"
         if task.unit != self._last:
             return False
@@ -60,12 +62,12 @@ class Schedule:
         return True
 
     def skip_to_end(self, video: Video) -> None:
-        """A cue failed: the last unit is left, which knows what is to be done about that."""
+        """Leave out all but the last unit, which handles a failed cue."""
         states = self._open[video]
         for unit in states:
             if unit != self._last and states[unit] == "waiting":
                 states[unit] = "done"
 
     def forget(self, task: UnitTask) -> None:
-        """A unit that failed counts as done: what it should have left is missed by the last one."""
+        """Count a failed unit as done; the last unit will miss its result."""
         self._open[task.video][task.unit] = "done"

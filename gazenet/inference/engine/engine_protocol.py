@@ -1,4 +1,4 @@
-"""What a run hands to whoever does the work, and what comes back."""
+"""The contract between a run and the engine that works through its inputs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from gazenet.inference.results import VideoSummary
 
 
 @dataclass(frozen=True)
-class Job:
-    """One input of a run: its place in the order given, its file, the folder of its results."""
+class RunInput:
+    """One input of a run.
+
+    Attributes:
+        index: its place among the inputs, from 0.
+        path: the file or folder.
+        folder: where its results go.
+        dataset_video: what its data set says of it, if it is from one.
+    """
 
     index: int
     path: Path
     folder: Path
-    known: DatasetVideo | None = None
+    dataset_video: DatasetVideo | None = None
 
 
-Ended = tuple[Job, VideoSummary | Exception]
+EngineResult = tuple[RunInput, VideoSummary | Exception]
 
 
 class Engine(Protocol):
-    """Works through jobs in any order; gives each with its summary, or with what made it fail.
+    """Works through the inputs of a run: in this process, on several devices, on a cluster."""
 
-    UsageError and PluginError while the work is prepared are raised.
-    """
+    def __call__(self, graph: StageGraph, inputs: Sequence[RunInput], resume: bool) -> Iterator[EngineResult]:
+        """Yield each input, in any order, with its summary or the error that made it fail.
 
-    def __call__(self, graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]: ...
+        Raises UsageError and PluginError of the preparation, before the first input.
+        """

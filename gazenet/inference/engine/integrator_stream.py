@@ -7,13 +7,13 @@ from typing import Protocol
 import numpy as np
 
 from gazenet.errors import PluginError, UsageError
-from gazenet.fusion.integrator import FusedChunk
-from gazenet.fusion.network_input import CueStack
+from gazenet.fusion.gasp_integrator import FusedChunk
+from gazenet.fusion.integrator_contract import CueStack
 from gazenet.guard.guarded_call import guarded
 
 
 class Stream(Protocol):
-    """See :class:`gazenet.fusion.integrator.FusionStream`."""
+    """See :class:`gazenet.fusion.gasp_integrator.FusionStream`."""
 
     def push(self, maps: CueStack) -> FusedChunk: ...
 
@@ -21,16 +21,16 @@ class Stream(Protocol):
 
 
 class Streaming(Protocol):
-    """Whatever fuses: :class:`gazenet.fusion.integrator.Integrator`."""
+    """Whatever fuses: :class:`gazenet.fusion.gasp_integrator.GaspIntegrator`."""
 
-    def stream(self) -> Stream: ...
+    def stream(self, live: bool = False) -> Stream: ...
 
 
-def open_stream(integrator: Streaming) -> Stream:
+def open_stream(integrator: Streaming, live: bool = False) -> Stream:
     """A fresh stream for one video; what it raises or gives wrongly is a PluginError with the frames."""
     name = f"integrator {getattr(getattr(integrator, 'spec', None), 'name', '') or type(integrator).__name__}"
-    with guarded(name, "beginning a video"):
-        return _Guarded(name, integrator.stream())
+    with guarded(name, "beginning a video", own=(UsageError,)):
+        return _Guarded(name, integrator.stream(live))
 
 
 class _Guarded:

@@ -1,4 +1,4 @@
-"""A run: all inputs, one after the other, each isolated from the faults of the others."""
+"""A run: all its inputs, each isolated from the faults of the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,12 @@ from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
 from gazenet.folder_lock import lock_folder
 from gazenet.guard import journal
-from gazenet.inference.cache.earlier_results import (
-    NAME,
-    digests,
-    faults,
-    finished,
-    is_of,
-    now,
-    read_record,
-    write_overview,
-)
+from gazenet.inference.cache import earlier_results
+from gazenet.inference.cache.earlier_results import NAME
 from gazenet.inference.cache.run_record import run_fingerprint, versions, weight_hashes, write_record
-from gazenet.inference.engine.engine_protocol import Ended, Engine, Job
+from gazenet.inference.engine.engine_protocol import Engine, EngineResult, RunInput
 from gazenet.inference.engine.failures import at_work, failure
-from gazenet.inference.engine.progress import ProgressBars
+from gazenet.inference.engine.progress import progress_bar
 from gazenet.inference.engine.sink_thread import SinkThread
 from gazenet.inference.engine.stage_graph import StageGraph, build_graph
 from gazenet.inference.engine.timing import Timings, network_text
@@ -39,115 +31,116 @@ from gazenet.inference.inputs.input_paths import expand, result_folders
 from gazenet.inference.inputs.output_targets import check_targets
 from gazenet.inference.inputs.sources import identity, open_frames
 from gazenet.inference.inputs.stored_maps import StoredPass, stored_graph, stored_maps
-from gazenet.inference.results import ChunkResult, RunResult, SinkContext, VideoSummary
-from gazenet.inference.sinks.sink import Sink, load_sink, notes_of, still_there
+from gazenet.inference.results import RunResult, SinkContext, VideoSummary
+from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, load_sink
 from gazenet.maps.map_key import without_folders
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import VideoInfo
 from gazenet.media.source_id import display_name
 from gazenet.redaction import redact_text
 
-WITHOUT_INTEGRATOR = ("report", "published")
-"""Sinks that show cues."""
-
 
 def run(
     config: InferConfig,
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | DatasetVideo],
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
-    known: Mapping[Path, DatasetVideo] = types.MappingProxyType({}),
     engine: Engine | None = None,
 ) -> RunResult:
-    """Predicts saliency for every input and leaves the outputs of the config in ``<output_dir>/<stem>/``.
+    """Predict saliency for every input and leave the outputs of the config in ``<output_dir>/<name>/``.
 
     Args:
-        resume: finished inputs are left alone and cached cues are used again, which is always safe; without, the
-            outputs are written again (cached cues are still used: they cannot differ).
-        progress_log_file: receives ``completed,videoid=<stem>,videoidx=<number>`` per finished input.
-        known: what a data set says of some inputs; their results are called by its names.
-        engine: who does the work; by default this process, one input after the other.
+        inputs: files and folders, whose results are called by their stems, and videos of data sets, by their names.
+        resume: leave finished inputs alone, which is always safe; without, their outputs are written again. Cached
+            cues are used either way: they cannot differ.
+        progress_log_file: receives ``completed,videoid=<name>,videoidx=<number>`` per finished input.
+        engine: works through the inputs; by default this process, one input after the other.
 
     Raises UsageError or PluginError before any work where the request is wrong. A failing input is reported and
     the others go on.
     """
     with at_work(config, output_dir):
         graph = prepare(config, output_dir, progress_log_file)
-        return run_graph(graph, inputs, output_dir, resume, progress_log_file, known, engine)
+        return run_graph(graph, inputs, output_dir, resume, progress_log_file, engine)
 
 
 def prepare(config: InferConfig, output_dir: Path, progress_log_file: Path | None = None) -> StageGraph:
-    """What a run needs before its first input: threads, places that can be written, loaded plugins."""
+    """Set up threads, check that results can be written, and load the plugins. Raises UsageError, PluginError."""
     prepare_threads(config)
     writable(output_dir)
     _log(progress_log_file, "")
     return stored_graph(config) if stored_maps(config) else build_graph(config)
 
 
-def one_after_the_other(graph: StageGraph, jobs: Sequence[Job], resume: bool) -> Iterator[Ended]:
-    """The engine of this process."""
-    for job in jobs:
+def one_after_the_other(graph: StageGraph, inputs: Sequence[RunInput], resume: bool) -> Iterator[EngineResult]:
+    """Work through the inputs in this process (an ``Engine``)."""
+    for item in inputs:
         try:
-            yield job, work_on(graph, job, resume)
+            yield item, work_on(graph, item, resume)
         except Exception as error:
-            yield job, error
+            yield item, error
 
 
 def run_graph(
     graph: StageGraph,
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | DatasetVideo],
     output_dir: Path,
     resume: bool = True,
     progress_log_file: Path | None = None,
-    known: Mapping[Path, DatasetVideo] = types.MappingProxyType({}),
     engine: Engine | None = None,
 ) -> RunResult:
-    """As :func:`run`, with a graph that is loaded already."""
-    began = now()
-    names = {path: one.name for path, one in known.items()}
-    # A folder of pictures that a data set calls a video is one.
-    files = [file for path in inputs for file in ([path] if path in known else expand([path]))]
-    content = partial(identity, pictures=stored_maps(graph.config))
-    folders = result_folders(files, output_dir, names, content)
-    jobs = [Job(index, path, folder, known.get(path)) for index, (path, folder) in enumerate(folders.items())]
-    sinks = wanted_sinks(graph.config, graph.integrator is not None)
-    made = [name for sink in sinks for name in sink.files]
-    check_targets(graph.config, jobs, made, output_dir, progress_log_file)
-    for job in jobs:
-        if job.folder.name != names.get(job.path, job.path.stem):
-            told = f"results go to {display_name(job.folder)}, a name that no other input has"
-            print(f"{display_name(job.path)}: {told}", file=sys.stderr)
+    """Do the same as :func:`run` with a graph that is loaded already."""
+    began = earlier_results.now()
+    run_inputs = _run_inputs(graph.config, inputs, output_dir)
+    outputs = output_files(wanted_sinks(graph.config, graph.integrator is not None))
+    check_targets(graph.config, run_inputs, outputs, output_dir, progress_log_file)
+    for item in run_inputs:
+        if item.folder.name != (item.dataset_video.name if item.dataset_video else item.path.stem):
+            note = f"results go to {display_name(item.folder)}, a name that no other input has"
+            print(f"{display_name(item.path)}: {note}", file=sys.stderr)
     result, store = RunResult(), default_store(graph.config.resolved_cache_dir)
-    for job, ended in (engine or one_after_the_other)(graph, jobs, resume):
-        if isinstance(ended, Exception):
-            result.failures.append(failure(job.path, ended, store.root))
+    for item, outcome in (engine or one_after_the_other)(graph, run_inputs, resume):
+        if isinstance(outcome, Exception):
+            result.failures.append(failure(item.path, outcome, store.root))
             print(f"error: {result.failures[-1].reason}", file=sys.stderr, flush=True)
             # What the failed input held is let go of now: a file that a plugin closed under it must not be closed
             # again when its number is that of a file of the next input.
-            del ended
+            del outcome
             gc.collect()
             continue
-        result.finished.append(ended)
-        _log(progress_log_file, f"completed,videoid={display_name(job.folder.name)},videoidx={job.index}\n")
-    order = {job.path: job.index for job in jobs}
-    result.finished.sort(key=lambda one: order[one.path])
-    result.failures.sort(key=lambda one: order[one.path])
-    write_overview(output_dir, _overview(graph.config, result), began)
+        result.finished.append(outcome)
+        _log(progress_log_file, f"completed,videoid={display_name(item.folder.name)},videoidx={item.index}\n")
+    order = {item.path: item.index for item in run_inputs}
+    result.finished.sort(key=lambda summary: order[summary.path])
+    result.failures.sort(key=lambda failed: order[failed.path])
+    earlier_results.write_overview(output_dir, _overview(graph.config, result), began)
     return result
+
+
+def _run_inputs(config: InferConfig, inputs: Sequence[Path | DatasetVideo], output_dir: Path) -> list[RunInput]:
+    """The files that the inputs name, each once, with a folder for its results."""
+    videos = {item.path: item for item in inputs if isinstance(item, DatasetVideo)}
+    files: list[Path] = []
+    for item in inputs:  # a folder of pictures that a data set calls a video is not expanded
+        files += [item.path] if isinstance(item, DatasetVideo) else expand([item])
+    names = {path: video.name for path, video in videos.items()}
+    folders = result_folders(files, output_dir, names, partial(identity, pictures=stored_maps(config)))
+    return [RunInput(index, path, folder, videos.get(path)) for index, (path, folder) in enumerate(folders.items())]
 
 
 def _overview(config: InferConfig, result: RunResult) -> dict[str, Any]:
     failures = [
-        {"input": one.path, "reason": one.reason, **({"trace": one.trace} if one.trace else {})}
-        for one in result.failures
+        {"input": failed.path, "reason": failed.reason, **({"trace": failed.trace} if failed.trace else {})}
+        for failed in result.failures
     ]
-    done = [{"input": one.path, "folder": one.folder or ""} for one in result.finished]
-    return {"finished": done, "failures": failures, "versions": versions(), "config": config.model_dump(mode="json")}
+    finished = [{"input": summary.path, "folder": summary.folder or ""} for summary in result.finished]
+    facts = {"versions": versions(), "config": config.model_dump(mode="json")}
+    return {"finished": finished, "failures": failures, **facts}
 
 
 def prepare_threads(config: InferConfig) -> None:
-    """Shares the cores among the workers, unless the config says how many threads the numeric libraries get."""
+    """Share the cores among the workers, unless the config says how many threads the numeric libraries get."""
     import cv2
     import torch
 
@@ -170,149 +163,165 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def work_on(graph: StageGraph, job: Job, resume: bool) -> VideoSummary:
-    """One input, unless its results are there already. Raises GazenetError."""
-    path, folder = job.path, job.folder
+@dataclass(frozen=True)
+class VideoWork:
+    """The work on one input.
+
+    Attributes:
+        graph: the loaded plugins.
+        item: the input.
+        content: hash of its content.
+        fingerprint: hash of all that its results depend on.
+        files: names of all its outputs, also of those that are there already.
+    """
+
+    graph: StageGraph
+    item: RunInput
+    content: str
+    fingerprint: str
+    files: list[str]
+
+
+def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
+    """Make the outputs of one input, unless they are there already. Raises GazenetError."""
+    path, folder = item.path, item.folder
     journal.set_input(display_name(path))
     content = identity(path, pictures=stored_maps(graph.config))
     sinks = wanted_sinks(graph.config, integrator=graph.integrator is not None)
-    files = [name for sink in sinks for name in sink.files]
     fingerprint = run_fingerprint(graph, content, told_of_sinks(graph.config, sinks))
+    work = VideoWork(graph, item, content, fingerprint, output_files(sinks))
     with lock_folder(folder) as notes:
-        done = finished(folder, fingerprint) if resume else None
-        if done is None:
-            _say_what_changed(job, content)
+        earlier = earlier_results.finished(folder, fingerprint) if resume else None
+        if earlier is None:
+            _say_what_changed(item, content)
             (folder / NAME).unlink(missing_ok=True)
-            return _work(graph, job, content, sinks, files, fingerprint, notes)
-        wrong = faults(folder, done, files)
-        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not still_there(sink, folder)]
+            return _make(work, sinks, notes)
+        wrong = earlier_results.faults(folder, earlier, work.files)
+        again = [sink for sink in sinks if wrong.keys() & {*sink.files} or not sink.kept(folder)]
         incomplete = [name for sink in again if not wrong.keys() & {*sink.files} for name in sink.files]
-        for name, fault in {**wrong, **dict.fromkeys(incomplete, "what it tells of is incomplete or changed")}.items():
+        wrong |= dict.fromkeys(incomplete, "the files that it lists are incomplete or changed")
+        for name, fault in wrong.items():
             print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
         if again:
-            (folder / NAME).unlink()  # until all is there again, nothing says that it is
-            return _work(graph, job, content, again, files, fingerprint, notes, done)
+            (folder / NAME).unlink()  # until all is there again, no record says that it is
+            return _make(work, again, notes, earlier)
         place = display_name(folder)
         print(f"{display_name(path)}: finished before, nothing to do; results in {place}", file=sys.stderr)
-        return VideoSummary(
-            path, folder, done["frames"], done["warnings"], done["counts"], done["timings"], skipped=True
-        )
+        facts = {name: earlier[name] for name in ("frames", "warnings", "counts", "timings")}
+        return VideoSummary(path, folder, **facts, skipped=True)
 
 
-def _say_what_changed(job: Job, content: str) -> None:
-    """Results that are about to be replaced because the input is no longer what they were made from."""
-    record = read_record(job.folder)
-    if record is not None and is_of(record, job.path) and record.get("source_id", content) != content:
-        print(f"{display_name(job.path)}: has changed since its results were made; made again", file=sys.stderr)
+def _say_what_changed(item: RunInput, content: str) -> None:
+    """Print a line where results are replaced because the input has changed since they were made."""
+    record = earlier_results.read_record(item.folder)
+    if record is not None and earlier_results.is_of(record, item.path) and record.get("source_id", content) != content:
+        print(f"{display_name(item.path)}: has changed since its results were made; made again", file=sys.stderr)
 
 
 def told_of_sinks(config: InferConfig, sinks: Sequence[Sink]) -> list[str]:
-    """Names of sinks; of one with settings, these and the ground truth that it may write."""
-    settings = {name: value for name, value in config.outputs.model_dump(mode="json").items() if value is not True}
-    truth = config.data.model_dump(mode="json", include={"reader", "options"}) if config.data else {}
-    return [f"{sink.name} {settings[sink.name]} {truth}" if sink.name in settings else sink.name for sink in sinks]
+    """Names of sinks; of those with settings, these and the ground truth that they may write."""
+    settings, truth = config.outputs.wanted, {}
+    if config.data:
+        truth = config.data.model_dump(mode="json", include={"reader", "options"})
+    return [f"{one.name} {settings[one.name]} {truth}" if settings.get(one.name) else one.name for one in sinks]
 
 
-def wanted_sinks(config: InferConfig, integrator: bool) -> list[Sink]:
-    """The sinks that the config asks for; without an integrator only those that show cues."""
-    asked = [name for name, on in config.outputs.model_dump().items() if on]
-    if not integrator:
-        asked = [name for name in asked if name in WITHOUT_INTEGRATOR]
-    return [load_sink(name) for name in asked]
+def wanted_sinks(config: InferConfig, integrator: bool) -> list[LoadedSink]:
+    """The sinks that the config asks for; without an integrator only those that do not need saliency.
+
+    Raises UsageError, PluginError.
+    """
+    sinks = [load_sink(name, settings) for name, settings in config.outputs.wanted.items()]
+    sinks = [sink for sink in sinks if integrator or not sink.spec.saliency]
+    check_overlap(sinks)
+    return sinks
 
 
-def _work(
+def sink_context(
     graph: StageGraph,
-    job: Job,
-    content: str,
-    sinks: list[Sink],
-    files: list[str],
-    fingerprint: str,
-    notes: list[str],
-    before: Mapping[str, Any] = types.MappingProxyType({}),
+    folder: Path,
+    source: Path,
+    info: VideoInfo,
+    frame_size: tuple[int, int],
+    dataset_video: DatasetVideo | None = None,
+) -> SinkContext:
+    """The facts of a video for its sinks; ``frame_size``: (height, width) of the frames at analysis size."""
+    config, cues = graph.config, tuple(cue.name for cue in graph.cues)
+    size = config.map_shape((info.height, info.width))
+    data = config.model_dump(mode="json")
+    return SinkContext(folder, source, info, frame_size, size, cues, graph.gates, data, dataset_video)
+
+
+def output_files(sinks: Sequence[Sink]) -> list[str]:
+    """Names of the files that sinks leave in a folder of results."""
+    return [name for sink in sinks for name in sink.files]
+
+
+def _make(
+    work: VideoWork, sinks: Sequence[Sink], notes: list[str], earlier: Mapping[str, Any] = types.MappingProxyType({})
 ) -> VideoSummary:
-    """Makes the outputs of ``sinks``; ``files`` are those of all, ``before`` the record of what is there already."""
-    path, folder, timings = job.path, job.folder, Timings()
+    """Make the outputs of ``sinks``; ``earlier`` is the record of the outputs that are there already."""
+    graph, path, folder, timings = work.graph, work.item.path, work.item.folder, Timings()
     source = open_frames(path, graph.config.max_side)
     try:
-        done = _through(graph, source, content, folder, sinks, timings, path, job.known)
+        video = _pass_through(work, source, sinks, timings)
     finally:
         source.close()
-    told_by_sinks = [line for sink in sinks for line in notes_of(sink)]
     root = default_store(graph.config.resolved_cache_dir).root
-    noticed = [without_folders(line, root) for line in done.warnings]
-    earlier = list(before.get("warnings", ()))
-    new = [*notes, *noticed, *source.warnings, *told_by_sinks]
-    warnings = [*earlier, *(line for line in new if line not in earlier)]
-    counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": done.skipped}
-    told = timings.summary(done.frames)
-    summary = VideoSummary(path, folder, done.frames, warnings, counts, told)
-    made = [name for sink in sinks for name in sink.files]
-    kept = before.get("digests")
-    known = {**(kept if isinstance(kept, dict) else {}), **digests(folder, made)}
-    record = _record(graph, summary, source.info, content, fingerprint, files)
-    write_record(folder, {**record, "digests": {name: known[name] for name in files if name in known}})
+    new = [*notes, *(without_folders(line, root) for line in video.warnings), *source.warnings]
+    new += [line for sink in sinks for line in sink.notes]
+    before = list(earlier.get("warnings", ()))
+    warnings = [*before, *(line for line in new if line not in before)]
+    counts: dict[str, Any] = {"corrupt_frames": source.corrupt_frames, "skipped_cues": video.skipped}
+    times = timings.summary(video.frames)
+    summary = VideoSummary(path, folder, video.frames, warnings, counts, times)
+    written = output_files(sinks)
+    kept = earlier.get("digests")
+    hashes = {**(kept if isinstance(kept, dict) else {}), **earlier_results.digests(folder, written)}
+    record = _record(work, summary, source.info)
+    write_record(folder, {**record, "digests": {name: hashes[name] for name in work.files if name in hashes}})
     for line in warnings:
         print(f"{display_name(path)}: {redact_text(line)}", file=sys.stderr)
     print(
-        f"{display_name(path)}: {done.frames} frames in {told['wall_s']:.1f} s, {told['frames_per_s']:.1f} frames/s; "
-        f"{network_text(told)}; results in {display_name(folder)}: {', '.join([*made, NAME])}",
+        f"{display_name(path)}: {video.frames} frames in {times['wall_s']:.1f} s, {times['frames_per_s']:.1f} "
+        f"frames/s; {network_text(times)}; results in {display_name(folder)}: {', '.join([*written, NAME])}",
         file=sys.stderr,
         flush=True,
     )
     return summary
 
 
-def _through(
-    graph: StageGraph,
-    source: FrameSource,
-    content: str,
-    folder: Path,
-    sinks: list[Sink],
-    timings: Timings,
-    path: Path,
-    known: DatasetVideo | None,
+def _pass_through(
+    work: VideoWork, source: FrameSource, sinks: Sequence[Sink], timings: Timings
 ) -> VideoPass | StoredPass:
-    config = graph.config
-    store = default_store(config.resolved_cache_dir)
-    name = display_name(path)
-    with ThreadPoolExecutor(config.workers, "gazenet", journal.set_input, (name,)) as pool:
-        thread: list[SinkThread] = []
-
-        def emit(chunk: ChunkResult) -> None:
-            thread[0].put(chunk)
-
-        job: VideoPass | StoredPass
-        if stored_maps(config):
-            job = StoredPass(graph, source, emit, timings)
-        else:
-            job = VideoPass(graph, source, content, store, pool, emit, timings)
-        gates = graph.integrator.spec.cues if graph.integrator is not None else ()
-        names = tuple(cue.name for cue in graph.cues)
-        facts = config.model_dump(mode="json")
-        context = SinkContext(folder, path, source.info, source.size, job.map_size, names, gates, facts, known)
-        thread.append(SinkThread(sinks, context, timings))
-        try:
-            with ProgressBars(display_name(path.name), source.info.declared_frames) as bar:
-                job.run(bar.update)
-            warnings = job.warnings + source.warnings
-            told = {"timings": timings.summary(job.frames), "warnings": warnings, "versions": versions()}
-            thread[0].finish({**told, "config": facts, "frames": job.frames})
-        except BaseException:
-            thread[0].abort()
-            raise
-    return job
+    """Run all stages over the frames of a source, with their results into ``sinks``."""
+    graph, config, item = work.graph, work.graph.config, work.item
+    video: VideoPass | StoredPass
+    if stored_maps(config):
+        video = StoredPass(graph, source, timings)
+    else:
+        video = VideoPass(graph, source, work.content, default_store(config.resolved_cache_dir), timings)
+    context = sink_context(graph, item.folder, item.path, source.info, source.size, item.dataset_video)
+    thread = SinkThread(sinks, context, timings)
+    try:
+        with progress_bar(display_name(item.path.name), source.info.declared_frames) as show:
+            video.run(thread.put, show)
+        ended = {"timings": timings.summary(video.frames), "warnings": video.warnings + source.warnings}
+        thread.finish({**ended, "versions": versions(), "config": context.config, "frames": video.frames})
+    except BaseException:
+        thread.abort()
+        raise
+    return video
 
 
-def _record(
-    graph: StageGraph, summary: VideoSummary, info: VideoInfo, content: str, fingerprint: str, files: list[str]
-) -> dict[str, Any]:
+def _record(work: VideoWork, summary: VideoSummary, info: VideoInfo) -> dict[str, Any]:
+    graph = work.graph
     return {
         "input": summary.path,
         "path": summary.path.absolute(),
-        "source_id": content,
-        "fingerprint": fingerprint,
-        "outputs": files,
+        "source_id": work.content,
+        "fingerprint": work.fingerprint,
+        "outputs": work.files,
         "video": {"width": info.width, "height": info.height, "rate": float(info.rate), "sound": info.has_audio},
         "frames": summary.frames,
         "counts": summary.counts,
@@ -327,7 +336,7 @@ def _record(
 
 
 def _log(file: Path | None, text: str) -> None:
-    """Appends to the progress log. Raises UsageError where it cannot be written."""
+    """Append to the progress log. Raises UsageError where it cannot be written."""
     if file is None:
         return
     try:

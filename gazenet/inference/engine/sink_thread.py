@@ -1,4 +1,4 @@
-"""The sinks of one video on a thread of their own, behind a bounded queue."""
+"""The sinks of one video on a thread of their own, fed through a bounded queue."""
 
 from __future__ import annotations
 
@@ -19,11 +19,18 @@ from gazenet.inference.sinks.sink import Sink
 from gazenet.media.source_id import display_name
 
 OWN = (GazenetError,)
-"""Errors of sinks that speak for themselves: they name the file and the remedy."""
+"""Errors of sinks that pass as they are: they name the file and the remedy."""
 
 
 class SinkThread:
-    """Hands every chunk to every sink, in order. The first error stops all and is raised in the caller's thread."""
+    """Gives every chunk to every sink, in order. The first error stops all and is raised in the caller's thread.
+
+    Args:
+        sinks: opened here; what they raise is raised.
+        context: the facts of the video.
+        timings: receives the seconds of every sink.
+        depth: chunks that may wait.
+    """
 
     def __init__(self, sinks: Sequence[Sink], context: SinkContext, timings: Timings, depth: int = 1) -> None:
         self._sinks, self._timings = list(sinks), timings
@@ -32,7 +39,7 @@ class SinkThread:
         self._opened: list[Sink] = []
         try:
             for sink in self._sinks:
-                self._opened.append(sink)  # first: one that fails half-way has something to take back as well
+                self._opened.append(sink)  # first: a sink that fails while it opens has to clean up as well
                 with guarded(f"sink {sink.name}", "opening", own=OWN):
                     sink.open(context)
         except BaseException:
@@ -56,14 +63,14 @@ class SinkThread:
                 self._failure = error
 
     def put(self, chunk: ChunkResult) -> None:
-        """Queues a chunk; waits where the sinks are behind. Raises what a sink raised."""
+        """Queue a chunk; waits where the queue is full. Raises what a sink raised."""
         if self._failure is not None:
             raise self._failure
         _make_read_only(chunk)
         self._queue.put(chunk)
 
     def finish(self, summary: dict[str, object]) -> None:
-        """Waits for the queue and closes all sinks; on any error nothing is left that looks finished."""
+        """Wait for the queue and close all sinks; after an error no output looks finished."""
         self._queue.put(None)
         self._thread.join()
         try:
@@ -77,7 +84,7 @@ class SinkThread:
             raise
 
     def abort(self) -> None:
-        """Ends the thread and takes back what the sinks have begun."""
+        """End the thread and have the sinks remove what they have begun."""
         if self._thread.is_alive():
             self._failure = self._failure or RuntimeError("aborted")
             self._queue.put(None)
@@ -86,14 +93,14 @@ class SinkThread:
 
     def _abort(self) -> None:
         for sink in self._opened:
-            # The error that brought us here is the one worth reporting.
-            with contextlib.suppress(Exception), guarded(f"sink {sink.name}", "taking back what it began", own=OWN):
+            # The error that led here is the one to report.
+            with contextlib.suppress(Exception), guarded(f"sink {sink.name}", "aborting", own=OWN):
                 sink.abort()
         self._opened = []
 
 
 def _make_read_only(chunk: ChunkResult) -> None:
-    """Every sink sees what the others see."""
+    """Make the arrays read-only, so that every sink sees the same values."""
     arrays: list[NDArray[Any]] = [*chunk.images, *chunk.cues.values(), *chunk.pictures.values()]
     for values in [*arrays, chunk.times, chunk.saliency, chunk.gates]:
         values.flags.writeable = False

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 
 from gazenet.assets import asset_path
 from gazenet.config.inference import ExtractorConfig, InferConfig
-from gazenet.config.model import expand_path
 from gazenet.config.picture_names import CAPTURED
+from gazenet.config.runtime import RuntimeConfig
 from gazenet.cues.extractor_spec import ExtractorSpec
-from gazenet.cues.faces.face_specs import FaceModelSpec
+from gazenet.cues.faces.face_specs import DETECTORS, LANDMARKS, FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.isolated.host import isolated
 from gazenet.cues.registry import PluginEntry, get
-from gazenet.cues.runner import CueRunner
+from gazenet.cues.runner import CueRunner, RunnerSettings
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import Integrator, load_integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
-from gazenet.inference.cache.fingerprint import extractor_fingerprint, faces_fingerprint
-from gazenet.inference.engine.network_backends import adoption, in_precision
+from gazenet.fusion.integrator_contract import IntegratorSpec
+from gazenet.fusion.loaded_integrator import LoadedIntegrator, load_integrator
+from gazenet.inference.cache.fingerprint import extractor_fingerprint, faces_fingerprint, in_precision
 
-TUNABLE = ("smoothing", "sharpness", "weights")
-"""What a config may change of an integrator's declaration."""
 PUBLISHED = {"mode": "published"}
-"""What an extractor is told whose pictures are wanted."""
+"""Parameters of an extractor whose pictures an integrator takes."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,12 @@ class CueStage:
 
     @property
     def name(self) -> str:
+        """The extractor's name."""
         return self.entry.spec.name
 
     @property
     def spec(self) -> ExtractorSpec:
+        """The extractor's declaration."""
         return self.entry.spec
 
     @property
@@ -54,26 +54,31 @@ class CueStage:
 
 @dataclass(frozen=True)
 class StageGraph:
-    """Everything that is loaded once per run. ``cues`` stand in an order in which each finds what it needs."""
+    """The loaded plugins of a run; each of the ``cues`` comes after those whose maps it needs."""
 
     config: InferConfig
     faces: FaceStage | None
     faces_fingerprint: str
     face_assets: tuple[str, ...]
     cues: tuple[CueStage, ...]
-    integrator: Integrator | None
+    integrator: LoadedIntegrator | None
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Names of the cues that the integrator weighs; empty without an integrator."""
+        return self.integrator.spec.cues if self.integrator is not None else ()
 
 
 def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
-    """Finds, checks and loads all plugins. Raises UsageError or PluginError before any work is done.
+    """Find, check and load all plugins. Raises UsageError or PluginError before any work is done.
 
-    With ``idle`` extractors load when they are first needed: for a process that will run few of them, or none.
+    With ``idle`` extractors load when they are first needed: for a process that runs few of them, or none.
     """
     integrator = tuned_integrator(config)
     if integrator is not None:
         config = completed(config, integrator.spec)
         _adopted(integrator, config)
-    entries = {one.name: (get(one.name), one) for one in config.extractors}
+    entries = {settings.name: (get(settings.name), settings) for settings in config.extractors}
     order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
     stage, fingerprint, face_assets = _faces(config)
     upstream, cues = {"faces": fingerprint}, []
@@ -84,41 +89,20 @@ def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     return StageGraph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
 
 
-def _adopted(integrator: Integrator, config: InferConfig) -> None:
+def _adopted(integrator: LoadedIntegrator, config: InferConfig) -> None:
     """Has the integrator call its network through the backend of the config."""
     if config.integrator is None:
         return
-    told = {"network": integrator.network.config.as_dict()}
-    adopt = adoption(config.integrator, config, integrator.spec.name, told)
+    adopt = adoption(config.integrator, config, integrator.spec.name, integrator.network_facts)
     if adopt is not None:
-        adopt(integrator)
+        adopt(integrator.plugin)
 
 
-def tuned_integrator(config: InferConfig) -> Integrator | None:
-    """The integrator with the config's parameters in place of what its declaration says, its cues as extractors.
-
-    Raises UsageError.
-    """
+def tuned_integrator(config: InferConfig) -> LoadedIntegrator | None:
+    """The integrator with the config's parameters in place of what its declaration says. Raises UsageError."""
     if config.integrator is None:
         return None
-    given = dict(config.integrator.parameters)
-    for name in given:
-        if name not in TUNABLE:
-            raise UsageError(f"integrator.parameters.{name}: unknown; known: {', '.join(TUNABLE)}")
-    try:
-        weights = expand_path(str(given.pop("weights"))) if "weights" in given else ""
-    except ValueError as error:
-        raise UsageError(f"integrator.parameters.weights: {error}") from None
-    loaded = load_integrator(config.integrator.name, config.device, weights, asset_path)
-    try:
-        spec = IntegratorSpec.model_validate({**loaded.spec.model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    try:
-        return replace(loaded, spec=spec.on_extractors())
-    except ValueError as error:
-        raise UsageError(f"integrator {spec.name}: {error}") from None
+    return load_integrator(config.integrator.name, config.integrator.parameters, config.device, asset_path)
 
 
 def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
@@ -127,41 +111,41 @@ def completed(config: InferConfig, spec: IntegratorSpec) -> InferConfig:
 
     Raises UsageError for cues whose extractors are not in the config, and for extractors that give no pictures.
     """
-    chosen = {one.name: one for one in config.extractors}
+    extractors = {extractor.name: extractor for extractor in config.extractors}
     if CAPTURED in spec.cues:
-        chosen.setdefault(CAPTURED, ExtractorConfig(name=CAPTURED))
-    lacking = [cue for cue in spec.cues if cue not in chosen]
+        extractors.setdefault(CAPTURED, ExtractorConfig(name=CAPTURED))
+    lacking = [cue for cue in spec.cues if cue not in extractors]
     if lacking:
         raise UsageError(
             f"integrator {spec.name} needs the cues {', '.join(lacking)}: add them to 'extractors', or run nothing "
             f"else: --set extractors='{_needed(spec)}'"
         )
     for cue in spec.pictured:
-        chosen[cue] = _pictured(chosen[cue], spec.name)
-    return config.model_copy(update={"extractors": tuple(chosen.values())})
+        extractors[cue] = _pictured(extractors[cue], spec.name)
+    return config.model_copy(update={"extractors": tuple(extractors.values())})
 
 
 def _needed(spec: IntegratorSpec) -> str:
     """The extractors of an integrator as a config has them (JSON)."""
-    told = [{"name": cue, **({"parameters": PUBLISHED} if cue in spec.pictured else {})} for cue in spec.cues]
-    return json.dumps([one for one in told if one["name"] != CAPTURED])
+    cues = [cue for cue in spec.cues if cue != CAPTURED]
+    return json.dumps([{"name": cue, **({"parameters": PUBLISHED} if cue in spec.pictured else {})} for cue in cues])
 
 
-def _pictured(one: ExtractorConfig, integrator: str) -> ExtractorConfig:
-    """An extractor that gives pictures."""
-    declared = get(one.name).spec
-    parameters = {**(PUBLISHED if "mode" in declared.parameters else {}), **one.parameters}
+def _pictured(settings: ExtractorConfig, integrator: str) -> ExtractorConfig:
+    """The settings of an extractor such that it gives pictures."""
+    declared = get(settings.name).spec
+    parameters = {**(PUBLISHED if "mode" in declared.parameters else {}), **settings.parameters}
     if not declared.pictures_with(parameters):
         why = f"in mode {parameters['mode']} it" if declared.pictures else "it"
         raise UsageError(
-            f"extractor {one.name}: integrator {integrator} takes its coloured pictures; {why} makes none"
+            f"extractor {settings.name}: integrator {integrator} takes its coloured pictures; {why} makes none"
         )
-    return one.model_copy(update={"parameters": parameters})
+    return settings.model_copy(update={"parameters": parameters})
 
 
 def _faces(config: InferConfig) -> tuple[FaceStage, str, tuple[str, ...]]:
-    detector = get(config.faces.detector, "gazenet.face_detectors", FaceModelSpec)
-    mesh = get("facemesh", "gazenet.face_landmarks", FaceModelSpec) if config.faces.mesh else None
+    detector = get(config.faces.detector, DETECTORS, FaceModelSpec)
+    mesh = get(config.faces.landmarks, LANDMARKS, FaceModelSpec) if config.faces.mesh else None
     stage = FaceStage(detector, asset_path, mesh, score=config.faces.score, max_side=config.faces.max_side)
     stage.load()
     models = [detector.spec, *([mesh.spec] if mesh else [])]
@@ -176,20 +160,34 @@ def _cue(
     upstream: dict[str, str],
     idle: bool,
 ) -> CueStage:
-    device = torch.device(config.device)
     size = (config.map_size, config.map_size)
-    told = {"version": entry.spec.version, "parameters": entry.spec.with_parameters(settings.parameters)}
-    adopt = adoption(settings, config, entry.spec.name, told)
+    facts = {"version": entry.spec.version, "parameters": entry.spec.with_parameters(settings.parameters)}
+    adopt = adoption(settings, config, entry.spec.name, facts)
     worker = isolated(entry, settings.timeout_s) if settings.isolated else entry
-    runner = CueRunner(
-        worker, settings.parameters, device, asset_path, size, settings.stride, config.chunk, adopt=adopt
-    )
+    drive = RunnerSettings(asset_path, size, settings.stride, config.chunk, config.device)
+    runner = CueRunner(worker, settings.parameters, drive, adopt)
     if entry.spec.window.after > config.chunk * 4:
         raise UsageError(f"extractor {entry.spec.name} looks {entry.spec.window.after} frames ahead: raise 'chunk'")
     if not idle:
         runner.load()
     fingerprint = extractor_fingerprint(entry, runner.parameters, runner.stride, config, upstream)
     return CueStage(entry, runner, in_precision(fingerprint, settings))
+
+
+def adoption(
+    settings: RuntimeConfig, config: InferConfig, name: str, facts: Mapping[str, object]
+) -> Callable[[object], None] | None:
+    """A call that has a loaded plugin run its network through its backend; None for torch in single precision.
+
+    ``facts``: what the network follows from, beside its weights. The call raises UsageError as
+    :func:`gazenet.export.backend.attach_backend` does.
+    """
+    if settings.backend == "torch" and settings.precision == "fp32":
+        return None
+    from gazenet.export.backend import BackendOwner, attach_backend
+
+    owner, cache, device = BackendOwner(name, facts), Path(config.resolved_cache_dir), torch.device(config.device)
+    return lambda subject: attach_backend(owner, subject, settings, cache, device)
 
 
 def in_order(specs: dict[str, ExtractorSpec]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where the time goes: seconds per stage, and how much of the wall clock some network was at work."""
+"""Time per stage, and the part of the wall clock in which a network was at work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Timings:
-    """Collects spans of named stages from any thread; memory does not grow with their number.
+    """Sums up spans of named stages from any thread; memory does not grow with their number.
 
     The overhead is the part of the wall clock in which no network was at work: spans that overlap count once.
     """
@@ -25,7 +25,7 @@ class Timings:
 
     @contextlib.contextmanager
     def stage(self, name: str, network: bool = False, calls: int = 1) -> Iterator[None]:
-        """Times a block; ``network`` marks it as network inference, of as many windows as ``calls``."""
+        """Time a block; ``network`` marks it as network inference on ``calls`` windows."""
         begin = self._enter(network)
         try:
             yield
@@ -54,7 +54,7 @@ class Timings:
     def summary(self, frames: int) -> dict[str, float | dict[str, float] | dict[str, int]]:
         """Seconds per stage, windows per network, wall seconds, frames per second, and the overhead.
 
-        That is 1 - (network-busy union) / wall.
+        The overhead is 1 - (seconds in which some network was at work) / (wall seconds).
         """
         with self._lock:
             now = time.perf_counter()
@@ -72,9 +72,8 @@ class Timings:
         }
 
 
-def network_text(told: Mapping[str, Any]) -> str:
-    """A :meth:`Timings.summary` in one line: seconds in which networks worked, windows and milliseconds of each."""
-    means = (
-        f"{name} {calls} x {1000 * told['stages_s'][name] / calls:.0f} ms" for name, calls in told["calls"].items()
-    )
-    return f"networks {told['network_busy_s']:.1f} s: {', '.join(means) or 'none ran, all is from the cache'}"
+def network_text(summary: Mapping[str, Any]) -> str:
+    """A :meth:`Timings.summary` in one line: seconds with a network at work, windows and milliseconds of each."""
+    seconds, calls = summary.get("stages_s", {}), summary["calls"]
+    means = (f"{name} {count} x {1000 * seconds[name] / count:.0f} ms" for name, count in calls.items())
+    return f"networks {summary['network_busy_s']:.1f} s: {', '.join(means) or 'none ran, all is from the cache'}"

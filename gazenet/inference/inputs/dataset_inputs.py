@@ -1,4 +1,4 @@
-"""A data set as inputs of a run: which videos, where they are, what is known of them."""
+"""Videos of a data set as inputs of a run, with their places and ground truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ GROUPED = "processed/Grouped_frames/"
 
 @dataclass(frozen=True)
 class DatasetVideo:
-    """A video of a data set: the name of its results, what the published layout calls it, and its ground truth."""
+    """A video of a data set.
+
+    Attributes:
+        name: of its results.
+        dataset: name of the data set.
+        item: path, name and fixations of the video.
+        sigma: of the ground truth's Gaussians, in pixels of the frame.
+    """
 
     name: str
     dataset: str
@@ -34,20 +41,21 @@ class DatasetVideo:
 
     @property
     def path(self) -> Path:
+        """The file or folder."""
         return self.item.path
 
     @property
     def place(self) -> tuple[str, str]:
-        """Data set and video, as folders of the published layout."""
+        """Data set and video, the folders of the published layout."""
         dataset, slash, video = self.item.name.partition("/")
         return (dataset, video) if slash else (self.dataset, self.name)
 
 
 def choose(data: DataInputsConfig) -> list[DatasetVideo]:
-    """The videos that a config's data inputs name, in order.
+    """Select the videos that a config's data inputs name, in order.
 
-    Raises UsageError: no or an unknown reader, an empty or broken split, files that are not there (saying how to get
-    them), pictures instead of videos.
+    Raises UsageError for a missing or unknown reader, an empty or broken split, missing files (with how to get them)
+    and pictures instead of videos.
     """
     if not data.reader:
         raise UsageError(
@@ -64,14 +72,14 @@ def choose(data: DataInputsConfig) -> list[DatasetVideo]:
 
 
 def open_collection(data: DataInputsConfig) -> Dataset:
-    """The reader with its items found. Raises UsageError saying how to get what is not there."""
+    """Open the reader and list its items. Raises UsageError with how to get missing files."""
     root = Path(data.root or default_root(data.reader))
     try:
         collection = open_dataset(data.reader, root, **data.options)
     except UsageError as error:
         key = "options" if data.reader in installed_datasets() else "reader"
         raise UsageError(f"data.{key}: {error}") from None
-    if data.tables:  # a wrong split is told before missing files are
+    if data.tables:  # a wrong split is reported before missing files
         rows(data)
     if not root.exists():
         raise UsageError(f"data set {data.reader}: {root} is not there; {remedy(data)}")
@@ -83,7 +91,7 @@ def open_collection(data: DataInputsConfig) -> Dataset:
 
 
 def rows(data: DataInputsConfig) -> list[SplitRow]:
-    """The rows of the split that are of this data set. Raises UsageError."""
+    """The rows of the split that belong to this data set. Raises UsageError."""
     try:
         return rows_of(data.tables, data.subset, data.reader)
     except UsageError as error:
@@ -91,23 +99,24 @@ def rows(data: DataInputsConfig) -> list[SplitRow]:
 
 
 def default_root(reader: str) -> str:
-    """Where the download manager puts the files of a reader, relative to the working directory."""
+    """The folder of a reader's files after a download, relative to the working directory."""
     if reader in PLACES:
         return PLACES[reader]
-    found = [one.install_dir for one in _assets() if one.reader == reader]
-    return found[0] if found else f"datasets/{reader}"
+    return next((a.install_dir for a in _assets() if a.reader == reader), f"datasets/{reader}")
 
 
 def remedy(data: DataInputsConfig) -> str:
     """How to get the files of a data set, in words."""
-    ids = [one.id for one in _assets() if one.reader == data.reader or one.install_dir == PLACES.get(data.reader)]
+    folder = PLACES.get(data.reader)
+    ids = [asset.id for asset in _assets() if asset.reader == data.reader or asset.install_dir == folder]
     if data.reader == CACHE:
         wanted = [row.dataset for row in rows(data)] if data.tables else []
-        cached = [one.id for one in _assets() if one.id.startswith(GROUPED)]
-        ids = [one for one in cached if not wanted or one.removeprefix(GROUPED) in wanted] or cached
+        cached = [asset.id for asset in _assets() if asset.id.startswith(GROUPED)]
+        ids = [name for name in cached if not wanted or name.removeprefix(GROUPED) in wanted] or cached
     own = "name their folder with --set data.root=DIR"
     return f"run: gasp_download_manager --datasets {' '.join(ids)}; or {own}" if ids else own
 
 
 def _assets() -> Sequence[PublishedAsset]:
-    return [one for one in installed_catalogue() if isinstance(one, PublishedAsset) and one.role == "dataset"]
+    assets = (asset for asset in installed_catalogue() if isinstance(asset, PublishedAsset))
+    return [asset for asset in assets if asset.role == "dataset"]

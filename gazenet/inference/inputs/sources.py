@@ -1,4 +1,4 @@
-"""What a run can take frames from: files, and videos in the published per-frame layout."""
+"""Sources of frames: files, and videos in the published per-frame layout."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class CapturedFrames:
 
     Attributes:
         reader: all pictures of the video.
-        info, size, corrupt_frames, warnings: as :class:`~gazenet.media.frame_source.FrameSource` asks for.
+        info, size, corrupt_frames, warnings: see :class:`~gazenet.media.frame_source.FrameSource`.
 
     Raises:
-        CacheError: a folder that is damaged.
+        CacheError: the folder is damaged.
     """
 
     def __init__(self, folder: Path, max_side: int | None = None) -> None:
@@ -57,23 +57,24 @@ class CapturedFrames:
                 yield Frame(k, float(k / self.info.rate), image)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is held open."""
 
 
 def open_frames(path: Path, max_side: int | None = None) -> FrameSource:
-    """A reader for a video, a picture, or a folder of frames. Raises MediaError, CacheError."""
+    """Open a video, a picture, or a folder of frames. Raises MediaError, CacheError."""
     return CapturedFrames(path, max_side) if is_frame_folder(path) else open_source(path, max_side)
 
 
 def identity(path: Path, pictures: bool = False) -> str:
-    """32 hex digits that stand for the content of a source; of a folder, for its frames or for all its ``pictures``.
+    """Hash (32 hex digits) of the content of a source; of a folder, of its frames or of all its ``pictures``.
 
     Raises MediaError where it cannot be read.
     """
     if not is_frame_folder(path):
         return source_id(path)
     digest = hashlib.sha256()
-    folders = sorted((one for one in path.iterdir() if one.name.isdecimal()), key=lambda one: int(one.name))
+    frames = (entry for entry in path.iterdir() if entry.name.isdecimal())
+    folders = sorted(frames, key=lambda entry: int(entry.name))
     for folder in folders:
         files = sorted(folder.glob("*_1.jpg")) if pictures else [folder / f"{CAPTURED}_1.jpg"]
         for file in files:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from gazenet.config.inference import InferConfig
 from gazenet.config.picture_names import EXTRACTOR
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator import FusedChunk, Integrator
+from gazenet.fusion.gasp_integrator import FusedChunk
+from gazenet.fusion.gasp_spec import GaspSpec
+from gazenet.fusion.loaded_integrator import LoadedIntegrator
 from gazenet.inference.engine.integrator_stream import open_stream
 from gazenet.inference.engine.stage_graph import StageGraph, tuned_integrator
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.inputs.sources import CapturedFrames
 from gazenet.inference.results import ChunkResult
-from gazenet.inference.sizes import map_size
 from gazenet.maps.colours import colour_of, decolourise
 
 STEMS = {extractor: stem for stem, extractor in EXTRACTOR.items()}
@@ -25,33 +26,37 @@ STEMS = {extractor: stem for stem, extractor in EXTRACTOR.items()}
 
 
 def stem_of(cue: str) -> str:
-    """The picture of a cue: the published one of its extractor, else the cue is the name of a picture."""
+    """The picture of a cue: the published picture of its extractor, else the cue names the picture itself."""
     return STEMS.get(cue, cue)
 
 
 def picture_of(extractor: str) -> str:
-    """The picture that an extractor's maps are written to."""
+    """The picture into which an extractor's maps are written."""
     return STEMS.get(extractor, f"det_transformed_{extractor}")
 
 
 class StoredPass:
     """Fuses the stored cue pictures of one video; the counterpart of ``VideoPass`` where nothing is computed.
 
-    A cue without a picture in some frame has that of the frame before; one that no frame of the video has is black,
-    and a warning says so.
+    A cue without a picture in some frame has that of the frame before; a cue without any picture in the video is
+    black, and a warning says so.
 
     Raises:
-        UsageError: nothing fuses, the source is no folder of frames, or it lacks the first cue.
+        UsageError: there is no integrator, the source is not a folder of frames, or it lacks the first cue.
     """
 
-    def __init__(
-        self, graph: StageGraph, source: object, emit: Callable[[ChunkResult], None], timings: Timings
-    ) -> None:
+    def __init__(self, graph: StageGraph, source: object, timings: Timings) -> None:
         if graph.integrator is None or not isinstance(source, CapturedFrames):
             raise UsageError("data.maps stored: needs an integrator and videos of the per-frame cache (processed)")
-        self._integrator: Integrator = graph.integrator
-        self._source, self._emit, self._timings, self._chunk = source, emit, timings, graph.config.chunk
-        self.map_size = map_size((source.info.height, source.info.width), graph.config.map_size)
+        name = graph.integrator.spec.name
+        if not isinstance(graph.integrator.spec, GaspSpec):
+            raise UsageError(
+                f"data.maps stored: is only supported by integrators of the GASP family, not by {name}: compute the "
+                "cues with --set data.maps=computed"
+            )
+        self._integrator: LoadedIntegrator = graph.integrator
+        self._source, self._timings, self._chunk = source, timings, graph.config.chunk
+        self.map_size = graph.config.map_shape((source.info.height, source.info.width))
         self.frames = source.reader.frames
         self.skipped: list[str] = []
         self.warnings: list[str] = []
@@ -59,8 +64,8 @@ class StoredPass:
         self._check()
 
     def _check(self) -> None:
-        there, first = self._source.reader.pictures, next(iter(self._stems.values()))
-        missing = {cue: stem for cue, stem in self._stems.items() if stem not in there}
+        present, first = self._source.reader.pictures, next(iter(self._stems.values()))
+        missing = {cue: stem for cue, stem in self._stems.items() if stem not in present}
         if first in missing.values():
             raise UsageError(
                 f"{self._source.info.path}: no frame has {first}_1.jpg; run the first stage (InferGenerator...), or "
@@ -69,8 +74,9 @@ class StoredPass:
         for cue, stem in missing.items():
             self.warnings.append(f"no frame has {stem}_1.jpg; the cue {cue} is black")
 
-    def run(self, progress: Callable[[int], None] = lambda frames: None) -> None:
-        """Works until the last frame; ``progress`` is told the number of frames read."""
+    def run(self, emit: Callable[[ChunkResult], None], progress: Callable[[int], None] = lambda frames: None) -> None:
+        """Work until the last frame; ``progress`` is called with the number of frames read."""
+        self._emit = emit
         stream = open_stream(self._integrator)
         for start in range(0, self.frames, self._chunk):
             stop = min(start + self._chunk, self.frames)
@@ -83,7 +89,7 @@ class StoredPass:
         self._send(stream.finish())
 
     def _pictures(self, stem: str, start: int, stop: int) -> NDArray[np.uint8]:
-        """RGB uint8 ``[n, h, w, 3]``."""
+        """RGB uint8 ``[n, h, w, 3]`` of the frames ``start`` .. ``stop - 1``."""
         reader = self._source.reader
         if stem not in reader.pictures:
             return np.zeros((stop - start, *self.map_size, 3), np.uint8)
@@ -95,18 +101,18 @@ class StoredPass:
         start, stop = fused.start, fused.start + len(fused)
         times = np.arange(start, stop) / float(self._source.info.rate)
         cues = {cue: self._grey(stem, start, stop) for cue, stem in self._stems.items()}
-        images, nobody = self._source.images(start, stop), [()] * len(fused)
+        images, no_faces = self._source.images(start, stop), [()] * len(fused)
         records: dict[str, list[dict[str, object]]] = {cue: [{}] * len(fused) for cue in cues}
-        self._emit(ChunkResult(start, images, times, fused.saliency, fused.gates, nobody, cues, records))
+        self._emit(ChunkResult(start, images, times, fused.saliency, fused.gates, no_faces, cues, records))
 
     def _grey(self, stem: str, start: int, stop: int) -> NDArray[np.uint8]:
-        """The maps behind coloured pictures uint8 ``[n, h, w]``, as well as colours can be told apart."""
+        """The maps uint8 ``[n, h, w]`` from which coloured pictures were drawn, as far as colours differ."""
         height, width = self.map_size
         pictures = self._pictures(stem, start, stop)
-        small = [cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in pictures]
+        small = [cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in pictures]
         colour = colour_of(stem)
         if colour is None:
-            return np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in small]).astype(np.uint8)
+            return np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in small]).astype(np.uint8)
         return decolourise(np.stack(small).astype(np.uint8), colour)
 
 
@@ -116,5 +122,5 @@ def stored_maps(config: InferConfig) -> bool:
 
 
 def stored_graph(config: InferConfig) -> StageGraph:
-    """The integrator alone: nobody extracts, nobody looks for faces. Raises UsageError."""
+    """The integrator alone, without extractors and face detection. Raises UsageError."""
     return StageGraph(config, None, "", (), (), tuned_integrator(config))

@@ -1,4 +1,4 @@
-"""Where people look, as a robot wants to know it: one point, in the picture and in angles, at a steady rate."""
+"""Gaze targets for robots: one point in the picture and in angles, at a steady rate."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.cues.external.middleware import publisher
 from gazenet.inference.person_attention import peak
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
 
 
 @dataclass(frozen=True)
 class GazeTarget:
     """``x``, ``y``: 0..1 from the top left of the picture. ``yaw_deg`` grows to the right, ``pitch_deg`` upwards, both
-    0 in the middle. ``strength``: the part of all attention within a tenth of the picture's width around the point."""
+    0 in the middle. ``strength``: the share of attention within a tenth of the picture's width around the point."""
 
     frame: int
     time_s: float
@@ -32,8 +33,8 @@ class GazeTarget:
 
 
 def angles(x: float, y: float, size: tuple[int, int], field_of_view: float) -> tuple[float, float]:
-    """(yaw, pitch) in degrees of a point 0..1 of a picture ``size`` (height, width), seen through a pinhole camera
-    whose horizontal field of view is given in degrees."""
+    """(yaw, pitch) in degrees of a point 0..1 of a picture of ``size`` (height, width), seen through a pinhole camera
+    of a horizontal field of view in degrees."""
     reach = math.tan(math.radians(field_of_view) / 2)
     yaw = math.atan((2 * x - 1) * reach)
     pitch = math.atan((1 - 2 * y) * reach * size[0] / size[1])
@@ -58,13 +59,15 @@ def find_target(
 class Receiver(Protocol):
     """Takes targets: a file, a middleware."""
 
-    def send(self, target: dict[str, Any]) -> None: ...
+    def send(self, target: dict[str, Any]) -> None:
+        """Take the fields of a :class:`GazeTarget`."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End; nothing is sent after it."""
 
 
 class TargetFile:
-    """One JSON object per line, there as soon as it is written: other programs follow the file."""
+    """One JSON object per line, flushed at once, so that other programs can follow the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -72,10 +75,12 @@ class TargetFile:
             self._file = path.open("w", encoding="utf-8", buffering=1)
 
     def send(self, target: dict[str, Any]) -> None:
+        """Write a line. Raises GazenetError."""
         with writing(self._path):
             self._file.write(json.dumps(target) + "\n")
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
@@ -83,20 +88,21 @@ class TargetTopic:
     """Publishes every target on a topic, for robots. Raises UsageError where the middleware cannot be used."""
 
     def __init__(self, topic: str, middleware: str) -> None:
-        self._speaker = publisher(topic, middleware)
+        self._publisher = publisher(topic, middleware)
 
     def send(self, target: dict[str, Any]) -> None:
-        self._speaker.publish(target)
+        """Publish a target."""
+        self._publisher.publish(target)
 
     def close(self) -> None:
-        self._speaker.close()
+        """Leave the topic."""
+        self._publisher.close()
 
 
-class TargetSink:
-    """Sends a target for the newest frame, no more often than ``rate`` times a second."""
+class TargetSink(Sink):
+    """Sends a target for the newest frame, at most ``rate`` times a second."""
 
-    name = "target"
-    files: tuple[str, ...] = ("targets.jsonl",)
+    spec = SinkSpec(name="target", files=("targets.jsonl",), implementation=f"{__name__}:TargetSink")
 
     def __init__(self, rate: float, field_of_view: float, *receivers: Receiver) -> None:
         self._pause, self._field_of_view = 1 / rate, field_of_view
@@ -104,15 +110,17 @@ class TargetSink:
         self._due = -math.inf
 
     def open(self, context: SinkContext) -> None:
+        """Open ``targets.jsonl``. Raises GazenetError."""
         self._size = context.frame_size
         self._receivers.append(TargetFile(context.folder / self.files[0]))
 
     def write(self, chunk: ChunkResult) -> None:
-        nobody_knows = not any("age_s" in records[-1] for records in chunk.records.values())
-        if not len(chunk.saliency) or nobody_knows or chunk.times[-1] < self._due:
+        """Send the target of the last frame, if one is due and some cue has a map."""
+        without_maps = not any("age_s" in records[-1] for records in chunk.records.values())
+        if not len(chunk.saliency) or without_maps or chunk.times[-1] < self._due:
             return
         time = float(chunk.times[-1])
-        # From the time it was due: the rate holds on average although frames come when they come.
+        # From the time it was due: the rate holds on average although frames come at their own times.
         self._due = max(self._due, time - self._pause) + self._pause
         frame = chunk.start + len(chunk) - 1
         target = find_target(chunk.saliency[-1], frame, time, self._size, self._field_of_view)
@@ -120,9 +128,10 @@ class TargetSink:
             receiver.send(asdict(target))
 
     def close(self, summary: dict[str, Any]) -> None:
+        """Close the receivers."""
         self.abort()
 
     def abort(self) -> None:
-        """Lets the receivers go; what was sent stays."""
+        """Close the receivers; what was sent stays."""
         while self._receivers:
             self._receivers.pop().close()

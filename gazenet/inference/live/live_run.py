@@ -1,4 +1,4 @@
-"""``gasp_infer --realtime``: opens the source, the sinks and the sound, runs one live run, leaves a record."""
+"""``gasp_infer --realtime``: open the source, the sinks and the sound, run the live loop, write the record."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from gazenet.files import write_json
 from gazenet.guard.guarded_call import guarded
 from gazenet.inference.cache.earlier_results import as_kept
 from gazenet.inference.cache.run_record import versions
-from gazenet.inference.engine.pipeline import prepare_threads, wanted_sinks, writable
+from gazenet.inference.engine.pipeline import prepare_threads, sink_context, wanted_sinks, writable
 from gazenet.inference.engine.stage_graph import StageGraph, build_graph
-from gazenet.inference.live.csv_table import LiveTable
-from gazenet.inference.live.display_window import WindowSink
 from gazenet.inference.live.gaze_target import TargetSink, TargetTopic
 from gazenet.inference.live.latency_histogram import table
 from gazenet.inference.live.live_loop import LiveLoop
+from gazenet.inference.live.live_sinks import LiveTable, WindowSink
 from gazenet.inference.live.run_statistics import RunStatistics
 from gazenet.inference.results import SinkContext
 from gazenet.inference.sinks.sink import Sink
-from gazenet.inference.sizes import map_size
 from gazenet.media.frames import VideoInfo
 from gazenet.media.live.live_source import LiveSource
 from gazenet.media.live.microphone import Microphone
@@ -38,16 +36,16 @@ from gazenet.media.source_id import display_name
 from gazenet.redaction import without_secrets
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Signals that end a run as wished, unless they are ignored (nohup)."""
+"""Signals that end a run in an orderly way, unless they are ignored (nohup)."""
 
 
 def run_live(config: InferConfig, name: str, output_dir: Path) -> RunStatistics:
-    """One live run on ``camera:N``, a URL or a file at its own pace; its results are in a folder of its own.
+    """Run live on ``camera:N``, a URL or a file at its own pace, with results in a folder of its own.
 
-    The folder ``<output_dir>/<name>-<date>-<time>`` gets ``live.csv``, ``live.json`` and what the config's outputs
-    and ``realtime.target`` say. Ctrl-C ends the run as wished; a second one breaks it off.
+    The folder ``<output_dir>/<name>-<date>-<time>`` gets ``live.csv``, ``live.json`` and the outputs of the config and
+    of ``realtime.target``. The first Ctrl-C ends the run in an orderly way, the second interrupts it.
 
-    Raises UsageError for a wrong request, MediaError or PluginError for what fails on the way; results until then
+    Raises UsageError for a wrong request, MediaError or PluginError for what fails during the run; results until then
     are kept.
     """
     prepare_threads(config)
@@ -63,22 +61,22 @@ def run_live(config: InferConfig, name: str, output_dir: Path) -> RunStatistics:
         folder = new_folder(output_dir, f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         sinks = _opened(_sinks(graph), live_context(graph, source, folder), stack)
         loop = LiveLoop(graph, source, sinks, sound)
-        loop.told.notes += notes
+        loop.stats.notes += notes
         failure: GazenetError | None = None
         with _interrupts(loop):
             try:
                 loop.run()
             except GazenetError as error:
                 failure = error
-        _close(sinks, loop.told, folder, config, failure)
-    _print(loop.told, folder)
+        _close(sinks, loop.stats, folder, config, failure)
+    _print(loop.stats, folder)
     if failure is not None:
         raise failure
-    return loop.told
+    return loop.stats
 
 
 def new_folder(home: Path, name: str) -> Path:
-    """A folder that nobody else has, called by the name or, where that is taken, with a number behind it."""
+    """Make a folder of that name, with a number after it where the name is taken. Raises UsageError."""
     for number in itertools.count(1):
         folder = home / (name if number == 1 else f"{name}_{number}")
         try:
@@ -92,7 +90,7 @@ def new_folder(home: Path, name: str) -> Path:
 
 
 def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str], stack: ExitStack) -> SoundRing | None:
-    """The source's own sound, or the microphone beside a camera; None where nobody listens."""
+    """The source's own sound, or that of the microphone beside a camera; None without either."""
     wanted = config.realtime.microphone
     if wanted == "none":
         return None
@@ -113,8 +111,9 @@ def _sound(config: InferConfig, name: str, source: LiveSource, notes: list[str],
 def _sinks(graph: StageGraph) -> list[Sink]:
     settings = graph.config.realtime
     sinks: list[Sink] = list(wanted_sinks(graph.config, graph.integrator is not None))
-    if any(sink.name == "report" for sink in sinks):
-        raise UsageError("outputs.report: a live run has no report; set it to false")
+    for sink in sinks:
+        if not sink.spec.live:
+            raise UsageError(f"outputs.{sink.name}: a live run has no {sink.name}; set it to false")
     sinks.append(LiveTable())
     target = settings.target
     if target is not None:
@@ -126,16 +125,11 @@ def _sinks(graph: StageGraph) -> list[Sink]:
 
 
 def live_context(graph: StageGraph, source: LiveSource, folder: Path) -> SinkContext:
-    """What the sinks of a live run are told."""
-    config = graph.config
+    """The facts of a live source for the sinks."""
     height, width = source.size
     rate = Fraction(source.rate).limit_denominator(1001)
     info = VideoInfo(Path(source.name), width, height, rate, None, None, 0, False, None, None)
-    gates = graph.integrator.spec.cues if graph.integrator is not None else ()
-    names = tuple(cue.name for cue in graph.cues)
-    size = map_size(source.size, config.map_size)
-    facts = config.model_dump(mode="json")
-    return SinkContext(folder, Path(source.name), info, source.size, size, names, gates, facts)
+    return sink_context(graph, folder, Path(source.name), info, source.size)
 
 
 def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[Sink]:
@@ -148,7 +142,7 @@ def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[S
 
 @contextmanager
 def _interrupts(loop: LiveLoop) -> Iterator[None]:
-    """The first Ctrl-C (or a polite kill) ends the run, the second is as rude as ever."""
+    """The first Ctrl-C or ending signal stops the loop after the current frame, the second has its usual effect."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -170,21 +164,21 @@ def _interrupts(loop: LiveLoop) -> Iterator[None]:
 
 
 def _close(
-    sinks: list[Sink], told: RunStatistics, folder: Path, config: InferConfig, failure: GazenetError | None
+    sinks: list[Sink], stats: RunStatistics, folder: Path, config: InferConfig, failure: GazenetError | None
 ) -> None:
-    """Publishes every output; also after a failure, for what was shown is worth keeping."""
+    """Publish every output, also after a failure: the results until then are kept."""
     facts = config.model_dump(mode="json")
-    summary = {"timings": {}, "warnings": told.notes, "versions": versions(), "config": facts}
+    summary = {"timings": {}, "warnings": stats.notes, "versions": versions(), "config": facts}
     for sink in sinks:
         with guarded(f"sink {sink.name}", "closing", own=(GazenetError,)):
-            sink.close({**summary, "frames": told.counts.shown})
+            sink.close({**summary, "frames": stats.counts.shown})
     ended = {"ended_by": str(failure)} if failure is not None else {}
-    write_json(folder / "live.json", as_kept({**told.summary(), **ended, "versions": versions(), "config": facts}))
+    write_json(folder / "live.json", as_kept({**stats.summary(), **ended, "versions": versions(), "config": facts}))
 
 
-def _print(told: RunStatistics, folder: Path) -> None:
-    counts = told.counts
-    for note in told.notes:
+def _print(stats: RunStatistics, folder: Path) -> None:
+    counts = stats.counts
+    for note in stats.notes:
         print(without_secrets(note), file=sys.stderr)
     rate = counts.shown / counts.seconds if counts.seconds else 0.0
     print(
@@ -192,14 +186,10 @@ def _print(told: RunStatistics, folder: Path) -> None:
         f"{counts.dropped} dropped ({counts.replaced} for newer ones, {counts.early} ahead of the target rate, "
         f"{counts.unfinished} unfinished at the end); results in {display_name(folder)}"
     )
-    rows = {"delay": told.whole.latency}
-    rows |= {f"age of {name}": age for name, age in told.whole.ages.items()}
-    rows |= {f"one run of {name}": run for name, run in told.runs.items()}
+    rows = {"delay": stats.whole.latency}
+    rows |= {f"age of {name}": age for name, age in stats.whole.ages.items()}
+    rows |= {f"one run of {name}": run for name, run in stats.runs.items()}
     lines = table(rows)
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    for line in lines:
-        print(
-            "  ".join(
-                [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
-            )
-        )
+    for name, *cells in lines:
+        print("  ".join([name.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(cells, widths[1:], strict=True))]))

@@ -1,4 +1,4 @@
-"""Holds the frame rate: when frames are dropped, the cues run less often."""
+"""Holding the frame rate: when frames are dropped, the cues run less often."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ PATIENCE = 3
 
 
 class RateController:
-    """One number, ``factor``: the pauses between two runs of every cue are stretched by it.
+    """Adapts ``factor``, by which the pauses between two runs of every cue are stretched.
 
     It grows by a quarter for every second in which fewer than 93 % of the target rate were shown, and falls by a tenth
-    after three good seconds in a row: fast to yield, slow to take back.
+    after three good seconds in a row: it yields fast and recovers slowly.
 
     Args:
         target: frames per second to hold.
         adaptive: false leaves the factor at 1.
 
     Attributes:
-        slower, faster: how often the factor grew and fell.
+        slower, faster: number of steps up and down.
     """
 
     def __init__(self, target: float, adaptive: bool = True) -> None:
@@ -28,7 +28,7 @@ class RateController:
         self._adaptive, self._good = adaptive, 0
 
     def observe(self, rate: float) -> None:
-        """Told once a second how many frames per second were shown."""
+        """Take the frames per second that were shown; called once a second."""
         if not self._adaptive:
             return
         if rate < SHORT * self.target:

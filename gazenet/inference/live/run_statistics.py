@@ -1,4 +1,4 @@
-"""What a live run tells of itself: counts, delays, ages of cues; as a whole, and in a row per minute."""
+"""Statistics of a live run: counts, delays and ages of cues, of the whole run and per minute."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gazenet.inference.live.latency_histogram import LatencyHistogram
 from gazenet.inference.live.rate_controller import RateController
 
 ROW_S = 60.0
-"""Seconds of a row: a kilobyte each, a day of them is a megabyte and a half."""
+"""Seconds of a row. A row takes a kilobyte, a day of them a megabyte and a half."""
 
 
 @dataclass
 class FrameCounts:
-    """What happened to the frames, each counted where it happens: ``captured`` = ``shown`` + ``dropped``.
+    """Numbers of frames; ``captured`` = ``shown`` + ``dropped``.
 
-    Dropped are ``replaced`` ones, that a newer one took the place of; ``early`` ones, ahead of the target rate; and
-    those ``unfinished`` when the run ended (of a run under way: one that waits).
+    Dropped frames are those ``replaced`` by newer ones, those too ``early`` for the target rate, and those
+    ``unfinished`` when the run ended (while it runs: the one that waits).
     """
 
     captured: int = 0
@@ -33,21 +33,23 @@ class FrameCounts:
 
     @property
     def dropped(self) -> int:
+        """Number of frames that were captured and not shown."""
         return self.replaced + self.early + self.unfinished
 
     def summary(self) -> dict[str, Any]:
+        """For ``live.json``."""
         return {**vars(self), "dropped": self.dropped, "seconds": round(self.seconds, 2)}
 
 
 class Durations:
-    """Delays, and ages of every cue's map. ``latency``: from a frame's arrival until its results had left."""
+    """Delays and the ages of every cue's map; ``latency`` is from a frame's arrival to the output of its results."""
 
     def __init__(self, cues: Iterable[str]) -> None:
         self.latency = LatencyHistogram()
         self.ages = {cue: LatencyHistogram() for cue in cues}
 
     def summary(self) -> dict[str, Any]:
-        """Milliseconds."""
+        """Milliseconds, for ``live.json``."""
         return {
             "latency_ms": self.latency.summary(),
             "cue_age_ms": {name: age.summary() for name, age in self.ages.items()},
@@ -80,49 +82,50 @@ class RunStatistics:
 
 
 class MinuteRows:
-    """Sums a run up in rows: whether it is in its last minute as it was in its first.
+    """Sums a run up in rows, which show whether its last minute is like its first.
 
-    A row has the counts of its time (captured = shown + dropped, but for the one that waits at either end), its own
-    percentiles, the most that was held anywhere, the steps of the governor, and the resident memory at its end.
+    A row has the counts of its time (captured = shown + dropped, except for the frame that waits at either end), its
+    own percentiles, the most that was held anywhere, the steps of the rate controller, and the resident memory at its
+    end.
 
     Args:
-        told: receives the rows, and every duration.
-        governor: its factor and steps are told.
+        stats: receives the rows, and every duration.
+        controller: its factor and steps stand in the rows.
         seconds: length of a row.
     """
 
-    def __init__(self, told: RunStatistics, governor: RateController, seconds: float = ROW_S) -> None:
-        self._told, self._governor, self._seconds = told, governor, seconds
+    def __init__(self, stats: RunStatistics, controller: RateController, seconds: float = ROW_S) -> None:
+        self._stats, self._controller, self._seconds = stats, controller, seconds
         self._begin(0.0)
 
     def _begin(self, now: float) -> None:
-        self._since, self._before = now, FrameCounts(**vars(self._told.counts))
-        self._recent = Durations(self._told.whole.ages)
+        self._since, self._before = now, FrameCounts(**vars(self._stats.counts))
+        self._recent = Durations(self._stats.whole.ages)
         self._held: dict[str, int] = {}
-        self._steps = self._governor.slower, self._governor.faster
+        self._steps = self._controller.slower, self._controller.faster
 
     def shown(self, delay: float) -> None:
-        """A frame's results have left, ``delay`` seconds after it came."""
-        self._told.counts.shown += 1
-        for one in (self._told.whole, self._recent):
-            one.latency.add(delay)
+        """Count a frame whose results were put out ``delay`` seconds after it came."""
+        self._stats.counts.shown += 1
+        for durations in (self._stats.whole, self._recent):
+            durations.latency.add(delay)
 
     def age(self, cue: str, seconds: float) -> None:
-        """How old the map of a cue is that was shown."""
-        for one in (self._told.whole, self._recent):
-            one.ages[cue].add(seconds)
+        """Count the age of a cue's map that was shown."""
+        for durations in (self._stats.whole, self._recent):
+            durations.ages[cue].add(seconds)
 
     def observe(self, now: float, held: Mapping[str, int], last: bool = False) -> None:
-        """Told once a second, and at the end, how many things are held where; closes the row when its time is over."""
+        """Note, once a second and at the end, how many things are held where; close the row when its time is over."""
         for name, number in {**held, "threads": threading.active_count()}.items():
             self._held[name] = max(number, self._held.get(name, 0))
-        self._told.highest_factor = max(self._told.highest_factor, self._governor.factor)
+        self._stats.highest_factor = max(self._stats.highest_factor, self._controller.factor)
         if last or now - self._since >= self._seconds:
-            self._told.rows.append(self._row(now))
+            self._stats.rows.append(self._row(now))
             self._begin(now)
 
     def _row(self, now: float) -> dict[str, Any]:
-        counts = self._told.counts
+        counts = self._stats.counts
         names = ("captured", "shown", "replaced", "early", "unfinished")
         return {
             "from_s": round(self._since, 2),
@@ -131,15 +134,15 @@ class MinuteRows:
             "dropped": counts.dropped - self._before.dropped,
             **self._recent.summary(),
             "most_held": self._held,
-            "pace_factor": round(self._governor.factor, 2),
-            "slower_steps": self._governor.slower - self._steps[0],
-            "faster_steps": self._governor.faster - self._steps[1],
+            "pace_factor": round(self._controller.factor, 2),
+            "slower_steps": self._controller.slower - self._steps[0],
+            "faster_steps": self._controller.faster - self._steps[1],
             "resident_mb": resident_mb(),
         }
 
 
 def resident_mb() -> float | None:
-    """Megabytes of this process that are in memory; None where the system does not say."""
+    """Resident memory of this process in megabytes; None where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except OSError:

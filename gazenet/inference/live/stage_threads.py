@@ -1,4 +1,4 @@
-"""Faces and cues at work beside the frames, each in a thread of its own, each at its own pace."""
+"""Threads of faces and cues beside the main loop, each at its own pace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gazenet.inference.live.rate_controller import RateController
 from gazenet.media.live.sound_ring import SoundRing
 
 WAIT_S = 0.1
-"""How often a waiting stage looks whether it shall stop."""
+"""Seconds between two checks of a waiting stage whether it is to stop."""
 HEARD_S = 1.5
 """Seconds of sound before the first frame of a window."""
 
@@ -27,11 +27,11 @@ class StageThread:
     """Calls ``work(anchor)`` for the newest frame, again and again, no more often than its pace allows.
 
     Args:
-        name: for the tables.
-        pace_s: seconds from the beginning of one run to that of the next, before the governor stretches them.
-        work: what to do; it raises what ends the stage.
-        newest: waits for a frame after the given one; -1 in vain.
-        failed: told how the stage ended, if not by ``stop``.
+        name: of the stage, for the tables.
+        pace_s: seconds from the start of one run to that of the next, before the controller stretches them.
+        work: called with a frame; an error that it raises ends the stage.
+        newest: waits for a frame after another, at most some seconds; -1 where none comes.
+        failed: called with the error that ended the stage.
     """
 
     def __init__(
@@ -40,24 +40,25 @@ class StageThread:
         pace_s: float,
         work: Callable[[int], None],
         newest: Callable[[int, float], int],
-        governor: RateController,
+        controller: RateController,
         failed: Callable[[Exception], None],
     ) -> None:
         self.name, self.latency = name, LatencyHistogram()
         self._pace, self._work, self._newest = pace_s, work, newest
-        self._governor, self._failed = governor, failed
+        self._controller, self._failed = controller, failed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"gazenet-{name}", daemon=True)
 
     def start(self) -> None:
+        """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Asks it to end; :meth:`join` waits."""
+        """Ask it to end; :meth:`join` waits."""
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
-        """Whether it has ended."""
+        """Wait at most ``timeout`` seconds; returns whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -73,13 +74,13 @@ class StageThread:
                 took = time.monotonic() - begin
                 self.latency.add(took)
                 last = anchor
-                self._stop.wait(max(0.0, self._pace * self._governor.factor - took))
+                self._stop.wait(max(0.0, self._pace * self._controller.factor - took))
         except Exception as error:
             self._failed(error)
 
 
 def face_work(stage: FaceStage, history: FrameHistory, size: tuple[int, int]) -> Callable[[int], None]:
-    """Looks for the faces of a frame."""
+    """A call that detects the faces of a frame and puts them into the history."""
 
     def work(anchor: int) -> None:
         image = history.frame(anchor).image
@@ -89,11 +90,11 @@ def face_work(stage: FaceStage, history: FrameHistory, size: tuple[int, int]) ->
 
 
 class CueWork:
-    """One extractor on the window that ends at the newest frame; the future is the newest frame repeated.
+    """One extractor on the window that ends at the newest frame, which stands in for the frames after it.
 
     Args:
-        context: what is known of the source; its waveform is replaced by what was heard around each window.
-        began: ``time.monotonic`` of time 0 of the frames.
+        context: facts of the source; its waveform is replaced by the sound around each window.
+        began: ``time.monotonic()`` at time 0 of the frames.
     """
 
     def __init__(
@@ -108,18 +109,20 @@ class CueWork:
         self._cue, self._history, self._context = cue, history, context
         self._map_size, self._sound, self._began = map_size, sound, began
         self._needs = cue.spec.needs
-        self._begun = False
+        self._has_begun = False
 
     @property
     def needs_faces(self) -> bool:
+        """Whether the extractor takes faces or crops of them."""
         return self._needs.faces or bool(self._needs.face_crops)
 
     def newest(self, after: int, timeout: float) -> int:
-        """The frame to work on: the newest whose faces are known, where faces are needed."""
+        """The newest frame after another, with its faces where they are needed; -1 where none comes in time."""
         anchor = self._history.wait_beyond(after, timeout, self.needs_faces)
         return anchor if anchor >= 0 and self._history.has(self._needs.maps) else -1
 
     def __call__(self, anchor: int) -> None:
+        """Put the map of the window that ends at ``anchor`` into the history. Raises PluginError."""
         spec, runner = self._cue.spec, self._cue.runner
         view = self._history.view(anchor, spec.window.before, self._needs.faces, self._needs.face_crops)
         now = view.time(anchor)
@@ -130,11 +133,11 @@ class CueWork:
             if self._sound is not None:
                 heard = self._sound.recent(self._began + start, self._began + now, spec.audio.rate)
             runner.begin(replace(self._context, waveform=heard), self._map_size)
-        elif not self._begun:
+        elif not self._has_begun:
             runner.begin(self._context, self._map_size)
-            self._begun = True
-        found, record, picture = runner.newest(anchor, view)
-        self._history.made(self._cue.name, NewestMap(quantise(found), record, anchor, now, picture))
+            self._has_begun = True
+        values, record, picture = runner.newest(anchor, view)
+        self._history.put_map(self._cue.name, NewestMap(quantise(values), record, anchor, now, picture))
 
 
 def as_text(error: Exception) -> str:

@@ -14,10 +14,11 @@ from typing import Any, TextIO
 from gazenet.files import atomic_write
 from gazenet.inference.person_attention import face_shares, peak
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
+from gazenet.inference.sinks.sink_specs import ATTENTION
 
 
-class AttentionSink:
+class AttentionSink(Sink):
     """Columns: frame, time_s, peak_x and peak_y (pixels of the video), gate_<cue>,
     attention_elsewhere, attention_track_<id>.
 
@@ -25,8 +26,7 @@ class AttentionSink:
     with them the columns, are known: memory does not grow with the video.
     """
 
-    name = "attention"
-    files = ("attention.csv",)
+    spec = ATTENTION
 
     def __init__(self) -> None:
         self._tracks: set[int] = set()

@@ -23,7 +23,8 @@ from gazenet.inference.inputs.ground_truth_pictures import truth_pictures
 from gazenet.inference.inputs.sources import is_frame_folder
 from gazenet.inference.inputs.stored_maps import picture_of
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
+from gazenet.inference.sinks.sink_specs import PUBLISHED
 from gazenet.maps.colours import colourise
 from gazenet.maps.frame_folders import FrameFolderWriter, Picture, frame_file
 from gazenet.redaction import redact, unescape_name
@@ -64,7 +65,7 @@ def pictures_digest(place: Path, told: Mapping[str, Any]) -> tuple[int, str]:
     return total, digest.hexdigest()
 
 
-class PublishedSink:
+class PublishedSink(Sink):
     """``<root>/<dataset>/<video>/<frame, from 1>/<picture>_1.jpg``, and ``published.json`` that says where they are.
 
     Pictures: ``captured``, ``det_transformed_<cue>`` of every extractor (the coloured one that it draws, else its map
@@ -74,17 +75,17 @@ class PublishedSink:
     gets its pictures replaced or added one by one.
     """
 
-    name = "published"
-    files = ("published.json",)
+    spec = PUBLISHED
 
-    def __init__(self) -> None:
+    def __init__(self, settings: PublishedConfig) -> None:
+        self._config = settings
         self._lock: FileLock | None = None
         self._part: Path | None = None
 
     def open(self, context: SinkContext) -> None:
         """Raises GazenetError where another run writes the same video, or nothing can be written."""
-        self._context, self._config = context, PublishedConfig.model_validate(context.config["outputs"]["published"])
-        self._place = place_of(context.known, context.folder)
+        self._context = context
+        self._place = place_of(context.dataset_video, context.folder)
         root = Path(self._config.root)
         self._final, parts = root.joinpath(*self._place), collected_in(root)
         self._same_layout = is_frame_folder(context.source)
@@ -134,7 +135,7 @@ class PublishedSink:
         self._writer.write(index, picture, image)
 
     def close(self, summary: dict[str, Any]) -> None:
-        known = self._context.known
+        known = self._context.dataset_video
         if self._same_layout:
             self._take_over()
         elif known is not None:

@@ -11,18 +11,18 @@ import numpy as np
 
 from gazenet import files
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
+from gazenet.inference.sinks.sink_specs import MAPS
 from gazenet.maps.map_store import HEADER, npy_header
 
 
-class MapsSink:
+class MapsSink(Sink):
     """Float16 ``[frames, h, w]``, each frame divided by its maximum; the sums before scaling in ``saliency_sums.npy``.
 
     Frames are appended as they come: memory does not grow with the video. A frame of zeros stays zero.
     """
 
-    name = "maps"
-    files = ("saliency.npy", "saliency_sums.npy")
+    spec = MAPS
 
     def __init__(self) -> None:
         self._descriptor = -1

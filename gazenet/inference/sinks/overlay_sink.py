@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gazenet.inference.person_attention import face_shares
 from gazenet.inference.results import ChunkResult
+from gazenet.inference.sinks.sink_specs import OVERLAY
 from gazenet.inference.sinks.video_file_sink import VideoSink
 from gazenet.report.overlay_drawing import draw_overlay, in_view
 
@@ -14,8 +15,7 @@ from gazenet.report.overlay_drawing import draw_overlay, in_view
 class OverlaySink(VideoSink):
     """The frame with its saliency as a glow, faces with their share of attention."""
 
-    name = "overlay"
-    files: tuple[str, ...] = ("overlay.mp4",)
+    spec = OVERLAY
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
         image = chunk.images[k]

@@ -6,17 +6,17 @@ from typing import Any
 
 from gazenet.inference.person_attention import face_shares
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
+from gazenet.inference.sinks.sink_specs import REPORT
 from gazenet.media.source_id import display_name
 from gazenet.redaction import redact
-from gazenet.report.html_report import ReportBuilder
+from gazenet.report.html_report import ReportBuilder, ReportFrame
 
 
-class ReportSink:
+class ReportSink(Sink):
     """Feeds the report frame by frame; it keeps what it shows."""
 
-    name = "report"
-    files = ("report.html",)
+    spec = REPORT
 
     def open(self, context: SinkContext) -> None:
         self._context = context
@@ -32,7 +32,7 @@ class ReportSink:
         for k in range(len(chunk)):
             saliency = chunk.saliency[k] if len(chunk.saliency) else None
             shares = face_shares(saliency, chunk.faces[k], size)[0] if saliency is not None else {}
-            self._report.add(
+            frame = ReportFrame(
                 chunk.start + k,
                 float(chunk.times[k]),
                 chunk.images[k],
@@ -43,10 +43,8 @@ class ReportSink:
                 {face.track: face.box for face in chunk.faces[k]},
                 size,
             )
+            self._report.add(frame)
 
     def close(self, summary: dict[str, Any]) -> None:
         with writing(self._context.folder / self.files[0]):
             self._report.finish({**redact(summary), "config": redact(summary.get("config"), config=True)})
-
-    def abort(self) -> None:
-        """Nothing is written before ``close``."""

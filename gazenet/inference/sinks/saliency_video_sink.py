@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.inference.results import ChunkResult
+from gazenet.inference.sinks.sink_specs import SALIENCY_VIDEO
 from gazenet.inference.sinks.video_file_sink import VideoSink
 
 
 class SaliencyVideoSink(VideoSink):
     """Each frame's map scaled to its maximum, as large as the analysed frames, without sound."""
 
-    name = "saliency_video"
-    files = ("saliency.mp4",)
+    spec = SALIENCY_VIDEO
     with_sound = False
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:

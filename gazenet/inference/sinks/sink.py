@@ -4,42 +4,65 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+import types
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gazenet.cues.registry import get
-from gazenet.errors import GazenetError, PluginError
+from gazenet.config.sink_spec import SINKS, SinkSpec
+from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.guard.exception_text import as_line
 from gazenet.guard.guarded_call import guarded
 from gazenet.inference.results import ChunkResult, SinkContext
+from gazenet.plugin_registry import PluginEntry, get
 
 
 class Sink(Protocol):
     """Receives consecutive chunks of one video. Its output takes its final name in ``close`` and not before.
 
-    Attributes:
-        name: key of the sink in the config's ``outputs``.
-        files: names of what it leaves in the folder.
-        notes: (optional) plain lines about what could not be written as wished; read after ``close``.
+    Inherit this class to get ``abort``, ``kept`` and ``notes`` that say nothing, and ``name`` and ``files`` of the
+    declaration.
     """
 
-    name: str
-    files: tuple[str, ...]
+    spec: SinkSpec
+    notes: Sequence[str] = ()
+    """Plain lines about what could not be written as wished; read after ``close``."""
 
-    def open(self, context: SinkContext) -> None: ...
+    @property
+    def name(self) -> str:
+        """The key of the sink in the config's ``outputs``."""
+        return self.spec.name
 
-    def write(self, chunk: ChunkResult) -> None: ...
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files in the folder of results."""
+        return self.spec.files
 
-    def close(self, summary: dict[str, Any]) -> None: ...
+    @abstractmethod
+    def open(self, context: SinkContext) -> None:
+        """Begin a video."""
+
+    @abstractmethod
+    def write(self, chunk: ChunkResult) -> None:
+        """Take the next frames; arrays are read-only, for other sinks get the same."""
+
+    @abstractmethod
+    def close(self, summary: dict[str, Any]) -> None:
+        """Finish the files and give them their names."""
 
     def abort(self) -> None:
-        """Removes what was begun; called after an error anywhere, after a failed ``open``, also after ``close``."""
+        """Remove what was begun; called after an error anywhere, after a failed ``open``, also after ``close``."""
+
+    def kept(self, folder: Path) -> bool:
+        """Whether what the files in ``folder`` tell of is still there, besides the files themselves."""
+        return True
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns OSError into one line that names the file and what to do."""
+    """Turn an OSError into one line that names the file and what to do."""
     try:
         yield
     except OSError as error:
@@ -49,23 +72,68 @@ def writing(path: Path) -> Iterator[None]:
         raise GazenetError(f"{path}: {text}") from error
 
 
-def load_sink(name: str) -> Sink:
-    """The installed sink of that name. Raises PluginError where it cannot be made or does not say what it leaves."""
-    implementation = get(name, "gazenet.sinks", type).load()
-    with guarded(f"sink {name}", "loading", lenient=True):
-        sink: Sink = implementation()
-        if sink.name != name or not all(isinstance(file, str) for file in tuple(sink.files)):
-            raise PluginError(f"sink {name}: loading: its name and files must be texts, the name that of its entry")
-        return sink
+@dataclass(frozen=True)
+class LoadedSink(Sink):
+    """A sink that a package offers, behind the border of plugins."""
+
+    spec: SinkSpec
+    plugin: Sink
+
+    @property
+    def notes(self) -> Sequence[str]:  # type: ignore[override]
+        """Plain lines about what could not be written as wished."""
+        with guarded(f"sink {self.name}", "closing"):
+            return [as_line(note, longest=1000) for note in self.plugin.notes]
+
+    def open(self, context: SinkContext) -> None:
+        """Begin a video."""
+        self.plugin.open(context)
+
+    def write(self, chunk: ChunkResult) -> None:
+        """Take the next frames."""
+        self.plugin.write(chunk)
+
+    def close(self, summary: dict[str, Any]) -> None:
+        """Finish the files and give them their names."""
+        self.plugin.close(summary)
+
+    def abort(self) -> None:
+        """Remove what was begun."""
+        self.plugin.abort()
+
+    def kept(self, folder: Path) -> bool:
+        """Whether what the files in ``folder`` tell of is still there."""
+        with guarded(f"sink {self.name}", "looking at earlier results", own=(GazenetError,)):
+            return bool(self.plugin.kept(folder))
 
 
-def still_there(sink: Sink, folder: Path) -> bool:
-    """What a sink says of results that an earlier run left; one that says nothing is judged by its files alone."""
-    with guarded(f"sink {sink.name}", "looking at earlier results", own=(GazenetError,)):
-        return bool(getattr(sink, "kept", lambda folder: True)(folder))
+def load_sink(name: str, settings: Mapping[str, Any] = types.MappingProxyType({})) -> LoadedSink:
+    """The installed sink of that name with the settings of a config.
+
+    Raises UsageError for an unknown sink or wrong settings, PluginError where it cannot be made.
+    """
+    return make_sink(get(name, SINKS, SinkSpec), settings)
 
 
-def notes_of(sink: Sink) -> list[str]:
-    """Plain lines about what could not be written as wished."""
-    with guarded(f"sink {sink.name}", "closing"):
-        return [as_line(note, longest=1000) for note in getattr(sink, "notes", [])]
+def make_sink(entry: PluginEntry[SinkSpec], settings: Mapping[str, Any]) -> LoadedSink:
+    """An installed sink with the settings of a config. Raises UsageError for wrong settings, PluginError."""
+    try:
+        checked = entry.spec.settings_from(settings)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    implementation = entry.load()
+    with guarded(f"sink {entry.name}", "loading", lenient=True):
+        plugin = implementation() if checked is None else implementation(checked)
+        if not hasattr(plugin, "notes"):
+            raise PluginError(f"sink {entry.name}: loading: it has no attribute notes: inherit gazenet.plugins.Sink")
+    return LoadedSink(entry.spec, plugin)
+
+
+def check_overlap(sinks: Sequence[Sink]) -> None:
+    """Raise UsageError for two sinks that would write one file."""
+    owner: dict[str, str] = {}
+    for sink in sinks:
+        for file in sink.files:
+            if file in owner:
+                raise UsageError(f"outputs.{sink.name}: writes {file}, which {owner[file]} writes: leave one out")
+            owner[file] = sink.name

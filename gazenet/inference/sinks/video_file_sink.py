@@ -8,20 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.inference.sinks.sink import writing
+from gazenet.inference.sinks.sink import Sink, writing
 from gazenet.media.encode import VideoWriter
 
 
-class VideoSink:
+class VideoSink(Sink):
     """Encodes one picture per frame; subclasses draw it."""
 
-    name = ""
-    files: tuple[str, ...] = ()
     with_sound = True
 
     def __init__(self) -> None:
         self._writer: VideoWriter | None = None
-        self.notes: list[str] = []
+        self.notes = ()
 
     def open(self, context: SinkContext) -> None:
         self.context = context
@@ -45,7 +43,7 @@ class VideoSink:
         if writer is not None:
             with writing(self.context.folder / self.files[0]):
                 writer.__exit__(None, None, None)
-            self.notes += [f"{self.files[0]}: {line}" for line in writer.warnings]
+            self.notes = [f"{self.files[0]}: {line}" for line in writer.warnings]
 
     def abort(self) -> None:
         writer, self._writer = self._writer, None

@@ -16,14 +16,14 @@ from gazenet.evaluation.evaluation import Evaluation, VideoScores, evaluate, wri
 from gazenet.evaluation.ground_truth import item_truth
 from gazenet.evaluation.predictions import Prediction, read_prediction
 from gazenet.evaluation.score import METRICS_OF_ONE_VIDEO, ScoringOptions, score_frames
-from gazenet.fusion.integrator import Integrator
+from gazenet.fusion.gasp_integrator import GaspIntegrator
 from gazenet.recipes.gasp.extract_cues import choose_items, truth_sigma
 from gazenet.recipes.gasp.folds import seen_by
 from gazenet.recipes.gasp.gasp_samples import Clip
 from gazenet.recipes.gasp.gather_clips import TrainingClips
 
 
-def evaluate_integrator(integrator: Integrator, config: TrainConfig, clips: TrainingClips) -> list[Evaluation]:
+def evaluate_integrator(integrator: GaspIntegrator, config: TrainConfig, clips: TrainingClips) -> list[Evaluation]:
     """Score the integrator on the cached cues of all validation and test clips.
 
     Writes ``evaluation.csv`` (a row per clip and the mean of each part) and ``evaluation_gate_scores.csv`` (mean gate
@@ -44,7 +44,7 @@ def _options(config: TrainConfig) -> ScoringOptions:
     return ScoringOptions(METRICS_OF_ONE_VIDEO, config.data.frame_stride, config.data.validation_min_observers)
 
 
-def _scored(integrator: Integrator, clip: Clip, config: TrainConfig, seen: str) -> VideoScores:
+def _scored(integrator: GaspIntegrator, clip: Clip, config: TrainConfig, seen: str) -> VideoScores:
     # A test may show other cues than the training: they take the places of those.
     fused = integrator.fuse(dict(zip(integrator.spec.cues, clip.maps.values(), strict=True)))
     gates = dict(zip(integrator.spec.cues, fused.gates.T, strict=True)) if fused.gates.size else {}

@@ -23,7 +23,7 @@ from gazenet.data.dataset import sigma_of
 from gazenet.data.density import GaussianWidth
 from gazenet.data.source_items import ChosenItem, source_items
 from gazenet.errors import UsageError
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_spec import GaspSpec
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,10 @@ def check_cues(config: TrainConfig) -> None:
             get(extractor.name)
 
 
-def shown_cues(config: TrainConfig) -> IntegratorSpec:
+def shown_cues(config: TrainConfig) -> GaspSpec:
     """Return which extractors make the cues of a config, and how each is shown. Raises UsageError."""
     try:
-        declared = IntegratorSpec(
-            name=config.name, cues=config.cues, rendering=config.rendering, colours=config.colours
-        )
+        declared = GaspSpec(name=config.name, cues=config.cues, rendering=config.rendering, colours=config.colours)
         return declared.on_extractors()
     except ValueError as error:
         raise UsageError(f"cues: {error}") from None

@@ -11,8 +11,8 @@ import torch
 from gazenet.config.training import TrainConfig
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp_config import GaspConfig
-from gazenet.fusion.integrator import Integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_integrator import GaspIntegrator
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.recipes.gasp.gasp_samples import Clip, judge_of, make_samples
 from gazenet.recipes.gasp.gasp_task import IntegratorTask, network_config
 from gazenet.training.fit import FitRequest, fit, steps_per_epoch
@@ -25,7 +25,7 @@ MONITORED = ("val_loss", "avg_val_loss", "val_nss", "val_cc", "val_bce_loss", "v
 class FittedIntegrator:
     """A finished network with its declaration, and the latest logged values."""
 
-    integrator: Integrator
+    integrator: GaspIntegrator
     values: dict[str, float]
 
 
@@ -35,7 +35,7 @@ class IntegratorPlan:
 
     config: TrainConfig
     network: GaspConfig
-    spec: IntegratorSpec
+    spec: GaspSpec
 
     @classmethod
     def of(cls, config: TrainConfig) -> IntegratorPlan:
@@ -57,8 +57,8 @@ class IntegratorPlan:
         return cls(config, network, _declaration(config, network))
 
 
-def _declaration(config: TrainConfig, network: GaspConfig) -> IntegratorSpec:
-    return IntegratorSpec(
+def _declaration(config: TrainConfig, network: GaspConfig) -> GaspSpec:
+    return GaspSpec(
         name=config.name,
         summary=config.summary,
         cues=config.cues,
@@ -93,5 +93,5 @@ def fit_integrator(
     fitted = fit(request, make, DrawnSamples(training), None if held is None else DrawnSamples(held))
     assert isinstance(fitted.task, IntegratorTask)
     return FittedIntegrator(
-        Integrator(fitted.task.network.cpu().eval(), plan.spec, torch.device("cpu"), {}), fitted.values
+        GaspIntegrator(fitted.task.network.cpu().eval(), plan.spec, torch.device("cpu"), {}), fitted.values
     )

@@ -14,7 +14,7 @@ from gazenet.evaluation.bootstrap import bootstrap_mean
 from gazenet.evaluation.score import Scores, score_frames
 from gazenet.evaluation.scoring_grid import as_text
 from gazenet.files import write_json
-from gazenet.fusion.integrator import Integrator
+from gazenet.fusion.gasp_integrator import GaspIntegrator
 from gazenet.fusion.integrator_files import save_integrator
 from gazenet.recipes.gasp.evaluate_integrator import evaluate_infer_configs, evaluate_integrator
 from gazenet.recipes.gasp.evaluate_through_config import check_cues_through
@@ -67,7 +67,7 @@ class GaspTraining:
             evaluate_integrator(fitted.integrator, self.config, clips)
         return RecipeResult(run.folder / WEIGHTS, values)
 
-    def _validated(self, integrator: Integrator, clips: Sequence[Clip]) -> dict[str, Any]:
+    def _validated(self, integrator: GaspIntegrator, clips: Sequence[Clip]) -> dict[str, Any]:
         values = summary({clip.name: judge(integrator, clip, self.config) for clip in clips})
         seen = _warned(seen_by_cues(self.config, self.config.data.validation, {}), "data.validation")
         return values | ({SEEN: seen} if seen else {})
@@ -101,7 +101,7 @@ class GaspTraining:
         return summary(scores) | ({SEEN: seen} if seen else {})
 
 
-def judge(integrator: Integrator, clip: Clip, config: TrainConfig) -> Scores:
+def judge(integrator: GaspIntegrator, clip: Clip, config: TrainConfig) -> Scores:
     """Return NSS and CC of the finished integrator on the validation frames of a clip, on the grid of its frames."""
     stride = 1 if clip.still else config.data.frame_stride
     frames = clip.targets(stride, config.data.validation_min_observers)

@@ -17,7 +17,7 @@ from gazenet.data.data_module import SampleSource, training_draws, validation_dr
 from gazenet.data.window_samples import SampleShape, WindowSamples
 from gazenet.evaluation.score import score_frames
 from gazenet.fusion.gasp_config import GaspConfig
-from gazenet.fusion.integrator_spec import IntegratorSpec
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.fusion.network_input import network_input
 from gazenet.recipes.gasp.gasp_task import Judge
 from gazenet.recipes.gasp.picture_clips import PictureClip, PictureSamples
@@ -54,7 +54,7 @@ def judge_of(clips: Sequence[Clip]) -> Judge:
 class Renderer:
     """Rendering as the integrator does it in inference; can be sent to other processes."""
 
-    spec: IntegratorSpec
+    spec: GaspSpec
 
     def __call__(self, maps: Sequence[NDArray[Any]]) -> torch.Tensor:
         spec = self.spec
@@ -62,7 +62,7 @@ class Renderer:
 
 
 def make_samples(
-    config: TrainConfig, network: GaspConfig, spec: IntegratorSpec, clips: Sequence[Clip], validation: Sequence[Clip]
+    config: TrainConfig, network: GaspConfig, spec: GaspSpec, clips: Sequence[Clip], validation: Sequence[Clip]
 ) -> tuple[SampleSource, SampleSource | None]:
     """Return training samples, and those of validation if there are any. Raises UsageError where no frame is left."""
     shape, data, settings = sample_shape(config, network), config.data, config.trainer

@@ -16,8 +16,8 @@ from gazenet.config.training import TrainerConfig
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
+from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.fusion.integrator_files import NETWORK, SPEC
-from gazenet.fusion.integrator_spec import IntegratorSpec
 from gazenet.metrics.functional import cc, nss
 from gazenet.metrics.saliency_metrics import ScoreMean
 from gazenet.recipes.gasp.gasp_losses import dam_bce, logged, loss_terms
@@ -53,7 +53,7 @@ class IntegratorTask(RecipeTask):
         trainer: TrainerConfig,
         steps: int,
         warm_start: Mapping[str, Tensor] | None = None,
-        declared: IntegratorSpec | None = None,
+        declared: GaspSpec | None = None,
         judge: Judge | None = None,
     ) -> None:
         super().__init__(build(network))

@@ -29,7 +29,7 @@ from gazenet.data.source_items import source_rows
 from gazenet.data.window_samples import DrawOrder, Sample, SampleShape
 from gazenet.errors import CacheError, UsageError
 from gazenet.files import natural_order
-from gazenet.fusion.integrator_spec import MEAN, STD
+from gazenet.fusion.gasp_spec import MEAN, STD
 from gazenet.maps.frame_folders import SIZE, FrameFolderReader
 
 PLACEHOLDER: Size = (10, 10)

@@ -1,12 +1,16 @@
-"""The declaration of an integrator: data, importable without torch."""
+"""The declaration of an integrator of the GASP family: data, importable without torch."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from gazenet.config.model import expand_path
 from gazenet.config.picture_names import EXTRACTOR
+from gazenet.errors import UsageError
+from gazenet.fusion.integrator_contract import IntegratorSpec
 
 MEAN = (110.63666788 / 255, 103.16065604 / 255, 96.29023126 / 255)
 STD = (38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255)
@@ -14,17 +18,17 @@ STD = (38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255)
 
 PICTURE = "picture"
 """Among ``colours``: the cue is given as the coloured picture that its extractor makes."""
+IMPLEMENTATION = "gazenet.fusion.gasp_plugin:GaspPlugin"
+GIVEN = {"api_version", "name", "version", "summary", "cues", "licence", "paper", "bibtex"}
+"""Fields of all integrators that results of the family have always been recognised by."""
+TUNABLE = ("smoothing", "sharpness", "weights")
+"""What a config may change of a declaration."""
 
 
-class IntegratorSpec(BaseModel):
+class GaspSpec(IntegratorSpec):
     """What a network of the GASP family needs beside its weights to turn cached cue maps into saliency."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    api_version: int = 1
-    name: str
-    version: str = "1"
-    summary: str = ""
+    implementation: str = IMPLEMENTATION
     cues: tuple[str, ...] = Field(
         min_length=1,
         description="Extractors, or published names of pictures (stems), in the order of the network's modalities.",
@@ -55,11 +59,13 @@ class IntegratorSpec(BaseModel):
     asset: str = Field("", description="Catalogue id of the weights, taken where no path is given.")
     network: str = Field("", description="Published class that the weights must be of; empty: any.")
     licence: str = ""
-    paper: str = ""
-    bibtex: str = ""
+
+    def result_facts(self) -> dict[str, Any]:
+        """The fields that results depend on beside the weights (JSON)."""
+        return self.model_dump(exclude={"weights", *IntegratorSpec.model_fields} - GIVEN)
 
     @model_validator(mode="after")
-    def _colours_match(self) -> IntegratorSpec:
+    def _colours_match(self) -> GaspSpec:
         if self.colours and len(self.colours) != len(self.cues):
             raise ValueError(f"{len(self.colours)} colours for {len(self.cues)} cues")
         return self
@@ -76,7 +82,27 @@ class IntegratorSpec(BaseModel):
         """The cues that are given as pictures."""
         return tuple(cue for cue, how in zip(self.cues, self.renderings, strict=True) if how == PICTURE)
 
-    def on_extractors(self) -> IntegratorSpec:
+    def assets_with(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
+        """The asset of the weights, unless the declaration or the config names a file of them."""
+        return (self.asset,) if self.asset and not (self.weights or parameters.get("weights")) else ()
+
+    def tuned(self, parameters: Mapping[str, object]) -> Self:
+        """The declaration with the parameters of a config. Raises UsageError."""
+        changes = dict(parameters)
+        for name in changes:
+            if name not in TUNABLE:
+                raise UsageError(f"integrator.parameters.{name}: unknown; known: {', '.join(TUNABLE)}")
+        try:
+            if "weights" in changes:
+                changes["weights"] = expand_path(str(changes["weights"]))
+            return type(self).model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"integrator.parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        except ValueError as error:
+            raise UsageError(f"integrator.parameters.weights: {error}") from None
+
+    def on_extractors(self) -> Self:
         """The same declaration with the extractors that make published pictures in the place of the pictures' stems.
 
         Raises ValueError where one extractor would have to be two cues.

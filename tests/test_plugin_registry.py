@@ -13,6 +13,7 @@ from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import EXTRACTORS, discover, get, noun_of
 from gazenet.errors import PluginError, UsageError
 from gazenet.guard.exception_text import first_line_of
+from gazenet.plugin_registry import PluginSpec, installed_names
 from gazenet.testing.fakes import write_distribution
 
 GROUP = "gazenet.made_up_things"
@@ -20,7 +21,11 @@ SPEC_SOURCE = """
 from gazenet.cues.extractor_spec import ExtractorSpec
 SPEC = ExtractorSpec(name={name!r}, summary="x", cue="other", implementation="{module}_impl:Thing", api_version={api})
 """
-IMPLEMENTATION = "class Thing:\n    pass\n"
+METHODS = (
+    "    def load(self, device, dtype, asset_path): pass\n"
+    "    def begin(self, video): pass\n    def extract(self, windows): pass\n"
+)
+IMPLEMENTATION = f"class Thing:\n{METHODS}"
 
 Install = Callable[..., None]
 
@@ -59,10 +64,11 @@ def test_a_spec_is_found_and_its_implementation_imported_on_use(install: Install
 
 
 def test_a_class_that_carries_its_spec_is_found(install: Install) -> None:
-    source = """
+    source = f"""
 from gazenet.cues.extractor_spec import ExtractorSpec
 class Glow:
     spec = ExtractorSpec(name="glow", summary="x", cue="other", implementation="nowhere:Glow")
+{METHODS}
 SPEC = Glow
 """
     install("one-file", "glow", source)
@@ -149,13 +155,42 @@ def test_an_unknown_name_gets_the_nearest_and_the_known(install: Install) -> Non
 
 
 def test_other_groups_have_other_kinds(install: Install) -> None:
-    install("sink", "writer", "class SPEC:\n    pass\n")
-    entry = get("writer", GROUP, type)
-    assert entry.load() is entry.spec and entry.spec.__name__ == "SPEC"
-    install("number", "seven", "SPEC = 7\n")
-    assert get("seven", GROUP, int).spec == 7
-    with pytest.raises(PluginError, match="seven: the spec names no implementation"):
-        get("seven", GROUP, int).load()
+    source = "from gazenet.plugin_registry import PluginSpec\nSPEC = PluginSpec(name='writer', implementation='a:B')\n"
+    install("other", "writer", source)
+    assert get("writer", GROUP, PluginSpec).spec.implementation == "a:B"
+    with pytest.raises(PluginError, match="must be an ExtractorSpec or a class whose attribute 'spec' is one"):
+        get("writer", GROUP)
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("    pass\n", "has no method load(device, dtype, asset_path)"),
+        (METHODS.replace("def begin(self, video)", "def start(self, video)"), "has no method begin(video)"),
+        (METHODS + "    begin = 3\n", "has no method begin(video)"),
+        (
+            METHODS.replace("self, windows", "self"),
+            "has a method extract(self), which cannot be called as extract(windows)",
+        ),
+        (METHODS.replace("self, windows", "self, *windows"), ""),
+        (METHODS.replace("    def begin(self,", "    @staticmethod\n    def begin("), ""),
+    ],
+)
+def test_members_are_checked_when_the_implementation_is_imported(install: Install, body: str, fault: str) -> None:
+    install("lone", "glow", implementation=f"class Thing:\n{body}")
+    if not fault:
+        assert get("glow", GROUP).load().__name__ == "Thing"
+        return
+    with pytest.raises(PluginError) as error:
+        get("glow", GROUP).load()
+    assert str(error.value).startswith("glow: ") and str(error.value).endswith(f":Thing of lone 1.0 {fault}")
+
+
+def test_names_are_listed_without_any_import(install: Install) -> None:
+    install("bad", "glow", "raise RuntimeError\n")
+    install("good", "fine")
+    assert installed_names(GROUP) == ["fine", "glow"]
+    assert get("fine", GROUP).name == "fine"
 
 
 def test_an_empty_group_is_no_error() -> None:

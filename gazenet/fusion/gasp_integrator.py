@@ -19,9 +19,11 @@ from gazenet.errors import UsageError
 from gazenet.fusion.export_forms import StreamCalls, exportable, told_apart
 from gazenet.fusion.gasp import Gasp
 from gazenet.fusion.gasp_config import published
+from gazenet.fusion.gasp_spec import GaspSpec
+from gazenet.fusion.integrator_contract import INTEGRATORS, CueStack, IntegratorSpec
 from gazenet.fusion.integrator_files import BARE, SUFFIXES, open_integrator
-from gazenet.fusion.integrator_spec import IntegratorSpec
-from gazenet.fusion.network_input import CueStack, network_input
+from gazenet.fusion.network_input import network_input
+from gazenet.plugin_registry import get
 
 BLOCK = 32
 """Frames whose features are computed at once: enough to fill a device, few enough for long videos."""
@@ -44,11 +46,11 @@ class FusedChunk:
 
 
 @dataclass(frozen=True)
-class Integrator:
+class GaspIntegrator:
     """A loaded network with its declaration; ``file``: where its weights are from, if from a file."""
 
     network: Gasp
-    spec: IntegratorSpec
+    spec: GaspSpec
     device: torch.device
     facts: Mapping[str, Any]
     file: Path | None = None
@@ -75,7 +77,7 @@ class Integrator:
         Equal to the same frames of the whole video; only the frames these depend on are looked at.
         Raises UsageError for missing cues or cues of different lengths.
         """
-        total = _frames(maps, self.spec)
+        total = frames_in(maps, self.spec)
         stop = total if stop is None else min(stop, total)
         if not 0 <= start <= stop:
             raise ValueError(f"frames {start} to {stop} of {total}")
@@ -88,57 +90,55 @@ class Integrator:
         return FusedChunk(start, whole.saliency[part], whole.gates[part])
 
 
-def load_integrator(
+def load_gasp(
     name_or_path: str, device: str | torch.device = "cpu", weights: str = "", asset_path: AssetPath | None = None
-) -> Integrator:
-    """An installed integrator by name (group ``gazenet.integrators``) or a file that describes itself.
+) -> GaspIntegrator:
+    """An installed integrator of the family by name, or a file that describes itself.
 
     Args:
+        name_or_path: of an entry point of the group ``gazenet.integrators``, or of a file.
+        device: where the network runs.
         weights: path of weights that take the place of those of an installed integrator.
         asset_path: finds weights that the catalogue has.
 
-    Raises UsageError for unknown names, missing or unfit weights, a network that the declaration does not fit, and
-    devices that are not there.
+    Raises UsageError for unknown names, integrators of other kinds, missing or unfit weights, a network that the
+    declaration does not fit, and devices that are not there.
     """
-    where = torch.device(device)
-    if where.type == "cuda" and not torch.cuda.is_available():
+    place = torch.device(device)
+    if place.type == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"device {device}: no CUDA device here; use cpu")
-    path, declared = _find(name_or_path, weights, asset_path)
+    if Path(name_or_path).suffix in SUFFIXES:
+        if weights:
+            raise UsageError(
+                f"weights {weights}: {name_or_path} is a file of weights itself; name an installed integrator"
+            )
+        return _loaded(Path(name_or_path), None, place)
+    spec = get(name_or_path, INTEGRATORS, IntegratorSpec).spec
+    if not isinstance(spec, GaspSpec):
+        raise UsageError(f"integrator {name_or_path}: is not of the GASP family, the only one that this is for")
+    return load_declared(spec.tuned({"weights": weights}) if weights else spec, place, asset_path)
+
+
+def load_declared(spec: GaspSpec, device: torch.device, asset_path: AssetPath | None) -> GaspIntegrator:
+    """The network of a declaration, with the weights that it names. Raises UsageError as :func:`load_gasp` does."""
+    path = Path(spec.weights) if spec.weights else _from_catalogue(spec, asset_path)
+    path = path / BARE if path.is_dir() else path
+    if not path.is_file():
+        raise UsageError(
+            f"integrator {spec.name}: its weights {path} are missing; name the file of a training, or train them with "
+            "gasp_train"
+        )
+    return _loaded(path, spec, device)
+
+
+def _loaded(path: Path, declared: GaspSpec | None, device: torch.device) -> GaspIntegrator:
     network, stored, facts = open_integrator(path, declared)
     spec = declared or stored
     _check_fit(network, spec, path)
-    return Integrator(network.to(where), spec, where, facts, path)
+    return GaspIntegrator(network.to(device), spec, device, facts, path)
 
 
-def _installed(name_or_path: str) -> IntegratorSpec | None:
-    """The declaration of an installed integrator; None for a path."""
-    if Path(name_or_path).suffix in SUFFIXES:
-        return None
-    from gazenet.cues.registry import get
-
-    return get(name_or_path, "gazenet.integrators", IntegratorSpec).spec
-
-
-def _find(name_or_path: str, weights: str, asset_path: AssetPath | None) -> tuple[Path, IntegratorSpec | None]:
-    """The file of weights, and the declaration where it is not in that file."""
-    spec = _installed(name_or_path)
-    if spec is None and weights:
-        raise UsageError(
-            f"weights {weights}: {name_or_path} is a file of weights itself; name an installed integrator"
-        )
-    if spec is None:
-        return Path(name_or_path), None
-    path = Path(weights or spec.weights)
-    if not weights and not spec.weights:
-        path = _from_catalogue(spec, asset_path)
-    path = path / BARE if path.is_dir() else path
-    if not path.is_file():
-        remedy = "name the file of another training" if weights else "train them with gasp_train"
-        raise UsageError(f"integrator {name_or_path}: its weights {path} are missing; {remedy}")
-    return path, spec
-
-
-def _from_catalogue(spec: IntegratorSpec, asset_path: AssetPath | None) -> Path:
+def _from_catalogue(spec: GaspSpec, asset_path: AssetPath | None) -> Path:
     if asset_path is None:
         raise UsageError(f"integrator {spec.name}: name the file of its weights")
     try:
@@ -147,7 +147,7 @@ def _from_catalogue(spec: IntegratorSpec, asset_path: AssetPath | None) -> Path:
         raise UsageError(f"integrator {spec.name}: {error}") from None
 
 
-def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
+def _check_fit(network: Gasp, spec: GaspSpec, path: Path) -> None:
     config = network.config
     channels = 3 if spec.rendering == "published" else 1
     if config.modalities != len(spec.cues):
@@ -164,8 +164,8 @@ def _check_fit(network: Gasp, spec: IntegratorSpec, path: Path) -> None:
         raise UsageError(f"{path}: ends in {config.head}, but {spec.name} declares the output {spec.output}")
 
 
-def _frames(maps: CueStack, spec: IntegratorSpec) -> int:
-    """How many frames the maps hold."""
+def frames_in(maps: CueStack, spec: IntegratorSpec) -> int:
+    """How many frames the maps hold. Raises UsageError for missing cues and cues of different lengths."""
     missing = [cue for cue in spec.cues if cue not in maps]
     if missing:
         raise UsageError(f"integrator {spec.name} needs maps of {', '.join(missing)}")
@@ -183,8 +183,10 @@ class FusionStream:
     many frames until :meth:`finish`.
     """
 
-    def __init__(self, integrator: Integrator) -> None:
+    def __init__(self, integrator: GaspIntegrator, live: bool = False) -> None:
         self._net, self._spec, self._device = integrator.network, integrator.spec, integrator.device
+        if live:  # nothing waits for frames to come
+            self._spec = self._spec.model_copy(update={"smoothing": 0})
         self._calls = integrator.calls
         self.reset()
 
@@ -200,7 +202,7 @@ class FusionStream:
 
         Raises UsageError for missing cues or cues of different lengths.
         """
-        count = _frames(maps, self._spec)
+        count = frames_in(maps, self._spec)
         for start in range(0, count, BLOCK):
             part = {cue: maps[cue][start : start + BLOCK] for cue in self._spec.cues}
             logits, gates = self._fuse(network_input(part, self._spec, self._device))

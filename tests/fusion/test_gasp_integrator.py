@@ -14,16 +14,16 @@ from gazenet.cues import registry
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
+from gazenet.fusion.gasp_integrator import GaspIntegrator, load_gasp
+from gazenet.fusion.gasp_spec import MEAN, STD, GaspSpec
 from gazenet.fusion.identify_variant import recognise
-from gazenet.fusion.integrator import Integrator, load_integrator
 from gazenet.fusion.integrator_files import load_published, open_integrator, save_integrator
-from gazenet.fusion.integrator_spec import MEAN, STD, IntegratorSpec
 from gazenet.fusion.network_input import network_input
 
 CUES = ("a", "b")
 
 
-def made(config: GaspConfig, **fields: object) -> Integrator:
+def made(config: GaspConfig, **fields: object) -> GaspIntegrator:
     torch.manual_seed(1)
     network = build(config).eval()
     with torch.no_grad():
@@ -31,8 +31,8 @@ def made(config: GaspConfig, **fields: object) -> Integrator:
         for parameter in network.parameters():
             parameter.mul_(3)
     output = "density" if config.head == "density" else "sigmoid"
-    spec = IntegratorSpec(name="toy", cues=CUES, input_size=(16, 24), output=output, **fields)
-    return Integrator(network, spec, torch.device("cpu"), {})
+    spec = GaspSpec(name="toy", cues=CUES, input_size=(16, 24), output=output, **fields)
+    return GaspIntegrator(network, spec, torch.device("cpu"), {})
 
 
 def cue_maps(frames: int) -> dict[str, np.ndarray]:
@@ -45,7 +45,7 @@ def light() -> GaspConfig:
 
 
 def test_coloured_rendering_has_three_normalised_channels() -> None:
-    spec = IntegratorSpec(name="toy", cues=CUES, rendering="published", colours=("jet", "jet"), input_size=(8, 8))
+    spec = GaspSpec(name="toy", cues=CUES, rendering="published", colours=("jet", "jet"), input_size=(8, 8))
     x = network_input({cue: np.zeros((1, 8, 8), np.uint8) for cue in CUES}, spec, torch.device("cpu"))
     blue = (128 / 255 - 96.29023126 / 255) / (40.02898126 / 255)
     assert x.shape == (1, 6, 8, 8)
@@ -58,7 +58,7 @@ def test_a_file_describes_itself(tmp_path: Path) -> None:
     save_integrator(path, first.network, first.spec, {"command": ["x"], "nss": 4.5})
     (plain := tmp_path / "plain").touch()
     assert path.stat().st_mode == plain.stat().st_mode, "readable by whom other files are"
-    again = load_integrator(str(path))
+    again = load_gasp(str(path))
     assert again.spec == first.spec and again.facts["nss"] == 4.5
     maps = cue_maps(4)
     assert again.fuse(maps).saliency == pytest.approx(first.fuse(maps).saliency, abs=2e-4)
@@ -103,10 +103,10 @@ def test_damaged_files_give_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not an integrator file"):
         open_integrator(path)
     with pytest.raises(UsageError, match="no such integrator file"):
-        load_integrator(str(tmp_path / "absent.safetensors"))
+        load_gasp(str(tmp_path / "absent.safetensors"))
     (tmp_path / "folder.safetensors").mkdir()
     with pytest.raises(UsageError, match="no such integrator file"):
-        load_integrator(str(tmp_path / "folder.safetensors"))
+        load_gasp(str(tmp_path / "folder.safetensors"))
 
 
 @pytest.mark.parametrize("kept", [0, 7, 200, -1])
@@ -124,12 +124,12 @@ def test_truncated_files_give_one_line(tmp_path: Path, kept: int) -> None:
 def test_a_file_without_a_header_says_what_is_absent(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(2)}, tmp_path / "bare.safetensors")
     with pytest.raises(UsageError, match="its header has no 'config'"):
-        load_integrator(str(tmp_path / "bare.safetensors"))
+        load_gasp(str(tmp_path / "bare.safetensors"))
 
 
-def declared(cues: int, **fields: object) -> IntegratorSpec:
+def declared(cues: int, **fields: object) -> GaspSpec:
     values = {"rendering": "published", "output": "sigmoid", "input_size": (16, 24), **fields}
-    return IntegratorSpec(name="toy", cues=tuple("abcde"[:cues]), **values)
+    return GaspSpec(name="toy", cues=tuple("abcde"[:cues]), **values)
 
 
 @pytest.mark.parametrize("encoder", ["Conv", "Deep"])
@@ -153,7 +153,7 @@ def test_weights_of_something_else_are_not_recognised() -> None:
 
 
 class Entry(NamedTuple):
-    spec: IntegratorSpec
+    spec: GaspSpec
 
 
 def test_an_installed_declaration_makes_a_published_checkpoint_an_integrator(
@@ -162,20 +162,20 @@ def test_an_installed_declaration_makes_a_published_checkpoint_an_integrator(
     network, path = published_file(tmp_path)
     spec = declared(2, weights=str(path))
     monkeypatch.setattr(registry, "get", lambda *_: Entry(spec))
-    loaded = load_integrator("toy")
+    loaded = load_gasp("toy")
     assert loaded.network.config == network.config and loaded.spec is spec
     maps = {cue: np.full((3, 20, 20), 40 * k + 9, np.uint8) for k, cue in enumerate(spec.cues)}
     fused = loaded.fuse(maps)
     assert fused.saliency.shape == (3, 8, 12) and fused.gates.shape == (3, 2)
     path.unlink()
     with pytest.raises(UsageError, match=r"integrator toy: its weights .* are missing"):
-        load_integrator("toy")
+        load_gasp("toy")
 
 
 def test_weights_without_a_declaration_are_refused(tmp_path: Path) -> None:
     _, path = published_file(tmp_path)
     with pytest.raises(UsageError, match="holds weights only"):
-        load_integrator(str(path))
+        load_gasp(str(path))
 
 
 @pytest.mark.parametrize(
@@ -190,19 +190,19 @@ def test_a_declaration_that_does_not_fit_is_refused(tmp_path: Path, fields: dict
     first = made(light())
     save_integrator(tmp_path / "toy.safetensors", first.network, first.spec.model_copy(update=fields), {})
     with pytest.raises(UsageError, match=message):
-        load_integrator(str(tmp_path / "toy.safetensors"))
+        load_gasp(str(tmp_path / "toy.safetensors"))
 
 
 def test_unknown_names_and_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="unknown integrator 'embeded'; did you mean 'embedded'"):
-        load_integrator("embeded")
+        load_gasp("embeded")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match="no CUDA device"):
-        load_integrator("embedded", "cuda:0")
+        load_gasp("embedded", "cuda:0")
 
 
 def test_the_embedded_integrator_works() -> None:
-    loaded = load_integrator("embedded")
+    loaded = load_gasp("embedded")
     maps = {cue: np.zeros((3, 27, 48), np.uint8) for cue in loaded.spec.cues}
     for k in range(3):
         maps["saliency"][k, 10:14, 10 + 8 * k : 14 + 8 * k] = 255
@@ -225,7 +225,7 @@ def test_coloured_maps_are_taken_as_they_are() -> None:
 
 
 def test_the_embedded_integrator_loads() -> None:
-    integrator = load_integrator("embedded")
+    integrator = load_gasp("embedded")
     assert integrator.network.config.modalities == len(integrator.spec.cues) == 5
 
 
