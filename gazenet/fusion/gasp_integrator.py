@@ -115,7 +115,7 @@ def load_gasp(
         return _loaded(Path(name_or_path), None, place)
     spec = get(name_or_path, INTEGRATORS, IntegratorSpec).spec
     if not isinstance(spec, GaspSpec):
-        raise UsageError(f"integrator {name_or_path}: is not of the GASP family, the only one that this is for")
+        raise UsageError(f"integrator {name_or_path}: is not of the GASP family, the only one for training and export")
     return load_declared(spec.tuned({"weights": weights}) if weights else spec, place, asset_path)
 
 

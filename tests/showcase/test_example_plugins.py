@@ -16,7 +16,8 @@ from gazenet.testing.synthetic import SyntheticVideo
 
 EXAMPLE = Path(__file__).parents[2] / "showcase" / "example_plugins"
 
-pytestmark = pytest.mark.slow
+# Installs packages and starts commands one after the other.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def install(package: Path, target: Path) -> dict[str, str]:
