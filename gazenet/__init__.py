@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from gazenet.config.inference import InferConfig
     from gazenet.config.load import config_names, load_config
     from gazenet.config.training import TrainConfig
-    from gazenet.cues.registry import plugin_names
     from gazenet.errors import CacheError, GazenetError, MediaError, PluginError, UsageError
     from gazenet.inference.predict import predict
     from gazenet.inference.results import Prediction
+    from gazenet.plugin_registry import plugin_names
 
 __all__ = [
     "CacheError",
@@ -45,7 +45,7 @@ _MODULES = {
     "config.inference": ("InferConfig",),
     "config.load": ("config_names", "load_config"),
     "config.training": ("TrainConfig",),
-    "cues.registry": ("plugin_names",),
+    "plugin_registry": ("plugin_names",),
     "errors": ("CacheError", "GazenetError", "MediaError", "PluginError", "UsageError"),
     "inference.predict": ("predict",),
     "inference.results": ("Prediction",),

@@ -144,6 +144,26 @@ def installed_names(group: str) -> list[str]:
     return sorted(_by_name(entry_points(group=group)))
 
 
+def plugin_names(kind: str = "extractors") -> list[str]:
+    """List the installed plugins of a kind (``extractors``, ``integrators``, ``sinks`` ...) by name, sorted.
+
+    Nothing is imported: a plugin that is listed may still be broken. Raises UsageError for a kind of which nothing is
+    installed, naming the kinds there are.
+
+    >>> import gazenet
+    >>> gazenet.plugin_names("face_landmarks")
+    ['facemesh']
+    >>> "gaze_following" in gazenet.plugin_names()
+    True
+    """
+    names = installed_names(f"gazenet.{kind}")
+    if not names:
+        groups = entry_points().groups
+        kinds = sorted(group.removeprefix("gazenet.") for group in groups if group.startswith("gazenet."))
+        raise UsageError(f"no plugins of kind {kind!r} are installed; the kinds are {', '.join(kinds)}")
+    return names
+
+
 def noun_of(group: str) -> str:
     """The word for a member of a group: ``gazenet.face_detectors`` -> ``face detector``."""
     return NOUNS.get(group) or group.rpartition(".")[2].removesuffix("s").replace("_", " ")

@@ -56,7 +56,7 @@ class SpatialConv(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``[N, C, T, H, W]``."""
-        out = F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        out = F.conv2d(as_frames(x), self.weight[:, :, 0], self.bias, self.stride[1:], self.padding[1:])
         return from_frames(out, len(x))
 
 
@@ -90,7 +90,7 @@ class TimeFoldingConv(nn.Conv3d):
         used = x[:, :, : length // step * step]
         groups = used.unflatten(2, (-1, step)).permute(0, 2, 4, 5, 3, 1).reshape(-1, height, width, step * x.shape[1])
         weight = self.weight.transpose(1, 2).flatten(1, 2)
-        out = F.conv2d(groups.permute(0, 3, 1, 2), weight, self.bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        out = F.conv2d(groups.permute(0, 3, 1, 2), weight, self.bias, self.stride[1:], self.padding[1:])
         return from_frames(out, count)
 
 

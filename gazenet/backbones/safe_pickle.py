@@ -236,7 +236,7 @@ def _zipped(path: Path) -> Any:
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *flags: Any) -> Tensor:
     """Build a tensor over a storage, without its gradient flag and hooks."""
-    return torch._utils._rebuild_tensor(storage, offset, size, stride)  # type: ignore[no-untyped-call, no-any-return]
+    return torch._utils._rebuild_tensor(storage, offset, size, stride)
 
 
 def _parameter(data: Any, *flags: Any) -> Any:
@@ -284,7 +284,7 @@ _TENSORS: dict[str, Callable[..., Any]] = {
 }
 
 
-class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+class SafeUnpickler(pickle._Unpickler):
     """An unpickler for every protocol that resolves names by the tables of this module alone.
 
     Based on the Python implementation, which lets this class decide what a pickle may set on objects.

@@ -64,7 +64,7 @@ class CommandParser(argparse.ArgumentParser):
             "--debug", action="store_true", default=argparse.SUPPRESS, help="print a traceback with every error"
         )
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def,override]
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """Parse arguments; end with exit code 2 on an unknown option or a stray word."""
         words = sys.argv[1:] if args is None else list(args)
         words, values = split_placeholders(words) if self._placeholders else (words, {})

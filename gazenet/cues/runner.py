@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gazenet.cues.colour_pictures import integrator_planes
 from gazenet.cues.extractor import AssetPath, Extractor, Record, VideoContext, Windows
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.interpolate import interpolate, quantise

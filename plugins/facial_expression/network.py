@@ -32,7 +32,7 @@ class DepthwiseSeparable(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``[B, inputs, h, w]``."""
-        return self.pointwise(self.depthwise(_same(x, self.stride)))  # type: ignore[no-any-return]
+        return self.pointwise(self.depthwise(_same(x, self.stride)))
 
 
 class PlainConv(nn.Module):
@@ -44,7 +44,7 @@ class PlainConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``[B, inputs, h, w]``."""
-        return self.conv(_same(x, 2))  # type: ignore[no-any-return]
+        return self.conv(_same(x, 2))
 
 
 class DenseBlock(nn.Module):

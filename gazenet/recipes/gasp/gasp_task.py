@@ -68,7 +68,7 @@ class IntegratorTask(RecipeTask):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return saliency logits or log densities ``[N, 1, H', W']`` of the (last) frames."""
-        return self.network(maps)[0]  # type: ignore[no-any-return]
+        return self.network(maps)[0]
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Return all weighted loss terms of a batch, the attention module's own included."""
