@@ -42,7 +42,7 @@ from gazenet.data.source_items import ChosenItem
 from gazenet.evaluation.bootstrap import bootstrap_mean, finite_mean, paired_difference
 from gazenet.evaluation.evaluation import Evaluation, VideoScores
 from gazenet.evaluation.human_limit import human_scores
-from gazenet.evaluation.predictions import Prediction
+from gazenet.evaluation.predictions import PredictedVideo
 from gazenet.evaluation.score import Scores, ScoringOptions, score_frames
 from gazenet.evaluation.scoring_grid import SIDE
 from gazenet.files import write_json
@@ -149,7 +149,7 @@ def one_fold(
     frames = test.targets(STRIDE, OBSERVERS)
     scores = {
         name: VideoScores(
-            Prediction(left.item.name, maps, test.times, test.size),
+            PredictedVideo(left.item.name, maps, test.times, test.size),
             test.truth,
             test.sigma,
             score_frames(maps, test.truth, frames, test.sigma, OPTIONS),

@@ -19,7 +19,7 @@ from gazenet.evaluation.bootstrap import Interval, bootstrap_mean, finite_mean, 
 from gazenet.evaluation.ground_truth import OtherFixations, OtherVideos, VideoTruth, fixation_set, from_picture
 from gazenet.evaluation.human_limit import LIMIT, human_scores
 from gazenet.evaluation.human_limit_table import OF_LIMIT, human_limit_rows
-from gazenet.evaluation.predictions import GATE, Prediction, is_result, read_pictures, read_prediction
+from gazenet.evaluation.predictions import GATE, PredictedVideo, is_result, read_pictures, read_prediction
 from gazenet.evaluation.score import USUAL, Scores, ScoringOptions, score_frames
 from gazenet.evaluation.tables import COUNTS, HOW, MEAN, VIDEO, Row, interval_cells, interval_columns, score_row
 from gazenet.metrics.saliency_metrics import METRICS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RANKED = ("nss", "sim", "cc")
 """The metrics that decide over ranks, where they were computed."""
 NO_DOUBT = DoubtfulFixations({}, 0)
-Source = Path | Mapping[str, Prediction]
+Source = Path | Mapping[str, PredictedVideo]
 """Predictions of several videos: a folder with one folder for each, or by name."""
 
 
@@ -44,7 +44,7 @@ class VideoScores:
         seen_by: the cues whose weights have learned from the video, with spaces between.
     """
 
-    prediction: Prediction
+    prediction: PredictedVideo
     truth: FrameFixations
     sigma: float
     scores: Scores
@@ -302,7 +302,7 @@ class _CheckedTruth:
     notes: tuple[str, ...]
 
     @staticmethod
-    def of(predictions: Mapping[str, Prediction], ground_truth: Mapping[str, VideoTruth]) -> _CheckedTruth:
+    def of(predictions: Mapping[str, PredictedVideo], ground_truth: Mapping[str, VideoTruth]) -> _CheckedTruth:
         """Check tables that users made. Raises UsageError where no fixation of such a table can be meant."""
         doubtful: dict[str, DoubtfulFixations] = {}
         lines: list[str | None] = []
@@ -323,7 +323,7 @@ class _CheckedTruth:
         return _CheckedTruth(frames, doubtful, tuple(filter(None, lines)))
 
 
-def _with_truth(source: Source, ground_truth: Mapping[str, VideoTruth]) -> Mapping[str, Path | Prediction]:
+def _with_truth(source: Source, ground_truth: Mapping[str, VideoTruth]) -> Mapping[str, Path | PredictedVideo]:
     """What a predictor has of the videos with fixations: predictions, or the folders of them."""
     if not isinstance(source, Path):
         return {video: prediction for video, prediction in source.items() if video in ground_truth}
@@ -331,7 +331,7 @@ def _with_truth(source: Source, ground_truth: Mapping[str, VideoTruth]) -> Mappi
     return {path.name: path for path in folders if is_result(path) or ground_truth[path.name].frame_names}
 
 
-def _opened(source: Path | Prediction, truth: VideoTruth) -> Prediction:
+def _opened(source: Path | PredictedVideo, truth: VideoTruth) -> PredictedVideo:
     if not isinstance(source, Path):
         return source
     size = truth.size()
@@ -367,7 +367,7 @@ def _others_of(video: str, others: OtherVideos, shape: Size, options: ScoringOpt
 
 
 def _score(
-    prediction: Prediction, truth: VideoTruth, checked: _CheckedTruth, others: OtherVideos, options: ScoringOptions
+    prediction: PredictedVideo, truth: VideoTruth, checked: _CheckedTruth, others: OtherVideos, options: ScoringOptions
 ) -> VideoScores:
     frames = checked.frames[truth.name]
     if len(frames) != len(prediction.times):  # another run may have seen other frames of the video

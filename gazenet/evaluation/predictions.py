@@ -43,7 +43,7 @@ Maps = NDArray[Any] | PictureMaps
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictedVideo:
     """The predicted maps of one video.
 
     Args:
@@ -63,7 +63,7 @@ class Prediction:
     gates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def read_prediction(folder: Path, size: Size | None = None) -> Prediction:
+def read_prediction(folder: Path, size: Size | None = None) -> PredictedVideo:
     """Read ``saliency.npy``, and frame times and gates of ``attention.csv``, from a result folder of ``gasp_infer``.
 
     ``size`` (height, width) of the video's frames; None: as ``run.json`` records it. Raises CacheError where
@@ -81,11 +81,11 @@ def read_prediction(folder: Path, size: Size | None = None) -> Prediction:
     if maps.ndim != 3 or len(maps) != len(times):
         raise CacheError(f"{folder}: {len(maps)} maps, but {len(times)} frame times: they are not of one run")
     media = Path(unescape_name(record["input"])) if "input" in record else None
-    return Prediction(folder.name, maps, times, size, media, gates)
+    return PredictedVideo(folder.name, maps, times, size, media, gates)
 
 
 def read_gates(folder: Path) -> dict[str, NDArray[np.float64]]:
-    """Read the gates of ``attention.csv`` as of :class:`Prediction`; empty where the run did not write that table.
+    """Read the gates of ``attention.csv`` as of :class:`PredictedVideo`; empty where the run did not write that table.
 
     Raises CacheError for a table that cannot be read.
     """
@@ -129,7 +129,7 @@ def _frame_size(record: Mapping[str, Any]) -> Size:
     return info.height, info.width
 
 
-def read_pictures(folder: Path, names: Sequence[str], size: Size) -> Prediction:
+def read_pictures(folder: Path, names: Sequence[str], size: Size) -> PredictedVideo:
     """Open ``<folder>/<frame>.png``, one grey picture for each name of a frame, in order.
 
     Frames have no times; their numbers stand for them. Raises CacheError for a frame without a map and for maps of
@@ -145,7 +145,7 @@ def read_pictures(folder: Path, names: Sequence[str], size: Size) -> Prediction:
             f"{folder}: its maps are {height} x {width} (height x width), the frames {size[0]} x {size[1]}: "
             "write them at the size of the frames"
         )
-    return Prediction(folder.name, PictureMaps(files, size), np.arange(len(names), dtype=np.float64), size)
+    return PredictedVideo(folder.name, PictureMaps(files, size), np.arange(len(names), dtype=np.float64), size)
 
 
 def is_result(folder: Path) -> bool:

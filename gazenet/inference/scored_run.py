@@ -12,7 +12,7 @@ from gazenet.config.inference_data import MetricsConfig
 from gazenet.errors import CacheError, GazenetError, UsageError
 from gazenet.evaluation.evaluation import Evaluation, evaluate, write_scores
 from gazenet.evaluation.ground_truth import VideoTruth, item_truth
-from gazenet.evaluation.predictions import Prediction, read_gates, read_prediction
+from gazenet.evaluation.predictions import PredictedVideo, read_gates, read_prediction
 from gazenet.evaluation.score import ScoringOptions
 from gazenet.inference.cache.recall import recall
 from gazenet.inference.engine.engine_protocol import Engine
@@ -74,7 +74,7 @@ def evaluate_run(
     ``failed`` is called for a video whose results or fixations cannot be read, which is left out; without it the
     error is raised.
     """
-    predictions: dict[str, Prediction] = {}
+    predictions: dict[str, PredictedVideo] = {}
     truths: dict[str, VideoTruth] = {}
     for video, summary in finished:
         try:
@@ -127,7 +127,9 @@ def _predictor(graph: StageGraph, metrics: MetricsConfig) -> str:
     return graph.integrator.spec.name
 
 
-def _prediction(graph: StageGraph, metrics: MetricsConfig, video: DatasetVideo, summary: VideoSummary) -> Prediction:
+def _prediction(
+    graph: StageGraph, metrics: MetricsConfig, video: DatasetVideo, summary: VideoSummary
+) -> PredictedVideo:
     """The maps that are scored: those of the integrator, or of an extractor from the cache. Gates are always its."""
     if not metrics.prediction:
         assert summary.folder is not None
@@ -141,10 +143,10 @@ def _prediction(graph: StageGraph, metrics: MetricsConfig, video: DatasetVideo, 
     name = video.name if summary.folder is None else summary.folder.name
     maps = recalled.maps[metrics.prediction]
     gates = {} if summary.folder is None else read_gates(summary.folder)
-    return Prediction(name, maps, recalled.times, video.item.size, gates=gates)
+    return PredictedVideo(name, maps, recalled.times, video.item.size, gates=gates)
 
 
-def _truth(video: DatasetVideo, prediction: Prediction, metrics: MetricsConfig) -> VideoTruth:
+def _truth(video: DatasetVideo, prediction: PredictedVideo, metrics: MetricsConfig) -> VideoTruth:
     """The fixations on a video, read now, so that a failing reader ends this video only."""
     frames = video.item.fixations(prediction.times)
     truth = item_truth(prediction.name, video.item, video.sigma, video.dataset)

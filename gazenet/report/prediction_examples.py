@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gazenet.data.density import inside
 from gazenet.errors import MediaError
 from gazenet.evaluation.evaluation import Evaluation, VideoScores
-from gazenet.evaluation.predictions import Prediction
+from gazenet.evaluation.predictions import PredictedVideo
 from gazenet.files import write_bytes
 from gazenet.report.jpeg import frame_picture
 from gazenet.report.overlay_drawing import OverlayStyle, draw_overlay
@@ -80,7 +80,7 @@ def write_examples(evaluation: Evaluation, folder: Path, count: int, metric: str
     return written
 
 
-def _decoded(prediction: Prediction, frames: Sequence[int]) -> dict[int, Image]:
+def _decoded(prediction: PredictedVideo, frames: Sequence[int]) -> dict[int, Image]:
     """Some frames of a video, the longer side at most ``SIDE`` pixels."""
     height, width = prediction.size
     scale = min(1.0, SIDE / max(height, width))

@@ -19,7 +19,7 @@ from gazenet.evaluation import tables
 from gazenet.evaluation.evaluation import Evaluation, evaluate, write_scores
 from gazenet.evaluation.ground_truth import dataset_truths, from_picture, table_truths
 from gazenet.evaluation.human_limit import LIMIT
-from gazenet.evaluation.predictions import Prediction
+from gazenet.evaluation.predictions import PredictedVideo
 from gazenet.evaluation.pysaliency_files import write_for_pysaliency
 from gazenet.evaluation.score import ScoringOptions
 from gazenet.report import prediction_examples
@@ -115,7 +115,7 @@ def test_predictions_may_be_in_memory_and_have_gates(tmp_path: Path) -> None:
     gates = {"face": np.array([0.25, 0.75] * 5), "speaker": np.full(10, np.nan)}
     known = table_truths(write_table(tmp_path / "f.csv", TABLES))
     mine = {
-        name: Prediction(name, right_maps(table), np.arange(10) / 10, SIZE, gates=gates)
+        name: PredictedVideo(name, right_maps(table), np.arange(10) / 10, SIZE, gates=gates)
         for name, table in TABLES.items()
     }
     found = evaluate({"mine": mine}, known, ScoringOptions(("cc",)), part="test")

@@ -14,7 +14,7 @@ from gazenet.data.source_items import ChosenItem
 from gazenet.errors import GazenetError
 from gazenet.evaluation.evaluation import Evaluation, VideoScores, evaluate, write_scores
 from gazenet.evaluation.ground_truth import item_truth
-from gazenet.evaluation.predictions import Prediction, read_prediction
+from gazenet.evaluation.predictions import PredictedVideo, read_prediction
 from gazenet.evaluation.score import METRICS_OF_ONE_VIDEO, ScoringOptions, score_frames
 from gazenet.fusion.gasp_integrator import GaspIntegrator
 from gazenet.recipes.gasp.extract_cues import choose_items, truth_sigma
@@ -51,7 +51,9 @@ def _scored(integrator: GaspIntegrator, clip: Clip, config: TrainConfig, seen: s
     frames = clip.targets(1 if clip.still else config.data.frame_stride, config.data.validation_min_observers)
     scores = score_frames(fused.saliency, clip.truth, frames, clip.sigma, _options(config))
     name = clip.name.removeprefix(f"{clip.dataset}/")
-    prediction = Prediction(name, fused.saliency, np.arange(len(clip), dtype=np.float64), clip.truth.size, gates=gates)
+    prediction = PredictedVideo(
+        name, fused.saliency, np.arange(len(clip), dtype=np.float64), clip.truth.size, gates=gates
+    )
     return VideoScores(prediction, clip.truth, clip.sigma, scores, clip.dataset, seen)
 
 
