@@ -36,6 +36,10 @@ class _SharedState:
             if not self.running:
                 process_state.DESCRIPTORS.copy()
                 self.state = process_state.read_settings(process_state.PROCESS)
+            elif all(other.lenient for other in self.running):
+                # Calls in progress that may change the environment (a training) are no fault of this one.
+                current = process_state.read_settings(process_state.PROCESS)
+                self.state = self.state | {key: current[key] for key in process_state.LIBRARIES_SET if key in current}
             self.running.append(call)
             return self.state
 
@@ -77,7 +81,7 @@ class guarded:
     def __init__(
         self, plugin: str, where: str, own: tuple[type[BaseException], ...] = (), lenient: bool = False
     ) -> None:
-        self.plugin, self._where, self._own, self._lenient = plugin, where, own, lenient
+        self.plugin, self._where, self._own, self.lenient = plugin, where, own, lenient
 
     def __enter__(self) -> None:
         stack = _calls.stack
@@ -115,7 +119,7 @@ class guarded:
     def _restore(self, interrupted: bool) -> list[str]:
         """Restore what the plugin changed and return its names; an interrupt of the user changes handlers itself."""
         changes = ["descriptors of the run"] if process_state.DESCRIPTORS.lost() else []
-        process = {k: v for k, v in self._process.items() if not (self._lenient and k in process_state.LIBRARIES_SET)}
+        process = {k: v for k, v in self._process.items() if not (self.lenient and k in process_state.LIBRARIES_SET)}
         with _shared.lock:
             changes += process_state.restore_changed(process_state.PROCESS, process)
             process_state.DESCRIPTORS.copy() if changes else None
@@ -132,7 +136,7 @@ class guarded:
         fault = f"changed {', '.join(changes)}, which belongs to the whole run and was restored"
         if concurrent:
             fault += f" (or {', '.join(sorted(set(concurrent)))} did, which ran at the same time)"
-        if not self._lenient:
+        if not self.lenient:
             raise PluginError(self._line(fault))
         print(f"note: {self._line(fault)}", file=sys.stderr)
 
