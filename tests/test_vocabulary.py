@@ -55,8 +55,6 @@ ALLOWED: dict[str, int] = {
 }
 """Room to the number of such names that it still has. The numbers only fall; the table ends empty."""
 CONVENTIONAL = {"__init__", "__main__"}
-TWICE = {"trainer"}
-"""Module names that still stand for two things; to be emptied."""
 
 
 def room_of(path: Path) -> str:
@@ -113,7 +111,7 @@ def test_names_say_what_they_hold(room: str) -> None:
 def test_module_names_are_unique() -> None:
     """Plugins may repeat the conventional ones (``spec``, ``network``, ``extractor`` ...), the platform may not."""
     stems = Counter(path.stem for path in SOURCES if path.is_relative_to(ROOT / "gazenet"))
-    assert {name for name, count in stems.items() if count > 1} - CONVENTIONAL <= TWICE
+    assert {name for name, count in stems.items() if count > 1} <= CONVENTIONAL
 
 
 def test_public_class_names_are_unique() -> None:

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from gazenet.config.fit_config import FitConfig, RecipeConfig
 from gazenet.config.model import ConfigModel, PathText
-from gazenet.config.trainer import FitConfig, RecipeConfig
 
 Size = tuple[int, int]
 

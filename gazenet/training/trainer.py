@@ -17,7 +17,7 @@ import torch
 from lightning import Callback, LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from gazenet.config.trainer import FitConfig, RecipeConfig
+from gazenet.config.fit_config import FitConfig, RecipeConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.folder_lock import remove_unfinished
 from gazenet.training.checkpoints import LAST, AtomicCheckpointIO, best_checkpoint, check_readable
