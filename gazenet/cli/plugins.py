@@ -102,7 +102,7 @@ def _short(text: str) -> str:
 
 
 def _needs(spec: ExtractorSpec) -> list[str]:
-    """What an extractor is given besides pictures, in words."""
+    """Say in words which inputs an extractor takes besides pictures."""
     needs = [name for name in ("audio", "faces") if getattr(spec.needs, name)]
     if spec.needs.face_crops:
         needs.append(f"face crops of {spec.needs.face_crops} x {spec.needs.face_crops}")

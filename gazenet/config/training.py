@@ -47,7 +47,7 @@ class AugmentConfig(ConfigModel):
 
 
 class DataConfig(ConfigModel):
-    """What is learned from, and how samples are drawn."""
+    """Data of a training, and the drawing of samples from it."""
 
     root: PathText = Field(default="data", description="Folder that holds one folder per data set.")
     train: tuple[SourceConfig, ...] = Field(min_length=1, description="Where training samples come from.")

@@ -1,4 +1,4 @@
-"""How well people predict people: what no predictor of a frame can be expected to exceed by much.
+"""Human limit: the agreement of people on a frame, which no predictor can be expected to exceed by much.
 
 Three limits, on the grid and by the definitions that predictors are scored with
 (:mod:`gazenet.evaluation.scoring_grid`):
@@ -32,7 +32,7 @@ from gazenet.evaluation.scoring_grid import scoring_grid
 
 ONE_BY_OTHERS, HALF, ITSELF = "one by the others", "half by half", "truth by itself"
 LIMIT = {"nss": ONE_BY_OTHERS, "auc_judd": ONE_BY_OTHERS, "cc": HALF, "sim": HALF}
-"""Which of them is the human limit of a metric; other metrics have none."""
+"""The human limit of each metric; other metrics have none."""
 DRAWS = 10
 """Random halves of the observers of each frame."""
 ROUNDING = 1e-12

@@ -76,7 +76,7 @@ def _defined(scores: ByVideo) -> ByVideo:
 
 
 def _share(metric: str, own: Sequence[NDArray[np.float64]], limit: Sequence[NDArray[np.float64]]) -> Interval:
-    """What lies above chance as a share of the limit's, over the frames that have both."""
+    """Return the part above chance as a share of the limit's, over the frames that have both."""
     chance = CHANCE.get(metric, 0.0)
     both = [np.isfinite(a) & np.isfinite(b) for a, b in zip(own, limit, strict=True)]
     pairs = [(a[k] - chance, b[k] - chance) for a, b, k in zip(own, limit, both, strict=True)]

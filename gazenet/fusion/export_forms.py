@@ -44,7 +44,7 @@ class StaticForm(_Half):
     """Maps ``[N, M * C, H, W]`` of single frames to the output of a static network for each, and its gates."""
 
     def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the output of the head ``[N, 1, H', W']``, with gates ``[N, M]`` where the network has any."""
+        """Return logits ``[N, 1, H', W']`` or log densities ``[N, 1, H, W]``, and gates ``[N, M]`` if any."""
         features, _, state = self.network.per_frame(maps)
         logits, state = self.network.over_time(features, state)
         return self.with_gates(self.network.finish(logits, maps), state)

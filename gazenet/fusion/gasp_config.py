@@ -24,7 +24,7 @@ ORDERS: tuple[tuple[Unit, ...], ...] = (
     ("alstm", "gmu"),
     ("rgmu",),
 )
-"""What may follow the encoders, in order of application."""
+"""Units that may follow the encoders, in order of application."""
 
 
 @dataclass(frozen=True)

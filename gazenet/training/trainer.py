@@ -87,7 +87,7 @@ class FitRequest:
         return None
 
     def seed(self) -> None:
-        """Seed what draws initial weights, and set the threads. Samples are drawn by their numbers."""
+        """Seed the generators of initial weights, and set the threads. Samples are drawn by their numbers."""
         seed_everything(self.settings.seed, workers=True, verbose=False)
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
