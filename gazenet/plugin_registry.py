@@ -90,7 +90,7 @@ class DiscoveryError:
 class Discovery(Generic[S]):
     """Everything of one group, by name: what can be used, what cannot, and what can with care."""
 
-    found: dict[str, PluginEntry[S]]
+    usable: dict[str, PluginEntry[S]]
     errors: list[DiscoveryError]
     warnings: list[DiscoveryError]
 
@@ -111,7 +111,7 @@ def discover(group: str, kind: type[S]) -> Discovery[S]:
             message = str(error).removeprefix(f"{name}: ")
             result.errors.append(DiscoveryError(name, distribution_of(points[0]), message))
             continue
-        result.found[name] = entry
+        result.usable[name] = entry
         if warning := _version_warning(entry):
             result.warnings.append(DiscoveryError(name, entry.distribution, warning))
     return result

@@ -44,9 +44,9 @@ def test_the_page_of_a_network_runs_it_beside_others(name: str, extractor: str) 
     (block,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     config = validate(InferConfig, json.loads(block), f"docs/{name}.md")
     names = [one.name for one in config.extractors]
-    assert extractor in names and len(names) > 1 and set(names) <= set(discover().found)
+    assert extractor in names and len(names) > 1 and set(names) <= set(discover().usable)
     for one in config.extractors:
-        discover().found[one.name].spec.with_parameters(one.parameters)
+        discover().usable[one.name].spec.with_parameters(one.parameters)
     used = re.findall(r"--train_config (\w+)", text)
     assert used and set(used) <= {*config_summaries("train"), "stanet_"}
     assert f"(docs/{name}.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def test_the_first_config_of_the_readme_is_one_that_runs() -> None:
     assert config.integrator is not None
     names = [extractor.name for extractor in config.extractors]
     integrator = get(config.integrator.name, "gazenet.integrators", GaspSpec).spec
-    assert set(integrator.cues) <= set(names) <= set(discover().found)
+    assert set(integrator.cues) <= set(names) <= set(discover().usable)
 
 
 @pytest.mark.parametrize("line", re.findall(r"^gasp_infer .*--set .*$", README, re.MULTILINE))

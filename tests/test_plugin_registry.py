@@ -98,7 +98,7 @@ def test_a_broken_plugin_is_told_and_hides_nobody(install: Install, kind: str) -
     install("good", "fine")
     install("bad", "glow", source)
     found = discover(GROUP)
-    assert list(found.found) == ["fine"]
+    assert list(found.usable) == ["fine"]
     (error,) = found.errors
     assert (error.name, error.distribution) == ("glow", "bad 1.0")
     assert reason in error.message and "\n" not in error.message
@@ -111,7 +111,7 @@ def test_two_plugins_of_one_name_are_an_error_that_names_both(install: Install) 
     install("two", "glow")
     install("three", "fine")
     found = discover(GROUP)
-    assert list(found.found) == ["fine"]
+    assert list(found.usable) == ["fine"]
     (error,) = found.errors
     assert "one 1.0" in error.message and "two 1.0" in error.message and error.distribution == "one 1.0, two 1.0"
 
@@ -126,7 +126,7 @@ def test_a_newer_contract_is_a_warning(install: Install) -> None:
     install("next", "glow", api=2)
     install("same", "fine")
     found = discover(GROUP)
-    assert list(found.found) == ["fine", "glow"] and found.errors == []
+    assert list(found.usable) == ["fine", "glow"] and found.errors == []
     (warning,) = found.warnings
     assert warning.name == "glow" and "version 2" in warning.message
 
@@ -195,7 +195,7 @@ def test_names_are_listed_without_any_import(install: Install) -> None:
 
 def test_an_empty_group_is_no_error() -> None:
     found = discover("gazenet.nothing_of_the_kind")
-    assert (found.found, found.errors, found.warnings) == ({}, [], [])
+    assert (found.usable, found.errors, found.warnings) == ({}, [], [])
     with pytest.raises(UsageError, match="known: none"):
         get("x", "gazenet.nothing_of_the_kind")
 
@@ -210,7 +210,7 @@ def test_nouns_and_lines() -> None:
 def test_listing_what_is_installed_imports_nothing_heavy() -> None:
     probe = (
         "import sys; from gazenet.cues.registry import discover; found = discover();"
-        "print(sorted(found.found), found.errors, {'torch', 'cv2', 'lightning', 'av'} & set(sys.modules))"
+        "print(sorted(found.usable), found.errors, {'torch', 'cv2', 'lightning', 'av'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("[] set()"), done.stdout

@@ -27,6 +27,7 @@ class Bfloat16Layer:
         self._work: Callable[..., Tensor] = layer.forward
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return the output of the layer in single precision."""
         with torch.autocast(x.device.type, torch.bfloat16):
             return self._work(x).float()
 

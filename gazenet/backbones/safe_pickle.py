@@ -1,4 +1,4 @@
-"""Reading of pickled checkpoints without running anything that the file names.
+"""Readers of pickled checkpoints that run nothing the file names.
 
 Pickles name functions and classes. The restricted reader of torch knows those of tensors. The names below belong to
 plain values that trainings store beside the weights (scores as NumPy numbers, command lines, dates, paths): each is
@@ -45,6 +45,7 @@ class SkippedValue:
     """A stand-in for a value beside the weights, of which nothing is kept."""
 
     def __new__(cls, *values: Any, **named: Any) -> SkippedValue:
+        """Accept the arguments of the real class."""
         return super().__new__(cls)
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -58,6 +59,7 @@ class PlainDict:
     """A stand-in that gives a plain dictionary for one with a default or with attributes."""
 
     def __new__(cls, *values: Any, **named: Any) -> Any:
+        """Return a copy of the dictionary that comes first among the arguments, else an empty one."""
         return dict(values[0]) if values and isinstance(values[0], dict) else {}
 
 
@@ -65,6 +67,7 @@ class PlainList:
     """A stand-in that gives a plain list for a queue."""
 
     def __new__(cls, *values: Any) -> Any:
+        """Return a list of the sequence that comes first among the arguments, else an empty one."""
         return list(values[0]) if values and isinstance(values[0], list | tuple) else []
 
 

@@ -142,7 +142,7 @@ def write_file_and_weights(args: argparse.Namespace) -> int:
     unsupported = [option for option, value in options.items() if value]
     if unsupported:
         raise UsageError(f"--{unsupported[0]}: only for onnx and tensorrt: leave it out with --format standalone")
-    if args.name in discover(INTEGRATORS, IntegratorSpec).found:
+    if args.name in discover(INTEGRATORS, IntegratorSpec).usable:
         raise UsageError(f"{args.name}: is an integrator; --format standalone writes only extractors")
     for path in write_standalone(args.name, parameters_of(args), args.output or Path(args.name), asset_path):
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
@@ -162,11 +162,11 @@ def find_subject(args: argparse.Namespace) -> ExportSubject:
     from gazenet.fusion.integrator_contract import IntegratorSpec
     from gazenet.fusion.integrator_files import SUFFIXES
 
-    if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).found:
+    if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).usable:
         if args.set:
             raise UsageError(f"--set {args.set[0][0]}: only extractors have parameters; {args.name} is an integrator")
         return integrator_subject(args.name, args.size, args.weights or "", asset_path)
-    if args.name not in discover().found and Path(args.name).exists():
+    if args.name not in discover().usable and Path(args.name).exists():
         raise UsageError(
             f"{args.name}: is not an integrator's file ({', '.join(SUFFIXES)}): name one, or an installed network "
             "(gasp_export --list)"
@@ -207,11 +207,11 @@ def list_networks() -> int:
     from gazenet.fusion.integrator_contract import IntegratorSpec
 
     rows = []
-    for name, integrator in discover(INTEGRATORS, IntegratorSpec).found.items():
+    for name, integrator in discover(INTEGRATORS, IntegratorSpec).usable.items():
         of_family = isinstance(integrator.spec, GaspSpec)
         summary = integrator.spec.summary if of_family else "cannot be exported: not of the GASP family"
         rows.append((name, "integrator", summary))
-    for name, entry in discover().found.items():
+    for name, entry in discover().usable.items():
         try:
             reason = why_not(entry.load())
         except GazenetError as error:

@@ -208,7 +208,7 @@ def list_installed() -> int:
         print_table([("  " + member.name, member.summary) for member in members])
     plugins = discover()
     print("\nextractors (gasp_plugins show NAME prints more):")
-    print_table([("  " + name, e.spec.cue, e.spec.summary, e.distribution) for name, e in plugins.found.items()])
+    print_table([("  " + name, e.spec.cue, e.spec.summary, e.distribution) for name, e in plugins.usable.items()])
     for error in plugins.errors:
         print(f"  {error.name}: cannot be used: {error.message}")
     return OK

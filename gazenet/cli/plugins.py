@@ -71,7 +71,7 @@ def list_all(kinds: Sequence[PluginKind], as_json: bool) -> int:
         data: dict[str, Any] = {
             kind.group.rpartition(".")[2]: [
                 {"name": name, "distribution": entry.distribution, **declared(entry.spec)}
-                for name, entry in plugins.found.items()
+                for name, entry in plugins.usable.items()
             ]
             for kind, plugins in installed.items()
         }
@@ -86,7 +86,7 @@ def list_all(kinds: Sequence[PluginKind], as_json: bool) -> int:
         rows = [
             (kind.noun, name, entry.spec.version, _short(entry.spec.summary), entry.distribution)
             for kind, plugins in installed.items()
-            for name, entry in plugins.found.items()
+            for name, entry in plugins.usable.items()
         ]
         print_table([("KIND", "NAME", "VERSION", "SUMMARY", "PACKAGE"), *rows])
         for kind, plugins in installed.items():
@@ -102,7 +102,7 @@ def _short(text: str) -> str:
 
 
 def _needs(spec: ExtractorSpec) -> list[str]:
-    """What an extractor is given besides pictures, in words."""
+    """Say in words which inputs an extractor takes besides pictures."""
     needs = [name for name in ("audio", "faces") if getattr(spec.needs, name)]
     if spec.needs.face_crops:
         needs.append(f"face crops of {spec.needs.face_crops} x {spec.needs.face_crops}")

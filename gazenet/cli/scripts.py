@@ -98,7 +98,7 @@ def all_schemas() -> dict[str, str]:
 
 def recipe_schemas() -> dict[str, str]:
     """Return the texts of the schemas of recipes' configs by file name; ``train.json`` is the default recipe's."""
-    others = {name: entry.spec for name, entry in installed_recipes().found.items() if name != DEFAULT_RECIPE}
+    others = {name: entry.spec for name, entry in installed_recipes().usable.items() if name != DEFAULT_RECIPE}
     return {f"train_{name}.json": schema_text(spec.config, f"gazenet recipe {name}") for name, spec in others.items()}
 
 

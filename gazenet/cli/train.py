@@ -187,7 +187,7 @@ def list_all() -> int:
     """Print recipes and installed configs, and the published experiments family by family."""
     recipes = installed_recipes()
     print('recipes ("recipe": "NAME" in a config):')
-    usable = [(name, entry.spec.summary) for name, entry in recipes.found.items()]
+    usable = [(name, entry.spec.summary) for name, entry in recipes.usable.items()]
     broken = [(error.name, f"(broken: {error.message})") for error in recipes.errors]
     print_table([(f"  {name}", summary) for name, summary in [*usable, *broken]])
     print("\ninstalled configs (--train_config NAME):")

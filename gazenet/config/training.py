@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from gazenet.config.fit_config import FitConfig, RecipeConfig
 from gazenet.config.model import ConfigModel, PathText
-from gazenet.config.trainer import FitConfig, RecipeConfig
 
 Size = tuple[int, int]
 
@@ -47,7 +47,7 @@ class AugmentConfig(ConfigModel):
 
 
 class DataConfig(ConfigModel):
-    """What is learned from, and how samples are drawn."""
+    """Data of a training, and the drawing of samples from it."""
 
     root: PathText = Field(default="data", description="Folder that holds one folder per data set.")
     train: tuple[SourceConfig, ...] = Field(min_length=1, description="Where training samples come from.")

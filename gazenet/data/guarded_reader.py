@@ -22,7 +22,7 @@ FACTS: dict[str, type | tuple[type, ...]] = {"name": str, "path": Path, "still":
 """The attributes of every item, with their types."""
 
 
-class _Behind:
+class _GuardedObject:
     """An object of a plugin; each of its attributes is read once, guarded."""
 
     def __init__(self, inner: Any, called: str, where: str) -> None:
@@ -38,7 +38,7 @@ class _Behind:
         return value
 
 
-class GuardedItem(_Behind):
+class GuardedItem(_GuardedObject):
     """An item of a reader; see :class:`gazenet.data.dataset.Item`."""
 
     def __init__(self, item: Item, called: str) -> None:
@@ -65,7 +65,7 @@ class GuardedItem(_Behind):
             return frames
 
 
-class GuardedDataset(_Behind):
+class GuardedDataset(_GuardedObject):
     """A data set of a reader; see :class:`gazenet.data.dataset.Dataset`."""
 
     def __init__(self, inner: Dataset, called: str) -> None:

@@ -1,4 +1,4 @@
-"""How well people predict people: what no predictor of a frame can be expected to exceed by much.
+"""Human limit: the agreement of people on a frame, which no predictor can be expected to exceed by much.
 
 Three limits, on the grid and by the definitions that predictors are scored with
 (:mod:`gazenet.evaluation.scoring_grid`):
@@ -30,9 +30,9 @@ from gazenet.evaluation.ground_truth import OtherFixations
 from gazenet.evaluation.score import NSS_AND_CC, Scores, ScoringOptions, score_frames
 from gazenet.evaluation.scoring_grid import scoring_grid
 
-ONE, HALF, ITSELF = "one by the others", "half by half", "truth by itself"
-LIMIT = {"nss": ONE, "auc_judd": ONE, "cc": HALF, "sim": HALF}
-"""Which of them is the human limit of a metric; other metrics have none."""
+ONE_BY_OTHERS, HALF, ITSELF = "one by the others", "half by half", "truth by itself"
+LIMIT = {"nss": ONE_BY_OTHERS, "auc_judd": ONE_BY_OTHERS, "cc": HALF, "sim": HALF}
+"""The human limit of each metric; other metrics have none."""
 DRAWS = 10
 """Random halves of the observers of each frame."""
 ROUNDING = 1e-12
@@ -70,7 +70,7 @@ def human_scores(
     unknown = np.full(len(frames), np.nan)
     limits = {
         limit: Scores(frames, {m: columns[m] if LIMIT.get(m) == limit else unknown for m in options.metrics}, shape)
-        for limit in (ONE, HALF)
+        for limit in (ONE_BY_OTHERS, HALF)
     }
     densities = cast("Mapping[int, Values]", _Densities(truth, sigma, shape))  # only frames are read from it
     return limits | {ITSELF: score_frames(densities, truth, frames, sigma, options, others)}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.evaluation.bootstrap import Interval, bootstrap_ratio, finite_mean
-from gazenet.evaluation.human_limit import HALF, ITSELF, LIMIT, ONE
+from gazenet.evaluation.human_limit import HALF, ITSELF, LIMIT, ONE_BY_OTHERS
 from gazenet.evaluation.score import Scores
 from gazenet.evaluation.tables import MEAN, Row, interval_cells, score_row
 
@@ -34,7 +34,7 @@ def human_limit_rows(
     kept = {video: _limited_frames(by_name) for video, by_name in limits.items()}
     scores: dict[str, ByVideo] = {
         name: _defined({video: by_name[name].at(kept[video]) for video, by_name in limits.items()})
-        for name in (ONE, HALF, ITSELF)
+        for name in (ONE_BY_OTHERS, HALF, ITSELF)
     }
     reference = {
         metric: scores[limit] for metric, limit in LIMIT.items() if metric in next(iter(scores[limit].values())).values
@@ -60,9 +60,9 @@ def _row(labels: Row, scores: ByVideo, reference: Mapping[str, ByVideo]) -> Row:
 
 def _limited_frames(limits: Mapping[str, Scores]) -> NDArray[np.int64]:
     """The frames in which people set a limit."""
-    columns = [*limits[ONE].values.values(), *limits[HALF].values.values()]
+    columns = [*limits[ONE_BY_OTHERS].values.values(), *limits[HALF].values.values()]
     limited = np.any([np.isfinite(column) for column in columns], axis=0)
-    return np.asarray(limits[ONE].frames[limited])
+    return np.asarray(limits[ONE_BY_OTHERS].frames[limited])
 
 
 def _defined(scores: ByVideo) -> ByVideo:
@@ -76,7 +76,7 @@ def _defined(scores: ByVideo) -> ByVideo:
 
 
 def _share(metric: str, own: Sequence[NDArray[np.float64]], limit: Sequence[NDArray[np.float64]]) -> Interval:
-    """What lies above chance as a share of the limit's, over the frames that have both."""
+    """Return the part above chance as a share of the limit's, over the frames that have both."""
     chance = CHANCE.get(metric, 0.0)
     both = [np.isfinite(a) & np.isfinite(b) for a, b in zip(own, limit, strict=True)]
     pairs = [(a[k] - chance, b[k] - chance) for a, b, k in zip(own, limit, both, strict=True)]

@@ -25,6 +25,7 @@ class SELayer(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` ``[N, C, H, W]``, each channel weighted."""
         return x * self.fc(x.mean((2, 3)))[:, :, None, None]
 
 
@@ -48,7 +49,7 @@ class DAMLayer(nn.Module):
         self.detach = detach
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` ``[N, C, H, W]``. Returns logits ``[N, 1, H/2, W/2]`` and the re-weighted input."""
+        """Return logits ``[N, 1, H/2, W/2]`` and the re-weighted input, of ``x`` ``[N, C, H, W]``."""
         inverted = -F.log_softmax(x, dim=1)
         logits = self.conv(inverted * _weights(inverted, self.fc1, self.fc2))
         weights = _weights(x, self.fc1, self.fc2)

@@ -58,4 +58,5 @@ class ModalityEncoder(nn.Module):
         self.enc = _KINDS[encoder](in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the features ``[N, out_channels, H/2, W/2]`` of maps ``[N, in_channels, H, W]``."""
         return self.enc(x)

@@ -30,29 +30,31 @@ class _Half(nn.Module):
         self.training = network.training
 
     def with_gates(self, value: Tensor, state: State | None) -> Tensor | tuple[Tensor, Tensor]:
-        """The value, and the mean gates ``[N, M]`` where there are any."""
+        """Return the value, and the mean gates ``[N, M]`` where there are any."""
         scores = gate_scores(state, self.network.config.modalities)
         return value if scores is None else (value, scores)
 
 
-def told_apart(found: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """What a half of a network gives: the value, and the gates where there are any."""
-    return (found, []) if isinstance(found, Tensor) else (found[0], list(found[1:]))
+def value_and_gates(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Split the output of a half of a network into its value and its gates, of which there may be none."""
+    return (output, []) if isinstance(output, Tensor) else (output[0], list(output[1:]))
 
 
 class StaticForm(_Half):
-    """Maps ``[N, M * C, H, W]`` of single frames to what a static network gives for each, and its gates."""
+    """Maps ``[N, M * C, H, W]`` of single frames to the output of a static network for each, and its gates."""
 
     def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return logits ``[N, 1, H', W']`` or log densities ``[N, 1, H, W]``, and gates ``[N, M]`` if any."""
         features, _, state = self.network.per_frame(maps)
         logits, state = self.network.over_time(features, state)
         return self.with_gates(self.network.finish(logits, maps), state)
 
 
 class FrameForm(_Half):
-    """Maps ``[N, M * C, H, W]`` to what a sequential network knows of each frame by itself, and its early gates."""
+    """Maps ``[N, M * C, H, W]`` to a sequential network's features of each frame by itself, and its early gates."""
 
     def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return features ``[N, F, H', W']``, with gates ``[N, M]`` where a unit before the recurrence has any."""
         features, _, state = self.network.per_frame(maps)
         return self.with_gates(features, state)
 
@@ -61,6 +63,7 @@ class WindowForm(_Half):
     """Features ``[N, T, F, H', W']`` of windows to logits ``[N, 1, H', W']`` of their last frames, and late gates."""
 
     def forward(self, windows: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return logits ``[N, 1, H', W']``, with gates ``[N, M]`` where a unit of the recurrence has any."""
         return self.with_gates(*self.network.over_time(windows, None))
 
 
@@ -68,14 +71,14 @@ class SaliencyForm(_Half):
     """The network that gives saliency alone, ``[N, 1, H', W']``."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        """``maps``: ``[N, M * C, H, W]``, or ``[N, T, M * C, H, W]`` where sequential."""
+        """Return the saliency of maps ``[N, M * C, H, W]``, or ``[N, T, M * C, H, W]`` of a sequential network."""
         saliency: Tensor = self.network(maps)[0]
         return saliency
 
 
 @dataclass
 class StreamCalls:
-    """What a stream calls, in PyTorch until something else is put there. See the classes of these names."""
+    """The calls of a stream, in PyTorch until another runtime replaces them. See ``StaticForm`` and its siblings."""
 
     still: Call
     frames: Call
@@ -83,7 +86,7 @@ class StreamCalls:
 
     @staticmethod
     def of(network: Gasp) -> StreamCalls:
-        """The network itself."""
+        """Return the calls of the network itself."""
         return StreamCalls(StaticForm(network), FrameForm(network), WindowForm(network))
 
 

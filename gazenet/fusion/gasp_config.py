@@ -24,7 +24,7 @@ ORDERS: tuple[tuple[Unit, ...], ...] = (
     ("alstm", "gmu"),
     ("rgmu",),
 )
-"""What may follow the encoders, in order of application."""
+"""Units that may follow the encoders, in order of application."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class GaspConfig:
         return self.sequential and self.front == "dam"
 
     def as_dict(self) -> dict[str, Any]:
+        """Return all fields by name, tuples as they are; see :meth:`from_dict`."""
         return asdict(self)
 
     @staticmethod
@@ -107,12 +108,12 @@ class GaspConfig:
 
         Raises TypeError for unknown fields, ValueError for values that are not allowed.
         """
-        known = [field.name for field in fields(GaspConfig)]
+        names = [field.name for field in fields(GaspConfig)]
         for name in values:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
+            if name not in names:
+                near = get_close_matches(name, names, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise TypeError(f"unknown field {name!r}{hint} (known: {', '.join(known)})")
+                raise TypeError(f"unknown field {name!r}{hint} (known: {', '.join(names)})")
         pairs: dict[str, Any] = {name: tuple(values[name]) for name in ("order", "target") if name in values}
         return GaspConfig(**{**values, **pairs})
 

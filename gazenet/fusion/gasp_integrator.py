@@ -16,7 +16,7 @@ from torch import Tensor
 from gazenet.cues.exportable import Exportable
 from gazenet.cues.extractor import AssetPath
 from gazenet.errors import UsageError
-from gazenet.fusion.export_forms import StreamCalls, exportable, told_apart
+from gazenet.fusion.export_forms import StreamCalls, exportable, value_and_gates
 from gazenet.fusion.gasp import Gasp
 from gazenet.fusion.gasp_config import published
 from gazenet.fusion.gasp_spec import GaspSpec
@@ -57,7 +57,7 @@ class GaspIntegrator:
 
     @cached_property
     def calls(self) -> StreamCalls:
-        """What streams call of the network."""
+        """The calls of the network that streams make."""
         return StreamCalls.of(self.network)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
@@ -84,8 +84,8 @@ class GaspIntegrator:
         reach = self.spec.smoothing
         first, last = max(0, start - reach - self.network.config.sequence_len + 1), min(total, stop + reach)
         stream = self.stream()
-        found = [stream.push({cue: maps[cue][first:last] for cue in self.spec.cues}), stream.finish()]
-        whole = _joined(found, first)
+        chunks = [stream.push({cue: maps[cue][first:last] for cue in self.spec.cues}), stream.finish()]
+        whole = _joined(chunks, first)
         part = slice(start - first, stop - first)
         return FusedChunk(start, whole.saliency[part], whole.gates[part])
 
@@ -165,7 +165,7 @@ def _check_fit(network: Gasp, spec: GaspSpec, path: Path) -> None:
 
 
 def frames_in(maps: CueStack, spec: IntegratorSpec) -> int:
-    """How many frames the maps hold. Raises UsageError for missing cues and cues of different lengths."""
+    """Count the frames of the maps. Raises UsageError for missing cues and cues of different lengths."""
     missing = [cue for cue in spec.cues if cue not in maps]
     if missing:
         raise UsageError(f"integrator {spec.name} needs maps of {', '.join(missing)}")
@@ -216,11 +216,11 @@ class FusionStream:
 
     def _fuse(self, frames: Tensor) -> tuple[Tensor, NDArray[np.float32]]:
         if self._net.config.sequential:
-            features, gates = told_apart(self._calls.frames(frames))
+            features, gates = value_and_gates(self._calls.frames(frames))
             logits, later = self._over_windows(features)
             logits, gates = self._net.finish(logits, frames), [*gates, *later]
         else:
-            logits, gates = told_apart(self._calls.still(frames))
+            logits, gates = value_and_gates(self._calls.still(frames))
         return logits, gates[-1].float().cpu().numpy() if gates else np.zeros((len(frames), 0), np.float32)
 
     def _over_windows(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -231,13 +231,13 @@ class FusionStream:
         line = torch.cat([torch.stack(self._history), features])
         # A copy: a slice would keep the block's memory alive.
         self._history = list(line[-before:].clone().unbind(0))
-        found = []
+        outputs = []
         for start in range(0, len(features), WINDOWS):
             stop = min(start + WINDOWS, len(features))
             windows = torch.stack([line[k : k + before + 1] for k in range(start, stop)])
-            found.append(told_apart(self._calls.over(windows)))
-        gates = [torch.cat(parts) for parts in zip(*(gates for _, gates in found), strict=True)]
-        return torch.cat([logits for logits, _ in found]), gates
+            outputs.append(value_and_gates(self._calls.over(windows)))
+        gates = [torch.cat(parts) for parts in zip(*(gates for _, gates in outputs), strict=True)]
+        return torch.cat([logits for logits, _ in outputs]), gates
 
     def _settle(self, logits: Tensor) -> NDArray[np.float32]:
         """Log densities, or probabilities where the network ends in logits, ``[n, h, w]``."""

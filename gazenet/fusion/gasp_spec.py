@@ -19,14 +19,14 @@ STD = (38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255)
 PICTURE = "picture"
 """Among ``colours``: the cue is given as the coloured picture that its extractor makes."""
 IMPLEMENTATION = "gazenet.fusion.gasp_plugin:GaspPlugin"
-GIVEN = {"api_version", "name", "version", "summary", "cues", "licence", "paper", "bibtex"}
-"""Fields of all integrators that results of the family have always been recognised by."""
+RESULT_FIELDS = {"api_version", "name", "version", "summary", "cues", "licence", "paper", "bibtex"}
+"""Fields of every integrator that identify results of the family, beside the fields of the family itself."""
 TUNABLE = ("smoothing", "sharpness", "weights")
-"""What a config may change of a declaration."""
+"""Fields of a declaration that a config may change."""
 
 
 class GaspSpec(IntegratorSpec):
-    """What a network of the GASP family needs beside its weights to turn cached cue maps into saliency."""
+    """Declaration of a GASP network: all it needs beside its weights to turn cached cue maps into saliency."""
 
     implementation: str = IMPLEMENTATION
     cues: tuple[str, ...] = Field(
@@ -62,7 +62,7 @@ class GaspSpec(IntegratorSpec):
 
     def result_facts(self) -> dict[str, Any]:
         """The fields that results depend on beside the weights (JSON)."""
-        return self.model_dump(exclude={"weights", *IntegratorSpec.model_fields} - GIVEN)
+        return self.model_dump(exclude={"weights", *IntegratorSpec.model_fields} - RESULT_FIELDS)
 
     @model_validator(mode="after")
     def _colours_match(self) -> GaspSpec:
@@ -72,7 +72,7 @@ class GaspSpec(IntegratorSpec):
 
     @property
     def renderings(self) -> tuple[str, ...]:
-        """How each cue is given to the network: ``scalar``, a colour map, or ``picture``."""
+        """The form in which the network takes each cue: ``scalar``, a colour map, or ``picture``."""
         if self.rendering == "scalar":
             return ("scalar",) * len(self.cues)
         return self.colours or tuple(PICTURE if cue in EXTRACTOR else "jet" for cue in self.cues)

@@ -1,4 +1,4 @@
-"""Cached cue maps to network input."""
+"""Turn cached cue maps into network input."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from gazenet.fusion.integrator_contract import CueStack
 
 
 def network_input(maps: CueStack, spec: GaspSpec, device: torch.device, size: tuple[int, int] | None = None) -> Tensor:
-    """Maps uint8 ``[n, h, w]`` (or coloured ``[n, h, w, 3]`` RGB) per cue to float ``[n, M * C, H, W]``.
+    """Turn maps uint8 ``[n, h, w]`` (or coloured ``[n, h, w, 3]`` RGB) per cue into float ``[n, M * C, H, W]``.
 
     Bytes travel to the device; colouring, resizing and normalisation happen there. ``size`` (H, W) replaces the size
     that follows from the spec: training batches hold maps of several aspect ratios. Raises UsageError for maps of a
     cue of which the spec asks for pictures.
     """
-    parts = [_one(torch.from_numpy(np.array(maps[cue])).to(device), spec, k, size) for k, cue in enumerate(spec.cues)]
+    parts = [
+        _cue_input(torch.from_numpy(np.array(maps[cue])).to(device), spec, k, size) for k, cue in enumerate(spec.cues)
+    ]
     return torch.cat(parts, 1)
 
 
-def _one(cue: Tensor, spec: GaspSpec, position: int, size: tuple[int, int] | None) -> Tensor:
+def _cue_input(cue: Tensor, spec: GaspSpec, position: int, size: tuple[int, int] | None) -> Tensor:
+    """Return the channels ``[n, C, H, W]`` of the cue at one position of the spec."""
     if spec.rendering == "scalar":
         wanted = size or fitted((cue.shape[1], cue.shape[2]), max(spec.input_size))
         return _resize(cue[:, None].float() / 255, wanted)
@@ -43,7 +46,7 @@ def _one(cue: Tensor, spec: GaspSpec, position: int, size: tuple[int, int] | Non
 
 
 def fitted(size: tuple[int, int], longer: int) -> tuple[int, int]:
-    """(height, width) with the aspect ratio of ``size`` and the given longer side, both even and at least 4.
+    """(height, width) with the aspect ratio of ``size`` and a longer side of ``longer``, both even and at least 4.
 
     The networks are convolutional: only the published ones were made for a fixed, distorted size.
     """

@@ -45,10 +45,10 @@ def pick(evaluation: Evaluation, predictor: str, metric: str, count: int, best: 
         if np.isfinite(score)
     ]
     picked: list[Example] = []
-    for example in sorted(every, key=lambda one: one.score, reverse=best):
+    for example in sorted(every, key=lambda example: example.score, reverse=best):
         times = videos[example.video].prediction.times
-        near = [one for one in picked if one.video == example.video]
-        if all(abs(times[one.frame] - times[example.frame]) >= APART_S for one in near):
+        near = [other for other in picked if other.video == example.video]
+        if all(abs(times[other.frame] - times[example.frame]) >= APART_S for other in near):
             picked.append(example)
         if len(picked) == count:
             break

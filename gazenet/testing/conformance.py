@@ -1,4 +1,4 @@
-"""The conformance kit: what every plugin must do, each check a function that raises AssertionError with a clear text.
+"""The conformance kit: checks of every plugin, functions that raise AssertionError with a clear text.
 
 This module has the checks of extractors and runs those of all kinds.
 
@@ -56,9 +56,9 @@ TOLERANCE = 2
 def run(
     entry: Extractor, video: SyntheticVideo, chunk: int = 8, first_chunk: int = 0
 ) -> tuple[Maps, list[dict[str, Any]]]:
-    """All maps uint8 ``[T, h, w]`` and records of an extractor over a made-up video.
+    """Return all maps uint8 ``[T, h, w]`` and records of an extractor over a made-up video.
 
-    With ``first_chunk`` only the chunks from there on, as a run computes them that was broken off before.
+    With ``first_chunk`` only the chunks from there on, as a resumed run computes them.
     """
     rng = np.random.default_rng(5)
     maps = {
@@ -69,16 +69,16 @@ def run(
     runner.load()
     runner.begin(source.context(), MAP_SIZE)
     last = video.frames - 1
-    found: list[Maps] = []
+    parts: list[Maps] = []
     records: list[dict[str, Any]] = []
     chunks = -(-video.frames // chunk)
     for k in range(runner.first_block(first_chunk), chunks):
         runner.compute_block(k, last, source)
     for k in range(first_chunk, chunks):
-        some, told = runner.take(k, last)
-        found.append(some)
-        records += told
-    return np.concatenate(found), records
+        part, part_records = runner.take(k, last)
+        parts.append(part)
+        records += part_records
+    return np.concatenate(parts), records
 
 
 def _asset(asset_id: str) -> Path:
@@ -143,7 +143,7 @@ def works_on_blank_pictures(entry: Extractor) -> None:
 
 
 def works_on_hard_faces(entry: Extractor) -> None:
-    """Faces across the border, outside the frame, without a size and without a mesh are no error."""
+    """Faces across the border, outside the frame, without a size and without a mesh are not an error."""
     assert len(run(entry, SyntheticVideo(frames=4, hard=True))[0]) == 4
 
 
@@ -154,7 +154,7 @@ def works_on_a_crowd(entry: Extractor) -> None:
 
 
 def is_neutral_without_faces(entry: Extractor) -> None:
-    """Where nobody is there an extractor of faces gives its neutral map; others simply work."""
+    """Without people an extractor of faces gives its neutral map; others simply work."""
     maps, _ = run(entry, SyntheticVideo(frames=4, people=0))
     if entry.spec.needs.faces:
         neutral = neutral_map(entry.spec, MAP_SIZE)
@@ -162,7 +162,7 @@ def is_neutral_without_faces(entry: Extractor) -> None:
 
 
 def works_without_sound(entry: Extractor) -> None:
-    """A video without sound is no error, nor is silence, nor a sound that ends before the pictures."""
+    """A video without sound is not an error, nor is silence, nor a sound that ends before the pictures."""
     for video in (
         SyntheticVideo(frames=4, sound=False),
         SyntheticVideo(frames=4, loud=0.0),
@@ -241,7 +241,7 @@ CHECKS: Sequence[Callable[[Extractor], None]] = (
 
 @dataclass(frozen=True)
 class CheckVerdict:
-    """How one check went; ``reason`` is empty where it passed."""
+    """The outcome of one check; ``reason`` is empty where it passed."""
 
     check: str
     passed: bool
@@ -254,7 +254,7 @@ def check(entry: PluginEntry[Any], root: Path | None = None) -> list[CheckVerdic
     Of other kinds than extractors, integrators, sinks and readers only the declaration is checked. ``root``: the files
     of a data set. Raises UsageError where weights are missing: nothing can be said of the plugin then.
     """
-    return [_verdict(one, entry) for one in checks_of(entry, root)]
+    return [_verdict(each, entry) for each in checks_of(entry, root)]
 
 
 def checks_of(entry: PluginEntry[Any], root: Path | None = None) -> Sequence[Callable[[PluginEntry[Any]], None]]:
@@ -266,7 +266,7 @@ def checks_of(entry: PluginEntry[Any], root: Path | None = None) -> Sequence[Cal
     if isinstance(entry.spec, SinkSpec):
         return SINK_CHECKS
     if isinstance(entry.spec, ReaderSpec):
-        return (declares_what_it_is, *(_on_files(one, root) for one in READER_CHECKS))
+        return (declares_what_it_is, *(_on_files(each, root) for each in READER_CHECKS))
     return (declares_what_it_is,)
 
 
@@ -278,14 +278,14 @@ def _on_files(check: Callable[[PluginEntry[Any], Path | None], None], root: Path
     return on_root
 
 
-def _verdict(one: Callable[[PluginEntry[Any]], None], entry: PluginEntry[Any]) -> CheckVerdict:
+def _verdict(check: Callable[[PluginEntry[Any]], None], entry: PluginEntry[Any]) -> CheckVerdict:
     try:
-        with guarded(entry.name, one.__name__, own=(AssertionError, GazenetError)):
-            one(entry)
+        with guarded(entry.name, check.__name__, own=(AssertionError, GazenetError)):
+            check(entry)
     except UsageError:
         raise
     except (AssertionError, GazenetError) as error:
-        return CheckVerdict(one.__name__, False, " ".join(str(error).split()))
+        return CheckVerdict(check.__name__, False, " ".join(str(error).split()))
     except Exception as error:
-        return CheckVerdict(one.__name__, False, first_line_of(error))
-    return CheckVerdict(one.__name__, True)
+        return CheckVerdict(check.__name__, False, first_line_of(error))
+    return CheckVerdict(check.__name__, True)

@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     wanted: list[str] = metafunc.config.getoption("gazenet_extractor")
     try:
-        entries = [get(name) for name in wanted] if wanted else list(discover().found.values())
+        entries = [get(name) for name in wanted] if wanted else list(discover().usable.values())
     except GazenetError as error:
         raise pytest.UsageError(str(error)) from error
     metafunc.parametrize("gazenet_extractor", entries, ids=[entry.name for entry in entries])

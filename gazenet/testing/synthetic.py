@@ -21,7 +21,7 @@ class SyntheticVideo:
 
     ``seed`` changes the pictures of all frames from ``differs_from`` up to ``differs_until``, the others stay.
     ``blank`` pictures are all black, ``fading`` ones become brighter from the first to the last.
-    ``hard`` faces lie across the border, have no size or no mesh. ``sound_seconds`` is where the sound ends, if not
+    ``hard`` faces lie across the border, have no size or no mesh. ``sound_seconds`` is the end of the sound, if not
     with the pictures; ``loud`` is its volume (0: silence).
     """
 
@@ -59,6 +59,7 @@ class SyntheticVideo:
         return self.seed if self.differs_from <= index < self.differs_until else 0
 
     def time(self, index: int) -> float:
+        """Return the time of a frame in seconds, at 25 frames per second."""
         return index / 25
 
     def faces(self, index: int) -> tuple[Face, ...]:
@@ -88,10 +89,11 @@ class SyntheticVideo:
         return Face(track, box, 0.9, synthetic_mesh((x, y), side, float(opening)), 0.95, crop)
 
     def map(self, name: str, index: int) -> Image:
+        """Return the map of another extractor for a frame."""
         return self.maps[name][index]
 
     def context(self) -> VideoContext:
-        """What an extractor learns before the first window."""
+        """Return the facts that an extractor gets before the first window."""
         sound = None
         if self.sound:
             seconds = self.frames / 25 if self.sound_seconds is None else self.sound_seconds

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lightning import Callback
 
-from gazenet.config.trainer import FitConfig
+from gazenet.config.fit_config import FitConfig
 from gazenet.data.data_module import data_module
 from gazenet.errors import UsageError
 from gazenet.training.callbacks import EpochTable, EpochWeights, StepSeed, StorePictures

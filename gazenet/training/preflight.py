@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gazenet.config.fit_config import RecipeConfig, differing
 from gazenet.config.load import read_file, validate
-from gazenet.config.trainer import RecipeConfig, differing
 from gazenet.errors import UsageError
 from gazenet.files import write_json
 from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting

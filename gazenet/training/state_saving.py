@@ -12,7 +12,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from gazenet.config.trainer import FitConfig
+from gazenet.config.fit_config import FitConfig
 from gazenet.errors import GazenetError
 from gazenet.training.checkpoints import LAST
 from gazenet.training.step_log import logged_rows

@@ -17,7 +17,7 @@ import torch
 from lightning import Callback, LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from gazenet.config.trainer import FitConfig, RecipeConfig
+from gazenet.config.fit_config import FitConfig, RecipeConfig
 from gazenet.errors import GazenetError, UsageError
 from gazenet.folder_lock import remove_unfinished
 from gazenet.training.checkpoints import LAST, AtomicCheckpointIO, best_checkpoint, check_readable
@@ -87,7 +87,7 @@ class FitRequest:
         return None
 
     def seed(self) -> None:
-        """Seed what draws initial weights, and set the threads. Samples are drawn by their numbers."""
+        """Seed the generators of initial weights, and set the threads. Samples are drawn by their numbers."""
         seed_everything(self.settings.seed, workers=True, verbose=False)
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)

@@ -179,9 +179,9 @@ def test_every_asset_that_a_plugin_names_is_in_the_catalogue() -> None:
     from gazenet.cues.faces.face_specs import FaceModelSpec
     from gazenet.cues.registry import discover
 
-    specs: list[Any] = [entry.spec for entry in discover().found.values()]
+    specs: list[Any] = [entry.spec for entry in discover().usable.values()]
     for group in ("gazenet.face_detectors", "gazenet.face_landmarks"):
-        specs += [entry.spec for entry in discover(group, FaceModelSpec).found.values()]
+        specs += [entry.spec for entry in discover(group, FaceModelSpec).usable.values()]
     named = {asset for spec in specs for asset in spec.assets}
     catalogue = load_catalogue()
     assert len(named) > 15

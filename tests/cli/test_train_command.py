@@ -174,6 +174,6 @@ def test_list_shows_installed_configs_and_every_experiment_in_families(capsys: p
     titles = [block.partition(":")[0] for block in blocks]
     assert titles == ['recipes ("recipe"', "installed configs (--train_config NAME)", *FAMILIES]
     recipes = [line.split()[0] for line in blocks[0].splitlines()[1:]]
-    assert recipes == list(installed_recipes().found) and DEFAULT_RECIPE in recipes
+    assert recipes == list(installed_recipes().usable) and DEFAULT_RECIPE in recipes
     shown = [line.split()[0] for block in blocks[1:] for line in block.splitlines()[1:]]
     assert shown == [*config_names("train"), *experiment_names()]

@@ -11,7 +11,7 @@ import torch
 from gazenet.data.density import density
 from gazenet.data.findwho import FindWho
 from gazenet.data.fixations import FrameFixations
-from gazenet.evaluation.human_limit import HALF, ITSELF, ONE, human_scores
+from gazenet.evaluation.human_limit import HALF, ITSELF, ONE_BY_OTHERS, human_scores
 from gazenet.evaluation.score import ScoringOptions
 from gazenet.media.decode import VideoReader
 from gazenet.metrics import functional
@@ -59,7 +59,7 @@ def test_one_observer_by_the_others_is_a_prediction_for_each_left_out(metric: st
         score = getattr(functional, metric)
         want = [float(score(torch.from_numpy(p), torch.from_numpy(f), counted=True)) for p, f in pairs]
         assert len(want) == 7
-        assert found[ONE].values[metric][frame] == pytest.approx(np.mean(want), rel=1e-9)
+        assert found[ONE_BY_OTHERS].values[metric][frame] == pytest.approx(np.mean(want), rel=1e-9)
 
 
 @pytest.mark.parametrize("metric", ["cc", "sim"])
@@ -82,8 +82,8 @@ def test_halves_are_random_seeded_and_below_the_truth_itself() -> None:
         assert (first[HALF].values[metric] != other[HALF].values[metric]).all()
         assert (first[HALF].values[metric] < 1).all()
         assert first[ITSELF].values[metric] == pytest.approx(np.ones(3))
-        assert np.isnan(first[ONE].values[metric]).all()
-    assert (first[ITSELF].values["nss"] > first[ONE].values["nss"]).all()
+        assert np.isnan(first[ONE_BY_OTHERS].values[metric]).all()
+    assert (first[ITSELF].values["nss"] > first[ONE_BY_OTHERS].values["nss"]).all()
 
 
 def test_frames_of_one_person_and_truths_without_people_have_no_limit() -> None:
@@ -91,7 +91,7 @@ def test_frames_of_one_person_and_truths_without_people_have_no_limit() -> None:
     points, who = [*truth.points[:2], np.array([[5.0, 5.0]])], [*truth.subjects[:2], np.array([4])]
     mixed = FrameFixations(SIZE, points, np.array([8, 8, 1]), subjects=who)
     found = human_scores(mixed, np.arange(3), SIGMA, OPTIONS)
-    assert np.isfinite(found[ONE].values["nss"]).tolist() == [True, True, False]
+    assert np.isfinite(found[ONE_BY_OTHERS].values["nss"]).tolist() == [True, True, False]
     assert human_scores(mixed, np.array([2]), SIGMA, OPTIONS) is None
     assert human_scores(FrameFixations(SIZE, points, np.array([8, 8, 1])), np.arange(3), SIGMA, OPTIONS) is None
 
@@ -107,8 +107,8 @@ def test_the_limits_of_real_fixations(test_data: Path) -> None:
         frames = np.array([k for k in range(0, len(truth), 5) if truth.observers[k] >= 8], np.int64)
         found = human_scores(truth, frames, 40.0, ScoringOptions(("nss", "cc"), grid=320))
         assert found is not None
-        for name, metric in ((ONE, "nss"), (HALF, "cc"), (ITSELF, "nss")):
+        for name, metric in ((ONE_BY_OTHERS, "nss"), (HALF, "cc"), (ITSELF, "nss")):
             limits.setdefault(name, []).append(float(np.nanmean(found[name].values[metric])))
-    assert np.mean(limits[ONE]) == pytest.approx(5.95, abs=0.1)
+    assert np.mean(limits[ONE_BY_OTHERS]) == pytest.approx(5.95, abs=0.1)
     assert np.mean(limits[HALF]) == pytest.approx(0.881, abs=0.005)
     assert np.mean(limits[ITSELF]) == pytest.approx(6.43, abs=0.05)

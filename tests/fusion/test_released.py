@@ -24,7 +24,7 @@ FIVE = ("captured", "dave", "esr9", "videogaze", "gaze360")
 
 
 def test_all_five_are_installed_under_their_names() -> None:
-    found = discover("gazenet.integrators", GaspSpec).found
+    found = discover("gazenet.integrators", GaspSpec).usable
     assert {spec.name: found[spec.name].spec for spec in RELEASED} == {spec.name: spec for spec in RELEASED}
     assert {spec.name: spec.cues for spec in RELEASED} == {
         "seqdamalstmgmu": FIVE,

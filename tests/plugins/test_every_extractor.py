@@ -21,7 +21,7 @@ EMBEDDED = {"saliency", "gaze_direction", "gaze_following", "facial_expression",
 PROGRAM = "external"
 """It needs a program; its own tests have some."""
 
-NAMES = sorted(name for name in discover().found if name != PROGRAM)
+NAMES = sorted(name for name in discover().usable if name != PROGRAM)
 
 
 def fast_checks(name: str) -> tuple[str, ...]:

@@ -91,8 +91,8 @@ def test_declarations_and_the_example_import_the_face_alone(path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
 def test_everything_that_is_installed_declares_itself(kind: object) -> None:
     found = kind.discover()  # type: ignore[attr-defined]
-    assert found.errors == [] and found.found
-    for entry in found.found.values():
+    assert found.errors == [] and found.usable
+    for entry in found.usable.values():
         assert entry.spec.summary and entry.spec.implementation
 
 

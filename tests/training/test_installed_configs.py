@@ -16,5 +16,5 @@ def test_an_installed_config_is_valid_and_describes_itself(name: str) -> None:
 def test_every_recipe_is_whole_and_its_implementation_can_be_imported() -> None:
     recipes = installed_recipes()
     assert not recipes.errors and not recipes.warnings
-    for entry in recipes.found.values():
+    for entry in recipes.usable.values():
         assert callable(entry.load().train)  # type: ignore[attr-defined]

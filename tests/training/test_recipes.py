@@ -19,7 +19,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from gazenet.cli import train
-from gazenet.config.trainer import differing
+from gazenet.config.fit_config import differing
 from gazenet.errors import UsageError
 from gazenet.training.fit import FitRequest, fit
 from gazenet.training.recipe_loading import find_recipe, load_recipe

@@ -1,1 +1,1 @@
-"""Where results go: one module per kind of output, each a plugin of group ``gazenet.sinks``."""
+"""Outputs of a run: one module per kind, each a plugin of group ``gazenet.sinks``."""

@@ -19,7 +19,7 @@ from gazenet.inference.sinks.sink_specs import ATTENTION
 
 
 class AttentionSink(Sink):
-    """Columns: frame, time_s, peak_x and peak_y (pixels of the video), gate_<cue>,
+    """A table with the columns frame, time_s, peak_x and peak_y (pixels of the video), gate_<cue>,
     attention_elsewhere, attention_track_<id>.
 
     A person who is not in a frame has an empty cell there. Rows wait in a file beside the table until all people, and
@@ -34,12 +34,14 @@ class AttentionSink(Sink):
         self._temporary: Path | None = None
 
     def open(self, context: SinkContext) -> None:
+        """Begin a video: open the file in which rows wait."""
         self._context, self._target = context, context.folder / self.files[0]
         with writing(self._target):
             self._temporary = context.folder / f".attention.{os.getpid()}.tmp"
             self._waiting = self._temporary.open("w+", encoding="utf-8")
 
     def write(self, chunk: ChunkResult) -> None:
+        """Add a row for each frame; nothing without saliency."""
         if not len(chunk.saliency):
             return
         assert self._waiting is not None
@@ -50,14 +52,15 @@ class AttentionSink(Sink):
     def _row(self, chunk: ChunkResult, k: int) -> dict[str, str]:
         size = (self._context.info.height, self._context.info.width)
         x, y = peak(chunk.saliency[k], size)
-        shares, elsewhere = face_shares(chunk.saliency[k], chunk.faces[k], size)
+        shares, remainder = face_shares(chunk.saliency[k], chunk.faces[k], size)
         self._tracks.update(shares)
         row = {"frame": str(chunk.start + k), "time_s": f"{chunk.times[k]:.4f}"}
-        row |= {"peak_x": f"{x:.1f}", "peak_y": f"{y:.1f}", "attention_elsewhere": f"{elsewhere:.4f}"}
+        row |= {"peak_x": f"{x:.1f}", "peak_y": f"{y:.1f}", "attention_elsewhere": f"{remainder:.4f}"}
         row |= {f"gate_{cue}": f"{gate:.4f}" for cue, gate in zip(self._context.gates, chunk.gates[k], strict=False)}
         return row | {f"attention_track_{track}": f"{share:.4f}" for track, share in shares.items()}
 
     def close(self, summary: dict[str, Any]) -> None:
+        """Write the table, now that all columns are certain, and remove the waiting rows."""
         columns = ["frame", "time_s", "peak_x", "peak_y"]
         columns += [f"gate_{cue}" for cue in self._context.gates] + ["attention_elsewhere"]
         columns += [f"attention_track_{track}" for track in sorted(self._tracks)]
@@ -77,6 +80,7 @@ class AttentionSink(Sink):
             yield json.loads(line)
 
     def abort(self) -> None:
+        """Remove the waiting rows."""
         with contextlib.suppress(OSError):
             if self._waiting is not None:
                 self._waiting.close()

@@ -1,4 +1,4 @@
-"""Pictures of every frame in the published layout: what the generators of the release leave for training."""
+"""Pictures of every frame in the published layout, which the generators of the release leave for training."""
 
 from __future__ import annotations
 
@@ -36,28 +36,29 @@ TAKEN_OVER = (CAPTURED, SALMAP, FIXMAP)
 """Pictures that a source in the same layout has already."""
 
 
-def place_of(known: DatasetVideo | None, folder: Path) -> tuple[str, str]:
-    """Where the pictures of a video stand in the layout: data set and video."""
-    return known.place if known is not None else (OWN, folder.name)
+def place_of(dataset_video: DatasetVideo | None, folder: Path) -> tuple[str, str]:
+    """Return the place of a video's pictures in the layout: data set and video."""
+    return dataset_video.place if dataset_video is not None else (OWN, folder.name)
 
 
 def collected_in(root: Path) -> Path:
-    """The folder in which pictures are collected before they go to ``root``."""
+    """Return the folder in which pictures are collected before they go to ``root``."""
     return root.with_name(root.name + ".part")
 
 
-def pictures_digest(place: Path, told: Mapping[str, Any]) -> tuple[int, str]:
-    """Bytes and SHA-256 of the ``pictures`` of a video's ``frames``; hashed only where ``told`` agrees on the bytes.
+def pictures_digest(place: Path, listing: Mapping[str, Any]) -> tuple[int, str]:
+    """Return bytes and SHA-256 of the ``pictures`` of a video's ``frames``, as ``published.json`` lists them.
+
+    The pictures are not hashed, and the hash is empty, where the listing has another number of ``bytes``.
 
     Raises OSError.
     """
-    names = [
-        f"{index}/{picture}_1.jpg" for index in range(1, told["frames"] + 1) for picture in sorted(told["pictures"])
-    ]
-    # One that is black all over has no file.
+    frames, pictures = range(1, listing["frames"] + 1), sorted(listing["pictures"])
+    names = [f"{index}/{picture}_1.jpg" for index in frames for picture in pictures]
+    # A picture that is black all over has no file.
     sizes = {name: (place / name).stat().st_size for name in names if (place / name).exists()}
     total, digest = sum(sizes.values()), hashlib.sha256()
-    if told.get("bytes", total) != total:
+    if listing.get("bytes", total) != total:
         return total, ""
     for name, size in sizes.items():
         digest.update(f"{name} {size} ".encode())
@@ -66,7 +67,7 @@ def pictures_digest(place: Path, told: Mapping[str, Any]) -> tuple[int, str]:
 
 
 class PublishedSink(Sink):
-    """``<root>/<dataset>/<video>/<frame, from 1>/<picture>_1.jpg``, and ``published.json`` that says where they are.
+    """``<root>/<dataset>/<video>/<frame, from 1>/<picture>_1.jpg``, and ``published.json`` with their place.
 
     Pictures: ``captured``, ``det_transformed_<cue>`` of every extractor (the coloured one that it draws, else its map
     in the config's colours), ``det_transformed_gasp`` of an integrator, and the ground truth of a data set
@@ -83,7 +84,7 @@ class PublishedSink(Sink):
         self._part: Path | None = None
 
     def open(self, context: SinkContext) -> None:
-        """Raises GazenetError where another run writes the same video, or nothing can be written."""
+        """Begin a video. Raises GazenetError where another run writes the same one, or nothing can be written."""
         self._context = context
         self._place = place_of(context.dataset_video, context.folder)
         root = Path(self._config.root)
@@ -110,49 +111,51 @@ class PublishedSink(Sink):
         self._lock = lock
 
     def write(self, chunk: ChunkResult) -> None:
+        """Write the pictures of the next frames to the collecting folder."""
         self._times += chunk.times.tolist()
         for k in range(len(chunk)):
-            for picture, image in self._drawn(chunk, k).items():
+            for picture, image in self._pictures_of(chunk, k).items():
                 self._put(chunk.start + k, picture, image)
 
-    def _drawn(self, chunk: ChunkResult, k: int) -> dict[str, Picture]:
-        """The pictures of the chunk's k-th frame by name; none of those that were read from this very place."""
-        found: dict[str, Picture] = {} if self._same_layout else {CAPTURED: chunk.images[k]}
+    def _pictures_of(self, chunk: ChunkResult, k: int) -> dict[str, Picture]:
+        """Return the pictures of the chunk's k-th frame by name, without those that were read from this very place."""
+        pictures: dict[str, Picture] = {} if self._same_layout else {CAPTURED: chunk.images[k]}
         for cue, maps in chunk.cues.items() if not self._read_here else ():
             picture = picture_of(cue)
-            if picture not in (*found, CAPTURED):
+            if picture not in (*pictures, CAPTURED):
                 planes = chunk.pictures.get(cue)
                 coloured = colourise(maps[k], self._config.colour) if planes is None else as_pictures(planes[k])
-                found[picture] = np.ascontiguousarray(coloured)
+                pictures[picture] = np.ascontiguousarray(coloured)
         if len(chunk.saliency):
-            one = chunk.saliency[k]
-            grey = np.round(one / max(float(one.max()), 1e-12) * 255).astype(np.uint8)
-            found[PREDICTED] = colourise(grey, "bone")
-        return found
+            saliency = chunk.saliency[k]
+            grey = np.round(saliency / max(float(saliency.max()), 1e-12) * 255).astype(np.uint8)
+            pictures[PREDICTED] = colourise(grey, "bone")
+        return pictures
 
     def _put(self, index: int, picture: str, image: Picture) -> None:
         self._pictures.add(picture)
         self._writer.write(index, picture, image)
 
     def close(self, summary: dict[str, Any]) -> None:
-        known = self._context.dataset_video
+        """Add the ground truth, move the pictures to their place and write the listing."""
+        dataset_video = self._context.dataset_video
         if self._same_layout:
             self._take_over()
-        elif known is not None:
-            truth = known.item.fixations(np.array(self._times))
-            for index, drawn in enumerate(truth_pictures(truth, known.sigma, self._config)):
-                for picture, image in drawn.items():
+        elif dataset_video is not None:
+            truth = dataset_video.item.fixations(np.array(self._times))
+            for index, images in enumerate(truth_pictures(truth, dataset_video.sigma, self._config)):
+                for picture, image in images.items():
                     self._put(index, picture, image)
         with writing(self._final):
             self._publish()
-            told = {"folder": redact(self._final.absolute()), "frames": len(self._times)}
-            told |= {"pictures": sorted(self._pictures)}
-            told |= dict(zip(("bytes", "sha256"), pictures_digest(self._final, told), strict=True))
-            files.write_json(self._context.folder / self.files[0], told)
+            listing = {"folder": redact(self._final.absolute()), "frames": len(self._times)}
+            listing |= {"pictures": sorted(self._pictures)}
+            listing |= dict(zip(("bytes", "sha256"), pictures_digest(self._final, listing), strict=True))
+            files.write_json(self._context.folder / self.files[0], listing)
         self.abort()
 
     def _take_over(self) -> None:
-        """Frames and ground truth of a source in this layout are copied as they are, unless they are there."""
+        """Copy frames and ground truth of a source in this layout, unless source and target are the same folder."""
         source = self._context.source
         if self._part is None or source.resolve() == self._final.resolve():
             return
@@ -173,7 +176,7 @@ class PublishedSink(Sink):
         if not self._final.exists():
             files.publish(self._part, self._final)
             return
-        there = sum(one.is_dir() for one in self._final.iterdir())
+        there = sum(path.is_dir() for path in self._final.iterdir())
         if there != len(self._times):
             raise GazenetError(
                 f"{self._final}: holds {there} frames, the video has {len(self._times)}: it is of another one; remove "
@@ -182,7 +185,7 @@ class PublishedSink(Sink):
         self._merge()
 
     def _merge(self) -> None:
-        """Replaces or adds pictures one by one; a picture that is black now is taken away."""
+        """Replace or add pictures one by one; remove those that are black now."""
         assert self._part is not None
         for index in range(len(self._times)):
             for picture in self._pictures:
@@ -197,15 +200,16 @@ class PublishedSink(Sink):
     def kept(self, folder: Path) -> bool:
         """Whether the pictures that ``published.json`` in a result folder tells of are still there, as written."""
         try:
-            told = json.loads((folder / self.files[0]).read_text(encoding="utf-8"))
-            place = Path(unescape_name(told["folder"]))
-            if "sha256" not in told:  # as older versions wrote it
-                return (place / str(told["frames"])).is_dir()
-            return pictures_digest(place, told) == (told["bytes"], told["sha256"])
+            listing = json.loads((folder / self.files[0]).read_text(encoding="utf-8"))
+            place = Path(unescape_name(listing["folder"]))
+            if "sha256" not in listing:  # as older versions wrote it
+                return (place / str(listing["frames"])).is_dir()
+            return pictures_digest(place, listing) == (listing["bytes"], listing["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
     def abort(self) -> None:
+        """Remove the collecting folder and release the lock."""
         if self._part is not None:
             shutil.rmtree(self._part, ignore_errors=True)
         if self._lock is not None:

@@ -30,6 +30,7 @@ class MapsSink(Sink):
         self._sums: list[np.ndarray] = []
 
     def open(self, context: SinkContext) -> None:
+        """Begin a video: write an empty header, to be filled in at the end."""
         self._target, self._shape = context.folder / self.files[0], context.map_size
         with writing(self._target):
             self._temporary = context.folder / f".saliency.{os.getpid()}.tmp"
@@ -37,6 +38,7 @@ class MapsSink(Sink):
             files.write_all(self._descriptor, bytes(HEADER))
 
     def write(self, chunk: ChunkResult) -> None:
+        """Append the maps of the next frames; nothing without saliency."""
         if not len(chunk.saliency):
             return
         peak = chunk.saliency.max(axis=(1, 2), keepdims=True)
@@ -47,6 +49,7 @@ class MapsSink(Sink):
             files.write_all(self._descriptor, np.ascontiguousarray(scaled, np.float16).tobytes())
 
     def close(self, summary: dict[str, Any]) -> None:
+        """Write the header and the sums, and give the files their names."""
         sums = np.concatenate(self._sums) if self._sums else np.zeros(0, np.float32)
         assert self._temporary is not None
         with writing(self._target):
@@ -64,6 +67,7 @@ class MapsSink(Sink):
             self._descriptor = -1
 
     def abort(self) -> None:
+        """Close and remove the unfinished file."""
         self._close()
         if self._temporary is not None:
             with contextlib.suppress(OSError):

@@ -18,6 +18,7 @@ class OverlaySink(VideoSink):
     spec = OVERLAY
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
+        """Return the frame with its overlay; the frame alone without saliency."""
         image = chunk.images[k]
         size = (self.context.info.height, self.context.info.width)
         if not len(chunk.saliency):

@@ -14,11 +14,12 @@ from gazenet.report.html_report import ReportBuilder, ReportFrame
 
 
 class ReportSink(Sink):
-    """Feeds the report frame by frame; it keeps what it shows."""
+    """Feeds the report frame by frame; the report keeps only the frames that it shows."""
 
     spec = REPORT
 
     def open(self, context: SinkContext) -> None:
+        """Begin the report of a video."""
         self._context = context
         self._report = ReportBuilder(
             context.folder / self.files[0],
@@ -28,6 +29,7 @@ class ReportSink(Sink):
         )
 
     def write(self, chunk: ChunkResult) -> None:
+        """Add the next frames to the report."""
         size = (self._context.info.height, self._context.info.width)
         for k in range(len(chunk)):
             saliency = chunk.saliency[k] if len(chunk.saliency) else None
@@ -46,5 +48,6 @@ class ReportSink(Sink):
             self._report.add(frame)
 
     def close(self, summary: dict[str, Any]) -> None:
+        """Write the page."""
         with writing(self._context.folder / self.files[0]):
             self._report.finish({**redact(summary), "config": redact(summary.get("config"), config=True)})

@@ -18,10 +18,11 @@ class SaliencyVideoSink(VideoSink):
     with_sound = False
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
+        """Return the map in grey; a black picture without saliency."""
         height, width = self.context.frame_size
         if not len(chunk.saliency):
             return np.zeros((height, width, 3), np.uint8)
-        one = chunk.saliency[k]
-        grey = np.round(one / max(float(one.max()), 1e-12) * 255).astype(np.uint8)
+        saliency = chunk.saliency[k]
+        grey = np.round(saliency / max(float(saliency.max()), 1e-12) * 255).astype(np.uint8)
         large = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.repeat(large[..., None], 3, axis=2)

@@ -1,4 +1,4 @@
-"""What the two video outputs share: an encoder that publishes its file when all went well."""
+"""Base of the two video outputs: an encoder that publishes its file when all went well."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class VideoSink(Sink):
         self.notes = ()
 
     def open(self, context: SinkContext) -> None:
+        """Begin the file."""
         self.context = context
         height, width = context.frame_size
         sound = context.source if self.with_sound and context.info.has_audio else None
@@ -30,15 +31,17 @@ class VideoSink(Sink):
             self._writer = VideoWriter(path, width, height, context.info.rate, sound).__enter__()
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
-        """The picture of the chunk's k-th frame, RGB uint8 of the context's frame size."""
+        """Return the picture of the chunk's k-th frame, RGB uint8 of the context's frame size."""
         raise NotImplementedError
 
     def write(self, chunk: ChunkResult) -> None:
+        """Encode the pictures of the next frames."""
         assert self._writer is not None
         for k in range(len(chunk)):
             self._writer.write(self.draw(chunk, k), float(chunk.times[k]))
 
     def close(self, summary: dict[str, Any]) -> None:
+        """Finish the file and give it its name; warnings of the encoder become notes."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with writing(self.context.folder / self.files[0]):
@@ -46,6 +49,7 @@ class VideoSink(Sink):
             self.notes = [f"{self.files[0]}: {line}" for line in writer.warnings]
 
     def abort(self) -> None:
+        """Remove the unfinished file."""
         writer, self._writer = self._writer, None
         if writer is not None:
             stop = RuntimeError("aborted")

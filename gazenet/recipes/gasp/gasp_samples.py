@@ -57,6 +57,7 @@ class Renderer:
     spec: GaspSpec
 
     def __call__(self, maps: Sequence[NDArray[Any]]) -> torch.Tensor:
+        """Return network input ``[n, M * C, H, W]`` of the maps of each cue, in the order of the spec."""
         spec = self.spec
         return network_input(dict(zip(spec.cues, maps, strict=True)), spec, torch.device("cpu"), spec.input_size)
 

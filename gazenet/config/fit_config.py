@@ -13,7 +13,7 @@ LOGGERS = ("csv", "tensorboard", "comet")
 
 
 class FitConfig(ConfigModel):
-    """How long one network is trained, in which portions, and what is kept. Inherited to add an optimiser."""
+    """Settings of the fit of one network: length, portions, checkpoints. Inherited to add an optimiser."""
 
     max_epochs: int = Field(default=20, ge=1, description="Passes over the training samples.")
     batch_size: int = Field(default=8, ge=1, description="Samples per step, shared out between the devices.")
