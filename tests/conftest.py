@@ -38,6 +38,14 @@ def the_same_draws_in_every_run() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def same_working_directory() -> Iterator[None]:
+    """Commands change to their working directory; the next test begins where the run began."""
+    before = os.getcwd()
+    yield
+    os.chdir(before)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory_given_back() -> Iterator[None]:
     """Networks of hundreds of megabytes are freed in pieces that the C library would keep for itself."""

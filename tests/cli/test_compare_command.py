@@ -108,7 +108,7 @@ def test_a_damaged_file_is_named_without_advice_to_trust_it(here: Path, capsys: 
     np.save("b.npy", np.array([{}], dtype=object), allow_pickle=True)
     assert compare.main(["a.npy", "b.npy"]) == 2
     line = capsys.readouterr().err
-    assert "b.npy: not a readable .npy file (it holds something else" in line and "pickle" not in line
+    assert "b.npy: not a readable .npy file (it does not hold an array of numbers" in line and "pickle" not in line
 
 
 def test_names_that_are_not_utf_8(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

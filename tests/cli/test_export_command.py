@@ -88,7 +88,7 @@ def test_tensorrt_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         (["embedded", "--batch", "0"], "neither a positive number nor dynamic"),
         ([__file__], "test_export_command.py: is not an integrator's file (.safetensors, .pt, .pth, .ckpt): name one"),
         (["captured"], "captured: cannot be exported: the frame itself"),
-        (["external"], "external: cannot be exported: its maps are made by a program"),
+        (["external"], "external: cannot be exported: its maps come from an external program"),
         (["gaze_direction"], "gaze_direction: cannot be exported: geometry without a network"),
         (["embedded", "--opset", "16"], "opset 16 is too old"),
         (["embedded", "--set", "mode=published"], "only extractors have parameters; embedded is an integrator"),

@@ -93,7 +93,7 @@ def fake_probe(path: Path) -> VideoInfo:
 @pytest.fixture
 def decode(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("gazenet.media.decode")
-    module.counted = fake_probe  # type: ignore[attr-defined]
+    module.probe_and_count = fake_probe  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gazenet.media.decode", module)
     monkeypatch.delitem(sys.modules, "gazenet.cli.dry_run", raising=False)
 

@@ -196,7 +196,7 @@ def test_diem_events_that_are_broken(tmp_path: Path) -> None:
     path.write_text(whole[:-12])
     with pytest.raises(UsageError, match=r"B_vid_64x48\.txt: line 20: has \d columns, not 9"):
         data.items()[0].fixations(np.arange(3) / 30)
-    for text, message in (("", "is empty"), ("0" + "\t1" * 8, "counted from 1"), ("a" + "\t1" * 8, "no number")):
+    for text, message in (("", "is empty"), ("0" + "\t1" * 8, "counted from 1"), ("a" + "\t1" * 8, "not a number")):
         path.write_text(text)
         with pytest.raises(UsageError, match=message):
             read_events(path)

@@ -123,7 +123,7 @@ def test_what_cannot_be_one_file_is_said(offered: str, said: str) -> None:
     ("arguments", "said"),
     [
         (["tased"], "tased: has no standalone form"),
-        (["embedded"], "embedded: is an integrator; --format standalone writes extractors"),
+        (["embedded"], "embedded: is an integrator; --format standalone writes only extractors"),
         (["deeplab_saliency", "--batch", "1"], "--batch: only for onnx and tensorrt"),
         (["deeplab_saliency", "--precision", "fp16"], "--precision: only for onnx and tensorrt"),
         (["deeplab_saliency", "--weights", "none.pth"], "none.pth: no such file"),

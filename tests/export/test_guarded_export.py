@@ -32,7 +32,7 @@ class Broken(Closed):
 @pytest.mark.parametrize(
     ("kind", "error", "text"),
     [
-        (Broken, PluginError, r"broken: loading: it tried to end the program .*no weights"),
+        (Broken, PluginError, r"broken: loading: tried to end the program .*no weights"),
         (Closed, UsageError, "broken: cannot be exported: its network is a lookup table"),
     ],
 )

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gazenet.cues import registry
 from gazenet.errors import UsageError
+from gazenet.fusion import gasp_integrator
 from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp_integrator import GaspIntegrator, load_gasp
@@ -161,7 +161,7 @@ def test_an_installed_declaration_makes_a_published_checkpoint_an_integrator(
 ) -> None:
     network, path = published_file(tmp_path)
     spec = declared(2, weights=str(path))
-    monkeypatch.setattr(registry, "get", lambda *_: Entry(spec))
+    monkeypatch.setattr(gasp_integrator, "get", lambda *_: Entry(spec))
     loaded = load_gasp("toy")
     assert loaded.network.config == network.config and loaded.spec is spec
     maps = {cue: np.full((3, 20, 20), 40 * k + 9, np.uint8) for k, cue in enumerate(spec.cues)}

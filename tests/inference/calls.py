@@ -74,6 +74,14 @@ def durable(folder: Path) -> set[str]:
     }
 
 
+def wait_for_chunk(folder: Path, timeout: float = 120) -> None:
+    """Until the first chunk of a run is in the cache for good."""
+    until = time.monotonic() + timeout
+    while not durable(folder):
+        assert time.monotonic() < until, "nothing is stored"
+        time.sleep(0.02)
+
+
 def alive(process: int) -> bool:
     """Whether it still runs; one that nobody has collected yet does not."""
     try:

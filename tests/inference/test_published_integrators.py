@@ -74,11 +74,11 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
     def look(self, windows, b, k):
         return Gaze(windows.faces[b][windows.anchor][k], GAZE, (0.0, 0.0), 0.1)
 
-    monkeypatch.setattr(Gaze360Cue, "_look", look)
+    monkeypatch.setattr(Gaze360Cue, "_gaze", look)
     labels, affect = np.array([3, 3]), np.zeros((2, 2), np.float32)
     monkeypatch.setattr(
         Esr9Cue,
-        "_look",
+        "_expression",
         lambda self, frame, face, size: Expression(face, labels, 3, affect, np.stack([FIELD, FIELD / 2])),
     )
 
