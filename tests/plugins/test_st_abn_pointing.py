@@ -116,7 +116,7 @@ def test_the_command_writes_what_the_config_reads(
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_it_learns_which_way_things_move_and_looks_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The small config as it is installed. Rounding alone leads to other weights: docs/training.md has their spread."""
+    """The small config as installed. Rounding alone leads to other weights: docs/training.md has their spread."""
     monkeypatch.chdir(tmp_path)
     assert write_all(["data/motion"]) == 0
     assert main(["--train_config_file", str(CONFIGS / "st_abn_motion.json"), "--set", "device=cpu"]) == 0
