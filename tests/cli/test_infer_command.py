@@ -110,7 +110,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
     assert infer.main(argv) == 2
     said = capsys.readouterr().out
     assert "input a.mp4: 1920x1080, 25.000 fps, 50 frames declared, 2 x 48000 Hz; maps 96x54 (about 0.5 MB)" in said
-    assert "writes a/: saliency.npy, overlay.mp4, attention.csv, report.html, run.json" in said
+    assert "writes a/: saliency.npy, saliency_sums.npy, overlay.mp4, attention.csv, report.html, run.json" in said
     assert "extractor gaze_direction, on every 3rd frame" in said
     assert "weights centerface: missing (7.3 MB)" in said
     assert "first run: gasp_download_manager --models centerface" in said
