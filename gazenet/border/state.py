@@ -168,17 +168,6 @@ def _to_handlers(handlers: dict[int, Any] | None) -> None:
             signal.signal(number, handler)
 
 
-PROCESS = (
-    Setting("the working directory", _folder, os.chdir),
-    Setting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
-    Setting("sys.stdin, stdout or stderr", _streams, _to_streams),
-    Setting("the environment", lambda: dict(os.environ), _to_environment),
-    Setting("the locale", lambda: locale.setlocale(locale.LC_ALL), _to_locale),
-    Setting("the alarm timer", _timer, _timer_off),
-    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-)
-"""Of the whole process, whichever thread changes it."""
-
 HANDLERS = Setting("signal handlers", _handlers, _to_handlers)
 
 
@@ -207,6 +196,19 @@ def _to_torch(writer: str) -> Callable[[Any], None]:
     return put
 
 
+PROCESS = (
+    Setting("the working directory", _folder, os.chdir),
+    Setting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
+    Setting("sys.stdin, stdout or stderr", _streams, _to_streams),
+    Setting("the environment", lambda: dict(os.environ), _to_environment),
+    Setting("the locale", lambda: locale.setlocale(locale.LC_ALL), _to_locale),
+    Setting("the alarm timer", _timer, _timer_off),
+    Setting("torch's default dtype", _of_torch("get_default_dtype"), _to_torch("set_default_dtype")),
+    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+)
+"""Of the whole process, whichever thread changes it."""
+
+
 def _numpy_errors() -> Any:
     numpy = sys.modules.get("numpy")
     return numpy.geterr() if numpy is not None and hasattr(numpy, "geterr") else None
@@ -217,7 +219,6 @@ def _to_numpy_errors(value: Any) -> None:
 
 
 THREAD = (
-    Setting("torch's default dtype", _of_torch("get_default_dtype"), _to_torch("set_default_dtype")),
     Setting("torch's default device", _of_torch("get_default_device"), _to_device),
     Setting("whether torch records gradients", _of_torch("is_grad_enabled"), _to_torch("set_grad_enabled")),
     Setting("torch's number of threads", _of_torch("get_num_threads"), _to_torch("set_num_threads")),
