@@ -169,17 +169,6 @@ def _set_handlers(handlers: dict[int, Any] | None) -> None:
             signal.signal(number, handler)
 
 
-PROCESS = (
-    ProcessSetting("the working directory", _working_directory, os.chdir),
-    ProcessSetting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
-    ProcessSetting("sys.stdin, stdout or stderr", _streams, _set_streams),
-    ProcessSetting("the environment", lambda: dict(os.environ), _set_environment),
-    ProcessSetting("the locale", lambda: locale.setlocale(locale.LC_ALL), _set_locale),
-    ProcessSetting("the alarm timer", _timer, _stop_timer),
-    ProcessSetting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-)
-"""Settings of the whole process, whichever thread changes them."""
-
 HANDLERS = ProcessSetting("signal handlers", _handlers, _set_handlers)
 
 
@@ -208,6 +197,19 @@ def _torch_setter(writer: str) -> Callable[[Any], None]:
     return put
 
 
+PROCESS = (
+    ProcessSetting("the working directory", _working_directory, os.chdir),
+    ProcessSetting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
+    ProcessSetting("sys.stdin, stdout or stderr", _streams, _set_streams),
+    ProcessSetting("the environment", lambda: dict(os.environ), _set_environment),
+    ProcessSetting("the locale", lambda: locale.setlocale(locale.LC_ALL), _set_locale),
+    ProcessSetting("the alarm timer", _timer, _stop_timer),
+    ProcessSetting("torch's default dtype", _torch_getter("get_default_dtype"), _torch_setter("set_default_dtype")),
+    ProcessSetting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+)
+"""Settings of the whole process, whichever thread changes them."""
+
+
 def _numpy_errors() -> Any:
     numpy = sys.modules.get("numpy")
     return numpy.geterr() if numpy is not None and hasattr(numpy, "geterr") else None
@@ -218,7 +220,6 @@ def _set_numpy_errors(value: Any) -> None:
 
 
 THREAD = (
-    ProcessSetting("torch's default dtype", _torch_getter("get_default_dtype"), _torch_setter("set_default_dtype")),
     ProcessSetting("torch's default device", _torch_getter("get_default_device"), _set_device),
     ProcessSetting(
         "whether torch records gradients", _torch_getter("is_grad_enabled"), _torch_setter("set_grad_enabled")

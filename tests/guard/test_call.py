@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
+import torch
 
 from gazenet.errors import PluginError, UsageError
 from gazenet.guard.exception_text import as_line, first_line_of
@@ -58,27 +59,35 @@ def test_errors_that_speak_for_themselves_pass() -> None:
         assert str(caught.value) == said
 
 
-def test_what_one_thread_changes_is_not_taken_for_the_state_by_another(tmp_path: Path) -> None:
-    folder, changed, over = os.getcwd(), threading.Event(), threading.Event()
+@pytest.mark.parametrize(
+    ("said", "read", "change"),
+    [
+        ("the working directory", os.getcwd, lambda: os.chdir("/")),
+        ("torch's default dtype", torch.get_default_dtype, lambda: torch.set_default_dtype(torch.float64)),
+    ],
+)
+def test_what_one_thread_changes_is_not_taken_for_the_state_by_another(
+    said: str, read: Callable[[], object], change: Callable[[], None]
+) -> None:
+    before, changed, over = read(), threading.Event(), threading.Event()
 
-    def change() -> None:
+    def change_it() -> None:
         with guarded("mover", "frame 0"):
-            os.chdir(tmp_path)
+            change()
             changed.set()
             over.wait(10)
 
-    thread = threading.Thread(target=change)
+    thread = threading.Thread(target=change_it)
     thread.start()
     changed.wait(10)
     # It cannot be told which of the two it was.
-    said = pytest.raises(
-        PluginError, match=r"bystander: .* the working directory.*or mover did, which ran at the same time"
-    )
-    with said, guarded("bystander", "frame 0"):
-        assert os.getcwd() != folder
-    assert os.getcwd() == folder
+    error = pytest.raises(PluginError, match=f"bystander: .* {said}.*or mover did, which ran at the same time")
+    with error, guarded("bystander", "frame 0"):
+        assert read() != before
+    assert read() == before
     over.set()
     thread.join()
+    assert read() == before
 
 
 def test_while_libraries_load_the_environment_is_theirs(
