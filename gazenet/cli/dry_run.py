@@ -12,7 +12,7 @@ from gazenet.config.sink_spec import SINKS, SinkSpec
 from gazenet.errors import GazenetError, UsageError
 from gazenet.media.decode import probe_and_count
 from gazenet.media.frames import VideoInfo
-from gazenet.media.source_id import IMAGE_SUFFIXES
+from gazenet.media.media_files import IMAGE_SUFFIXES
 from gazenet.plugin_registry import get
 
 

@@ -22,9 +22,9 @@ from gazenet.data.drawn_truth import PictureFixations
 from gazenet.data.fixations import FrameFixations
 from gazenet.data.reader_options import DatasetReader
 from gazenet.errors import MediaError, UsageError
+from gazenet.media.media_files import pictures_in
 from gazenet.media.picture_file import picture_size, read_grey
 from gazenet.media.picture_folder import check_sizes, sequences
-from gazenet.media.source_id import pictures_in
 
 MAPS, FIXATIONS = "maps", "fixations"
 """Folders of ground truth inside that of a video."""

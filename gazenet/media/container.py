@@ -15,7 +15,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from gazenet.errors import MediaError
-from gazenet.media.source_id import checked_file, display_name
+from gazenet.media.media_files import checked_file, display_name
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,vc1,flv,"

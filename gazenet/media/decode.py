@@ -24,10 +24,10 @@ from gazenet.errors import MediaError
 from gazenet.media.clock import ContainerClock, read_clock
 from gazenet.media.container import audio_stream, open_container, stream_end, video_stream
 from gazenet.media.frames import Frame, VideoInfo
+from gazenet.media.media_files import display_name
 from gazenet.media.orient import Orientation, display_size, fit_size, orientation_of
 from gazenet.media.packets import FrameDecoder, frame_rate
 from gazenet.media.pixels import over_black
-from gazenet.media.source_id import display_name
 from gazenet.media.time_stamps import DEPTH, RisingTimeStamps
 
 TOLERATED_SHORTAGE = 2

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from gazenet.errors import MediaError
 from gazenet.files import atomic_path
 from gazenet.media.container import reason
+from gazenet.media.media_files import display_name
 from gazenet.media.sound_copy import SoundCopy, open_sound
-from gazenet.media.source_id import display_name
 
 TIME_BASE = Fraction(1, 60_000)
 """Seconds per time step: finer than all frame rates, and below the 65535 steps per second of MPEG-4 part 2."""

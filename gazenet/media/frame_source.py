@@ -10,9 +10,9 @@ from typing import Protocol
 from gazenet.media.animated import AnimatedReader, count_pictures
 from gazenet.media.decode import VideoReader, resize_image
 from gazenet.media.frames import Frame, VideoInfo
+from gazenet.media.media_files import IMAGE_SUFFIXES, pictures_in
 from gazenet.media.picture_file import read_image
 from gazenet.media.picture_folder import PictureFolderReader
-from gazenet.media.source_id import IMAGE_SUFFIXES, pictures_in
 
 
 class FrameSource(Protocol):

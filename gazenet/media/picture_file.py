@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.errors import MediaError
+from gazenet.media.media_files import checked_file, display_name
 from gazenet.media.pixels import rgb_of
-from gazenet.media.source_id import checked_file, display_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image

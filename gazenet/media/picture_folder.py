@@ -11,9 +11,9 @@ from gazenet.errors import MediaError
 from gazenet.files import natural_order
 from gazenet.media.decode import resize_image
 from gazenet.media.frames import Frame, VideoInfo
+from gazenet.media.media_files import FRAMES, display_name, pictures_in, sound_in
 from gazenet.media.picture_file import read_image
 from gazenet.media.sound_file import sound_form
-from gazenet.media.source_id import FRAMES, display_name, pictures_in, sound_in
 
 RATE = Fraction(25)
 """Frames per second: folders of pictures do not declare a rate."""

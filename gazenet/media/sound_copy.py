@@ -15,7 +15,7 @@ from av.packet import Packet
 
 from gazenet.media.clock import ContainerClock, read_clock
 from gazenet.media.container import audio_stream, open_container, reason
-from gazenet.media.source_id import sound_in
+from gazenet.media.media_files import sound_in
 
 COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "libopus", "flac")
 """Codecs that MP4 can contain and current browsers or players read."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from gazenet.errors import MediaError
 from gazenet.media.frames import Waveform
+from gazenet.media.media_files import checked_file, display_name, sound_in
 from gazenet.media.resample import Resampler
-from gazenet.media.source_id import checked_file, display_name, sound_in
 
 BLOCK = 65_536
 """Samples read at once."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from gazenet.errors import MediaError, UsageError
 from gazenet.files import natural_order
 from gazenet.media.decode import VideoReader, probe
+from gazenet.media.media_files import VIDEO_SUFFIXES, pictures_in
 from gazenet.media.picture_file import read_image
-from gazenet.media.source_id import VIDEO_SUFFIXES, pictures_in
 from gazenet_plugins.st_abn.recipe import ActionSet
 
 FILMS = (*VIDEO_SUFFIXES, ".webm")

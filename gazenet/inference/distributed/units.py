@@ -23,7 +23,7 @@ from gazenet.inference.engine.timing import Timings
 from gazenet.inference.engine.video_pass import VideoPass, default_store
 from gazenet.inference.inputs.sources import identity, open_frames
 from gazenet.inference.results import VideoSummary
-from gazenet.media.source_id import display_name
+from gazenet.media.media_files import display_name
 
 FACES, RESULTS = "faces", "results"
 """The first and the last unit of every video; see :func:`unit_needs`, in which no extractor can have these names."""

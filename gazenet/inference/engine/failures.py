@@ -13,7 +13,7 @@ from gazenet.errors import GazenetError, PluginError
 from gazenet.guard import journal
 from gazenet.inference.results import InputFailure
 from gazenet.maps.map_key import without_folders
-from gazenet.media.source_id import display_name
+from gazenet.media.media_files import display_name
 from gazenet.redaction import redact_text
 
 

@@ -36,7 +36,7 @@ from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, load_s
 from gazenet.maps.map_key import without_folders
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import VideoInfo
-from gazenet.media.source_id import display_name
+from gazenet.media.media_files import display_name
 from gazenet.redaction import redact_text
 
 

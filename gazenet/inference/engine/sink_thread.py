@@ -16,7 +16,7 @@ from gazenet.guard.guarded_call import guarded
 from gazenet.inference.engine.timing import Timings
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import Sink
-from gazenet.media.source_id import display_name
+from gazenet.media.media_files import display_name
 
 OWN = (GazenetError,)
 """Errors of sinks that pass as they are: they name the file and the remedy."""

@@ -21,8 +21,8 @@ from gazenet.inference.engine.timing import Timings
 from gazenet.maps.map_store import MapStore
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import Frame
+from gazenet.media.media_files import IMAGE_SUFFIXES, display_name
 from gazenet.media.prefetch import read_ahead
-from gazenet.media.source_id import IMAGE_SUFFIXES, display_name
 
 
 class VideoPass:

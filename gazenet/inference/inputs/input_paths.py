@@ -12,7 +12,8 @@ from typing import Any
 from gazenet.errors import GazenetError
 from gazenet.files import natural_order
 from gazenet.inference.cache.earlier_results import NAME, OVERVIEW_LOCK, is_of, read_record
-from gazenet.media.source_id import IMAGE_SUFFIXES, VIDEO_SUFFIXES, display_name, source_id
+from gazenet.media.media_files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, display_name
+from gazenet.media.source_id import source_id
 
 RESERVED = (NAME, OVERVIEW_LOCK, ".cache", ".", "..")
 MOST_BYTES = 200

@@ -32,7 +32,7 @@ from gazenet.media.live.live_source import LiveSource
 from gazenet.media.live.microphone import Microphone
 from gazenet.media.live.open_source import is_live, open_live
 from gazenet.media.live.sound_ring import SoundRing
-from gazenet.media.source_id import display_name
+from gazenet.media.media_files import display_name
 from gazenet.redaction import without_secrets
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")

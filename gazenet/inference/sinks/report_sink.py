@@ -8,7 +8,7 @@ from gazenet.inference.person_attention import face_shares
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import Sink, writing
 from gazenet.inference.sinks.sink_specs import REPORT
-from gazenet.media.source_id import display_name
+from gazenet.media.media_files import display_name
 from gazenet.redaction import redact
 from gazenet.report.html_report import ReportBuilder, ReportFrame
 

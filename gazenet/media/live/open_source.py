@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gazenet.errors import UsageError
 from gazenet.media.live.live_source import LiveSource
-from gazenet.media.source_id import checked_file
+from gazenet.media.media_files import checked_file
 from gazenet.redaction import printable_name
 
 SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "srt://")

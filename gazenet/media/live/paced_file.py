@@ -11,7 +11,7 @@ from gazenet.media.frame_source import FrameSource, open_source
 from gazenet.media.frames import Frame, Waveform
 from gazenet.media.live.live_source import LiveFrame
 from gazenet.media.live.sound_ring import RATE, SoundRing
-from gazenet.media.source_id import display_name
+from gazenet.media.media_files import display_name
 
 SOUND_STEP = 0.02
 """Seconds of sound per block, as of a microphone."""
