@@ -64,16 +64,19 @@ class SelectedOutputs(nn.Module):
 
 
 class FunctionModule(nn.Module):
-    """A function of tensors that uses ``network``, as a module that owns the network's weights."""
+    """A function of a network and tensors, as a module that owns the network's weights.
 
-    def __init__(self, network: nn.Module, function: Call) -> None:
+    A copy of the module, for example on another device, calls the function with its own copy of the network.
+    """
+
+    def __init__(self, network: nn.Module, function: Callable[..., Any]) -> None:
         super().__init__()
         self.owner, self._function = network, function
         self.training = network.training
 
     def forward(self, *inputs: Tensor | None) -> Any:
-        """Call the function."""
-        return self._function(*inputs)
+        """Call the function with the network and the inputs."""
+        return self._function(self.owner, *inputs)
 
 
 def noise(*shape: int) -> Tensor:

@@ -78,7 +78,7 @@ class Gaze360Cue:
         self._device, self._dtype = device, dtype
         self._network = network.eval().to(device, dtype)
         self._features_of: Call = self._network.base_model
-        self._gaze_of: Call = FunctionModule(self._network, self._angles)
+        self._gaze_of: Call = FunctionModule(self._network, _angles)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
         """Return the network from seven crops ``[N, 7, 3, 224, 224]`` to angles and their bound, in radians.
@@ -94,7 +94,7 @@ class Gaze360Cue:
                 base, (crop,), ("crop",), ("features",), use=partial(setattr, self, "_features_of")
             ),
             "gaze": Exportable(
-                FunctionModule(network, self._angles),
+                FunctionModule(network, _angles),
                 (features,),
                 ("features",),
                 ends,
@@ -104,10 +104,6 @@ class Gaze360Cue:
         crops = noise(2, FRAMES, 3, *side)
         complete = SelectedOutputs(network, attrgetter(*ends))
         return Exportable(complete, (crops,), ("crops",), ends, parts=parts)
-
-    def _angles(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        output = self._network.gaze(features)
-        return output.angles, output.bound
 
     def begin(self, video: VideoContext) -> None:
         """Forget the crops of the video before and choose the distance of frames."""
@@ -212,3 +208,9 @@ def _record(gaze: FaceGaze) -> Record:
         "half_width": round(float(np.rad2deg(gaze.bound)), 2),
         "gaze": [round(float(value), 4) for value in gaze.vector],
     }
+
+
+def _angles(network: Gaze360, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return angles and their bound from the features of seven crops."""
+    output = network.gaze(features)
+    return output.angles, output.bound

@@ -52,8 +52,7 @@ class ImageSaliency:
         return Exportable(self._by_levels(), levels, names, ("log_density",), use=use)
 
     def _by_levels(self) -> nn.Module:
-        readout = self._readout
-        return FunctionModule(readout, lambda *levels: readout(levels))
+        return FunctionModule(self._readout, lambda readout, *levels: readout(levels))
 
     def begin(self, video: VideoContext) -> None:
         """Do nothing: no state is kept between videos."""

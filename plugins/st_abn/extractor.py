@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, FunctionModule, free_size, noise
@@ -14,6 +14,7 @@ from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
+from gazenet_plugins.st_abn.network import STABN
 from gazenet_plugins.st_abn.spec import SPEC
 
 CROP = 224
@@ -42,7 +43,7 @@ class ActionAttention:
         self._network, self._dtype = load_st_abn(path).to(device, dtype), dtype
         if self._network.frames > SPEC.window.length:
             raise UsageError(f"{path}: looks at {self._network.frames} frames, at most {SPEC.window.length} are given")
-        self._run: Call = self._attention()
+        self._run: Call = FunctionModule(self._network, _attention)
         assert SPEC.input is not None
         mean, std = torch.tensor(SPEC.input.mean), torch.tensor(SPEC.input.std)
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
@@ -56,16 +57,9 @@ class ActionAttention:
         height, width = free_size(SPEC.name, size, (CROP, CROP), 16)
         clips = noise(2, 3, self._network.frames, height, width)
         ends = ("spatial", "temporal")
-        return Exportable(self._attention(), (clips,), ("clip",), ends, use=partial(setattr, self, "_run"))
-
-    def _attention(self) -> nn.Module:
-        network = self._network
-
-        def attention(clip: Tensor) -> tuple[Tensor, Tensor]:
-            output = network.attention(clip)
-            return output.spatial, output.temporal
-
-        return FunctionModule(network, attention)
+        return Exportable(
+            FunctionModule(self._network, _attention), (clips,), ("clip",), ends, use=partial(setattr, self, "_run")
+        )
 
     def begin(self, video: VideoContext) -> None:
         """Nothing is kept between videos."""
@@ -119,3 +113,9 @@ def _uncropped(maps: Tensor, crop: tuple[int, ...], full: tuple[int, int]) -> Te
     inside = F.interpolate(maps, crop, mode="bilinear", align_corners=False)
     canvas[:, :, top : top + crop[0], left : left + crop[1]] = inside
     return canvas
+
+
+def _attention(network: STABN, clip: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the spatial and the temporal attention of a clip."""
+    output = network.attention(clip)
+    return output.spatial, output.temporal

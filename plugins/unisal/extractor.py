@@ -85,7 +85,7 @@ class UnisalSaliency:
         self._network = network.eval().to(device)
         quick = inference_copy(network).to(dtype)
         self._network.to(dtype)
-        self._encode: Call = FunctionModule(quick, quick.encode)
+        self._encode: Call = FunctionModule(quick, Unisal.encode)
         self._remember: Call = quick.rnn
         self._read: Call = FrameReading(quick, self._sizes)
 
@@ -107,7 +107,7 @@ class UnisalSaliency:
         )
         parts = {
             "encode": Exportable(
-                FunctionModule(network, network.encode), (frames,), ("frame",), names, use=self._use("_encode")
+                FunctionModule(network, Unisal.encode), (frames,), ("frame",), names, use=self._use("_encode")
             ),
             "step": Exportable(
                 network.rnn, (examples[0],) * 2, ("features", "state"), ("next_state",), use=self._use("_remember")

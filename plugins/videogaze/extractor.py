@@ -16,8 +16,8 @@ from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Win
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet_plugins.videogaze import published_map
-from gazenet_plugins.videogaze.network import SIDE, FrameFeatures, loaded
-from gazenet_plugins.videogaze.people import REACH, FollowedGaze, Follower, following, frame_of
+from gazenet_plugins.videogaze.network import SIDE, FrameFeatures, VideoGaze, loaded
+from gazenet_plugins.videogaze.people import REACH, FollowedGaze, Follower, frame_of
 from gazenet_plugins.videogaze.spec import SPEC
 
 
@@ -58,7 +58,7 @@ class VideoGazeCue:
         names = ("scene", "target_scene", "conv5", "salient", "cone", "eyes")
         parts = {
             "features": Exportable(
-                FunctionModule(network, network.frame_features),
+                FunctionModule(network, VideoGaze.frame_features),
                 (pictures,),
                 ("picture",),
                 FrameFeatures._fields,
@@ -68,7 +68,7 @@ class VideoGazeCue:
                 network.cone_pathway, (pictures,), ("face",), ("cone",), use=partial(setattr, follower, "cone_of")
             ),
             "answer": Exportable(
-                FunctionModule(network, following(network)),
+                FunctionModule(network, VideoGaze.answer),
                 (*examples, noise(2, 4), eyes),
                 names,
                 ends,

@@ -161,6 +161,16 @@ class VideoGaze(nn.Module):
         heat = logits.softmax(1).view(-1, 1, self.side, self.side)
         return FollowingOutput(heat, frame_logit.sigmoid(), move, inside, frame_logit, logits)
 
+    def answer(
+        self, scene: Tensor, target: Tensor, conv5: Tensor, salient: Tensor, raw_cone: Tensor, eyes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return heat and probability from tensors alone, for export.
+
+        ``scene`` belongs to the source frame, the next three (see :class:`FrameFeatures`) to the target frame.
+        """
+        output = self.follow(scene, FrameFeatures(target, conv5, salient), raw_cone, eyes)
+        return output.heat, output.probability
+
 
 def loaded(path: Path) -> VideoGaze:
     """Load the network from a checkpoint file, or from a folder with ``model.pth.tar``.

@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from gazenet.cues.exportable import Call, FunctionModule
 from gazenet.cues.extractor import Face, Windows
@@ -42,22 +41,6 @@ def eyes(box: PixelBox, size: tuple[int, int]) -> tuple[float, float, float]:
     return (box[0] + box[2]) / (2 * size[1]), (box[1] + box[3]) / (2 * size[0]), 0.0
 
 
-def following(network: VideoGaze) -> Call:
-    """Return the network as a function of tensors only, for export.
-
-    The function takes the scene of the source frame; scene, ``conv5`` and ``salient`` of the target frame; cone and
-    eyes; it returns heat and probability (see :class:`gazenet_plugins.videogaze.network.FollowingOutput`).
-    """
-
-    def follow(
-        scene: Tensor, target: Tensor, conv5: Tensor, salient: Tensor, raw_cone: Tensor, where: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        output = network.follow(scene, FrameFeatures(target, conv5, salient), raw_cone, where)
-        return output.heat, output.probability
-
-    return follow
-
-
 class Follower:
     """Runs the network and caches what windows share: features of frames, answers of people.
 
@@ -67,9 +50,9 @@ class Follower:
 
     def __init__(self, network: VideoGaze, device: torch.device, dtype: torch.dtype, published: bool) -> None:
         self._device, self._dtype, self._published = device, dtype, published
-        self.features_of: Call = FunctionModule(network, network.frame_features)
+        self.features_of: Call = FunctionModule(network, VideoGaze.frame_features)
         self.cone_of: Call = network.cone_pathway
-        self.answer_of: Call = FunctionModule(network, following(network))
+        self.answer_of: Call = FunctionModule(network, VideoGaze.answer)
         self._frames: FrameCache[FrameFeatures] = FrameCache()
         self._answers: FrameCache[FollowedGaze | None] = FrameCache()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from lent_networks import NETWORKS
 from torch import nn
 
 from gazenet.cues.exportable import Exportable, FunctionModule, SelectedOutputs, fixed_size, free_size, noise
@@ -18,6 +20,9 @@ from gazenet.export import export_subject as room
 from gazenet.export.export_subject import extractor_subject, weights_digest, why_not
 from gazenet.export.onnx_export import facts_of, run_onnx
 from gazenet.testing.fakes import entry_of
+
+OF_FUNCTIONS = ("gaze360", "videogaze", "st_abn", "unisal")
+"""Extractors that export functions of their networks."""
 
 
 class Bright:
@@ -99,6 +104,21 @@ def test_sizes_are_chosen_or_refused() -> None:
 
 def test_wrapped_networks_stay_in_the_mode_they_are_in() -> None:
     inner = nn.Dropout(0.9).eval()
-    for wrapped in (SelectedOutputs(inner, lambda x: x), FunctionModule(inner, inner)):
+    for wrapped in (SelectedOutputs(inner, lambda x: x), FunctionModule(inner, nn.Dropout.forward)):
         assert not any(module.training for module in wrapped.modules())
-    assert FunctionModule(nn.Dropout(0.9), abs).training
+    assert FunctionModule(nn.Dropout(0.9), nn.Dropout.forward).training
+
+
+@pytest.mark.parametrize("name", ["saliency", *(pytest.param(name, marks=pytest.mark.slow) for name in OF_FUNCTIONS)])
+def test_a_copy_of_what_is_exported_computes_with_its_own_weights(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lent = NETWORKS[name](tmp_path, monkeypatch)
+    for part in (lent, *lent.parts.values()):
+        copied = copy.deepcopy(part.network)
+        for value in part.network.parameters():
+            value.data.fill_(torch.nan)
+        with torch.inference_mode():
+            outputs = copied(*part.examples)
+        assert all(torch.isfinite(one).all() for one in ([outputs] if isinstance(outputs, torch.Tensor) else outputs))
+        part.network.load_state_dict(copied.state_dict())
