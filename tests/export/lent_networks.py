@@ -148,3 +148,14 @@ NETWORKS: dict[str, Lend] = {
     "facial_expression": lend_embedded("facial_expression"),
     "active_speaker": lend_embedded("active_speaker"),
 }
+
+DISTINCT = tuple(
+    name
+    for name in NETWORKS
+    if name
+    not in {
+        *("avinet_bilinear", "avinet_transformer", "binauraldave_published", "esr9_by_face"),
+        *("stavis_published", "stavis_visual", "unisal_still"),
+    }
+)
+"""Without variants all of whose layers another one has, too."""
