@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from typing import Any, Protocol
 
 WAIT_S = 2.0
 """Seconds to wait for a child that leaves the plugin's code."""
@@ -53,20 +52,3 @@ class ForkedChildren:
                     os.waitpid(int(pid), 0)
             return bool(pids)
         return False
-
-
-class _Calls(Protocol):
-    """The calls of the thread that forks, innermost last."""
-
-    stack: list[Any]
-
-
-def watch(calls: _Calls) -> None:
-    """Register a hook that reports forks within a call of a plugin to the family of that call."""
-
-    def before() -> None:
-        stack = getattr(calls, "stack", None)
-        if stack:
-            stack[-1].family.expect()
-
-    os.register_at_fork(before=before)

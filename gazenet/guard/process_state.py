@@ -9,7 +9,6 @@ import locale
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -155,21 +154,19 @@ def _set_streams(streams: Streams) -> None:
         setattr(sys, name, stream)
 
 
-def _handlers() -> dict[int, Any] | None:
-    """Return the handlers in the main thread; None in others, which cannot change them."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
+def _handlers() -> dict[int, Any]:
     return {number: signal.getsignal(number) for number in HANDLED}
 
 
-def _set_handlers(handlers: dict[int, Any] | None) -> None:
-    for number, handler in (handlers or {}).items():
+def _set_handlers(handlers: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
         # None: not installed by Python, so Python cannot restore it.
         if handler is not None and signal.getsignal(number) != handler:
             signal.signal(number, handler)
 
 
 HANDLERS = ProcessSetting("signal handlers", _handlers, _set_handlers)
+"""A setting of the main thread, which alone can change it."""
 
 
 def _torch() -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gazenet.config.inference import InferConfig
+from gazenet.config.sink_spec import SINKS, SinkSpec
 from gazenet.errors import UsageError
 from gazenet.folder_lock import lock_folder
 from gazenet.guard import journal
@@ -32,11 +33,12 @@ from gazenet.inference.inputs.output_targets import check_targets
 from gazenet.inference.inputs.sources import identity, open_frames
 from gazenet.inference.inputs.stored_maps import StoredPass, stored_graph, stored_maps
 from gazenet.inference.results import RunResult, SinkContext, VideoSummary
-from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, load_sink
+from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, make_sink
 from gazenet.maps.map_key import without_folders
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import VideoInfo
 from gazenet.media.media_files import display_name
+from gazenet.plugin_registry import get
 from gazenet.redaction import redact_text
 
 
@@ -231,7 +233,7 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[LoadedSink]:
 
     Raises UsageError, PluginError.
     """
-    sinks = [load_sink(name, settings) for name, settings in config.outputs.wanted.items()]
+    sinks = [make_sink(get(name, SINKS, SinkSpec), settings) for name, settings in config.outputs.wanted.items()]
     sinks = [sink for sink in sinks if integrator or not sink.spec.saliency]
     check_overlap(sinks)
     return sinks
