@@ -81,7 +81,7 @@ def check_output(output: Path, *compared: Path) -> None:
 
 
 def is_result(path: Path) -> bool:
-    """Whether a folder holds results of a run; pictures that are put beside them do not become part of them."""
+    """Return whether a folder holds results of a run; pictures that are put beside them do not become part of them."""
     return (path / "saliency.npy").is_file()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazenet.cli.command import OK, CommandParser, execute, print_table
+from gazenet.config.strict_json import parse_or_text
 from gazenet.errors import UsageError
 from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
@@ -93,10 +93,7 @@ def parameter(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as mode=published")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+    return key, parse_or_text(value)
 
 
 def run(args: argparse.Namespace) -> int:

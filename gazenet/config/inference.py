@@ -19,7 +19,7 @@ TRAINED = "trained"
 
 
 class FacesConfig(ConfigModel):
-    """How faces are found; they feed the extractors that need them, the overlay and the attention table."""
+    """Detection of faces; they feed the extractors that need them, the overlay and the attention table."""
 
     detector: str = Field("centerface", min_length=1, description="Name of a face detector plugin.")
     stride: int = Field(2, ge=1, description="Detect on every stride-th frame; tracks carry boxes between.")
@@ -61,7 +61,7 @@ class IntegratorConfig(RuntimeConfig):
 
 
 class OutputsConfig(ConfigModel):
-    """Which sinks write for each input: true, false, or settings where a sink has some.
+    """The sinks that write for each input: true, false, or settings where a sink has some.
 
     The keys below are the sinks that come with the package; any other installed sink (gasp_plugins list) is a key
     as well.
@@ -110,7 +110,7 @@ class OutputsConfig(ConfigModel):
 
 
 class InferConfig(ConfigModel):
-    """Everything a run of ``gasp_infer`` needs to know; ``run.json`` keeps the resolved form.
+    """The config of a run of ``gasp_infer``; ``run.json`` keeps the resolved form.
 
     >>> import gazenet
     >>> config = gazenet.InferConfig(extractors=[{"name": "saliency"}, {"name": "gaze_following", "stride": 4}])

@@ -7,7 +7,7 @@ import json
 import logging
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
@@ -57,35 +57,21 @@ def config_summaries(kind: Kind) -> dict[str, str]:
 
 
 Placeholders = Mapping[str, str | None]
-
-
-Change = Callable[[Mapping[str, Any]], dict[str, Any]]
+NO_PLACEHOLDERS: Placeholders = types.MappingProxyType({})
 
 
 @overload
 def load_config(
-    kind: Literal["infer"],
-    name: str | Path,
-    sets: Sequence[str] = (),
-    placeholders: Placeholders = ...,
-    change: Change | None = ...,
+    kind: Literal["infer"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
 ) -> InferConfig: ...
 @overload
 def load_config(
-    kind: Literal["train"],
-    name: str | Path,
-    sets: Sequence[str] = (),
-    placeholders: Placeholders = ...,
-    change: Change | None = ...,
+    kind: Literal["train"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
 ) -> TrainConfig: ...
 
 
 def load_config(
-    kind: Kind,
-    name: str | Path,
-    sets: Sequence[str] = (),
-    placeholders: Placeholders = types.MappingProxyType({}),
-    change: Change | None = None,
+    kind: Kind, name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = NO_PLACEHOLDERS
 ) -> InferConfig | TrainConfig:
     """Load a config, apply changes and check it. Raises UsageError.
 
@@ -95,7 +81,6 @@ def load_config(
             original release are converted; keys without a counterpart are logged as warnings.
         sets: texts ``key.path=value``; the value is JSON, else a plain string.
         placeholders: replacements of ``@NAME`` in the texts of the config.
-        change: a function applied to the raw data before ``sets``.
 
     >>> import gazenet
     >>> config = gazenet.load_config("infer", "default", ["faces.score=0.5", "outputs.report=false"])
@@ -103,7 +88,7 @@ def load_config(
     (0.5, False)
     """
     data, where = read_config(kind, name, placeholders)
-    return validate(model_of(kind), data if change is None else change(data), where, sets)
+    return validate(model_of(kind), data, where, sets)
 
 
 def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
@@ -116,7 +101,7 @@ def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
 
 
 def read_config(
-    kind: Kind, name: str | Path, placeholders: Placeholders = types.MappingProxyType({})
+    kind: Kind, name: str | Path, placeholders: Placeholders = NO_PLACEHOLDERS
 ) -> tuple[dict[str, Any], str]:
     """Return the raw object of a config, and its name in errors. Raises UsageError."""
     if isinstance(name, Path) or name.endswith(".json") or "/" in name:
@@ -140,9 +125,12 @@ def _read_by_name(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
         where = f"config {name}"
         text = (resources.files("gazenet_configs") / kind / f"{name}.json").read_text(encoding="utf-8")
         return _parse_object(text, where), where
+    experiment, infer = find_experiment(name), find_infer(name)
+    if kind == "train" and experiment is not None:
+        return train_data(experiment), f"experiment {name}"
+    if kind == "infer" and infer is not None:
+        return config_data(infer), f"config {name}"
     published = published_names(kind)
-    if name in published:
-        return _published_data(kind, name), f"experiment {name}" if kind == "train" else f"config {name}"
     hint = suggest(name, [*installed, *published])
     what = "experiments" if kind == "train" else "configs"
     raise UsageError(
@@ -154,15 +142,6 @@ def _read_by_name(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
 def published_names(kind: Kind) -> list[str]:
     """Return the names of the published configs of a kind, which are generated, not read from files."""
     return experiment_names() if kind == "train" else infer_names()
-
-
-def _published_data(kind: Kind, name: str) -> dict[str, Any]:
-    """Return the data of a published config."""
-    experiment, infer = find_experiment(name), find_infer(name)
-    if kind == "train" and experiment is not None:
-        return train_data(experiment)
-    assert infer is not None
-    return config_data(infer)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -275,7 +254,7 @@ def _message(fault: dict[str, Any], model: type[BaseModel], path: list[str]) -> 
 
 def suggest(word: str, valid: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` with the nearest valid word, or an empty text."""
-    near = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(valid), n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 

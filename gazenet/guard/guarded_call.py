@@ -153,13 +153,11 @@ class guarded:
             if not isinstance(error, KeyboardInterrupt) and INTERRUPTS.last == signal.SIGINT:
                 raise KeyboardInterrupt from error
             return
-        if isinstance(error, self._own) or (isinstance(error, PluginError) and self._names_plugin(error)):
+        names_plugin = isinstance(error, PluginError) and str(error).startswith(f"{self.plugin}: ")
+        if isinstance(error, self._own) or names_plugin:
             return
         text = as_line(str(error)) if isinstance(error, GazenetError) else _exit_text(error)
         raise PluginError(self._line(text + (f" (and changed {', '.join(changes)})" if changes else ""))) from error
-
-    def _names_plugin(self, error: PluginError) -> bool:
-        return str(error).startswith(f"{self.plugin}: ")
 
     def _line(self, text: str) -> str:
         return f"{self.plugin}: {self._where}: {text}"

@@ -30,7 +30,7 @@ class PluginKind:
         return noun_of(self.group)
 
     def discover(self) -> Discovery[PluginSpec]:
-        """Everything that is installed of this kind."""
+        """List all installed plugins of this kind."""
         return discover(self.group, self.spec)
 
 

@@ -41,7 +41,7 @@ class FixatedVideo:
         return self.frames.clip(first, count)
 
     def density(self, frame: int, height: int, width: int) -> NDArray[np.float32]:
-        """Where people looked, ``[height, width]``, largest value 1; zeros where nobody did."""
+        """The density of fixations, ``[height, width]``, largest value 1; zeros without fixations."""
         return self.truth.density(frame, height, width, self.sigma)
 
     def fixation_counts(self, frame: int, height: int, width: int) -> NDArray[np.int64]:
@@ -56,7 +56,7 @@ class FixatedVideo:
 def open_videos(
     sources: Sequence[SourceConfig], root: str | Path, size: Size, cache: str | Path
 ) -> list[FixatedVideo]:
-    """Everything that the sources of a config name, frames brought to ``size`` (height, width).
+    """Open all videos that the sources of a config name, frames brought to ``size`` (height, width).
 
     All names are looked up before anything is decoded; what ``cache`` lacks is decoded then and said on stderr.
 

@@ -35,7 +35,7 @@ class Schedule:
 
     @property
     def finished(self) -> bool:
-        """Whether all videos have ended."""
+        """True where all videos have ended."""
         return not self._waiting and not self._open
 
     def ready(self) -> list[UnitTask]:

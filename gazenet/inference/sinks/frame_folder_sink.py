@@ -198,7 +198,7 @@ class PublishedSink(Sink):
         files.sync_folder(self._final)
 
     def kept(self, folder: Path) -> bool:
-        """Whether the pictures that ``published.json`` in a result folder tells of are still there, as written."""
+        """Return whether the pictures that ``published.json`` in a result folder lists still exist, as written."""
         try:
             listing = json.loads((folder / self.files[0]).read_text(encoding="utf-8"))
             place = Path(unescape_name(listing["folder"]))

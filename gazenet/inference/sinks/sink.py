@@ -55,7 +55,7 @@ class Sink(Protocol):
         """Remove what was begun; called after an error anywhere, after a failed ``open``, also after ``close``."""
 
     def kept(self, folder: Path) -> bool:
-        """Whether what the files in ``folder`` tell of is still there, besides the files themselves."""
+        """Return whether what the files in ``folder`` refer to still exists, besides the files themselves."""
         return True
 
 
@@ -101,7 +101,7 @@ class LoadedSink(Sink):
         self.plugin.abort()
 
     def kept(self, folder: Path) -> bool:
-        """Whether what the files in ``folder`` tell of is still there."""
+        """Return whether what the files in ``folder`` refer to still exists."""
         with guarded(f"sink {self.name}", "looking at earlier results", own=(GazenetError,)):
             return bool(self.plugin.kept(folder))
 
