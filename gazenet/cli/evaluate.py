@@ -127,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
     from gazenet.evaluation.evaluation import evaluate
     from gazenet.evaluation.score import ScoringOptions
 
-    options = ScoringOptions(metrics, args.stride, args.min_observers, args.mode, args.grid, optional(args.baseline))
+    baseline = Path(args.baseline) if args.baseline else None
+    options = ScoringOptions(metrics, args.stride, args.min_observers, args.mode, args.grid, baseline)
     evaluation = evaluate(folders, ground_truth(args), options, human_limit=True)
     if not evaluation.videos:
         which = " in common" if len(folders) > 1 else ""
@@ -268,11 +269,6 @@ def chosen_metrics(args: argparse.Namespace) -> tuple[str, ...]:
             )
         names = tuple(name for name in names if name != "auc_uniform")
     return names
-
-
-def optional(path: str | None) -> Path | None:
-    """The path, where there is one."""
-    return Path(path) if path else None
 
 
 def write(args: argparse.Namespace, evaluation: Evaluation) -> None:

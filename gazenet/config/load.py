@@ -17,7 +17,6 @@ from pydantic import BaseModel, ValidationError
 from gazenet.config.inference import InferConfig
 from gazenet.config.inference_experiments import config_data, find_infer, infer_names
 from gazenet.config.legacy import convert, is_legacy
-from gazenet.config.non_utf8_names import hide_bytes, restore_bytes
 from gazenet.config.overrides import apply, parse_set
 from gazenet.config.placeholders import substitute
 from gazenet.config.strict_json import parse
@@ -31,6 +30,11 @@ if typing.TYPE_CHECKING:
 Kind = Literal["infer", "train"]
 _Model = TypeVar("_Model", bound=BaseModel)
 _MAX_BYTES = 4_000_000
+_FIRST = 0x10FF80
+_HIDE = {0xDC80 + k: _FIRST + k for k in range(128)}
+_RESTORE = {stand_in: byte for byte, stand_in in _HIDE.items()}
+"""A byte of a file name that is not UTF-8 is a lone surrogate, which JSON cannot contain: while a config is checked, a
+private-use character replaces it."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -218,9 +222,24 @@ def validate(model: type[_Model], data: dict[str, Any], where: str, sets: Sequen
 def _check(model: type[_Model], data: dict[str, Any]) -> _Model:
     # Strict JSON mode: a list becomes a tuple, but "640" never becomes a number.
     text = json.dumps(data, ensure_ascii=False)
-    safe = hide_bytes(text)
+    safe = text.translate(_HIDE)
     checked = model.model_validate_json(safe, strict=True)
-    return checked if safe == text else restore_bytes(checked)
+    return checked if safe == text else _restored_model(checked)
+
+
+def _restored_model(model: _Model) -> _Model:
+    """Return a copy of a checked config with the bytes of file names restored."""
+    return model.model_copy(update={name: _restored(getattr(model, name)) for name in type(model).model_fields})
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.translate(_RESTORE)
+    if isinstance(value, BaseModel):
+        return _restored_model(value)
+    if isinstance(value, dict):
+        return {_restored(key): _restored(item) for key, item in value.items()}
+    return type(value)(_restored(item) for item in value) if type(value) in (list, tuple) else value
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, set_keys: Iterable[str] = ()) -> str:

@@ -87,11 +87,8 @@ def _check(source: SourceConfig) -> None:
             raise UsageError(f"data set {source.dataset}: {key} is for the integrator's training; leave it out here")
 
 
-def normalised(
-    images: NDArray[np.uint8],
-    mean: Sequence[float] = (0.485, 0.456, 0.406),
-    std: Sequence[float] = (0.229, 0.224, 0.225),
-) -> NDArray[np.float32]:
+def normalised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """RGB uint8 ``[..., h, w, 3]`` as float32 ``[..., 3, h, w]``, scaled to 0..1, mean and deviation of ImageNet."""
-    scaled = (images.astype(np.float32) / 255 - np.array(mean, np.float32)) / np.array(std, np.float32)
+    mean, std = np.array((0.485, 0.456, 0.406), np.float32), np.array((0.229, 0.224, 0.225), np.float32)
+    scaled = (images.astype(np.float32) / 255 - mean) / std
     return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))

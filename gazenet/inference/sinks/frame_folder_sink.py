@@ -6,20 +6,22 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from gazenet import files
 from gazenet.config.inference_data import PublishedConfig
 from gazenet.cues.colour_pictures import as_pictures
+from gazenet.data.drawn_truth import PublishedFixations, published_fixations
+from gazenet.data.fixations import FrameFixations
 from gazenet.data.grouped_frames import CAPTURED, FIXMAP, SALMAP
 from gazenet.errors import GazenetError
 from gazenet.inference.inputs.dataset_inputs import DatasetVideo
-from gazenet.inference.inputs.ground_truth_pictures import truth_pictures
 from gazenet.inference.inputs.sources import is_frame_folder
 from gazenet.inference.inputs.stored_maps import picture_of
 from gazenet.inference.results import ChunkResult, SinkContext
@@ -64,6 +66,26 @@ def pictures_digest(place: Path, listing: Mapping[str, Any]) -> tuple[int, str]:
         digest.update(f"{name} {size} ".encode())
         digest.update((place / name).read_bytes())
     return total, digest.hexdigest()
+
+
+def truth_pictures(truth: FrameFixations, sigma: float, config: PublishedConfig) -> Iterator[dict[str, Picture]]:
+    """Density (coloured) and fixated spots (white on black) of every frame, black where nobody looked.
+
+    Both are drawn at the size of the frame, as published. Fixations of corrected readers are drawn at the size of the
+    picture: stretched from a large frame, spots could be lost. ``sigma`` in pixels of the frame.
+    """
+    height, width = truth.size
+    for frame in range(len(truth)):
+        grey = np.round(truth.density(frame, height, width, sigma) * 255).astype(np.uint8)
+        density = colourise(grey, config.truth_colour) if grey.any() else np.zeros((*grey.shape, 3), np.uint8)
+        yield {SALMAP: density, FIXMAP: _spots(truth, frame, config.size)}
+
+
+def _spots(truth: FrameFixations, frame: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    if isinstance(truth, PublishedFixations):
+        return published_fixations(truth[frame], truth.size)
+    scale = np.array([size[1] / truth.size[1], size[0] / truth.size[0]])
+    return published_fixations(truth[frame] * scale, size)
 
 
 class PublishedSink(Sink):
