@@ -41,7 +41,6 @@ EXAMPLES = """  gasp_export --list
 STANDALONE = "standalone"
 SUFFIX = {"onnx": ".onnx", "tensorrt": ".engine", STANDALONE: ""}
 """Ending of the written file, by format."""
-INTEGRATORS = "gazenet.integrators"
 DYNAMIC = (1, 2, 8)
 """Smallest, usual and largest batch of an engine with a dynamic batch."""
 
@@ -133,7 +132,7 @@ def write_file_and_weights(args: argparse.Namespace) -> int:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.single_file import write_standalone
-    from gazenet.fusion.integrator_contract import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     options = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
     unsupported = [option for option, value in options.items() if value]
@@ -156,7 +155,7 @@ def find_subject(args: argparse.Namespace) -> ExportSubject:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.export_subject import extractor_subject, integrator_subject
-    from gazenet.fusion.integrator_contract import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
     from gazenet.fusion.integrator_files import SUFFIXES
 
     if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).usable:
@@ -201,7 +200,7 @@ def list_networks() -> int:
     from gazenet.errors import GazenetError
     from gazenet.export.export_subject import why_not
     from gazenet.fusion.gasp_spec import GaspSpec
-    from gazenet.fusion.integrator_contract import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     rows = []
     for name, integrator in discover(INTEGRATORS, IntegratorSpec).usable.items():

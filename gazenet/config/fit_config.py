@@ -51,7 +51,7 @@ class RecipeConfig(ConfigModel):
     """Base of the training config of a recipe, which adds its keys and narrows ``recipe`` to its own name."""
 
     one_device: ClassVar[bool] = False
-    """Whether the recipe trains on one device only: set where it fits several networks one after the other."""
+    """Whether the recipe trains on one device only: set where it fits several networks in turn."""
     writes: ClassVar[tuple[str, ...]] = ()
     """Files that the recipe writes into ``output`` beside those of every training; no input may lie there."""
     free: ClassVar[frozenset[str]] = frozenset(

@@ -29,8 +29,7 @@ class ForkedChildren:
 
     def end(self, error: BaseException | None) -> None:
         """End this process, a child that left the plugin's code; inform its parent unless the child called exit."""
-        intended = isinstance(error, SystemExit)
-        if self._ends is not None and not intended:
+        if self._ends is not None and not isinstance(error, SystemExit):
             with contextlib.suppress(OSError):
                 os.write(self._ends[1], f"{os.getpid()} ".encode())
         code = error.code if isinstance(error, SystemExit) else 1

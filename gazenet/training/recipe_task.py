@@ -87,7 +87,7 @@ class RecipeTask(LightningModule):
 
     @property
     def best(self) -> str:
-        """The checkpoint of the best epoch so far, by ``trainer.checkpoint_monitor``; empty where there is none."""
+        """The checkpoint of the best epoch so far, by ``trainer.checkpoint_monitor``; empty before the first."""
         return best_checkpoint(self.trainer)
 
     def state(self) -> dict[str, Tensor]:

@@ -174,7 +174,7 @@ class VideoWork:
         item: the input.
         content: hash of its content.
         fingerprint: hash of all that its results depend on.
-        files: names of all its outputs, also of those that are there already.
+        files: names of all its outputs, also of those that are finished.
     """
 
     graph: StageGraph
@@ -185,7 +185,7 @@ class VideoWork:
 
 
 def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
-    """Make the outputs of one input, unless they are there already. Raises GazenetError."""
+    """Make the outputs of one input, unless an earlier run did. Raises GazenetError."""
     path, folder = item.path, item.folder
     journal.set_input(display_name(path))
     content = identity(path, pictures=stored_maps(graph.config))
@@ -205,7 +205,7 @@ def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
         for name, fault in wrong.items():
             print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
         if again:
-            (folder / NAME).unlink()  # until all is there again, no record says that it is
+            (folder / NAME).unlink()  # no record says that outputs are intact before they are
             return _make(work, again, notes, earlier)
         place = display_name(folder)
         print(f"{display_name(path)}: finished before, nothing to do; results in {place}", file=sys.stderr)
@@ -262,7 +262,7 @@ def output_files(sinks: Sequence[Sink]) -> list[str]:
 def _make(
     work: VideoWork, sinks: Sequence[Sink], notes: list[str], earlier: Mapping[str, Any] = types.MappingProxyType({})
 ) -> VideoSummary:
-    """Make the outputs of ``sinks``; ``earlier`` is the record of the outputs that are there already."""
+    """Make the outputs of ``sinks``; ``earlier`` is the record of the outputs that are kept."""
     graph, path, folder, timings = work.graph, work.item.path, work.item.folder, Timings()
     source = open_frames(path, graph.config.max_side)
     try:
