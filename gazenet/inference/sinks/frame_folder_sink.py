@@ -94,8 +94,8 @@ class PublishedSink(Sink):
     Pictures: ``captured``, ``det_transformed_<cue>`` of every extractor (the coloured one that it draws, else its map
     in the config's colours), ``det_transformed_gasp`` of an integrator, and the ground truth of a data set
     (``transformed_salmap``, ``transformed_fixmap``). As published, one that is black all over is not written. They are
-    collected in ``<root>.part`` and moved when all are written: a new video appears as a whole, an existing one gets its
-    pictures replaced or added one by one.
+    collected in ``<root>.part`` and moved when all are written: a new video appears as a whole, an existing one gets
+    its pictures replaced or added one by one.
     """
 
     spec = PUBLISHED
