@@ -29,7 +29,7 @@ class ProcessSetting:
 
     name: str
     read: Callable[[], Any]
-    write: Callable[[Any], None]
+    write: Callable[[Any], object]
 
 
 def restore_changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> list[str]:
