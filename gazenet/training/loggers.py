@@ -31,7 +31,7 @@ def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, s
 
         logger = CometLogger(folder / "comet", project)
         return logger, logger.message
-    return name == "csv" and _csv(folder), ""
+    return (_csv(folder) if name == "csv" else False), ""
 
 
 def check_logger(name: str) -> None:
