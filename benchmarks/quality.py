@@ -46,9 +46,9 @@ from gazenet.evaluation.predictions import PredictedVideo
 from gazenet.evaluation.score import Scores, ScoringOptions, score_frames
 from gazenet.evaluation.scoring_grid import SIDE
 from gazenet.files import write_json
+from gazenet.inference.cache.recall import Recalled
 from gazenet.recipes.gasp.extract_cues import (
     Extract,
-    ExtractedInput,
     choose_items,
     cue_config,
     first_stage,
@@ -75,9 +75,9 @@ class Remembered:
     """A first stage that answers a repeated question from memory and keeps the faces it saw."""
 
     extract: Extract
-    answers: dict[str, dict[Path, ExtractedInput]] = field(default_factory=dict)
+    answers: dict[str, dict[Path, Recalled]] = field(default_factory=dict)
 
-    def __call__(self, config: InferConfig, paths: Sequence[Path]) -> dict[Path, ExtractedInput]:
+    def __call__(self, config: InferConfig, paths: Sequence[Path]) -> dict[Path, Recalled]:
         """Extract the inputs that have not been extracted with this config."""
         answers = self.answers.setdefault(config.model_dump_json(), {})
         missing = [path for path in paths if path not in answers]
@@ -98,13 +98,13 @@ def centre_prior(shape: tuple[int, int]) -> Maps:
     return np.exp(-0.5 * ((rows[:, None] / 0.25) ** 2 + (columns[None] / 0.25) ** 2))
 
 
-def face_maps(cues: ExtractedInput, size: tuple[int, int], shape: tuple[int, int]) -> Maps:
+def face_maps(cues: Recalled, size: tuple[int, int], shape: tuple[int, int]) -> Maps:
     """A Gaussian on every detected face, float ``[T, h, w]``."""
     canvas = Canvas(size, shape)
     return np.stack([brightest((canvas.face_blob(face) for face in faces), canvas) for faces in cues.faces])
 
 
-def simple_predictors(clip: CueClip, cues: ExtractedInput) -> dict[str, Maps]:
+def simple_predictors(clip: CueClip, cues: Recalled) -> dict[str, Maps]:
     """What needs no training: prior, faces, each cue, the mean of the cues."""
     first = next(iter(clip.maps.values()))
     predictors: dict[str, Maps] = {"centre prior": np.repeat(centre_prior(first.shape[1:])[None], len(clip), 0)}

@@ -55,7 +55,7 @@ def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def install(receiver: EndingSignals, replaces: Callable[[Handler], bool]) -> dict[signal.Signals, Handler]:
+def install(receiver: Handler, replaces: Callable[[Handler], bool]) -> dict[signal.Signals, Handler]:
     """Make ``receiver`` the handler of each ending signal whose present one ``replaces`` accepts; return those."""
     before = {number: handler for number in ENDING if replaces(handler := signal.getsignal(number))}
     for number in before:

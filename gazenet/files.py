@@ -221,11 +221,4 @@ def natural_order(path: str | Path) -> tuple[object, ...]:
 def sha256_file(path: str | Path) -> str:
     """Return the SHA-256 of a file's content in hex."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
-
-
-def _digest(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from gazenet.config.load import Kind, config_names, load_config, published_names
 from gazenet.files import write_bytes
-from gazenet.training.recipe_loading import load_recipe
+from gazenet.training.recipe_loading import find_recipe
 
 if TYPE_CHECKING:  # where it is depends on the version of Python
     from importlib.resources.abc import Traversable
@@ -44,7 +44,7 @@ def config_path(kind: Kind, name: str) -> PurePosixPath:
 
 def config_text(kind: Kind, name: str) -> str:
     """Return an installed or published config as JSON with all defaults. Raises UsageError for a broken one."""
-    config = load_recipe(name)[1] if kind == "train" else load_config(kind, name)
+    config = find_recipe(name).config() if kind == "train" else load_config(kind, name)
     return config.model_dump_json(indent=2) + "\n"
 
 

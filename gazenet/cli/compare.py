@@ -75,14 +75,11 @@ def run(args: argparse.Namespace) -> int:
 def check_output(output: Path, *compared: Path) -> None:
     """Raise UsageError where the tables and pictures would replace what is compared, or become part of it."""
     inside = [file for path in compared if path.is_dir() for file in path.iterdir()]
-    refuse_overwriting([OutputTarget(output, "--output")], [path for path in compared if not is_result(path)])
+    # Pictures that are put beside the results of a run do not become part of them.
+    pictures = [path for path in compared if not (path / "saliency.npy").is_file()]
+    refuse_overwriting([OutputTarget(output, "--output")], pictures)
     places = [output / "frames.csv", output / "frames.png", *(output.glob("worst_*.png") if output.is_dir() else ())]
     refuse_overwriting([OutputTarget(place, "--output") for place in places], [*compared, *inside])
-
-
-def is_result(path: Path) -> bool:
-    """Whether a folder holds results of a run; pictures that are put beside them do not become part of them."""
-    return (path / "saliency.npy").is_file()
 
 
 def show(frames: Sequence[FrameDifference], definitions: str) -> None:

@@ -98,10 +98,7 @@ def home_of(named: bool) -> Home:
 
 def asset_folders(assets: Sequence[Asset], home: Home) -> str:
     """Return the folders of assets, joined by "and"."""
-    folders = []
-    for asset in assets:
-        path = home(asset).absolute()
-        folders.append(str(path).removesuffix("/" + asset.file_name))
+    folders = [str(home(asset).absolute()).removesuffix("/" + asset.file_name) for asset in assets]
     return " and ".join(dict.fromkeys(folders))
 
 
@@ -129,13 +126,11 @@ def list_assets(catalogue: Catalogue, home: Home) -> int:
 
 def list_plan(assets: Sequence[Asset], home: Home) -> int:
     """Print what fetching ``assets`` would do."""
-    states = [state(asset, home(asset)) for asset in assets]
+    planned = [(asset, state(asset, home(asset))) for asset in assets]
     words = {"present": "present", "not published": "not published", "begun": "to be continued"}
-    for asset, current in zip(assets, states, strict=True):
+    for asset, current in planned:
         print(f"{asset.id}: {words.get(current, 'to be fetched')}, {asset.size_text}, {home(asset)}")
-    missing = [
-        asset for asset, current in zip(assets, states, strict=True) if current not in ("present", "not published")
-    ]
+    missing = [asset for asset, current in planned if current not in ("present", "not published")]
     unknown = sum(asset.known_size is None for asset in missing)
     size = f"{sum(asset.known_size or 0 for asset in missing) / 1e6:.1f} MB"
     more = f" and {unknown} of unknown size" if unknown else ""

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from gazenet.cli.command import OK, CommandParser, execute, print_data_frame, print_table
-from gazenet.config.inference_data import DataInputsConfig
+from gazenet.config.inference_data import DataInputsConfig, MetricName, Subset
 from gazenet.config.load import suggest, validate
 from gazenet.config.overrides import parse_set
 from gazenet.errors import UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SMALLEST = 16
 """Longer side of the coarsest grid that can be asked for."""
-PARTS = ("train", "validation", "test")
+PARTS: tuple[str, ...] = get_args(Subset)
 AS_OPTIONS = {
     "--set data.root=": "--root ",
     "data.options": "--dataset_options",
@@ -57,17 +57,7 @@ EXAMPLES = """  gasp_evaluate --predictions runs --fixations fixations.csv
   gasp_evaluate --predictions mine=maps theirs=others --dataset sequences --root data --metrics nss sim cc
   gasp_evaluate --predictions mine=runs theirs=others --fixations fixations.csv --output_dir scores --pictures 3"""
 
-NAMES = (
-    "nss",
-    "cc",
-    "sim",
-    "kld",
-    "auc_judd",
-    "auc_uniform",
-    "auc_borji",
-    "auc_shuffled",
-    "information_gain",
-)
+NAMES: tuple[str, ...] = get_args(MetricName)
 CLOCKS = ("container", "first_frame", "frame_index")
 TABLES = ("videos", "overall", "frames", "differences", "human")
 """What --output_dir receives."""
@@ -137,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
     from gazenet.evaluation.evaluation import evaluate
     from gazenet.evaluation.score import ScoringOptions
 
-    options = ScoringOptions(metrics, args.stride, args.min_observers, args.mode, args.grid, optional(args.baseline))
+    baseline = Path(args.baseline) if args.baseline else None
+    options = ScoringOptions(metrics, args.stride, args.min_observers, args.mode, args.grid, baseline)
     evaluation = evaluate(folders, ground_truth(args), options, human_limit=True)
     if not evaluation.videos:
         which = " in common" if len(folders) > 1 else ""
@@ -176,7 +167,7 @@ def ground_truth(args: argparse.Namespace) -> dict[str, VideoTruth]:
 
 
 def data_inputs(args: argparse.Namespace) -> DataInputsConfig:
-    """What the command line says of the data set. Raises UsageError for options without a value."""
+    """Return the data set that the command line names. Raises UsageError for options without a value."""
     changes = [parse_set(text, "--dataset_options", "behaviour=published") for text in args.dataset_options]
     data = {
         "reader": args.dataset,
@@ -231,12 +222,12 @@ def check_outputs(args: argparse.Namespace, folders: Iterable[Path]) -> None:
 
 
 def is_below(path: Path, folder: Path) -> bool:
-    """Whether a file is there and lies somewhere in a folder."""
+    """Return whether a file exists and lies somewhere in a folder."""
     return path.is_file() and folder.resolve() in path.resolve().parents
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a table that this command wrote, or wrote with its former headers."""
+    """Return whether a file is a table that this command wrote, or wrote with its former headers."""
     with path.open("rb") as file:
         return file.read(12).startswith((b"predictor,", b"predictions,"))
 
@@ -278,11 +269,6 @@ def chosen_metrics(args: argparse.Namespace) -> tuple[str, ...]:
             )
         names = tuple(name for name in names if name != "auc_uniform")
     return names
-
-
-def optional(path: str | None) -> Path | None:
-    """The path, where there is one."""
-    return Path(path) if path else None
 
 
 def write(args: argparse.Namespace, evaluation: Evaluation) -> None:

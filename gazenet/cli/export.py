@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazenet.cli.command import OK, CommandParser, execute, print_table
+from gazenet.config.strict_json import parse_or_text
 from gazenet.errors import UsageError
 from gazenet.overwrite_check import OutputTarget, named_files, refuse_overwriting
 
@@ -41,7 +41,6 @@ EXAMPLES = """  gasp_export --list
 STANDALONE = "standalone"
 SUFFIX = {"onnx": ".onnx", "tensorrt": ".engine", STANDALONE: ""}
 """Ending of the written file, by format."""
-INTEGRATORS = "gazenet.integrators"
 DYNAMIC = (1, 2, 8)
 """Smallest, usual and largest batch of an engine with a dynamic batch."""
 
@@ -93,10 +92,7 @@ def parameter(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as mode=published")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+    return key, parse_or_text(value)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -136,7 +132,7 @@ def write_file_and_weights(args: argparse.Namespace) -> int:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.single_file import write_standalone
-    from gazenet.fusion.integrator_contract import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     options = {"size": args.size, "batch": args.batch, "opset": args.opset, "precision": args.precision != "fp32"}
     unsupported = [option for option, value in options.items() if value]
@@ -159,7 +155,7 @@ def find_subject(args: argparse.Namespace) -> ExportSubject:
     from gazenet.assets.asset_store import asset_path
     from gazenet.cues.registry import discover
     from gazenet.export.export_subject import extractor_subject, integrator_subject
-    from gazenet.fusion.integrator_contract import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
     from gazenet.fusion.integrator_files import SUFFIXES
 
     if Path(args.name).suffix in SUFFIXES or args.name in discover(INTEGRATORS, IntegratorSpec).usable:
@@ -204,7 +200,7 @@ def list_networks() -> int:
     from gazenet.errors import GazenetError
     from gazenet.export.export_subject import why_not
     from gazenet.fusion.gasp_spec import GaspSpec
-    from gazenet.fusion.integrator_contract import IntegratorSpec
+    from gazenet.fusion.integrator_contract import INTEGRATORS, IntegratorSpec
 
     rows = []
     for name, integrator in discover(INTEGRATORS, IntegratorSpec).usable.items():

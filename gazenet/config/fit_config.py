@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from gazenet.config.model import ConfigModel, DeviceText, PathText
-
-LOGGERS = ("csv", "tensorboard", "comet")
 
 
 class FitConfig(ConfigModel):
@@ -53,7 +51,7 @@ class RecipeConfig(ConfigModel):
     """Base of the training config of a recipe, which adds its keys and narrows ``recipe`` to its own name."""
 
     one_device: ClassVar[bool] = False
-    """Whether the recipe trains on one device only: set where it fits several networks one after the other."""
+    """Whether the recipe trains on one device only: set where it fits several networks in turn."""
     writes: ClassVar[tuple[str, ...]] = ()
     """Files that the recipe writes into ``output`` beside those of every training; no input may lie there."""
     free: ClassVar[frozenset[str]] = frozenset(
@@ -78,17 +76,10 @@ class RecipeConfig(ConfigModel):
     summary: str = Field(default="", description="One sentence, shown by --list.")
     trainer: FitConfig = FitConfig()
     device: DeviceText = "cpu"
-    logger: str = Field(default="csv", description="csv, tensorboard, comet, or empty for none.")
+    logger: Literal["csv", "tensorboard", "comet", ""] = Field(default="csv", description="Empty: none.")
     project: str = Field(default="gasp_runs", min_length=1, description="Project name for loggers.")
     output: PathText = Field(default="runs/train", description="Folder of checkpoints, logs and finished weights.")
     recipe: str = Field(description="Name of the recipe (gasp_train --list).")
-
-    @field_validator("logger")
-    @classmethod
-    def _known_logger(cls, value: str) -> str:
-        if value not in ("", *LOGGERS):
-            raise ValueError("logger must be csv, tensorboard, comet or an empty text")
-        return value
 
     @model_validator(mode="after")
     def _devices_fit(self) -> RecipeConfig:
@@ -98,7 +89,7 @@ class RecipeConfig(ConfigModel):
 
     @property
     def adds(self) -> bool:
-        """Whether the run works on what others left in its output, as single steps of a chain do."""
+        """Return whether the run works on what others left in its output, as single steps of a chain do."""
         return False
 
     def may_change(self) -> frozenset[str]:

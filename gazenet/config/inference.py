@@ -9,7 +9,6 @@ from pydantic import ConfigDict, Field, JsonValue, field_validator, model_valida
 
 from gazenet.config.inference_data import DataInputsConfig, MetricsConfig, PublishedConfig
 from gazenet.config.model import ConfigModel, DeviceText, PathText, Scalar, expand_path
-from gazenet.config.realtime import RealtimeConfig
 from gazenet.config.runtime import RuntimeConfig
 from gazenet.config.sink_spec import SINKS, installed_settings
 from gazenet.plugin_registry import installed_names
@@ -19,7 +18,7 @@ TRAINED = "trained"
 
 
 class FacesConfig(ConfigModel):
-    """How faces are found; they feed the extractors that need them, the overlay and the attention table."""
+    """Detection of faces; they feed the extractors that need them, the overlay and the attention table."""
 
     detector: str = Field("centerface", min_length=1, description="Name of a face detector plugin.")
     stride: int = Field(2, ge=1, description="Detect on every stride-th frame; tracks carry boxes between.")
@@ -61,7 +60,7 @@ class IntegratorConfig(RuntimeConfig):
 
 
 class OutputsConfig(ConfigModel):
-    """Which sinks write for each input: true, false, or settings where a sink has some.
+    """The sinks that write for each input: true, false, or settings where a sink has some.
 
     The keys below are the sinks that come with the package; any other installed sink (gasp_plugins list) is a key
     as well.
@@ -109,8 +108,38 @@ class OutputsConfig(ConfigModel):
         return {name: {} if value is True else value for name, value in values.items()}
 
 
+class TargetConfig(ConfigModel):
+    """Publishing of the point that people look at most, for a robot or another program."""
+
+    rate: float = Field(10.0, gt=0, le=1000, description="Maximum targets per second.")
+    field_of_view: float = Field(60.0, gt=0, lt=180, description="Horizontal angle of the picture in degrees.")
+    topic: str = Field("", description="Topic of the targets, for example /gazenet/target; empty: the file only.")
+    middleware: str = Field("zeromq", min_length=1, description="Middleware of the topic: zeromq, ros, ros2, yarp.")
+
+
+class RealtimeConfig(ConfigModel):
+    """Settings of ``gasp_infer --realtime``."""
+
+    target_rate: float | None = Field(None, gt=0, le=240, description="Frames per second shown; null: the source's.")
+    adaptive: bool = Field(True, description="Run cues less often while the target rate is not reached.")
+    smoothing_s: float = Field(0.5, ge=0, description="Seconds over which past maps fade; 0: no smoothing.")
+    stall_s: float = Field(5.0, gt=0, description="Seconds without a frame after which the source counts as lost.")
+    seconds: float | None = Field(
+        None, gt=0, description="Stop after this many seconds; null: at the end, or on Ctrl-C."
+    )
+    loop: bool = Field(False, description="Play a file again and again.")
+    microphone: str = Field(
+        "auto", description="auto: the default device with a camera, if sounddevice is installed; none; or a device."
+    )
+    window: bool = Field(False, description="Show the overlay in a window (needs a display and tkinter).")
+    status_s: float = Field(5.0, gt=0, description="Seconds between status lines.")
+    target: TargetConfig | None = Field(
+        None, description="Write targets.jsonl: the point people look at, for other programs."
+    )
+
+
 class InferConfig(ConfigModel):
-    """Everything a run of ``gasp_infer`` needs to know; ``run.json`` keeps the resolved form.
+    """The config of a run of ``gasp_infer``; ``run.json`` keeps the resolved form.
 
     >>> import gazenet
     >>> config = gazenet.InferConfig(extractors=[{"name": "saliency"}, {"name": "gaze_following", "stride": 4}])

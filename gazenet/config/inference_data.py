@@ -20,7 +20,7 @@ EVALUATION = "evaluation.csv"
 
 
 def gates_path(table: Path) -> Path:
-    """Where the table of mean gates lies that belongs to a table of scores."""
+    """Return the path of the table of mean gates beside a table of scores."""
     return table.with_name(f"{table.stem}_gate_scores.csv")
 
 
@@ -121,7 +121,7 @@ class MetricsConfig(ConfigModel):
     file: PathText | None = Field(None, description="Table of the videos (CSV); null: <output_dir>/evaluation.csv.")
 
     def table(self, output_dir: str | Path) -> Path:
-        """Where the table of scores goes."""
+        """Return the path of the table of scores."""
         return Path(self.file) if self.file else Path(output_dir) / EVALUATION
 
     @model_validator(mode="after")

@@ -50,14 +50,12 @@ REASONS = {
 
 @dataclass(frozen=True)
 class LegacyEntry:
-    """A model entry: name, window, source frames, arguments of the model, its preparation and its results."""
+    """What is used of a model entry: its name, window, arguments and preparation, and its key in errors."""
 
     model: str
     window: Any
-    source_frames: Any
     model_properties: Mapping[str, Any]
     preproc_properties: Mapping[str, Any]
-    postproc_properties: Mapping[str, Any]
     key: str
 
 
@@ -110,8 +108,8 @@ def read_entries(groups: Any, where: str) -> list[LegacyEntry]:
                 )
             if any(part is not None and not isinstance(part, dict) for part in entry[3:]):
                 raise UsageError(f"{where}: {key}: positions 4 to 6 must be objects")
-            name, window, frames, model, preparation, results = entry
-            entries.append(LegacyEntry(name, window, frames, model or {}, preparation or {}, results or {}, key))
+            name, window, _, model, preparation, _ = entry
+            entries.append(LegacyEntry(name, window, model or {}, preparation or {}, key))
     return entries
 
 

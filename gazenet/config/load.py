@@ -7,7 +7,7 @@ import json
 import logging
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
@@ -17,7 +17,6 @@ from pydantic import BaseModel, ValidationError
 from gazenet.config.inference import InferConfig
 from gazenet.config.inference_experiments import config_data, find_infer, infer_names
 from gazenet.config.legacy import convert, is_legacy
-from gazenet.config.non_utf8_names import hide_bytes, restore_bytes
 from gazenet.config.overrides import apply, parse_set
 from gazenet.config.placeholders import substitute
 from gazenet.config.strict_json import parse
@@ -31,6 +30,11 @@ if typing.TYPE_CHECKING:
 Kind = Literal["infer", "train"]
 _Model = TypeVar("_Model", bound=BaseModel)
 _MAX_BYTES = 4_000_000
+_FIRST = 0x10FF80
+_HIDE = {0xDC80 + k: _FIRST + k for k in range(128)}
+_RESTORE = {stand_in: byte for byte, stand_in in _HIDE.items()}
+"""A byte of a file name that is not UTF-8 is a lone surrogate, which JSON cannot contain: while a config is checked, a
+private-use character replaces it."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -57,35 +61,21 @@ def config_summaries(kind: Kind) -> dict[str, str]:
 
 
 Placeholders = Mapping[str, str | None]
-
-
-Change = Callable[[Mapping[str, Any]], dict[str, Any]]
+NO_PLACEHOLDERS: Placeholders = types.MappingProxyType({})
 
 
 @overload
 def load_config(
-    kind: Literal["infer"],
-    name: str | Path,
-    sets: Sequence[str] = (),
-    placeholders: Placeholders = ...,
-    change: Change | None = ...,
+    kind: Literal["infer"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
 ) -> InferConfig: ...
 @overload
 def load_config(
-    kind: Literal["train"],
-    name: str | Path,
-    sets: Sequence[str] = (),
-    placeholders: Placeholders = ...,
-    change: Change | None = ...,
+    kind: Literal["train"], name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = ...
 ) -> TrainConfig: ...
 
 
 def load_config(
-    kind: Kind,
-    name: str | Path,
-    sets: Sequence[str] = (),
-    placeholders: Placeholders = types.MappingProxyType({}),
-    change: Change | None = None,
+    kind: Kind, name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = NO_PLACEHOLDERS
 ) -> InferConfig | TrainConfig:
     """Load a config, apply changes and check it. Raises UsageError.
 
@@ -95,7 +85,6 @@ def load_config(
             original release are converted; keys without a counterpart are logged as warnings.
         sets: texts ``key.path=value``; the value is JSON, else a plain string.
         placeholders: replacements of ``@NAME`` in the texts of the config.
-        change: a function applied to the raw data before ``sets``.
 
     >>> import gazenet
     >>> config = gazenet.load_config("infer", "default", ["faces.score=0.5", "outputs.report=false"])
@@ -103,7 +92,7 @@ def load_config(
     (0.5, False)
     """
     data, where = read_config(kind, name, placeholders)
-    return validate(model_of(kind), data if change is None else change(data), where, sets)
+    return validate(model_of(kind), data, where, sets)
 
 
 def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
@@ -116,7 +105,7 @@ def model_of(kind: Kind) -> type[InferConfig] | type[TrainConfig]:
 
 
 def read_config(
-    kind: Kind, name: str | Path, placeholders: Placeholders = types.MappingProxyType({})
+    kind: Kind, name: str | Path, placeholders: Placeholders = NO_PLACEHOLDERS
 ) -> tuple[dict[str, Any], str]:
     """Return the raw object of a config, and its name in errors. Raises UsageError."""
     if isinstance(name, Path) or name.endswith(".json") or "/" in name:
@@ -140,9 +129,12 @@ def _read_by_name(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
         where = f"config {name}"
         text = (resources.files("gazenet_configs") / kind / f"{name}.json").read_text(encoding="utf-8")
         return _parse_object(text, where), where
+    experiment, infer = find_experiment(name), find_infer(name)
+    if kind == "train" and experiment is not None:
+        return train_data(experiment), f"experiment {name}"
+    if kind == "infer" and infer is not None:
+        return config_data(infer), f"config {name}"
     published = published_names(kind)
-    if name in published:
-        return _published_data(kind, name), f"experiment {name}" if kind == "train" else f"config {name}"
     hint = suggest(name, [*installed, *published])
     what = "experiments" if kind == "train" else "configs"
     raise UsageError(
@@ -154,15 +146,6 @@ def _read_by_name(kind: Kind, name: str) -> tuple[dict[str, Any], str]:
 def published_names(kind: Kind) -> list[str]:
     """Return the names of the published configs of a kind, which are generated, not read from files."""
     return experiment_names() if kind == "train" else infer_names()
-
-
-def _published_data(kind: Kind, name: str) -> dict[str, Any]:
-    """Return the data of a published config."""
-    experiment, infer = find_experiment(name), find_infer(name)
-    if kind == "train" and experiment is not None:
-        return train_data(experiment)
-    assert infer is not None
-    return config_data(infer)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -239,9 +222,24 @@ def validate(model: type[_Model], data: dict[str, Any], where: str, sets: Sequen
 def _check(model: type[_Model], data: dict[str, Any]) -> _Model:
     # Strict JSON mode: a list becomes a tuple, but "640" never becomes a number.
     text = json.dumps(data, ensure_ascii=False)
-    safe = hide_bytes(text)
+    safe = text.translate(_HIDE)
     checked = model.model_validate_json(safe, strict=True)
-    return checked if safe == text else restore_bytes(checked)
+    return checked if safe == text else _restored_model(checked)
+
+
+def _restored_model(model: _Model) -> _Model:
+    """Return a copy of a checked config with the bytes of file names restored."""
+    return model.model_copy(update={name: _restored(getattr(model, name)) for name in type(model).model_fields})
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.translate(_RESTORE)
+    if isinstance(value, BaseModel):
+        return _restored_model(value)
+    if isinstance(value, dict):
+        return {_restored(key): _restored(item) for key, item in value.items()}
+    return type(value)(_restored(item) for item in value) if type(value) in (list, tuple) else value
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str, set_keys: Iterable[str] = ()) -> str:
@@ -275,7 +273,7 @@ def _message(fault: dict[str, Any], model: type[BaseModel], path: list[str]) -> 
 
 def suggest(word: str, valid: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` with the nearest valid word, or an empty text."""
-    near = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(valid), n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gazenet.config.strict_json import parse
+from gazenet.config.strict_json import parse_or_text
 from gazenet.errors import UsageError
 
 
@@ -28,10 +28,7 @@ def parse_set(text: str, option: str = "--set", example: str = "faces.score=0.5"
     key = key.strip()
     if not equals or not key or not all(key.split(".")):
         raise UsageError(f"{option} {text}: write key.path=value, for example {option} {example}")
-    try:
-        return Override(key, parse(raw, option))
-    except UsageError:
-        return Override(key, raw)
+    return Override(key, parse_or_text(raw))
 
 
 def apply(data: dict[str, Any], change: Override) -> dict[str, Any]:

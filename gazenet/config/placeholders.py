@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gazenet.config.strict_json import parse
+from gazenet.config.strict_json import parse_or_text
 from gazenet.errors import UsageError
 
 PREFIX = "--@"
@@ -59,15 +59,8 @@ def _replace(value: Any, texts: Mapping[str, str], used: set[str]) -> Any:
     for name, text in texts.items():
         if value == f"@{name}":
             used.add(name)
-            return _typed(text)
+            return parse_or_text(text)
         if f"@{name}" in value:
             used.add(name)
             value = value.replace(f"@{name}", text)
     return value
-
-
-def _typed(text: str) -> Any:
-    try:
-        return parse(text, PREFIX)
-    except UsageError:
-        return text

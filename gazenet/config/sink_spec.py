@@ -14,7 +14,7 @@ SINKS = "gazenet.sinks"
 
 
 class SinkSpec(PluginSpec):
-    """Everything the platform must know about a sink before it is imported.
+    """The declaration of a sink, read before its implementation is imported.
 
     The implementation is constructed with the settings, an instance of ``settings``, or without arguments.
     """
@@ -40,7 +40,7 @@ class SinkSpec(PluginSpec):
         return value
 
     def settings_from(self, value: object) -> BaseModel | None:
-        """What ``outputs.NAME`` holds, true or settings, as this sink's settings. Raises ValueError naming the key."""
+        """Return this sink's settings from ``outputs.NAME``, true or settings. Raises ValueError naming the key."""
         key = f"outputs.{self.name}"
         values: object = {} if value is True else value
         if not isinstance(values, (Mapping, BaseModel)):

@@ -10,6 +10,13 @@ from typing import Any, NoReturn
 from gazenet.errors import UsageError
 
 _TOKEN = re.compile(r'(?P<string>"(?:\\.|[^"\\])*")(?P<colon>[ \t\r\n]*:)?|NaN|-?Infinity|[{}\[\]]|-?\d[\d.eE+-]*')
+_FAULTS = {
+    r"//|/\*|#": "comments are not part of JSON: remove it (the key 'summary' can hold a remark)",
+    r",\s*[}\]]": "trailing comma: remove the comma",
+    "'": "single quotes are not JSON: use double quotes",
+    r"(True|False|None)\b": "Python words are not JSON: write true, false or null",
+}
+"""Beginning of what is not JSON, and what to do."""
 MAX_DEPTH = 100
 """Levels of nested objects and lists: no config needs more, and later steps recurse into them."""
 
@@ -34,6 +41,14 @@ def parse(text: str, where: str) -> Any:
     return data
 
 
+def parse_or_text(text: str) -> Any:
+    """Return the value of strict JSON, else the text itself."""
+    try:
+        return parse(text, "")
+    except UsageError:
+        return text
+
+
 def _fail(text: str, where: str, position: int, message: str) -> NoReturn:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
@@ -41,23 +56,16 @@ def _fail(text: str, where: str, position: int, message: str) -> NoReturn:
 
 
 def _explain(text: str, where: str, error: json.JSONDecodeError) -> NoReturn:
-    position = error.pos
-    rest = text[position:].lstrip()
-    before = text[:position].rstrip()
+    rest = text[error.pos :].lstrip()
+    before = text[: error.pos].rstrip()
     if not text.strip():
         raise UsageError(f"{where}: is empty: write at least {{}} (an empty object)")
-    if rest.startswith(("//", "/*", "#")):
-        start = len(text) - len(rest)
-        _fail(text, where, start, "comments are not part of JSON: remove it (the key 'summary' can hold a remark)")
     if rest[:1] in ("}", "]") and before.endswith(","):
         _fail(text, where, len(before) - 1, f"trailing comma before '{rest[0]}': remove the comma")
-    if re.match(r",\s*[}\]]", rest):
-        _fail(text, where, len(text) - len(rest), "trailing comma: remove the comma")
-    if rest.startswith("'"):
-        _fail(text, where, len(text) - len(rest), "single quotes are not JSON: use double quotes")
-    if re.match(r"(True|False|None)\b", rest):
-        _fail(text, where, len(text) - len(rest), "Python words are not JSON: write true, false or null")
-    _fail(text, where, position, f"not JSON: {error.msg[0].lower() + error.msg[1:]}")
+    for pattern, message in _FAULTS.items():
+        if re.match(pattern, rest):
+            _fail(text, where, len(text) - len(rest), message)
+    _fail(text, where, error.pos, f"not JSON: {error.msg[0].lower() + error.msg[1:]}")
 
 
 def _check_tokens(text: str, where: str) -> None:

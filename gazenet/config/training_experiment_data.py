@@ -22,7 +22,7 @@ _KNOWN_SPLIT = re.compile(r"(train|validation|test)_(ave|stavis_[123])")
 
 
 def train_data(experiment: Experiment) -> dict[str, Any]:
-    """What a config file of the experiment would hold."""
+    """Return the data of a config file of the experiment."""
     kwargs, maps, splits = experiment.model_kwargs, experiment.input_maps, experiment.split_files
     network = {name: kwargs[name] for name in NETWORK_KWARGS if name in kwargs}
     if experiment.model:

@@ -17,7 +17,6 @@ from gazenet.config.picture_names import DIRECTION, EXPRESSION, FOLLOWING, publi
 BASE, PLAYGROUND = "TrainerBase", "TrainPlayground001"
 FRAMES_ROOT = "datasets/processed/Grouped_frames"
 TARGETS = ("transformed_salmap", "transformed_fixmap")
-CHECKPOINTS = "gazenet/models/saliency_prediction/gasp/checkpoints"
 CONTEXTS = tuple(range(2, 17, 2))
 
 STATIC = ("", "ALSTM", "Add", "SE", "GMU", "GMUALSTM", "ALSTMGMU", "DAMALSTMGMU", "DAMGMU", "DAMGMUALSTM")
@@ -54,7 +53,7 @@ class Phases:
 
     @property
     def equal(self) -> bool:
-        """Whether the three values are the same."""
+        """True where the three values are equal."""
         return bool(self.train == self.val == self.test)
 
 
@@ -82,7 +81,6 @@ class Experiment:
         split_files: split tables, as published paths.
         project: project name for loggers.
         experiment: name of the run for loggers and in checkpoint folders.
-        in_paper: whether the paper reports it.
     """
 
     name: str
@@ -94,7 +92,6 @@ class Experiment:
     split_files: Phases = AVE_SPLITS
     project: str = "gasp_runs"
     experiment: str = ""
-    in_paper: bool = True
     ground_truth_maps: tuple[str, ...] = TARGETS
     frames_root: str = FRAMES_ROOT
     inferer: str = "GASPInference"
@@ -110,16 +107,6 @@ class Experiment:
     def temporal_norm(self) -> bool | None:
         """None where the network knows no temporal norm."""
         return self.model_kwargs.get("sequence_norm")
-
-    @property
-    def run_name(self) -> str:
-        """The name of the run for loggers and folders of checkpoints."""
-        return self.experiment or self.model
-
-    @property
-    def checkpoint_dir(self) -> str:
-        """The published folder of checkpoints."""
-        return f"{CHECKPOINTS}/pretrained_{self.run_name.lower()}"
 
     @property
     def summary(self) -> str:
@@ -159,7 +146,6 @@ def _static() -> Iterator[Experiment]:
             model=network_class(variant, False),
             fusion=paper_name(variant, False),
             model_kwargs={"modalities": 5, "batch_size": 4},
-            in_paper=variant != "",
         )
 
 
@@ -213,8 +199,7 @@ def _ablations() -> Iterator[Experiment]:
     for (variant, context), number in product(ABLATED, range(7)):
         code = f"{number:03b}"
         maps = Phases.same(ablated_maps(code))
-        in_paper = variant == "DAMALSTMGMU"
-        yield _sequence("GASPExp004", variant, context, True, f"_{code}", input_maps=maps, in_paper=in_paper)
+        yield _sequence("GASPExp004", variant, context, True, f"_{code}", input_maps=maps)
 
 
 def _others() -> Iterator[Experiment]:

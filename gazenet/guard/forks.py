@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from typing import Any, Protocol
 
 WAIT_S = 2.0
 """Seconds to wait for a child that leaves the plugin's code."""
@@ -30,8 +29,7 @@ class ForkedChildren:
 
     def end(self, error: BaseException | None) -> None:
         """End this process, a child that left the plugin's code; inform its parent unless the child called exit."""
-        intended = isinstance(error, SystemExit)
-        if self._ends is not None and not intended:
+        if self._ends is not None and not isinstance(error, SystemExit):
             with contextlib.suppress(OSError):
                 os.write(self._ends[1], f"{os.getpid()} ".encode())
         code = error.code if isinstance(error, SystemExit) else 1
@@ -53,20 +51,3 @@ class ForkedChildren:
                     os.waitpid(int(pid), 0)
             return bool(pids)
         return False
-
-
-class _Calls(Protocol):
-    """The calls of the thread that forks, innermost last."""
-
-    stack: list[Any]
-
-
-def watch(calls: _Calls) -> None:
-    """Register a hook that reports forks within a call of a plugin to the family of that call."""
-
-    def before() -> None:
-        stack = getattr(calls, "stack", None)
-        if stack:
-            stack[-1].family.expect()
-
-    os.register_at_fork(before=before)

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any
 
 from gazenet.errors import GazenetError, PluginError
-from gazenet.guard import forks, journal, process_state
+from gazenet.guard import journal, process_state
 from gazenet.guard.exception_text import as_line, first_line_of
+from gazenet.guard.forks import ForkedChildren
 from gazenet.guard.interrupts import INTERRUPTS
 
 
@@ -50,7 +51,12 @@ class _SharedState:
 
 
 _calls, _shared = _Calls(), _SharedState()
-forks.watch(_calls)
+
+
+def _expect_child() -> None:
+    """Report a fork within a call of a plugin to the family of that call."""
+    if _calls.stack:
+        _calls.stack[-1].family.expect()
 
 
 def _reset_in_child() -> None:
@@ -59,7 +65,7 @@ def _reset_in_child() -> None:
     INTERRUPTS.forget()
 
 
-os.register_at_fork(after_in_child=_reset_in_child)
+os.register_at_fork(before=_expect_child, after_in_child=_reset_in_child)
 
 
 class guarded:
@@ -93,7 +99,7 @@ class guarded:
             process_state.THREAD if self._interrupts is None else (*process_state.THREAD, process_state.HANDLERS)
         )
         self._thread = process_state.read_settings(self._own_state)
-        self.family = forks.ForkedChildren()
+        self.family = ForkedChildren()
         self._mark = journal.begin(self.plugin, self._where)
         stack.append(self)
 
@@ -147,13 +153,11 @@ class guarded:
             if not isinstance(error, KeyboardInterrupt) and INTERRUPTS.last == signal.SIGINT:
                 raise KeyboardInterrupt from error
             return
-        if isinstance(error, self._own) or (isinstance(error, PluginError) and self._names_plugin(error)):
+        names_plugin = isinstance(error, PluginError) and str(error).startswith(f"{self.plugin}: ")
+        if isinstance(error, self._own) or names_plugin:
             return
         text = as_line(str(error)) if isinstance(error, GazenetError) else _exit_text(error)
         raise PluginError(self._line(text + (f" (and changed {', '.join(changes)})" if changes else ""))) from error
-
-    def _names_plugin(self, error: PluginError) -> bool:
-        return str(error).startswith(f"{self.plugin}: ")
 
     def _line(self, text: str) -> str:
         return f"{self.plugin}: {self._where}: {text}"

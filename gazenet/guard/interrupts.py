@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import signal
 import socket
-import threading
 
-from gazenet.ending_signals import ENDING
+from gazenet.ending_signals import ENDING, in_main_thread
 
 
 class Interrupts:
@@ -31,7 +30,7 @@ class Interrupts:
 
     def listen(self) -> int | None:
         """Start listening and return the count so far; None in another thread, which is never interrupted."""
-        if threading.current_thread() is not threading.main_thread():
+        if not in_main_thread():
             return None
         if self._depth == 0:
             self._open()

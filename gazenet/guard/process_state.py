@@ -9,9 +9,9 @@ import locale
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TextIO
 
 HANDLED = tuple(
@@ -29,7 +29,7 @@ class ProcessSetting:
 
     name: str
     read: Callable[[], Any]
-    write: Callable[[Any], None]
+    write: Callable[[Any], object]
 
 
 def restore_changed(settings: tuple[ProcessSetting, ...], before: Mapping[str, Any]) -> list[str]:
@@ -72,8 +72,7 @@ def _stop_timer(value: str) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _set_locale(name: str) -> None:
-    locale.setlocale(locale.LC_ALL, name)
+_locale = partial(locale.setlocale, locale.LC_ALL)
 
 
 class _Descriptors:
@@ -155,46 +154,34 @@ def _set_streams(streams: Streams) -> None:
         setattr(sys, name, stream)
 
 
-def _handlers() -> dict[int, Any] | None:
-    """Return the handlers in the main thread; None in others, which cannot change them."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
+def _handlers() -> dict[int, Any]:
     return {number: signal.getsignal(number) for number in HANDLED}
 
 
-def _set_handlers(handlers: dict[int, Any] | None) -> None:
-    for number, handler in (handlers or {}).items():
+def _set_handlers(handlers: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
         # None: not installed by Python, so Python cannot restore it.
         if handler is not None and signal.getsignal(number) != handler:
             signal.signal(number, handler)
 
 
 HANDLERS = ProcessSetting("signal handlers", _handlers, _set_handlers)
+"""A setting of the main thread, which alone can change it."""
 
 
-def _torch() -> Any:
-    """Return torch if it has been imported; otherwise nothing can have changed its settings."""
-    return sys.modules.get("torch")
+def _call(library: str, function: str, *values: Any) -> Any:
+    """Call a function of a library that has been imported; otherwise nothing can have changed its settings."""
+    module = sys.modules.get(library)
+    return getattr(module, function)(*values) if hasattr(module, function) else None
 
 
-def _torch_getter(reader: str) -> Callable[[], Any]:
-    def value() -> Any:
-        torch = _torch()
-        return getattr(torch, reader)() if hasattr(torch, reader) else None
-
-    return value
+def _torch(function: str) -> Callable[..., Any]:
+    return partial(_call, "torch", function)
 
 
 def _set_device(value: Any) -> None:
     # An explicit default device "cpu" costs time in every call; no default device does not.
-    _torch().set_default_device(None if value.type == "cpu" else value)
-
-
-def _torch_setter(writer: str) -> Callable[[Any], None]:
-    def put(value: Any) -> None:
-        getattr(_torch(), writer)(value)
-
-    return put
+    _call("torch", "set_default_device", None if value.type == "cpu" else value)
 
 
 PROCESS = (
@@ -202,17 +189,12 @@ PROCESS = (
     ProcessSetting("the standard descriptors", DESCRIPTORS.read, DESCRIPTORS.write),
     ProcessSetting("sys.stdin, stdout or stderr", _streams, _set_streams),
     ProcessSetting("the environment", lambda: dict(os.environ), _set_environment),
-    ProcessSetting("the locale", lambda: locale.setlocale(locale.LC_ALL), _set_locale),
+    ProcessSetting("the locale", _locale, _locale),
     ProcessSetting("the alarm timer", _timer, _stop_timer),
-    ProcessSetting("torch's default dtype", _torch_getter("get_default_dtype"), _torch_setter("set_default_dtype")),
+    ProcessSetting("torch's default dtype", _torch("get_default_dtype"), _torch("set_default_dtype")),
     ProcessSetting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
 )
 """Settings of the whole process, whichever thread changes them."""
-
-
-def _numpy_errors() -> Any:
-    numpy = sys.modules.get("numpy")
-    return numpy.geterr() if numpy is not None and hasattr(numpy, "geterr") else None
 
 
 def _set_numpy_errors(value: Any) -> None:
@@ -220,12 +202,10 @@ def _set_numpy_errors(value: Any) -> None:
 
 
 THREAD = (
-    ProcessSetting("torch's default device", _torch_getter("get_default_device"), _set_device),
-    ProcessSetting(
-        "whether torch records gradients", _torch_getter("is_grad_enabled"), _torch_setter("set_grad_enabled")
-    ),
-    ProcessSetting("torch's number of threads", _torch_getter("get_num_threads"), _torch_setter("set_num_threads")),
-    ProcessSetting("how numpy treats errors", _numpy_errors, _set_numpy_errors),
+    ProcessSetting("torch's default device", _torch("get_default_device"), _set_device),
+    ProcessSetting("whether torch records gradients", _torch("is_grad_enabled"), _torch("set_grad_enabled")),
+    ProcessSetting("torch's number of threads", _torch("get_num_threads"), _torch("set_num_threads")),
+    ProcessSetting("how numpy treats errors", partial(_call, "numpy", "geterr"), _set_numpy_errors),
 )
 """Settings of the thread that calls the plugin."""
 

@@ -1,4 +1,4 @@
-"""How much of a predicted density falls on each person."""
+"""The share of a predicted density that falls on each person."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,13 +47,8 @@ def predict(path: str | Path, config: InferConfig | str = "default", sets: Seque
         return collect(graph, path, folder)
 
 
-def collect(
-    graph: StageGraph, path: str | Path, cache_dir: str | Path, progress: Callable[[int], None] = lambda frames: None
-) -> Prediction:
-    """Run a loaded graph over one file and gather its results; finished cues are taken from the cache.
-
-    ``progress`` is called with the number of frames decoded.
-    """
+def collect(graph: StageGraph, path: str | Path, cache_dir: str | Path) -> Prediction:
+    """Run a loaded graph over one file and gather its results; finished cues are taken from the cache."""
     timings = Timings()
     chunks: list[ChunkResult] = []
 
@@ -63,7 +58,7 @@ def collect(
 
     source = open_source(path, graph.config.max_side)
     try:
-        VideoPass(graph, source, source_id(path), default_store(cache_dir), timings).run(keep, progress)
+        VideoPass(graph, source, source_id(path), default_store(cache_dir), timings).run(keep)
     finally:
         source.close()
     return _joined(chunks, graph, timings)

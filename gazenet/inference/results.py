@@ -44,7 +44,7 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class VideoSummary:
-    """How one input ended; ``counts`` holds the number of ``corrupt_frames`` and the names of ``skipped_cues``.
+    """The outcome of one input; ``counts`` holds the number of ``corrupt_frames`` and the names of ``skipped_cues``.
 
     ``skipped``: whether it was finished by an earlier run.
     """
@@ -68,7 +68,7 @@ class InputFailure(NamedTuple):
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended: ``exit_code`` 0 or 1, the finished inputs, and the failed ones."""
+    """The outcome of a run: ``exit_code`` 0 or 1, the finished inputs, and the failed ones."""
 
     finished: list[VideoSummary] = field(default_factory=list)
     failures: list[InputFailure] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from gazenet.config.sink_spec import SINKS, SinkSpec
 from gazenet.cues.extractor_spec import ExtractorSpec
@@ -30,7 +31,7 @@ class PluginKind:
         return noun_of(self.group)
 
     def discover(self) -> Discovery[PluginSpec]:
-        """Everything that is installed of this kind."""
+        """List all installed plugins of this kind."""
         return discover(self.group, self.spec)
 
 
@@ -68,13 +69,7 @@ def find(name: str, noun: str = "") -> tuple[PluginKind, PluginEntry[PluginSpec]
         raise UsageError(f"{name!r} is the name of several plugins: add --kind {nouns}")
     if kinds:
         return kinds[0], get_plugin(name, kinds[0].group, kinds[0].spec)
-    raise UsageError(_unknown(name))
-
-
-def _unknown(name: str) -> str:
-    from difflib import get_close_matches
-
-    names = {one: kind.noun for kind in KINDS for one in installed_names(kind.group)}
-    near = get_close_matches(name, names, n=1)
-    hint = f"; did you mean the {names[near[0]]} {near[0]!r}?" if near else ""
-    return f"unknown plugin {name!r}{hint} (gasp_plugins list shows all)"
+    nouns_by_name = {other: kind.noun for kind in KINDS for other in installed_names(kind.group)}
+    near = get_close_matches(name, nouns_by_name, n=1)
+    hint = f"; did you mean the {nouns_by_name[near[0]]} {near[0]!r}?" if near else ""
+    raise UsageError(f"unknown plugin {name!r}{hint} (gasp_plugins list shows all)")

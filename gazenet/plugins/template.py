@@ -272,7 +272,7 @@ KINDS = {
 def write_template(name: str, folder: Path, noun: str = "extractor") -> list[Path]:
     """Write the package for a plugin ``name`` into ``folder``.
 
-    Raises UsageError for bad names, kinds without a template and files that are there already.
+    Raises UsageError for bad names, kinds without a template and files that exist already.
     """
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise UsageError(f"{name!r}: a plugin's name is lower case letters, digits and _, beginning with a letter")

@@ -31,7 +31,7 @@ TEXT_SCALE = 4
 
 @dataclass(frozen=True)
 class OverlayStyle:
-    """How the overlay looks.
+    """The look of the overlay.
 
     Attributes:
         colours: name of a colour map, see :func:`gazenet.maps.colours.names`.
@@ -139,7 +139,7 @@ def _ramps(style: OverlayStyle) -> tuple[Image, Image]:
 
 
 def _scratch(shape: tuple[int, int, int]) -> Image:
-    """This thread's buffer of the frame's size: fresh memory for every frame costs more than the arithmetic."""
+    """Return this thread's buffer of the frame's size: fresh memory for every frame costs more than the arithmetic."""
     buffer: Image | None = getattr(_LOCAL, "buffer", None)
     if buffer is None or buffer.shape != shape:
         buffer = _LOCAL.buffer = np.empty(shape, np.uint8)

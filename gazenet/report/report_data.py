@@ -38,7 +38,7 @@ class KeyFrames:
         self.items: list[KeyFrame] = []
 
     def wants(self, index: int) -> bool:
-        """Whether the frame of this index is worth encoding."""
+        """Return whether the frame of this index is worth encoding."""
         return index % self.step == 0
 
     def add(self, frame: KeyFrame) -> None:

@@ -56,6 +56,6 @@ def check_readable(path: Path) -> dict[str, Any]:
 
 
 def best_checkpoint(trainer: Trainer) -> str:
-    """Return the path of the checkpoint of the best epoch so far; empty where there is none."""
+    """Return the path of the checkpoint of the best epoch so far; empty before the first."""
     kept = [entry for entry in trainer.checkpoint_callbacks if isinstance(entry, ModelCheckpoint) and entry.monitor]
     return kept[0].best_model_path if kept else ""

@@ -41,7 +41,7 @@ class FixatedVideo:
         return self.frames.clip(first, count)
 
     def density(self, frame: int, height: int, width: int) -> NDArray[np.float32]:
-        """Where people looked, ``[height, width]``, largest value 1; zeros where nobody did."""
+        """The density of fixations, ``[height, width]``, largest value 1; zeros without fixations."""
         return self.truth.density(frame, height, width, self.sigma)
 
     def fixation_counts(self, frame: int, height: int, width: int) -> NDArray[np.int64]:
@@ -56,7 +56,7 @@ class FixatedVideo:
 def open_videos(
     sources: Sequence[SourceConfig], root: str | Path, size: Size, cache: str | Path
 ) -> list[FixatedVideo]:
-    """Everything that the sources of a config name, frames brought to ``size`` (height, width).
+    """Open all videos that the sources of a config name, frames brought to ``size`` (height, width).
 
     All names are looked up before anything is decoded; what ``cache`` lacks is decoded then and said on stderr.
 
@@ -87,11 +87,8 @@ def _check(source: SourceConfig) -> None:
             raise UsageError(f"data set {source.dataset}: {key} is for the integrator's training; leave it out here")
 
 
-def normalised(
-    images: NDArray[np.uint8],
-    mean: Sequence[float] = (0.485, 0.456, 0.406),
-    std: Sequence[float] = (0.229, 0.224, 0.225),
-) -> NDArray[np.float32]:
+def normalised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """RGB uint8 ``[..., h, w, 3]`` as float32 ``[..., 3, h, w]``, scaled to 0..1, mean and deviation of ImageNet."""
-    scaled = (images.astype(np.float32) / 255 - np.array(mean, np.float32)) / np.array(std, np.float32)
+    mean, std = np.array((0.485, 0.456, 0.406), np.float32), np.array((0.229, 0.224, 0.225), np.float32)
+    scaled = (images.astype(np.float32) / 255 - mean) / std
     return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))

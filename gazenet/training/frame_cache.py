@@ -32,7 +32,7 @@ class CachedFrames:
 
 
 def frames_of(path: Path, size: tuple[int, int], folder: Path) -> CachedFrames:
-    """The frames of a video or picture in (height, width), from ``folder`` where they are there already.
+    """The frames of a video or picture in (height, width), from ``folder`` where they are cached.
 
     They are named by the content of the file, so another one is never taken for it. A video takes 3 bytes per pixel
     and frame. Raises MediaError for what cannot be decoded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,24 +21,26 @@ def make_logger(name: str, folder: Path, project: str) -> tuple[Logger | bool, s
 
     Raises UsageError where the package of the wanted logger is not installed.
     """
-    if name == "":
-        return False, ""
-    if name == "csv":
-        return _csv(folder), ""
+    check_logger(name)
     if name == "tensorboard":
-        check_logger(name)
         from lightning.pytorch.loggers import TensorBoardLogger
 
         return TensorBoardLogger(folder, name="log", version=""), ""
     if name == "comet":
-        return _comet(folder, project)
-    raise UsageError(f"logger {name}: choose csv, tensorboard, comet or an empty text")
+        from gazenet.training.comet import CometLogger
+
+        logger = CometLogger(folder / "comet", project)
+        return logger, logger.message
+    return (_csv(folder) if name == "csv" else False), ""
 
 
 def check_logger(name: str) -> None:
     """Raise UsageError where the package of a logger is not installed."""
-    if name in _PACKAGES:
-        _need(_PACKAGES[name], name)
+    package = _PACKAGES.get(name)
+    if package is not None and find_spec(package) is None:
+        raise UsageError(
+            f"logger {name}: {package} is not installed: pip install 'gazenet[{name}]', or --logger_name csv"
+        )
 
 
 def show_picture(trainer: Trainer, name: str, path: Path, step: int) -> None:
@@ -67,20 +70,3 @@ def _csv(folder: Path) -> Logger:
                 raise named(error, folder / LOG) from None
 
     return CSVLogger(folder, name="log", version="")
-
-
-def _comet(folder: Path, project: str) -> tuple[Logger, str]:
-    check_logger("comet")
-    from gazenet.training.comet import CometLogger
-
-    logger = CometLogger(folder / "comet", project)
-    return logger, logger.message
-
-
-def _need(module: str, extra: str) -> None:
-    from importlib.util import find_spec
-
-    if find_spec(module) is None:
-        raise UsageError(
-            f"logger {extra}: {module} is not installed: pip install 'gazenet[{extra}]', or --logger_name csv"
-        )

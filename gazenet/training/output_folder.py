@@ -23,9 +23,9 @@ BEGUN = (LAST, f"*/{LAST}", f"folds/*/{LAST}", "steps/*.json")
 def own_output(folder: Path, resume: bool, set_aside: bool = False, adds: bool = False) -> Iterator[None]:
     """Reserve the folder for this run within the block, and let signals end it in order.
 
-    ``resume``: it continues what is there; ``set_aside``: that is kept under a numbered name beside it; ``adds``: the
-    run is meant to work on what others left. Raises UsageError where a training is there and none of these is
-    set, GazenetError where another run is at work.
+    ``resume``: it continues an earlier training; ``set_aside``: that is kept under a numbered name beside it;
+    ``adds``: the run is meant to work on what others left. Raises UsageError where the folder holds a training and
+    none of these is set, GazenetError where another run is at work.
     """
     if resume and set_aside:
         raise UsageError("--set_aside starts anew and --resume continues: leave out one of them")

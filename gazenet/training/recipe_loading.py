@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gazenet.config.load import Placeholders, read_config, validate
+from gazenet.config.load import NO_PLACEHOLDERS, Placeholders, read_config, validate
 from gazenet.cues.registry import Discovery, PluginEntry, discover, get
 from gazenet.errors import UsageError
 from gazenet.training.recipe_config import RecipeConfig
 from gazenet.training.recipe_spec import DEFAULT_RECIPE, GROUP, RecipeSpec
-
-_NONE: Placeholders = types.MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ def installed_recipes() -> Discovery[RecipeSpec]:
     return discover(GROUP, RecipeSpec)
 
 
-def find_recipe(name: str | Path, placeholders: Placeholders = _NONE) -> RecipeRequest:
+def find_recipe(name: str | Path, placeholders: Placeholders = NO_PLACEHOLDERS) -> RecipeRequest:
     """Read a training config by name or file and find its recipe, the integrator's where it names none.
 
     Raises UsageError; PluginError where the recipe is installed but broken.
@@ -48,11 +45,3 @@ def find_recipe(name: str | Path, placeholders: Placeholders = _NONE) -> RecipeR
         return RecipeRequest(get(recipe, GROUP, RecipeSpec), data, where)
     except UsageError as error:
         raise UsageError(f"{where}: recipe: {error}; a recipe comes with the package that offers it") from None
-
-
-def load_recipe(
-    name: str | Path, sets: Sequence[str] = (), placeholders: Placeholders = _NONE
-) -> tuple[PluginEntry[RecipeSpec], RecipeConfig]:
-    """Return the recipe of a config and the config itself, checked. Raises what :func:`find_recipe` raises."""
-    request = find_recipe(name, placeholders)
-    return request.entry, request.config(sets)

@@ -134,7 +134,7 @@ def train_recipe(
 ) -> RecipeResult | None:
     """Run a recipe in ``config.output``, which then holds ``train_config.json`` and ``result.json`` beside its files.
 
-    ``set_aside``: a training that is there is kept under a numbered name. None in the other processes of a training
+    ``set_aside``: an earlier training is kept under a numbered name. None in the other processes of a training
     on several devices. Raises GazenetError, and KeyboardInterrupt where a signal ended it.
     """
     check_request(config)
@@ -164,7 +164,7 @@ def _trained(entry: PluginEntry[RecipeSpec], recipe: Recipe, run: RecipeRun) -> 
 
 
 def _checked(name: str, result: object) -> RecipeResult:
-    """Raise PluginError for anything but a file that is there and values that JSON can hold."""
+    """Return a result; raise PluginError for anything but an existing file and values that JSON can hold."""
     if not isinstance(result, RecipeResult):
         raise PluginError(f"{name}: train must return RecipeResult, not {type(result).__name__}")
     if not isinstance(result.weights, Path) or not result.weights.exists():

@@ -66,7 +66,7 @@ class RecipeTask(LightningModule):
         return {}
 
     def is_pictured(self, batch_index: int) -> bool:
-        """Whether a validation batch is shown in pictures; by default the first one of every validation."""
+        """Return whether a validation batch is shown in pictures; by default the first one of every validation."""
         return batch_index == 0
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
@@ -87,7 +87,7 @@ class RecipeTask(LightningModule):
 
     @property
     def best(self) -> str:
-        """The checkpoint of the best epoch so far, by ``trainer.checkpoint_monitor``; empty where there is none."""
+        """The checkpoint of the best epoch so far, by ``trainer.checkpoint_monitor``; empty before the first."""
         return best_checkpoint(self.trainer)
 
     def state(self) -> dict[str, Tensor]:

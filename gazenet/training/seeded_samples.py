@@ -65,7 +65,7 @@ class SeededSamples:
 
 
 class OrderedSamples:
-    """Samples one after the other, with nothing random about them."""
+    """Samples in order, with nothing random about them."""
 
     def __init__(self, samples: SampleList) -> None:
         self.samples = samples

@@ -58,5 +58,5 @@ def stopping() -> Iterator[StopSignals]:
 
 
 def stop_requested() -> bool:
-    """Whether a signal requested the end of this training."""
+    """Return whether a signal requested the end of this training."""
     return _active is not None and _active.received is not None

@@ -7,8 +7,7 @@ import os
 import shutil
 import signal
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -162,10 +161,11 @@ def optimise(trainer: Trainer, task: RecipeTask, data: LightningDataModule, star
     # Lightning's own handler of SIGTERM saves no checkpoint.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     handler = signal.getsignal(signal.SIGINT)
-    with stopping() as stop, stop.deferred():
+    with stopping() as stop, stop.deferred(), warnings.catch_warnings():
+        for text in NOISE:
+            warnings.filterwarnings("ignore", message=text)
         try:
-            with _quietly():
-                trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
+            trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
         except TrainingStopped as stopped:
             raise stop.interrupt(str(stopped)) from None
         except SystemExit:
@@ -184,13 +184,5 @@ def optimise(trainer: Trainer, task: RecipeTask, data: LightningDataModule, star
 
 
 def first_process() -> bool:
-    """Whether this is the process that writes results; the others of a distributed run only train."""
+    """Return whether this process writes results; the others of a distributed run only train."""
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    with warnings.catch_warnings():
-        for text in NOISE:
-            warnings.filterwarnings("ignore", message=text)
-        yield

@@ -10,7 +10,7 @@ import pytest
 from gazenet.cli import scripts, train
 from gazenet.config.load import config_names, load_config
 from gazenet.config.training_experiments import experiment_names
-from gazenet.training.recipe_loading import load_recipe
+from gazenet.training.recipe_loading import find_recipe
 
 FLAGSHIP = "GASPExp002_SeqDAMALSTMGMU1x1Conv_10Norm"
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def test_every_experiment_is_written_and_loads_back(tmp_path: Path, capsys: pyte
     names = {path.stem for path in folder.iterdir()}
     assert names == {*config_names("train"), *experiment_names()}
     for name in sorted(names):
-        assert load_recipe(folder / f"{name}.json")[1] == load_recipe(name)[1], name
+        assert find_recipe(folder / f"{name}.json").config() == find_recipe(name).config(), name
     path = folder / f"{FLAGSHIP}.json"
     capsys.readouterr()
     shown = []

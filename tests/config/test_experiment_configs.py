@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gazenet.config.load import load_config
+from gazenet.config.load import load_config, read_config, validate
+from gazenet.config.training import TrainConfig
 from gazenet.config.training_experiment_data import on_embedded_cues, trainer
 from gazenet.config.training_experiments import BASE, experiment_names, find_experiment
 from gazenet.errors import UsageError
@@ -20,6 +21,11 @@ PUBLISHED: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parents[1] / "data" / "train_configs.json").read_text()
 )
 DEFAULTS = PUBLISHED["module_defaults_not_overridden_by_any_config"]
+
+
+def embedded_form(name: str) -> TrainConfig:
+    data, where = read_config("train", name)
+    return validate(TrainConfig, on_embedded_cues(data), where)
 
 
 @pytest.mark.parametrize("name", experiment_names())
@@ -67,19 +73,19 @@ def test_loss_weights_are_read_as_list_and_as_object() -> None:
 
 def test_the_embedded_form_keeps_everything_but_the_maps() -> None:
     plain = load_config("train", FLAGSHIP)
-    config = load_config("train", FLAGSHIP, change=on_embedded_cues)
+    config = embedded_form(FLAGSHIP)
     assert config.cues == ("active_speaker", "saliency", "facial_expression", "gaze_following", "gaze_direction")
     assert config.colours == ("jet",) * 5
     assert config.data.frames_root is None
     same = {"cues": plain.cues, "colours": plain.colours, "data": plain.data}
     assert config.model_copy(update=same) == plain
-    other = load_config("train", "GASPExp003_SeqDAMALSTMGMU1x1Conv_10Norm_TASED", change=on_embedded_cues)
+    other = embedded_form("GASPExp003_SeqDAMALSTMGMU1x1Conv_10Norm_TASED")
     assert other.test_cues == () and other.cues == config.cues
 
 
 def test_the_installed_flagship_is_the_published_network_on_embedded_cues() -> None:
     installed = load_config("train", "flagship")
-    embedded = load_config("train", FLAGSHIP, change=on_embedded_cues)
+    embedded = embedded_form(FLAGSHIP)
     networks = [network_config(config.network, len(config.cues)) for config in (installed, embedded)]
     assert networks[0] == networks[1]
     assert (installed.cues, installed.colours, installed.data.sampling) == (

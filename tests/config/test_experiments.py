@@ -21,6 +21,7 @@ from gazenet.config.training_experiments import (
 
 PUBLISHED = json.loads((Path(__file__).resolve().parents[1] / "data" / "train_configs.json").read_text())
 CONFIGS: dict[str, dict[str, Any]] = PUBLISHED["configs"]
+CHECKPOINTS = "gazenet/models/saliency_prediction/gasp/checkpoints"
 
 
 def experiment_named(name: str) -> Experiment:
@@ -37,6 +38,8 @@ def listed(phases: Phases) -> Any:
 
 
 def record(experiment: Experiment) -> dict[str, Any]:
+    run_name = experiment.experiment or experiment.model
+    unreported = ("GASPExp001_1x1Conv", "GASPExp004_SeqDAMGMUALSTM")
     return {
         "series": experiment.series,
         "model": experiment.model,
@@ -52,9 +55,9 @@ def record(experiment: Experiment) -> dict[str, Any]:
         "logger": experiment.logger,
         "log_dir": experiment.log_dir,
         "project": experiment.project,
-        "experiment": experiment.run_name,
-        "checkpoint_dir": experiment.checkpoint_dir,
-        "stated_not_in_paper": not experiment.in_paper,
+        "experiment": run_name,
+        "checkpoint_dir": f"{CHECKPOINTS}/pretrained_{run_name.lower()}",
+        "stated_not_in_paper": experiment.name.startswith(unreported),
     }
 
 

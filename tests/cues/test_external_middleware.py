@@ -57,10 +57,10 @@ while time.monotonic() < end:
 """
 TALKER = """
 import time
-from gazenet.inference.live.gaze_target import TargetTopic
-topic = TargetTopic("/gazenet/target", "zeromq")
+from gazenet.cues.external.middleware import publisher
+topic = publisher("/gazenet/target", "zeromq")
 for k in range(100):
-    topic.send({"frame": k, "yaw_deg": 12.5})
+    topic.publish({"frame": k, "yaw_deg": 12.5})
     time.sleep(0.1)
 """
 

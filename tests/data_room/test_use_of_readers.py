@@ -15,9 +15,10 @@ from gazenet.data.reader_spec import DATASETS, ReaderSpec
 from gazenet.errors import UsageError
 from gazenet.evaluation.ground_truth import dataset_truths
 from gazenet.evaluation.score import score_frames
+from gazenet.inference.cache.recall import Recalled
 from gazenet.maps.frame_folders import FrameFolderWriter
 from gazenet.plugin_registry import get
-from gazenet.recipes.gasp.extract_cues import ExtractedInput, choose_items, open_clips
+from gazenet.recipes.gasp.extract_cues import choose_items, open_clips
 
 READERS = ("findwho", "coutrot1", "coutrot2", "diem", "summeetmd", "mvva", "fairplay", "wtmsimgaze", "processed")
 
@@ -72,7 +73,7 @@ def test_options_of_a_source_reach_reader_and_clip(behaviour: str, sigma: float,
     clips = open_clips(
         config,
         choose_items(config, config.data.train),
-        lambda _, paths: {path: ExtractedInput(maps, times) for path in paths},
+        lambda _, paths: {path: Recalled(maps, times) for path in paths},
     )
     assert clips[0].sigma == sigma
     assert clips[0].truth[0][0].tolist() == ([644.0, 380.0] if behaviour == "published" else [36.0, 24.0])

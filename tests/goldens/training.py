@@ -197,7 +197,8 @@ def steps(golden: Golden) -> float:
         loss=loss,
     )
     start = prepare(build(network), golden).state_dict()
-    task = IntegratorTask(network, trainer, len(golden.meta["steps"]), start).train()
+    task = IntegratorTask(network, trainer, len(golden.meta["steps"])).train()
+    task.network.load_state_dict(start)
     optimizer, worst = task.configure_optimizers(), 0.0
     for recipe, want in zip(golden.meta["inputs"], golden.meta["steps"], strict=True):
         with torch.enable_grad():

@@ -16,9 +16,8 @@ from gazenet.data.drawn_truth import PublishedFixations
 from gazenet.data.fixations import FrameFixations
 from gazenet.errors import GazenetError
 from gazenet.inference.inputs.dataset_inputs import DatasetVideo
-from gazenet.inference.inputs.ground_truth_pictures import truth_pictures
 from gazenet.inference.results import SinkContext
-from gazenet.inference.sinks.frame_folder_sink import PublishedSink
+from gazenet.inference.sinks.frame_folder_sink import PublishedSink, truth_pictures
 from gazenet.maps.frame_folders import FrameFolderReader, FrameFolderWriter
 from tests.inference.test_sinks import INFO, chunk
 

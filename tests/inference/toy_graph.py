@@ -125,6 +125,7 @@ class Sum:
     """An integrator whose results lag two frames behind."""
 
     class spec:
+        name = "sum"
         cues = ("bright", "crowd", "echo")
         pictured = ()
         smoothing = 2

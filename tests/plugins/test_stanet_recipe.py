@@ -13,7 +13,7 @@ import torch
 from gazenet.cli import train
 from gazenet.config.load import config_names
 from gazenet.media import read_image
-from gazenet.training.recipe_loading import load_recipe
+from gazenet.training.recipe_loading import find_recipe
 from gazenet_plugins.stanet.checkpoints import load_saliency
 from gazenet_plugins.stanet.classifiers import SpatialClassifier
 from gazenet_plugins.stanet.losses import soft_margin
@@ -59,7 +59,7 @@ def config_of(made: MadeUp, folder: Path, **keys: Any) -> Path:
 
 def test_every_step_has_a_config_and_one_does_all() -> None:
     names = [name for name in config_names("train") if name.startswith("stanet")]
-    configs = {name: load_recipe(name)[1] for name in names}
+    configs = {name: find_recipe(name).config() for name in names}
     assert sorted(names) == sorted(["stanet", *(f"stanet_{step}" for step in STEPS)])
     for name, config in configs.items():
         assert isinstance(config, StanetConfig)
@@ -132,7 +132,7 @@ def test_a_video_without_sound_is_named_or_left_out(tmp_path: Path, capsys: pyte
 
 
 def test_soft_margin_is_another_loss(made: MadeUp, tmp_path: Path) -> None:
-    config = load_recipe(config_of(made, tmp_path, trainer={"loss": "soft_margin"}))[1]
+    config = find_recipe(config_of(made, tmp_path, trainer={"loss": "soft_margin"})).config()
     assert isinstance(config, StanetConfig)
     task = StanetTask(config, "coarse", "S").eval()
     item = {**batch(64, 1), "class_id": torch.tensor([0, 2])}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gazenet.cli import train
 from gazenet.errors import UsageError
-from gazenet.training.recipe_loading import load_recipe
+from gazenet.training.recipe_loading import find_recipe
 from gazenet_plugins.stsanet import losses, training
 from gazenet_plugins.stsanet.clips import FixedClips, RandomClips, learnable
 from gazenet_plugins.stsanet.network import STSANet
@@ -252,7 +252,7 @@ def test_wrong_requests(change: str, said: str, mine: Path, capsys: pytest.Captu
 
 
 def test_best_needs_something_to_validate_on(mine: Path) -> None:
-    _, config = load_recipe(mine, ["data.validation=[]", 'trainer.keep="best"'])
+    config = find_recipe(mine).config(["data.validation=[]", 'trainer.keep="best"'])
     assert isinstance(config, StsanetConfig) and not config.validated
     with pytest.raises(UsageError, match="names nothing to validate on"):
         StsanetTraining(config)

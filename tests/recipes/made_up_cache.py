@@ -16,7 +16,8 @@ from gazenet.cues.registry import PluginEntry
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.findwho import FindWhoVideo
 from gazenet.data.fixations import Fixations
-from gazenet.recipes.gasp.extract_cues import Extract, ExtractedInput, first_stage
+from gazenet.inference.cache.recall import Recalled
+from gazenet.recipes.gasp.extract_cues import Extract, first_stage
 from gazenet.recipes.gasp.gasp_recipe import SPEC
 from gazenet.recipes.gasp.gasp_run import GaspTraining
 from gazenet.training.recipe_run import RecipeResult, train_recipe
@@ -54,10 +55,10 @@ def make_clip(seed: int, source: int = 0) -> CueClip:
     return CueClip("findwho", video, blob_maps(seed), np.arange(FRAMES) / 25, 4.0, source)
 
 
-def fake_extract(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
+def fake_extract(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Recalled]:
     """What the first stage would say, without media."""
     assert config.integrator is None
-    return {path: ExtractedInput(blob_maps(int(path.stem)), np.arange(FRAMES) / 25) for path in paths}
+    return {path: Recalled(blob_maps(int(path.stem)), np.arange(FRAMES) / 25) for path in paths}
 
 
 def train(

@@ -12,7 +12,7 @@ import pytest
 from made_up_cache import blob_maps, fake_extract, make_config, train
 
 from gazenet.config.inference import InferConfig
-from gazenet.recipes.gasp.extract_cues import ExtractedInput
+from gazenet.inference.cache.recall import Recalled
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -37,7 +37,7 @@ def test_the_table_and_the_verdict(
     (tmp_path / "folds.json").write_text(json.dumps({"003": {"saliency": {"weights": "w.safetensors"}}}))
     asked: list[tuple[str, ...]] = []
 
-    def extract(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
+    def extract(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Recalled]:
         given = {one.name: one.parameters for one in infer.extractors}
         assert given["saliency"] == {"weights": str(tmp_path / "w.safetensors")}
         asked.append(tuple(path.stem for path in paths))
@@ -66,10 +66,10 @@ def test_a_flagship_that_learned_nothing_fails(benchmark: ModuleType, data_root:
     argv = ["--root", str(data_root), "--train_config", str(tmp_path / "mine.json"), "--weights", str(weights)]
     argv += ["--output", str(tmp_path / "table.json")]
 
-    def noise(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
+    def noise(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Recalled]:
         # The cue the untrained network would repeat says nothing, the other everything.
         return {
-            k: ExtractedInput({**v.maps, "saliency": blob_maps(3)["active_speaker"]}, v.times)
+            k: Recalled({**v.maps, "saliency": blob_maps(3)["active_speaker"]}, v.times)
             for k, v in fake_extract(infer, paths).items()
         }
 

@@ -12,7 +12,7 @@ from made_up_cache import fake_extract, make_config, train
 from gazenet.config.inference import InferConfig
 from gazenet.errors import UsageError
 from gazenet.fusion.integrator_files import open_integrator
-from gazenet.recipes.gasp.extract_cues import ExtractedInput
+from gazenet.inference.cache.recall import Recalled
 from gazenet.recipes.gasp.folds import read_folds
 from gazenet.recipes.gasp.gasp_run import SEEN
 
@@ -61,7 +61,7 @@ def test_cues_run_with_the_weights_of_the_fold(
     folds = table(tmp_path, **{"001": given})
     asked: list[tuple[str, tuple[str, ...]]] = []
 
-    def extract(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
+    def extract(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Recalled]:
         weights = {one.name: one.parameters for one in config.extractors}["active_speaker"].get("weights", "")
         asked.append((Path(str(weights)).name, tuple(path.stem for path in paths)))
         return fake_extract(config, paths)

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from made_up_cache import fake_extract, make_config, train
+from pydantic import ValidationError
 
+from gazenet.config.fit_config import RecipeConfig
 from gazenet.errors import UsageError
 from gazenet.recipes.gasp import gasp_task
 from gazenet.training.loggers import make_logger
@@ -136,6 +138,6 @@ def test_importing_the_module_imports_no_logger() -> None:
     assert found.stdout.split() == ["False", "False"]
 
 
-def test_unknown(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="choose csv"):
-        make_logger("paper", tmp_path, "p")
+def test_unknown() -> None:
+    with pytest.raises(ValidationError, match="'csv', 'tensorboard', 'comet' or ''"):
+        RecipeConfig.model_validate({"recipe": "gasp", "logger": "paper"})

@@ -16,7 +16,8 @@ from gazenet.config.training import TrainConfig
 from gazenet.cues.colour_pictures import as_pictures
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp_integrator import load_gasp
-from gazenet.recipes.gasp.extract_cues import ExtractedInput, cue_config
+from gazenet.inference.cache.recall import Recalled
+from gazenet.recipes.gasp.extract_cues import cue_config
 from gazenet.training.checkpoints import LAST
 
 
@@ -26,12 +27,12 @@ def planes(seed: int) -> np.ndarray:
     return np.stack([maps["active_speaker"], maps["saliency"], maps["saliency"]], 1)
 
 
-def with_pictures(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
+def with_pictures(config: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Recalled]:
     assert [one.name for one in config.extractors][-1] == "captured"
     found = {}
     for path, one in fake_extract(config, paths).items():
         maps = {**one.maps, "captured": one.maps["saliency"]}
-        found[path] = ExtractedInput(maps, one.times, pictures={"captured": planes(int(path.stem))})
+        found[path] = Recalled(maps, one.times, pictures={"captured": planes(int(path.stem))})
     return found
 
 

@@ -16,7 +16,7 @@ from made_up_cache import FRAMES, blob_maps, fake_extract, make_config
 from gazenet.config.inference import InferConfig
 from gazenet.cues.extractor import Face
 from gazenet.data.fixations import FrameFixations
-from gazenet.recipes.gasp.extract_cues import ExtractedInput
+from gazenet.inference.cache.recall import Recalled
 
 FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "quality.py"
 
@@ -42,11 +42,11 @@ def test_table_of_all_predictors(
     (tmp_path / "folds.json").write_text(json.dumps({"001": {"saliency": {"weights": "w.safetensors"}}}))
     asked: list[tuple[str, tuple[str, ...]]] = []
 
-    def extract(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, ExtractedInput]:
+    def extract(infer: InferConfig, paths: Sequence[Path]) -> Mapping[Path, Recalled]:
         given = {one.name: one.parameters for one in infer.extractors}
         asked.append((json.dumps(given["saliency"]), tuple(path.stem for path in paths)))
         face = Face(0, (500.0, 300.0, 600.0, 400.0), 1.0)
-        return {k: ExtractedInput(v.maps, v.times, [(face,)] * FRAMES) for k, v in fake_extract(infer, paths).items()}
+        return {k: Recalled(v.maps, v.times, [(face,)] * FRAMES) for k, v in fake_extract(infer, paths).items()}
 
     argv = ["--root", str(data_root), "--train_config", str(tmp_path / "mine.json"), "--work", str(tmp_path / "w")]
     argv += ["--folds", str(tmp_path / "folds.json"), "--output", str(tmp_path / "q.json")]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from gazenet.config.load import config_names
-from gazenet.training.recipe_loading import installed_recipes, load_recipe
+from gazenet.training.recipe_loading import find_recipe, installed_recipes
 
 
 @pytest.mark.parametrize("name", config_names("train"))
 def test_an_installed_config_is_valid_and_describes_itself(name: str) -> None:
-    assert load_recipe(name)[1].summary
+    assert find_recipe(name).config().summary
 
 
 def test_every_recipe_is_whole_and_its_implementation_can_be_imported() -> None:

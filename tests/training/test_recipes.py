@@ -22,7 +22,7 @@ from gazenet.cli import train
 from gazenet.config.fit_config import differing
 from gazenet.errors import UsageError
 from gazenet.training.fit import FitRequest, fit
-from gazenet.training.recipe_loading import find_recipe, load_recipe
+from gazenet.training.recipe_loading import find_recipe
 from gazenet.training.recipe_spec import RecipeSpec
 from gazenet.training.recipe_task import Batch
 from gazenet.training.seeded_samples import OrderedSamples, SeededSamples
@@ -63,7 +63,7 @@ def test_a_run_leaves_what_it_promises(write_config: Write, capsys: pytest.Captu
     result = json.loads((folder / "result.json").read_text())
     assert result["recipe"] == "line" and result["values"]["first"]["val_loss"] == float(rows[2]["val_loss"])
     assert result["config"]["data"]["noise"] == 0.01
-    loaded = load_recipe(folder / "train_config.json")[1]
+    loaded = find_recipe(folder / "train_config.json").config()
     assert isinstance(loaded, LineConfig) and loaded.trainer.max_epochs == 3
 
 
@@ -164,7 +164,7 @@ def test_wrong_requests_are_one_line_and_leave_nothing(
 def test_a_dry_run_prints_a_config_that_loads(write_config: Write, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["--train_config_file", str(write_config("own")), "--dry_run", "--logger_name", ""]) == 0
     again = write_config("again", **json.loads(capsys.readouterr().out))
-    assert load_recipe(again)[1].logger == ""
+    assert find_recipe(again).config().logger == ""
 
 
 def test_configs_of_the_integrator_may_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

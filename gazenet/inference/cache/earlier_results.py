@@ -28,7 +28,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def is_of(record: Mapping[str, Any], path: Path) -> bool:
-    """Whether a record belongs to the input at ``path``, whatever its content was then."""
+    """Return whether a record belongs to the input at ``path``, whatever its content was then."""
     if "path" in record:
         return bool(record["path"] == redact(path.absolute()))
     return record.get("input") in (redact(path), redact(path.absolute()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,15 @@ from gazenet.maps.map_store import MapReader, MapStore
 
 @dataclass(frozen=True)
 class Recalled:
-    """Memory-mapped maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, and the faces of every frame.
+    """Maps uint8 ``[T, h, w]`` per cue, memory-mapped, frame times ``[T]`` in seconds, and the faces of every frame.
 
     ``pictures``: uint8 ``[T, 3, 120, 120]`` (RGB planes) of the cues that have coloured pictures.
     """
 
     maps: dict[str, NDArray[np.uint8]]
     times: NDArray[np.float64]
-    faces: Sequence[tuple[Face, ...]]
-    pictures: dict[str, NDArray[np.uint8]]
+    faces: Sequence[tuple[Face, ...]] = ()
+    pictures: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 def recall(graph: StageGraph, source_id: str, store: MapStore) -> Recalled | None:

@@ -221,8 +221,7 @@ class _Run:
             yield self._inputs[task.video], error
             return
         # The last unit meets the same fault and handles it by the config's on_error, as in one process.
-        self._schedule.forget(task)
-        self._schedule.skip_to_end(task.video)
+        self._schedule.skip_to_end(task)
 
 
 def share(graphics: float, processes: int) -> float:

@@ -35,7 +35,7 @@ class Schedule:
 
     @property
     def finished(self) -> bool:
-        """Whether all videos have ended."""
+        """True where all videos have ended."""
         return not self._waiting and not self._open
 
     def ready(self) -> list[UnitTask]:
@@ -61,13 +61,10 @@ class Schedule:
         del self._open[task.video]
         return True
 
-    def skip_to_end(self, video: Video) -> None:
-        """Leave out all but the last unit, which handles a failed cue."""
-        states = self._open[video]
+    def skip_to_end(self, failed: UnitTask) -> None:
+        """Leave out all but the last unit of a video, which misses the result of the failed one and handles that."""
+        states = self._open[failed.video]
+        states[failed.unit] = "done"
         for unit in states:
             if unit != self._last and states[unit] == "waiting":
                 states[unit] = "done"
-
-    def forget(self, task: UnitTask) -> None:
-        """Count a failed unit as done; the last unit will miss its result."""
-        self._open[task.video][task.unit] = "done"

@@ -38,7 +38,7 @@ def unit_needs(specs: Iterable[ExtractorSpec]) -> dict[str, tuple[str, ...]]:
 
 
 class UnitWorker:
-    """Does one kind of unit, for any video; its networks are loaded once, with the first video.
+    """A process for one kind of unit, for any video; its networks are loaded once, with the first video.
 
     Args:
         config: an InferConfig as data.

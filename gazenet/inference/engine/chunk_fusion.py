@@ -55,7 +55,7 @@ class ChunkFusion:
             self._send_fused(self._stream.finish())
 
     def _whole(self, k: int) -> bool:
-        """Whether every cue's maps of chunk ``k`` are there, and the faces of its last frame are final."""
+        """Return whether chunk ``k`` has the maps of all cues, and the faces of its last frame are final."""
         if not all(self._buffer.has(name, k) for name in self._cues):
             return False
         return self._buffer.faces_known(k * self._context.chunk + self._buffer.frames_in(k) - 1)

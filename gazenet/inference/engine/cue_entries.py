@@ -20,7 +20,7 @@ from gazenet.maps.map_store import MapStore, MapWriter
 
 
 class BackgroundQueue:
-    """Runs calls one after the other on a thread of its own; any thread may submit. See :func:`background_queue`."""
+    """Runs calls in order on a thread of its own; any thread may submit. See :func:`background_queue`."""
 
     def __init__(self, thread: ThreadPoolExecutor, limit: int) -> None:
         self._thread, self._limit, self._lock = thread, limit, threading.Lock()
@@ -77,7 +77,7 @@ class CueEntries:
     def store(self, writer: MapWriter, k: int, values: np.ndarray, records: list[Record]) -> None:
         """Write chunk ``k`` in the background, so that networks need not wait for the disk.
 
-        A chunk that is there already would be the same and is left alone: of the maps and the pictures of an
+        A chunk that is stored already would be the same and is left alone: of the maps and the pictures of an
         extractor, one may have got further than the other.
         """
         if writer.has(k):

@@ -25,7 +25,7 @@ ALL_CHUNKS = 1 << 40
 
 @dataclass
 class CueProgress:
-    """How far one extractor is in a video.
+    """The progress of one extractor in a video.
 
     Attributes:
         maps, pictures: its cache entries; no ``pictures`` where it makes none.
@@ -50,7 +50,7 @@ class CueProgress:
 
     @property
     def complete(self) -> bool:
-        """Whether the cache has all of it."""
+        """True where the cache has all of it."""
         return all(entry.complete for entry in self.entries)
 
 
@@ -137,7 +137,7 @@ class CueScheduler:
         return FaceCropView(self._buffer, side, self._context.size) if side else self._buffer
 
     def _computable(self, progress: CueProgress, k: int) -> bool:
-        """Whether all that block ``k`` looks at is there."""
+        """Return whether frames, faces and maps that block ``k`` looks at are ready."""
         needs, chunk, decoded = progress.cue.spec.needs, self._context.chunk, self._buffer.decoded
         if k * chunk >= decoded:
             return False
@@ -161,7 +161,7 @@ class CueScheduler:
         return [progress.cue.name for progress in self._cues if progress.failed]
 
     def _tainted(self, progress: CueProgress) -> bool:
-        """Whether a cue failed or depends on one that did: its maps are not what its cache key promises."""
+        """Return whether a cue failed or depends on one that did: its maps are not what its cache key promises."""
         needed = [other for other in self._cues if other.cue.name in progress.cue.spec.needs.maps]
         return progress.failed or any(self._tainted(other) for other in needed)
 

@@ -19,7 +19,7 @@ Maps = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class PassContext:
-    """What every part of a pass over one video needs to know of it.
+    """The facts of a video that every part of a pass over it needs.
 
     Attributes:
         graph: the loaded plugins.
@@ -89,7 +89,7 @@ class FrameBuffer:
         return self._tracker.faces(index) if self._tracker is not None else ()
 
     def faces_known(self, index: int) -> bool:
-        """Whether no later detection can change the faces of a frame."""
+        """Return whether no later detection can change the faces of a frame."""
         return self._tracker is None or self._tracker.settled(index)
 
     def map(self, name: str, index: int) -> Maps:
@@ -102,7 +102,7 @@ class FrameBuffer:
         return min((k + 1) * self._chunk, self.decoded) - k * self._chunk
 
     def chunk_decoded(self, k: int) -> bool:
-        """Whether chunk ``k`` is decoded as a whole; the last chunk of a video may be shorter."""
+        """Return whether chunk ``k`` is decoded as a whole; the last chunk of a video may be shorter."""
         count = self.frames_in(k)
         return count > 0 and (count == self._chunk or self.last is not None)
 
@@ -111,7 +111,7 @@ class FrameBuffer:
         self._maps.setdefault(name, {})[k] = (maps, records)
 
     def has(self, name: str, k: int) -> bool:
-        """Whether chunk ``k`` of an extractor is finished and held."""
+        """Return whether chunk ``k`` of an extractor is finished and held."""
         return k in self._maps.get(name, {})
 
     def chunk(self, name: str, k: int) -> tuple[Maps, list[Record]]:

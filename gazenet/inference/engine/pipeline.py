@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gazenet.config.inference import InferConfig
+from gazenet.config.sink_spec import SINKS, SinkSpec
 from gazenet.errors import UsageError
 from gazenet.folder_lock import lock_folder
 from gazenet.guard import journal
@@ -32,11 +33,12 @@ from gazenet.inference.inputs.output_targets import check_targets
 from gazenet.inference.inputs.sources import identity, open_frames
 from gazenet.inference.inputs.stored_maps import StoredPass, stored_graph, stored_maps
 from gazenet.inference.results import RunResult, SinkContext, VideoSummary
-from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, load_sink
+from gazenet.inference.sinks.sink import LoadedSink, Sink, check_overlap, make_sink
 from gazenet.maps.map_key import without_folders
 from gazenet.media.frame_source import FrameSource
 from gazenet.media.frames import VideoInfo
 from gazenet.media.media_files import display_name
+from gazenet.plugin_registry import get
 from gazenet.redaction import redact_text
 
 
@@ -172,7 +174,7 @@ class VideoWork:
         item: the input.
         content: hash of its content.
         fingerprint: hash of all that its results depend on.
-        files: names of all its outputs, also of those that are there already.
+        files: names of all its outputs, also of those that are finished.
     """
 
     graph: StageGraph
@@ -183,7 +185,7 @@ class VideoWork:
 
 
 def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
-    """Make the outputs of one input, unless they are there already. Raises GazenetError."""
+    """Make the outputs of one input, unless an earlier run did. Raises GazenetError."""
     path, folder = item.path, item.folder
     journal.set_input(display_name(path))
     content = identity(path, pictures=stored_maps(graph.config))
@@ -203,7 +205,7 @@ def work_on(graph: StageGraph, item: RunInput, resume: bool) -> VideoSummary:
         for name, fault in wrong.items():
             print(f"{display_name(path)}: {display_name(folder / name)}: {fault}; made again", file=sys.stderr)
         if again:
-            (folder / NAME).unlink()  # until all is there again, no record says that it is
+            (folder / NAME).unlink()  # no record says that outputs are intact before they are
             return _make(work, again, notes, earlier)
         place = display_name(folder)
         print(f"{display_name(path)}: finished before, nothing to do; results in {place}", file=sys.stderr)
@@ -231,7 +233,7 @@ def wanted_sinks(config: InferConfig, integrator: bool) -> list[LoadedSink]:
 
     Raises UsageError, PluginError.
     """
-    sinks = [load_sink(name, settings) for name, settings in config.outputs.wanted.items()]
+    sinks = [make_sink(get(name, SINKS, SinkSpec), settings) for name, settings in config.outputs.wanted.items()]
     sinks = [sink for sink in sinks if integrator or not sink.spec.saliency]
     check_overlap(sinks)
     return sinks
@@ -260,7 +262,7 @@ def output_files(sinks: Sequence[Sink]) -> list[str]:
 def _make(
     work: VideoWork, sinks: Sequence[Sink], notes: list[str], earlier: Mapping[str, Any] = types.MappingProxyType({})
 ) -> VideoSummary:
-    """Make the outputs of ``sinks``; ``earlier`` is the record of the outputs that are there already."""
+    """Make the outputs of ``sinks``; ``earlier`` is the record of the outputs that are kept."""
     graph, path, folder, timings = work.graph, work.item.path, work.item.folder, Timings()
     source = open_frames(path, graph.config.max_side)
     try:

@@ -75,9 +75,11 @@ def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     With ``idle`` extractors load when they are first needed: for a process that runs few of them, or none.
     """
     integrator = tuned_integrator(config)
-    if integrator is not None:
+    if integrator is not None and config.integrator is not None:
         config = completed(config, integrator.spec)
-        _adopted(integrator, config)
+        adopt = adoption(config.integrator, config, integrator.spec.name, integrator.network_facts)
+        if adopt is not None:
+            adopt(integrator.plugin)
     entries = {settings.name: (get(settings.name), settings) for settings in config.extractors}
     order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
     stage, fingerprint, face_assets = _faces(config)
@@ -87,15 +89,6 @@ def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
         upstream[name] = cue.fingerprint
         cues.append(cue)
     return StageGraph(config, stage, fingerprint, face_assets, tuple(cues), integrator)
-
-
-def _adopted(integrator: LoadedIntegrator, config: InferConfig) -> None:
-    """Has the integrator call its network through the backend of the config."""
-    if config.integrator is None:
-        return
-    adopt = adoption(config.integrator, config, integrator.spec.name, integrator.network_facts)
-    if adopt is not None:
-        adopt(integrator.plugin)
 
 
 def tuned_integrator(config: InferConfig) -> LoadedIntegrator | None:

@@ -106,7 +106,7 @@ def default_root(reader: str) -> str:
 
 
 def remedy(data: DataInputsConfig) -> str:
-    """How to get the files of a data set, in words."""
+    """Say how to get the files of a data set."""
     folder = PLACES.get(data.reader)
     ids = [asset.id for asset in _assets() if asset.reader == data.reader or asset.install_dir == folder]
     if data.reader == CACHE:

@@ -44,7 +44,7 @@ def expand(inputs: Sequence[Path], say: Callable[[str], object] | None = None) -
 
 
 def _usable(path: Path) -> bool:
-    """Whether an entry of a folder is a video or a picture that is not hidden."""
+    """Return whether an entry of a folder is a video or a picture that is not hidden."""
     if path.name.startswith(".") or not path.is_file():
         return False
     if path.suffix.lower() in VIDEO_SUFFIXES + IMAGE_SUFFIXES:
@@ -84,7 +84,7 @@ def result_folders(
 
 
 def _chosen(file: Path, records: Mapping[str, dict[str, Any] | None], identity: Callable[[Path], str]) -> str:
-    """Of folders with their records: that of this file, that of its content, an empty folder, else the last."""
+    """Choose a folder by the records: that of this file, that of its content, an empty folder, else the last."""
     for name, record in records.items():
         if record is not None and is_of(record, file):
             return name

@@ -1,4 +1,4 @@
-"""What a run of ``gasp_infer`` writes, compared with what it reads, before any work."""
+"""A check, before any work, that a run of ``gasp_infer`` replaces nothing that it reads."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ BLOCK = 32
 
 
 def is_frame_folder(path: Path) -> bool:
-    """Whether a folder is a video in the published layout."""
+    """Return whether a folder is a video in the published layout."""
     return (path / "1" / f"{CAPTURED}_1.jpg").is_file()
 
 

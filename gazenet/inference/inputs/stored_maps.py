@@ -117,7 +117,7 @@ class StoredPass:
 
 
 def stored_maps(config: InferConfig) -> bool:
-    """Whether a run takes its cue maps from stored pictures."""
+    """Return whether a run takes its cue maps from stored pictures."""
     return config.data is not None and config.data.maps == "stored" and config.integrator is not None
 
 

@@ -140,7 +140,7 @@ class FrameHistory:
             return len(self._frames)
 
     def has(self, names: Sequence[str]) -> bool:
-        """Whether there is a map of each of these cues."""
+        """Return whether each of these cues has a map."""
         with self._changed:
             return all(name in self._maps for name in names)
 

@@ -6,13 +6,13 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.config.sink_spec import SinkSpec
-from gazenet.cues.external.middleware import publisher
+from gazenet.cues.external.middleware import Publisher
 from gazenet.inference.person_attention import peak
 from gazenet.inference.results import ChunkResult, SinkContext
 from gazenet.inference.sinks.sink import Sink, writing
@@ -56,16 +56,6 @@ def find_target(
     return GazeTarget(frame, *(round(float(value), 4) for value in (time, x, y, yaw, pitch, strength)))
 
 
-class Receiver(Protocol):
-    """Takes targets: a file, a middleware."""
-
-    def send(self, target: dict[str, Any]) -> None:
-        """Take the fields of a :class:`GazeTarget`."""
-
-    def close(self) -> None:
-        """End; nothing is sent after it."""
-
-
 class TargetFile:
     """One JSON object per line, flushed at once, so that other programs can follow the file."""
 
@@ -74,39 +64,24 @@ class TargetFile:
         with writing(path):
             self._file = path.open("w", encoding="utf-8", buffering=1)
 
-    def send(self, target: dict[str, Any]) -> None:
+    def publish(self, message: dict[str, Any]) -> None:
         """Write a line. Raises GazenetError."""
         with writing(self._path):
-            self._file.write(json.dumps(target) + "\n")
+            self._file.write(json.dumps(message) + "\n")
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-class TargetTopic:
-    """Publishes every target on a topic, for robots. Raises UsageError where the middleware cannot be used."""
-
-    def __init__(self, topic: str, middleware: str) -> None:
-        self._publisher = publisher(topic, middleware)
-
-    def send(self, target: dict[str, Any]) -> None:
-        """Publish a target."""
-        self._publisher.publish(target)
-
-    def close(self) -> None:
-        """Leave the topic."""
-        self._publisher.close()
-
-
 class TargetSink(Sink):
-    """Sends a target for the newest frame, at most ``rate`` times a second."""
+    """Sends a target for the newest frame to ``receivers`` and a file, at most ``rate`` times a second."""
 
     spec = SinkSpec(name="target", files=("targets.jsonl",), implementation=f"{__name__}:TargetSink")
 
-    def __init__(self, rate: float, field_of_view: float, *receivers: Receiver) -> None:
+    def __init__(self, rate: float, field_of_view: float, *receivers: Publisher) -> None:
         self._pause, self._field_of_view = 1 / rate, field_of_view
-        self._receivers = list(receivers)
+        self._receivers: list[Publisher] = list(receivers)
         self._due = -math.inf
 
     def open(self, context: SinkContext) -> None:
@@ -125,7 +100,7 @@ class TargetSink(Sink):
         frame = chunk.start + len(chunk) - 1
         target = find_target(chunk.saliency[-1], frame, time, self._size, self._field_of_view)
         for receiver in self._receivers:
-            receiver.send(asdict(target))
+            receiver.publish(asdict(target))
 
     def close(self, summary: dict[str, Any]) -> None:
         """Close the receivers."""

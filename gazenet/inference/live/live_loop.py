@@ -188,7 +188,9 @@ class LiveLoop:
         return failed
 
     def _loop(self) -> None:
-        stream = self._stream()
+        integrator = self._graph.integrator
+        # Without its own smoothing, which would wait for later frames.
+        stream = open_stream(integrator, live=True) if integrator is not None else None
         pace, due = 1 / self._controller.target, 0.0
         second, shown_then, status = 1.0, 0, self._settings.status_s
         while not self._stop.is_set():
@@ -232,13 +234,6 @@ class LiveLoop:
             raise MediaError(
                 f"{self._source.name}: no frame for {self._settings.stall_s:g} s (unplugged, or the stream stalls)"
             ) from None
-
-    def _stream(self) -> Any:
-        """The integrator without its own smoothing, which would wait for later frames."""
-        integrator = self._graph.integrator
-        if integrator is None:
-            return None
-        return open_stream(integrator, live=True)
 
     def _show(self, frame: LiveFrame, now: float, stream: Any) -> None:
         index = self._history.add(frame.image, now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from gazenet.config.inference import InferConfig
+from gazenet.cues.external.middleware import publisher
+from gazenet.ending_signals import in_main_thread, install, restore
 from gazenet.errors import GazenetError, UsageError
 from gazenet.files import write_json
 from gazenet.guard.guarded_call import guarded
@@ -20,7 +21,7 @@ from gazenet.inference.cache.earlier_results import as_kept
 from gazenet.inference.cache.run_record import versions
 from gazenet.inference.engine.pipeline import prepare_threads, sink_context, wanted_sinks, writable
 from gazenet.inference.engine.stage_graph import StageGraph, build_graph
-from gazenet.inference.live.gaze_target import TargetSink, TargetTopic
+from gazenet.inference.live.gaze_target import TargetSink
 from gazenet.inference.live.latency_histogram import table
 from gazenet.inference.live.live_loop import LiveLoop
 from gazenet.inference.live.live_sinks import LiveTable, WindowSink
@@ -34,9 +35,6 @@ from gazenet.media.live.open_source import is_live, open_live
 from gazenet.media.live.sound_ring import SoundRing
 from gazenet.media.media_files import display_name
 from gazenet.redaction import without_secrets
-
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Signals that end a run in an orderly way, unless they are ignored (nohup)."""
 
 
 def run_live(config: InferConfig, name: str, output_dir: Path) -> RunStatistics:
@@ -117,7 +115,7 @@ def _sinks(graph: StageGraph) -> list[Sink]:
     sinks.append(LiveTable())
     target = settings.target
     if target is not None:
-        robots = [TargetTopic(target.topic, target.middleware)] if target.topic else []
+        robots = [publisher(target.topic, target.middleware)] if target.topic else []
         sinks.append(TargetSink(target.rate, target.field_of_view, *robots))
     if settings.window:
         sinks.append(WindowSink())
@@ -143,24 +141,19 @@ def _opened(sinks: list[Sink], context: SinkContext, stack: ExitStack) -> list[S
 @contextmanager
 def _interrupts(loop: LiveLoop) -> Iterator[None]:
     """The first Ctrl-C or ending signal stops the loop after the current frame, the second has its usual effect."""
-    if threading.current_thread() is not threading.main_thread():
+    if not in_main_thread():
         yield
         return
 
     def end(number: int, frame: object) -> None:
-        signal.signal(number, previous[number])
+        signal.signal(number, previous[signal.Signals(number)])
         loop.stop()
 
-    ending = [number for name in ENDING if (number := getattr(signal, name, None))]
-    handlers = {int(number): signal.getsignal(number) for number in ending}
-    previous = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
-    for number in previous:
-        signal.signal(number, end)
+    previous = install(end, lambda handler: handler is not signal.SIG_IGN)
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        restore(previous)
 
 
 def _close(

@@ -58,7 +58,7 @@ class Durations:
 
 @dataclass
 class RunStatistics:
-    """How a live run went; ``rows`` are in time order, see :class:`MinuteRows`."""
+    """Figures and notes of a live run; ``rows`` are in time order, see :class:`MinuteRows`."""
 
     whole: Durations
     counts: FrameCounts = field(default_factory=FrameCounts)

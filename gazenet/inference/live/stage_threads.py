@@ -113,7 +113,7 @@ class CueWork:
 
     @property
     def needs_faces(self) -> bool:
-        """Whether the extractor takes faces or crops of them."""
+        """True where the extractor takes faces or crops of them."""
         return self._needs.faces or bool(self._needs.face_crops)
 
     def newest(self, after: int, timeout: float) -> int:

@@ -6,10 +6,9 @@ import contextlib
 import csv
 import io
 import json
-import os
+import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from gazenet.files import atomic_write
 from gazenet.inference.person_attention import face_shares, peak
@@ -22,7 +21,7 @@ class AttentionSink(Sink):
     """A table with the columns frame, time_s, peak_x and peak_y (pixels of the video), gate_<cue>,
     attention_elsewhere, attention_track_<id>.
 
-    A person who is not in a frame has an empty cell there. Rows wait in a file beside the table until all people, and
+    A person who is not in a frame has an empty cell there. Rows wait in a file without a name until all people, and
     with them the columns, are known: memory does not grow with the video.
     """
 
@@ -30,15 +29,13 @@ class AttentionSink(Sink):
 
     def __init__(self) -> None:
         self._tracks: set[int] = set()
-        self._waiting: TextIO | None = None
-        self._temporary: Path | None = None
+        self._waiting: IO[str] | None = None
 
     def open(self, context: SinkContext) -> None:
-        """Begin a video: open the file in which rows wait."""
+        """Begin a video: open the file in which rows wait, on the disk of the table."""
         self._context, self._target = context, context.folder / self.files[0]
         with writing(self._target):
-            self._temporary = context.folder / f".attention.{os.getpid()}.tmp"
-            self._waiting = self._temporary.open("w+", encoding="utf-8")
+            self._waiting = tempfile.TemporaryFile("w+", encoding="utf-8", dir=context.folder)  # noqa: SIM115 - abort closes it
 
     def write(self, chunk: ChunkResult) -> None:
         """Add a row for each frame; nothing without saliency."""
@@ -81,9 +78,6 @@ class AttentionSink(Sink):
 
     def abort(self) -> None:
         """Remove the waiting rows."""
-        with contextlib.suppress(OSError):
-            if self._waiting is not None:
-                self._waiting.close()
-        if self._temporary is not None:
+        if self._waiting is not None:
             with contextlib.suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
+                self._waiting.close()

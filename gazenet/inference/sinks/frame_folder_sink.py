@@ -6,20 +6,22 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from gazenet import files
 from gazenet.config.inference_data import PublishedConfig
 from gazenet.cues.colour_pictures import as_pictures
+from gazenet.data.drawn_truth import PublishedFixations, published_fixations
+from gazenet.data.fixations import FrameFixations
 from gazenet.data.grouped_frames import CAPTURED, FIXMAP, SALMAP
 from gazenet.errors import GazenetError
 from gazenet.inference.inputs.dataset_inputs import DatasetVideo
-from gazenet.inference.inputs.ground_truth_pictures import truth_pictures
 from gazenet.inference.inputs.sources import is_frame_folder
 from gazenet.inference.inputs.stored_maps import picture_of
 from gazenet.inference.results import ChunkResult, SinkContext
@@ -66,14 +68,34 @@ def pictures_digest(place: Path, listing: Mapping[str, Any]) -> tuple[int, str]:
     return total, digest.hexdigest()
 
 
+def truth_pictures(truth: FrameFixations, sigma: float, config: PublishedConfig) -> Iterator[dict[str, Picture]]:
+    """Density (coloured) and fixated spots (white on black) of every frame, black where nobody looked.
+
+    Both are drawn at the size of the frame, as published. Fixations of corrected readers are drawn at the size of the
+    picture: stretched from a large frame, spots could be lost. ``sigma`` in pixels of the frame.
+    """
+    height, width = truth.size
+    for frame in range(len(truth)):
+        grey = np.round(truth.density(frame, height, width, sigma) * 255).astype(np.uint8)
+        density = colourise(grey, config.truth_colour) if grey.any() else np.zeros((*grey.shape, 3), np.uint8)
+        yield {SALMAP: density, FIXMAP: _spots(truth, frame, config.size)}
+
+
+def _spots(truth: FrameFixations, frame: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    if isinstance(truth, PublishedFixations):
+        return published_fixations(truth[frame], truth.size)
+    scale = np.array([size[1] / truth.size[1], size[0] / truth.size[0]])
+    return published_fixations(truth[frame] * scale, size)
+
+
 class PublishedSink(Sink):
     """``<root>/<dataset>/<video>/<frame, from 1>/<picture>_1.jpg``, and ``published.json`` with their place.
 
     Pictures: ``captured``, ``det_transformed_<cue>`` of every extractor (the coloured one that it draws, else its map
     in the config's colours), ``det_transformed_gasp`` of an integrator, and the ground truth of a data set
     (``transformed_salmap``, ``transformed_fixmap``). As published, one that is black all over is not written. They are
-    collected in ``<root>.part`` and moved when all are there: a new video appears as a whole, a video that is there
-    gets its pictures replaced or added one by one.
+    collected in ``<root>.part`` and moved when all are written: a new video appears as a whole, an existing one gets
+    its pictures replaced or added one by one.
     """
 
     spec = PUBLISHED
@@ -198,7 +220,7 @@ class PublishedSink(Sink):
         files.sync_folder(self._final)
 
     def kept(self, folder: Path) -> bool:
-        """Whether the pictures that ``published.json`` in a result folder tells of are still there, as written."""
+        """Return whether the pictures that ``published.json`` in a result folder lists still exist, as written."""
         try:
             listing = json.loads((folder / self.files[0]).read_text(encoding="utf-8"))
             place = Path(unescape_name(listing["folder"]))

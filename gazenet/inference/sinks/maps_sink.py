@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,17 +23,15 @@ class MapsSink(Sink):
     spec = MAPS
 
     def __init__(self) -> None:
-        self._descriptor = -1
-        self._temporary: Path | None = None
+        self._stack = contextlib.ExitStack()
         self._sums: list[np.ndarray] = []
 
     def open(self, context: SinkContext) -> None:
         """Begin a video: write an empty header, to be filled in at the end."""
         self._target, self._shape = context.folder / self.files[0], context.map_size
         with writing(self._target):
-            self._temporary = context.folder / f".saliency.{os.getpid()}.tmp"
-            self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-            files.write_all(self._descriptor, bytes(HEADER))
+            self._file = self._stack.enter_context(files.atomic_write(self._target))
+            self._file.write(bytes(HEADER))
 
     def write(self, chunk: ChunkResult) -> None:
         """Append the maps of the next frames; nothing without saliency."""
@@ -46,29 +42,18 @@ class MapsSink(Sink):
         self._shape = (scaled.shape[1], scaled.shape[2])
         self._sums.append(chunk.saliency.sum(axis=(1, 2), dtype=np.float64).astype(np.float32))
         with writing(self._target):
-            files.write_all(self._descriptor, np.ascontiguousarray(scaled, np.float16).tobytes())
+            self._file.write(np.ascontiguousarray(scaled, np.float16).tobytes())
 
     def close(self, summary: dict[str, Any]) -> None:
         """Write the header and the sums, and give the files their names."""
         sums = np.concatenate(self._sums) if self._sums else np.zeros(0, np.float32)
-        assert self._temporary is not None
         with writing(self._target):
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            files.write_all(self._descriptor, npy_header((len(sums), *self._shape), "<f2"))
-            files._os_fsync(self._descriptor)
-            self._close()
-            files.publish(self._temporary, self._target)
+            self._file.seek(0)
+            self._file.write(npy_header((len(sums), *self._shape), "<f2"))
+            self._stack.close()
             with files.atomic_write(self._target.with_name(self.files[1])) as file:
                 np.save(file, sums)
 
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
     def abort(self) -> None:
         """Close and remove the unfinished file."""
-        self._close()
-        if self._temporary is not None:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
+        self._stack.__exit__(RuntimeError, RuntimeError("aborted"), None)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import types
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gazenet.config.sink_spec import SINKS, SinkSpec
+from gazenet.config.sink_spec import SinkSpec
 from gazenet.errors import GazenetError, PluginError, UsageError
 from gazenet.guard.exception_text import as_line
 from gazenet.guard.guarded_call import guarded
 from gazenet.inference.results import ChunkResult, SinkContext
-from gazenet.plugin_registry import PluginEntry, get
+from gazenet.plugin_registry import PluginEntry
 
 
 class Sink(Protocol):
@@ -56,7 +55,7 @@ class Sink(Protocol):
         """Remove what was begun; called after an error anywhere, after a failed ``open``, also after ``close``."""
 
     def kept(self, folder: Path) -> bool:
-        """Whether what the files in ``folder`` tell of is still there, besides the files themselves."""
+        """Return whether what the files in ``folder`` refer to still exists, besides the files themselves."""
         return True
 
 
@@ -102,21 +101,16 @@ class LoadedSink(Sink):
         self.plugin.abort()
 
     def kept(self, folder: Path) -> bool:
-        """Whether what the files in ``folder`` tell of is still there."""
+        """Return whether what the files in ``folder`` refer to still exists."""
         with guarded(f"sink {self.name}", "looking at earlier results", own=(GazenetError,)):
             return bool(self.plugin.kept(folder))
 
 
-def load_sink(name: str, settings: Mapping[str, Any] = types.MappingProxyType({})) -> LoadedSink:
-    """The installed sink of that name with the settings of a config.
-
-    Raises UsageError for an unknown sink or wrong settings, PluginError where it cannot be made.
-    """
-    return make_sink(get(name, SINKS, SinkSpec), settings)
-
-
 def make_sink(entry: PluginEntry[SinkSpec], settings: Mapping[str, Any]) -> LoadedSink:
-    """An installed sink with the settings of a config. Raises UsageError for wrong settings, PluginError."""
+    """Make an installed sink with the settings of a config.
+
+    Raises UsageError for wrong settings, PluginError where it cannot be made.
+    """
     try:
         checked = entry.spec.settings_from(settings)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ class VideoSink(Sink):
     with_sound = True
 
     def __init__(self) -> None:
-        self._writer: VideoWriter | None = None
+        self._stack = ExitStack()
         self.notes = ()
 
     def open(self, context: SinkContext) -> None:
@@ -28,7 +29,7 @@ class VideoSink(Sink):
         sound = context.source if self.with_sound and context.info.has_audio else None
         path = context.folder / self.files[0]
         with writing(path):
-            self._writer = VideoWriter(path, width, height, context.info.rate, sound).__enter__()
+            self._writer = self._stack.enter_context(VideoWriter(path, width, height, context.info.rate, sound))
 
     def draw(self, chunk: ChunkResult, k: int) -> NDArray[np.uint8]:
         """Return the picture of the chunk's k-th frame, RGB uint8 of the context's frame size."""
@@ -36,21 +37,15 @@ class VideoSink(Sink):
 
     def write(self, chunk: ChunkResult) -> None:
         """Encode the pictures of the next frames."""
-        assert self._writer is not None
         for k in range(len(chunk)):
             self._writer.write(self.draw(chunk, k), float(chunk.times[k]))
 
     def close(self, summary: dict[str, Any]) -> None:
         """Finish the file and give it its name; warnings of the encoder become notes."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with writing(self.context.folder / self.files[0]):
-                writer.__exit__(None, None, None)
-            self.notes = [f"{self.files[0]}: {line}" for line in writer.warnings]
+        with writing(self.context.folder / self.files[0]):
+            self._stack.close()
+        self.notes = [f"{self.files[0]}: {line}" for line in self._writer.warnings]
 
     def abort(self) -> None:
         """Remove the unfinished file."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            stop = RuntimeError("aborted")
-            writer.__exit__(RuntimeError, stop, None)
+        self._stack.__exit__(RuntimeError, RuntimeError("aborted"), None)

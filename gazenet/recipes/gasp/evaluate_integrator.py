@@ -9,8 +9,7 @@ import numpy as np
 
 from gazenet.config.inference import InferConfig, IntegratorConfig, OutputsConfig
 from gazenet.config.inference_data import EVALUATION
-from gazenet.config.training import SourceConfig, TrainConfig
-from gazenet.data.source_items import ChosenItem
+from gazenet.config.training import TrainConfig
 from gazenet.errors import GazenetError
 from gazenet.evaluation.evaluation import Evaluation, VideoScores, evaluate, write_scores
 from gazenet.evaluation.ground_truth import item_truth
@@ -87,7 +86,7 @@ def _evaluate_videos(infer: InferConfig, config: TrainConfig, weights: Path, fol
     update = {"integrator": integrator, "outputs": outputs, "cache_dir": config.cache_dir, "device": config.device}
     evaluations = []
     for part, sources in (("validation", config.data.validation), ("test", config.data.test)):
-        videos = _videos(config, sources)
+        videos = [chosen for chosen in choose_items(config, sources) if not chosen.item.still]
         if not videos:
             continue
         result = run(infer.model_copy(update=update), [video.item.path for video in videos], folder / part)
@@ -103,7 +102,3 @@ def _evaluate_videos(infer: InferConfig, config: TrainConfig, weights: Path, fol
     if evaluations:
         write_scores(evaluations, folder / EVALUATION)
     return evaluations
-
-
-def _videos(config: TrainConfig, sources: Sequence[SourceConfig]) -> list[ChosenItem]:
-    return [chosen for chosen in choose_items(config, sources) if not chosen.item.still]

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gazenet.config.inference import InferConfig
 from gazenet.config.load import load_config, suggest
 from gazenet.config.picture_names import CAPTURED
 from gazenet.config.training import SourceConfig, TrainConfig
 from gazenet.cues.colour_pictures import as_pictures
-from gazenet.cues.extractor import Face
 from gazenet.cues.registry import get
 from gazenet.data.cue_clip import CueClip
 from gazenet.data.dataset import sigma_of
@@ -24,28 +19,13 @@ from gazenet.data.density import GaussianWidth
 from gazenet.data.source_items import ChosenItem, source_items
 from gazenet.errors import UsageError
 from gazenet.fusion.gasp_spec import GaspSpec
+from gazenet.inference.cache.recall import Recalled, recall
+
+Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, Recalled]]
 
 
-@dataclass(frozen=True)
-class ExtractedInput:
-    """Everything that extractors give for one input.
-
-    Maps uint8 ``[T, h, w]`` per cue, frame times ``[T]`` in seconds, the faces of every frame, and coloured pictures
-    uint8 ``[T, 3, h, w]`` (RGB planes) of the cues that have some.
-    """
-
-    maps: Mapping[str, NDArray[np.uint8]]
-    times: NDArray[np.float64]
-    faces: Sequence[tuple[Face, ...]] = ()
-    pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
-
-
-Extract = Callable[[InferConfig, Sequence[Path]], Mapping[Path, ExtractedInput]]
-
-
-def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, ExtractedInput]:
+def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Recalled]:
     """Run the extractors of ``config``, taking from the cache what it has. Raises GazenetError."""
-    from gazenet.inference.cache.recall import recall
     from gazenet.inference.engine.pipeline import prepare_threads
     from gazenet.inference.engine.stage_graph import build_graph
     from gazenet.inference.engine.video_pass import default_store
@@ -55,18 +35,17 @@ def first_stage(config: InferConfig, paths: Sequence[Path]) -> dict[Path, Extrac
     prepare_threads(config)
     graph = build_graph(config)
     store = default_store(config.resolved_cache_dir)
-    extracted: dict[Path, ExtractedInput] = {}
+    extracted: dict[Path, Recalled] = {}
     for number, path in enumerate(paths, 1):
         identity = source_id(path)
         cached = recall(graph, identity, store)
         if cached is None:
             print(f"cues {number}/{len(paths)} {path.name}", file=sys.stderr, flush=True)
             result = collect(graph, path, config.resolved_cache_dir)
-            extracted[path] = ExtractedInput(result.cues, result.times, result.faces, result.pictures)
-            # Then from the cache, memory-mapped: the pictures of many videos need not fit into memory.
+            # From the cache, memory-mapped: the pictures of many videos need not fit into memory.
             cached = recall(graph, identity, store)
-        if cached is not None:
-            extracted[path] = ExtractedInput(cached.maps, cached.times, cached.faces, cached.pictures)
+            cached = cached or Recalled(result.cues, result.times, result.faces, result.pictures)
+        extracted[path] = cached
     return extracted
 
 

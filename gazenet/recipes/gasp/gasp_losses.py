@@ -49,7 +49,7 @@ def published_kld(x: Tensor, s: Tensor, f: Tensor) -> Tensor:
 
 
 def published_kld_pixels(x: Tensor, s: Tensor) -> Tensor:
-    """What each pixel adds to it, ``[N, H * W]``; NaN where the logarithm is undefined."""
+    """Return what each pixel adds to the divergence, ``[N, H * W]``; NaN where the logarithm is undefined."""
     q, t = _unit_sum(x), _unit_sum(s)
     return t * torch.log(_EPS + t / (q + _EPS))
 

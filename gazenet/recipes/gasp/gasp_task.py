@@ -39,7 +39,6 @@ class IntegratorTask(RecipeTask):
 
     Args:
         steps: optimiser steps of the run, for schedules.
-        warm_start: a state dict to begin with.
         declared: the declaration of the integrator, kept in checkpoints.
         judge: scores maps in validation; None: marks and density of the batch, on the cells of the target.
     """
@@ -52,13 +51,10 @@ class IntegratorTask(RecipeTask):
         network: GaspConfig,
         trainer: TrainerConfig,
         steps: int,
-        warm_start: Mapping[str, Tensor] | None = None,
         declared: GaspSpec | None = None,
         judge: Judge | None = None,
     ) -> None:
         super().__init__(build(network))
-        if warm_start is not None:
-            self.network.load_state_dict(warm_start)
         self.settings, self.steps, self.declared = trainer, steps, declared
         # An attention module without a loss gets no gradient.
         self.unused_parameters = not trainer.loss.dam and network.front == "dam"
@@ -126,7 +122,7 @@ class IntegratorTask(RecipeTask):
         self._batch_losses.clear()
 
     def is_pictured(self, batch_index: int) -> bool:
-        """Whether a batch is among the tenth that a draw by seed, epoch and batch chooses."""
+        """Return whether a batch is among the tenth that a draw by seed, epoch and batch chooses."""
         draw = np.random.default_rng([self.settings.seed, self.current_epoch, batch_index]).random()
         return bool(draw < PICTURED)
 

@@ -81,7 +81,7 @@ class PictureClip:
         return self.reader.frames
 
     def has(self, stem: str, frame: int) -> bool:
-        """Whether a frame (from 0) has a picture of its own."""
+        """Return whether a frame (from 0) has a picture of its own."""
         return stem in self.reader.pictures and frame not in self._missing[stem]
 
     @cached_property
