@@ -11,6 +11,7 @@ from gazenet.testing.goldens import Golden
 from gazenet_plugins.stanet import checkpoints, classifiers, switch
 from gazenet_plugins.stanet.sta import STA28, STA32
 from tests.goldens.hooks import Inputs, NetworkCase, run
+from tests.goldens.vggsound import VGGSound
 
 
 def network(golden: Golden) -> float:
@@ -76,7 +77,7 @@ def _switch(golden: Golden) -> NetworkCase:
 
 def _sound(golden: Golden) -> NetworkCase:
     config = golden.options("pool", "classes")
-    built = switch.VGGSound(config["pool"], config["classes"])
+    built = VGGSound(config["pool"], config["classes"])
     inside = {"layer4": "audnet.layer4", "pooled": "audnet.avgpool"}
     case = NetworkCase(built, lambda inputs: {"logits": built(*inputs)}, inside)
     built.audnet.avgpool.register_forward_hook(lambda _module, _inputs, output: output.flatten(1).clone())
