@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, FunctionModule, free_size, noise
-from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
@@ -20,7 +20,7 @@ CROP = 224
 """Side of the centre crop that the published evaluation looks at."""
 
 
-class ActionAttention:
+class ActionAttention(Extractor):
     """The spatial attention of the frame in the middle of its clip, times the temporal weight of that frame.
 
     Args:
@@ -66,9 +66,6 @@ class ActionAttention:
             return output.spatial, output.temporal
 
         return FunctionModule(network, attention)
-
-    def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
