@@ -80,7 +80,7 @@ def open_integrator(path: str | Path, declared: GaspSpec | None = None) -> tuple
 
 
 def _describes_itself(path: Path, declared: GaspSpec | None) -> bool:
-    """Whether a file is, or is called, one by :func:`save_integrator`. Raises UsageError, also for other files.
+    """Return whether a file is, or is called, one by :func:`save_integrator`. Raises UsageError for other formats.
 
     By content: weights of safetensors without a description are as good as others where they are ``declared``.
     """

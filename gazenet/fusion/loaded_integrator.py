@@ -32,7 +32,7 @@ class LoadedIntegrator:
 
     @property
     def network_facts(self) -> Mapping[str, object]:
-        """What the network follows from beside its weights (JSON)."""
+        """The facts that determine the network beside its weights (JSON)."""
         if isinstance(self.plugin, GaspPlugin):
             return {"network": self.plugin.gasp.network.config.as_dict()}
         return {"version": self.spec.version, "parameters": self.spec.parameters}

@@ -123,7 +123,7 @@ def _root_of_squares(func: Any, first: int, args: tuple[Any, ...], kwargs: Mappi
 
 
 def _size(value: Tensor) -> Tensor:
-    """The root mean square of what stands beside a value: of its channel, or of its row."""
+    """Return the root mean square of the neighbours of a value: of its channel, or of its row."""
     if value.ndim == 0:
         return value.abs()
     axes = tuple(range(2, value.ndim)) if value.ndim > 2 else (-1,)
@@ -132,7 +132,7 @@ def _size(value: Tensor) -> Tensor:
 
 @contextmanager
 def in_double() -> Iterator[None]:
-    """Tensors that are made without a type are float64 inside."""
+    """Create tensors without a type as float64 inside."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -149,7 +149,7 @@ class RoundingSpread:
     reach: dict[str, NDArray[np.float64]]
 
     def widen(self, disturbed: Values) -> None:
-        """Takes one more disturbed computation in."""
+        """Take one more disturbed computation in."""
         for name, value in disturbed.items():
             # What rounding makes infinite is in doubt.
             distance = np.nan_to_num(np.abs(value - self.exact[name]), nan=np.inf)

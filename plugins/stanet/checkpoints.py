@@ -20,8 +20,6 @@ from gazenet_plugins.stanet.sta import STA28, STA32
 from gazenet_plugins.stanet.switch import AudioSwitch
 from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, VisualTrunk
 
-PREFIXES = ("module.",)
-"""The prefix of keys in published files."""
 SALIENCY_FILES = ("STANet.pth", "STA.pth")
 """File names of the saliency network in a folder of weights."""
 
