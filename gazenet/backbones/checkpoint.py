@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +24,11 @@ from gazenet.backbones.state_dict import BATCHES, aligned, is_wrapper, joined_pa
 from gazenet.errors import UsageError
 
 _LOG = logging.getLogger(__name__)
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def load_published(network: nn.Module, path: str | Path) -> None:
-    """Load a published checkpoint (saved on any device, in any wrapper) into a network of the same keys.
+def load_published(network: Network, path: str | Path) -> Network:
+    """Load a published checkpoint (saved on any device, in any wrapper) into a network of the same keys; return it.
 
     Of several state dicts in a file, the one that fits the network is loaded. Raises UsageError that names the file
     and the first missing, unexpected or misshapen keys.
@@ -35,9 +37,17 @@ def load_published(network: nn.Module, path: str | Path) -> None:
     for state in (*state_dicts(content).values(), joined_parts(content)):
         fitting = matched(state, own) or matched(plain_keys(state), own)
         if fitting is not None:
-            network.load_state_dict(checked_state(network, fitting, path))
-            return
-    network.load_state_dict(checked_state(network, state_in(content, path), path))
+            return load_state(network, fitting, path)
+    return load_state(network, state_in(content, path), path)
+
+
+def load_state(network: Network, state: Mapping[str, Tensor], path: str | Path, assign: bool = False) -> Network:
+    """Load the state dict of a file into a network and return it. Raises UsageError as :func:`checked_state` does.
+
+    ``assign``: take the tensors of the file as they are, for a network without memory of its own.
+    """
+    network.load_state_dict(checked_state(network, state, path), assign=assign)
+    return network
 
 
 def file_in(path: str | Path, *names: str) -> Path:

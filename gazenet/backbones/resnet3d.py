@@ -123,12 +123,11 @@ def stage(block: Block, inputs: int, planes: int, count: int, stride: Triple) ->
 
 
 class ResNet3d(nn.Module):
-    """A 3D residual network: ``[N, in_channels, T, H, W]`` to logits ``[N, classes]``, or to the maps of its stages.
+    """A 3D residual network: ``[N, 3, T, H, W]`` to logits ``[N, classes]``, or to the maps of its stages.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
         shortcut: of all blocks that change size or channels.
-        in_channels: of the clip.
         stages: number of stages; fewer than four for networks with later layers of their own.
         classes: outputs of ``fc``; 0: no ``fc``, and the result is the map of the last stage.
         clip: (T, S), length and side of the clips that ``fc`` classifies.
@@ -142,7 +141,6 @@ class ResNet3d(nn.Module):
         depth: int,
         *,
         shortcut: Shortcut = "projection",
-        in_channels: int = 3,
         stages: int = 4,
         classes: int = 0,
         clip: tuple[int, int] = (16, 112),
@@ -153,7 +151,7 @@ class ResNet3d(nn.Module):
             raise ValueError(f"no 3D residual network of depth {depth} (known: {', '.join(map(str, COUNTS))})")
         wide = expansion(depth)
         self._stages = stages
-        self.conv1 = nn.Conv3d(in_channels, 64, 7, (1, 2, 2), 3, bias=False)
+        self.conv1 = nn.Conv3d(3, 64, 7, (1, 2, 2), 3, bias=False)
         self.bn1 = nn.BatchNorm3d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool3d(3, 2, 1)

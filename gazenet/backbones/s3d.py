@@ -7,7 +7,6 @@ the groups have no weights, and networks on top of it need the indices of some o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -30,9 +29,6 @@ MIXED: dict[str, tuple[int, int, int, int, int, int, int]] = {
     "5c": (832, 384, 192, 384, 48, 128, 128),
 }
 """Channels of a block: input, branch 0, branch 1 (reduced, output), branch 2 (reduced, output), branch 3."""
-
-FLAT_OFFSETS = {"base1": 0, "base2": 5, "base3": 8, "base4": 14}
-"""``base.N`` of the Kinetics weights is ``baseG.(N - offset)`` with the largest offset that is at most N."""
 
 
 class BasicConv(nn.Module):
@@ -217,20 +213,3 @@ class S3D(S3dEncoder):
     def forward(self, clip: Tensor) -> S3dLevels:
         """Return all levels of a clip."""
         return self.levels(self.frame_stem(clip))
-
-
-def from_flat_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the keys ``base.N.rest`` of the published Kinetics weights to those of :class:`S3D`.
-
-    Other entries (of the classifier) are dropped; keys may begin with ``module.``.
-    """
-    renamed: dict[str, Tensor] = {}
-    for key, value in state.items():
-        root, number, *tail = [*key.removeprefix("module.").split(".", 2), ""]
-        if root == "base" and number.isdigit():
-            group, offset = max(
-                ((name, first) for name, first in FLAT_OFFSETS.items() if first <= int(number)),
-                key=lambda entry: entry[1],
-            )
-            renamed[f"{group}.{int(number) - offset}.{tail[0]}"] = value
-    return renamed

@@ -17,7 +17,7 @@ import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -256,15 +256,10 @@ def _nested(raw: Any) -> Any:
         raise pickle.UnpicklingError("nested too deeply")
     _depth.level = level + 1
     try:
-        with plain_values() if not level else _nothing():
+        with plain_values() if not level else nullcontext():
             return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     finally:
         _depth.level = level
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _bytes(text: Any, encoding: Any = "latin1") -> bytes:

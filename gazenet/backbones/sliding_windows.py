@@ -178,11 +178,9 @@ class SlidingLayers:
     def _after(self, step: Step, row: WindowCells, place: Place) -> WindowCells:
         if isinstance(step, ParallelChains):
             return _beside([self._through(chain, row, (*place, k)) for k, chain in enumerate(step.chains)])
-        return (
-            self._framewise(step, row, place)
-            if isinstance(step, FramewiseLayers)
-            else self._temporal(step, row, place)
-        )
+        if isinstance(step, FramewiseLayers):
+            return self._framewise(step, row, place)
+        return self._temporal(step, row, place)
 
     def _framewise(self, step: FramewiseLayers, row: WindowCells, place: Place) -> WindowCells:
         edges = [k for k in range(len(row.cells)) if k not in row.body]

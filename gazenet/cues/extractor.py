@@ -99,9 +99,10 @@ class CueMaps:
 
 
 class Extractor(Protocol):
-    """The contract of an extractor. Nothing to inherit: any class with these members will do.
+    """The contract of an extractor. Any class with these members will do.
 
-    The constructor takes the spec's ``parameters`` as keyword arguments.
+    Inherit this class to get a ``begin`` that does nothing. The constructor takes the spec's ``parameters`` as
+    keyword arguments.
     """
 
     spec: ExtractorSpec

@@ -38,19 +38,16 @@ class DAMLayer(nn.Module):
     Args:
         channel: C, all channels of all modalities.
         reduction: squeeze ratio, rounded down.
-        detach: keep the saliency loss from reaching the channel weights. The released network does not detach.
     """
 
-    def __init__(self, channel: int, reduction: int = 2, detach: bool = False) -> None:
+    def __init__(self, channel: int, reduction: int = 2) -> None:
         super().__init__()
         self.fc1 = nn.Linear(channel, channel // reduction, bias=False)
         self.fc2 = nn.Linear(channel // reduction, channel, bias=False)
         self.conv = nn.Sequential(nn.Conv2d(channel, 256, 1), nn.MaxPool2d(2), nn.Conv2d(256, 1, 1))
-        self.detach = detach
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits ``[N, 1, H/2, W/2]`` and the re-weighted input, of ``x`` ``[N, C, H, W]``."""
         inverted = -F.log_softmax(x, dim=1)
         logits = self.conv(inverted * _weights(inverted, self.fc1, self.fc2))
-        weights = _weights(x, self.fc1, self.fc2)
-        return logits, x * (weights.detach() if self.detach else weights)
+        return logits, x * _weights(x, self.fc1, self.fc2)

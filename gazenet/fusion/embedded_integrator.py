@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gazenet.fusion.gasp_spec import GaspSpec
+from gazenet.fusion.gasp_spec import BIBTEX, PAPER, GaspSpec
 
 WEIGHTS = Path(__file__).with_name("weights") / "embedded.safetensors"
 
@@ -18,9 +18,6 @@ SPEC = GaspSpec(
     sharpness=1.4,
     weights=str(WEIGHTS),
     licence="MIT; trained on research-only data, not cleared for commercial use",
-    paper="Abawi, Weber, Wermter: GASP: Gated Attention for Saliency Prediction, IJCAI 2021",
-    bibtex="""@inproceedings{abawi2021gasp,
-  title={GASP: Gated Attention for Saliency Prediction},
-  author={Abawi, Fares and Weber, Tom and Wermter, Stefan},
-  booktitle={IJCAI}, pages={584--591}, year={2021}, doi={10.24963/ijcai.2021/81}}""",
+    paper=PAPER,
+    bibtex=BIBTEX,
 )

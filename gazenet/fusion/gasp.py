@@ -67,7 +67,7 @@ class Gasp(nn.Module):
             self.head = DensityHead(config.modalities, config.in_channels)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Raw maps ``[N, M * C, H, W]`` to features ``[N, M * K, H/2, W/2]``."""
+        """Encode raw maps ``[N, M * C, H, W]`` to features ``[N, M * K, H/2, W/2]``."""
         if self.config.encoder is None:
             return x
         parts = x.split(self.config.in_channels, dim=1)
@@ -76,7 +76,7 @@ class Gasp(nn.Module):
         return torch.cat([self.enc(part) for part in parts], 1)
 
     def per_frame(self, x: Tensor) -> tuple[Tensor, Tensor | None, State | None]:
-        """What belongs to one frame: features ``[N, F, H', W']``, DAM logits, the state of a GMU that is first."""
+        """Compute one frame's parts: features ``[N, F, H', W']``, DAM logits, the state of a GMU that is first."""
         logits = None
         if self.config.front == "dam":
             logits, x = self.dam(x)
@@ -89,7 +89,7 @@ class Gasp(nn.Module):
         return features, logits, None
 
     def over_time(self, features: Tensor, state: State | None) -> tuple[Tensor, State | None]:
-        """The rest: features ``[N, F, H', W']`` or, sequential, ``[N, T, F, H', W']`` to logits ``[N, 1, H', W']``."""
+        """Compute logits ``[N, 1, H', W']`` from features ``[N, F, H', W']`` or, sequential, ``[N, T, F, H', W']``."""
         order = self.config.order
         if "alstm" in order:
             features, _ = self.att_lstm(features)

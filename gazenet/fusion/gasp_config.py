@@ -95,7 +95,7 @@ class GaspConfig:
 
     @property
     def exhaustive(self) -> bool:
-        """Whether training needs ground truth for every frame of a window: sequential networks with DAM."""
+        """Return whether training needs ground truth for every frame of a window: sequential networks with DAM."""
         return self.sequential and self.front == "dam"
 
     def as_dict(self) -> dict[str, Any]:

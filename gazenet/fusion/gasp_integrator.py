@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +43,14 @@ class FusedChunk:
 
     def __len__(self) -> int:
         return len(self.saliency)
+
+    @staticmethod
+    def joined(start: int, parts: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> FusedChunk:
+        """Return the frames from ``start`` on: saliency and gates of parts, one after the other."""
+        if not parts:
+            return FusedChunk(start, np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32))
+        saliency, gates = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return FusedChunk(start, saliency, gates)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class GaspIntegrator:
         first, last = max(0, start - reach - self.network.config.sequence_len + 1), min(total, stop + reach)
         stream = self.stream()
         chunks = [stream.push({cue: maps[cue][first:last] for cue in self.spec.cues}), stream.finish()]
-        whole = _joined(chunks, first)
+        whole = FusedChunk.joined(first, [(chunk.saliency, chunk.gates) for chunk in chunks if len(chunk)])
         part = slice(start - first, stop - first)
         return FusedChunk(start, whole.saliency[part], whole.gates[part])
 
@@ -252,11 +260,11 @@ class FusionStream:
         for index in range(self._next, max(stop, self._next)):
             low, high = max(index - reach, 0) - first_kept, min(index + reach, self._seen - 1) - first_kept
             around = np.mean([one for one, _ in self._waiting[low : high + 1]], axis=0)
-            results.append((self._final(around), self._waiting[index - first_kept][1]))
+            results.append((self._final(around)[None], self._waiting[index - first_kept][1][None]))
         self._next += len(results)
         drop = max(self._next - reach, 0) - first_kept
         del self._waiting[: max(drop, 0)]
-        return _chunk(start, results)
+        return FusedChunk.joined(start, results)
 
     def _final(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._spec.output == "stretched":
@@ -266,16 +274,3 @@ class FusionStream:
             return np.asarray((value / max(float(value.max()), TINY)) ** self._spec.sharpness, np.float32)
         density = np.exp((value - value.max()) * self._spec.sharpness)
         return np.asarray(density / density.sum(), np.float32)
-
-
-def _chunk(start: int, results: list[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> FusedChunk:
-    if not results:
-        return FusedChunk(start, np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32))
-    return FusedChunk(start, np.stack([r[0] for r in results]), np.stack([r[1] for r in results]))
-
-
-def _joined(parts: list[FusedChunk], start: int) -> FusedChunk:
-    full = [part for part in parts if len(part)]
-    if not full:
-        return _chunk(start, [])
-    return FusedChunk(start, np.concatenate([p.saliency for p in full]), np.concatenate([p.gates for p in full]))

@@ -16,6 +16,12 @@ MEAN = (110.63666788 / 255, 103.16065604 / 255, 96.29023126 / 255)
 STD = (38.7568578 / 255, 37.88248729 / 255, 40.02898126 / 255)
 """Published RGB normalisation of every coloured cue map, after scaling to 0..1."""
 
+PAPER = "Abawi, Weber, Wermter: GASP: Gated Attention for Saliency Prediction, IJCAI 2021"
+BIBTEX = """@inproceedings{abawi2021gasp,
+  title={GASP: Gated Attention for Saliency Prediction},
+  author={Abawi, Fares and Weber, Tom and Wermter, Stefan},
+  booktitle={IJCAI}, pages={584--591}, year={2021}, doi={10.24963/ijcai.2021/81}}"""
+
 PICTURE = "picture"
 """Among ``colours``: the cue is given as the coloured picture that its extractor makes."""
 IMPLEMENTATION = "gazenet.fusion.gasp_plugin:GaspPlugin"

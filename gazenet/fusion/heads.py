@@ -1,4 +1,4 @@
-"""From logits to a density over the frame."""
+"""The head that turns logits into a density over the frame."""
 
 from __future__ import annotations
 

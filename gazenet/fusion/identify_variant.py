@@ -1,4 +1,4 @@
-"""Which member of the family a bare state dict belongs to: published checkpoints do not say."""
+"""Identification of the family member that a bare state dict belongs to: published checkpoints do not say."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ CueStack = Mapping[str, NDArray[np.uint8]]
 
 
 class IntegratorSpec(PluginSpec):
-    """Everything the platform must know about an integrator before it is imported."""
+    """The declaration of an integrator: all that the platform must know before it is imported."""
 
     members: ClassVar[Members] = {
         "load": ("spec", "device", "asset_path"),

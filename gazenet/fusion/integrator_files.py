@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import checked_state, first_line, load_published, read_content, state_in
+from gazenet.backbones.checkpoint import first_line, load_state, read_content, state_in
 from gazenet.backbones.file_formats import is_safetensors, other_format
 from gazenet.backbones.identify import belongs
 from gazenet.errors import UsageError
@@ -18,8 +18,6 @@ from gazenet.fusion.gasp import Gasp, build
 from gazenet.fusion.gasp_config import GaspConfig
 from gazenet.fusion.gasp_spec import GaspSpec
 from gazenet.fusion.identify_variant import recognise
-
-__all__ = ["BARE", "SUFFIXES", "load_published", "open_integrator", "save_integrator"]
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt")
 """What files of integrators end in."""
@@ -78,12 +76,11 @@ def open_integrator(path: str | Path, declared: GaspSpec | None = None) -> tuple
         raise UsageError(f"{path}: not an integrator file (its header has no {error})") from None
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path}: not an integrator file ({first_line(error)})") from None
-    network.load_state_dict(checked_state(network, tensors, path))
-    return network.eval(), spec, facts
+    return load_state(network, tensors, path).eval(), spec, facts
 
 
 def _describes_itself(path: Path, declared: GaspSpec | None) -> bool:
-    """Whether a file is, or is called, one by :func:`save_integrator`. Raises UsageError, also for other files.
+    """Return whether a file is, or is called, one by :func:`save_integrator`. Raises UsageError for other formats.
 
     By content: weights of safetensors without a description are as good as others where they are ``declared``.
     """
@@ -114,8 +111,7 @@ def _open_published(path: Path, declared: GaspSpec | None) -> tuple[Gasp, GaspSp
         network = build(config or recognise(state, len(spec.cues)))
     except ValueError as error:
         raise UsageError(f"{path}: is not a checkpoint of the GASP family{belongs(state)} ({error})") from None
-    network.load_state_dict(checked_state(network, state, path))
-    return network.eval(), spec, {}
+    return load_state(network, state, path).eval(), spec, {}
 
 
 def _described(content: object, path: Path) -> tuple[GaspConfig | None, GaspSpec | None]:

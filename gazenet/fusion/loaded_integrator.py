@@ -32,7 +32,7 @@ class LoadedIntegrator:
 
     @property
     def network_facts(self) -> Mapping[str, object]:
-        """What the network follows from beside its weights (JSON)."""
+        """The facts that determine the network beside its weights (JSON)."""
         if isinstance(self.plugin, GaspPlugin):
             return {"network": self.plugin.gasp.network.config.as_dict()}
         return {"version": self.spec.version, "parameters": self.spec.parameters}
@@ -81,12 +81,9 @@ class IntegratorStream:
     def _chunk(self, results: list[Fused | None]) -> FusedChunk:
         parts = [self._checked(result) for result in results if result is not None]
         parts = [part for part in parts if len(part[0])]
-        start = self._frames
-        if not parts:
-            return FusedChunk(start, np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32))
-        saliency, gates = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        self._frames += len(saliency)
-        return FusedChunk(start, saliency, gates)
+        chunk = FusedChunk.joined(self._frames, parts)
+        self._frames += len(chunk)
+        return chunk
 
     def _checked(self, result: object) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Saliency ``[n, h, w]`` and gates ``[n, M]``, or ``[n, 0]`` without. Raises PluginError."""

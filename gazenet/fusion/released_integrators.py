@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from gazenet.config.picture_names import EXTRACTOR, published_stems
 from gazenet.config.training_experiments import ablated_maps
-from gazenet.fusion.gasp_spec import PICTURE, GaspSpec
+from gazenet.fusion.gasp_spec import BIBTEX, PAPER, PICTURE, GaspSpec
 
 LARGMU, ARGMU, GMU = "SequenceGASPDAMEncALSTMGMUConv", "SequenceGASPDAMEncGMUALSTMConv", "GASPDAMEncGMUConv"
 
@@ -34,11 +34,8 @@ def _released(name: str, network: str, key: str, summary: str, stems: tuple[str,
         asset=f"saliency_prediction/gasp/checkpoints/pretrained_{network.lower()}/{network}/{key}",
         network=network,
         licence="MIT",
-        paper="Abawi, Weber, Wermter: GASP: Gated Attention for Saliency Prediction, IJCAI 2021",
-        bibtex="""@inproceedings{abawi2021gasp,
-  title={GASP: Gated Attention for Saliency Prediction},
-  author={Abawi, Fares and Weber, Tom and Wermter, Stefan},
-  booktitle={IJCAI}, pages={584--591}, year={2021}, doi={10.24963/ijcai.2021/81}}""",
+        paper=PAPER,
+        bibtex=BIBTEX,
     )
 
 

@@ -1,1 +1,1 @@
-"""What a plugin author needs to test a plugin: the conformance kit, its pytest plugin, synthetic videos and fakes."""
+"""Tools of plugin authors to test a plugin: the conformance kit, its pytest plugin, synthetic videos and fakes."""

@@ -138,7 +138,7 @@ def works_on_one_frame(entry: Extractor) -> None:
 
 
 def works_on_blank_pictures(entry: Extractor) -> None:
-    """Nothing to see: black frames give finite maps."""
+    """Assert that black frames give finite maps."""
     assert len(run(entry, SyntheticVideo(frames=4, blank=True))[0]) == 4
 
 
@@ -172,7 +172,7 @@ def works_without_sound(entry: Extractor) -> None:
 
 
 def survives_a_second_video(entry: Extractor) -> None:
-    """Nothing of one video leaks into the next: ``begin`` starts anew."""
+    """Assert that nothing of one video leaks into the next: ``begin`` starts anew."""
     runner = CueRunner(entry, {}, RunnerSettings(_asset, MAP_SIZE, chunk=8))
     runner.load()
     results = []

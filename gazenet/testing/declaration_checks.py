@@ -31,7 +31,7 @@ def declares_what_it_is(entry: PluginEntry[Any]) -> None:
 
 
 def _imports_torch(value: str) -> bool:
-    """Whether a fresh interpreter has torch loaded after following an entry point."""
+    """Return whether a fresh interpreter has torch loaded after following an entry point."""
     probe = (
         "import sys; from gazenet.plugin_registry import import_object; import_object(sys.argv[1]); "
         "print('torch' in sys.modules)"

@@ -182,12 +182,6 @@ def _scale(golden: Golden, want: NDArray[Any]) -> float:
     return 1.0 if "atol" in golden.meta else max(1e-12, float(np.abs(want).max(initial=0)))
 
 
-def reference_error(value: float, reference: float) -> float:
-    """Return the relative error of one number; infinite where it is not finite."""
-    error = abs(value - reference) / max(abs(reference), 1e-12)
-    return error if np.isfinite(error) else float("inf")
-
-
 def find(folders: Sequence[Path]) -> Iterator[Golden]:
     """Yield all goldens below the folders, sorted; any JSON file counts as one."""
     for folder in folders:

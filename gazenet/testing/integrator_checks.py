@@ -1,4 +1,4 @@
-"""What every integrator must do, each a function that raises AssertionError with a clear text."""
+"""The checks that every integrator must pass, each a function that raises AssertionError with a clear text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fused(loaded: LoadedIntegrator, maps: CueStack, chunk: int = 8) -> FusedChun
 
 
 def gives_one_map_per_frame(entry: IntegratorEntry) -> None:
-    """As many finite maps as frames, also of a single frame and of maps of odd sizes."""
+    """Assert that it gives as many finite maps as frames, also of a single frame and of maps of odd sizes."""
     loaded = _loaded(entry)
     for frames, size in ((20, (36, 64)), (1, (36, 64)), (3, (35, 61))):
         result = fused(loaded, cue_maps(loaded.spec, frames, size))
@@ -66,7 +66,7 @@ def does_not_depend_on_chunks(entry: IntegratorEntry) -> None:
 
 
 def survives_a_second_video(entry: IntegratorEntry) -> None:
-    """Nothing of one video leaks into the next: ``begin`` starts anew, also after a video that was not finished."""
+    """Assert that nothing of one video leaks into the next: ``begin`` starts anew, also after an unfinished video."""
     loaded = _loaded(entry)
     maps = cue_maps(loaded.spec, 12)
     alone = fused(loaded, maps)

@@ -1,4 +1,4 @@
-"""What every reader of a data set must do, each a function that raises AssertionError with a clear text."""
+"""The checks that every reader must pass, each a function that raises AssertionError with a clear text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ITEMS = 5
 
 
 def refuses_an_empty_folder_in_one_line(entry: ReaderEntry, root: Path | None) -> None:
-    """Where no file is, a reader lists nothing or raises UsageError with one line."""
+    """Assert that without files it lists nothing, or raises UsageError with one line."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             open_entry(entry, Path(folder)).items()

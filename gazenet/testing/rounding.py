@@ -1,4 +1,4 @@
-"""How far rounding alone moves a result: the source of tolerances in comparisons.
+"""The reach of rounding alone in a result: the source of tolerances in comparisons.
 
 A processor adds up in an order of its own (instruction set, threads, library), so float32 results differ from machine
 to machine. By how much follows from the computation, not from a machine: it is done in double precision, and again
@@ -7,8 +7,7 @@ can do. That holds for values that depend smoothly on others, and for those that
 equal values, the index that un-pooling uses, a threshold): the disturbance decides it one way and the other, so that
 just these values spread, while all others keep a narrow tolerance.
 
-Two comparisons: :func:`explain` for stored values and a computation, :func:`assert_as_exact` for two ways to compute
-the same.
+:func:`explain` compares stored values with a computation.
 """
 
 from __future__ import annotations
@@ -102,7 +101,10 @@ class Disturbed(TorchDispatchMode):
 
 
 def _root_of_squares(func: Any, first: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
-    """Of the products that are added up to each result, times ``sqrt(n) / 2``. None outside of double precision."""
+    """Return the root of the summed squares of a result's products, times ``sqrt(n) / 2``.
+
+    None outside of double precision.
+    """
     left, right = args[first], args[first + 1]
     if left.dtype != torch.float64:
         return None
@@ -121,7 +123,7 @@ def _root_of_squares(func: Any, first: int, args: tuple[Any, ...], kwargs: Mappi
 
 
 def _size(value: Tensor) -> Tensor:
-    """The root mean square of what stands beside a value: of its channel, or of its row."""
+    """Return the root mean square of the neighbours of a value: of its channel, or of its row."""
     if value.ndim == 0:
         return value.abs()
     axes = tuple(range(2, value.ndim)) if value.ndim > 2 else (-1,)
@@ -130,7 +132,7 @@ def _size(value: Tensor) -> Tensor:
 
 @contextmanager
 def in_double() -> Iterator[None]:
-    """Tensors that are made without a type are float64 inside."""
+    """Create tensors without a type as float64 inside."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -147,7 +149,7 @@ class RoundingSpread:
     reach: dict[str, NDArray[np.float64]]
 
     def widen(self, disturbed: Values) -> None:
-        """Takes one more disturbed computation in."""
+        """Take one more disturbed computation in."""
         for name, value in disturbed.items():
             # What rounding makes infinite is in doubt.
             distance = np.nan_to_num(np.abs(value - self.exact[name]), nan=np.inf)
@@ -163,7 +165,7 @@ class RoundingSpread:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What rounding explains of an error.
+    """The part of an error that rounding explains.
 
     ``fault``: the error that it does not explain, or empty. ``in_doubt``: the number of values on near ties.
     """
@@ -229,27 +231,3 @@ def _judged(
                 fault or f"{name}: {wrong.sum()} of {wrong.size} values differ by up to {worst:.1e}, not by rounding"
             )
     return Explanation(fault, widest, in_doubt, sum(value.size for value in spread.exact.values())), outside
-
-
-def assert_as_exact(value: Tensor, plain: Tensor, exact: Tensor, times: float = 8.0, what: str = "the result") -> None:
-    """Assert that a result is about as near to the one in double precision as the plain way to compute it is.
-
-    The tolerance is ``times`` the largest error of the plain float32 way, and at least ``times`` one rounding of the
-    largest magnitude: so it follows from the computation, on whatever processor. Another order of summation is within
-    it; a weight that is wrong by a thousandth is not, unless the plain way is as inexact as that.
-
-    Args:
-        value: float32, computed in the way under test.
-        plain: float32, the same by the way that is trusted.
-        exact: float64, by the way that is trusted.
-        times: how much less exact the way under test may be: it may add up in a worse order.
-        what: names the result in the message.
-    """
-    assert exact.dtype == torch.float64, "the reference is not in double precision"
-    assert value.shape == exact.shape, f"{what} is {[*value.shape]}, expected {[*exact.shape]}"
-    ours, theirs = ((tensor.detach().double() - exact).abs().max() for tensor in (value, plain))
-    allowed = times * max(float(theirs), UNIT * float(exact.abs().max()))
-    assert float(ours) <= allowed, (
-        f"{what} is {float(ours):.2e} from double precision, the plain way {float(theirs):.2e}: "
-        f"more than {times:g} times as far"
-    )

@@ -1,4 +1,4 @@
-"""What every sink must do, each a function that raises AssertionError with a clear text."""
+"""The checks that every sink must pass, each a function that raises AssertionError with a clear text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUMMARY: dict[str, Any] = {"timings": {}, "warnings": [], "versions": {}, "confi
 
 
 def context(folder: Path, video: SyntheticVideo) -> SinkContext:
-    """What a sink knows before the first frame of a made-up video with the cue ``voice``."""
+    """Return the facts that a sink gets before the first frame of a made-up video with the cue ``voice``."""
     info = VideoInfo(Path("party.mp4"), video.size[1], video.size[0], Fraction(25), None, None, 0, False, None, None)
     return SinkContext(folder, Path("party.mp4"), info, video.size, MAP_SIZE, ("voice",), ("voice",), {})
 
@@ -61,7 +61,7 @@ def _written(entry: SinkEntry, folder: Path, saliency: bool = True, frames: int 
     sink.close({**SUMMARY, "frames": frames})
     assert all(isinstance(line, str) for line in sink.notes), "notes are not texts"
     missing = [name for name in sink.files if not (folder / name).is_file()]
-    assert not missing, f"{missing[0]} is not there after close"
+    assert not missing, f"{missing[0]} is missing after close"
     others = sorted({path.name for path in folder.iterdir()} - set(sink.files))
     assert not others, f"{others[0]} is left in the folder, which the declaration does not name"
     assert sink.kept(folder), "it does not keep what it has just written"

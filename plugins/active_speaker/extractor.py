@@ -39,8 +39,7 @@ class ActiveSpeaker:
         """Load the network and locate the voice activity detector; it runs on the CPU."""
         self._device = device
         self._vad = asset_path("silero_vad")
-        self._net = SpeakerNet()
-        load_published(self._net, self._weights)
+        self._net = load_published(SpeakerNet(), self._weights)
         self._run: Call = self._net.eval()
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:

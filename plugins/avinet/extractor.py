@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import load_state, read_state
 from gazenet.cues.clip_saliency import Clip, ClipSaliency
 from gazenet.cues.exportable import fixed_size, noise
 from gazenet.cues.extractor import VideoContext, Windows
@@ -35,9 +35,7 @@ class AvinetSaliency(ClipSaliency):
     def build(self, path: Path) -> nn.Module:
         """Build the network of the fusion that the checkpoint has."""
         state = read_state(path)
-        built = AViNet(fusion_of(state), self.size)
-        built.load_state_dict(checked_state(built, state, path))
-        return built
+        return load_state(AViNet(fusion_of(state), self.size), state, path)
 
     def sound_examples(self) -> Mapping[str, Tensor]:
         """Return an example of the sound."""

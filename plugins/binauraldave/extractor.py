@@ -52,9 +52,7 @@ class BinauralDave(ClipSaliency):
 
     def build(self, path: Path) -> nn.Module:
         """Build the network with the weights of a checkpoint."""
-        built = BinauralDaveNet(self._hearing)
-        load_published(built, path)
-        return built
+        return load_published(BinauralDaveNet(self._hearing), path)
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Load the network; in published mode its batch norms use the statistics of the clip."""

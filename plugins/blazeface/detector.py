@@ -38,10 +38,8 @@ class BlazeFaceDetector:
 
     def load(self, asset_path: AssetPath) -> None:
         """Load the weights, on the CPU."""
-        network = BlazeFace(self.back)
         path = weights_path(self._weights, self.spec.assets[0], asset_path)
-        load_published(network, file_in(path, self.checkpoint))
-        self._network = network.eval()
+        self._network = load_published(BlazeFace(self.back), file_in(path, self.checkpoint)).eval()
 
     @torch.inference_mode()
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

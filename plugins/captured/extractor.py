@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Windows
 from gazenet_plugins.captured.spec import SPEC
 
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in luminance (ITU-R BT.601)."""
 
 
-class Captured:
+class Captured(Extractor):
     """The frame as a picture, and its luminance as the map, for integrators that take one channel."""
 
     spec = SPEC
@@ -22,9 +22,6 @@ class Captured:
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Put the luminance weights on ``device``."""
         self._weights = torch.tensor(LUMINANCE, device=device).view(1, 3, 1, 1)
-
-    def begin(self, video: VideoContext) -> None:
-        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
         """Return luminance ``[B, h, w]`` and the frames."""

@@ -40,9 +40,7 @@ class DaveSaliency(ClipSaliency):
 
     def build(self, path: Path) -> nn.Module:
         """Build the network with the weights of a checkpoint."""
-        built = DaveNet()
-        load_published(built, path)
-        return built
+        return load_published(DaveNet(), path)
 
     def sound_examples(self) -> Mapping[str, Tensor]:
         """Return an example of the sound."""

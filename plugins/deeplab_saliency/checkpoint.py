@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import checked_state, read_content, read_state, state_in
+from gazenet.backbones.checkpoint import load_state, read_content, read_state, state_in
 from gazenet.errors import UsageError
 from gazenet_plugins.deeplab_saliency.network import DeepLabSaliency
 from gazenet_plugins.deeplab_saliency.trunks import ThinResNet, load_onnx
@@ -17,7 +17,6 @@ from gazenet_plugins.deeplab_saliency.variant import PUBLISHED, Variant
 
 RENAMED = {"backbone.": "backbone.", "classifier.0.": "aspp."}
 """Prefixes of a DeepLabV3 for segmentation, and what they are here; its classifiers are left out."""
-
 
 VARIANT = "variant"
 """Key beside ``state_dict`` that declares the variant; without it the checkpoint is of the published network."""
@@ -27,13 +26,11 @@ def load_saliency(path: str | Path) -> DeepLabSaliency:
     """Load the network of a checkpoint, in evaluation mode. Raises UsageError for other files."""
     content = read_content(path)
     state = state_in(content, path)
-    network = DeepLabSaliency(variant=declared(content, path))
-    network.load_state_dict(checked_state(network, state, path))
-    return network.eval()
+    return load_state(DeepLabSaliency(variant=declared(content, path)), state, path).eval()
 
 
 def container(state: Mapping[str, Tensor], variant: Variant) -> dict[str, Any]:
-    """Read the content of a checkpoint; that of the published network has no declaration."""
+    """Return the content of a checkpoint; that of the published network has no declaration."""
     own = {} if variant == PUBLISHED else {VARIANT: variant.model_dump()}
     return {**own, "state_dict": dict(state)}
 
@@ -67,7 +64,7 @@ def begin_with(network: DeepLabSaliency, path: str | Path) -> None:
     others = {key: value for key, value in own.items() if not key.startswith("backbone.")}
     optional = tuple(f"{name}." for name in ("skip4", "skip8", "window"))
     initial = {key: value for key, value in state.items() if key in own or not key.startswith(optional)}
-    network.load_state_dict(checked_state(network, {**others, **initial}, path))
+    load_state(network, {**others, **initial}, path)
 
 
 def load_segmentation(network: DeepLabSaliency, path: str | Path) -> None:
@@ -81,7 +78,7 @@ def load_segmentation(network: DeepLabSaliency, path: str | Path) -> None:
     decoder = {
         key: value for key, value in network.state_dict().items() if not key.startswith(tuple(RENAMED.values()))
     }
-    network.load_state_dict(checked_state(network, {**decoder, **weights}, path))
+    load_state(network, {**decoder, **weights}, path)
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
-from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Windows
 from gazenet.cues.extractor_parameters import weights_path
 from gazenet.cues.standalone import Standalone
 from gazenet_plugins.deeplab_saliency.checkpoint import load_saliency
@@ -17,7 +17,7 @@ from gazenet_plugins.deeplab_saliency.spec import SPEC
 from gazenet_plugins.deeplab_saliency.standalone import standalone
 
 
-class DeepLabSaliencyMaps:
+class DeepLabSaliencyMaps(Extractor):
     """Predicts the map of each frame, scaled to a maximum of 1.
 
     Args:
@@ -46,9 +46,6 @@ class DeepLabSaliencyMaps:
     def standalone(self) -> Standalone:
         """Return the evaluator of frame sequences with this network, as a file of its own."""
         return standalone(self._network)
-
-    def begin(self, video: VideoContext) -> None:
-        """Do nothing: no state is kept between videos."""
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gazenet.backbones.checkpoint import folder_of, load_published
 from gazenet.cues.colour_pictures import rgb
 from gazenet.cues.exportable import Call, Exportable, fixed_size, noise
-from gazenet.cues.extractor import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Face, Record, Windows
 from gazenet.cues.extractor_parameters import checked_choice, checked_mode, weights_path
 from gazenet.cues.faces.face_crops import cut, pixel_box, scaled
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
@@ -38,7 +38,7 @@ class FaceExpression:
     attention: NDArray[np.float32]
 
 
-class Esr9Cue:
+class Esr9Cue(Extractor):
     """Classifies the emotions of all faces and maps the attention of the ensemble.
 
     Args:
@@ -87,9 +87,6 @@ class Esr9Cue:
         faces = noise(2, 3, *fixed_size(SPEC.name, size, (SIDE, SIDE)))
         names = ("emotion", "affect", "attention")
         return Exportable(self._network, (faces,), ("face",), names, use=partial(setattr, self, "_run"))
-
-    def begin(self, video: VideoContext) -> None:
-        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
         """Return one map ``[h, w]`` per window; records: emotion, votes, valence and arousal of every face."""

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from gazenet.cues.exportable import Call, Exportable, fixed_size
-from gazenet.cues.extractor import AssetPath, CueMaps, Face, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Face, Windows
 from gazenet.cues.rendering import Canvas, brightest
 from gazenet_plugins.facial_expression.network import CLASSES, SIDE, ExpressionNet, read_weights
 from gazenet_plugins.facial_expression.spec import SPEC
 
 
-class FacialExpression:
+class FacialExpression(Extractor):
     """Computes the probabilities of seven expressions per face.
 
     Args:
@@ -41,9 +41,6 @@ class FacialExpression:
         side = fixed_size(SPEC.name, size, (SIDE, SIDE))
         crops = 255 * torch.rand(2, 3, *side, generator=torch.Generator().manual_seed(0))
         return Exportable(self._net, (crops,), ("face",), ("expression",), use=partial(setattr, self, "_run"))
-
-    def begin(self, video: VideoContext) -> None:
-        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
         """Return one map ``[h, w]`` per window; records: per face, the probabilities by class name."""

@@ -21,9 +21,8 @@ from gazenet.cues.faces.head_gaze import gaze_of
 from gazenet.cues.rendering import Canvas, FloatMap, brightest
 from gazenet.cues.window_cache import FrameCache
 from gazenet_plugins.gaze360 import published_map
-from gazenet_plugins.gaze360.angles import cartesian
 from gazenet_plugins.gaze360.crops import CENTRE, CropPlace, by_index, followed, network_crop
-from gazenet_plugins.gaze360.network import FEATURES, FRAMES, SIDE, Gaze360
+from gazenet_plugins.gaze360.network import FEATURES, FRAMES, SIDE, Gaze360, cartesian
 from gazenet_plugins.gaze360.spec import SPEC
 
 CHECKPOINT = "model.pth.tar"
@@ -73,10 +72,9 @@ class Gaze360Cue:
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Load the network onto ``device`` in ``dtype``."""
-        network = Gaze360()
-        load_published(network, file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT))
+        path = file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT)
         self._device, self._dtype = device, dtype
-        self._network = network.eval().to(device, dtype)
+        self._network = load_published(Gaze360(), path).eval().to(device, dtype)
         self._features_of: Call = self._network.base_model
         self._gaze_of: Call = FunctionModule(self._network, _angles)
 

@@ -57,3 +57,13 @@ class Gaze360(nn.Module):
         angles = torch.tanh(raw[:, :2]) * raw.new_tensor([math.pi, math.pi / 2])
         bound = math.pi * torch.sigmoid(raw[:, 2:]).expand(-1, 2)
         return GazeOutput(angles, bound, raw, states)
+
+
+def cartesian(angles: Tensor) -> Tensor:
+    """Return unit vectors ``[N, 3]`` of angles ``[N, 2]`` (yaw, pitch; radians).
+
+    Axes of the data set, seen from the camera: x to the left, y up, z away from it; (0, 0, -1) looks into the camera.
+    Hence yaw is positive towards the left of the picture, pitch is positive upwards.
+    """
+    yaw, pitch = angles.unbind(-1)
+    return torch.stack([pitch.cos() * yaw.sin(), pitch.sin(), -pitch.cos() * yaw.cos()], -1)

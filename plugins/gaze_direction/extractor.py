@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gazenet.cues.extractor import AssetPath, CueMaps, Record, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Record, Windows
 from gazenet.cues.faces.head_gaze import GazeRay, gaze_of
 from gazenet.cues.rendering import Canvas, brightest
 from gazenet_plugins.gaze_direction.spec import SPEC
 
 
-class GazeDirection:
+class GazeDirection(Extractor):
     """Draws the gaze of every face as a cone from between the eyes, by geometry without a network.
 
     Args:
@@ -29,9 +29,6 @@ class GazeDirection:
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Remember the device; there are no weights."""
         self._device = device
-
-    def begin(self, video: VideoContext) -> None:
-        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
         """Return one map ``[h, w]`` per window; records: the angles in degrees of every face."""

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gazenet.cues.extractor import AssetPath, CueMaps, Face, Record, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Face, Record, Windows
 from gazenet.cues.faces.head_gaze import gaze_of
 from gazenet.cues.rendering import Canvas, FloatMap
 from gazenet_plugins.gaze_following.spec import SPEC
 
 
-class GazeFollowing:
+class GazeFollowing(Extractor):
     """Maps what people look at: the saliency map and the faces of others, inside their gaze cones.
 
     Args:
@@ -31,9 +31,6 @@ class GazeFollowing:
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Remember the device; there are no weights."""
         self._device = device
-
-    def begin(self, video: VideoContext) -> None:
-        """Do nothing: no state is kept between videos."""
 
     def extract(self, windows: Windows) -> CueMaps:
         """Return one map ``[h, w]`` per window: the mean over people, each scaled to a maximum of their strength."""

@@ -40,8 +40,3 @@ def faces(boxes: Boxes, score: float = SCORE) -> Boxes:
     """Return the faces, best first: candidates after NMS with a score above ``score``."""
     best = boxes[nms(boxes[:, :4], boxes[:, 4], OVERLAP, inclusive=True)]
     return best[best[:, 4] > score]
-
-
-def published_boxes(boxes: Boxes) -> NDArray[np.int64]:
-    """Convert boxes to whole pixels ``[N, 4]`` (top, right, bottom, left): clipped at 0, then truncated."""
-    return np.maximum(boxes[:, [1, 2, 3, 0]], 0).astype(np.int64)

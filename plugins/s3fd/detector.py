@@ -33,9 +33,8 @@ class S3fdDetector:
 
     def load(self, asset_path: AssetPath) -> None:
         """Load the weights, on the CPU."""
-        network = S3fd()
-        load_published(network, file_in(weights_path(self._weights, "s3fd", asset_path), CHECKPOINT))
-        self._network = network.eval()
+        path = file_in(weights_path(self._weights, "s3fd", asset_path), CHECKPOINT)
+        self._network = load_published(S3fd(), path).eval()
 
     @torch.inference_mode()
     def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import load_published
 from gazenet.cues.exportable import Call, Exportable, FunctionModule, free_size, noise
-from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Windows
 from gazenet_plugins.saliency.backbone import Backbone
 from gazenet_plugins.saliency.network import LEVELS, STRIDES, SaliencyReadout
 from gazenet_plugins.saliency.spec import SPEC
@@ -19,7 +19,7 @@ from gazenet_plugins.saliency.spec import SPEC
 WEIGHTS = Path(__file__).with_name("readout.safetensors")
 
 
-class ImageSaliency:
+class ImageSaliency(Extractor):
     """Predicts the fixation density of each frame, scaled to a maximum of 1.
 
     Args:
@@ -35,9 +35,7 @@ class ImageSaliency:
         """Load backbone (on the CPU) and readout (on ``device``)."""
         self._device = device
         self._backbone = Backbone(asset_path("open_nsfw"))
-        self._readout = SaliencyReadout()
-        load_published(self._readout, self._weights)
-        self._readout.eval().to(device)
+        self._readout = load_published(SaliencyReadout(), self._weights).eval().to(device)
         self._run: Call = self._by_levels()
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
@@ -53,9 +51,6 @@ class ImageSaliency:
 
     def _by_levels(self) -> nn.Module:
         return FunctionModule(self._readout, lambda readout, *levels: readout(levels))
-
-    def begin(self, video: VideoContext) -> None:
-        """Do nothing: no state is kept between videos."""
 
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gazenet.backbones.checkpoint import checked_state, file_in, read_state
+from gazenet.backbones.checkpoint import file_in, load_state, read_state
 from gazenet.backbones.identify import belongs
 from gazenet.backbones.resnet3d import COUNTS, expansion
 from gazenet.errors import UsageError
@@ -30,11 +30,9 @@ def load_st_abn(path: str | Path) -> STABN:
         raise UsageError(
             f"{path}: is not a checkpoint of ST-ABN{belongs(state)}: its stages or attention layers are not those"
         )
-    # Without memory of its own the network takes the tensors of the file as they are.
     with torch.device("meta"):
         network = STABN(depth, len(state["conv_temp_att2.0.weight"]), len(state["fc.weight"]))
-    network.load_state_dict(checked_state(network, state, path), assign=True)
-    return network.eval()
+    return load_state(network, state, path, assign=True).eval()
 
 
 def _depth(state: Mapping[str, Tensor]) -> int | None:

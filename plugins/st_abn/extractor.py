@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gazenet.cues.exportable import Call, Exportable, FunctionModule, free_size, noise
-from gazenet.cues.extractor import AssetPath, CueMaps, VideoContext, Windows
+from gazenet.cues.extractor import AssetPath, CueMaps, Extractor, Windows
 from gazenet.cues.extractor_parameters import checked_mode, weights_path
 from gazenet.errors import UsageError
 from gazenet_plugins.st_abn.checkpoint import load_st_abn
@@ -21,7 +21,7 @@ CROP = 224
 """Side of the centre crop that the published evaluation looks at."""
 
 
-class ActionAttention:
+class ActionAttention(Extractor):
     """The spatial attention of the frame in the middle of its clip, times the temporal weight of that frame.
 
     Args:
@@ -49,7 +49,7 @@ class ActionAttention:
         self._mean, self._std = mean.to(device).view(3, 1, 1), std.to(device).view(3, 1, 1)
 
     def exportable(self, size: tuple[int, int] | None = None) -> Exportable:
-        """The attention, from normalised clips ``[N, 3, T, H, W]``, BGR: spatial and temporal.
+        """Return the attention, from normalised clips ``[N, 3, T, H, W]``, BGR: spatial and temporal.
 
         Raises UsageError for sides that are no multiples of 16.
         """
@@ -61,12 +61,9 @@ class ActionAttention:
             FunctionModule(self._network, _attention), (clips,), ("clip",), ends, use=partial(setattr, self, "_run")
         )
 
-    def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
-
     @torch.inference_mode()
     def extract(self, windows: Windows) -> CueMaps:
-        """One map ``[h, w]`` per window, and per record the ``temporal`` weight 0..1 of its frame."""
+        """Return one map ``[h, w]`` per window, and per record the ``temporal`` weight 0..1 of its frame."""
         assert windows.frames is not None
         position = (self._network.frames - 1) // 2
         clip = slice(windows.anchor - position, windows.anchor - position + self._network.frames)
@@ -83,13 +80,13 @@ class ActionAttention:
         return CueMaps(maps, [{"temporal": round(weight, 4)} for weight in weights.tolist()])
 
     def _normal(self, frames: Tensor) -> Tensor:
-        """uint8 RGB ``[B, T, 3, H, W]`` to BGR ``[B, 3, T, H, W]`` as the network was trained."""
+        """Convert uint8 RGB ``[B, T, 3, H, W]`` to BGR ``[B, 3, T, H, W]`` as the network was trained."""
         rgb = (frames.float() / 255 - self._mean) / self._std
         return rgb.flip(2).transpose(1, 2).to(self._dtype)
 
 
 def ended_as_published(frames: Tensor, times: np.ndarray) -> Tensor:
-    """``frames`` ``[B, T, ...]`` with the first one of each clip in place of repetitions of the last.
+    """Return ``frames`` ``[B, T, ...]`` with the first one of each clip in place of repetitions of the last.
 
     ``times`` ``[B, T]`` in seconds: a frame that stands for one beyond the end has the time of the last.
     """
@@ -100,14 +97,14 @@ def ended_as_published(frames: Tensor, times: np.ndarray) -> Tensor:
 
 
 def _centre(frames: Tensor) -> Tensor:
-    """The middle ``CROP`` rows and columns of ``[B, T, 3, H, W]``; a shorter side stays as it is."""
+    """Return the middle ``CROP`` rows and columns of ``[B, T, 3, H, W]``; a shorter side stays as it is."""
     height, width = frames.shape[3:]
     top, left = max(0, int(height / 2 - CROP / 2)), max(0, int(width / 2 - CROP / 2))
     return frames[:, :, :, top : top + CROP, left : left + CROP]
 
 
 def _uncropped(maps: Tensor, crop: tuple[int, ...], full: tuple[int, int]) -> Tensor:
-    """Maps ``[B, 1, h, w]`` of the middle ``crop`` of a frame to ``[B, 1, *full]``, zero around it."""
+    """Place maps ``[B, 1, h, w]`` of the middle ``crop`` of a frame in ``[B, 1, *full]``, zero around it."""
     canvas = maps.new_zeros(len(maps), 1, *full)
     top, left = (int(whole / 2 - part / 2) for whole, part in zip(full, crop, strict=True))
     inside = F.interpolate(maps, crop, mode="bilinear", align_corners=False)

@@ -33,7 +33,7 @@ SIDE, WIDE = 72, 128
 
 @dataclass(frozen=True)
 class Scene:
-    """What a film shows whatever its class: middle of the path and resting discs (x, y in pixels), noise, colour."""
+    """The content of a film of any class: middle of the path and resting discs (x, y in pixels), noise, colour."""
 
     middle: NDArray[np.float64]
     resting: NDArray[np.float64]

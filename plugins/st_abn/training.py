@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.optim import SGD
 from torch.optim.lr_scheduler import MultiStepLR
 
-from gazenet.backbones.checkpoint import checked_state, file_in, read_state
+from gazenet.backbones.checkpoint import file_in, load_state, read_state
 from gazenet.backbones.resnet3d import ResNet3d
 from gazenet.errors import UsageError
 from gazenet.files import atomic_write, write_json
@@ -58,11 +58,11 @@ def load_start(network: nn.Module, path: Path) -> None:
     state, own = read_state(path), network.state_dict()
     if "conv1.weight" in state and state["conv1.weight"].dim() == 4:
         state = {**own, **{key: _inflated(value, own[key]) for key, value in state.items() if _fits(value, own, key)}}
-    network.load_state_dict(checked_state(network, state, path))
+    load_state(network, state, path)
 
 
 def _fits(value: Tensor, own: Mapping[str, Tensor], key: str) -> bool:
-    """Whether a tensor of a 2D network has its place here: convolutions and batch norms, not the classifier."""
+    """Return whether a tensor of a 2D network has a place here: convolutions and batch norms, not the classifier."""
     if key not in own or key.startswith("fc."):
         return False
     target = own[key]

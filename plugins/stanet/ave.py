@@ -43,7 +43,8 @@ CATEGORIES = (
     "Accordion",
     "Mandolin",
 )
-"""In the order of the data set's files."""
+"""In the order of the data set's files: that of the ids in the re-implementation, while those of the authors' weights
+follow the sorted names. The ids must not be mixed."""
 
 Numbering = Literal["files", "sorted"]
 
@@ -58,14 +59,6 @@ class ListedVideo:
     start: int
     end: int
     where: str = field(default="", compare=False)
-
-
-def categories(numbering: Numbering) -> tuple[str, ...]:
-    """Return the categories in the order of their ids.
-
-    ``files``: that of the re-implementation; ``sorted``: that of the authors' weights. The ids must not be mixed.
-    """
-    return CATEGORIES if numbering == "files" else tuple(sorted(CATEGORIES))
 
 
 def read_list(path: str | Path) -> list[ListedVideo]:
@@ -132,13 +125,3 @@ def find_videos(folder: Path, videos: Sequence[ListedVideo]) -> dict[str, Path]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UsageError(f"{missing[0].where}: {folder} has no {missing[0].id}.mp4{more}; take such lines out")
     return files
-
-
-def sample_seconds(video: ListedVideo, inner: bool = False) -> range:
-    """Return the seconds of a video that are samples; ``inner``: those with both neighbours annotated."""
-    return range(video.start + 1, video.end - 1) if inner else range(video.start, video.end)
-
-
-def long_enough(videos: Sequence[ListedVideo], more_than: int = 3) -> list[ListedVideo]:
-    """Return the videos with more than so many annotated seconds, as in the re-implementation."""
-    return [video for video in videos if video.end - video.start > more_than]

@@ -58,6 +58,24 @@ class NetVLAD(nn.Module):
         return F.normalize(F.normalize(residuals, dim=2).flatten(1), dim=1)
 
 
+class Projected(nn.Module):
+    """A network with the projections of a self-attention, under the published names."""
+
+    extra_projf: nn.Conv2d
+    extra_projg: nn.Conv2d
+    extra_projh: nn.Conv2d
+
+    def add_projections(self, channels: int) -> None:
+        """Attach the projections of maps of so many channels."""
+        self.extra_projf = nn.Conv2d(channels, channels // 2, 1)
+        self.extra_projg = nn.Conv2d(channels, channels // 2, 1)
+        self.extra_projh = nn.Conv2d(channels, channels, 1)
+
+    def masked(self, x: Tensor, gate: nn.Module) -> Tensor:
+        """Weight maps ``[N, C, h, w]`` by their attention mask."""
+        return self_attention(x, self.extra_projf, self.extra_projg, self.extra_projh, gate)
+
+
 def self_attention(x: Tensor, query: nn.Module, key: nn.Module, value: nn.Module, gate: nn.Module) -> Tensor:
     """Weight ``x`` ``[N, C, h, w]`` by a mask of one channel that every position computes from all positions.
 
@@ -68,22 +86,21 @@ def self_attention(x: Tensor, query: nn.Module, key: nn.Module, value: nn.Module
     return torch.sigmoid(gate(attended)) * x
 
 
-def interleaved(maps: Sequence[Tensor], transposed: bool = False) -> Tensor:
-    """Three maps ``[N, C, h, w]`` as input ``[N, C, 3, h, w]`` of a 3D convolution.
+def interleaved(maps: Sequence[Tensor]) -> Tensor:
+    """Reinterpret three maps ``[N, C, h, w]`` as input ``[N, C, 3, h, w]`` of a 3D convolution.
 
-    Published networks reinterpret the memory of ``[N, 3, C, h, w]``: slot (c, t) holds number 3c + t of the list of
-    all maps, first frame first. With ``transposed`` slot (c, t) holds map c of frame t, which no published weights
-    expect.
+    As in the published networks slot (c, t) does not hold map c of frame t, but number 3c + t of the list of all maps,
+    first frame first.
     """
     stacked = torch.stack(list(maps), 1)
     n, frames, channels, *size = stacked.shape
-    return stacked.transpose(1, 2) if transposed else stacked.reshape(n, channels, frames, *size)
+    return stacked.reshape(n, channels, frames, *size)
 
 
 def audio_visual_gate(
     features: Tensor, audio: Tensor, picture: nn.Module, sound: nn.Module, mean: nn.Module, gate: nn.Module
 ) -> Tensor:
-    """Where the picture agrees with the sound: a mask ``[N, 1, h, w]`` in 0..1.
+    """Return the mask of places where picture and sound agree, ``[N, 1, h, w]`` in 0..1.
 
     Args:
         features: ``[N, C, h, w]`` of a frame.
@@ -100,18 +117,15 @@ def audio_visual_gate(
 
 
 def refinement(channels: int, activated: bool = False) -> nn.Sequential:
-    """``[N, C, 3, h, w]`` to ``[N, C, 1, h, w]``: a convolution over three frames, then two over the neighbourhood.
+    """Build ``[N, C, 3, h, w]`` to ``[N, C, 1, h, w]``: a convolution over three frames, two over the neighbourhood.
 
     ``activated``: rectified between, as in the authors' older compiled version.
     """
-    layers: list[nn.Module] = [
-        nn.Conv3d(channels, channels, (3, 1, 1)),
-        nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1)),
-        nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1)),
-    ]
-    return (
-        nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]) if activated else nn.Sequential(*layers)
-    )
+    layers: list[nn.Module] = [nn.Conv3d(channels, channels, (3, 1, 1))]
+    for _ in range(2):
+        layers += [nn.ReLU()] if activated else []
+        layers.append(nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1)))
+    return nn.Sequential(*layers)
 
 
 def initialise(network: nn.Module) -> None:

@@ -17,7 +17,7 @@ from gazenet.errors import UsageError
 from gazenet.media import read_image
 from gazenet.training.seeded_samples import OrderedSamples
 from gazenet_plugins.stanet import maps, prepare, scam
-from gazenet_plugins.stanet.ave import ListedVideo, class_ids, long_enough, sample_seconds
+from gazenet_plugins.stanet.ave import ListedVideo, class_ids
 from gazenet_plugins.stanet.classifiers import Stage
 from gazenet_plugins.stanet.recipe import StanetConfig
 from gazenet_plugins.stanet.samples import Moments, SecondSample
@@ -52,10 +52,13 @@ class StanetChain:
         return [one for part in parts if part in self.videos for one in self._of(part)]
 
     def _of(self, part: str) -> list[SecondSample]:
-        chosen = long_enough(self.videos[part], self.config.data.longer_than)
+        chosen = [one for one in self.videos[part] if one.end - one.start > self.config.data.longer_than]
         numbers = class_ids(chosen, self.config.data.classes)
-        pairs = zip(chosen, numbers, strict=True)
-        every = [SecondSample(video.id, second, number) for video, number in pairs for second in sample_seconds(video)]
+        every = (
+            SecondSample(video.id, second, number)
+            for video, number in zip(chosen, numbers, strict=True)
+            for second in range(video.start, video.end)
+        )
         prepared = [one for one in every if self._prepared(one)]
         if not prepared:
             raise UsageError(
@@ -65,11 +68,8 @@ class StanetChain:
         return prepared
 
     def _prepared(self, sample: SecondSample) -> bool:
-        sound, picture = (
-            self.files.sound(sample.video, sample.second),
-            self.files.picture("coarse", sample.video, sample.second),
-        )
-        return picture.is_file() and sound.is_file()
+        place = sample.video, sample.second
+        return self.files.picture("coarse", *place).is_file() and self.files.sound(*place).is_file()
 
 
 def prepare_video(files: Workspace, name: str, file: Path) -> int:

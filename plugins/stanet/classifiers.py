@@ -46,25 +46,20 @@ class SequenceMaps(NamedTuple):
     map_all: Tensor
 
 
-class _Attentive(nn.Module):
+class _Attentive(blocks.Projected):
     """A network with an attention mask and a gated update, under the published names."""
 
-    extra_projf: nn.Conv2d
-    extra_projg: nn.Conv2d
-    extra_projh: nn.Conv2d
     extra_gate: nn.Conv2d
     extra_conv_fusion: nn.Conv2d
     extra_ConvGRU: blocks.ConvGRU
 
     def _add_attention(self, channels: int) -> None:
-        self.extra_projf = nn.Conv2d(channels, channels // 2, 1)
-        self.extra_projg = nn.Conv2d(channels, channels // 2, 1)
-        self.extra_projh = nn.Conv2d(channels, channels, 1)
+        self.add_projections(channels)
         self.extra_gate = nn.Conv2d(channels, 1, 1, bias=False)
 
     def attention(self, x: Tensor) -> Tensor:
         """Weight maps ``[N, C, h, w]`` by their attention mask."""
-        return blocks.self_attention(x, self.extra_projf, self.extra_projg, self.extra_projh, self.extra_gate)
+        return self.masked(x, self.extra_gate)
 
     def updated(self, x: Tensor, parts: Sequence[Tensor]) -> Tensor:
         """Update maps by the fusion of ``parts``, all ``[N, C, h, w]``."""
@@ -174,15 +169,11 @@ class SpatialTemporalClassifier(_Attentive):
     Args:
         classes: C.
         activated: rectified between the 3D convolutions, as in an older compiled version.
-        transposed: see :func:`blocks.interleaved`.
         trunk: the visual trunk.
     """
 
-    def __init__(
-        self, classes: int = CLASSES, activated: bool = False, transposed: bool = False, trunk: VisualTrunk = RESNEXT
-    ) -> None:
+    def __init__(self, classes: int = CLASSES, activated: bool = False, trunk: VisualTrunk = RESNEXT) -> None:
         super().__init__()
-        self.transposed = transposed
         self.extra_convs = head(trunk.channels[2], classes)
         self.extra_conv_fusion = nn.Conv2d(2 * classes, classes, 3, padding=1)
         self.extra_ConvGRU = blocks.ConvGRU(classes)
@@ -200,7 +191,7 @@ class SpatialTemporalClassifier(_Attentive):
         return SequenceMaps(x[0], y[0], x[1], y[1], x[2], y[2], a, updated[0])
 
     def _fused(self, x: Tensor, neighbours: Sequence[Tensor]) -> Tensor:
-        gate = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))
+        gate = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours)).squeeze(2))
         return self.updated(x, (torch.relu(x + self.attention(x)), torch.relu(x + x * gate)))
 
 
@@ -213,19 +204,16 @@ def head(width: int, classes: int) -> nn.Sequential:
 
 
 def deconvolution(width: int, stage: Stage, activated: bool) -> nn.Sequential:
-    """``[N, width, 1, 1]`` to ``[N, width, side, side]``."""
+    """Build ``[N, width, 1, 1]`` to ``[N, width, side, side]``; ``activated``: rectified between."""
     layers: list[nn.Module] = []
     for kernel, stride in DECONVOLUTIONS[stage]:
-        layers += (
-            [nn.ConvTranspose2d(width, width, kernel, stride), nn.ReLU()]
-            if activated
-            else [nn.ConvTranspose2d(width, width, kernel, stride)]
-        )
-    return nn.Sequential(*layers[:-1] if activated else layers)
+        layers += [nn.ReLU()] if activated and layers else []
+        layers.append(nn.ConvTranspose2d(width, width, kernel, stride))
+    return nn.Sequential(*layers)
 
 
 def comparison(channels: int) -> nn.Sequential:
-    """Mixed channels ``[N, EMBEDDING, h, w]`` to the logit ``[N, 1, h, w]`` of the audio-visual gate."""
+    """Build mixed channels ``[N, EMBEDDING, h, w]`` to the logit ``[N, 1, h, w]`` of the audio-visual gate."""
     return nn.Sequential(nn.Conv2d(blocks.EMBEDDING, channels, 1), nn.ReLU(), nn.Conv2d(channels, 1, 1))
 
 

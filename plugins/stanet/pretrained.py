@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import load_state, read_state
 from gazenet.errors import UsageError
 from gazenet_plugins.stanet.switch import AudioSwitch
 
@@ -53,4 +53,4 @@ def _load(network: nn.Module, path: str | Path, state: Mapping[str, Tensor], pre
     if not needed:
         raise UsageError(f"{path}: {type(network).__name__} has no such part")
     unchanged = {key: value for key, value in own.items() if key not in needed}
-    network.load_state_dict(checked_state(network, {**unchanged, **loaded}, path))
+    load_state(network, {**unchanged, **loaded}, path)

@@ -94,7 +94,7 @@ class StanetConfig(RecipeConfig):
 
     @property
     def adds(self) -> bool:
-        """Whether only some steps are done, on what others left."""
+        """Return whether only some steps are done, with the results of earlier ones."""
         return set(self.steps) != set(STEPS)
 
     steps: tuple[Step, ...] = Field(default=STEPS, min_length=1, description="What to do, in this order.")
@@ -130,7 +130,7 @@ class StanetConfig(RecipeConfig):
         return self
 
     def epochs(self, name: str) -> int:
-        """How long the network of a step is trained."""
+        """Return the number of epochs for which the network of a step is trained."""
         longest = self.trainer.max_epochs
         return min(longest, self.trainer.sta_epochs) if name == "sta" else longest
 

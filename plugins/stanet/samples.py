@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gazenet.cues.frame_clips import resized
 from gazenet.errors import UsageError
 from gazenet.media import read_image
 from gazenet.npy import read_npy
@@ -126,14 +127,17 @@ class Moments:
         return second if all(file.is_file() for file in needed) else sample.second
 
     def _image(self, file: Path, random: np.random.Generator | None) -> Tensor:
-        image = resized_antialiased(read_image(file), self.size).astype(np.float32) / np.float32(255)
+        image = self._pixels(file).astype(np.float32) / np.float32(255)
         if random is not None:
             image = jittered(image, random)
         return torch.from_numpy(np.ascontiguousarray(((image - MEAN) / STD).transpose(2, 0, 1), np.float32))
 
     def _target(self, file: Path) -> Tensor:
-        grey = resized_antialiased(read_image(file), self.size)[..., 0]
-        return torch.from_numpy(grey.astype(np.float32) / 255)[None]
+        return torch.from_numpy(self._pixels(file)[..., 0].astype(np.float32) / 255)[None]
+
+    def _pixels(self, file: Path) -> NDArray[np.uint8]:
+        """Read a picture, resized by Pillow's bilinear filter as in the published loaders."""
+        return resized(read_image(file), (self.size, self.size), "bilinear")
 
 
 MOST_SOUND = 1 << 24
@@ -164,10 +168,3 @@ def read_spectrogram(path: Path) -> NDArray[np.float32]:
             return np.asarray(node, np.float32)
     except (OSError, KeyError, AttributeError, TypeError) as error:
         raise UsageError(f"{path}: is no spectrogram ({error}): make it again") from None
-
-
-def resized_antialiased(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resize RGB ``[H, W, 3]`` to ``[size, size, 3]`` by Pillow's bilinear filter, as the published loaders do."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR), np.uint8)

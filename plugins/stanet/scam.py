@@ -18,7 +18,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class BoxRule:
-    """When a pixel belongs to the attended region: above ``alpha`` times the mean.
+    """The rule of the attended region: pixels above ``alpha`` times the mean.
 
     ``alpha`` falls by ``step`` until the region is at least ``extent`` from first to last row and column.
     """

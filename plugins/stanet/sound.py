@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,38 +10,23 @@ from gazenet.media.frames import Waveform
 RATE = 16_000
 
 
-@dataclass(frozen=True)
-class SpectrogramFraming:
-    """Samples per column of a spectrogram, and how many of them neighbouring columns share."""
-
-    length: int
-    overlap: int
-
-    @property
-    def rows(self) -> int:
-        """The number of rows of a spectrogram."""
-        return self.length // 2 + 1
-
-
-STANET = SpectrogramFraming(160, 80)
-"""One second is ``[81, 199]``."""
-VGGSOUND = SpectrogramFraming(512, 353)
-"""One second is ``[257, 98]``, ten are ``[257, 1004]``."""
+LENGTH, OVERLAP = 160, 80
+"""Samples per column of a spectrogram, and how many of them neighbouring columns share: a second is ``[81, 199]``."""
 
 
 def spectrogram(
-    samples: NDArray[np.floating], framing: SpectrogramFraming = STANET, rate: int = RATE
+    samples: NDArray[np.floating], rate: int = RATE, length: int = LENGTH, overlap: int = OVERLAP
 ) -> NDArray[np.float64]:
-    """The log power of samples ``[N]`` in -1..1, with mean 0 and deviation 1: float64 ``[rows, columns]``.
+    """Compute the log power of samples ``[N]`` in -1..1, with mean 0 and deviation 1: float64 ``[rows, columns]``.
 
     Raises ValueError for fewer samples than one column needs.
     """
     from scipy.signal import spectrogram as power
 
-    if len(samples) < framing.length:
-        raise ValueError(f"{len(samples)} samples are fewer than the {framing.length} of one column")
+    if len(samples) < length:
+        raise ValueError(f"{len(samples)} samples are fewer than the {length} of one column")
     clipped = np.clip(samples.astype(np.float64), -1, 1)
-    spectrum = power(clipped, fs=rate, nperseg=framing.length, noverlap=framing.overlap)[2]
+    spectrum = power(clipped, fs=rate, nperseg=length, noverlap=overlap)[2]
     log = np.log(spectrum + 1e-7)
     return np.asarray((log - log.mean()) / (log.std() + 1e-9), np.float64)
 

@@ -17,17 +17,8 @@ from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, VisualTrunk, 
 Frames = Sequence[Tensor]
 
 
-class _Saliency(nn.Module):
+class _Saliency(blocks.Projected):
     """The common base of both networks: a visual trunk, a network for sound, an attention mask."""
-
-    extra_projf: nn.Conv2d
-    extra_projg: nn.Conv2d
-    extra_projh: nn.Conv2d
-
-    def _add_projections(self, channels: int) -> None:
-        self.extra_projf = nn.Conv2d(channels, channels // 2, 1)
-        self.extra_projg = nn.Conv2d(channels, channels // 2, 1)
-        self.extra_projh = nn.Conv2d(channels, channels, 1)
 
     def _add_trunks(self, trunk: VisualTrunk) -> None:
         """Attach the pretrained trunks, last, so that :func:`blocks.initialise` does not reset them."""
@@ -44,7 +35,7 @@ class _Saliency(nn.Module):
 
     def attended(self, x: Tensor, gate: nn.Module) -> Tensor:
         """Add to maps ``[N, C, h, w]`` themselves weighted by their attention mask, rectified."""
-        return torch.relu(x + blocks.self_attention(x, self.extra_projf, self.extra_projg, self.extra_projh, gate))
+        return torch.relu(x + self.masked(x, gate))
 
 
 class STA32(_Saliency):
@@ -55,13 +46,11 @@ class STA32(_Saliency):
 
     Args:
         channels: C, 32 in the published weights.
-        transposed: see :func:`blocks.interleaved`.
         trunk: the visual trunk.
     """
 
-    def __init__(self, channels: int = 32, transposed: bool = False, trunk: VisualTrunk = RESNEXT) -> None:
+    def __init__(self, channels: int = 32, trunk: VisualTrunk = RESNEXT) -> None:
         super().__init__()
-        self.transposed = transposed
         fine, middle, coarse = trunk.channels
         c = channels
         self.extra_audio_d = nn.Linear(AUDIO_FEATURES, coarse)
@@ -73,7 +62,7 @@ class STA32(_Saliency):
         self.extra_gate = nn.Conv2d(c, 1, 1, bias=False)
         self.extra_gates = nn.Conv2d(c, 1, 1, bias=False)
         self.extra_gateav = comparison(c)
-        self._add_projections(c)
+        self.add_projections(c)
         self.extra_lineara = nn.Linear(AUDIO_FEATURES, blocks.EMBEDDING)
         self.extra_linearv = nn.Linear(coarse, blocks.EMBEDDING)
         self.extra_refineST = blocks.refinement(c)
@@ -103,7 +92,7 @@ class STA32(_Saliency):
         return (*scales[0], *scales[1], *reversed(scales[2]))
 
     def _fused(self, x: Tensor, neighbours: Frames, features: Tensor, audio: Tensor) -> Tensor:
-        time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))
+        time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours)).squeeze(2))
         layers = self.extra_convv, self.extra_lineara, self.extra_linearv, self.extra_gateav
         sound = blocks.audio_visual_gate(features, audio, *layers)
         parts = [self.attended(x, self.extra_gates), torch.relu(x + x * time), torch.relu(x + x * sound)]
@@ -160,17 +149,14 @@ class STA28(_Saliency):
         switched: whether the sound can be switched off, which the earlier of both compiled versions cannot: there the
             gates of time and sound have C channels instead of one.
         channels: C, 28 in the published weights.
-        transposed: see :func:`blocks.interleaved`.
         trunk: the visual trunk.
     """
 
     SIDE = 12
 
-    def __init__(
-        self, switched: bool = True, channels: int = 28, transposed: bool = False, trunk: VisualTrunk = RESNEXT
-    ) -> None:
+    def __init__(self, switched: bool = True, channels: int = 28, trunk: VisualTrunk = RESNEXT) -> None:
         super().__init__()
-        self.switched, self.transposed = switched, transposed
+        self.switched = switched
         fine, middle, coarse = trunk.channels
         c = channels
         self.extra_audio_d = nn.Linear(AUDIO_FEATURES, coarse)
@@ -184,7 +170,7 @@ class STA28(_Saliency):
         self.extra_conv_fusion = nn.Conv2d(3 * c, c, 1)
         self.extra_ConvGRU = blocks.ConvGRU(c)
         self.extra_gate = nn.Conv2d(c, 1, 1, bias=False)
-        self._add_projections(c)
+        self.add_projections(c)
         self.extra_refineST = nn.Conv3d(c, 1 if switched else c, (3, 1, 1))
         self.extra_refine4, self.extra_refine3, self.extra_refine2 = (
             nn.Conv2d(2 * c, c, 3, padding=1) for _ in range(3)
@@ -220,7 +206,7 @@ class STA28(_Saliency):
         return self.extra_convs(spread if switch is None else switch * spread)
 
     def _fused(self, x: Tensor, neighbours: Frames, with_sound: Tensor) -> Tensor:
-        time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours, self.transposed)).squeeze(2))
+        time = torch.sigmoid(self.extra_refineST(blocks.interleaved(neighbours)).squeeze(2))
         return self.extra_conv_fusion(
             torch.cat([self.attended(x, self.extra_gate), torch.relu(x + time), with_sound], 1)
         )

@@ -1,43 +1,14 @@
-"""The sound classifier, and the switch that decides whether a sound belongs to its picture."""
+"""The switch that decides whether a sound belongs to its picture."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Literal
-
 from torch import Tensor, nn
 
-from gazenet_plugins.stanet.blocks import NetVLAD
-from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, VisualTrunk, audio_children, audio_trunk
-
-SOUNDS = 309
-
-
-class VGGSound(nn.Module):
-    """Which sound is heard (Chen et al., ICASSP 2020): a residual network on spectrograms.
-
-    Args:
-        pool: ``vlad`` or ``avgpool``: the two published forms.
-        classes: number of sounds.
-    """
-
-    def __init__(self, pool: Literal["vlad", "avgpool"] = "vlad", classes: int = SOUNDS) -> None:
-        super().__init__()
-        layers: OrderedDict[str, nn.Module]
-        if pool == "vlad":
-            layers = OrderedDict(audio_children(NetVLAD()), fc_=nn.Linear(AUDIO_FEATURES, classes))
-        else:
-            children = audio_children(nn.AdaptiveAvgPool2d(1))
-            layers = OrderedDict(children, flat=nn.Flatten(), fc=nn.Linear(512, classes))
-        self.audnet = nn.Sequential(layers)
-
-    def forward(self, spectrogram: Tensor) -> Tensor:
-        """Return logits ``[N, classes]`` of ``[N, 1, rows, columns]`` (see :mod:`gazenet_plugins.stanet.sound`)."""
-        return self.audnet(spectrogram)
+from gazenet_plugins.stanet.trunks import AUDIO_FEATURES, RESNEXT, VisualTrunk, audio_trunk
 
 
 class AudioSwitch(nn.Module):
-    """Whether a sound belongs to its picture.
+    """The network that decides whether a sound belongs to its picture.
 
     Args:
         dim: numbers by which either is described: 128 with the authors, 512 where the re-implementation uses it.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from gazenet.training.recipe_task import Batch, LossTerms, RecipeTask
@@ -18,7 +19,6 @@ from gazenet_plugins.stanet.classifiers import (
     SpatialTemporalClassifier,
     Stage,
 )
-from gazenet_plugins.stanet.optimise import factor, optimiser
 from gazenet_plugins.stanet.recipe import StanetConfig, StanetFit
 from gazenet_plugins.stanet.samples import ALONE, CURRENT_FIRST, IN_ORDER, MEAN, STD, MomentForm, Moments, SecondSample
 from gazenet_plugins.stanet.sta import STA32
@@ -40,10 +40,32 @@ FINE_OF_CURRENT = 3
 SHOWN = 4
 """Samples in a picture of validation."""
 LOSSES: Mapping[str, losses.ClassLoss] = {"cross_entropy": losses.cross_entropy, "soft_margin": losses.soft_margin}
+FACTORS = {(False, True): 1, (False, False): 2, (True, True): 10, (True, False): 20}
+"""What a rate is multiplied by: whether a name holds ``extra``, and whether it holds ``weight``."""
+
+
+def factor(epoch: int, milestones: Sequence[int]) -> float:
+    """Return the factor of all rates in an epoch, counted from 1; every milestone divides it by ten."""
+    return float(0.1 ** sum(epoch >= milestone for milestone in milestones))
+
+
+def parameter_groups(network: nn.Module) -> list[list[nn.Parameter]]:
+    """Return the parameters in the order of :data:`FACTORS`: weights and rest of the backbone, then of new layers."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {kind: [] for kind in FACTORS}
+    for name, value in network.named_parameters():
+        groups["extra" in name, "weight" in name].append(value)
+    return list(groups.values())
+
+
+def optimiser(network: nn.Module, rate: float, decay: float) -> SGD:
+    """Build SGD with Nesterov momentum 0.9, without empty groups."""
+    pairs = zip(parameter_groups(network), FACTORS.values(), strict=True)
+    groups: Sequence[dict[str, Any]] = [{"params": some, "lr": rate * times} for some, times in pairs if some]
+    return SGD(groups, lr=rate, momentum=0.9, nesterov=True, weight_decay=decay)
 
 
 class BatchOutput(NamedTuple):
-    """What a network says of a batch: its loss; for classifiers logits ``[N, C]`` and both maps ``[N, C, h, w]``.
+    """The output for a batch: its loss; for classifiers logits ``[N, C]`` and both maps ``[N, C, h, w]``.
 
     Of the saliency network: logits None, ``first`` the current frame's map ``[N, 1, H, W]`` as logits.
     """

@@ -153,9 +153,7 @@ def restored(chain: StanetChain, stage: Stage, mode: Mode) -> nn.Module:
     """Return a network with the chosen weights, in evaluation mode on the config's device. Raises UsageError."""
     path = chosen_weights(chain, stage, mode)
     bare = chain.config.model_copy(update={"visual": "", "audio": ""})
-    network = built(bare, stage, mode)
-    load_published(network, path)
-    return network.eval().to(chain.config.device)
+    return load_published(built(bare, stage, mode), path).eval().to(chain.config.device)
 
 
 def class_maps(run: RecipeRun, chain: StanetChain, stage: Stage) -> dict[str, Any]:

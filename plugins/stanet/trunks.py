@@ -35,12 +35,6 @@ SMALL = VisualTrunk("resnet18", (128, 256, 512))
 TRUNKS = {trunk.name: trunk for trunk in (RESNEXT, SMALL)}
 
 
-def audio_children(pool: nn.Module | None = None) -> dict[str, nn.Module]:
-    """Build a residual network for spectrograms ``[N, 1, rows, columns]``, up to its pool, by the published names."""
-    children = dict(resnet("resnet18", classes=0, in_channels=1).named_children())
-    return {**children, "avgpool": NetVLAD() if pool is None else pool}
-
-
 def audio_trunk() -> nn.Sequential:
-    """Spectrograms ``[N, 1, rows, columns]`` to ``[N, AUDIO_FEATURES]``."""
-    return nn.Sequential(*audio_children().values())
+    """Build a residual network from spectrograms ``[N, 1, rows, columns]`` to ``[N, AUDIO_FEATURES]``."""
+    return nn.Sequential(*resnet("resnet18", classes=0, in_channels=1).children(), NetVLAD())

@@ -1,4 +1,4 @@
-"""Where the training chain keeps what its steps hand to each other."""
+"""The files by which the steps of the training chain hand their results to each other."""
 
 from __future__ import annotations
 
@@ -48,11 +48,6 @@ class Workspace:
         """The folder of spectrograms."""
         return self.root / "Sound"
 
-    @property
-    def targets(self) -> Path:
-        """The folder of pseudo-fixations."""
-        return self.root / "GT"
-
     def picture(self, stage: Stage, video: str, second: int) -> Path:
         """Return the file of a picture or crop."""
         return self.pictures(stage) / video / f"{second:02d}.jpg"
@@ -65,7 +60,7 @@ class Workspace:
 
     def target(self, video: str, second: int) -> Path:
         """Return the file of a pseudo-fixation map."""
-        return self.targets / video / f"{second:02d}.png"
+        return self.root / "GT" / video / f"{second:02d}.png"
 
     def class_map(self, stage: Stage, video: str, second: int, mode: Mode) -> Path:
         """Return the file of a class map of a classifier."""

@@ -61,9 +61,7 @@ class StavisSaliency(ClipSaliency):
 
     def build(self, path: Path) -> nn.Module:
         """Build the network with the weights of a checkpoint."""
-        built = StavisNet()
-        load_published(built, path)
-        return SelectedOutputs(built, attrgetter("logits"))
+        return SelectedOutputs(load_published(StavisNet(), path), attrgetter("logits"))
 
     def inside(self) -> str:
         """Return the path of the checkpoint inside a folder of weights."""

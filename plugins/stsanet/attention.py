@@ -5,16 +5,19 @@ Layers have the published flat names (``branch0_1_a_q``); functions look them up
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from gazenet.backbones.conv3d_as_2d import concatenated
-from gazenet_plugins.stsanet.unpool import Unpool, pool
+from gazenet.backbones.conv3d_as_2d import concatenated, max_pool
 
 Layers = Mapping[str, nn.Module]
+Unpool = Callable[[Tensor, Tensor], Tensor]
+"""A function of the input of the pooling and the values to put back, as :func:`gazenet.backbones.unpool.unpool`."""
+
+POOL = (1, 2, 2)
 
 FRAMES = 4
 """Frames at every level after the temporal reduction."""
@@ -76,6 +79,11 @@ def _embedding(kind: str, channels: int, width: int) -> nn.Sequential:
         first = nn.Conv3d(channels, width, 1)
         second = nn.Conv3d(width, width, (1, 3, 3), padding=(0, 1, 1))
     return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+
+
+def pool(x: Tensor) -> Tensor:
+    """Pool the maxima of windows of 2 x 2 pixels: ``[B, C, T, H, W]`` to ``[B, C, T, H/2, W/2]``, H and W even."""
+    return max_pool(x, POOL, POOL)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from gazenet.backbones.checkpoint import checked_state, file_in, read_state
+from gazenet.backbones.checkpoint import file_in, load_state, read_state
 from gazenet.errors import UsageError
 from gazenet_plugins.stsanet.network import PUBLISHED_SIZE, STSANet
 
@@ -31,11 +31,9 @@ def load_stsanet(path: str | Path, size: tuple[int, int] | None = None) -> STSAN
             f"{path}: its LayerNorms ({WITNESS} {list(state[WITNESS].shape)}, ...) are made for frames of "
             f"{trained[0]}x{trained[1]}, not {size[0]}x{size[1]}; resize the frames or take another checkpoint"
         )
-    # Without memory of its own the network takes the tensors of the file as they are.
     with torch.device("meta"):
         network = STSANet(trained)
-    network.load_state_dict(checked_state(network, state, path), assign=True)
-    return network.eval()
+    return load_state(network, state, path, assign=True).eval()
 
 
 def _trained_size(state: dict[str, torch.Tensor]) -> tuple[int, int]:

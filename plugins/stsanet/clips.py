@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,32 +12,11 @@ from numpy.typing import NDArray
 from gazenet.training.fixation_videos import FixatedVideo, normalised
 from gazenet.training.seeded_samples import Sample
 from gazenet_plugins.stsanet.network import CLIP, TARGET
+from gazenet_plugins.stsanet.published_sets import PictureVideo
 
 Label = tuple[NDArray[np.float32], NDArray[np.integer]]
 TRIES = 64
 """Random starts that are tried for a target frame that somebody looked at."""
-
-
-class ClipSource(Protocol):
-    """A video that clips are taken from."""
-
-    @property
-    def name(self) -> str:
-        """The name of the video."""
-
-    @property
-    def starts(self) -> int:
-        """A training clip starts at one of the frames before this."""
-
-    @property
-    def validation_starts(self) -> range:
-        """Return the first frames of the validation clips."""
-
-    def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]:
-        """Return the frames of the clip that begins at ``start``, RGB ``[32, h, w, 3]``."""
-
-    def label(self, start: int) -> Label:
-        """Return density and fixations ``[h, w]`` of the target frame of a clip."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +29,6 @@ class InstalledVideo:
     min_observers: int
 
     @property
-    def name(self) -> str:
-        """The name of the video."""
-        return self.video.name
-
-    @property
     def starts(self) -> int:
         """The number of frames at which a training clip may begin."""
         return max(1, len(self.video) - CLIP)
@@ -66,7 +39,7 @@ class InstalledVideo:
         return range(0, max(1, len(self.video) - CLIP + 1), self.stride)
 
     def clip(self, first: int, count: int = 1) -> NDArray[np.uint8]:
-        """Return the frames of the clip that begins at ``start``."""
+        """Return ``count`` frames from ``first`` on."""
         return self.video.clip(first, count)
 
     def label(self, start: int) -> Label:
@@ -75,6 +48,10 @@ class InstalledVideo:
         if self.video.truth.observers[frame] < self.min_observers:
             return np.zeros(self.size, np.float32), np.zeros(self.size, np.uint8)
         return self.video.density(frame, *self.size), self.video.fixation_counts(frame, *self.size)
+
+
+ClipSource = InstalledVideo | PictureVideo
+"""A video that clips are taken from: training clips at starts below ``starts``, validation clips at fixed ones."""
 
 
 def _judged(label: Label) -> bool:

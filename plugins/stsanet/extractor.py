@@ -62,7 +62,7 @@ class STSANetSaliency:
         return Exportable(self._network, (clips,), ("clip",), ("saliency",), use=use, single=DECISIVE)
 
     def begin(self, video: VideoContext) -> None:
-        """Nothing is kept between videos."""
+        """Forget the frames of the video before."""
         self._stems.clear()
         if isinstance(self._run, SlidingNetwork):
             self._run.clear()

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from gazenet.backbones.s3d import S3D, S3dLevels, ShallowLevels
-from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
+from gazenet.backbones.unpool import unpool
+from gazenet_plugins.stsanet.attention import LEVELS, Unpool, attention_layers, attention_level
 from gazenet_plugins.stsanet.fusion import INCEPTIONS, fuse, fusion_layers, inception, upsampling
-from gazenet_plugins.stsanet.unpool import REPLACEMENTS, ConvolvedUpsampling
 
 CLIP = 32
 """Frames of a window."""
@@ -32,24 +32,19 @@ class STSANet(S3D):
 
     Args:
         size: (height, width) of the frames, multiples of 32; LayerNorms over whole feature maps fix it.
-        unpool: ``exact`` is the network as published; ``nearest``, ``trilinear`` and ``convolution`` (with weights
-            that are not published) are the replacements of its un-pooling in ports.
 
-    Raises ValueError for other sizes and names.
+    Raises ValueError for other sizes.
     """
 
-    def __init__(self, size: tuple[int, int] = PUBLISHED_SIZE, unpool: str = "exact") -> None:
+    def __init__(self, size: tuple[int, int] = PUBLISHED_SIZE) -> None:
         super().__init__()
         if min(size) < 32 or size[0] % 32 or size[1] % 32:
             raise ValueError(f"frames of {size[0]}x{size[1]}: both sides must be multiples of 32")
-        if unpool not in (*REPLACEMENTS, "convolution"):
-            raise ValueError(f"unknown un-pooling {unpool!r} (known: {', '.join(REPLACEMENTS)}, convolution)")
-        self.size, self.unpool = size, unpool
+        self.size = size
+        self.put_back: Unpool = unpool
         layers = fusion_layers()
         for index in range(len(LEVELS)):
             layers |= attention_layers(index, size[0] // (4 << index), size[1] // (4 << index))
-        if unpool == "convolution":
-            layers["unpool_conv"] = ConvolvedUpsampling(LEVELS[0].channels)
         for name, layer in layers.items():
             self.add_module(name, layer)
         self.enlarge = upsampling()
@@ -69,8 +64,7 @@ class STSANet(S3D):
     def decode(self, levels: S3dLevels) -> Tensor:
         """Return the map ``[B, H, W]`` from the levels of the encoder."""
         layers = dict(self.named_children())
-        put_back = layers["unpool_conv"] if self.unpool == "convolution" else REPLACEMENTS[self.unpool]
-        scales = [attention_level(layers, k, x, put_back) for k, x in enumerate(reversed(levels))]
+        scales = [attention_level(layers, k, x, self.put_back) for k, x in enumerate(reversed(levels))]
         x = self.enlarge(layers["branch3_beh_0"](scales[3]))
         for step in range(len(INCEPTIONS)):
             x = self.enlarge(inception(layers, step, fuse(layers, step, x, scales[2 - step])))

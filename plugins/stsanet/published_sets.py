@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.cues.frame_clips import resized
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
 from gazenet.media import read_image
@@ -72,7 +73,7 @@ class PictureVideo:
         """Read RGB ``[count, h, w, 3]``; beyond the end the last frame is repeated."""
         numbers = np.clip(np.arange(first, first + count), 0, self.length - 1) + 1
         pictures = [read_image(self.rules.files.frame(self.folder, int(number))) for number in numbers]
-        return np.stack([shrunk(one, *self.size) for one in pictures])
+        return np.stack([resized(one, self.size, "bilinear") for one in pictures])
 
     def label(self, start: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Read density in 0..1 and fixations (1 where somebody looked) of a clip, both ``[h, w]``."""
@@ -80,13 +81,6 @@ class PictureVideo:
         grey = read_image(self.rules.files.density(self.folder, number))[..., 0]
         density = np.asarray(cv2.resize(grey, self.size[::-1]), np.float32) / np.float32(255)
         return density, moved(_fixations(self.rules.files.fixations(self.folder, number)), *self.size)
-
-
-def shrunk(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Resize RGB ``[H, W, 3]`` by Pillow's bilinear filter with antialiasing, as published."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR), np.uint8)
 
 
 def moved(fixations: NDArray[np.generic], height: int, width: int) -> NDArray[np.uint8]:
@@ -187,9 +181,8 @@ def picture_videos(sets: Sequence[PublishedSet], part: str, size: tuple[int, int
 
 
 def _videos(chosen: PublishedSet, size: tuple[int, int]) -> list[PictureVideo]:
-    rules, by_name = LAYOUTS[chosen.layout], {}
-    for folder in rules.videos(Path(chosen.root), chosen.part):
-        by_name[folder.name] = folder
+    rules = LAYOUTS[chosen.layout]
+    by_name = {folder.name: folder for folder in rules.videos(Path(chosen.root), chosen.part)}
     missing = [name for name in chosen.items or () if name not in by_name]
     if missing or not by_name:
         raise UsageError(f"{chosen.root}: {chosen.layout} has no {chosen.part} video {', '.join(missing)}".rstrip())

@@ -82,7 +82,7 @@ class StsanetConfig(RecipeConfig):
 
     @property
     def validated(self) -> bool:
-        """Whether some source serves for validation."""
+        """Return whether some source serves for validation."""
         return bool(self.data.validation) or any(folder.part == "validation" for folder in self.data.published)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import load_state, read_state
 from gazenet.errors import UsageError
 from gazenet.training.checkpoints import check_readable, save_whole
 from gazenet.training.fixation_videos import open_videos
@@ -86,7 +86,7 @@ def load_encoder(network: STSANet, path: str | Path) -> None:
     state = {key: value for key, value in read_state(path).items() if key.startswith(ENCODER)}
     rest = {key: value for key, value in network.state_dict().items() if not key.startswith(ENCODER)}
     shared = {key: value for key, value in state.items() if key in network.state_dict()}
-    network.load_state_dict(checked_state(network, {**rest, **shared}, path))
+    load_state(network, {**rest, **shared}, path)
 
 
 class StsanetTraining:

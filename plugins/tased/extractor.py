@@ -26,9 +26,7 @@ class TasedSaliency(ClipSaliency):
 
     def build(self, path: Path) -> nn.Module:
         """Build the network with the weights of a checkpoint."""
-        built = TasedNet()
-        load_published(built, path)
-        return built
+        return load_published(TasedNet(), path)
 
     def finish(self, saliency: FloatMap) -> FloatMap:
         """Smooth a map and divide it by its maximum."""

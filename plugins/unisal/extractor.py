@@ -78,8 +78,8 @@ class UnisalSaliency:
 
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Load the network of the domain onto ``device`` in ``dtype``."""
-        network = Unisal()
-        load_published(network, file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT))
+        path = file_in(weights_path(self._weights, SPEC.assets[0], asset_path), CHECKPOINT)
+        network = load_published(Unisal(), path)
         network.use(self._domain)
         self._device, self._dtype = device, dtype
         self._network = network.eval().to(device)

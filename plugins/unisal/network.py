@@ -111,22 +111,11 @@ class Unisal(nn.Module):
         encoded = [self.encode(frames) for frames in clip.unbind(1)]
         if static is None:
             static = len(encoded) == 1 or self.domains == (STILL,)
-        return self.decoded(encoded, clip.shape[-2:], target_size, static, state)
-
-    def decoded(
-        self,
-        encoded: Sequence[EncodedFrames],
-        size: Sequence[int],
-        target_size: tuple[int, int] | None = None,
-        static: bool = False,
-        state: Tensor | None = None,
-    ) -> ClipOutput:
-        """Return the maps of T encoded frames of ``size`` (H, W)."""
         decoded_frames, maps = [], []
         for one in encoded:
             state = None if static else self.rnn(one.features, state)
             decoded_frames.append(self.decode(self.recalled(one, state)))
-            maps.append(self.log_density(self.logits(decoded_frames[-1], size), target_size))
+            maps.append(self.log_density(self.logits(decoded_frames[-1], clip.shape[-2:]), target_size))
         features = torch.stack([one.features for one in encoded], 1)
         return ClipOutput(torch.stack(maps, 1), state, features, torch.stack(decoded_frames, 1))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.backbones.alexnet import alexnet_classifier, alexnet_features
-from gazenet.backbones.checkpoint import checked_state, file_in, read_state
+from gazenet.backbones.checkpoint import file_in, load_state, read_state
 from gazenet_plugins.videogaze.geometry import GRID, cone, rotation
 
 SIDE = 227
@@ -175,10 +175,8 @@ class VideoGaze(nn.Module):
 def loaded(path: Path) -> VideoGaze:
     """Load the network from a checkpoint file, or from a folder with ``model.pth.tar``.
 
-    The unused classifiers (704 MB of the file) are dropped. Raises UsageError as :func:`checked_state` does.
+    The unused classifiers (704 MB of the file) are dropped. Raises UsageError as :func:`load_state` does.
     """
     file = file_in(path, CHECKPOINT)
-    network = VideoGaze()
     used = {key: value for key, value in read_state(file).items() if UNUSED not in key}
-    network.load_state_dict(checked_state(network, used, file))
-    return network
+    return load_state(VideoGaze(), used, file)

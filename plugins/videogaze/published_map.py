@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.colour_pictures import Picture, blended, jet, stretched, wrapped
+from gazenet.cues.colour_pictures import Picture, jet, wrapped
 from gazenet_plugins.videogaze.network import CELLS
 
 Heat = NDArray[np.floating]
@@ -26,14 +26,3 @@ def levels(heat: Heat) -> Picture:
 def picture(heat: Heat) -> Picture:
     """Draw a summed map as a picture BGR, one pixel per cell; zeros are dark blue."""
     return jet(levels(heat))
-
-
-def overlay(coloured: Picture, frame: Picture, alpha: float) -> Picture:
-    """Blend the picture over a frame ``[H, W, 3]``, for viewing."""
-    return blended(stretched(coloured, (frame.shape[0], frame.shape[1])), frame, alpha)
-
-
-def peak(heat: Heat, height: int, width: int) -> tuple[int, int]:
-    """Return the pixel (x, y) of the top left corner of the brightest cell."""
-    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
-    return int(column / heat.shape[1] * width), int(row / heat.shape[0] * height)

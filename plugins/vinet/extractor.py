@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from gazenet.backbones.checkpoint import checked_state, read_state
+from gazenet.backbones.checkpoint import load_state, read_state
 from gazenet.backbones.vinet import ViNet, variant
 from gazenet.cues.clip_saliency import ClipSaliency
 from gazenet.cues.postprocess import FloatMap, blurred, twice_squashed
@@ -27,9 +27,7 @@ class VinetSaliency(ClipSaliency):
     def build(self, path: Path) -> nn.Module:
         """Build the variant that the checkpoint belongs to."""
         state = read_state(path)
-        built = ViNet(*variant(state))
-        built.load_state_dict(checked_state(built, state, path))
-        return built
+        return load_state(ViNet(*variant(state)), state, path)
 
     def length(self) -> int:
         """Return the number of frames in a clip."""

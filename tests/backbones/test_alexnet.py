@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from gazenet.backbones.alexnet import AlexNet, alexnet_features
+from gazenet.backbones.alexnet import alexnet_features
 from gazenet.testing.goldens import find, judge
+from tests.goldens.whole_alexnet import AlexNet
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 

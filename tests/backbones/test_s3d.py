@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from gazenet.backbones.s3d import MIXED, S3D, Mixed, from_flat_names
+from gazenet.backbones.s3d import MIXED, S3D, Mixed
 from gazenet.testing.goldens import filled_state
 
 
@@ -42,17 +42,6 @@ def test_stems_of_single_frames_make_up_that_of_a_window(network: S3D) -> None:
     with torch.no_grad():
         stems = torch.cat([network.frame_stem(clip[:, :, t : t + 1]) for t in range(8)], 2)
         torch.testing.assert_close(network.levels(stems).y0, network(clip).y0)
-
-
-def test_keys_of_the_kinetics_weights_are_translated(network: S3D) -> None:
-    offsets = {"base1": 0, "base2": 5, "base3": 8, "base4": 14}
-    flat = {"module.fc.0.weight": torch.zeros(1)}
-    for key, value in network.state_dict().items():
-        group, number, rest = key.split(".", 2)
-        flat[f"module.base.{offsets[group] + int(number)}.{rest}"] = value
-    found = from_flat_names(flat)
-    assert found.keys() == network.state_dict().keys()
-    assert all(torch.equal(value, network.state_dict()[key]) for key, value in found.items())
 
 
 def test_the_fourth_level_sees_the_whole_clip(network: S3D) -> None:

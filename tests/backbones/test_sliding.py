@@ -30,7 +30,7 @@ from gazenet.backbones.sliding_windows import (
 )
 from gazenet.backbones.vinet import ViNet
 from gazenet.testing.goldens import filled_state
-from gazenet.testing.rounding import assert_as_exact
+from tests.exactness import assert_as_exact
 
 
 def with_weights(network: nn.Module) -> nn.Module:

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gazenet.backbones.unpool import unpool
 from gazenet.errors import UsageError
 from gazenet.export.onnx_export import GraphForm, compare_onnx, export_onnx, inspect_onnx, run_onnx
 from gazenet.testing.goldens import filled_state
 from gazenet_plugins.stsanet.attention import LEVELS, attention_layers, attention_level
 from gazenet_plugins.stsanet.fusion import fuse, fusion_layers, inception
 from gazenet_plugins.stsanet.network import STSANet
-from gazenet_plugins.stsanet.unpool import unpool
 
 pytest.importorskip("onnxscript", reason="the exporter is an extra: pip install 'gazenet[export]'")
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gazenet.backbones.unpool import unpool
 from gazenet.errors import UsageError
 from gazenet.export import tensorrt_build as room
 from gazenet.export.onnx_export import GraphForm, export_onnx
 from gazenet.export.tensorrt_build import build_engine, tensorrt_module
-from gazenet_plugins.stsanet.unpool import unpool
 
 pytest.importorskip("onnxscript", reason="the exporter is an extra")
 

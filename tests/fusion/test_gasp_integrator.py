@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from gazenet.backbones.checkpoint import load_published
 from gazenet.errors import UsageError
 from gazenet.fusion import gasp_integrator
 from gazenet.fusion.gasp import Gasp, build
@@ -17,7 +18,7 @@ from gazenet.fusion.gasp_config import PUBLISHED_CLASSES, GaspConfig, published
 from gazenet.fusion.gasp_integrator import GaspIntegrator, load_gasp
 from gazenet.fusion.gasp_spec import MEAN, STD, GaspSpec
 from gazenet.fusion.identify_variant import recognise
-from gazenet.fusion.integrator_files import load_published, open_integrator, save_integrator
+from gazenet.fusion.integrator_files import open_integrator, save_integrator
 from gazenet.fusion.network_input import network_input
 
 CUES = ("a", "b")

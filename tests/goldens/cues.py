@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gazenet.backbones.alexnet import AlexNet
 from gazenet.backbones.resnet2d import FORMS, ResNet, TwoLayerResNet, resnet
 from gazenet.cues.faces.face_crops import Image, PixelBox, cut
 from gazenet.testing.goldens import Golden, GoldenSkipped, difference, prepare
 from gazenet_plugins.esr9.extractor import network_crop
 from gazenet_plugins.gaze360 import crops as gaze360
 from gazenet_plugins.videogaze import people
+from tests.goldens.whole_alexnet import AlexNet
 
 GAZE_OUTPUTS = 3
 """The published two-layer networks give three numbers where they stand alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gazenet.assets import asset_path
 from gazenet.errors import GazenetError
@@ -34,7 +35,7 @@ def s3fd_decode(golden: Golden) -> float:
     boxes = decode.faces(candidates)
     return difference(
         golden,
-        {"candidates_n": np.array([len(candidates)]), "boxes": boxes, "trbl": decode.published_boxes(boxes)},
+        {"candidates_n": np.array([len(candidates)]), "boxes": boxes, "trbl": published_boxes(boxes)},
     )
 
 
@@ -81,3 +82,8 @@ def _mtcnn_weights(golden: Golden) -> Path:
 
 def _no_asset(asset_id: str) -> Path:
     raise AssertionError(f"weights are given, yet {asset_id} is asked for")
+
+
+def published_boxes(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Boxes as whole pixels ``[N, 4]`` (top, right, bottom, left), as in the caches: clipped at 0, truncated."""
+    return np.maximum(boxes[:, [1, 2, 3, 0]], 0).astype(np.int64)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from gazenet.testing.goldens import Golden, difference, prepare
 from gazenet_plugins.gaze360 import network as networks
 from gazenet_plugins.gaze360 import published_map
-from gazenet_plugins.gaze360.angles import cartesian
+from gazenet_plugins.gaze360.network import cartesian
 from tests.goldens.cues import single
 
 QUANTILE = 0.1

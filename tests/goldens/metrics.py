@@ -14,7 +14,7 @@ import torch
 
 from gazenet.metrics import functional as standard
 from gazenet.metrics.functional import original
-from gazenet.testing.goldens import Golden, reference_error
+from gazenet.testing.goldens import Golden
 from tests.goldens.generators import Map, generate
 
 Metrics = Mapping[str, Callable[[], float]]
@@ -109,3 +109,9 @@ def _error(value: float, want: float | None) -> float:
     if want is None:
         return math.inf if math.isfinite(value) else 0.0
     return reference_error(value, want)
+
+
+def reference_error(value: float, reference: float) -> float:
+    """Return the relative error of one number; infinite where it is not finite."""
+    error = abs(value - reference) / max(abs(reference), 1e-12)
+    return error if np.isfinite(error) else float("inf")

@@ -8,9 +8,13 @@ from typing import Any
 from torch import Tensor
 
 from gazenet.testing.goldens import Golden
-from gazenet_plugins.stanet import checkpoints, classifiers, switch
+from gazenet_plugins.stanet import classifiers, switch
 from gazenet_plugins.stanet.sta import STA28, STA32
 from tests.goldens.hooks import Inputs, NetworkCase, run
+from tests.goldens.vggsound import VGGSound
+
+PREFIX = "module."
+"""The prefix of keys in published files."""
 
 
 def network(golden: Golden) -> float:
@@ -52,7 +56,7 @@ def _spatial_temporal(golden: Golden) -> NetworkCase:
 def _saliency(golden: Golden) -> NetworkCase:
     """Thirty-two channels: six inputs; twenty-eight: nine, the last three thresholded into switches."""
     config = _sized(golden, "channels", "checkpoint_prefix")
-    if config["checkpoint_prefix"] not in checkpoints.PREFIXES:
+    if config["checkpoint_prefix"] != PREFIX:
         raise ValueError(f"no published checkpoint has the prefix {config['checkpoint_prefix']!r}")
     switched = len(golden.meta["inputs"]) == 9
     built = STA28(switched) if config["channels"] == 28 else STA32(config["channels"])
@@ -76,7 +80,7 @@ def _switch(golden: Golden) -> NetworkCase:
 
 def _sound(golden: Golden) -> NetworkCase:
     config = golden.options("pool", "classes")
-    built = switch.VGGSound(config["pool"], config["classes"])
+    built = VGGSound(config["pool"], config["classes"])
     inside = {"layer4": "audnet.layer4", "pooled": "audnet.avgpool"}
     case = NetworkCase(built, lambda inputs: {"logits": built(*inputs)}, inside)
     built.audnet.avgpool.register_forward_hook(lambda _module, _inputs, output: output.flatten(1).clone())

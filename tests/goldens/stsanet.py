@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gazenet.testing.goldens import Golden, difference, prepare
-from gazenet_plugins.stsanet.network import STSANet
 from tests.goldens.hooks import ModuleTaps
+from tests.goldens.stsanet_ports import ported
 
 PLACES = {
     "logits": ">readout_2.5",
@@ -20,18 +20,18 @@ PLACES = {
 def network(golden: Golden) -> float:
     """The whole network at the golden's size, with the un-pooling that it names."""
     config = golden.options("input_size", "frames", "layernorm_spatial", "unpool")
-    built = STSANet(**_arguments(config))
+    built = ported(*_arguments(config))
     prepare(built, golden)
     taps = ModuleTaps(built, {name: PLACES.get(name, name) for name in golden.meta["outputs"] if name != "map"})
     saliency = built(*golden.inputs().values())
     return difference(golden, {**taps.values, "map": saliency})
 
 
-def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(config: Mapping[str, Any]) -> tuple[tuple[int, int], str]:
     """What the network is built with. Raises ValueError where the config contradicts itself or the network."""
     height, width = config["input_size"]
     if list(config.get("layernorm_spatial", [height // 4, width // 4])) != [height // 4, width // 4]:
         raise ValueError(f"layernorm_spatial {config['layernorm_spatial']} for frames of {height}x{width}")
     if config.get("frames", 32) != 32:
         raise ValueError(f"clips of {config['frames']} frames: the network takes 32")
-    return {"size": (height, width), "unpool": config.get("unpool", "exact")}
+    return (height, width), config.get("unpool", "exact")

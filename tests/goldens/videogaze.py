@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from gazenet.cues.colour_pictures import Picture, blended, stretched
 from gazenet.testing.goldens import Golden, difference, prepare
 from gazenet_plugins.videogaze import geometry, published_map
 from gazenet_plugins.videogaze import network as networks
@@ -90,14 +91,25 @@ def following_map(golden: Golden) -> float:
     total = published_map.total(heats)
     picture = published_map.picture(total)
     frame = np.full((*size, 3), GREY, np.uint8)
-    peak = published_map.peak(heats[0], *size) if heats else (-1, -1)
+    peak = peak_of(heats[0], *size) if heats else (-1, -1)
     return difference(
         golden,
         {
             "sum": total,
             "image": picture,
-            "resized": published_map.stretched(picture, tuple(config["resized_hw"])),
-            "overlay": published_map.overlay(picture, frame, OVERLAY),
+            "resized": stretched(picture, tuple(config["resized_hw"])),
+            "overlay": overlay(picture, frame, OVERLAY),
             "peak0_xy": np.array(peak),
         },
     )
+
+
+def overlay(coloured: Picture, frame: Picture, alpha: float) -> Picture:
+    """The picture blended over a frame ``[H, W, 3]``, as published for viewing."""
+    return blended(stretched(coloured, (frame.shape[0], frame.shape[1])), frame, alpha)
+
+
+def peak_of(heat: published_map.Heat, height: int, width: int) -> tuple[int, int]:
+    """The pixel (x, y) of the top left corner of the brightest cell."""
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    return int(column / heat.shape[1] * width), int(row / heat.shape[0] * height)

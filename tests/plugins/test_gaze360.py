@@ -17,8 +17,8 @@ from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, find, judge
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.gaze360 import extractor, published_map
-from gazenet_plugins.gaze360.angles import cartesian
 from gazenet_plugins.gaze360.crops import by_index, followed
+from gazenet_plugins.gaze360.network import cartesian
 from tests.checkpoints import EXTRACTORS
 from tests.goldens.gaze360 import angle_degrees
 

@@ -13,9 +13,10 @@ from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import get
 from gazenet.errors import UsageError
 from gazenet.testing.goldens import Golden, filled_state, find, judge
-from gazenet_plugins.s3fd.decode import candidates, faces, published_boxes
+from gazenet_plugins.s3fd.decode import candidates, faces
 from gazenet_plugins.s3fd.detector import S3fdDetector, network_input
 from gazenet_plugins.s3fd.network import STRIDES, S3fd
+from tests.goldens.detectors import published_boxes
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 

@@ -15,8 +15,10 @@ from gazenet.testing.goldens import Golden, find, judge
 from gazenet_plugins.stanet import blocks, checkpoints
 from gazenet_plugins.stanet.classifiers import SpatialAudioClassifier, SpatialClassifier, SpatialTemporalClassifier
 from gazenet_plugins.stanet.sta import STA28, STA32
-from gazenet_plugins.stanet.switch import AudioSwitch, VGGSound, decided
+from gazenet_plugins.stanet.switch import AudioSwitch, decided
 from gazenet_plugins.stanet.trunks import RESNEXT, SMALL, audio_trunk
+from tests.goldens.vggsound import VGGSound
+from tests.plugins import stanet_files
 
 FOLDER = Path(__file__).parents[1] / "data" / "goldens" / "stanet"
 GOLDENS = {golden.path.stem: golden for golden in find([FOLDER]) if "network" in golden.meta["config"]}
@@ -66,25 +68,25 @@ def test_keys_and_shapes_are_the_published_ones(name: str) -> None:
 
 
 LOADERS: dict[str, tuple[Callable[[], nn.Module], Callable[..., nn.Module]]] = {
-    "spatial": (SpatialClassifier, checkpoints.load_spatial),
-    "spatial, 5 classes": (lambda: SpatialClassifier(5), checkpoints.load_spatial),
-    "sound, fine": (SpatialAudioClassifier, checkpoints.load_spatial_audio),
-    "sound, coarse": (lambda: SpatialAudioClassifier(stage="coarse"), checkpoints.load_spatial_audio),
+    "spatial": (SpatialClassifier, stanet_files.load_spatial),
+    "spatial, 5 classes": (lambda: SpatialClassifier(5), stanet_files.load_spatial),
+    "sound, fine": (SpatialAudioClassifier, stanet_files.load_spatial_audio),
+    "sound, coarse": (lambda: SpatialAudioClassifier(stage="coarse"), stanet_files.load_spatial_audio),
     "sound, compiled": (
         lambda: SpatialAudioClassifier(stage="coarse", sound="compiled"),
-        checkpoints.load_spatial_audio,
+        stanet_files.load_spatial_audio,
     ),
-    "sound, compiled, fine": (lambda: SpatialAudioClassifier(sound="compiled"), checkpoints.load_spatial_audio),
-    "sound, compared": (lambda: SpatialAudioClassifier(sound="fusion"), checkpoints.load_spatial_audio),
-    "time": (SpatialTemporalClassifier, checkpoints.load_spatial_temporal),
-    "time, compiled": (lambda: SpatialTemporalClassifier(activated=True), checkpoints.load_spatial_temporal),
+    "sound, compiled, fine": (lambda: SpatialAudioClassifier(sound="compiled"), stanet_files.load_spatial_audio),
+    "sound, compared": (lambda: SpatialAudioClassifier(sound="fusion"), stanet_files.load_spatial_audio),
+    "time": (SpatialTemporalClassifier, stanet_files.load_spatial_temporal),
+    "time, compiled": (lambda: SpatialTemporalClassifier(activated=True), stanet_files.load_spatial_temporal),
     "saliency": (STA32, checkpoints.load_saliency),
     "saliency, compiled": (STA28, checkpoints.load_saliency),
     "saliency, compiled before": (lambda: STA28(switched=False), checkpoints.load_saliency),
     "switch": (AudioSwitch, checkpoints.load_switch),
     "switch, wide": (lambda: AudioSwitch(512), checkpoints.load_switch),
-    "sounds": (VGGSound, checkpoints.load_vggsound),
-    "sounds, mean": (lambda: VGGSound("avgpool"), checkpoints.load_vggsound),
+    "sounds": (VGGSound, stanet_files.load_vggsound),
+    "sounds, mean": (lambda: VGGSound("avgpool"), stanet_files.load_vggsound),
 }
 
 
@@ -110,7 +112,7 @@ def test_layers_that_the_comparison_never_calls_are_left_out(tmp_path: Path) -> 
     with torch.device("meta"):
         network = SpatialAudioClassifier(sound="fusion")
         extra = {"Aup.0.weight": torch.zeros(2048, 2048, 4, 4), "extra_audio_d.bias": torch.zeros(2048)}
-        loaded = checkpoints.load_spatial_audio(saved(tmp_path / "SA.pth", network, extra))
+        loaded = stanet_files.load_spatial_audio(saved(tmp_path / "SA.pth", network, extra))
     assert loaded.state_dict().keys() == network.state_dict().keys()
 
 
@@ -128,10 +130,10 @@ def test_a_folder_of_weights_holds_the_saliency_network(tmp_path: Path) -> None:
         ({"fc.weight": torch.zeros(2)}, checkpoints.load_saliency, "no saliency network of STANet"),
         ({"extra_proja.weight": torch.zeros(2)}, checkpoints.load_saliency, r"STANet\+, which is not supported"),
         ({"fc.bias": torch.zeros(2)}, checkpoints.load_switch, "no fc.weight"),
-        ({"extra_convs.weight": torch.zeros(28, 3, 1, 1)}, checkpoints.load_spatial, "keys missing"),
-        ({"extra_video_d.6.weight": torch.zeros(28, 3, 1, 1)}, checkpoints.load_spatial_audio, "no "),
-        ({"x": torch.zeros(1)}, checkpoints.load_spatial_temporal, "no extra_convs.6.weight"),
-        ({"x": torch.zeros(1)}, checkpoints.load_vggsound, "no audnet.fc.weight"),
+        ({"extra_convs.weight": torch.zeros(28, 3, 1, 1)}, stanet_files.load_spatial, "keys missing"),
+        ({"extra_video_d.6.weight": torch.zeros(28, 3, 1, 1)}, stanet_files.load_spatial_audio, "no "),
+        ({"x": torch.zeros(1)}, stanet_files.load_spatial_temporal, "no extra_convs.6.weight"),
+        ({"x": torch.zeros(1)}, stanet_files.load_vggsound, "no audnet.fc.weight"),
     ],
 )
 def test_other_files_are_refused(
@@ -172,8 +174,6 @@ def test_memory_is_reinterpreted_as_published() -> None:
     listed = [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23]
     assert blocks.interleaved(maps).flatten().tolist() == listed
     assert blocks.interleaved(maps).shape == (1, 4, 3, 1, 1)
-    proper = blocks.interleaved(maps, transposed=True)
-    assert proper[0, 2].flatten().tolist() == [2, 12, 22]
 
 
 def test_attention_weights_sum_to_one_for_each_key() -> None:
@@ -211,7 +211,7 @@ def test_sound_networks_run_in_every_form(sound: Any) -> None:
 
 def test_sequences_run_in_every_form() -> None:
     images = torch.rand(3, 1, 3, 96, 96).double()
-    for options in ({}, {"activated": True}, {"transposed": True}):
+    for options in ({}, {"activated": True}):
         network = SpatialTemporalClassifier(4, trunk=SMALL, **options).double().eval()
         with torch.no_grad():
             found = network(*images)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.backbones.checkpoint import load_published
+from gazenet.backbones.unpool import unpool
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.registry import PluginEntry, get
 from gazenet.cues.runner import CueRunner, RunnerSettings
@@ -20,11 +21,11 @@ from gazenet.errors import UsageError
 from gazenet.testing.conformance import MAP_SIZE
 from gazenet.testing.goldens import Golden, filled, find, judge
 from gazenet.testing.synthetic import SyntheticVideo
-from gazenet_plugins.stsanet.attention import attend
+from gazenet_plugins.stsanet.attention import attend, pool
 from gazenet_plugins.stsanet.checkpoint import load_stsanet
 from gazenet_plugins.stsanet.extractor import STSANetSaliency
 from gazenet_plugins.stsanet.network import STSANet
-from gazenet_plugins.stsanet.unpool import pool, unpool
+from tests.goldens.stsanet_ports import ported
 
 GOLDENS = sorted(find([Path(__file__).parents[1] / "data" / "goldens" / "stsanet"]), key=lambda golden: golden.name)
 SMALL = next(golden for golden in GOLDENS if golden.path.stem == "stsanet_64x96")
@@ -125,12 +126,12 @@ def test_attention_of_large_products_survives_half_precision() -> None:
 @pytest.mark.parametrize("kind", ["nearest", "trilinear", "convolution"])
 def test_what_ports_do_instead_has_their_keys(kind: str) -> None:
     with torch.device("meta"):
-        network, original = STSANet((32, 32), kind), STSANet((32, 32))
+        network, original = ported((32, 32), kind), STSANet((32, 32))
         assert network(torch.empty(1, 3, 32, 32, 32)).shape == (1, 32, 32)
     added = network.state_dict().keys() - original.state_dict().keys()
     assert added == ({"unpool_conv.1.weight", "unpool_conv.1.bias"} if kind == "convolution" else set())
     with pytest.raises(ValueError, match="unknown un-pooling 'bilinear'"):
-        STSANet((32, 32), "bilinear")
+        ported((32, 32), "bilinear")
 
 
 @pytest.fixture(scope="module")

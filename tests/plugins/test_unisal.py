@@ -17,7 +17,6 @@ from gazenet.backbones.fold_batch_norm import inference_copy
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import run
 from gazenet.testing.goldens import Golden, filled_state, judge
-from gazenet.testing.rounding import assert_as_exact
 from gazenet.testing.synthetic import SyntheticVideo
 from gazenet_plugins.unisal import extractor
 from gazenet_plugins.unisal.domains import DOMAINS
@@ -26,6 +25,7 @@ from gazenet_plugins.unisal.network import EncodedFrames, Unisal
 from gazenet_plugins.unisal.postprocess import running_median, smoothed
 from gazenet_plugins.unisal.priors import centred_kernel, initial, prior_maps
 from tests.checkpoints import EXTRACTORS
+from tests.exactness import assert_as_exact
 
 NAMES = ("unisal_dhf1k_dynamic", "unisal_salicon_static", "unisal_ucfsports_two_part", "clip_unisal", "post_unisal")
 

@@ -22,6 +22,7 @@ from gazenet_plugins.videogaze.geometry import cone, rotation
 from gazenet_plugins.videogaze.network import VideoGaze, loaded
 from gazenet_plugins.videogaze.people import FollowedGaze, Follower, eyes, network_picture
 from tests.checkpoints import EXTRACTORS
+from tests.goldens.videogaze import peak_of
 
 GOLDENS = Path(__file__).parents[1] / "data" / "goldens" / "cues"
 LARGE = ("videogaze", "videogaze_clamped", "videogaze_transformation", "videogaze_head_pose")
@@ -179,4 +180,4 @@ def test_sums_above_one_wrap() -> None:
     heat = np.full((20, 20), 0.6)
     assert published_map.levels(published_map.total([heat, heat]))[0, 0] == 306 % 256
     assert published_map.picture(published_map.total([]))[0, 0].tolist() == [128, 0, 0]
-    assert published_map.peak(np.eye(20)[::-1] * np.arange(20), 60, 80) == (76, 0)
+    assert peak_of(np.eye(20)[::-1] * np.arange(20), 60, 80) == (76, 0)

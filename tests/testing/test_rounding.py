@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gazenet.testing.goldens import Golden, GoldenVerdict, difference, draw, judge, prepare
-from gazenet.testing.rounding import Disturbed, RoundingSpread, assert_as_exact, explain, in_double
+from gazenet.testing.rounding import Disturbed, RoundingSpread, explain, in_double
+from tests.exactness import assert_as_exact
 from tests.goldens import rows
 from tests.goldens.rows import TABLE
 

@@ -1,24 +1,15 @@
-"""Pooling, and how the results of an attention on pooled maps are put back to where the maxima stood."""
+"""Ports of STSANet that replace its un-pooling, which cannot be exported by indices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gazenet.backbones.conv3d_as_2d import max_pool
 from gazenet.backbones.unpool import unpool
-
-POOL = (1, 2, 2)
-
-
-def pool(x: Tensor) -> Tensor:
-    """Pool the maxima of windows of 2 x 2 pixels: ``[B, C, T, H, W]`` to ``[B, C, T, H/2, W/2]``, H and W even."""
-    return max_pool(x, POOL, POOL)
-
-
-Unpool = Callable[[Tensor, Tensor], Tensor]
+from gazenet_plugins.stsanet.attention import LEVELS, POOL, Unpool
+from gazenet_plugins.stsanet.network import STSANet
 
 
 class ConvolvedUpsampling(nn.Sequential):
@@ -29,7 +20,7 @@ class ConvolvedUpsampling(nn.Sequential):
         super().__init__(up, nn.Conv3d(channels, channels, 3, padding=1), nn.ReLU())
 
     def forward(self, pooled_from: Tensor, values: Tensor) -> Tensor:  # type: ignore[override]
-        """As :func:`unpool`, whose place it takes; where the maxima stood is forgotten."""
+        """Upsample the values; where the maxima stood is forgotten."""
         return super().forward(values)
 
 
@@ -43,3 +34,17 @@ def _trilinear(pooled_from: Tensor, values: Tensor) -> Tensor:
 
 REPLACEMENTS: Mapping[str, Unpool] = {"exact": unpool, "nearest": _nearest, "trilinear": _trilinear}
 """The un-pooling of the published network, and its replacements in ports, to reproduce their results."""
+
+
+def ported(size: tuple[int, int], kind: str) -> STSANet:
+    """The network with the un-pooling of a port. Raises ValueError for unknown ones."""
+    network = STSANet(size)
+    if kind == "convolution":
+        layer = ConvolvedUpsampling(LEVELS[0].channels)
+        network.add_module("unpool_conv", layer)
+        network.put_back = layer.forward
+    elif kind in REPLACEMENTS:
+        network.put_back = REPLACEMENTS[kind]
+    else:
+        raise ValueError(f"unknown un-pooling {kind!r} (known: {', '.join(REPLACEMENTS)}, convolution)")
+    return network
