@@ -26,23 +26,16 @@ from gazenet.data.reader_options import DatasetReader, frame_size, videos_in
 from gazenet.errors import UsageError
 
 COLUMNS = ("video_id", "auditory_localization", "visualcue_localization", "conditions_congruency")
-_SIDES = {"left": "right", "right": "left"}
-_CONGRUENCY = {"congruent": "incongruent", "incongruent": "congruent"}
 _CLIP = re.compile(r"(?:con|inc|neutral)_gaze_(left|right|center)_sound_(left|right)")
 
 
 @dataclass(frozen=True)
 class StudyConditions:
-    """Where the sound comes from, where the avatar looks (``normal``: ahead), and whether the two agree."""
+    """The side of the sound, the side that the avatar looks to (``normal``: ahead), and whether the two agree."""
 
     auditory: str
     visual: str
     congruency: str
-
-    def mirrored(self) -> StudyConditions:
-        """After the picture, but not the sound, is mirrored."""
-        visual = _SIDES.get(self.visual, self.visual)
-        return StudyConditions(self.auditory, visual, _CONGRUENCY.get(self.congruency, self.congruency))
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,6 @@ class Interval:
     count: int
     invalid: int = 0
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
-
 
 def finite_mean(values: NDArray[np.floating]) -> float:
     """The mean of the finite values; NaN without any."""
