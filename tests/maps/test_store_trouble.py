@@ -53,7 +53,7 @@ def _edit_manifest(folder: Path, **changes: object) -> None:
 
 DAMAGES = {
     "map byte": (lambda f: _flip(f / "maps.npy", 128 + 5 * HEIGHT * WIDTH), "chunk 1 fails its checksum"),
-    "header byte": (lambda f: _flip(f / "maps.npy", 3), "its header does not fit"),
+    "header byte": (lambda f: _flip(f / "maps.npy", 3), "its header does not match"),
     "truncated": (lambda f: os.truncate(f / "maps.npy", 300), "300 bytes instead of 513"),
     "longer": (lambda f: os.truncate(f / "maps.npy", 600), "600 bytes instead of 513"),
     "maps gone": (lambda f: (f / "maps.npy").unlink(), "No such file"),
@@ -71,7 +71,7 @@ DAMAGES = {
     "other key": (lambda f: _edit_manifest(f, key={"extractor": "x"}), "belongs to other maps"),
     "no shape": (lambda f: _edit_manifest(f, shape=[3, "4", 5]), "lacks a valid shape"),
     "no chunk": (lambda f: _edit_manifest(f, chunk=0), "lacks a valid shape"),
-    "swapped shape": (lambda f: _edit_manifest(f, shape=[FRAMES, WIDTH, HEIGHT]), "its header does not fit"),
+    "swapped shape": (lambda f: _edit_manifest(f, shape=[FRAMES, WIDTH, HEIGHT]), "its header does not match"),
 }
 
 
