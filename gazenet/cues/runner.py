@@ -1,4 +1,4 @@
-"""Drives one extractor over a video, chunk by chunk, so that a resumed run gives the same bytes.
+"""One extractor at work on a video, chunk by chunk, so that a resumed run gives the same bytes.
 
 The extractor runs on anchors: the frames 0, s, 2s, ... of the stride s. Block k holds the anchors inside the frames
 ``[kC, (k+1)C)`` of the chunk size C; its batches are composed the same way whenever it is computed. The maps of
@@ -37,7 +37,7 @@ def neutral_map(spec: ExtractorSpec, map_size: tuple[int, int]) -> NDArray[np.ui
 
 @dataclass(frozen=True)
 class RunnerSettings:
-    """How a run drives an extractor.
+    """The settings by which a run drives an extractor.
 
     Attributes:
         asset_path: finds declared weights.
@@ -153,7 +153,15 @@ class CueRunner:
         if all(anchor in self._maps for anchor in anchors):
             return
         for start in range(0, len(anchors), self.spec.batch):
-            self._compute(self._extractor, self._builder, anchors[start : start + self.spec.batch], last_frame, source)
+            batch = anchors[start : start + self.spec.batch]
+            windows = self._builder.build(batch, last_frame, source)
+            maps, records, pictures = self._extracted(self._extractor, windows)
+            if pictures:
+                self._pictures.update(zip(batch, pictures, strict=True))
+            for row, anchor in enumerate(batch):
+                # A copy: a view would keep the whole batch alive as long as its last anchor.
+                self._maps[anchor] = maps[row].copy()
+                self._records[anchor] = None if records is None else records[row]
         self._builder.forget()
 
     def newest(
@@ -171,7 +179,7 @@ class CueRunner:
         return maps[0], {} if records is None else records[0], pictures[0] if pictures else None
 
     def ready(self, k: int, last_frame: int | None) -> bool:
-        """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it depends on are computed."""
+        """Return whether ``take(k, last_frame)`` can be called: chunk k exists and all its anchors are computed."""
         return bool(self.frames(k, last_frame)) and not self._missing(k, last_frame)
 
     def take(self, k: int, last_frame: int | None) -> Chunk:
@@ -197,23 +205,6 @@ class CueRunner:
         if not self.ready(k, last_frame):
             raise ValueError(f"{self.spec.name}: chunk {k} is not ready: anchors {self._missing(k, last_frame)}")
         return np.stack([self._pictures[self._anchor_before(frame)] for frame in self.frames(k, last_frame)])
-
-    def _compute(
-        self,
-        extractor: Extractor,
-        builder: WindowBuilder,
-        anchors: range,
-        last_frame: int | None,
-        source: WindowSource,
-    ) -> None:
-        windows = builder.build(anchors, last_frame, source)
-        maps, records, pictures = self._extracted(extractor, windows)
-        if pictures:
-            self._pictures.update(zip(anchors, pictures, strict=True))
-        for row, anchor in enumerate(anchors):
-            # A copy: a view would keep the whole batch alive as long as its last anchor.
-            self._maps[anchor] = maps[row].copy()
-            self._records[anchor] = None if records is None else records[row]
 
     def _extracted(
         self, extractor: Extractor, windows: Windows

@@ -93,12 +93,21 @@ def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> GeometryC
     return GeometryChange(mirror, (float(dx), float(dy)), float(1 + rng.uniform(-augment.scale, augment.scale)))
 
 
-class ClipWithSource(Protocol):
-    """The part of a clip that decides how often it is drawn."""
+class ClipTargets(Protocol):
+    """The part of a clip that decides which of its frames become targets, and how often it is drawn."""
+
+    @property
+    def still(self) -> bool:
+        """True for a picture, all of whose frames are targets."""
+        ...
 
     @property
     def source(self) -> int:
         """The number of the training config's entry it comes from."""
+        ...
+
+    def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]:
+        """Return every ``stride``-th frame that enough people fixated, ascending."""
         ...
 
 
@@ -111,7 +120,7 @@ class DrawOrder:
 
     def __init__(
         self,
-        clips: Sequence[ClipWithSource],
+        clips: Sequence[ClipTargets],
         targets: Sequence[NDArray[np.int64]],
         seed: int,
         samples_per_epoch: int | None = None,
@@ -146,7 +155,7 @@ class DrawOrder:
         return clip, int(rng.choice(self.targets[clip]))
 
 
-def _by_source(clips: Sequence[ClipWithSource], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
+def _by_source(clips: Sequence[ClipTargets], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
     by_source: dict[int, list[int]] = {}
     for k, (clip, frames) in enumerate(zip(clips, targets, strict=True)):
         if len(frames):
