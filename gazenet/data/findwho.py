@@ -68,7 +68,7 @@ class FindWhoVideo:
         return PublishedFixations(self.size, [self.table.points[who] for who in members], observers, weights)
 
 
-class FindWho(DatasetReader):
+class FindWho(DatasetReader[FindWhoVideo]):
     """The data set; its items are the videos whose file exists.
 
     Fixation times count on the container's clock: in several files the picture begins one to two seconds after the
@@ -97,12 +97,9 @@ class FindWho(DatasetReader):
         super().__init__(root, behaviour, subjects, spread, clock)
         self._source = source
 
-    def items(self) -> Sequence[FindWhoVideo]:
-        """The videos by name. Raises UsageError where files are missing or unreadable."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[FindWhoVideo]:
+        """The videos by name. Raises UsageError where files are missing or unreadable."""
         folder = require(self.root / "raw_videos", "the folder of FindWho videos")
         paths = sorted(folder.glob("*.mp4"), key=natural_order)
         if not paths:

@@ -80,7 +80,7 @@ class SequenceVideo:
         return named(folder, self.frame_names, f"no picture in {kind}/")
 
 
-class Sequences(DatasetReader):
+class Sequences(DatasetReader[SequenceVideo]):
     """Every folder below the root is a video. Densities are stored as pictures, so sigma has no effect."""
 
     name = "sequences"
@@ -90,12 +90,9 @@ class Sequences(DatasetReader):
         "published": GaussianWidth(384 / 32, reference_width=384),
     }
 
-    def items(self) -> Sequence[SequenceVideo]:
-        """The videos by name. Raises UsageError where there is none, or one without frames."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[SequenceVideo]:
+        """The videos by name. Raises UsageError where there is none, or one without frames."""
         root = require(self.root, "the folder of sequences")
         try:
             return [SequenceVideo(name, root / name, tuple(files)) for name, files in sequences(root).items()]

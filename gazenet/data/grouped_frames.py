@@ -128,7 +128,7 @@ class CachedVideo:
         return np.asarray(cv2.cvtColor(self.reader.read(picture, frame, frame + 1)[0], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-class GroupedFrames(DatasetReader):
+class GroupedFrames(DatasetReader[CachedVideo]):
     """Every video of every data set in the cache. Sigma is that of pictures 500 wide; it has no effect here."""
 
     name = "processed"
@@ -138,12 +138,9 @@ class GroupedFrames(DatasetReader):
         "published": GaussianWidth(500 / 32, reference_width=500),
     }
 
-    def items(self) -> Sequence[CachedVideo]:
-        """The videos by name (``coutrot1/clip_1``); their frames are looked at on use. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[CachedVideo]:
+        """The videos by name (``coutrot1/clip_1``); their frames are looked at on use. Raises UsageError."""
         root = require(self.root, "the per-frame cache")
         below = root / "Grouped_frames"
         root = below if below.is_dir() else root

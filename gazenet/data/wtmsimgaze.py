@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -57,7 +57,7 @@ class GazeStudyVideo:
         return no_fixations(len(times), self.size)
 
 
-class WtmSimGaze(DatasetReader):
+class WtmSimGaze(DatasetReader[GazeStudyVideo]):
     """Corrected: conditions are looked up, else read from the name of a clip. Published: only looked up."""
 
     name = "wtmsimgaze"
@@ -66,12 +66,9 @@ class WtmSimGaze(DatasetReader):
         "published": GaussianWidth(40.0, reference_width=1280),
     }
 
-    def items(self) -> Sequence[GazeStudyVideo]:
-        """The clips by file stem. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[GazeStudyVideo]:
+        """The clips by file stem. Raises UsageError."""
         videos = videos_in(self.root / "videos", ".mp4")
         table = self._table()
         return [GazeStudyVideo(path.stem, path, table.get(path.stem) or self._named(path.stem)) for path in videos]
