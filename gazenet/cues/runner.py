@@ -31,7 +31,7 @@ Chunk = tuple[NDArray[np.uint8], list[Record]]
 
 
 def neutral_map(spec: ExtractorSpec, map_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The constant map uint8 ``[h, w]`` that stands in for a cue without a result, or for a skipped one."""
+    """Return the constant map uint8 ``[h, w]`` that stands in for a cue without a result, or for a skipped one."""
     return quantise(np.full(map_size, spec.neutral, np.float32))
 
 
@@ -117,28 +117,28 @@ class CueRunner:
             self._extractor.begin(video if self.spec.audio else replace(video, waveform=None))
 
     def anchors(self, k: int, last_frame: int | None = None) -> range:
-        """The anchors of block k (none where the stride skips the block)."""
+        """Return the anchors of block k (none where the stride skips the block)."""
         first = -(-k * self.chunk // self.stride) * self.stride
         stop = (k + 1) * self.chunk
         return range(first, stop if last_frame is None else min(stop, last_frame + 1), self.stride)
 
     def frames(self, k: int, last_frame: int | None = None) -> range:
-        """The frames of chunk k (fewer than C in the last one)."""
+        """Return the frames of chunk k (fewer than C in the last one)."""
         stop = (k + 1) * self.chunk
         return range(k * self.chunk, stop if last_frame is None else min(stop, last_frame + 1))
 
     def earliest(self, k: int) -> int:
-        """The first frame that computing block k looks at."""
+        """Return the first frame that computing block k looks at."""
         anchors = self.anchors(k)
         return max(0, (anchors[0] if anchors else k * self.chunk) - self.spec.window.before)
 
     def horizon(self, k: int) -> int:
-        """The last frame that computing block k looks at, in a video that goes on; -1 if it looks at none."""
+        """Return the last frame that computing block k looks at, in a video that goes on; -1 if it looks at none."""
         anchors = self.anchors(k)
         return anchors[-1] + self.spec.window.after if anchors else -1
 
     def first_block(self, k: int) -> int:
-        """The block to begin with when chunk k is the first one wanted (a resumed run): it may lie before k."""
+        """Return the block to begin with when chunk k is the first one wanted (a resumed run): it may lie before k."""
         return self._anchor_before(k * self.chunk) // self.chunk
 
     def compute_block(self, k: int, last_frame: int | None, source: WindowSource) -> None:
@@ -167,7 +167,7 @@ class CueRunner:
     def newest(
         self, anchor: int, source: WindowSource
     ) -> tuple[NDArray[np.float32], Record, NDArray[np.uint8] | None]:
-        """Live: map ``[h, w]``, record and coloured picture, if any, of one frame, after which there is none yet.
+        """Return map ``[h, w]``, record and coloured picture, if any, of the newest frame of a live run.
 
         Nothing is kept; ``anchor`` stands in for the frames after it. Raises PluginError.
         """
@@ -198,7 +198,7 @@ class CueRunner:
         return maps, records
 
     def pictures(self, k: int, last_frame: int | None) -> NDArray[np.uint8]:
-        """Coloured pictures uint8 ``[n, 3, 120, 120]`` (RGB planes) of chunk k; asked for before ``take``.
+        """Return coloured pictures uint8 ``[n, 3, 120, 120]`` (RGB planes) of chunk k; asked for before ``take``.
 
         Between anchors the last anchor's picture is repeated. ValueError when not ready.
         """
@@ -209,7 +209,7 @@ class CueRunner:
     def _extracted(
         self, extractor: Extractor, windows: Windows
     ) -> tuple[NDArray[np.float32], list[Record] | None, list[NDArray[np.uint8]]]:
-        """Checked maps ``[B, h, w]``, records, and a coloured picture per window (none where none are made)."""
+        """Return checked maps ``[B, h, w]``, records, and a coloured picture per window (none where none are made)."""
         with guarded(self.spec.name, frames_text(windows)), torch.no_grad():
             output = extractor.extract(windows)
             maps, records = checked_output(self.spec.name, windows, output, self.device)
@@ -217,11 +217,11 @@ class CueRunner:
             return maps, records, [integrator_planes(picture) for picture in pictures]
 
     def _anchor_before(self, frame: int) -> int:
-        """The last anchor at or before a frame."""
+        """Return the last anchor at or before a frame."""
         return frame // self.stride * self.stride
 
     def _needed(self, k: int, last_frame: int | None) -> range:
-        """The anchors that chunk k depends on: up to one before its first frame and one after its last."""
+        """Return the anchors that chunk k depends on: up to one before its first frame and one after its last."""
         frames = self.frames(k, last_frame)
         first, final = self._anchor_before(frames[0]), self._anchor_before(frames[-1])
         following = final + self.stride

@@ -51,7 +51,7 @@ class FairPlayVideo:
             raise UsageError(f"{error}; download the maps again") from None
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """No points and no observers; ``density`` is the map of the sound for every one of ``times``."""
+        """Return no points and no observers; ``density`` is the map of the sound for every one of ``times``."""
         none = no_fixations(len(times), self.size)
         sound = self.sound_map
         return PictureFixations(none.size, none.points, none.observers, picture=lambda frame: sound)

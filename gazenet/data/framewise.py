@@ -100,7 +100,7 @@ class FrameVideo:
         return table if self.subjects is None else table.where(np.isin(table.subject, self.subjects))
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The points of the frames shown at ``times`` (seconds, as decoded).
+        """Return the points of the frames shown at ``times`` (seconds, as decoded).
 
         On the clock ``frame_index`` the first picture is the first one annotated, and where the video is a copy in
         another frame rate than the annotation, the annotated frame is the one that was on display at that time
@@ -120,7 +120,7 @@ class FrameVideo:
         return PublishedFixations(frames.size, frames.points, observers, [table.weight[span] for span in spans])
 
     def _rows(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The annotated frame, from 0, of each frame shown; -1 before the first."""
+        """Return the annotated frame, from 0, of each frame shown; -1 before the first."""
         count = len(times)
         if self.behaviour == "published" or count < 2 or times[-1] <= times[0]:
             return np.arange(count)

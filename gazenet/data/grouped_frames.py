@@ -69,7 +69,7 @@ class CachedVideo:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """When each frame is shown, ``[T]`` seconds, by the nominal rate."""
+        """The presentation time of each frame, ``[T]`` seconds, by the nominal rate."""
         return np.arange(len(self.reader)) / self.rate
 
     @cached_property
@@ -87,13 +87,13 @@ class CachedVideo:
         return self.reader.read(picture, start, stop)
 
     def need(self, pictures: Sequence[str]) -> None:
-        """Raises UsageError for the first of ``pictures`` that no frame has, saying what makes it."""
+        """Raise UsageError for the first of ``pictures`` that no frame has, saying what makes it."""
         for picture in pictures:
             if picture not in self.reader.pictures:
                 raise UsageError(f"{self.path}: no frame has {picture}_1.jpg; {maker(picture)}")
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The drawn ground truth of the first ``len(times)`` frames; points are counted as observers.
+        """Return the drawn ground truth of the first ``len(times)`` frames; points are counted as observers.
 
         Raises UsageError without any ground truth, or for more ``times`` than frames; CacheError for damaged files.
         """

@@ -53,7 +53,7 @@ class GazeStudyVideo:
         return frame_size(self.path)
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """No points and no observers."""
+        """Return no points and no observers."""
         return no_fixations(len(times), self.size)
 
 
@@ -92,7 +92,7 @@ class WtmSimGaze(DatasetReader[GazeStudyVideo]):
 
 
 def read_conditions(text: str, where: str) -> dict[str, StudyConditions]:
-    """Conditions by video from a table; ``where`` names it in errors. Raises UsageError."""
+    """Read the conditions by video from a table; ``where`` names it in errors. Raises UsageError."""
     reader = csv.DictReader(io.StringIO(text))
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
