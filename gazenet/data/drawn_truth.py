@@ -35,7 +35,7 @@ def published_density(points: Points, size: Size, sigma: float, weights: Weights
 
 
 def published_fixations(points: Points, size: Size) -> NDArray[np.uint8]:
-    """Uint8 ``[H, W]``, 255 on the five pixels of a plus at each point's whole-number part, clipped at the frame."""
+    """Draw uint8 ``[H, W]``, 255 on the five pixels of a plus at each point's whole part, clipped at the frame."""
     marked = np.zeros(size, np.uint8)
     at = np.trunc(points[np.isfinite(points).all(axis=1)])
     for dx, dy in _PLUS:
