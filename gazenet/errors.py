@@ -6,6 +6,7 @@ Every message names what is at fault (file, key, plugin, frame) and the remedy.
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 QUOTED = 60
 """Characters of a value that a message repeats."""
@@ -14,6 +15,12 @@ QUOTED = 60
 def quote(value: str) -> str:
     """Return a value in quotes for a message; of a long value only its beginning."""
     return repr(value) if len(value) <= QUOTED else f"{value[:QUOTED]!r}... ({len(value)} characters)"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Return names for a message, with commas between; of many only the first ``most`` and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class GazenetError(Exception):

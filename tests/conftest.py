@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
 import random
 import signal
@@ -12,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.memory import give_back
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Whoever starts the tests in the background may have told them, and all that they start, to ignore Ctrl-C.
@@ -48,9 +48,6 @@ def same_working_directory() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def memory_given_back() -> Iterator[None]:
-    """Networks of hundreds of megabytes are freed in pieces that the C library would keep for itself."""
+    """Networks of hundreds of megabytes do not stay until the end of the run."""
     yield
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    give_back()

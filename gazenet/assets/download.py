@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from gazenet.assets.disk_space import reserve, translate_full_disk
 from gazenet.assets.http import (
@@ -33,12 +33,8 @@ PAUSE_SECONDS = 1.0
 _BLOCK = 1 << 18
 
 
-class ProgressMeter(Protocol):
-    """A callback that receives the progress of a download."""
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """Receive the bytes downloaded so far and the total, where it is known."""
-        ...
+ProgressMeter = Callable[[int, int | None], None]
+"""A callback that receives the bytes downloaded so far, and the total where it is known."""
 
 
 def ignore_progress(done: int, total: int | None) -> None:

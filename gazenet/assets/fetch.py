@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from gazenet.assets.catalogue_entry import Asset, PublishedAsset, RegistryPackag
 from gazenet.assets.clients import download_package
 from gazenet.assets.disk_space import DiskFull, is_full, reserve
 from gazenet.assets.install import InstallTools, ProgressDisplay, install, staging_of
-from gazenet.assets.progress_display import QuietDisplay
+from gazenet.assets.progress_display import LineDisplay
 from gazenet.errors import GazenetError
 from gazenet.files import write_bytes
 
@@ -56,7 +57,7 @@ def fetch(
         display: shows progress; by default nothing is shown.
         mirror: an address tried before those of the catalogue, as ``<mirror>/<id>/<file name>`` (not for packages).
     """
-    progress = display or QuietDisplay()
+    progress = display or LineDisplay(lambda text: None)
     missing = []
     for asset in assets:
         if is_verified(asset, home(asset)):
@@ -82,12 +83,12 @@ def _jobs(assets: Sequence[Asset], home: Home, tools: InstallTools) -> list[_Job
     jobs = []
     for _, group in groupby(packages, key=lambda a: a.archive):
         same = list(group)
-        jobs.append(_Job(same, lambda same=same: _fetch_package(same, home, tools.display)))  # type: ignore[misc]
+        jobs.append(_Job(same, partial(_fetch_package, same, home, tools.display)))
     for asset in assets:
         if isinstance(asset, PublishedAsset):
-            jobs.append(_Job([asset], lambda asset=asset: _install(asset, home(asset), tools)))  # type: ignore[misc]
+            jobs.append(_Job([asset], partial(_install, asset, home(asset), tools)))
         elif isinstance(asset, UnpublishedAsset):
-            jobs.append(_Job([asset], lambda asset=asset: _refuse(asset)))  # type: ignore[misc]
+            jobs.append(_Job([asset], partial(_refuse, asset)))
     return jobs
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -124,14 +123,9 @@ def _check_zip(path: Path, name: str) -> None:
         raise GazenetError(f"{name}: is damaged ({bad} has another checksum)")
 
 
-def kept_files(folder: Path, names: Iterable[str]) -> dict[str, KeptFile]:
-    """Return the records of files below a folder."""
-    records = {}
-    for name in names:
-        status = (folder / name).stat()
-        digest = sha256_file(folder / name)
-        records[name] = KeptFile(sha256=digest, size=status.st_size, mtime_ns=status.st_mtime_ns)
-    return records
+def _kept(path: Path) -> KeptFile:
+    status = path.stat()
+    return KeptFile(sha256=sha256_file(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
 
 
 def absent_results(asset: PublishedAsset, folder: Path) -> list[str]:
@@ -180,4 +174,5 @@ def completed(asset: PublishedAsset, folder: Path, files: dict[str, FetchedFile]
     """Return the record of an asset in place, with the hashes of all result files of weights."""
     names = {path.relative_to(folder).as_posix() for pattern in asset.result for path in folder.glob(pattern)}
     plain = sorted(name for name in names if (folder / name).is_file()) if asset.role == "model" else []
-    return AssetLock(id=asset.id, files=files, kept=kept_files(folder, plain), complete=True, unpacked=True)
+    kept = {name: _kept(folder / name) for name in plain}
+    return AssetLock(id=asset.id, files=files, kept=kept, complete=True, unpacked=True)

@@ -10,17 +10,6 @@ from gazenet.assets.download import ProgressMeter, ignore_progress
 from gazenet.redaction import without_secrets
 
 
-class QuietDisplay:
-    """A display that shows nothing."""
-
-    def say(self, text: str) -> None:
-        """Show nothing."""
-
-    def meter(self, name: str) -> ProgressMeter:
-        """Return a meter that shows nothing."""
-        return ignore_progress
-
-
 class LineDisplay:
     """A display of plain lines, one per event."""
 

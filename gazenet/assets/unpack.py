@@ -98,9 +98,7 @@ def _unpack(archive: Path, folder: Path, selection: MemberSelection, limits: Arc
                 writer.take(member, lambda handle: opened_tar.extractfile(handle))
             _check_end(opened_tar)
     elif _is_7z(archive):
-        from gazenet.assets.sevenzip import unpack_7z
-
-        unpack_7z(archive, writer)
+        _unpack_7z(archive, writer)
     else:
         raise UnusableArchive(f"{archive.name}: is not a tar, zip or 7z archive")
 
@@ -201,3 +199,35 @@ class _Writer:
         if written != member.size:
             raise self.refusal(f"member {member.name!r} has {written} bytes instead of {member.size}")
         self._bytes += written
+
+
+def _unpack_7z(archive: Path, writer: _Writer) -> None:
+    """Unpack a whole 7z archive with py7zr (the extra ``sevenzip``), after a check of all names and sizes."""
+    try:
+        import py7zr  # type: ignore[import-not-found]
+    except ImportError:
+        remedy = "7z archives need py7zr: pip install 'gazenet[sevenzip]', then run again"
+        raise GazenetError(f"{archive.name}: {remedy}") from None
+    try:
+        with py7zr.SevenZipFile(archive, "r") as opened:
+            members = opened.list()
+            writer.check_totals(sum(member.uncompressed for member in members if member.is_file), len(members))
+            for member in members:
+                kind = "file" if member.is_file else "folder" if member.is_directory else "link or device"
+                if writer.target_of(member.filename, kind) != member.filename.rstrip("/"):
+                    raise writer.refusal(
+                        "7z archives are unpacked as a whole: remove 'only' and 'strip' from the catalogue"
+                    )
+            with translate_full_disk(writer.folder, None, archive.name):
+                opened.extractall(writer.folder)
+    except (py7zr.exceptions.ArchiveError, EOFError, ValueError) as error:
+        raise writer.refusal(f"damaged archive: {str(error) or type(error).__name__}") from None
+    _verify_files(writer, members={member.filename: member.uncompressed for member in members if member.is_file})
+
+
+def _verify_files(writer: _Writer, members: dict[str, int]) -> None:
+    """Check that every unpacked member is a plain file of the declared size."""
+    for name, size in members.items():
+        path = writer.folder / name
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != size:
+            raise writer.refusal(f"member {name!r} does not have the declared {size} bytes")

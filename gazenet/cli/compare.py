@@ -98,8 +98,7 @@ def show(frames: Sequence[FrameDifference], definitions: str) -> None:
 
 def write(args: argparse.Namespace, frames: Sequence[FrameDifference]) -> None:
     """Write the table, the plot and the worst frames, reference on the left, into the folder ``--output``."""
-    from gazenet.export.comparison_picture import plot_differences, write_side_by_side
-    from gazenet.export.map_comparison import pairs
+    from gazenet.export.map_comparison import pairs, plot_differences, write_side_by_side
     from gazenet.files import write_text
 
     measures = MEASURES[args.definitions]

@@ -28,7 +28,7 @@ class _Frozen(BaseModel):
 
 
 class WindowSpec(_Frozen):
-    """Which frames an extractor sees for the map of one frame, and on which frames it runs."""
+    """The frames that an extractor sees for the map of one frame, and the frames on which it runs."""
 
     before: int = Field(default=0, ge=0, description="Frames before the anchor frame.")
     after: int = Field(default=0, ge=0, description="Frames after the anchor frame.")
@@ -162,7 +162,7 @@ class ExtractorSpec(PluginSpec):
         return self
 
     def with_parameters(self, changes: Mapping[str, object]) -> dict[str, Parameter]:
-        """The defaults with what a config changes; UsageError names an unknown parameter or a wrong type."""
+        """Return the defaults with what a config changes; UsageError names an unknown parameter or a wrong type."""
         try:
             return merged_parameters(self.parameters, changes)
         except ValueError as error:
@@ -170,7 +170,7 @@ class ExtractorSpec(PluginSpec):
 
 
 def merged_parameters(defaults: Mapping[str, Parameter], changes: Mapping[str, object]) -> dict[str, Parameter]:
-    """The defaults with what a config changes. Raises ValueError for an unknown parameter or a wrong type."""
+    """Merge the changes of a config into the defaults. Raises ValueError for an unknown parameter or a wrong type."""
     merged = dict(defaults)
     for key, value in changes.items():
         if key not in merged:
@@ -182,7 +182,7 @@ def merged_parameters(defaults: Mapping[str, Parameter], changes: Mapping[str, o
 
 
 def _as_type_of(default: Parameter, value: object, name: str) -> Parameter:
-    """``value`` if it has the type of the default; an integer is accepted where the default is a float."""
+    """Return ``value`` if it has the type of the default; an integer is accepted where the default is a float."""
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, (bool, int, float, str)) or type(value) is not type(default):

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazenet.media.frames import Waveform
-from gazenet.media.logmel import PACKET, log_mel, log_mel_at, packet
-from gazenet.media.logmel_blocks import MelBlocks
+from gazenet.media.logmel import PACKET, MelBlocks, log_mel, log_mel_at, packet
 from gazenet.media.soundnet_clip import from_video_start
 
 CHANNELS = 3

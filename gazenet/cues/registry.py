@@ -22,7 +22,7 @@ def discover(group: str, kind: type[S]) -> Discovery[S]: ...
 
 
 def discover(group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> Discovery[Any]:
-    """The installed extractors, or the plugins of another group and kind."""
+    """Return the installed extractors, or the plugins of another group and kind."""
     return plugin_registry.discover(group, kind)
 
 
@@ -35,5 +35,5 @@ def get(name: str, group: str, kind: type[S]) -> PluginEntry[S]: ...
 
 
 def get(name: str, group: str = EXTRACTORS, kind: type[Any] = ExtractorSpec) -> PluginEntry[Any]:
-    """An installed extractor, or a plugin of another group and kind. Raises UsageError, PluginError."""
+    """Return an installed extractor, or a plugin of another group and kind. Raises UsageError, PluginError."""
     return plugin_registry.get(name, group, kind)

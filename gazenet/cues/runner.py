@@ -1,4 +1,4 @@
-"""Drives one extractor over a video, chunk by chunk, so that a resumed run gives the same bytes.
+"""One extractor at work on a video, chunk by chunk, so that a resumed run gives the same bytes.
 
 The extractor runs on anchors: the frames 0, s, 2s, ... of the stride s. Block k holds the anchors inside the frames
 ``[kC, (k+1)C)`` of the chunk size C; its batches are composed the same way whenever it is computed. The maps of
@@ -31,13 +31,13 @@ Chunk = tuple[NDArray[np.uint8], list[Record]]
 
 
 def neutral_map(spec: ExtractorSpec, map_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The constant map uint8 ``[h, w]`` that stands in for a cue without a result, or for a skipped one."""
+    """Return the constant map uint8 ``[h, w]`` that stands in for a cue without a result, or for a skipped one."""
     return quantise(np.full(map_size, spec.neutral, np.float32))
 
 
 @dataclass(frozen=True)
 class RunnerSettings:
-    """How a run drives an extractor.
+    """The settings by which a run drives an extractor.
 
     Attributes:
         asset_path: finds declared weights.
@@ -117,28 +117,28 @@ class CueRunner:
             self._extractor.begin(video if self.spec.audio else replace(video, waveform=None))
 
     def anchors(self, k: int, last_frame: int | None = None) -> range:
-        """The anchors of block k (none where the stride skips the block)."""
+        """Return the anchors of block k (none where the stride skips the block)."""
         first = -(-k * self.chunk // self.stride) * self.stride
         stop = (k + 1) * self.chunk
         return range(first, stop if last_frame is None else min(stop, last_frame + 1), self.stride)
 
     def frames(self, k: int, last_frame: int | None = None) -> range:
-        """The frames of chunk k (fewer than C in the last one)."""
+        """Return the frames of chunk k (fewer than C in the last one)."""
         stop = (k + 1) * self.chunk
         return range(k * self.chunk, stop if last_frame is None else min(stop, last_frame + 1))
 
     def earliest(self, k: int) -> int:
-        """The first frame that computing block k looks at."""
+        """Return the first frame that computing block k looks at."""
         anchors = self.anchors(k)
         return max(0, (anchors[0] if anchors else k * self.chunk) - self.spec.window.before)
 
     def horizon(self, k: int) -> int:
-        """The last frame that computing block k looks at, in a video that goes on; -1 if it looks at none."""
+        """Return the last frame that computing block k looks at, in a video that goes on; -1 if it looks at none."""
         anchors = self.anchors(k)
         return anchors[-1] + self.spec.window.after if anchors else -1
 
     def first_block(self, k: int) -> int:
-        """The block to begin with when chunk k is the first one wanted (a resumed run): it may lie before k."""
+        """Return the block to begin with when chunk k is the first one wanted (a resumed run): it may lie before k."""
         return self._anchor_before(k * self.chunk) // self.chunk
 
     def compute_block(self, k: int, last_frame: int | None, source: WindowSource) -> None:
@@ -153,13 +153,21 @@ class CueRunner:
         if all(anchor in self._maps for anchor in anchors):
             return
         for start in range(0, len(anchors), self.spec.batch):
-            self._compute(self._extractor, self._builder, anchors[start : start + self.spec.batch], last_frame, source)
+            batch = anchors[start : start + self.spec.batch]
+            windows = self._builder.build(batch, last_frame, source)
+            maps, records, pictures = self._extracted(self._extractor, windows)
+            if pictures:
+                self._pictures.update(zip(batch, pictures, strict=True))
+            for row, anchor in enumerate(batch):
+                # A copy: a view would keep the whole batch alive as long as its last anchor.
+                self._maps[anchor] = maps[row].copy()
+                self._records[anchor] = None if records is None else records[row]
         self._builder.forget()
 
     def newest(
         self, anchor: int, source: WindowSource
     ) -> tuple[NDArray[np.float32], Record, NDArray[np.uint8] | None]:
-        """Live: map ``[h, w]``, record and coloured picture, if any, of one frame, after which there is none yet.
+        """Return map ``[h, w]``, record and coloured picture, if any, of the newest frame of a live run.
 
         Nothing is kept; ``anchor`` stands in for the frames after it. Raises PluginError.
         """
@@ -171,7 +179,7 @@ class CueRunner:
         return maps[0], {} if records is None else records[0], pictures[0] if pictures else None
 
     def ready(self, k: int, last_frame: int | None) -> bool:
-        """Whether ``take(k, last_frame)`` can be called: chunk k exists and all anchors it depends on are computed."""
+        """Return whether ``take(k, last_frame)`` can be called: chunk k exists and all its anchors are computed."""
         return bool(self.frames(k, last_frame)) and not self._missing(k, last_frame)
 
     def take(self, k: int, last_frame: int | None) -> Chunk:
@@ -190,7 +198,7 @@ class CueRunner:
         return maps, records
 
     def pictures(self, k: int, last_frame: int | None) -> NDArray[np.uint8]:
-        """Coloured pictures uint8 ``[n, 3, 120, 120]`` (RGB planes) of chunk k; asked for before ``take``.
+        """Return coloured pictures uint8 ``[n, 3, 120, 120]`` (RGB planes) of chunk k; asked for before ``take``.
 
         Between anchors the last anchor's picture is repeated. ValueError when not ready.
         """
@@ -198,27 +206,10 @@ class CueRunner:
             raise ValueError(f"{self.spec.name}: chunk {k} is not ready: anchors {self._missing(k, last_frame)}")
         return np.stack([self._pictures[self._anchor_before(frame)] for frame in self.frames(k, last_frame)])
 
-    def _compute(
-        self,
-        extractor: Extractor,
-        builder: WindowBuilder,
-        anchors: range,
-        last_frame: int | None,
-        source: WindowSource,
-    ) -> None:
-        windows = builder.build(anchors, last_frame, source)
-        maps, records, pictures = self._extracted(extractor, windows)
-        if pictures:
-            self._pictures.update(zip(anchors, pictures, strict=True))
-        for row, anchor in enumerate(anchors):
-            # A copy: a view would keep the whole batch alive as long as its last anchor.
-            self._maps[anchor] = maps[row].copy()
-            self._records[anchor] = None if records is None else records[row]
-
     def _extracted(
         self, extractor: Extractor, windows: Windows
     ) -> tuple[NDArray[np.float32], list[Record] | None, list[NDArray[np.uint8]]]:
-        """Checked maps ``[B, h, w]``, records, and a coloured picture per window (none where none are made)."""
+        """Return checked maps ``[B, h, w]``, records, and a coloured picture per window (none where none are made)."""
         with guarded(self.spec.name, frames_text(windows)), torch.no_grad():
             output = extractor.extract(windows)
             maps, records = checked_output(self.spec.name, windows, output, self.device)
@@ -226,11 +217,11 @@ class CueRunner:
             return maps, records, [integrator_planes(picture) for picture in pictures]
 
     def _anchor_before(self, frame: int) -> int:
-        """The last anchor at or before a frame."""
+        """Return the last anchor at or before a frame."""
         return frame // self.stride * self.stride
 
     def _needed(self, k: int, last_frame: int | None) -> range:
-        """The anchors that chunk k depends on: up to one before its first frame and one after its last."""
+        """Return the anchors that chunk k depends on: up to one before its first frame and one after its last."""
         frames = self.frames(k, last_frame)
         first, final = self._anchor_before(frames[0]), self._anchor_before(frames[-1])
         following = final + self.stride

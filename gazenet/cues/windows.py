@@ -119,7 +119,7 @@ class WindowBuilder:
         )
 
     def _frames(self, indices: NDArray[np.int64], spec: InputSpec, source: WindowSource) -> torch.Tensor:
-        """uint8 ``[B, L, 3, h, w]`` on the device."""
+        """Return uint8 ``[B, L, 3, h, w]`` on the device."""
         unique, places = np.unique(indices, return_inverse=True)
         for index in unique.tolist():
             if index not in self._resized:
@@ -137,7 +137,7 @@ class WindowBuilder:
         return faces
 
     def _maps(self, name: str, anchors: Sequence[int], source: WindowSource) -> torch.Tensor:
-        """float32 ``[B, h, w]`` in 0..1 on the device."""
+        """Return float32 ``[B, h, w]`` in 0..1 on the device."""
         stacked = np.stack([source.map(name, index) for index in anchors])
         return torch.from_numpy(stacked).to(self._device).float() / 255
 

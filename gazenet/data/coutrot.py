@@ -6,7 +6,7 @@ Database 1: Journal of Vision 14(8):5, 2014; database 2 (conversations): EUSIPCO
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ UP = -20.0
 RATE = 25.0
 
 
-class _Coutrot(DatasetReader):
+class _Coutrot(DatasetReader[FrameVideo]):
     """Clips and one MATLAB file: per clip ``data`` ``[3, frames, observers]`` (x, y, participant; NaN: none)."""
 
     usual_width = 720
@@ -36,12 +36,9 @@ class _Coutrot(DatasetReader):
     annotation: ClassVar[str]
     variable: ClassVar[str]
 
-    def items(self) -> Sequence[FrameVideo]:
-        """The clips by name (``clip_1``); a clip without annotation is left out. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[FrameVideo]:
+        """The clips by name (``clip_1``); a clip without annotation is left out. Raises UsageError."""
         videos = videos_in(self.root / self.folder, ".avi", ".mp4")
         source = require(self.root / self.annotation, "the published annotation file")
         tree = load_mat(source)

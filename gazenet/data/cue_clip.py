@@ -50,7 +50,7 @@ class CueClip:
 
     @property
     def still(self) -> bool:
-        """Whether the clip is a single picture."""
+        """True for a single picture."""
         return self.item.still
 
     @cached_property

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gazenet.config.training import DataConfig
-from gazenet.data.sample_workers import fitting_workers, outlive_the_group
-from gazenet.data.window_samples import DrawOrder, Sample
+from gazenet.data.window_samples import ClipTargets, DrawOrder, Sample
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
+
+SHARED = "/dev/shm"
+AHEAD = 3
+"""Finished batches of a process that wait to be taken, and the one in progress."""
 
 
 class SampleSource(Protocol):
@@ -24,21 +32,6 @@ class SampleSource(Protocol):
     def __getitem__(self, draw: int) -> Sample: ...
 
     def __len__(self) -> int: ...
-
-
-class ClipTargets(Protocol):
-    """The part of a clip that decides which of its frames become targets."""
-
-    @property
-    def still(self) -> bool:
-        """Whether it is a picture, all of whose frames are targets."""
-
-    @property
-    def source(self) -> int:
-        """The position of its source in the config."""
-
-    def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]:
-        """Return every ``stride``-th frame that enough people fixated, ascending."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +128,44 @@ def validation_loader(samples: SampleSource, batch_size: int, workers: int = 0) 
     return DataLoader(
         _as_dataset(samples), batch_size=batch_size, num_workers=workers, worker_init_fn=outlive_the_group
     )
+
+
+def outlive_the_group(worker: int) -> None:
+    """Prepare a worker process, which only the training ends.
+
+    Ctrl-C and many a SIGTERM go to a whole group of processes, and the training has yet to finish its step. The
+    second SIGTERM is meant for this process. Its generators are seeded as Lightning would do it.
+    """
+    from lightning.fabric.utilities.seed import pl_worker_init_function
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def once(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, once)
+    pl_worker_init_function(worker)
+
+
+def fitting_workers(workers: int, sample: Sample, batch_size: int) -> int:
+    """Return ``workers``, or 0 with a note where the shared memory is too small for their batches.
+
+    A process that finds it full is killed by the system in mid-batch. ``sample``: any one of the samples.
+    """
+    needed = workers * AHEAD * batch_size * sum(v.nbytes for v in sample.values() if isinstance(v, Tensor))
+    try:
+        room = os.statvfs(SHARED)
+    except OSError:  # no shared memory: batches go elsewhere
+        return workers
+    free = room.f_bavail * room.f_frsize
+    if needed <= free:
+        return workers
+    print(
+        f"{SHARED}: {free / 2**20:.0f} MiB are free, {workers} processes that make samples need {needed / 2**20:.0f}: "
+        "samples are made in this process (trainer.workers 0)",
+        file=sys.stderr,
+    )
+    return 0
 
 
 def _as_dataset(samples: SampleSource) -> Dataset[Sample]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 import types
@@ -14,11 +13,12 @@ from typing import Any, Literal, Protocol, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.config.load import suggest
 from gazenet.data.density import Size, sigma_for
 from gazenet.data.fixations import CLOCKS, Clock, FrameFixations
 from gazenet.data.guarded_reader import GuardedDataset
 from gazenet.data.reader_spec import DATASETS, ReaderSpec
-from gazenet.errors import GazenetError, PluginError, UsageError
+from gazenet.errors import GazenetError, PluginError, UsageError, listed
 from gazenet.guard.guarded_call import guarded
 from gazenet.plugin_registry import PluginEntry, get, installed_names
 
@@ -42,14 +42,14 @@ class Item(Protocol):
 
     @property
     def still(self) -> bool:
-        """Whether the item is a picture: every frame shown of it has all its fixations."""
+        """True for a picture: every frame shown of it has all its fixations."""
 
     @property
     def size(self) -> Size:
         """(height, width) in pixels that the fixations refer to."""
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The fixated points ``[n, 2]`` of the frames shown at ``times`` ``[T]`` (seconds, as decoded)."""
+        """Return the fixated points ``[n, 2]`` of the frames shown at ``times`` ``[T]`` (seconds, as decoded)."""
 
 
 class Dataset(Protocol):
@@ -69,7 +69,7 @@ class Dataset(Protocol):
         """List the items. Raises UsageError where files are missing."""
 
     def sigma_of(self, item: Item) -> float:
-        """Sigma of the ground-truth Gaussians in pixels of the frames of an item."""
+        """Return sigma of the ground-truth Gaussians in pixels of the frames of an item."""
         return sigma_for(self.sigma, self.reference_width, item.size[1])
 
 
@@ -81,16 +81,14 @@ def open_dataset(name: str, root: Path, **options: Any) -> Dataset:
     """
     names = installed_datasets()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"data set {name}: not installed{hint}; known: {', '.join(names)}")
+        raise UsageError(f"data set {name}: not installed{suggest(name, names)}; known: {', '.join(names)}")
     return open_entry(get(name, DATASETS, ReaderSpec), root, options)
 
 
 def open_entry(
     entry: PluginEntry[ReaderSpec], root: Path, options: Mapping[str, Any] = types.MappingProxyType({})
 ) -> Dataset:
-    """The data set of an installed reader. Raises UsageError for options that it does not have, PluginError."""
+    """Open the data set of an installed reader. Raises UsageError for options that it does not have, PluginError."""
     called = f"data set {entry.name}"
     cls: Callable[..., Dataset] = entry.load()
     with guarded(called, "opening", lenient=True):
@@ -103,7 +101,7 @@ def open_entry(
 
 
 def installed_datasets() -> list[str]:
-    """The names of the installed readers, sorted."""
+    """Return the names of the installed readers, sorted."""
     return installed_names(DATASETS)
 
 
@@ -122,7 +120,7 @@ def check_clock(value: str, where: str) -> Clock:
 
 
 def sigma_of(collection: Dataset, item: Item) -> float:
-    """Ground-truth sigma in pixels of an item's frames. Raises PluginError for anything but pixels above 0."""
+    """Return the sigma in pixels of an item's frames. Raises PluginError for anything but pixels above 0."""
     called, place = f"data set {collection.name}", f"item {item.name}, its sigma"
     with guarded(called, place, own=(GazenetError,)):
         sigma = float(collection.sigma_of(item))
@@ -138,7 +136,7 @@ def choose(items: Iterable[Item], names: Sequence[str] | None, where: str) -> li
         return list(by_name.values())
     missing = [name for name in names if name not in by_name]
     if missing:
-        raise UsageError(f"{where}: no item {', '.join(missing)}; there are {_some(sorted(by_name))}")
+        raise UsageError(f"{where}: no item {', '.join(missing)}; there are {listed(sorted(by_name))}")
     return [by_name[name] for name in names]
 
 
@@ -147,7 +145,3 @@ def require(path: Path, what: str) -> Path:
     if not path.exists():
         raise UsageError(f"{path}: {what} is missing; the data set's README says which files are expected")
     return path
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

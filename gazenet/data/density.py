@@ -85,7 +85,7 @@ def density(
 
 
 def profiles(points: Points, size: Size, shape: Size, sigma: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``[n, h]`` and ``[n, w]``: the Gaussian of each point is the outer product of its two rows."""
+    """Return ``[n, h]`` and ``[n, w]``: the Gaussian of each point is the outer product of its two rows."""
     return _profile(points[:, 1], size[0], shape[0], sigma), _profile(points[:, 0], size[1], shape[1], sigma)
 
 

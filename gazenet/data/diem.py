@@ -33,7 +33,7 @@ _OF_EYE = {"left": slice(1, 5), "right": slice(5, 9)}
 _SIZE = re.compile(r"_(\d+)x(\d+)$")
 
 
-class Diem(DatasetReader):
+class Diem(DatasetReader[FrameVideo]):
     """Per observer a table of frame, then x, y, pupil dilation and event of the left and of the right eye.
 
     Args:
@@ -64,12 +64,9 @@ class Diem(DatasetReader):
             raise UsageError(f"data set diem: eye must be left or right, not {eye!r}")
         self.eye: Eye = eye
 
-    def items(self) -> Sequence[FrameVideo]:
-        """The videos by name; one without observers is left out. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[FrameVideo]:
+        """The videos by name; one without observers is left out. Raises UsageError."""
         root = require(self.root, "the folder of DIEM")
         entries = sorted(root.iterdir(), key=natural_order)
         folders = [folder for folder in entries if (folder / "video" / f"{folder.name}.mp4").is_file()]

@@ -20,7 +20,7 @@ _PLUS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))
 
 
 def published_density(points: Points, size: Size, sigma: float, weights: Weights | None = None) -> NDArray[np.uint8]:
-    """uint8 ``[H, W]``: Gaussians of height ``weights`` summed, divided by the maximum, times 255, truncated.
+    """Draw uint8 ``[H, W]``: Gaussians of height ``weights`` summed, divided by the maximum, times 255, truncated.
 
     Points outside the frame contribute their tails; NaN points are ignored.
     """
@@ -35,7 +35,7 @@ def published_density(points: Points, size: Size, sigma: float, weights: Weights
 
 
 def published_fixations(points: Points, size: Size) -> NDArray[np.uint8]:
-    """uint8 ``[H, W]``, 255 on the five pixels of a plus at each point's whole-number part, clipped at the frame."""
+    """Draw uint8 ``[H, W]``, 255 on the five pixels of a plus at each point's whole part, clipped at the frame."""
     marked = np.zeros(size, np.uint8)
     at = np.trunc(points[np.isfinite(points).all(axis=1)])
     for dx, dy in _PLUS:
@@ -50,17 +50,17 @@ class PublishedFixations(FrameFixations):
     """Fixations whose maps are drawn at the frame's own size and stretched from there."""
 
     def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
-        """float32 ``[h, w]`` in 0..1: :func:`published_density`, stretched (bilinear)."""
+        """Return float32 ``[h, w]`` in 0..1: :func:`published_density`, stretched (bilinear)."""
         weights = None if self.weights is None else self.weights[frame]
         picture = published_density(self.points[frame], self.size, sigma, weights)
         return _stretched(picture, h, w).astype(np.float32) / np.float32(255)
 
     def fixation_map(self, frame: int, h: int, w: int) -> NDArray[np.uint8]:
-        """uint8 ``[h, w]``: 1 wherever anything of a stretched plus is left, as the released metrics count."""
+        """Return uint8 ``[h, w]``: 1 wherever anything of a stretched plus is left, as the released metrics count."""
         return (_stretched(published_fixations(self.points[frame], self.size), h, w) > 0).astype(np.uint8)
 
     def fixation_counts(self, frame: int, h: int, w: int) -> NDArray[np.int64]:
-        """int64 ``[h, w]``: as :meth:`fixation_map`; a picture does not show how often a cell was fixated."""
+        """Return the marks of :meth:`fixation_map` as int64: a picture does not show how often a cell was fixated."""
         return self.fixation_map(frame, h, w).astype(np.int64)
 
 
@@ -71,7 +71,7 @@ class PictureFixations(FrameFixations):
     picture: Callable[[int], NDArray[np.uint8] | None] | None = None
 
     def density(self, frame: int, h: int, w: int, sigma: float) -> NDArray[np.float32]:
-        """float32 ``[h, w]``: the picture resized, largest value 1; ``sigma`` is ignored.
+        """Return float32 ``[h, w]``: the picture resized, largest value 1; ``sigma`` is ignored.
 
         All 0 where the frame has no picture.
         """

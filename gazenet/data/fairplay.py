@@ -6,7 +6,7 @@ No gaze was recorded: the ground truth is one map per video of where the sound c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,13 +51,13 @@ class FairPlayVideo:
             raise UsageError(f"{error}; download the maps again") from None
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """No points and no observers; ``density`` is the map of the sound for every one of ``times``."""
+        """Return no points and no observers; ``density`` is the map of the sound for every one of ``times``."""
         none = no_fixations(len(times), self.size)
         sound = self.sound_map
         return PictureFixations(none.size, none.points, none.observers, picture=lambda frame: sound)
 
 
-class FairPlay(DatasetReader):
+class FairPlay(DatasetReader[FairPlayVideo]):
     """Both behaviours are the same; ``subjects`` and ``spread`` have no effect."""
 
     name = "fairplay"
@@ -66,12 +66,9 @@ class FairPlay(DatasetReader):
         "published": GaussianWidth(40.0, reference_width=1280),
     }
 
-    def items(self) -> Sequence[FairPlayVideo]:
-        """The videos by name (``000001``); one without a map is left out. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[FairPlayVideo]:
+        """The videos by name (``000001``); one without a map is left out. Raises UsageError."""
         videos = videos_in(self.root / "videos", ".mp4")
         folder = require(self.root / "maps", "the folder of sound maps")
         # The id is the text before the first underscore; of several maps the first by name is used.

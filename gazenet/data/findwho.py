@@ -53,7 +53,7 @@ class FindWhoVideo:
     table_rate: float | None = None
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The fixated points of the frames shown at ``times`` (seconds, as decoded).
+        """Return the fixated points of the frames shown at ``times`` (seconds, as decoded).
 
         Published: frame k, counted from 1, is taken to be at ``k / table_rate`` whatever its own time, and points
         count by their duration.
@@ -68,7 +68,7 @@ class FindWhoVideo:
         return PublishedFixations(self.size, [self.table.points[who] for who in members], observers, weights)
 
 
-class FindWho(DatasetReader):
+class FindWho(DatasetReader[FindWhoVideo]):
     """The data set; its items are the videos whose file exists.
 
     Fixation times count on the container's clock: in several files the picture begins one to two seconds after the
@@ -97,12 +97,9 @@ class FindWho(DatasetReader):
         super().__init__(root, behaviour, subjects, spread, clock)
         self._source = source
 
-    def items(self) -> Sequence[FindWhoVideo]:
-        """The videos by name. Raises UsageError where files are missing or unreadable."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[FindWhoVideo]:
+        """The videos by name. Raises UsageError where files are missing or unreadable."""
         folder = require(self.root / "raw_videos", "the folder of FindWho videos")
         paths = sorted(folder.glob("*.mp4"), key=natural_order)
         if not paths:
@@ -127,7 +124,7 @@ class FindWho(DatasetReader):
 
     @property
     def _flat(self) -> bool:
-        """Whether the flat table is read, whose coordinates are those of 1280 x 720."""
+        """True where the flat table is read, whose coordinates are those of 1280 x 720."""
         return self._source == "csv" or (self._source == "auto" and (self.root / "fixations.csv").exists())
 
     def _tables(self) -> dict[str, Fixations]:
@@ -153,7 +150,7 @@ class FindWho(DatasetReader):
         return table if self.subjects is None else table.where(np.isin(table.subject, self.subjects))
 
     def mouth_motion(self, video: str) -> list[NDArray[np.uint8]]:
-        """For each annotated face of a video: uint8 ``[T]``, 1 while it speaks. Raises UsageError."""
+        """Return for each annotated face of a video uint8 ``[T]``, 1 while it speaks. Raises UsageError."""
         if not video.isdecimal():
             raise UsageError(f"FindWho video {video!r}: names are numbers such as 011")
         path = require(self.root / "annotations" / f"mouthMotion{int(video)}.mat", "the annotation of speech")
@@ -163,7 +160,7 @@ class FindWho(DatasetReader):
 
 
 def read_database(path: Path) -> dict[str, Fixations]:
-    """Fixations by video name from the published ``video_database.mat``.
+    """Read the fixations by video name from the published ``video_database.mat``.
 
     ``VideoIndex`` counts from 1 into the list of 75 names, whichever files are present. Raises UsageError.
     """
@@ -190,7 +187,7 @@ def read_database(path: Path) -> dict[str, Fixations]:
 
 
 def read_rates(path: Path) -> dict[str, float]:
-    """The whole-number frame rate of every video by name, as the published table has it. Raises UsageError."""
+    """Read the whole-number frame rate of every video by name, as the published table has it. Raises UsageError."""
     tree = load_mat(path)
     names = _names(tree, path)
     rates = numbers(tree, "video_database.videos_info.framerate_fps", path).ravel()
@@ -200,7 +197,7 @@ def read_rates(path: Path) -> dict[str, float]:
 
 
 def read_sizes(path: Path) -> dict[str, Size]:
-    """(height, width) of every video by name, as far as the published table has them. Raises UsageError."""
+    """Read (height, width) of every video by name, as far as the published table has them. Raises UsageError."""
     tree = load_mat(path)
     info = lookup(tree, "video_database", path).get("videos_info")
     if not isinstance(info, Mapping) or "size" not in info:
@@ -212,14 +209,14 @@ def read_sizes(path: Path) -> dict[str, Size]:
 
 
 def _names(tree: Mapping[str, Any], path: Path) -> list[str]:
-    """The names that ``VideoIndex`` counts; the published file has them twice."""
+    """Return the names that ``VideoIndex`` counts; the published file has them twice."""
     database = lookup(tree, "video_database", path)
     twin = isinstance(database, Mapping) and "video_names_list" not in database and "videos_info" in database
     return texts(tree, f"video_database.{'videos_info.name_list' if twin else 'video_names_list'}", path)
 
 
 def _column(path: Path, fields: list[str], wanted: str) -> int:
-    """Position of a field; the published names may carry a unit behind."""
+    """Return the position of a field; a unit may follow its published name."""
     for position, field in enumerate(fields):
         if field.lower().startswith(wanted.lower()):
             return position

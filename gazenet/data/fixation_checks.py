@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gazenet.data.density import Size, within
 from gazenet.data.fixations import Fixations, FrameFixations, no_fixations
-from gazenet.errors import UsageError
+from gazenet.errors import UsageError, listed
 
 SECONDS = "in seconds, as it seems; start_ms and duration_ms must be milliseconds: multiply them by 1000"
 SHARES = "shares of the frame (0..1), as it seems; x and y must be pixels: multiply them by its width and height"
@@ -20,7 +20,6 @@ LEAST_S = 1.0
 """Videos of at least so many seconds tell whether times are in seconds."""
 SLACK = 1.1
 """By how much tables in seconds may exceed the length of the video."""
-NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class DoubtfulFixations:
 
     @property
     def all(self) -> bool:
-        """Whether not one fixation can be meant."""
+        """True where no fixation can be meant."""
         return sum(self.counts.values()) == self.total > 0
 
 
@@ -84,12 +83,8 @@ def notes(source: str, doubtful: Mapping[str, DoubtfulFixations]) -> list[str]:
         count, total = (
             sum(numbers) for numbers in zip(*((v.counts[what], v.total) for v in videos.values()), strict=True)
         )
-        lines.append(f"{source}: {count} of {total} fixations on {_listed(list(videos))} are {what}")
+        lines.append(f"{source}: {count} of {total} fixations on {listed(list(videos))} are {what}")
     tables = [entry for entry in doubtful.values() if entry.total]
     if tables and all(entry.all for entry in tables):
         raise UsageError("; ".join(lines))
     return [f"{line}; left out" for line in lines]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

@@ -105,7 +105,7 @@ def on_clock(times: NDArray[np.float64], clock: Clock) -> NDArray[np.float64]:
 
 
 def clock_note(video: str, times: NDArray[np.float64], clock: Clock) -> str | None:
-    """One line on which clock was taken and how far the others are from it; None where all agree within half a frame.
+    """A line on the clock that was taken and its distance from the others; None where all agree within half a frame.
 
     ``times`` ``[T]`` of the frames in seconds, as decoded.
     """
@@ -203,7 +203,7 @@ def _subject(path: Path, line: int, row: dict[str, str]) -> str:
 
 
 def _numbered(names: Iterable[str]) -> dict[str, int]:
-    """Each name's number: its own where all are whole numbers, else its place."""
+    """Return each name's number: its own where all are whole numbers, else its place."""
     order = list(dict.fromkeys(names))
     try:
         values = [float(name) for name in order]

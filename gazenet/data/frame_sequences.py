@@ -58,7 +58,7 @@ class SequenceVideo:
         return size_of(self.files)
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The ground truth of all frames; ``times`` say nothing but how many there are.
+        """Return the ground truth of all frames; of ``times`` only their number matters.
 
         Raises UsageError where a frame has no map or no picture of fixations, and for another number of times;
         MediaError for unreadable pictures and pictures of different sizes.
@@ -75,12 +75,12 @@ class SequenceVideo:
         return PictureFixations(self.size, points, observers, picture=lambda frame: read_grey(maps[frame]))
 
     def _truth(self, kind: str) -> list[Path]:
-        """The pictures of one kind in the order of the frames."""
+        """Return the pictures of one kind in the order of the frames."""
         folder = require(self.folder / kind, f"the folder of {kind}")
         return named(folder, self.frame_names, f"no picture in {kind}/")
 
 
-class Sequences(DatasetReader):
+class Sequences(DatasetReader[SequenceVideo]):
     """Every folder below the root is a video. Densities are stored as pictures, so sigma has no effect."""
 
     name = "sequences"
@@ -90,12 +90,9 @@ class Sequences(DatasetReader):
         "published": GaussianWidth(384 / 32, reference_width=384),
     }
 
-    def items(self) -> Sequence[SequenceVideo]:
-        """The videos by name. Raises UsageError where there is none, or one without frames."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[SequenceVideo]:
+        """The videos by name. Raises UsageError where there is none, or one without frames."""
         root = require(self.root, "the folder of sequences")
         try:
             return [SequenceVideo(name, root / name, tuple(files)) for name, files in sequences(root).items()]
@@ -104,7 +101,7 @@ class Sequences(DatasetReader):
 
 
 def named(folder: Path, names: Sequence[str], lacking: str) -> list[Path]:
-    """The pictures of a folder that have these names, in order.
+    """Return the pictures of a folder that have these names, in order.
 
     Raises UsageError naming the first missing ones; ``lacking`` describes them.
     """
@@ -118,7 +115,7 @@ def named(folder: Path, names: Sequence[str], lacking: str) -> list[Path]:
 
 
 def size_of(files: Sequence[Path]) -> Size:
-    """(height, width) that all pictures have. Raises MediaError for the first of another size."""
+    """Return the (height, width) that all pictures have. Raises MediaError for the first of another size."""
     sizes = [picture_size(file) for file in files]
     for file, size in zip(files, sizes, strict=True):
         check_sizes(file, size, sizes[0])

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.data import density
 from gazenet.data.dataset import LOG, Behaviour
 from gazenet.data.density import Points, Size, Weights
 from gazenet.data.drawn_truth import PublishedFixations
 from gazenet.data.fixations import TICK, Clock, FrameFixations, on_clock
 from gazenet.data.reader_options import frame_size
-from gazenet.errors import UsageError
+from gazenet.errors import UsageError, listed
 
 SAME_RATE = 0.01
 """Rates that differ by less are equal: 29.97 and 30 frames per second name the same count of frames."""
@@ -36,7 +37,7 @@ class FrameTable:
         return len(self.frame)
 
     def where(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> FrameTable:
-        """The rows of a mask, or at some positions."""
+        """Return the rows of a mask, or at some positions."""
         return FrameTable(self.frame[kept], self.subject[kept], self.points[kept], self.weight[kept])
 
 
@@ -99,7 +100,7 @@ class FrameVideo:
         return table if self.subjects is None else table.where(np.isin(table.subject, self.subjects))
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The points of the frames shown at ``times`` (seconds, as decoded).
+        """Return the points of the frames shown at ``times`` (seconds, as decoded).
 
         On the clock ``frame_index`` the first picture is the first one annotated, and where the video is a copy in
         another frame rate than the annotation, the annotated frame is the one that was on display at that time
@@ -119,7 +120,7 @@ class FrameVideo:
         return PublishedFixations(frames.size, frames.points, observers, [table.weight[span] for span in spans])
 
     def _rows(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The annotated frame, from 0, of each frame shown; -1 before the first."""
+        """Return the annotated frame, from 0, of each frame shown; -1 before the first."""
         count = len(times)
         if self.behaviour == "published" or count < 2 or times[-1] <= times[0]:
             return np.arange(count)
@@ -146,12 +147,11 @@ class FrameVideo:
 
 
 def within(points: Points, size: Size, where: str) -> NDArray[np.bool_]:
-    """Which points are inside a frame of ``size``; how many are not goes to the log.
+    """Return a mask of the points inside a frame of ``size``; the number of the others goes to the log.
 
     Raises UsageError naming ``where`` if all are outside: then it is another video, or other units.
     """
-    x, y = points.T
-    kept: NDArray[np.bool_] = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
+    kept = density.within(points, size)
     dropped = int((~kept).sum())
     text = f"{where}: {dropped} of {len(points)} fixations are outside the frame of {size[1]} x {size[0]}"
     if dropped and dropped == len(points):
@@ -164,8 +164,7 @@ def within(points: Points, size: Size, where: str) -> NDArray[np.bool_]:
 def leave_out(names: Sequence[str], reason: str) -> None:
     """Log in one line which videos are not items, and why."""
     if names:
-        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-        LOG.warning("%s%s: %s; left out", ", ".join(names[:8]), more, reason)
+        LOG.warning("%s: %s; left out", listed(names), reason)
 
 
 def shifted(table: FrameTable, x: float, y: float) -> FrameTable:

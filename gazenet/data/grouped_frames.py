@@ -69,7 +69,7 @@ class CachedVideo:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """When each frame is shown, ``[T]`` seconds, by the nominal rate."""
+        """The presentation time of each frame, ``[T]`` seconds, by the nominal rate."""
         return np.arange(len(self.reader)) / self.rate
 
     @cached_property
@@ -87,13 +87,13 @@ class CachedVideo:
         return self.reader.read(picture, start, stop)
 
     def need(self, pictures: Sequence[str]) -> None:
-        """Raises UsageError for the first of ``pictures`` that no frame has, saying what makes it."""
+        """Raise UsageError for the first of ``pictures`` that no frame has, saying what makes it."""
         for picture in pictures:
             if picture not in self.reader.pictures:
                 raise UsageError(f"{self.path}: no frame has {picture}_1.jpg; {maker(picture)}")
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """The drawn ground truth of the first ``len(times)`` frames; points are counted as observers.
+        """Return the drawn ground truth of the first ``len(times)`` frames; points are counted as observers.
 
         Raises UsageError without any ground truth, or for more ``times`` than frames; CacheError for damaged files.
         """
@@ -128,7 +128,7 @@ class CachedVideo:
         return np.asarray(cv2.cvtColor(self.reader.read(picture, frame, frame + 1)[0], cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-class GroupedFrames(DatasetReader):
+class GroupedFrames(DatasetReader[CachedVideo]):
     """Every video of every data set in the cache. Sigma is that of pictures 500 wide; it has no effect here."""
 
     name = "processed"
@@ -138,12 +138,9 @@ class GroupedFrames(DatasetReader):
         "published": GaussianWidth(500 / 32, reference_width=500),
     }
 
-    def items(self) -> Sequence[CachedVideo]:
-        """The videos by name (``coutrot1/clip_1``); their frames are looked at on use. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[CachedVideo]:
+        """The videos by name (``coutrot1/clip_1``); their frames are looked at on use. Raises UsageError."""
         root = require(self.root, "the per-frame cache")
         below = root / "Grouped_frames"
         root = below if below.is_dir() else root

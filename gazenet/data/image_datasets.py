@@ -30,7 +30,7 @@ class StillPicture:
     still: bool = True
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """All fixated points for every one of ``times``."""
+        """Return all fixated points for every one of ``times``."""
         return constant(self.table, len(times), self.size)
 
 
@@ -47,7 +47,7 @@ class _Stills(Dataset):
         self.root = Path(root)
 
     def items(self) -> Sequence[StillPicture]:
-        """The pictures by name (file name with its ending). Raises UsageError where files are missing."""
+        """Return the pictures by name (file name with its ending). Raises UsageError where files are missing."""
         return self._items
 
     @cached_property

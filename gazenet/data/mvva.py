@@ -6,7 +6,7 @@ Expected below ``root``: ``our_database_video/raw_videos/NNN.mp4`` (or ``.avi``,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
@@ -21,7 +21,7 @@ from gazenet.errors import UsageError
 from gazenet.npy import read_npy
 
 
-class Mvva(DatasetReader):
+class Mvva(DatasetReader[FrameVideo]):
     """Per video an array ``[frames, 2, observers]`` of x and y in pixels; its frames are those of the video."""
 
     name = "mvva"
@@ -30,12 +30,9 @@ class Mvva(DatasetReader):
         "published": GaussianWidth(66.0),
     }
 
-    def items(self) -> Sequence[FrameVideo]:
-        """The videos by name (``001``); one without fixations is left out. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[FrameVideo]:
+        """The videos by name (``001``); one without fixations is left out. Raises UsageError."""
         files = videos_in(self.root / "our_database_video" / "raw_videos", ".avi", ".mp4")
         # Of a video in both forms the MP4 is used, which comes later by name.
         videos = list({video.stem: video for video in files}.values())

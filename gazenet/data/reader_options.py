@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from gazenet.data.dataset import Behaviour, Item, check_behaviour, check_clock
 from gazenet.data.density import GaussianWidth, Size
@@ -12,9 +14,11 @@ from gazenet.data.fixations import Clock
 from gazenet.errors import UsageError
 from gazenet.files import natural_order
 
+AnyItem = TypeVar("AnyItem", bound=Item)
 
-class DatasetReader:
-    """Base of readers; a reader declares ``name``, ``usual_width`` and its two ``spreads``.
+
+class DatasetReader(Generic[AnyItem]):
+    """Base of readers; a reader declares ``name``, ``usual_width``, its two ``spreads`` and its ``_items``.
 
     Args:
         root: folder of the files; the data set's README lists them.
@@ -27,7 +31,7 @@ class DatasetReader:
         sigma: of the Gaussian, in pixels of a frame ``reference_width`` wide; :meth:`sigma_of` is exact for an item.
 
     Raises:
-        UsageError: a behaviour or a clock that is none, and a clock for the published behaviour, which has its own.
+        UsageError: an unknown behaviour or clock, and a clock for the published behaviour, which has its own.
     """
 
     name: ClassVar[str]
@@ -53,13 +57,22 @@ class DatasetReader:
         self.reference_width = self.usual_width
         self.sigma = self.spread.pixels(self.usual_width)
 
+    def items(self) -> Sequence[AnyItem]:
+        """Return the items by name, read once. Raises UsageError where files are missing or unreadable."""
+        return self._items
+
+    @cached_property
+    @abstractmethod
+    def _items(self) -> list[AnyItem]:
+        """The items by name; those that lack a file are left out, with a line in the log."""
+
     def sigma_of(self, item: Item) -> float:
-        """Sigma in pixels of the frames of an item."""
+        """Return sigma in pixels of the frames of an item."""
         return self.spread.pixels(item.size[1])
 
 
 def videos_in(folder: Path, *endings: str) -> list[Path]:
-    """The videos of a folder by name. Raises UsageError where the folder or any video is missing."""
+    """List the videos of a folder by name. Raises UsageError where the folder or any video is missing."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: the folder of videos is missing; the data set's README says which files")
     videos = (path for path in folder.iterdir() if path.suffix.lower() in endings and path.is_file())
@@ -70,7 +83,7 @@ def videos_in(folder: Path, *endings: str) -> list[Path]:
 
 
 def first_of(root: Path, candidates: Sequence[str], what: str) -> Path:
-    """The first of some relative paths that exists below ``root``. Raises UsageError naming them."""
+    """Return the first of some relative paths that exists below ``root``. Raises UsageError naming them."""
     for candidate in candidates:
         if (root / candidate).exists():
             return root / candidate
@@ -78,7 +91,7 @@ def first_of(root: Path, candidates: Sequence[str], what: str) -> Path:
 
 
 def frame_size(path: Path) -> Size:
-    """Height and width of a video's frames in pixels. Raises MediaError where none can be decoded."""
+    """Return height and width of a video's frames in pixels. Raises MediaError where none can be decoded."""
     from gazenet.media.decode import probe
 
     info = probe(path)

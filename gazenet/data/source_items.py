@@ -46,12 +46,12 @@ def source_rows(source: SourceConfig, available: Iterable[str]) -> list[tuple[st
 
 
 def source_items(sources: Sequence[SourceConfig], root: str | Path) -> list[ChosenItem]:
-    """All items that some sources name, in the order of splits and names.
+    """Open all items that some sources name, in the order of splits and names.
 
     Args:
         root: folder of the data sets; ``root`` of a source wins over ``<root>/<dataset>``.
 
-    Raises UsageError for names and folders that are not there.
+    Raises UsageError for missing names and folders.
     """
     chosen = []
     for position, source in enumerate(sources):
@@ -66,7 +66,7 @@ def source_items(sources: Sequence[SourceConfig], root: str | Path) -> list[Chos
 
 
 def _viewing(source: SourceConfig, collection: Dataset) -> ViewingConditions | None:
-    """As the config says, else as the reader declares with its own Gaussian."""
+    """Return the viewing conditions of the config, else those that the reader declares with its own Gaussian."""
     if source.field_of_view is not None:
         return ViewingConditions.spanning(source.field_of_view)
     own = getattr(collection, "spread", None)

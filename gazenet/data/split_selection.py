@@ -1,4 +1,4 @@
-"""From a split, or parts of a family of splits, to the items of a data set."""
+"""Selection of the items of a data set by a split, or by parts of a family of splits."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gazenet.data.dataset import Dataset, Item
-from gazenet.data.splits import SplitRow, read_split, social, split_names
-from gazenet.errors import UsageError
+from gazenet.data.splits import SplitRow, item_name, read_split, rows_of_dataset, split_names
+from gazenet.errors import UsageError, listed
 
 PARTS = ("train", "validation", "test")
-CACHE = "processed"
-"""The data set whose items are videos of all others."""
 
 
 def expand_tables(tables: Sequence[str], subset: Sequence[str] = ()) -> list[str]:
-    """Single tables: a family such as ``ave`` becomes ``train_ave``, ``validation_ave``, ``test_ave``.
+    """Return single tables: a family such as ``ave`` becomes ``train_ave``, ``validation_ave``, ``test_ave``.
 
     ``subset`` keeps some parts of families; a .csv or an installed table is taken whole. Raises UsageError for a
     part that a family does not have.
@@ -41,17 +39,12 @@ def families() -> list[str]:
 
 
 def rows_of(tables: Sequence[str], subset: Sequence[str], dataset: str) -> list[SplitRow]:
-    """The Social rows of a data set (of the per-frame cache: all) in some tables, each video once, in order.
+    """Return the Social rows of a data set (of the per-frame cache: all) in some tables, each video once, in order.
 
     Raises UsageError naming the tables where there is none, and for a table that cannot be read.
     """
     single = expand_tables(tables, subset)
-    rows = social([row for table in single for row in _read(table)])
-    chosen = {(row.dataset, row.video_id): row for row in rows if dataset in (row.dataset, CACHE)}
-    if not chosen:
-        others = ", ".join(dict.fromkeys(row.dataset for row in rows)) or "none at all"
-        raise UsageError(f"split {' '.join(single)}: has no Social row of data set {dataset}; it has {others}")
-    return list(chosen.values())
+    return rows_of_dataset([row for table in single for row in _read(table)], dataset, " ".join(single))
 
 
 def _read(table: str) -> list[SplitRow]:
@@ -63,15 +56,10 @@ def _read(table: str) -> list[SplitRow]:
         raise UsageError(f"{error}; families of them: {', '.join(families())}; or a .csv of your own") from None
 
 
-def item_name(row: SplitRow, dataset: str) -> str:
-    """The name of a row's item in a data set."""
-    return f"{row.dataset}/{row.video_id}" if dataset == CACHE else row.video_id
-
-
 def select_items(
     collection: Dataset, tables: Sequence[str] = (), subset: Sequence[str] = (), names: Sequence[str] | None = None
 ) -> list[Item]:
-    """The items that some tables list (all without), in order; of these only ``names`` if given.
+    """Select the items that some tables list (all without), in order; of these only ``names`` if given.
 
     Raises UsageError naming missing items.
     """
@@ -86,17 +74,16 @@ def select_items(
         root = getattr(collection, "root", "")
         where = f" below {root}" if root else ""
         raise UsageError(
-            f"data set {collection.name}: {len(missing)} of {len(wanted)} videos are missing{where}: {_some(missing)}"
+            f"data set {collection.name}: {len(missing)} of {len(wanted)} videos are missing{where}: "
+            f"{listed(missing, 6)}"
         )
     if not wanted:
-        raise UsageError(f"data set {collection.name}: none of {_some(list(names or ()))} is in {' '.join(tables)}")
+        raise UsageError(
+            f"data set {collection.name}: none of {listed(list(names or ()), 6)} is in {' '.join(tables)}"
+        )
     return [by_name[name] for name in wanted]
 
 
 def result_name(item: Item) -> str:
     """Return the name of an item's results: its name, with ``-`` for the ``/`` of data sets."""
     return Path(item.name.replace("/", "-")).stem
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from gazenet.config.load import suggest
 from gazenet.data.dataset import installed_datasets
 from gazenet.errors import QUOTED, UsageError, quote
 
 COLUMNS = ("video_id", "fps", "scene_type", "dataset")
+CACHE = "processed"
+"""The data set whose items are videos of all others."""
 SCENES = ("Social", "Nature", "Other", "SocialEXCLUDE")
 RATE_DIGITS = 9
 """Of the longest number that is taken for a rate; Python refuses to convert thousands of digits."""
@@ -30,13 +32,13 @@ class SplitRow:
 
 
 def split_names() -> list[str]:
-    """Names of the installed split tables."""
+    """Return the names of the installed split tables."""
     folder = resources.files("gazenet_datasets") / "splits"
     return sorted(item.name[:-4] for item in folder.iterdir() if item.name.startswith(("train", "valid", "test")))
 
 
 def read_split(name: str | Path) -> list[SplitRow]:
-    """The rows of an installed split (``train_findwho``) or of a CSV file. Raises UsageError naming file and line.
+    """Read the rows of an installed split (``train_findwho``) or CSV file. Raises UsageError naming file and line.
 
     A working directory has its own copy of the installed splits, which may have been edited and is read instead.
     """
@@ -47,9 +49,7 @@ def read_split(name: str | Path) -> list[SplitRow]:
             raise UsageError(f"{name}: cannot be read: {error}") from None
     names = split_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"split {name}: no such split{hint}; known: {', '.join(names)}")
+        raise UsageError(f"split {name}: no such split{suggest(name, names)}; known: {', '.join(names)}")
     own = Path("datasets/processed") / f"{name}.csv"
     if own.is_file():
         return read_split(own)
@@ -58,7 +58,7 @@ def read_split(name: str | Path) -> list[SplitRow]:
 
 
 def parse_split(text: str, where: str) -> list[SplitRow]:
-    """Rows of a split table; ``where`` names it in errors.
+    """Parse the rows of a split table; ``where`` names it in errors.
 
     Raises UsageError for a missing column, a table without rows, an unknown data set, a cell that is not what its
     column holds; naming column and line.
@@ -89,29 +89,38 @@ def _row(row: dict[str, str | None], where: str, names: Collection[str]) -> Spli
     if scene not in SCENES:
         raise UsageError(f"{where}: scene_type must be one of {', '.join(SCENES)}, not {quote(scene)}")
     if dataset not in names:
-        near = difflib.get_close_matches(dataset[:QUOTED], names, n=1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        hint = suggest(dataset[:QUOTED], names)
         raise UsageError(f"{where}: dataset {quote(dataset)} has no reader{hint}; known: {', '.join(sorted(names))}")
     return SplitRow(video, int(fps), scene, dataset)
 
 
 def social(rows: Iterable[SplitRow]) -> list[SplitRow]:
-    """The rows that GASP trains and tests on: scene type Social, each video once, in order."""
+    """Return the rows that GASP trains and tests on: scene type Social, each video once, in order."""
     return list(dict.fromkeys(row for row in rows if row.scene_type == "Social"))
 
 
+def rows_of_dataset(rows: Iterable[SplitRow], dataset: str, split: str) -> list[SplitRow]:
+    """Return the Social rows of a data set (of the per-frame cache: all), each video once, in order.
+
+    Raises UsageError naming the ``split`` where there is none.
+    """
+    kept = social(rows)
+    chosen = {(row.dataset, row.video_id): row for row in kept if dataset in (row.dataset, CACHE)}
+    if not chosen:
+        others = ", ".join(dict.fromkeys(row.dataset for row in kept)) or "none at all"
+        raise UsageError(f"split {split}: has no Social row of data set {dataset}; it has {others}")
+    return list(chosen.values())
+
+
+def item_name(row: SplitRow, dataset: str) -> str:
+    """Return the name of a row's item in a data set."""
+    return f"{row.dataset}/{row.video_id}" if dataset == CACHE else row.video_id
+
+
 def split_items(name: str | Path, dataset: str) -> list[str]:
-    """The items of data set ``dataset`` among the Social rows of a split, each once, in order.
+    """Return the items of data set ``dataset`` among the Social rows of a split, each once, in order.
 
     Of the per-frame cache (``processed``) these are all rows, as ``<dataset>/<video>``. Raises UsageError where there
     is none.
     """
-    rows = social(read_split(name))
-    cached = dataset == "processed"
-    chosen = [
-        f"{row.dataset}/{row.video_id}" if cached else row.video_id for row in rows if cached or row.dataset == dataset
-    ]
-    if not chosen:
-        others = ", ".join(dict.fromkeys(row.dataset for row in rows)) or "none at all"
-        raise UsageError(f"split {name}: has no Social row of data set {dataset}; it has {others}")
-    return chosen
+    return [item_name(row, dataset) for row in rows_of_dataset(read_split(name), dataset, str(name))]

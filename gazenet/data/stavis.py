@@ -39,7 +39,7 @@ class StavisImport:
 
 
 def postprocess_get_from_stavis(stavis: Path, cache: Path, behaviour: Behaviour = "published") -> StavisImport:
-    """Replaces the ground truth of every frame of the cache that STAViS has; running it again gives the same files.
+    """Replace the ground truth of every frame of the cache that STAViS has; running it again gives the same files.
 
     Salmaps are copied byte by byte. Fixation pictures: published, shrunk to 120 x 120 (every point spreads) and
     written as JPEG of quality 75; corrected, in their own size and quality 100, so that half brightness gives back
@@ -72,7 +72,7 @@ def postprocess_get_from_stavis(stavis: Path, cache: Path, behaviour: Behaviour 
 
 
 def fixation_picture(matrix: Path, behaviour: Behaviour) -> bytes:
-    """The fixations of one frame as a grey JPEG. Raises UsageError naming the file."""
+    """Encode the fixations of one frame as a grey JPEG. Raises UsageError naming the file."""
     from PIL import Image
 
     points = numbers(load_mat(matrix), "eyeMap", matrix)

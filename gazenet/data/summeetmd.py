@@ -6,7 +6,7 @@ Expected below ``root`` (the folder ``SumMe_ETMD``): ``video/NAME.mp4`` and ``ey
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ from gazenet.data.reader_options import DatasetReader, first_of, videos_in
 VARIABLE = "eye_data_all"
 
 
-class SumMeEtmd(DatasetReader):
+class SumMeEtmd(DatasetReader[FrameVideo]):
     """Per video ``eye_data_all.NAME`` ``[3, frames, 10]``: x, y as fractions of the frame; NaN or negative: none."""
 
     name = "summeetmd"
@@ -31,12 +31,9 @@ class SumMeEtmd(DatasetReader):
         "published": GaussianWidth(20.0),
     }
 
-    def items(self) -> Sequence[FrameVideo]:
-        """The videos by name; one without annotation is left out. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[FrameVideo]:
+        """The videos by name; one without annotation is left out. Raises UsageError."""
         videos = videos_in(self.root / "video", ".mp4", ".avi")
         places = ("eyetracking/all_videos.mat", "all_videos.mat")
         source = first_of(self.root, places, "the published annotation file")

@@ -40,7 +40,7 @@ class GeometryChange:
     scale: float = 1.0
 
     def points(self, points: Points, size: Size) -> Points:
-        """Where the points of a frame of ``size`` (height, width) come to lie."""
+        """Return the changed points of a frame of ``size`` (height, width)."""
         extent = np.array([size[1], size[0]], np.float64)
         centred = (points / extent - 0.5) * self.scale
         if self.mirror:
@@ -49,7 +49,7 @@ class GeometryChange:
         return moved
 
     def maps(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The same for maps uint8 ``[M, T, h, w]``; what comes in from outside the frame is 0."""
+        """Return changed maps uint8 ``[M, T, h, w]``; pixels from outside the frame are 0."""
         if self == GeometryChange():
             return maps
         sign = -1.0 if self.mirror else 1.0
@@ -65,7 +65,7 @@ class GeometryChange:
         return moved.to(torch.uint8).view(maps.shape).numpy()
 
     def cue(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The same for maps ``[T, h, w]`` or pictures ``[T, h, w, 3]`` of one cue."""
+        """Return changed maps ``[T, h, w]`` or pictures ``[T, h, w, 3]`` of one cue."""
         if maps.ndim == 3:
             return self.maps(maps[None])[0]
         return self.maps(np.ascontiguousarray(maps.transpose(3, 0, 1, 2))).transpose(1, 2, 3, 0)
@@ -87,18 +87,27 @@ class GeometryChange:
 
 
 def draw_geometry(augment: AugmentConfig, rng: np.random.Generator) -> GeometryChange:
-    """One random change within the limits of the config."""
+    """Draw a random change within the limits of the config."""
     mirror = bool(augment.flip and rng.random() < 0.5)
     dx, dy = rng.uniform(-augment.shift, augment.shift, 2)
     return GeometryChange(mirror, (float(dx), float(dy)), float(1 + rng.uniform(-augment.scale, augment.scale)))
 
 
-class ClipWithSource(Protocol):
-    """The part of a clip that decides how often it is drawn."""
+class ClipTargets(Protocol):
+    """The part of a clip that decides which of its frames become targets, and how often it is drawn."""
+
+    @property
+    def still(self) -> bool:
+        """True for a picture, all of whose frames are targets."""
+        ...
 
     @property
     def source(self) -> int:
         """The number of the training config's entry it comes from."""
+        ...
+
+    def targets(self, stride: int, min_observers: int) -> NDArray[np.int64]:
+        """Return every ``stride``-th frame that enough people fixated, ascending."""
         ...
 
 
@@ -111,7 +120,7 @@ class DrawOrder:
 
     def __init__(
         self,
-        clips: Sequence[ClipWithSource],
+        clips: Sequence[ClipTargets],
         targets: Sequence[NDArray[np.int64]],
         seed: int,
         samples_per_epoch: int | None = None,
@@ -134,7 +143,7 @@ class DrawOrder:
         return np.random.default_rng([self.seed, draw])
 
     def pick(self, draw: int, rng: np.random.Generator) -> tuple[int, int]:
-        """Clip number and frame of a draw; ``rng`` is that of the draw."""
+        """Return clip number and frame of a draw; ``rng`` is that of the draw."""
         if not self._random:
             place = int(_permutation(self.seed, draw // self.length, self.length)[draw % self.length])
             if not self._videos:
@@ -146,7 +155,7 @@ class DrawOrder:
         return clip, int(rng.choice(self.targets[clip]))
 
 
-def _by_source(clips: Sequence[ClipWithSource], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
+def _by_source(clips: Sequence[ClipTargets], targets: Sequence[NDArray[np.int64]]) -> dict[int, list[int]]:
     by_source: dict[int, list[int]] = {}
     for k, (clip, frames) in enumerate(zip(clips, targets, strict=True)):
         if len(frames):
@@ -173,7 +182,7 @@ class SampleShape:
     starts: bool = False
 
     def frames(self, frame: int, count: int) -> list[int]:
-        """The frames of the window drawn at ``frame`` of a video of ``count`` frames."""
+        """Return the frames of the window drawn at ``frame`` of a video of ``count`` frames."""
         length = self.window or 1
         if self.starts:
             return [min(frame + ahead, count - 1) for ahead in range(length)]
@@ -221,7 +230,7 @@ class WindowSamples(Dataset[Sample]):
         return blank
 
     def sample(self, k: int, frame: int, geometry: GeometryChange, blank: NDArray[np.bool_] | None) -> Sample:
-        """The sample of one frame of clip ``k`` under a change of geometry, with some cues blanked."""
+        """Make the sample of one frame of clip ``k`` under a change of geometry, with some cues blanked."""
         clip = self.clips[k]
         window = self.shape.frames(frame, len(clip))
         # The released training takes the last frame that has ground truth.

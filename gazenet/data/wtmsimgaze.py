@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -26,23 +26,16 @@ from gazenet.data.reader_options import DatasetReader, frame_size, videos_in
 from gazenet.errors import UsageError
 
 COLUMNS = ("video_id", "auditory_localization", "visualcue_localization", "conditions_congruency")
-_SIDES = {"left": "right", "right": "left"}
-_CONGRUENCY = {"congruent": "incongruent", "incongruent": "congruent"}
 _CLIP = re.compile(r"(?:con|inc|neutral)_gaze_(left|right|center)_sound_(left|right)")
 
 
 @dataclass(frozen=True)
 class StudyConditions:
-    """Where the sound comes from, where the avatar looks (``normal``: ahead), and whether the two agree."""
+    """The side of the sound, the side that the avatar looks to (``normal``: ahead), and whether the two agree."""
 
     auditory: str
     visual: str
     congruency: str
-
-    def mirrored(self) -> StudyConditions:
-        """After the picture, but not the sound, is mirrored."""
-        visual = _SIDES.get(self.visual, self.visual)
-        return StudyConditions(self.auditory, visual, _CONGRUENCY.get(self.congruency, self.congruency))
 
 
 @dataclass(frozen=True)
@@ -60,11 +53,11 @@ class GazeStudyVideo:
         return frame_size(self.path)
 
     def fixations(self, times: NDArray[np.float64]) -> FrameFixations:
-        """No points and no observers."""
+        """Return no points and no observers."""
         return no_fixations(len(times), self.size)
 
 
-class WtmSimGaze(DatasetReader):
+class WtmSimGaze(DatasetReader[GazeStudyVideo]):
     """Corrected: conditions are looked up, else read from the name of a clip. Published: only looked up."""
 
     name = "wtmsimgaze"
@@ -73,12 +66,9 @@ class WtmSimGaze(DatasetReader):
         "published": GaussianWidth(40.0, reference_width=1280),
     }
 
-    def items(self) -> Sequence[GazeStudyVideo]:
-        """The clips by file stem. Raises UsageError."""
-        return self._items
-
     @cached_property
     def _items(self) -> list[GazeStudyVideo]:
+        """The clips by file stem. Raises UsageError."""
         videos = videos_in(self.root / "videos", ".mp4")
         table = self._table()
         return [GazeStudyVideo(path.stem, path, table.get(path.stem) or self._named(path.stem)) for path in videos]
@@ -102,7 +92,7 @@ class WtmSimGaze(DatasetReader):
 
 
 def read_conditions(text: str, where: str) -> dict[str, StudyConditions]:
-    """Conditions by video from a table; ``where`` names it in errors. Raises UsageError."""
+    """Read the conditions by video from a table; ``where`` names it in errors. Raises UsageError."""
     reader = csv.DictReader(io.StringIO(text))
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:

@@ -1,4 +1,4 @@
-"""Intervals by resampling: how far a mean over frames is to be trusted.
+"""Intervals of means over frames, by resampling.
 
 Neighbouring frames of one video resemble each other, so resampling single frames understates the spread between
 videos; ``groups`` resamples complete videos instead. Say which one a table shows.
@@ -23,14 +23,9 @@ class Interval:
     count: int
     invalid: int = 0
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
-
 
 def finite_mean(values: NDArray[np.floating]) -> float:
-    """The mean of the finite values; NaN without any."""
+    """Return the mean of the finite values; NaN without any."""
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")
 

@@ -124,7 +124,7 @@ class Evaluation:
 
     @cached_property
     def with_means(self) -> DataFrame:
-        """As :attr:`per_video`, with a row ``mean`` below the videos of each predictor, as it is written."""
+        """The rows of :attr:`per_video`, with a row ``mean`` below the videos of each predictor."""
         means = self._video_table(
             self._row({"predictor": name, "video": MEAN}, list(by_video.values())) | {"seen_by": ""}
             for name, by_video in self.scores.items()
@@ -199,7 +199,7 @@ class Evaluation:
         return dict(zip(self.scores, map(float, ranks), strict=True))
 
     def mean_ranks(self) -> dict[str, float]:
-        """The mean rank of each predictor over :attr:`ranked`."""
+        """Return the mean rank of each predictor over :attr:`ranked`."""
         each = [self.ranks(metric) for metric in self.ranked]
         return {name: sum(ranks[name] for ranks in each) / len(each) for name in self.scores}
 
@@ -228,7 +228,7 @@ class Evaluation:
         return tables.table(rows, [*VIDEO, *COUNTS, *interval_columns(self.metrics), *HOW, "seen_by"])
 
     def _difference(self, first: str, second: str, metric: str) -> Interval:
-        """Over videos, so that it is the difference of two means of :attr:`summary`; of one video over its frames."""
+        """Compare two predictors over videos, as the means of :attr:`summary` do; on one video over its frames."""
         pairs = []
         for video in self.videos:
             a, b = self.scores[first][video].scores, self.scores[second][video].scores
@@ -324,7 +324,7 @@ class _CheckedTruth:
 
 
 def _with_truth(source: Source, ground_truth: Mapping[str, VideoTruth]) -> Mapping[str, Path | PredictedVideo]:
-    """What a predictor has of the videos with fixations: predictions, or the folders of them."""
+    """Return the predictions, or their folders, of those videos of a predictor that have fixations."""
     if not isinstance(source, Path):
         return {video: prediction for video, prediction in source.items() if video in ground_truth}
     folders = [path for path in sorted(source.iterdir()) if path.name in ground_truth and path.is_dir()]

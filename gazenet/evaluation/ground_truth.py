@@ -118,7 +118,7 @@ class OtherFixations:
     prior: NDArray[np.float64] | None = None
 
     def parts(self) -> dict[str, NDArray[Any]]:
-        """What is there, by the names that metrics use."""
+        """Return the maps by the names that metrics use."""
         return {"others": self.others} | ({} if self.prior is None else {"prior": self.prior})
 
 
@@ -131,7 +131,7 @@ class OtherVideos:
         self._prior: dict[tuple[str, Size], NDArray[np.float64]] = {}
 
     def exist_for(self, video: str) -> bool:
-        """Whether any other video than ``video`` has fixations."""
+        """Return whether any other video than ``video`` has fixations."""
         return bool(self._fixations.keys() - {video})
 
     def of(self, video: str, shape: Size, prior: bool = True) -> OtherFixations | None:
@@ -185,7 +185,7 @@ def _content(path: Path) -> bytes:
 
 
 def fixation_set(truth: VideoTruth, frames: Mapping[str, FrameFixations]) -> FixationSet | None:
-    """All fixations on a video. None where they are not known: it was not predicted, and its size is not on record.
+    """All fixations on a video; None where they are not known: it was not predicted, and its size is not on record.
 
     ``frames``: the fixations of the frames of the videos that were predicted, by name.
     """

@@ -118,25 +118,25 @@ class _ObservedFrame:
         return self.down.shape[1] * self.across.shape[1]
 
     def sums(self) -> Values:
-        """``[n]``: the sum of each Gaussian over the grid."""
+        """Return ``[n]``: the sum of each Gaussian over the grid."""
         return np.asarray(self.down.sum(1) * self.across.sum(1))
 
     def products(self) -> Values:
-        """``[n, n]``: the sum over the grid of the product of each two Gaussians."""
+        """Return ``[n, n]``: the sum over the grid of the product of each two Gaussians."""
         return np.asarray((self.down @ self.down.T) * (self.across @ self.across.T))
 
     def at_cells(self) -> Values:
-        """``[n, n]``: in row j the values of all Gaussians at the cell of fixation j."""
+        """Return ``[n, n]``: in row j the values of all Gaussians at the cell of fixation j."""
         rows, columns = self.cells.T
         return np.asarray((self.down[:, rows] * self.across[:, columns]).T)
 
     def by_others(self, person: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Values:
-        """``[k]``: the density of everybody but ``person`` at some cells."""
+        """Return ``[k]``: the density of everybody but ``person`` at some cells."""
         others = self.people[person] == 0
         return np.asarray((self.down[others][:, rows] * self.across[others][:, columns]).sum(0))
 
     def above(self, person: int, threshold: float, density: Values, own: Values) -> NDArray[np.bool_]:
-        """bool ``[h, w]``: where the density of everybody but ``person`` reaches a threshold.
+        """Return bool ``[h, w]``: where the density of everybody but ``person`` reaches a threshold.
 
         ``density`` is that of all, ``own`` that of ``person`` alone. Their difference decides but where it lies within
         rounding of the threshold: far from the others nothing else is left of it, and there all of them are added.
@@ -155,7 +155,7 @@ class _ObservedFrame:
 
 
 def _nss_of_one(observed: _ObservedFrame, draws: np.random.Generator) -> float:
-    """Mean over people of the NSS of the others' density at their fixations."""
+    """Return the mean over people of the NSS of the others' density at their fixations."""
     sums, products, others = observed.sums(), observed.products(), 1 - observed.people
     mean = others @ sums / observed.pixels
     variance = np.einsum("mj,jk,mk->m", others, products, others) / observed.pixels - mean**2
@@ -166,7 +166,7 @@ def _nss_of_one(observed: _ObservedFrame, draws: np.random.Generator) -> float:
 
 
 def _auc_of_one(observed: _ObservedFrame, draws: np.random.Generator) -> float:
-    """Mean over people of the AUC-Judd of the others' density at their fixations; see ``functional.auc_judd``.
+    """The mean over people of the AUC-Judd of the others' density at their fixations; see ``functional.auc_judd``.
 
     People have few fixations in a frame, so the pixels above each are counted instead of all of them ranked.
     """

@@ -22,7 +22,7 @@ ByVideo = Mapping[str, Scores]
 def human_limit_rows(
     limits: Mapping[str, Mapping[str, Scores]], predictors: Mapping[str, ByVideo], videos: Mapping[str, Row]
 ) -> Iterator[Row]:
-    """A row for each limit, then each predictor, and each video, then the mean over videos.
+    """Yield a row for each limit, then each predictor, and each video, then the mean over videos.
 
     All are scored on the frames in which people set a limit; each metric with a limit is followed by the share of it.
 
@@ -59,14 +59,14 @@ def _row(labels: Row, scores: ByVideo, reference: Mapping[str, ByVideo]) -> Row:
 
 
 def _limited_frames(limits: Mapping[str, Scores]) -> NDArray[np.int64]:
-    """The frames in which people set a limit."""
+    """Return the frames in which people set a limit."""
     columns = [*limits[ONE_BY_OTHERS].values.values(), *limits[HALF].values.values()]
     limited = np.any([np.isfinite(column) for column in columns], axis=0)
     return np.asarray(limits[ONE_BY_OTHERS].frames[limited])
 
 
 def _defined(scores: ByVideo) -> ByVideo:
-    """The scores by those metrics that a limit has."""
+    """Return the scores by those metrics that a limit has."""
     metrics = next(iter(scores.values())).values
     defined = [m for m in metrics if any(np.isfinite(one.values[m]).any() for one in scores.values())]
     return {

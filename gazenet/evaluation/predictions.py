@@ -149,5 +149,5 @@ def read_pictures(folder: Path, names: Sequence[str], size: Size) -> PredictedVi
 
 
 def is_result(folder: Path) -> bool:
-    """Whether a folder holds maps that ``gasp_infer`` computed."""
+    """Return whether a folder holds maps that ``gasp_infer`` computed."""
     return (folder / "saliency.npy").exists()

@@ -28,7 +28,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class ScoringOptions:
-    """Which metrics are computed, on which frames and how.
+    """The choice of metrics and frames, and the definitions of scoring.
 
     Args:
         metrics: names of :data:`gazenet.metrics.saliency_metrics.METRICS`, in the order of the tables.
@@ -48,12 +48,12 @@ class ScoringOptions:
     baseline: Path | None = None
 
     def frames(self, truth: FrameFixations) -> NDArray[np.int64]:
-        """Numbers of the frames of a video that are scored, ascending."""
+        """Return the numbers of the frames of a video that are scored, ascending."""
         chosen = [k for k in range(0, len(truth), self.stride) if truth.observers[k] >= self.min_observers]
         return np.array(chosen, np.int64)
 
     def shape(self, truth: FrameFixations, maps: Size) -> Size:
-        """(height, width) at which maps of height and width ``maps`` are scored."""
+        """Return the (height, width) at which maps of height and width ``maps`` are scored."""
         if self.definitions == "standard":
             return scoring_grid(truth.size, self.grid)
         return enlarged_shape(maps, self.grid)
@@ -65,7 +65,7 @@ class ScoringOptions:
 
     @property
     def needs_prior(self) -> bool:
-        """Whether a metric asks how likely people look at each place in other videos."""
+        """True where a metric asks how likely people look at each place in other videos."""
         return any("prior" in METRICS[name].truth for name in self.metrics)
 
 
@@ -92,11 +92,11 @@ class Scores:
         return int(np.any([~np.isfinite(column) for column in self.values.values()], axis=0).sum())
 
     def intervals(self) -> dict[str, Interval]:
-        """Mean, 95 % bootstrap interval over frames, count and number of invalid frames of each metric."""
+        """Return mean, 95 % bootstrap interval over frames, count and number of invalid frames of each metric."""
         return {name: bootstrap_mean(values) for name, values in self.values.items()}
 
     def at(self, frames: NDArray[np.int64]) -> Scores:
-        """The scores of those of its frames that are in ``frames``."""
+        """Return the scores of those of its frames that are in ``frames``."""
         kept = np.isin(self.frames, frames)
         return Scores(self.frames[kept], {name: values[kept] for name, values in self.values.items()}, self.grid)
 
@@ -139,7 +139,7 @@ def score_frames(
 
 
 def _scorers(options: ScoringOptions, others: OtherFixations | None) -> dict[str, Any]:
-    """The metric objects by name. Raises ValueError."""
+    """Return the metric objects by name. Raises ValueError."""
     unknown = [name for name in options.metrics if name not in METRICS]
     if unknown:
         raise ValueError(f"unknown metric {', '.join(unknown)}; there are {', '.join(METRICS)}")
@@ -152,9 +152,9 @@ def _scorers(options: ScoringOptions, others: OtherFixations | None) -> dict[str
 
 
 def enlarged_shape(shape: Size, grid: int | None) -> Size:
-    """(height, width) at which the original definitions score maps of ``shape``: ``grid`` the longer side at least.
+    """Return the (height, width) at which the original definitions score maps of ``shape``.
 
-    None: their own.
+    The longer side is at least ``grid``; None: the maps keep their own size.
     """
     longer = max(shape)
     if grid is None or longer >= grid:
@@ -165,7 +165,7 @@ def enlarged_shape(shape: Size, grid: int | None) -> Size:
 def _truth(
     truth: FrameFixations, frames: NDArray[np.int64], sigma: float, shape: Size, counted: bool
 ) -> dict[str, torch.Tensor]:
-    """Fixations (their numbers, or fixated cells) and densities of some frames, ``[n, *shape]`` each."""
+    """Return fixations (their numbers, or fixated cells) and densities of some frames, ``[n, *shape]`` each."""
     fixated = np.stack([(truth.fixation_counts if counted else truth.fixation_map)(int(k), *shape) for k in frames])
     density = np.stack([truth.density(int(k), *shape, sigma) for k in frames])
     return {"fixations": torch.from_numpy(fixated), "density": torch.from_numpy(density)}

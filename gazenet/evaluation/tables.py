@@ -28,17 +28,17 @@ Row = dict[str, object]
 
 
 def interval_columns(names: Iterable[str]) -> list[str]:
-    """For each name the mean and the ends of its 95 % interval."""
+    """Return for each name the mean and the ends of its 95 % interval."""
     return [column for name in names for column in (name, f"{name}_low", f"{name}_high")]
 
 
 def interval_cells(name: str, interval: Interval) -> Row:
-    """The three cells of an interval."""
+    """Return the three cells of an interval."""
     return dict(zip(interval_columns([name]), (interval.mean, interval.low, interval.high), strict=True))
 
 
 def mean_interval(columns: Sequence[NDArray[np.float64]]) -> Interval:
-    """Mean over videos of their means, with its interval by resampling videos; of one video, of its frames.
+    """Return the mean over videos of their means, with its interval by resampling videos; of one video, of its frames.
 
     ``columns``: the scores of the frames of each video.
     """
@@ -48,7 +48,7 @@ def mean_interval(columns: Sequence[NDArray[np.float64]]) -> Interval:
 
 
 def score_row(labels: Row, scores: Sequence[Scores], definitions: str) -> Row:
-    """A row of one video, or of the mean over several: counts, mean and interval of each metric, and how."""
+    """Return a row of one video, or of the mean over several: counts, mean and interval of each metric, and how."""
     row = labels | {"frames": sum(len(one.frames) for one in scores), "invalid": sum(one.invalid for one in scores)}
     for metric in scores[0].values:
         row |= interval_cells(metric, mean_interval([one.values[metric] for one in scores]))
@@ -56,12 +56,12 @@ def score_row(labels: Row, scores: Sequence[Scores], definitions: str) -> Row:
 
 
 def grids(scores: Iterable[Scores]) -> str:
-    """The grids of scoring, width x height: ``480x270``; several where frames differ in size."""
+    """Return the grids of scoring, width x height: ``480x270``; several where frames differ in size."""
     return " ".join(sorted({as_text(one.grid) for one in scores if one.grid is not None}))
 
 
 def table(rows: Iterable[Row], columns: Sequence[str]) -> DataFrame:
-    """The rows as a DataFrame with exactly these columns; a cell that a row lacks is empty."""
+    """Return the rows as a DataFrame with exactly these columns; a cell that a row lacks is empty."""
     import pandas
 
     # Names that are not UTF-8 hold surrogates, which the storage of pyarrow refuses.
@@ -70,7 +70,7 @@ def table(rows: Iterable[Row], columns: Sequence[str]) -> DataFrame:
 
 
 def concatenated(tables: Sequence[DataFrame]) -> DataFrame:
-    """Tables of one kind below each other, columns in the order of the first."""
+    """Put tables of one kind below each other, columns in the order of the first."""
     import pandas
 
     return pandas.concat(tables, ignore_index=True)

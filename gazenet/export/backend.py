@@ -119,7 +119,7 @@ def _check_file(owner: BackendOwner, lent: Exportable, settings: RuntimeConfig, 
 
 @dataclass(frozen=True)
 class BackendSetup:
-    """How the networks of an owner are run: settings, folder of graphs, device, digest of the weights."""
+    """The way in which the networks of an owner are run: settings, folder of graphs, device, digest of the weights."""
 
     owner: BackendOwner
     settings: RuntimeConfig

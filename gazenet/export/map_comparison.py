@@ -6,7 +6,8 @@ around it does not, so both are reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -16,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazenet.errors import UsageError
-from gazenet.files import natural_order
+from gazenet.files import natural_order, write_bytes
 from gazenet.npy import open_npy
 
 Map = NDArray[np.uint8]
 
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm")
+
+GAP = 4
+"""Pixels of white between two maps side by side."""
 
 BLOB = 0.8
 """The share of the maximum above which pixels connected with the brightest one belong to its blob."""
@@ -54,9 +58,7 @@ class SummaryStatistics:
 
 def compare_maps(reference: Map, other: Map, name: str = "") -> FrameDifference:
     """Compare two maps uint8 ``[h, w]``; the reference is resized where the sizes differ."""
-    if reference.shape != other.shape:
-        size = other.shape[1], other.shape[0]
-        reference = np.asarray(cv2.resize(reference, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    reference = _stretched(reference, other)
     a, b = reference.astype(np.float32), other.astype(np.float32)
     return FrameDifference(
         name,
@@ -86,6 +88,13 @@ def blob_centre(map_: Map, fraction: float = BLOB) -> tuple[float, float]:
     rows, columns = np.nonzero(labels == labels[row, column])
     weights = map_[rows, columns].astype(np.float64)
     return float(np.average(rows, weights=weights)), float(np.average(columns, weights=weights))
+
+
+def _stretched(map_: Map, other: Map) -> Map:
+    """Return a map resized to the size of another one, bilinearly without smoothing."""
+    if map_.shape == other.shape:
+        return map_
+    return np.asarray(cv2.resize(map_, other.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _distance(a: tuple[float, float], b: tuple[float, float]) -> float:
@@ -193,3 +202,28 @@ def _eight_bit(map_: NDArray[np.generic]) -> Map:
     if map_.dtype == np.uint8:
         return np.asarray(map_, np.uint8)
     return np.round(np.clip(map_.astype(np.float32), 0, 1) * 255).astype(np.uint8)
+
+
+def plot_differences(frames: Sequence[FrameDifference], measures: Sequence[tuple[str, str]], path: Path) -> None:
+    """Write a PNG with one row per measure (field, label) over the frames in order."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 2 * len(measures)), layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    rows = figure.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (field, label) in zip(rows, measures, strict=True):
+        axes.plot([getattr(frame, field) for frame in frames], linewidth=1)
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    rows[-1].set_xlabel("matched frame")
+    content = io.BytesIO()
+    canvas.print_png(content)
+    write_bytes(path, content.getvalue())
+
+
+def write_side_by_side(left: Map, right: Map, path: Path) -> None:
+    """Write two maps uint8 ``[h, w]`` as one PNG; the left one is resized to the right one."""
+    white = np.full((len(right), GAP), 255, np.uint8)
+    content = cv2.imencode(".png", np.hstack([_stretched(left, right), white, right]))[1]
+    write_bytes(path, content.tobytes())

@@ -41,12 +41,12 @@ class LogScan:
 
 
 def encode_head(head: Head) -> bytes:
-    """The first line of a log."""
+    """Return the first line of a log."""
     return _encode(head)
 
 
 def encode_chunk(index: int, frames: int, crc: int, records: Sequence[Record]) -> bytes:
-    """The line of one chunk. Raises ValueError for records that are not JSON (NaN and infinity are not)."""
+    """Return the line of one chunk. Raises ValueError for records that are not JSON (NaN and infinity are not)."""
     try:
         return _encode({"chunk": index, "frames": frames, "crc": crc, "records": list(records)})
     except (TypeError, ValueError, RecursionError) as error:
@@ -54,7 +54,7 @@ def encode_chunk(index: int, frames: int, crc: int, records: Sequence[Record]) -
 
 
 def scan(raw_lines: Iterable[bytes]) -> LogScan:
-    """Reads the lines of a log, as iterating over a binary file gives them."""
+    """Read the lines of a log, as iterating over a binary file gives them."""
     head: Head | None = None
     lines: dict[int, ChunkLine] = {}
     invalid = offset = 0

@@ -7,7 +7,6 @@ from colours back to a map is an estimate: pictures blended with others (cones, 
 
 from __future__ import annotations
 
-import difflib
 import functools
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gazenet.config.load import suggest
 from gazenet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def table(name: str) -> NDArray[np.uint8]:
         bgr = cv2.applyColorMap(ramp[:, None], getattr(cv2, _PREFIX + name.upper()))
         colours = np.ascontiguousarray(bgr[:, 0, ::-1], dtype=np.uint8)
     else:
-        near = difflib.get_close_matches(name.lower(), names(), n=1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        raise UsageError(f"colour map {name!r}: unknown{hint}; known: {', '.join(names())}")
+        raise UsageError(f"colour map {name!r}: unknown{suggest(name.lower(), names())}; known: {', '.join(names())}")
     colours.setflags(write=False)
     return colours
 

@@ -24,7 +24,7 @@ PARTIAL, MAPS, LOG, MANIFEST, LOCK = "maps.partial", "maps.npy", "chunks.log", "
 
 @dataclass(frozen=True)
 class EntryLayout:
-    """How maps lie in the file: after 128 bytes of npy header, frame by frame, ``chunk`` frames at a time.
+    """The layout of the maps in the file: after 128 bytes of npy header, frame by frame, ``chunk`` frames at a time.
 
     A frame of several ``planes`` (three for coloured pictures) holds one after the other.
     """
@@ -36,12 +36,12 @@ class EntryLayout:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one frame: (h, w), or (planes, h, w) where there are several."""
+        """The shape of one frame: (h, w), or (planes, h, w) where there are several."""
         return (self.height, self.width) if self.planes == 1 else (self.planes, self.height, self.width)
 
     @staticmethod
     def of(shape: Sequence[int], chunk: int) -> EntryLayout:
-        """The layout of frames of ``shape``: (h, w) or (planes, h, w)."""
+        """Return the layout of frames of ``shape``: (h, w) or (planes, h, w)."""
         return EntryLayout(shape[-2], shape[-1], chunk, shape[0] if len(shape) == 3 else 1)
 
     @property
@@ -50,19 +50,19 @@ class EntryLayout:
         return self.planes * self.height * self.width
 
     def offset(self, index: int) -> int:
-        """Where chunk ``index`` begins in the file."""
+        """Return the position of chunk ``index`` in the file."""
         return HEADER + index * self.chunk * self.frame_bytes
 
     def chunks(self, frames: int) -> int:
-        """How many chunks ``frames`` maps make."""
+        """Return the number of chunks of ``frames`` maps."""
         return -(-frames // self.chunk)
 
     def frames_of(self, index: int, frames: int) -> int:
-        """How many of ``frames`` maps are in chunk ``index``."""
+        """Return the number of maps in chunk ``index``, of ``frames`` in all."""
         return min(self.chunk, frames - index * self.chunk)
 
     def head(self, key: MapKey) -> Head:
-        """The first line of the log: a log of other maps must never vouch for these."""
+        """Return the first line of the log: a log of other maps must never vouch for these."""
         return {
             "format": FORMAT,
             "key": key.as_dict(),
@@ -74,7 +74,7 @@ class EntryLayout:
 
 
 def npy_header(shape: tuple[int, ...], dtype: str = "|u1") -> bytes:
-    """The first 128 bytes of a C-ordered npy file (format 1.0) of that shape and numpy type string."""
+    """Return the first 128 bytes of a C-ordered npy file (format 1.0) of that shape and numpy type string."""
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(buffer, {"descr": dtype, "fortran_order": False, "shape": shape})
     header = buffer.getvalue()
@@ -93,7 +93,7 @@ def scan_log(folder: Path) -> LogScan:
 
 
 def read_manifest(folder: Path, key: MapKey) -> dict[str, Any]:
-    """The manifest, checked for format, key and completeness. Raises CacheError in one line."""
+    """Read the manifest, checked for format, key and completeness. Raises CacheError in one line."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_bytes())
@@ -113,7 +113,7 @@ def read_manifest(folder: Path, key: MapKey) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turns OSError into a CacheError that names the entry and what to do."""
+    """Turn OSError into a CacheError that names the entry and what to do."""
     try:
         yield
     except OSError as error:

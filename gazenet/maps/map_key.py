@@ -38,16 +38,16 @@ class MapKey:
             raise ValueError(f"{self} has an empty part")
 
     def folder(self, root: Path) -> Path:
-        """The entry's own folder. Names cut short may meet there; the full key is in the entry and compared."""
+        """Return the entry's own folder. Names cut short may meet there; the full key is in the entry and compared."""
         name = f"{self.extractor[:_NAME_LENGTH]}-{self.version[: _NAME_LENGTH // 2]}-{self.fingerprint[:16]}"
         return root / self.source_id[:2] / self.source_id / _UNSAFE.sub("_", name)
 
     def as_dict(self) -> dict[str, str]:
-        """The key as it stands in manifest and log."""
+        """Return the key as it stands in manifest and log."""
         return asdict(self)
 
 
 def without_folders(text: str, root: Path) -> str:
-    """The text with what lies in entries below ``root`` called by the extractor instead of a folder of hashes."""
+    """Replace paths of entries below ``root`` in a text by the names of their extractors."""
     entry = re.compile(re.escape(f"{root}{os.sep}") + r"[^/]{2}/[^/]+/([^/:]+?)-[^/:]+-[0-9a-zA-Z_]{1,16}(?=[/:\s]|$)")
     return re.sub(entry.pattern + r"(/[\w.]+)?", r"cached maps of \1", text)

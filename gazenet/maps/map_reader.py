@@ -1,4 +1,4 @@
-"""Reads a finished cache entry."""
+"""The reader of a finished cache entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes a cache entry chunk by chunk; killed at any byte, what was done is found again.
+"""The writer of a cache entry, chunk by chunk; a process killed at any byte loses no finished chunk.
 
 While it grows an entry is ``maps.partial`` (room for the npy header, then the maps) beside ``chunks.log``. Per chunk:
 space is taken, the maps are written and synced, then a line is appended to the log and synced. When all chunks are
@@ -13,8 +13,8 @@ import os
 import shutil
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ Maps = NDArray[np.uint8]
 
 
 class MapWriter:
-    """Writes the chunks of one entry in any order; a context manager, used by one thread at a time.
+    """A writer of the chunks of one entry in any order; a context manager, used by one thread at a time.
 
     Entering waits for the entry's lock, finds what is done and verifies it. Leaving keeps it for the next run.
 
@@ -69,15 +69,8 @@ class MapWriter:
 
     @property
     def complete(self) -> bool:
-        """Whether the entry is finished: nothing need be written, ``part`` reads it."""
+        """True where the entry is finished: nothing need be written, ``part`` reads it."""
         return self._reader is not None
-
-    @property
-    def done(self) -> set[int]:
-        """The valid chunks."""
-        if self._reader is not None:
-            return set(range(self.layout.chunks(len(self._reader))))
-        return set(self._lines)
 
     def __enter__(self) -> MapWriter:
         for name in (PARTIAL, LOG, MAPS, MANIFEST):
@@ -95,13 +88,11 @@ class MapWriter:
                 raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Leaves the entry as it is: finished, or to be resumed. Harmless when called twice."""
+        """Leave the entry as it is: finished, or to be resumed. May be called twice."""
         for descriptor in (self._data, self._log):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -109,7 +100,7 @@ class MapWriter:
         self._lock.release()
 
     def write(self, index: int, maps: Maps, records: Sequence[Record]) -> None:
-        """Stores chunk ``index`` durably.
+        """Store chunk ``index`` durably.
 
         Args:
             maps: uint8 ``[n, *layout.shape]``, n = ``layout.chunk`` in every chunk but the last.
@@ -140,7 +131,7 @@ class MapWriter:
         return index in self._lines if self._reader is None else 0 <= index < self.layout.chunks(len(self._reader))
 
     def part(self, index: int) -> tuple[Maps, list[Record]]:
-        """Maps uint8 ``[n, *layout.shape]`` and records of a chunk in ``done``; KeyError or IndexError for others."""
+        """Return maps uint8 ``[n, *layout.shape]`` and records of a valid chunk. KeyError or IndexError for others."""
         if self._reader is not None:
             return self._reader.part(index)
         line = self._lines[index]
@@ -154,7 +145,7 @@ class MapWriter:
         return maps, records
 
     def finish(self, frames: int) -> MapReader:
-        """Publishes an entry of exactly ``frames`` maps (chunks beyond are dropped) and gives it to read.
+        """Publish an entry of exactly ``frames`` maps (chunks beyond are dropped) and return its reader.
 
         Raises CacheError where chunks are missing, short or damaged, or the disk fails.
         """
@@ -219,7 +210,7 @@ class MapWriter:
                 files._os_unlink(path)
 
     def _discard(self, path: Path) -> None:
-        """Takes away what stands in the place of something of ours."""
+        """Remove a file or folder that stands in the place of one of the cache's own."""
         there, wanted = ("a folder", "file") if path.is_dir() else ("a file", "folder")
         self.notes.append(f"{path}: {there} in the place of a {wanted} of the cache; it is made again")
         if path.is_dir():
@@ -228,8 +219,9 @@ class MapWriter:
             files._os_unlink(path)
 
     def _recover(self) -> None:
-        """Keeps what both log and data vouch for."""
+        """Keep the chunks that both log and data vouch for."""
         self._data = os.open(self.folder / PARTIAL, os.O_RDWR | os.O_CREAT, 0o666)
+        self._open_log()
         log = scan_log(self.folder)
         self._log_end = log.size
         if log.head == self.layout.head(self.key):
@@ -240,9 +232,7 @@ class MapWriter:
                 self.notes.append(f"{self.folder}: {text} of the unfinished entry damaged; made again")
         elif log.size:
             self.notes.append(f"{self.folder}: the unfinished entry does not fit these maps; begun again")
-        if not self._log_is_tidy():
-            self._rewrite_log()
-        self._open_log()
+        self._tidy_log()
 
     def _vouched(self, line: ChunkLine) -> bool:
         if line.frames > self.layout.chunk:
@@ -258,33 +248,24 @@ class MapWriter:
     def _open_log(self) -> None:
         if self._log >= 0:
             os.close(self._log)
-        self._log = os.open(self.folder / LOG, os.O_RDWR | os.O_APPEND)
+        self._log = os.open(self.folder / LOG, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
 
-    def _log_is_tidy(self) -> bool:
-        """Whether the log is the head and the lines of ``done`` in order, nothing else."""
-        end = len(encode_head(self.layout.head(self.key)))
-        for _, line in sorted(self._lines.items()):
-            if line.offset != end:
-                return False
-            end += line.length
-        return self._log_end == end and (self.folder / LOG).exists() and (self.folder / LOG).stat().st_size == end
-
-    def _rewrite_log(self) -> None:
+    def _tidy_log(self) -> None:
+        """Write the log again unless it is its head and the lines of the valid chunks in order, nothing else."""
         head = encode_head(self.layout.head(self.key))
         end, lines = len(head), {}
-        source = self._log if self._log >= 0 else None
-        opened = os.open(self.folder / LOG, os.O_RDONLY) if source is None and self._lines else None
-        try:
-            with files.atomic_write(self.folder / LOG) as file:
-                file.write(head)
-                for index, line in sorted(self._lines.items()):
-                    file.write(os.pread(source if opened is None else opened, line.length, line.offset))  # type: ignore[arg-type]
-                    lines[index] = ChunkLine(index, line.frames, line.crc, end, line.length)
-                    end += line.length
-        finally:
-            if opened is not None:
-                os.close(opened)
+        for index, line in sorted(self._lines.items()):
+            lines[index] = replace(line, offset=end)
+            end += line.length
+        path = self.folder / LOG
+        if lines == self._lines and self._log_end == end and path.exists() and path.stat().st_size == end:
+            return
+        with files.atomic_write(path) as file:
+            file.write(head)
+            for _, line in sorted(self._lines.items()):
+                file.write(os.pread(self._log, line.length, line.offset))
         self._lines, self._log_end = lines, end
+        self._open_log()
 
     # ---- writing and publishing
 
@@ -328,9 +309,7 @@ class MapWriter:
         os.lseek(self._data, 0, os.SEEK_SET)
         files.write_all(self._data, npy_header(shape))
         files._os_fsync(self._data)
-        if not self._log_is_tidy():
-            self._rewrite_log()
-            self._open_log()
+        self._tidy_log()
         files.publish(self.folder / PARTIAL, self.folder / MAPS)
         manifest = {
             "format": FORMAT,

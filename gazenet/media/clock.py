@@ -10,7 +10,7 @@ and every reader of the file gets the same shifts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -22,7 +22,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from gazenet.media.clock_jumps import StreamTrack, StretchFinder
+from gazenet.media.clock_jumps import StretchFinder
 from gazenet.media.container import COVER, audio_stream, open_container, origin
 
 TOLERATED_ERRORS = 20
@@ -73,10 +73,7 @@ class ContainerClock:
 
     def correction(self, stream: Stream) -> Callable[[Packet[Any]], None]:
         """Return a function that corrects packets of a stream in place; it needs all of them, in file order."""
-        shifts = self.shifts.get(stream.index, ())
-        if not any(shift for _, shift in shifts):
-            return _no_correction
-        return _Correction(shifts)
+        return _Correction(self.shifts.get(stream.index, ()))
 
     def origin(self, container: InputContainer) -> Fraction:
         """Return the moment of the container's clock that is time 0, in seconds."""
@@ -92,12 +89,8 @@ class ContainerClock:
         return [f"its clock jumps {times}: {listed}; the jumps are closed, picture and sound stay synchronous"]
 
 
-def _no_correction(packet: Packet[Any]) -> None:
-    """Leave a packet as it is, as in most files."""
-
-
 class _Correction:
-    """A function with state that counts the packets of one stream and shifts them."""
+    """A function with state that counts the packets of one stream and shifts them; in most files by nothing."""
 
     def __init__(self, shifts: Sequence[tuple[int, Fraction]]) -> None:
         self._shifts, self._next, self._count, self._shift = shifts, 0, 0, Fraction(0)
@@ -166,8 +159,10 @@ def _cached_clock(path: str, version: tuple[int, ...]) -> ContainerClock:
 def _clock_from(finder: StretchFinder, start: Fraction) -> ContainerClock:
     """Return the clock of a container that starts at ``start``, after all packets were added to the finder."""
     shifts, tracks = finder.shifts(), finder.tracks
+    counts = {index: track.count for index, track in tracks.items()}
+    lengths = {index: track.length + track.step for index, track in tracks.items()}
     if all(len(track.changes) < 2 for track in tracks.values()) and not any(shifts):
-        return ContainerClock(packets=_counts(tracks), seconds=_lengths(tracks))
+        return ContainerClock(packets=counts, seconds=lengths)
     zero = None
     if any(track.changes and track.changes[0][1] for track in tracks.values()):  # streams whose clocks never met
         spans = ((shifts[k], span) for k, stretch in enumerate(finder.stretches) for span in stretch.spans.values())
@@ -175,18 +170,10 @@ def _clock_from(finder: StretchFinder, start: Fraction) -> ContainerClock:
     return ContainerClock(
         {index: tuple((number, shifts[k]) for number, k in track.changes) for index, track in tracks.items()},
         _jumps(finder, shifts, start if zero is None else zero),
-        _counts(tracks),
-        _lengths(tracks),
+        counts,
+        lengths,
         zero,
     )
-
-
-def _counts(tracks: Mapping[int, StreamTrack]) -> dict[int, int]:
-    return {index: track.count for index, track in tracks.items()}
-
-
-def _lengths(tracks: Mapping[int, StreamTrack]) -> dict[int, float]:
-    return {index: track.length + track.step for index, track in tracks.items()}
 
 
 def _jumps(finder: StretchFinder, shifts: Sequence[Fraction], zero: Fraction) -> tuple[ClockJump, ...]:

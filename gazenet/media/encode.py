@@ -7,7 +7,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import av
@@ -155,9 +154,7 @@ class VideoWriter:
             return MediaError(f"{name}: disk full; free some space and run again")
         return MediaError(f"{name}: cannot write ({reason(error)})")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         with suppress(_Abandoned):
             self._leave(error)
 

@@ -26,6 +26,8 @@ PACKET = 16
 """Examples per clip."""
 WINDOWED_RATE = 48_000
 _FRAMES_AT_ONCE = 4096
+_CACHED_BLOCKS = 4
+_NO_EXAMPLES = np.zeros((0, EXAMPLE_FRAMES, MEL_BANDS))
 
 
 def _mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -65,7 +67,7 @@ def log_mel_examples(sound: Waveform, rate: float) -> NDArray[np.float64]:
     hop = max(1, round(100 / rate))
     frames = log_mel(sound)
     if len(frames) < EXAMPLE_FRAMES:
-        return np.zeros((0, EXAMPLE_FRAMES, MEL_BANDS))
+        return _NO_EXAMPLES
     return np.ascontiguousarray(sliding_window_view(frames, EXAMPLE_FRAMES, axis=0)[::hop].transpose(0, 2, 1))
 
 
@@ -82,6 +84,53 @@ def log_mel_at(frames: NDArray[np.float64], start: float, times: NDArray[np.floa
     inside = (index >= 0) & (index < len(frames))
     examples = frames[np.where(inside, index, 0)] if len(frames) else np.zeros((*index.shape, MEL_BANDS))
     return np.where(inside[..., None], examples, np.log(LOG_OFFSET))
+
+
+class MelBlocks:
+    """The examples of one channel in blocks of one second, rounded down to whole frames.
+
+    So the pipeline of the released DAVE maps reads them, ahead of the frames.
+
+    A block is read with its first frame and holds the sound of the second that begins there; a block that is too short
+    for an example has none. Every block is resampled to 16 kHz separately, padded to a second where it is shorter.
+
+    Args:
+        samples: ``[N]``; sample 0 is at the time of frame 0.
+        rate: samples per second.
+        fps: frames per second.
+    """
+
+    def __init__(self, samples: NDArray[np.floating], rate: int, fps: float) -> None:
+        self._samples, self._rate = np.asarray(samples, np.float32), rate
+        self._frames = max(1, int(fps))
+        self._length = self._frames * max(1, int(rate / fps))
+        self._blocks = -(-len(self._samples) // self._length)
+        self._block = lru_cache(_CACHED_BLOCKS)(self._compute)
+
+    def buffered(self, frame: int) -> NDArray[np.float64]:
+        """Return the examples read by frame ``frame`` (from 0), at most one per frame of a second: ``[n, 64, 64]``."""
+        blocks: list[NDArray[np.float64]] = []
+        block = self._last(frame)
+        while block >= 0 and sum(map(len, blocks)) < self._frames:
+            blocks.insert(0, self._block(block))
+            block -= 1
+        return np.concatenate([_NO_EXAMPLES, *blocks])[-self._frames :]
+
+    def newest(self, frame: int) -> NDArray[np.float64]:
+        """Return the examples ``[n, 64, 64]`` of the latest non-empty block read by frame ``frame``."""
+        block = self._last(frame)
+        return self._block(block) if block >= 0 else _NO_EXAMPLES
+
+    def _last(self, frame: int) -> int:
+        """Return the latest non-empty block read by frame ``frame``, or -1."""
+        block = min(frame // self._frames, self._blocks - 1)
+        while block >= 0 and not len(self._block(block)):
+            block -= 1
+        return block
+
+    def _compute(self, block: int) -> NDArray[np.float64]:
+        start = block * self._length
+        return log_mel_examples(Waveform(self._samples[None, start : start + self._length], self._rate), self._frames)
 
 
 class Packet(NamedTuple):

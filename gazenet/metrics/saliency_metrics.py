@@ -45,7 +45,7 @@ class ScoreMean(Metric):
             self.invalid += (~finite).sum()
 
     def compute(self) -> Tensor:
-        """The mean, NaN without a single valid frame."""
+        """Return the mean, NaN without a single valid frame."""
         return self.total / self.valid
 
 

@@ -53,7 +53,7 @@ def degrees(face: Face) -> tuple[float, float]:
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(30, 0), (-30, 0), (0, 20), (0, -20), (45, 10), (-60, -10)])
 def test_head_axis_has_the_right_signs_and_angles(yaw: float, pitch: float) -> None:
-    found = np.rad2deg(g.head_angles(head(yaw, pitch, yaw, pitch).landmarks))
+    found = np.rad2deg(g.angles(g.head_axis(head(yaw, pitch, yaw, pitch).landmarks)))
     assert found == pytest.approx([yaw, pitch], abs=1.0)
 
 

@@ -169,12 +169,6 @@ def test_gaze_study_conditions(tmp_path: Path) -> None:
     assert item.size == (48, 64) and item.fixations(np.zeros(2)).observers.tolist() == [0, 0]
 
 
-def test_mirroring_swaps_what_is_seen_but_not_what_is_heard() -> None:
-    assert StudyConditions("left", "left", "congruent").mirrored() == StudyConditions("left", "right", "incongruent")
-    assert StudyConditions("left", "right", "incongruent").mirrored() == StudyConditions("left", "left", "congruent")
-    assert StudyConditions("right", "normal", "neutral").mirrored() == StudyConditions("right", "normal", "neutral")
-
-
 def test_gaze_study_table_of_its_own(tmp_path: Path) -> None:
     raw.clip(tmp_path / "videos" / "mine.mp4", frames=2)
     table = tmp_path / "video_conditions.csv"

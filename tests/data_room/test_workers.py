@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from gazenet.data import sample_workers
+from gazenet.data import data_module
 from gazenet.data.data_module import EpochShare, training_loader
 
 
@@ -32,14 +32,14 @@ def test_where_the_shared_memory_is_too_small_samples_are_made_here(
     free: int, kept: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "statvfs", lambda path: types.SimpleNamespace(f_bavail=free, f_frsize=1))
-    assert sample_workers.fitting_workers(2, Numbers()[0], 4) == kept
+    assert data_module.fitting_workers(2, Numbers()[0], 4) == kept
     said = capsys.readouterr().err
     assert ("/dev/shm: 0 MiB are free, 2 processes" in said) == (kept == 0) and said.count("\n") <= 1
 
 
 def test_no_shared_memory_at_all_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_workers, "SHARED", "/no/such/place")
-    assert sample_workers.fitting_workers(2, Numbers()[0], 4) == 2
+    monkeypatch.setattr(data_module, "SHARED", "/no/such/place")
+    assert data_module.fitting_workers(2, Numbers()[0], 4) == 2
 
 
 def test_an_epoch_that_is_begun_goes_on_with_its_next_batch() -> None:
@@ -63,7 +63,7 @@ def test_spawned_processes_make_the_same_batches(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_first_signals_to_a_group_leave_a_worker_alive() -> None:
-    code = "import time; from gazenet.data.sample_workers import outlive_the_group as o; o(0); print(1, flush=True)\n"
+    code = "import time; from gazenet.data.data_module import outlive_the_group as o; o(0); print(1, flush=True)\n"
     child = subprocess.Popen([sys.executable, "-c", code + "time.sleep(60)"], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"1\n"
     child.send_signal(signal.SIGINT)

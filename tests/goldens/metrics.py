@@ -15,6 +15,7 @@ import torch
 from gazenet.metrics import functional as standard
 from gazenet.metrics.functional import original
 from gazenet.testing.goldens import Golden
+from tests.goldens.former_areas import auc_shuffled_older
 from tests.goldens.generators import Map, generate
 
 Metrics = Mapping[str, Callable[[], float]]
@@ -93,7 +94,7 @@ def _original(maps: Mapping[str, Map], seed: int) -> Metrics:
 def _older(maps: Mapping[str, Map], seed: int) -> Metrics:
     """The older script differs from what grew out of it in one metric."""
     p, f, b = (maps[name] for name in ("pred", "fixations", "baseline"))
-    return {**_original(maps, seed), "auc_shuffled": lambda: original.auc_shuffled_older(p, f, b)}
+    return {**_original(maps, seed), "auc_shuffled": lambda: auc_shuffled_older(p, f, b)}
 
 
 def _worst(values: Metrics, wanted: Mapping[str, float | None]) -> float:

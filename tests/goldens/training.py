@@ -18,7 +18,6 @@ from torch import Tensor
 
 from gazenet.config.training import LossConfig, TrainerConfig
 from gazenet.fusion.gasp import build
-from gazenet.metrics.functional.original import auc_judd_training
 from gazenet.recipes.gasp.gasp_losses import (
     PUBLISHED,
     TERMS,
@@ -29,6 +28,7 @@ from gazenet.recipes.gasp.gasp_losses import (
     published_kld_pixels,
 )
 from gazenet.testing.goldens import Golden, prepare
+from tests.goldens.former_areas import auc_judd_training
 from tests.goldens.gasp import member
 from tests.goldens.generators import generate
 

@@ -37,6 +37,10 @@ def fill(store: MapStore, key: MapKey = KEY) -> list[str]:
         return writer.notes
 
 
+def done(writer: MapWriter) -> set[int]:
+    return {index for index in range(100) if writer.has(index)}
+
+
 def folder(store: MapStore) -> Path:
     return KEY.folder(store.root)
 

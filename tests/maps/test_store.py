@@ -21,6 +21,7 @@ from tests.maps.store_samples import (
     RECORDS,
     WIDTH,
     assert_whole,
+    done,
     fill,
     folder,
     opened,
@@ -74,11 +75,11 @@ def test_any_shape_in_any_order(
     stop = data.draw(st.integers(0, len(order)))
     for before, now in (([], order[:stop]), (order[:stop], order[stop:])):
         with store.writer(KEY, height, width, chunk) as writer:
-            assert writer.done == set(before) and writer.notes == []
+            assert done(writer) == set(before) and writer.notes == []
             for index in now:
                 own = maps[index * chunk : (index + 1) * chunk]
                 writer.write(index, own, [{"k": index}] * len(own))
-            if len(writer.done) == len(order):
+            if len(done(writer)) == len(order):
                 writer.finish(frames)
     reader = store.reader(KEY, verify=True)
     assert reader is not None and np.array_equal(reader.maps, maps)
@@ -95,16 +96,16 @@ def test_an_unfinished_entry_is_resumed(tmp_path: Path) -> None:
     with opened(store) as writer:
         write(writer, 0)
         write(writer, 1)
-        assert writer.done == {0, 1} and not writer.complete
+        assert done(writer) == {0, 1} and not writer.complete
     assert store.reader(KEY) is None
     with opened(store) as writer:
-        assert writer.done == {0, 1} and writer.has(1) and not writer.has(2) and writer.notes == []
+        assert done(writer) == {0, 1} and writer.has(1) and not writer.has(2) and writer.notes == []
         maps, records = writer.part(1)
         assert np.array_equal(maps, MAPS[4:8]) and records == RECORDS[4:8]
         maps[:] = 0  # a copy
         write(writer, 2)
         writer.finish(FRAMES)
-        assert writer.complete and writer.done == {0, 1, 2} and not writer.has(3)
+        assert writer.complete and done(writer) == {0, 1, 2} and not writer.has(3)
         assert np.array_equal(writer.part(2)[0], MAPS[8:])
     assert_whole(store)
 
@@ -114,7 +115,7 @@ def test_a_finished_entry_needs_no_work(tmp_path: Path) -> None:
     fill(store)
     before = {path.name: path.stat().st_mtime_ns for path in folder(store).iterdir()}
     with opened(store) as writer:
-        assert writer.complete and writer.done == {0, 1, 2}
+        assert writer.complete and done(writer) == {0, 1, 2}
         assert writer.finish(FRAMES).records == RECORDS
         with pytest.raises(CacheError, match="finished with 11 maps, not 12"):
             writer.finish(12)
@@ -162,7 +163,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path, maps: 
         write(writer, 0)
         with pytest.raises(ValueError, match="chunk 0"):
             writer.write(0, maps, records)
-        assert writer.done == {0} and np.array_equal(writer.part(0)[0], MAPS[:4])
+        assert done(writer) == {0} and np.array_equal(writer.part(0)[0], MAPS[:4])
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:

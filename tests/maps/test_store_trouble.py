@@ -27,6 +27,7 @@ from tests.maps.store_samples import (
     RECORDS,
     WIDTH,
     assert_whole,
+    done,
     fill,
     folder,
     opened,
@@ -53,7 +54,7 @@ def _edit_manifest(folder: Path, **changes: object) -> None:
 
 DAMAGES = {
     "map byte": (lambda f: _flip(f / "maps.npy", 128 + 5 * HEIGHT * WIDTH), "chunk 1 fails its checksum"),
-    "header byte": (lambda f: _flip(f / "maps.npy", 3), "its header does not fit"),
+    "header byte": (lambda f: _flip(f / "maps.npy", 3), "its header does not match"),
     "truncated": (lambda f: os.truncate(f / "maps.npy", 300), "300 bytes instead of 513"),
     "longer": (lambda f: os.truncate(f / "maps.npy", 600), "600 bytes instead of 513"),
     "maps gone": (lambda f: (f / "maps.npy").unlink(), "No such file"),
@@ -71,7 +72,7 @@ DAMAGES = {
     "other key": (lambda f: _edit_manifest(f, key={"extractor": "x"}), "belongs to other maps"),
     "no shape": (lambda f: _edit_manifest(f, shape=[3, "4", 5]), "lacks a valid shape"),
     "no chunk": (lambda f: _edit_manifest(f, chunk=0), "lacks a valid shape"),
-    "swapped shape": (lambda f: _edit_manifest(f, shape=[FRAMES, WIDTH, HEIGHT]), "its header does not fit"),
+    "swapped shape": (lambda f: _edit_manifest(f, shape=[FRAMES, WIDTH, HEIGHT]), "its header does not match"),
 }
 
 
@@ -122,7 +123,7 @@ def test_a_damaged_unfinished_entry_loses_only_that_chunk(tmp_path: Path, name: 
     size = (folder(store) / name).stat().st_size
     _flip(folder(store) / name, size - 3)
     with opened(store) as writer:
-        assert writer.done == {0, 1} and "made again" in writer.notes[0]
+        assert done(writer) == {0, 1} and "made again" in writer.notes[0]
         write(writer, 2)
         writer.finish(FRAMES)
     assert_whole(store)
@@ -255,9 +256,9 @@ def test_a_full_disk_is_told_and_writing_can_be_tried_again(tmp_path: Path, monk
         write(writer, 0)
         with monkeypatch.context() as patch:
             patch.setattr(files, "_os_fallocate", full)
-            with pytest.raises(CacheError, match="disk full; free some space and run again, what is done is kept"):
+            with pytest.raises(CacheError, match="disk full; free some space and run again: finished work is kept"):
                 write(writer, 1)
-        assert writer.done == {0}
+        assert done(writer) == {0}
         for index in (1, 2):
             write(writer, index)
         writer.finish(FRAMES)
@@ -273,7 +274,7 @@ def test_a_file_size_limit_is_an_error_not_a_signal(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
             with pytest.raises(CacheError, match="File too large"):
                 writer.write(0, np.ones((4, 100, 100), np.uint8), [{}] * 4)
-            assert writer.done == set()
+            assert done(writer) == set()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)

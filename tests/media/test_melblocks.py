@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from gazenet.media.frames import Waveform
-from gazenet.media.logmel import log_mel_examples, packet
-from gazenet.media.logmel_blocks import MelBlocks
+from gazenet.media.logmel import MelBlocks, log_mel_examples, packet
 
 
 def noise(seconds: float, rate: int = 16_000) -> np.ndarray:

@@ -14,6 +14,7 @@ from gazenet.assets import asset_path
 from gazenet.cues.registry import PluginEntry, discover, get
 from gazenet.errors import UsageError
 from gazenet.testing.conformance import CHECKS
+from tests.memory import give_back
 
 EMBEDDED = {"saliency", "gaze_direction", "gaze_following", "facial_expression", "active_speaker"}
 """Extractors whose weights are installed with the platform."""
@@ -33,6 +34,14 @@ def fast_checks(name: str) -> tuple[str, ...]:
 def case(name: str, check: Callable[..., None]) -> Any:
     marks = [] if check.__name__ in fast_checks(name) else [pytest.mark.slow]
     return pytest.param(name, check, id=f"{name}-{check.__name__}", marks=marks)
+
+
+@pytest.fixture(autouse=True)
+def memory_given_back_at_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A dozen gigabytes would collect until the end of this module."""
+    yield
+    if request.node.get_closest_marker("slow"):
+        give_back()
 
 
 CASES = [case(name, check) for name in NAMES for check in CHECKS]

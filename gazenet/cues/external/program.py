@@ -15,13 +15,15 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from gazenet.cues.external.protocol import LINE_LIMIT, ProtocolError, line, parse, payload_size
-from gazenet.cues.external.watchdog import Watchdog
 from gazenet.errors import UsageError
 from gazenet.guard.exception_text import as_line
 
 PIECE = 1 << 16
 SAID_LIMIT = 2000
 """Bytes kept of the end of the program's standard error."""
+WAIT = 'read -r line; [ -n "$line" ] || kill -s KILL -- "-$1"'
+"""The watchdog's command: it reads until a line is written (the program has been dismissed) or the writing end is
+closed (kill it)."""
 GOODBYE_S = 2.0
 """Seconds a program has to exit by itself after its input is closed."""
 
@@ -37,7 +39,7 @@ class ProgramTimeout(ProgramError):
 class Program:
     """A running program that answers messages. After a ProgramError only :meth:`close` may be called.
 
-    However this process ends, the program and its children end too (see :mod:`.watchdog`).
+    However this process ends, the program and its children end too (see :class:`Watchdog`).
 
     Args:
         command: as typed into a shell; it is split into words, but no shell runs it.
@@ -164,6 +166,37 @@ class Program:
         self._listener.join(0.2)
         words = as_line(self._stderr.decode("utf-8", "replace")[-300:])
         return kind(f"{self._called} {problem}" + (f"; it said: {words}" if words else ""))
+
+
+class Watchdog:
+    """A watchdog that ends the process group ``group`` when this process has ended, for whatever reason.
+
+    A shell waits at a pipe whose other end only this process holds. When this process is gone, so is its end of the
+    pipe, and the shell ends the program with all its children.
+    """
+
+    def __init__(self, group: int) -> None:
+        reader, self._writer = os.pipe()
+        self._shell: subprocess.Popen[bytes] | None = None
+        # Without a shell, programs end with the run only if they notice the end of their input.
+        with contextlib.suppress(OSError):
+            self._shell = subprocess.Popen(
+                ["/bin/sh", "-c", WAIT, "sh", str(group)],
+                stdin=reader,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        os.close(reader)
+
+    def dismiss(self) -> None:
+        """Stop watching: the program has ended, or is being ended."""
+        with contextlib.suppress(OSError):
+            os.write(self._writer, b"done\n")
+        with contextlib.suppress(OSError):
+            os.close(self._writer)
+        if self._shell is not None:
+            self._shell.wait()
 
 
 def _arguments(command: str) -> list[str]:

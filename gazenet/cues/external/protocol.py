@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 PROTOCOL = 1
 LINE_LIMIT = 1 << 20
@@ -41,6 +41,12 @@ class ProtocolError(Exception):
 def line(message: Mapping[str, Any]) -> bytes:
     """Encode a message as its line."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def send(stream: BinaryIO, message: Mapping[str, Any], data: bytes = b"") -> None:
+    """Write a message and its payload, at once."""
+    stream.write(line(message) + data)
+    stream.flush()
 
 
 def parse(text: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from gazenet.cues.external.protocol import LINE_LIMIT, PROTOCOL, ProtocolError, line, parse, payload_size
+from gazenet.cues.external.protocol import LINE_LIMIT, PROTOCOL, ProtocolError, parse, payload_size, send
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def serve(
             message = parse(text)
             payload = _exactly(requests, payload_size(message))
             if message["type"] == "hello":
-                _send(replies, {"type": "ready", "protocol": PROTOCOL})
+                send(replies, {"type": "ready", "protocol": PROTOCOL})
             elif message["type"] == "video":
                 begin(message)
             elif message["type"] == "windows":
@@ -71,18 +71,13 @@ def _reply(
         result = answer(WindowBatch(frames, message))
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        _send(replies, {"type": "error", "request": message["request"], "message": text})
+        send(replies, {"type": "error", "request": message["request"], "message": text})
         return
     maps, records = result if isinstance(result, tuple) else (result, None)
     dtype = "uint8" if maps.dtype == np.uint8 else "float32"
     data = np.ascontiguousarray(maps, "u1" if dtype == "uint8" else "<f4").tobytes()
     reply = {"type": "maps", "request": message["request"], "maps": list(maps.shape), "dtype": dtype}
-    _send(replies, reply | {"bytes": len(data)} | ({} if records is None else {"records": records}), data)
-
-
-def _send(replies: BinaryIO, message: Mapping[str, Any], data: bytes = b"") -> None:
-    replies.write(line(message) + data)
-    replies.flush()
+    send(replies, reply | {"bytes": len(data)} | ({} if records is None else {"records": records}), data)
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

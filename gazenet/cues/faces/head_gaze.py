@@ -56,11 +56,6 @@ def head_axis(landmarks: NDArray[np.float32]) -> Vector:
     return forward / max(float(np.linalg.norm(forward)), 1e-9)
 
 
-def head_angles(landmarks: NDArray[np.float32]) -> tuple[float, float]:
-    """Return (yaw, pitch) of the head axis, in radians."""
-    return angles(head_axis(landmarks))
-
-
 def angles(direction: Vector) -> tuple[float, float]:
     """Return (yaw, pitch) of a unit vector ``[3]``, in radians."""
     return float(np.arctan2(direction[0], -direction[2])), float(np.arcsin(np.clip(-direction[1], -1, 1)))

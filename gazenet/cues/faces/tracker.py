@@ -116,11 +116,8 @@ class FaceTracker:
             raise LookupError(f"faces of frame {index} were dropped")
         if after >= len(self._indices) or after == before:
             return tuple(self._frames[before].values())
-        return _between(self._frames[before], self._frames[after], self._part(before, after, index))
-
-    def _part(self, before: int, after: int, index: int) -> float:
         start, end = self._indices[before], self._indices[after]
-        return (index - start) / (end - start)
+        return _between(self._frames[before], self._frames[after], (index - start) / (end - start))
 
     def drop_before(self, index: int) -> None:
         """Forget what no frame from ``index`` on needs."""

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 
-from gazenet.cues.external.protocol import LINE_LIMIT, line, parse, payload_size
+from gazenet.cues.external.protocol import LINE_LIMIT, parse, payload_size, send
 from gazenet.cues.extractor import Extractor
 from gazenet.cues.extractor_spec import ExtractorSpec
 from gazenet.cues.isolated import messages
@@ -83,16 +82,10 @@ def main() -> int:
             reply = answers[message["type"]](data)
         except GazenetError as error:
             report = {"type": "error", "message": str(error), "usage": isinstance(error, UsageError)}
-            _send(replies, line(report))
+            send(replies, report)
             continue
-        _send(replies, line({"type": "done", "bytes": len(reply)}), reply)
+        send(replies, {"type": "done", "bytes": len(reply)}, reply)
     return 0
-
-
-def _send(replies: BinaryIO, *parts: bytes) -> None:
-    for part in parts:
-        replies.write(part)
-    replies.flush()
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from gazenet.assets.asset_store import installed_catalogue
 from gazenet.assets.catalogue_entry import PublishedAsset
 from gazenet.config.inference_data import DataInputsConfig
 from gazenet.data.dataset import Dataset, Item, installed_datasets, open_dataset, sigma_of
-from gazenet.data.split_selection import CACHE, result_name, rows_of, select_items
-from gazenet.data.splits import SplitRow
+from gazenet.data.split_selection import result_name, rows_of, select_items
+from gazenet.data.splits import CACHE, SplitRow
 from gazenet.errors import UsageError
 
 PLACES = {

@@ -1,4 +1,4 @@
-"""What all saliency metrics share: shapes, normal forms, and which frames cannot be scored.
+"""Checks and normal forms that all saliency metrics share: shapes, scales, frames that cannot be scored.
 
 On a CPU, large maps are worked on in pieces that fit its cache: fresh memory for whole maps costs more than the
 arithmetic.
@@ -18,7 +18,7 @@ PIECE = 1 << 17
 
 
 def check_pair(prediction: Tensor, truth: Tensor) -> None:
-    """Raises ValueError for maps that differ in shape, have fewer than two axes or no pixels."""
+    """Raise ValueError for maps that differ in shape, have fewer than two axes or no pixels."""
     if prediction.shape != truth.shape:
         raise ValueError(f"prediction {tuple(prediction.shape)} and ground truth {tuple(truth.shape)} differ in shape")
     if prediction.ndim < 2 or prediction.shape[-1] * prediction.shape[-2] == 0:
@@ -26,33 +26,33 @@ def check_pair(prediction: Tensor, truth: Tensor) -> None:
 
 
 def flat(maps: Tensor) -> Tensor:
-    """Maps ``[..., H, W]`` as ``[B, H * W]``: float64, or as they are in single precision or bytes."""
+    """Return maps ``[..., H, W]`` as ``[B, H * W]``: float64, or as they are in single precision or bytes."""
     pixels = maps.reshape(-1, maps.shape[-2] * maps.shape[-1])
     return pixels if pixels.dtype in (torch.float32, torch.float64, torch.uint8) else pixels.double()
 
 
 def positive(marks: Tensor) -> Tensor:
-    """bool ``[B, P]``: which pixels of ``[..., H, W]`` are marked."""
+    """Return bool ``[B, P]``: which pixels of ``[..., H, W]`` are marked."""
     pixels = marks.reshape(-1, marks.shape[-2] * marks.shape[-1])
     return pixels if pixels.dtype == torch.bool else pixels > 0
 
 
 def places(mask: Tensor) -> Tensor:
-    """Where a bool vector holds, int64."""
+    """Return the indices at which a bool vector holds, int64."""
     if mask.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(mask.numpy()))  # several times faster than nonzero
     return mask.nonzero()[:, 0]
 
 
 def below_zero(values: Tensor) -> Tensor:
-    """Where a vector is negative, int64."""
+    """Return the indices at which a vector is negative, int64."""
     if values.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(values.numpy() < 0))
     return places(values < 0)
 
 
 def pieces(maps: Tensor, size: int = PIECE) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of the pieces, of ``size`` pixels at most, in which maps ``[B, P]`` are worked on."""
+    """Yield rows and columns of the pieces, of ``size`` pixels at most, in which maps ``[B, P]`` are worked on."""
     count, pixels = maps.shape
     if maps.device.type != "cpu":
         size = max(1, maps.numel())
@@ -75,19 +75,19 @@ def summed(term: Callable[..., Tensor], maps: Sequence[Tensor], by_row: Sequence
 
 
 def extremes(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Smallest and largest value ``[B, 1]``; NaN where one pixel is."""
+    """Return the smallest and largest value ``[B, 1]``; NaN where one pixel is."""
     # Much faster than torch.aminmax along an axis.
     return maps.amin(-1, keepdim=True), maps.amax(-1, keepdim=True)
 
 
 def is_constant(maps: Tensor) -> Tensor:
-    """bool ``[B]``: every pixel has the same value."""
+    """Return bool ``[B]``: every pixel has the same value."""
     low, high = extremes(maps)
     return (low == high)[:, 0]
 
 
 def not_finite(maps: Tensor) -> Tensor:
-    """bool ``[B]``: some pixel is NaN or infinite."""
+    """Return bool ``[B]``: some pixel is NaN or infinite."""
     if not maps.dtype.is_floating_point:
         return torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
     # Extremes carry NaN along, and are found much faster than by looking at every pixel.
@@ -96,18 +96,18 @@ def not_finite(maps: Tensor) -> Tensor:
 
 
 def is_zero(maps: Tensor) -> Tensor:
-    """bool ``[B]``: every pixel is 0."""
+    """Return bool ``[B]``: every pixel is 0."""
     low, high = extremes(maps)
     return ((low == 0) & (high == 0))[:, 0]
 
 
 def mean(maps: Tensor) -> Tensor:
-    """float64 ``[B, 1]``."""
+    """Return the means of maps ``[B, P]``, float64 ``[B, 1]``."""
     return maps.sum(-1, keepdim=True, dtype=torch.float64) / maps.shape[-1]
 
 
 def scale_of(maps: Tensor, minimum: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Shift and factor, float64 ``[B, 1]``, that make ``(map + shift) * factor`` a density of sum 1.
+    """Return shift and factor, float64 ``[B, 1]``, that make ``(map + shift) * factor`` a density of sum 1.
 
     The map is shifted only if negative, then ``minimum`` is added to every pixel. A map of zeros becomes uniform.
     """
@@ -120,7 +120,7 @@ def scale_of(maps: Tensor, minimum: float = 0.0) -> tuple[Tensor, Tensor]:
 
 
 def mark_invalid(values: Tensor, *invalid: Tensor) -> Tensor:
-    """``values`` with NaN wherever one of the conditions holds."""
+    """Return ``values`` with NaN wherever one of the conditions holds."""
     for condition in invalid:
         values = torch.where(condition, torch.full_like(values, torch.nan), values)
     return values

@@ -18,24 +18,24 @@ from gazenet.metrics.functional import nss as standard_nss
 from gazenet.metrics.functional.checks import EPSILON
 
 Map = NDArray[np.floating] | NDArray[np.uint8]
-_TENTHS = np.arange(1, 10) / 10
+TENTHS = np.arange(1, 10) / 10
 _STEPPED = np.arange(0, 1, 0.1)[1:]
 """Tenths as a running step makes them: 0.30000000000000004; with 8-bit maps the last digit decides over ties."""
 _NAN = float("nan")
 
 
 def nss(prediction: Map, fixations: Map) -> float:
-    """As the standard one, but NaN for a constant prediction."""
+    """Compute the standard NSS, but NaN for a constant prediction."""
     return _NAN if np.ptp(prediction) == 0 else float(standard_nss(_tensor(prediction), _tensor(fixations)))
 
 
 def cc(prediction: Map, density: Map) -> float:
-    """As the standard one, but NaN for a constant prediction."""
+    """Compute the standard CC, but NaN for a constant prediction."""
     return _NAN if np.ptp(prediction) == 0 else float(standard_cc(_tensor(prediction), _tensor(density)))
 
 
 def kld(prediction: Map, density: Map) -> float:
-    """Equal to the standard one."""
+    """Compute the standard KLD."""
     return float(standard_kld(_tensor(prediction), _tensor(density)))
 
 
@@ -66,7 +66,7 @@ def auc_judd(prediction: Map, fixations: Map) -> float:
     above = len(everywhere) - np.searchsorted(everywhere, thresholds)
     tp = np.round(hits / len(order), 4)
     fp = np.round((above - hits) / (p.size - len(order)), 4)
-    return float(_area(tp, fp))
+    return float(area(tp, fp))
 
 
 def auc_borji(prediction: Map, fixations: Map, draws: np.random.RandomState, splits: int = 100) -> float:
@@ -93,47 +93,8 @@ def auc_shuffled(
     return _thresholded((p[hit] - low) / span, negatives, borji=False)
 
 
-def auc_shuffled_older(prediction: Map, fixations: Map, baseline: Map) -> float:
-    """The shuffled AUC of the script that the published evaluation grew from; it can leave 0..1.
-
-    False alarms are counted over all baseline pixels but divided by the number of fixations, and baseline pixels are
-    looked up where the script looked for them. NaN where that look-up leaves the map, 0.5 for a constant prediction.
-    """
-    if np.ptp(prediction) == 0:
-        return 0.5
-    p, hit = min_max(prediction), np.asarray(fixations) > 0
-    height, width = p.shape
-    row, column = np.nonzero(np.asarray(baseline) > 0)
-    # Numbered as if rows were as long as columns, then read as if columns came first.
-    number = row * height + column
-    if number.size and number.max() // height >= width:
-        return _NAN
-    negatives = p[number % height - 1, number // height]
-    tp = np.round((p[hit][:, None] >= _TENTHS).mean(0), 4)
-    fp = np.round((negatives[:, None] > _TENTHS).sum(0) / hit.sum(), 4)
-    return _area_by_hits(tp, fp)
-
-
-def auc_judd_training(logits: Map, fixations: Map, draws: np.random.RandomState | None = None) -> float:
-    """The AUC-Judd that the released training logs, on raw logits ``[H, W]``; with ``draws`` jittered by up to 1e-7.
-
-    One false alarm too many per threshold, and equal values at fixations are thresholds of their own, so it lies below
-    the evaluation's. NaN without fixations.
-    """
-    p, hit = np.asarray(logits, np.float64), np.asarray(fixations) > 0
-    if not hit.any():
-        return _NAN
-    if draws is not None:
-        p = p + draws.random_sample(p.shape) / 1e7
-    p = min_max(p)
-    thresholds = np.sort(p[hit])[::-1]
-    rank = np.arange(len(thresholds))
-    above = p.size - np.searchsorted(np.sort(p, axis=None), thresholds)
-    return float(_area((rank + 1) / len(rank), (above - rank) / (p.size - len(rank))))
-
-
 def min_max(values: Map) -> NDArray[np.float64]:
-    """Scaled to 0..1; a constant map stays as it is."""
+    """Scale a map to 0..1; a constant map stays as it is."""
     floats = np.asarray(values, np.float64)
     span = np.ptp(floats)
     scaled: NDArray[np.float64] = (floats - floats.min()) / span if span > 0 else floats
@@ -142,23 +103,23 @@ def min_max(values: Map) -> NDArray[np.float64]:
 
 def _thresholded(positives: NDArray[np.float64], negatives: NDArray[np.float64], borji: bool) -> float:
     """Mean area over splits: ``positives`` [n], ``negatives`` [splits, m], thresholds 0.1 to 0.9."""
-    thresholds = _TENTHS if borji else _STEPPED
+    thresholds = TENTHS if borji else _STEPPED
     tp = (positives[:, None] >= thresholds).mean(0)
     if not borji:
         fp = np.stack([(negatives >= threshold).mean(1) for threshold in thresholds], 1)
-        return float(_area(tp[::-1], fp[:, ::-1]).mean())
+        return float(area(tp[::-1], fp[:, ::-1]).mean())
     tp, fp = np.round(tp, 4), np.round(np.stack([(negatives > threshold).mean(1) for threshold in thresholds], 1), 4)
-    return float(np.mean([_area_by_hits(tp, row) for row in fp]))
+    return float(np.mean([area_by_hits(tp, row) for row in fp]))
 
 
-def _area_by_hits(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
-    """Some published curves are sorted by hits alone: thresholds with equal hits stay in ascending order."""
+def area_by_hits(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
+    """Compute the area of a curve sorted by hits alone, as some published ones are: equal hits keep their order."""
     order = np.argsort(tp, kind="stable")
-    return float(_area(tp[order], fp[order]))
+    return float(area(tp[order], fp[order]))
 
 
-def _area(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Below curves through (0, 0) and (1, 1): ``tp`` ``[n]``, ``fp`` ``[n]`` or ``[splits, n]``."""
+def area(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the areas below curves through (0, 0) and (1, 1): ``tp`` ``[n]``, ``fp`` ``[n]`` or ``[splits, n]``."""
     rows = np.pad(fp, [(0, 0)] * (fp.ndim - 1) + [(1, 1)])
     rows[..., -1] = 1
     return np.asarray(np.trapezoid(np.r_[0, tp, 1], rows))

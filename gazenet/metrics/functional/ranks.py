@@ -1,4 +1,4 @@
-"""How often chosen pixels are brighter than others: what every area under a ROC curve comes down to.
+"""Counts of how often chosen pixels are brighter than others, which every area under a ROC curve comes down to.
 
 Sorting complete maps is what makes such metrics slow. Only the chosen values are sorted here. Every pixel falls into a
 bin, a table says for each bin what its pixels count, and only pixels that share a bin with a chosen one are compared
@@ -37,7 +37,7 @@ class ChosenPixels:
 
     @staticmethod
     def where(mask: Tensor) -> ChosenPixels:
-        """The pixels where bool ``[B, P]`` holds."""
+        """Return the pixels where bool ``[B, P]`` holds."""
         numbers = places(mask.flatten())
         rows = numbers // mask.shape[1]
         return ChosenPixels(rows, numbers - rows * mask.shape[1], torch.bincount(rows, minlength=len(mask)))
@@ -54,7 +54,7 @@ class ChosenPixels:
 
     @staticmethod
     def weighted(fixations: Tensor, counted: bool) -> ChosenPixels:
-        """As :meth:`fixated`, but each pixel once with its number as weight: for millions of fixations."""
+        """Return the pixels of :meth:`fixated`, each once with its number as weight: for millions of fixations."""
         once = ChosenPixels.where(positive(fixations))
         if not counted:
             return once
@@ -63,15 +63,15 @@ class ChosenPixels:
         return ChosenPixels(once.rows, once.columns, counts, times)
 
     def times(self, fixations: Tensor) -> Tensor:
-        """What maps ``[..., H, W]`` of numbers say at the chosen pixels, int64 ``[Q]``."""
+        """Return the numbers of maps ``[..., H, W]`` at the chosen pixels, int64 ``[Q]``."""
         return self.of(fixations.reshape(len(self.counts), -1)).long()
 
     def of(self, maps: Tensor) -> Tensor:
-        """Their values ``[Q]`` in maps ``[B, P]``."""
+        """Return their values ``[Q]`` in maps ``[B, P]``."""
         return maps.reshape(-1).index_select(0, self.rows * maps.shape[1] + self.columns)
 
     def sums(self, values: Tensor) -> Tensor:
-        """The sum ``[B]`` over the chosen pixels of each map of ``values`` ``[Q]``, float64."""
+        """Return the sum ``[B]`` over the chosen pixels of each map of ``values`` ``[Q]``, float64."""
         zeros = torch.zeros(len(self.counts), dtype=torch.float64, device=values.device)
         return zeros.index_add_(0, self.rows, values.double())
 
@@ -83,7 +83,7 @@ def beaten(
     among: ChosenPixels | None = None,
     level_steps: bool = False,
 ) -> Tensor:
-    """How often the chosen pixels of each map are brighter than its pixels, twice; int64 ``[B]``.
+    """Count how often the chosen pixels of each map are brighter than its pixels, twice; int64 ``[B]``.
 
     Each pixel counts two for every chosen one that is brighter and one for every chosen one that is equal.
     ``level_steps``: it counts those equal to the brightest chosen value not above it, even if it is above that.
@@ -118,7 +118,7 @@ def beaten(
 def _weighted(
     among: ChosenPixels, scale: _Scale, table: _Table, counts: Tensor, bins: Tensor, values: Tensor
 ) -> Tensor:
-    """What the pixels that are looked at count, times their weights; int64 ``[B]``."""
+    """Sum the counts of the given pixels, times their weights; int64 ``[B]``."""
     assert among.weights is not None
     if not scale.single:
         unclear = below_zero(counts)
@@ -156,7 +156,7 @@ class _Scale:
 
     @staticmethod
     def of(maps: Tensor, limits: tuple[Tensor, Tensor], pixels: int) -> _Scale:
-        """For maps of which as many ``pixels`` are looked at."""
+        """Return the bins of maps of which as many ``pixels`` are looked at."""
         low, high = limits
         if maps.dtype == torch.uint8:
             return _Scale(LEVELS, True, torch.zeros_like(low), low, False)
@@ -179,7 +179,7 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Ladder:
-    """What a pixel counts at each rung of its map: one below all values, then the chosen values from the darkest.
+    """The count of a pixel at each rung of its map: one below all values, then the chosen values from the darkest.
 
     ``values`` ``[L]`` one map after the other, whose first rungs are ``starts`` ``[B]``. A pixel belongs to the last
     rung that is not above it and counts ``equal`` if it has its value, else ``over`` (int64 ``[L]``).
@@ -214,7 +214,7 @@ class _Ladder:
 
 @dataclass(frozen=True)
 class _Table:
-    """What pixels count by their bins: ``counts`` int64 ``[K]``, -1 where pixels of one bin differ in that.
+    """The counts of pixels by their bins: ``counts`` int64 ``[K]``, -1 where pixels of one bin differ in that.
 
     ``last`` ``[K]``: the last rung of the ladder in this bin or before it.
     """
