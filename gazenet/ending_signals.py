@@ -51,7 +51,7 @@ class EndingSignals:
 
 
 def in_main_thread() -> bool:
-    """Whether this is the thread in which handlers of signals can be set."""
+    """Return whether this is the thread in which handlers of signals can be set."""
     return threading.current_thread() is threading.main_thread()
 
 
@@ -70,7 +70,7 @@ def restore(before: dict[signal.Signals, Handler]) -> None:
 
 
 def chosen_by_nobody(handler: Handler) -> bool:
-    """Whether a handler is Python's own. A signal that is ignored (nohup, a job in the background) stays ignored."""
+    """Return whether a handler is Python's own; ignored signals (nohup, a job in the background) stay ignored."""
     return handler in (signal.SIG_DFL, signal.default_int_handler)
 
 

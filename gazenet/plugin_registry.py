@@ -79,7 +79,7 @@ class PluginEntry(Generic[S]):
 
 @dataclass(frozen=True)
 class DiscoveryError:
-    """Why something that a distribution offers cannot be used (or, as a warning, should be looked at)."""
+    """The reason why something that a distribution offers cannot be used (or, as a warning, needs a look)."""
 
     name: str
     distribution: str
@@ -88,7 +88,7 @@ class DiscoveryError:
 
 @dataclass(frozen=True)
 class Discovery(Generic[S]):
-    """Everything of one group, by name: what can be used, what cannot, and what can with care."""
+    """All plugins of one group by name: usable ones, those with errors, and those with warnings."""
 
     usable: dict[str, PluginEntry[S]]
     errors: list[DiscoveryError]
@@ -255,7 +255,7 @@ def _loader(owner: str, target: object, spec: PluginSpec, members: Members) -> C
 
 
 def member_fault(implementation: type, members: Members) -> str:
-    """Why a class lacks one of the methods, naming the first; empty where it has them all."""
+    """Return the fault of a class that lacks one of the methods, naming the first; empty where it has them all."""
     for name, arguments in members.items():
         method, text = getattr(implementation, name, None), f"{name}({', '.join(arguments)})"
         if not callable(method) or getattr(method, "__isabstractmethod__", False):

@@ -50,7 +50,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class LegacyEntry:
-    """What is used of a model entry: its name, window, arguments and preparation, and its key in errors."""
+    """The parts of a model entry that are used: its name, window, arguments and preparation, and its key in errors."""
 
     model: str
     window: Any

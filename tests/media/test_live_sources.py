@@ -252,7 +252,7 @@ class FakeInput:
             raise ValueError("No input device matching 'nothing'")
         assert (samplerate, channels, dtype) == (RATE, 1, "float32")
         self.device, self.callback, self.closed = device, callback, False
-        FakeInput.made.append(self)
+        FakeInput.inputs.append(self)
 
     def start(self) -> None:
         self.callback(np.full((RATE // 10, 1), 0.25, np.float32), RATE // 10, None, None)
@@ -266,16 +266,16 @@ def sounddevice(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = types.ModuleType("sounddevice")
     fake.InputStream, fake.PortAudioError = FakeInput, RuntimeError  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
-    FakeInput.made.clear()
+    FakeInput.inputs.clear()
 
 
 def test_a_microphone_fills_the_ring(sounddevice: None) -> None:
     microphone = Microphone("2")
     now = time.monotonic()
     assert microphone.ring.recent(now - 0.08, now - 0.05).samples == pytest.approx(0.25)
-    assert FakeInput.made[0].device == 2
+    assert FakeInput.inputs[0].device == 2
     microphone.close()
-    assert FakeInput.made[0].closed
+    assert FakeInput.inputs[0].closed
 
 
 def test_a_missing_microphone_is_said(sounddevice: None, monkeypatch: pytest.MonkeyPatch) -> None:

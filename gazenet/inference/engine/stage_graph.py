@@ -75,12 +75,13 @@ def build_graph(config: InferConfig, idle: bool = False) -> StageGraph:
     With ``idle`` extractors load when they are first needed: for a process that runs few of them, or none.
     """
     integrator = tuned_integrator(config)
-    if integrator is not None and config.integrator is not None:
+    settings = config.integrator
+    if integrator is not None and settings is not None:
         config = completed(config, integrator.spec)
-        adopt = adoption(config.integrator, config, integrator.spec.name, integrator.network_facts)
+        adopt = adoption(settings, config, integrator.spec.name, integrator.network_facts)
         if adopt is not None:
             adopt(integrator.plugin)
-    entries = {settings.name: (get(settings.name), settings) for settings in config.extractors}
+    entries = {cue.name: (get(cue.name), cue) for cue in config.extractors}
     order = in_order({name: entry.spec for name, (entry, _) in entries.items()})
     stage, fingerprint, face_assets = _faces(config)
     upstream, cues = {"faces": fingerprint}, []
