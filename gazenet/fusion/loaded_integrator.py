@@ -47,7 +47,10 @@ class LoadedIntegrator:
 
 @dataclass
 class IntegratorStream:
-    """Brings a video to an integrator chunk by chunk, or as a whole where the declaration says so."""
+    """Brings a video to an integrator chunk by chunk, or as a whole where the declaration says so.
+
+    Its errors do not name the integrator: whoever calls it knows the frames as well.
+    """
 
     spec: IntegratorSpec
     plugin: Integrator
@@ -65,7 +68,7 @@ class IntegratorStream:
         if not self.spec.whole:
             chunk = self._chunk([self.plugin.fuse(chosen)])
             if self.live and len(chunk) != count:
-                raise PluginError(f"integrator {self.spec.name}: gave {len(chunk)} of {count} maps in a live run")
+                raise PluginError(f"gave {len(chunk)} of {count} maps in a live run")
             return chunk
         for cue, values in chosen.items():
             self._gathered.setdefault(cue, []).append(np.array(values))
@@ -87,28 +90,25 @@ class IntegratorStream:
 
     def _checked(self, result: object) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Saliency ``[n, h, w]`` and gates ``[n, M]``, or ``[n, 0]`` without. Raises PluginError."""
-        name = f"integrator {self.spec.name}"
         if not isinstance(result, Fused):
-            raise PluginError(f"{name}: gave {type(result).__name__}, expected Fused or None")
-        saliency = _array(name, "saliency", result.saliency, 3)
+            raise PluginError(f"gave {type(result).__name__}, expected Fused or None")
+        saliency = _array("saliency", result.saliency, 3)
         if saliency.size and saliency.min() < 0:
-            raise PluginError(f"{name}: saliency has values below 0")
+            raise PluginError("saliency has values below 0")
         if result.gates is None:
             return saliency, np.zeros((len(saliency), 0), np.float32)
-        gates = _array(name, "gates", result.gates, 2)
+        gates = _array("gates", result.gates, 2)
         if gates.shape[1] not in (0, len(self.spec.cues)):
-            raise PluginError(
-                f"{name}: gates are {list(gates.shape)}, expected {[len(saliency), len(self.spec.cues)]}"
-            )
+            raise PluginError(f"gates are {list(gates.shape)}, expected {[len(saliency), len(self.spec.cues)]}")
         return saliency, gates
 
 
-def _array(name: str, part: str, values: Any, rank: int) -> NDArray[np.float32]:
+def _array(part: str, values: Any, rank: int) -> NDArray[np.float32]:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().float().numpy()
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim != rank:
         shape = f"{values.dtype} {list(values.shape)}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise PluginError(f"{name}: {part} is {shape}, expected floats of rank {rank}")
+        raise PluginError(f"{part} is {shape}, expected floats of rank {rank}")
     return np.asarray(values, np.float32)
 
 

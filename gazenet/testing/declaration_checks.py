@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from gazenet.plugin_registry import PluginEntry, import_object
+from gazenet.plugin_registry import PluginEntry, import_object, member_fault
 
 
 def declares_what_it_is(entry: PluginEntry[Any]) -> None:
@@ -22,6 +22,8 @@ def declares_what_it_is(entry: PluginEntry[Any]) -> None:
     data = json.loads(spec.model_dump_json(exclude=set(models)))
     assert type(spec).model_validate({**data, **models}) == spec, "the spec changes in JSON"
     implementation: Any = entry.load()
+    fault = member_fault(implementation, spec.members)
+    assert not fault, f"{implementation.__name__} {fault}"
     if hasattr(implementation, "spec"):
         assert implementation.spec == spec, "the implementation carries another spec than the entry point"
     if entry.value and not isinstance(import_object(entry.value), type):

@@ -16,7 +16,9 @@ from gazenet.files import write_bytes
 from gazenet.training.checkpoints import save_whole
 from gazenet.training.curves import Row, write_table
 from gazenet.training.loggers import show_picture
+from gazenet.training.preflight import EPOCHS
 from gazenet.training.recipe_task import Batch, RecipeTask
+from gazenet.training.step_log import named
 
 VALIDATION = ("val_", "avg_val_", "std_val_")
 """Beginnings of the names of values of a validation."""
@@ -80,7 +82,10 @@ class EpochTable(Callback):
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
-        write_table(self.folder, self.rows)
+        try:
+            write_table(self.folder, self.rows)
+        except OSError as error:
+            raise named(error, self.folder / EPOCHS) from None
         losses = ", ".join(f"{name} {row[name]:.4f}" for name in ("train_loss", "val_loss") if name in row)
         self.report(f"epoch {row['epoch']} of {trainer.max_epochs}: {losses}")
 

@@ -25,7 +25,8 @@ from gazenet.cues.extractor import CueMaps, VideoContext, Windows
 from gazenet.cues.faces.face_specs import FaceModelSpec
 from gazenet.cues.faces.face_stage import FaceStage
 from gazenet.cues.registry import PluginEntry
-from gazenet.fusion.gasp_integrator import FusedChunk
+from gazenet.fusion.integrator_contract import CueStack, Fused, Integrator, IntegratorSpec
+from gazenet.fusion.loaded_integrator import LoadedIntegrator
 from gazenet.inference.engine import pipeline
 from gazenet.inference.engine.stage_graph import StageGraph
 from gazenet.inference.results import ChunkResult, RunResult
@@ -323,43 +324,24 @@ def test_what_landmark_networks_give(gift: str, clips: list[Path], tmp_path: Pat
 # Integrators
 
 
-class Fusing:
+class Fusing(Integrator):
     """An integrator that hands its only cue on."""
 
-    class spec:
-        name, cues, pictured, smoothing = "fuser", ("rogue",), (), 0
+    spec = IntegratorSpec(name="fuser", summary="", cues=("rogue",), implementation="fusers:Fusing")
 
-        @staticmethod
-        def model_dump(**options: object) -> dict[str, str]:
-            return {"name": "fuser"}
+    def __init__(self, do: Do = nothing, give: Callable[[Fused], Any] = lambda fused: fused) -> None:
+        self._do, self._give = do, give
 
-        @staticmethod
-        def result_facts() -> dict[str, str]:
-            return {"name": "fuser"}
+    def begin(self, live: bool = False) -> None:
+        self._next = 0
 
-    files = ()
-
-    def __init__(self, do: Do = nothing, give: Callable[[FusedChunk], Any] = lambda chunk: chunk) -> None:
-        self.do, self.give = do, give
-
-    def stream(self, live: bool = False) -> FusingStream:
-        return FusingStream(self)
-
-
-class FusingStream:
-    def __init__(self, fusing: Fusing) -> None:
-        self._fusing, self._next = fusing, 0
-
-    def push(self, maps: dict[str, np.ndarray]) -> Any:
+    def fuse(self, maps: CueStack) -> Any:
         cue = maps["rogue"].astype(np.float32) / 255
         start, self._next = self._next, self._next + len(cue)
-        chunk = FusedChunk(start, cue, np.ones((len(cue), 1), np.float32))
-        trigger = Trigger(self._fusing.do)
+        trigger = Trigger(self._do)
         trigger.begin(SIZES[1] if cue.shape[1:] == TELLING else SIZES[0])
-        return self._fusing.give(chunk) if trigger(range(start, self._next)) else chunk
-
-    def finish(self) -> FusedChunk:
-        return FusedChunk(self._next, np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32))
+        fused = Fused(cue, np.ones((len(cue), 1), np.float32))
+        return self._give(fused) if trigger(range(start, self._next)) else fused
 
 
 TELLING = (11, 16)
@@ -369,7 +351,11 @@ TELLING = (11, 16)
 def fusing_graph(folder: Path, fusing: Fusing) -> StageGraph:
     graph = extractor_graph(folder)
     outputs = graph.config.outputs.model_copy(update={"maps": False, "overlay": False, "attention": False})
-    return replace(graph, config=graph.config.model_copy(update={"outputs": outputs}), integrator=fusing)  # type: ignore[arg-type]
+    return replace(
+        graph,
+        config=graph.config.model_copy(update={"outputs": outputs}),
+        integrator=LoadedIntegrator(fusing.spec, fusing),
+    )
 
 
 @pytest.mark.parametrize("way", BESIDE)
@@ -383,17 +369,17 @@ def test_integrators(way: str, clips: list[Path], tmp_path: Path) -> None:
         check_done(result)
 
 
-FUSED: dict[str, Callable[[FusedChunk], Any]] = {
-    "nothing": lambda chunk: None,
-    "a tuple": lambda chunk: (chunk.start, chunk.saliency, chunk.gates),
-    "a tensor": lambda chunk: replace(chunk, saliency=torch.from_numpy(chunk.saliency)),
-    "NaN": lambda chunk: replace(chunk, saliency=chunk.saliency * float("nan")),
-    "infinite gates": lambda chunk: replace(chunk, gates=chunk.gates / 0),
-    "bytes": lambda chunk: replace(chunk, saliency=chunk.saliency.astype(np.uint8)),
-    "another rank": lambda chunk: replace(chunk, saliency=chunk.saliency[0]),
-    "a map too many": lambda chunk: replace(chunk, saliency=np.repeat(chunk.saliency, 2, 0)),
-    "gates of other frames": lambda chunk: replace(chunk, gates=chunk.gates[:1]),
-    "frames twice": lambda chunk: replace(chunk, start=0),
+FUSED: dict[str, Callable[[Fused], Any]] = {
+    "a tuple": lambda fused: (fused.saliency, fused.gates),
+    "text": lambda fused: "maps",
+    "NaN": lambda fused: replace(fused, saliency=fused.saliency * float("nan")),
+    "infinite gates": lambda fused: replace(fused, gates=fused.gates / 0),
+    "negative maps": lambda fused: replace(fused, saliency=fused.saliency - 1),
+    "bytes": lambda fused: replace(fused, saliency=fused.saliency.astype(np.uint8)),
+    "another rank": lambda fused: replace(fused, saliency=fused.saliency[0]),
+    "a map too many": lambda fused: replace(fused, saliency=np.repeat(fused.saliency, 2, 0)),
+    "gates of other frames": lambda fused: replace(fused, gates=fused.gates[:1]),
+    "gates of other cues": lambda fused: replace(fused, gates=np.repeat(fused.gates, 2, 1)),
 }
 
 
@@ -401,6 +387,11 @@ FUSED: dict[str, Callable[[FusedChunk], Any]] = {
 def test_what_integrators_give(gift: str, clips: list[Path], tmp_path: Path) -> None:
     result = run(fusing_graph(tmp_path, Fusing(give=FUSED[gift])), clips, tmp_path)
     check_failed(result, "integrator fuser: frames 2 to 3: ")
+
+
+def test_an_integrator_owes_a_map_of_every_frame(clips: list[Path], tmp_path: Path) -> None:
+    result = run(fusing_graph(tmp_path, Fusing(give=lambda fused: None)), clips, tmp_path)
+    check_failed(result, f"integrator fuser: the end of the video: gave {FRAMES + 1 - 2} maps of {FRAMES + 1} frames")
 
 
 # Sinks

@@ -204,7 +204,7 @@ def test_a_cut_training_continues_to_the_same_weights(
     assert all(torch.equal(one["state_dict"][key], other["state_dict"][key]) for key in one["state_dict"])
     header = (tmp_path / "whole" / "epochs.csv").read_text().splitlines()[0].split(",")
     assert {"val_nss", "val_sim", "val_cc", "val_loss", "train_loss_kld", "train_loss_nss"} <= set(header)
-    picture = cv2.imread(str(tmp_path / "whole" / "samples" / "epoch-001_map.png"))
+    picture = cv2.imread(str(tmp_path / "whole" / "samples" / "epoch-001_batch-00_map.png"))
     assert picture.shape == (SIZE[0], 3 * SIZE[1], 3)
 
 

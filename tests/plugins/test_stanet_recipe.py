@@ -179,7 +179,7 @@ def test_a_classifier_cut_in_an_epoch_continues_to_the_same_weights(
     assert SpatialClassifier(3, SMALL).state_dict().keys() == one.keys()
     assert json.loads(files[0].with_name("classes.json").read_text()) == list(KINDS)
     assert sorted(file.name for file in files[0].parent.glob("*.pth")) == ["AVE_S_001.pth", "AVE_S_002.pth"]
-    assert (whole / "coarse_s" / "samples" / "epoch-001_maps.png").exists()
+    assert (whole / "coarse_s" / "samples" / "epoch-001_batch-00_maps.png").exists()
     (events,) = (whole / "coarse_s" / "log").glob("events*")
     assert b"maps" in events.read_bytes()
 

@@ -231,7 +231,7 @@ def test_a_cut_training_continues_to_the_same_weights(
     assert rates(tmp_path / "cut" / "last.ckpt") == pytest.approx([0.05 * 0.1**2])
     header = (tmp_path / "whole" / "epochs.csv").read_text().splitlines()[0].split(",")
     assert {"val_nss", "val_auc_judd", "val_sim", "val_loss", "train_kld", "train_cc"} <= set(header)
-    assert (tmp_path / "whole" / "samples" / "epoch-001_map.png").exists()
+    assert (tmp_path / "whole" / "samples" / "epoch-001_batch-00_map.png").exists()
 
 
 @pytest.mark.parametrize(

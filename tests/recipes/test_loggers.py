@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from gazenet.config.fit_config import RecipeConfig
 from gazenet.errors import UsageError
 from gazenet.recipes.gasp import gasp_task
+from gazenet.training import loggers
 from gazenet.training.loggers import make_logger
 
 
@@ -34,7 +34,7 @@ def test_tensorboard(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["comet", "tensorboard"])
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
+    monkeypatch.setattr(loggers, "find_spec", lambda module: None)
     with pytest.raises(UsageError, match=rf"gazenet\[{name}\]"):
         make_logger(name, tmp_path, "p")
 

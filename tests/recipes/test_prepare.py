@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from made_up_cache import make_config, train
 
+from gazenet.data import source_items
 from gazenet.data.density import GaussianWidth, ViewingConditions
 from gazenet.data.findwho import FindWho
 from gazenet.errors import UsageError
-from gazenet.recipes.gasp import extract_cues
 from gazenet.recipes.gasp.extract_cues import choose_items, truth_sigma
 
 
@@ -47,7 +47,7 @@ def test_degrees_need_to_know_what_was_seen(data_root: Path) -> None:
 def test_degrees_by_what_the_reader_knows(data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = ViewingConditions(screen_cm=50.0, distance_cm=57.3)
     opened = FindWho(data_root / "findwho", spread=GaussianWidth(1.0, "degrees", viewing=known))
-    monkeypatch.setattr(extract_cues, "open_dataset", lambda *_: opened)
+    monkeypatch.setattr(source_items, "open_dataset", lambda *_: opened)
     assert sigma(data_root) == pytest.approx(known.pixels(1.0, 1280))
     assert sigma(data_root, sigma=1.5, sigma_unit="degrees") == pytest.approx(known.pixels(1.5, 1280))
     assert sigma(data_root, 40.0, sigma=1.5, sigma_unit="degrees") == pytest.approx(

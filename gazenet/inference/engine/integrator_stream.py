@@ -34,10 +34,15 @@ class GuardedStream:
             return self._checked(where, self._stream.push(maps))
 
     def finish(self) -> FusedChunk:
-        """Return the frames that are still waiting."""
+        """Return the frames that are still waiting. Raises PluginError where some are missing."""
         where = f"frames {self._returned} to {self._pushed - 1}"
         with guarded(self._name, where):
-            return self._checked(where, self._stream.finish())
+            chunk = self._checked(where, self._stream.finish())
+        if self._returned < self._pushed:
+            raise PluginError(
+                f"{self._name}: the end of the video: gave {self._returned} maps of {self._pushed} frames"
+            )
+        return chunk
 
     def _checked(self, where: str, chunk: FusedChunk) -> FusedChunk:
         """Return a chunk of finite values, with as many gates as maps, of frames that are due. Raises PluginError."""
