@@ -198,7 +198,7 @@ def test_the_whole_chain_finds_the_object_and_resumes_at_the_step_where_it_stopp
     told = capsys.readouterr().out.splitlines()
     assert told[:5] == [f"{step}: done before" for step in STEPS[:5]] and not told[5].endswith("before")
     files = Workspace(tmp_path / "out")
-    seconds = {file: (file.parent.name, int(file.stem)) for file in sorted(files.targets.glob("*/*.png"))}
+    seconds = {file: (file.parent.name, int(file.stem)) for file in sorted((files.root / "GT").glob("*/*.png"))}
     assert len(seconds) == 9 * 5
     pointed = [made.hit(*second, read_image(file)[..., 0]) for file, second in seconds.items()]
     assert np.mean(pointed) >= 2 * made.chance
