@@ -83,7 +83,7 @@ def test_all_four_are_listed_checked_and_used_by_name(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     rows = (tmp_path / "out" / "disc" / "peaks.csv").read_text().splitlines()
     assert rows[0] == "frame,x,y" and [row.partition(",")[0] for row in rows[1:]] == ["0", "5", "10"]
-    assert (tmp_path / "out" / "disc" / "report.html").exists() and (tmp_path / "out" / "metrics.csv").exists()
+    assert (tmp_path / "out" / "disc" / "report.html").exists() and (tmp_path / "out" / "evaluation.csv").exists()
     gates = (tmp_path / "out" / "disc" / "attention.csv").read_text().splitlines()
     assert "gate_motion" in gates[0]
     wrong = command("infer", "--infer_config_file", str(file), "--set", 'outputs.peaks={"evry": 1}', env=env)
