@@ -22,14 +22,18 @@ class EndingSignals:
     Attributes:
         received: the first of them, or None.
         over: whether the command has ended; a signal that comes later ends the process without a word.
+        exit_code: that of the command once it has ended, which a later signal does not change.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self.over = False
+        self.exit_code: int | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle the first signal by :meth:`react`; end the process at the second one."""
+        if self.over and self.exit_code is not None:
+            os._exit(self.exit_code)
         if self.over or self.received is not None:
             os._exit(128 + number)
         self.received = signal.Signals(number)
@@ -38,6 +42,14 @@ class EndingSignals:
     def react(self) -> None:
         """Raise what :meth:`interrupt` returns."""
         raise self.interrupt()
+
+    def leave(self) -> None:
+        """End the process where a signal has ended the command.
+
+        Threads of libraries may still be at work then, and the process would abort while it destroys them.
+        """
+        if self.received is not None and self.exit_code is not None:
+            os._exit(self.exit_code)
 
     def interrupt(self, where: str = "") -> KeyboardInterrupt:
         """Return the exception of the signal received: KeyboardInterrupt, Terminated for all but SIGINT.

@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 some input failed, the others are done; 2 the request is w
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
 import os
 import signal
@@ -104,9 +105,13 @@ def execute(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str]
             streams.flush()
             raise SystemExit(_check_output(parser.prog, streams, end.code)) from None
         shown_warnings.debug = bool(getattr(args, "debug", False))
+        if final:
+            # Registered before the handlers of libraries, it is called after them.
+            atexit.register(signals.leave)
         code = _outcome(parser.prog, action, args, signals)
         streams.flush()
-        return int(_check_output(parser.prog, streams, code) or 0)
+        signals.exit_code = int(_check_output(parser.prog, streams, code) or 0)
+        return signals.exit_code
 
 
 def _outcome(prog: str, action: Action, args: argparse.Namespace, signals: EndingSignals) -> int:

@@ -70,6 +70,35 @@ def test_a_second_signal_ends_at_once_without_a_traceback(number: int, slow: str
     assert (child.returncode, said) == (128 + number, "")
 
 
+AT_EXIT = """
+import atexit, os, signal, sys
+atexit.register(os.abort)  # stands for the end of a library whose threads are still at work
+from gazenet.cli.command import CommandParser, execute
+def work(args):
+    atexit.register(lambda: print("closed", flush=True))
+    os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(execute(CommandParser("gasp_test", ""), work))
+"""
+LATE = """
+import atexit, os, signal, sys
+from gazenet.cli.command import CommandParser, execute
+def work(args):
+    atexit.register(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    return 1
+sys.exit(execute(CommandParser("gasp_test", ""), work))
+"""
+
+
+def test_after_a_signal_libraries_cannot_abort_the_end() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (143, "closed\n") and "ended by SIGTERM" in done.stderr
+
+
+def test_a_signal_after_the_end_changes_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     child = started(tmp_path, before="trap '' HUP INT")
     child.send_signal(signal.SIGHUP)
