@@ -186,6 +186,13 @@ def test_members_are_checked_when_the_implementation_is_imported(install: Instal
     assert str(error.value).startswith("glow: ") and str(error.value).endswith(f":Thing of lone 1.0 {fault}")
 
 
+def test_an_extractor_that_inherits_lacks_what_it_does_not_have(install: Install) -> None:
+    body = "from gazenet.plugins import Extractor\nclass Thing(Extractor):\n"
+    install("lone", "glow", implementation=body + "    def load(self, device, dtype, asset_path): ...\n")
+    with pytest.raises(PluginError, match=r"has no method extract\(windows\)$"):
+        get("glow", GROUP).load()
+
+
 def test_names_are_listed_without_any_import(install: Install) -> None:
     install("bad", "glow", "raise RuntimeError\n")
     install("good", "fine")

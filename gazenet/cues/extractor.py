@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,12 +108,14 @@ class Extractor(Protocol):
 
     spec: ExtractorSpec
 
+    @abstractmethod
     def load(self, device: torch.device, dtype: torch.dtype, asset_path: AssetPath) -> None:
         """Load the weights onto ``device`` in ``dtype``; ``asset_path(id)`` returns the file of a declared asset."""
 
     def begin(self, video: VideoContext) -> None:
         """Prepare for a video; called once per video, before its first window."""
 
+    @abstractmethod
     def extract(self, windows: Windows) -> CueMaps:
         """Return the maps of a batch of windows, one per window."""
 
