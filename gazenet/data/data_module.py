@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gazenet.config.training import DataConfig
 from gazenet.data.window_samples import ClipTargets, DrawOrder, Sample
+from gazenet.ending_signals import ENDING
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
@@ -113,7 +114,7 @@ def training_loader(
     """
     size, (epoch, done) = max(1, min(batch_size, len(samples)) // share.world), share.begun
     sampler = EpochSampler(len(samples), replace(share, begun=(epoch, done * size)))
-    return DataLoader(
+    return SampleLoader(
         _as_dataset(samples),
         batch_size=size,
         sampler=sampler,
@@ -125,25 +126,39 @@ def training_loader(
 
 def validation_loader(samples: SampleSource, batch_size: int, workers: int = 0) -> DataLoader[Sample]:
     """Return batches of all validation frames in order; every process sees all of them."""
-    return DataLoader(
+    return SampleLoader(
         _as_dataset(samples), batch_size=batch_size, num_workers=workers, worker_init_fn=outlive_the_group
     )
+
+
+class SampleLoader(DataLoader[Sample]):
+    """A loader whose worker processes outlive a signal to their group from their first moment on."""
+
+    def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]
+        # Workers inherit the mask: a signal waits until they have handlers.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            return super().__iter__()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def outlive_the_group(worker: int) -> None:
     """Prepare a worker process, which only the training ends.
 
-    Ctrl-C and many a SIGTERM go to a whole group of processes, and the training has yet to finish its step. The
-    second SIGTERM is meant for this process. Its generators are seeded as Lightning would do it.
+    Ctrl-C, a closed terminal and many a SIGTERM go to a whole group of processes, and the training has yet to finish
+    its step. The second SIGTERM is meant for this process. Its generators are seeded as Lightning would do it.
     """
     from lightning.fabric.utilities.seed import pl_worker_init_function
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
     def once(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
 
     signal.signal(signal.SIGTERM, once)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     pl_worker_init_function(worker)
 
 

@@ -112,7 +112,7 @@ class guarded:
         journal.end(self._mark)
         interrupted = self._interrupts is not None and INTERRUPTS.count() > self._interrupts
         changes = self._restore(interrupted)
-        concurrent = [call.plugin for call in _shared.running if call is not self and not self._nested]
+        concurrent = {f"{call.plugin}: {call._where}" for call in _shared.running if call is not self and not self._nested}
         if self._interrupts is not None:
             INTERRUPTS.leave()
         if not self._nested:
@@ -133,7 +133,7 @@ class guarded:
             process_state.THREAD if interrupted else self._own_state, self._thread
         )
 
-    def _refuse_changes(self, changes: list[str], concurrent: list[str]) -> None:
+    def _refuse_changes(self, changes: list[str], concurrent: set[str]) -> None:
         """Raise PluginError for a call that returned but changed process state, or forked a process."""
         if self.family.returned():
             raise PluginError(self._line("forked a process that continued the run; it was ended"))
@@ -141,7 +141,7 @@ class guarded:
             return
         fault = f"changed {', '.join(changes)}, which belongs to the whole run and was restored"
         if concurrent:
-            fault += f" (or {', '.join(sorted(set(concurrent)))} did, which ran at the same time)"
+            fault += f" (or by {', '.join(sorted(concurrent))}, which ran at the same time)"
         if not self.lenient:
             raise PluginError(self._line(fault))
         print(f"note: {self._line(fault)}", file=sys.stderr)

@@ -12,9 +12,11 @@ import types
 import pytest
 import torch
 from torch.utils.data import DataLoader
+from torch.utils.data._utils import signal_handling
 
 from gazenet.data import data_module
 from gazenet.data.data_module import EpochShare, training_loader
+from gazenet.ending_signals import ENDING
 
 
 class Numbers:
@@ -62,12 +64,27 @@ def test_spawned_processes_make_the_same_batches(monkeypatch: pytest.MonkeyPatch
     assert all(torch.equal(one, other) for one, other in zip(whole, made, strict=True))
 
 
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_before_a_worker_is_ready_for_it_waits(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = signal_handling._set_worker_signal_handlers
+
+    def struck() -> None:
+        os.kill(os.getpid(), number)
+        prepare()
+
+    monkeypatch.setattr(signal_handling, "_set_worker_signal_handlers", struck)
+    assert len(list(training_loader(Numbers(), 4, workers=1))) == 4
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()), "signals of this process are as before"
+
+
 def test_the_first_signals_to_a_group_leave_a_worker_alive() -> None:
     code = "import time; from gazenet.data.data_module import outlive_the_group as o; o(0); print(1, flush=True)\n"
     child = subprocess.Popen([sys.executable, "-c", code + "time.sleep(60)"], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"1\n"
-    child.send_signal(signal.SIGINT)
-    child.send_signal(signal.SIGTERM)
+    for number in ENDING:
+        child.send_signal(number)
     with pytest.raises(subprocess.TimeoutExpired):
         child.wait(1)
     child.send_signal(signal.SIGTERM)

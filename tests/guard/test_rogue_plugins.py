@@ -263,7 +263,8 @@ def test_face_detectors(way: str, clips: list[Path], tmp_path: Path) -> None:
     rogue = type("RogueEye", (Detector,), {"trigger": Trigger(ACTS[way].does)})
     result = run(faces_graph(tmp_path, detector=rogue), clips, tmp_path)
     if ACTS[way].fails:
-        check_failed(result, "face detector eye: frame 3: ")
+        # A neighbour at work may notice the change first: it names both.
+        check_failed(result, "face detector eye: frame 3")
     else:
         check_done(result)
 
@@ -273,7 +274,7 @@ def test_face_landmarks(way: str, clips: list[Path], tmp_path: Path) -> None:
     rogue = type("RogueMesh", (Landmarks,), {"trigger": Trigger(ACTS[way].does)})
     result = run(faces_graph(tmp_path, landmarks=rogue), clips, tmp_path)
     if ACTS[way].fails:
-        check_failed(result, "face landmarks mesh: frame 3: ")
+        check_failed(result, "face landmarks mesh: frame 3")
     else:
         check_done(result)
 
