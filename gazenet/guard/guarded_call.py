@@ -112,13 +112,13 @@ class guarded:
         journal.end(self._mark)
         interrupted = self._interrupts is not None and INTERRUPTS.count() > self._interrupts
         changes = self._restore(interrupted)
-        concurrent = {f"{call.plugin}: {call._where}" for call in _shared.running if call is not self and not self._nested}
+        others = [] if self._nested else [call for call in _shared.running if call is not self]
         if self._interrupts is not None:
             INTERRUPTS.leave()
         if not self._nested:
             _shared.leave(self)
         if error is None:
-            self._refuse_changes(changes, concurrent)
+            self._refuse_changes(changes, {f"{call.plugin}: {call._where}" for call in others})
         else:
             self._translate(error, changes, interrupted)
 
