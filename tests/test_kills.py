@@ -19,7 +19,7 @@ from gazenet.cli.command import CommandParser, execute
 def work(args):
     out = Path("out")
     out.mkdir(exist_ok=True)
-    for number in range(50):
+    for number in range(30):
         if not (out / str(number)).exists():
             time.sleep(0.05)
             (out / str(number)).write_text(str(number * number))
@@ -32,7 +32,7 @@ DEFIANT = {
     "differs": ("str(number * number)", "str(os.getpid())"),
     "leaves": ('print("done"', '(out / f".{number}.tmp").touch(); print("done"'),
     "outlives": ("    for number", '    os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "60")\n    for number'),
-    "code": ("sys.exit(execute(", "sys.exit(3 * execute("),
+    "code": ("sys.exit(execute(", "os._exit(3 * execute("),
 }
 NOTICED = {
     "forgets": "was reported done and is not the same",
