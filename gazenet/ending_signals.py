@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,6 +13,10 @@ from types import FrameType
 from gazenet.errors import Terminated
 
 ENDING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)))
+LONGEST_IMPORT_S = 10.0
+"""Seconds for which a signal waits for the end of an import."""
+AGAIN_S = 0.02
+"""Seconds after which a signal that waits is looked at again."""
 Handler = Callable[[int, FrameType | None], object] | int | None
 """What ``signal.getsignal`` returns."""
 
@@ -29,15 +34,39 @@ class EndingSignals:
         self.received: signal.Signals | None = None
         self.over = False
         self.exit_code: int | None = None
+        self._waiting: threading.Timer | None = None
+        self._latest = 0.0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle the first signal by :meth:`react`; end the process at the second one."""
         if self.over and self.exit_code is not None:
             os._exit(self.exit_code)
-        if self.over or self.received is not None:
+        if self.over or (self.received is not None and self._waiting is None):
             os._exit(128 + number)
-        self.received = signal.Signals(number)
-        self.react()
+        if self.received is None:
+            self.received, self._latest = signal.Signals(number), time.monotonic() + LONGEST_IMPORT_S
+        self.stop_waiting()
+        if importing(frame) and time.monotonic() < self._latest:
+            self._wait()
+        else:
+            self.react()
+
+    def _wait(self) -> None:
+        """Ask for the signal again soon.
+
+        Libraries in C++ import modules while they are imported themselves: some take an exception there for a missing
+        module and carry on, others abort.
+        """
+        thread = threading.main_thread().ident
+        self._waiting = threading.Timer(AGAIN_S, lambda: signal.pthread_kill(thread or 0, self.received or 0))
+        self._waiting.daemon = True
+        self._waiting.start()
+
+    def stop_waiting(self) -> None:
+        """Forget a signal that waits."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
     def react(self) -> None:
         """Raise what :meth:`interrupt` returns."""
@@ -60,6 +89,15 @@ class EndingSignals:
         error = KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
         error.args = (where,) if where else ()
         return error
+
+
+def importing(frame: FrameType | None) -> bool:
+    """Return whether a module is being imported where a signal interrupted the main thread."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def in_main_thread() -> bool:
@@ -102,5 +140,6 @@ def ending_signals(until_exit: bool) -> Iterator[EndingSignals]:
         yield signals
     finally:
         signals.over = True
+        signals.stop_waiting()
         if not until_exit:
             restore(before)

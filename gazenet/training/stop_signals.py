@@ -54,6 +54,7 @@ def stopping() -> Iterator[StopSignals]:
         yield stop
     finally:
         _active = None
+        stop.stop_waiting()
         restore(before)
 
 

@@ -70,6 +70,36 @@ def test_a_second_signal_ends_at_once_without_a_traceback(number: int, slow: str
     assert (child.returncode, said) == (128 + number, "")
 
 
+IMPORTS = """
+import os, signal, sys
+from gazenet.cli.command import CommandParser, execute
+def work(args):
+    import library
+    print("imported", library.answer, flush=True)
+    for _ in range(1000):
+        signal.sigtimedwait([], 0.01)
+    print("went on")
+    return 0
+sys.exit(execute(CommandParser("gasp_test", ""), work))
+"""
+LIBRARY = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.{signal})
+    answer = 42
+except BaseException:
+    answer = 0  # as a library does that takes any exception for a module that is missing
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_an_import(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text(LIBRARY.format(signal=number.name))
+    child = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (child.returncode, child.stdout) == (128 + number, "imported 42\n"), child.stderr
+    assert child.stderr.endswith("the same command continues where it stopped\n") and child.stderr.count("\n") == 1
+
+
 AT_EXIT = """
 import atexit, os, signal, sys
 atexit.register(os.abort)  # stands for the end of a library whose threads are still at work
