@@ -124,7 +124,8 @@ def check_failed(result: RunResult, *named: str) -> None:
     assert failed.path.stem == "second" and failed.reason.startswith(str(failed.path))
     assert failed.reason.isprintable() and len(failed.reason) < 900 and not failed.trace
     for part in named:
-        assert part in failed.reason
+        # A neighbour that is at work in another thread may notice a change first: it names the place of both.
+        assert part.removesuffix(": ") in failed.reason
 
 
 def check_done(result: RunResult) -> None:
@@ -263,8 +264,7 @@ def test_face_detectors(way: str, clips: list[Path], tmp_path: Path) -> None:
     rogue = type("RogueEye", (Detector,), {"trigger": Trigger(ACTS[way].does)})
     result = run(faces_graph(tmp_path, detector=rogue), clips, tmp_path)
     if ACTS[way].fails:
-        # A neighbour at work may notice the change first: it names both.
-        check_failed(result, "face detector eye: frame 3")
+        check_failed(result, "face detector eye: frame 3: ")
     else:
         check_done(result)
 
@@ -274,7 +274,7 @@ def test_face_landmarks(way: str, clips: list[Path], tmp_path: Path) -> None:
     rogue = type("RogueMesh", (Landmarks,), {"trigger": Trigger(ACTS[way].does)})
     result = run(faces_graph(tmp_path, landmarks=rogue), clips, tmp_path)
     if ACTS[way].fails:
-        check_failed(result, "face landmarks mesh: frame 3")
+        check_failed(result, "face landmarks mesh: frame 3: ")
     else:
         check_done(result)
 
