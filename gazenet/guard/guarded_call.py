@@ -141,7 +141,7 @@ class guarded:
             return
         fault = f"changed {', '.join(changes)}, which belongs to the whole run and was restored"
         if concurrent:
-            fault += f" (or by {', '.join(sorted(concurrent))}, which ran at the same time)"
+            fault += f" (or it was {', '.join(sorted(concurrent))}, which ran at the same time)"
         if not self.lenient:
             raise PluginError(self._line(fault))
         print(f"note: {self._line(fault)}", file=sys.stderr)

@@ -81,7 +81,7 @@ def test_what_one_thread_changes_is_not_taken_for_the_state_by_another(
     thread.start()
     changed.wait(10)
     # It cannot be told which of the two it was.
-    error = pytest.raises(PluginError, match=f"bystander: .* {said}.*or by mover: .*, which ran at the same time")
+    error = pytest.raises(PluginError, match=f"bystander: .* {said}.*or it was mover: .*, which ran at the same time")
     with error, guarded("bystander", "frame 0"):
         assert read() != before
     assert read() == before
